@@ -1,0 +1,158 @@
+/**
+ * Counters, gauges and histograms that cost one addition on the hot path and
+ * are rendered only when scraped.
+ *
+ * A series is resolved once (`family.with(labels)`) and kept by whoever counts;
+ * the registry never looks up labels per event.
+ */
+export class Counter {
+  value = 0;
+
+  add(n = 1): void {
+    this.value += n;
+  }
+}
+
+/** A value that goes up and down, or is read at scrape time through `observe`. */
+export class Gauge {
+  value = 0;
+
+  set(value: number): void {
+    this.value = value;
+  }
+
+  add(n = 1): void {
+    this.value += n;
+  }
+}
+
+/** Fixed-bucket histogram. `bounds` ascend; an implicit last bucket is +Inf. */
+export class Histogram {
+  readonly bounds: readonly number[];
+  /** Observations per bucket, not cumulative; one longer than `bounds`. */
+  readonly counts: Float64Array;
+  sum = 0;
+  count = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Float64Array(bounds.length + 1);
+  }
+
+  observe(value: number): void {
+    let low = 0;
+    let high = this.bounds.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (value <= this.bounds[middle]!) high = middle;
+      else low = middle + 1;
+    }
+    this.counts[low]! += 1;
+    this.sum += value;
+    this.count += 1;
+  }
+}
+
+export type MetricKind = "counter" | "gauge" | "histogram";
+type Metric = Counter | Gauge | Histogram;
+
+/** Label values in the order of the family's label names. */
+export type LabelValues = readonly string[];
+
+export interface Series<M extends Metric> {
+  readonly labels: LabelValues;
+  readonly metric: M;
+}
+
+/** All series of one metric name. */
+export class MetricFamily<M extends Metric = Metric> {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: MetricKind;
+  readonly labelNames: readonly string[];
+  readonly #create: () => M;
+  readonly #series = new Map<string, Series<M>>();
+
+  constructor(kind: MetricKind, name: string, help: string, labelNames: readonly string[], create: () => M) {
+    this.kind = kind;
+    this.name = name;
+    this.help = help;
+    this.labelNames = labelNames;
+    this.#create = create;
+  }
+
+  /** The series with these label values, made on first use. */
+  with(...labels: string[]): M {
+    if (labels.length !== this.labelNames.length) {
+      throw new RangeError(`${this.name} takes ${this.labelNames.length} labels, got ${labels.length}`);
+    }
+    const key = labels.join("\u0000");
+    let series = this.#series.get(key);
+    if (!series) {
+      series = { labels, metric: this.#create() };
+      this.#series.set(key, series);
+    }
+    return series.metric;
+  }
+
+  remove(...labels: string[]): void {
+    this.#series.delete(labels.join("\u0000"));
+  }
+
+  get series(): Iterable<Series<M>> {
+    return this.#series.values();
+  }
+}
+
+/** Every metric of one process, in the order of registration. */
+export class MetricRegistry {
+  readonly #families = new Map<string, MetricFamily>();
+  readonly #collectors: (() => void)[] = [];
+
+  counter(name: string, help: string, labelNames: readonly string[] = []): MetricFamily<Counter> {
+    return this.#family("counter", name, help, labelNames, () => new Counter());
+  }
+
+  gauge(name: string, help: string, labelNames: readonly string[] = []): MetricFamily<Gauge> {
+    return this.#family("gauge", name, help, labelNames, () => new Gauge());
+  }
+
+  histogram(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    labelNames: readonly string[] = [],
+  ): MetricFamily<Histogram> {
+    return this.#family("histogram", name, help, labelNames, () => new Histogram(bounds));
+  }
+
+  /** Runs before every rendering, to set gauges that are cheaper to read than to keep. */
+  onCollect(collect: () => void): void {
+    this.#collectors.push(collect);
+  }
+
+  /** The families as they are now, collectors having run. */
+  collect(): readonly MetricFamily[] {
+    for (const collect of this.#collectors) collect();
+    return [...this.#families.values()];
+  }
+
+  #family<M extends Metric>(
+    kind: MetricKind,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    create: () => M,
+  ): MetricFamily<M> {
+    const existing = this.#families.get(name);
+    if (existing) {
+      if (existing.kind !== kind || existing.labelNames.join() !== labelNames.join()) {
+        throw new Error(`metric ${name} is already registered with another kind or other labels`);
+      }
+      return existing as unknown as MetricFamily<M>;
+    }
+    const family = new MetricFamily<M>(kind, name, help, labelNames, create);
+    this.#families.set(name, family as unknown as MetricFamily);
+    return family;
+  }
+}

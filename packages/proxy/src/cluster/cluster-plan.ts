@@ -1,0 +1,110 @@
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+
+/**
+ * An upstream cluster, compiled from CDS or a bootstrap. Immutable; the runtime
+ * state (endpoints, balancer position, breakers, ejections) lives in `Cluster`
+ * and survives an update that leaves it unchanged.
+ *
+ * @see envoy.config.cluster.v3.Cluster
+ */
+export interface ClusterPlan {
+  readonly name: string;
+  /** `alt_stat_name`, or the name. */
+  readonly statName: string;
+  readonly discovery: Discovery;
+  readonly connectTimeoutMs: number;
+  readonly balancer: BalancerPlan;
+  /** Subset selectors: each a sorted list of metadata keys under `envoy.lb`. */
+  readonly subsets: SubsetPlan | undefined;
+  readonly breakers: { readonly default: BreakerLimits; readonly high: BreakerLimits };
+  readonly outlier: OutlierPlan | undefined;
+  /** The protocol spoken on upstream connections. */
+  readonly protocol: "http1" | "http2" | "downstream";
+  /** Chosen per endpoint, first match wins; `tls: undefined` is plaintext. */
+  readonly transports: readonly TransportPlan[];
+  readonly maxRequestsPerConnection: number;
+  /** 0 disables. Envoy's default is one hour. */
+  readonly idleTimeoutMs: number;
+  readonly bufferLimitBytes: number;
+  /** `lb_policy: CLUSTER_PROVIDED` on an ORIGINAL_DST cluster honours this header when set. */
+  readonly originalDstHeader: string | undefined;
+  readonly origin: string | undefined;
+  /** A hash of everything above: equal hashes mean the update changes nothing. */
+  readonly fingerprint: string;
+}
+
+export type Discovery =
+  | { readonly kind: "static"; readonly endpoints: readonly LocalityEndpoints[] }
+  | {
+      readonly kind: "strict-dns" | "logical-dns";
+      readonly endpoints: readonly LocalityEndpoints[];
+      readonly refreshMs: number;
+    }
+  | { readonly kind: "eds"; readonly serviceName: string }
+  | { readonly kind: "original-dst" };
+
+/** @see envoy.config.cluster.v3.Cluster.TransportSocketMatch */
+export interface TransportPlan {
+  /** Endpoint metadata (`envoy.transport_socket_match`) that must all be equal; empty matches every endpoint. */
+  readonly match: readonly (readonly [key: string, value: string])[];
+  readonly tls: UpstreamTlsPlan | undefined;
+}
+
+export type BalancerPlan =
+  | { readonly kind: "round-robin" }
+  | { readonly kind: "random" }
+  | { readonly kind: "least-request"; readonly choiceCount: number }
+  | { readonly kind: "cluster-provided" };
+
+export interface SubsetPlan {
+  readonly selectors: readonly (readonly string[])[];
+  readonly fallback: "no-endpoint" | "any-endpoint" | "default-subset";
+  readonly defaultSubset: readonly (readonly [key: string, value: string])[];
+}
+
+/** @see envoy.config.cluster.v3.CircuitBreakers.Thresholds */
+export interface BreakerLimits {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+  /** Share of active requests that may be retries; a budget is always in force. */
+  readonly retryBudgetPercent: number;
+  readonly minRetryConcurrency: number;
+}
+
+/** @see envoy.config.cluster.v3.OutlierDetection */
+export interface OutlierPlan {
+  readonly intervalMs: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  readonly maxEjectionPercent: number;
+  readonly consecutive5xx: number;
+  readonly enforcingConsecutive5xx: number;
+  readonly consecutiveGatewayFailure: number;
+  readonly enforcingConsecutiveGatewayFailure: number;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly consecutiveLocalOriginFailure: number;
+  readonly enforcingConsecutiveLocalOriginFailure: number;
+}
+
+/** @see envoy.config.endpoint.v3.LocalityLbEndpoints */
+export interface LocalityEndpoints {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  readonly priority: number;
+  /** 0 when unset. */
+  readonly weight: number;
+  readonly endpoints: readonly EndpointPlan[];
+}
+
+export interface EndpointPlan {
+  readonly address: SocketAddress;
+  readonly hostname: string;
+  readonly weight: number;
+  readonly health: "healthy" | "degraded" | "draining" | "unhealthy";
+  /** `filter_metadata`, string values only, per filter name. */
+  readonly metadata: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}

@@ -1,0 +1,107 @@
+import type { Counter, Gauge, Histogram } from "@weft/base/metric-registry";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
+
+/** What the balancer may know of the request it places. */
+export interface PickContext {
+  readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
+  readonly hash: number | undefined;
+  /** For ORIGINAL_DST. */
+  readonly originalDestination: SocketAddress | undefined;
+  /** Endpoints a retry should avoid. */
+  readonly avoid: readonly Endpoint[] | undefined;
+}
+
+/** How an attempt ended, as outlier detection and statistics see it. */
+export type AttemptOutcome =
+  | { readonly kind: "response"; readonly status: number }
+  | { readonly kind: "local-origin-failure" }
+  | { readonly kind: "timeout" };
+
+/** One upstream host: shared by everything that refers to it, kept across updates while its address stays. */
+export interface Endpoint {
+  readonly plan: EndpointPlan;
+  readonly address: SocketAddress;
+  /** `address` formatted, computed once, for logs. */
+  readonly addressText: string;
+  /** Requests in flight: read by least request, kept by the router. */
+  activeRequests: number;
+  /** The transport chosen for this endpoint; undefined is plaintext. */
+  readonly tls: UpstreamTlsPlan | undefined;
+  /** Owned by the connection pool: its connections to this endpoint. */
+  pool: unknown;
+}
+
+/** Counts against one limit; `tryAcquire` is false at the limit and counts the overflow. */
+export interface Breaker {
+  readonly active: number;
+  tryAcquire(): boolean;
+  release(): void;
+}
+
+export interface Breakers {
+  readonly connections: Breaker;
+  readonly pending: Breaker;
+  readonly requests: Breaker;
+  readonly retries: Breaker;
+}
+
+/**
+ * A cluster in service: the request path's view of it. The implementation owns
+ * endpoints, balancing, ejection and breakers, and survives plan updates.
+ */
+export interface Cluster {
+  readonly name: string;
+  readonly plan: ClusterPlan;
+  readonly stats: ClusterStats;
+  /** Breakers for a routing priority. */
+  breakers(priority: "default" | "high"): Breakers;
+  /** The endpoint for the next attempt, or undefined when none is available (UH). */
+  pick(context: PickContext): Endpoint | undefined;
+  /** Tells outlier detection how an attempt went. */
+  report(endpoint: Endpoint, outcome: AttemptOutcome): void;
+  /** Called when endpoints leave the cluster, so that their pools drain. */
+  onEndpointRemoved: ((endpoint: Endpoint) => void) | undefined;
+}
+
+/** Looks clusters up by name on the request path. */
+export interface ClusterDirectory {
+  get(name: string): Cluster | undefined;
+}
+
+/** Envoy's `cluster.<name>.*` statistics, resolved once per cluster. */
+export interface ClusterStats {
+  readonly rqTotal: Counter;
+  readonly rqActive: Gauge;
+  readonly rqCompleted: Counter;
+  readonly rq2xx: Counter;
+  readonly rq3xx: Counter;
+  readonly rq4xx: Counter;
+  readonly rq5xx: Counter;
+  readonly rqTimeMs: Histogram;
+  readonly rqTimeout: Counter;
+  readonly rqPerTryTimeout: Counter;
+  readonly rqRetry: Counter;
+  readonly rqRetrySuccess: Counter;
+  readonly rqRetryOverflow: Counter;
+  readonly rqRetryLimitExceeded: Counter;
+  readonly rqPendingTotal: Counter;
+  readonly rqPendingActive: Gauge;
+  readonly rqPendingOverflow: Counter;
+  readonly rqPendingFailureEject: Counter;
+  readonly rqRxReset: Counter;
+  readonly rqTxReset: Counter;
+  readonly rqCancelled: Counter;
+  readonly cxTotal: Counter;
+  readonly cxActive: Gauge;
+  readonly cxHttp1Total: Counter;
+  readonly cxConnectFail: Counter;
+  readonly cxConnectTimeout: Counter;
+  readonly cxOverflow: Counter;
+  readonly cxDestroyRemote: Counter;
+  readonly cxDestroyLocal: Counter;
+  readonly cxRxBytes: Counter;
+  readonly cxTxBytes: Counter;
+  readonly cxNoneHealthy: Counter;
+}

@@ -1,0 +1,39 @@
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+
+/** Facts about an accepted connection, fixed before its first request except where noted. */
+export interface DownstreamConnection {
+  /** Unique within the process, ascending. */
+  readonly id: number;
+  readonly remote: SocketAddress;
+  /** The address the client dialled: the original destination where interception recovered it. */
+  readonly local: SocketAddress;
+  readonly remoteText: string;
+  readonly localText: string;
+  /** SNI sent by the client, or "". */
+  readonly requestedServerName: string;
+  readonly alpn: string;
+  readonly isTls: boolean;
+  /** Present exactly when the peer's certificate was verified. */
+  readonly peer: PeerIdentity | undefined;
+  /** The subject alternative names of our own certificate, for XFCC and logs. */
+  readonly ownUris: readonly string[];
+  readonly tlsVersion: string;
+  readonly tlsCipher: string;
+  readonly startMs: number;
+  /** `x-envoy-peer-metadata` of the peer's sidecar, once it has been seen on this connection. */
+  peerMetadata: PeerMetadata | undefined;
+  /** Set by a network filter that closes the connection. */
+  terminationDetails: string;
+}
+
+/** Who is on the other side, in the words of Istio's metric labels. */
+export interface PeerMetadata {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly app: string;
+  readonly version: string;
+  readonly canonicalName: string;
+  readonly canonicalRevision: string;
+  readonly cluster: string;
+}

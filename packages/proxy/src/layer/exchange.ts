@@ -1,0 +1,63 @@
+import type { Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { RouteMatch } from "../route/route-plan.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { RequestHead, ResponseHead } from "./message.ts";
+
+/**
+ * Everything known about one request and its answer: the record that filters
+ * read, and that access logs, metrics and traces are made from. For a TCP
+ * connection it is the record of the connection.
+ *
+ * Times are `Clock.monotonicMs`; `startEpochMs` anchors them to the wall clock.
+ */
+export interface Exchange {
+  readonly connection: DownstreamConnection;
+  readonly direction: "inbound" | "outbound" | "unspecified";
+  readonly plan: HttpConnectionPlan | undefined;
+  /** Undefined for TCP. */
+  readonly request: RequestHead | undefined;
+  readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | "";
+  response: ResponseHead | undefined;
+  /** The path as it arrived, before normalisation and rewriting. */
+  readonly originalPath: string;
+  readonly requestId: string;
+
+  match: RouteMatch | undefined;
+  cluster: Cluster | undefined;
+  endpoint: Endpoint | undefined;
+  /** The identity the upstream proved, when the hop was mutual TLS. */
+  upstreamPeer: PeerIdentity | undefined;
+  upstreamLocal: SocketAddress | undefined;
+  upstreamTransportFailure: string;
+  attempts: number;
+
+  /** Bits of `ResponseFlag`. */
+  flags: number;
+  /** Envoy's `response_code_details`, e.g. `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[ns[default]-policy[x]-rule[0]]`. */
+  details: string;
+  /** Whether the answer was made here rather than upstream. */
+  isLocalReply: boolean;
+
+  readonly startMs: number;
+  readonly startEpochMs: number;
+  requestCompleteMs: number;
+  upstreamFirstByteMs: number;
+  responseStartMs: number;
+  endMs: number;
+  bytesReceived: number;
+  bytesSent: number;
+  requestHeaderBytes: number;
+
+  /** Per-request state of filters by filter name; made on first use. */
+  filterState: Map<string, unknown> | undefined;
+  /** `dynamic_metadata`: filter name → key → value. */
+  dynamicMetadata: Map<string, Map<string, string>> | undefined;
+
+  /** Answers from here. `details` is Envoy's response code detail; flags are added to `flags`. */
+  reply(status: number, body: string, details: string, flags?: number): void;
+  /** Continues after a filter returned "stop" without replying. No effect once the exchange is over. */
+  resume(): void;
+}

@@ -1,0 +1,128 @@
+import type { AccessLog } from "../layer/access-log.ts";
+import type { HttpFilter } from "../layer/http-filter.ts";
+import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
+import type { RouteTable } from "../route/route-plan.ts";
+
+/**
+ * A listener, compiled. A changed listener drains its old connections under the
+ * old plan while new ones are accepted under the new.
+ *
+ * @see envoy.config.listener.v3.Listener
+ */
+export interface ListenerPlan {
+  readonly name: string;
+  readonly addresses: readonly SocketAddress[];
+  /** False for listeners that only receive connections handed over by `useOriginalDst`. */
+  readonly bindToPort: boolean;
+  /** Hand each connection to the listener bound to its original destination, when there is one. */
+  readonly useOriginalDst: boolean;
+  readonly trafficDirection: "inbound" | "outbound" | "unspecified";
+  readonly listenerFilters: ListenerFilters;
+  /** In order of declaration; the best match is chosen by Envoy's rules, not by order. */
+  readonly chains: readonly FilterChainPlan[];
+  readonly defaultChain: FilterChainPlan | undefined;
+  readonly bufferLimitBytes: number;
+  readonly origin: string | undefined;
+  readonly fingerprint: string;
+}
+
+/** Which inspections run before a filter chain is chosen. */
+export interface ListenerFilters {
+  readonly originalDst: boolean;
+  readonly tlsInspector: boolean;
+  readonly httpInspector: boolean;
+  readonly timeoutMs: number;
+  readonly continueOnTimeout: boolean;
+}
+
+export interface FilterChainPlan {
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  readonly tls: DownstreamTlsPlan | undefined;
+  readonly transportConnectTimeoutMs: number;
+  /** Network filters before the terminal one (RBAC), in order. */
+  readonly networkFilters: readonly NetworkFilter[];
+  readonly terminal: HttpConnectionPlan | TcpProxyPlan;
+}
+
+/** Empty lists and undefined match everything. @see envoy.config.listener.v3.FilterChainMatch */
+export interface FilterChainMatch {
+  readonly destinationPort: number | undefined;
+  readonly prefixRanges: readonly CidrRange[];
+  readonly serverNames: readonly string[];
+  readonly transportProtocol: string;
+  readonly applicationProtocols: readonly string[];
+  readonly directSourcePrefixRanges: readonly CidrRange[];
+  readonly sourcePrefixRanges: readonly CidrRange[];
+  readonly sourcePorts: readonly number[];
+  readonly sourceType: "any" | "same-ip-or-loopback" | "external";
+}
+
+export interface CidrRange {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** @see envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager */
+export interface HttpConnectionPlan {
+  readonly kind: "http";
+  readonly statPrefix: string;
+  readonly codec: "auto" | "http1" | "http2";
+  /** The table in force now: RDS replaces it under running connections. Undefined before the first arrives (404 NR). */
+  readonly routes: { readonly current: RouteTable | undefined };
+  /** In order; the router is last. */
+  readonly filters: readonly HttpFilter[];
+  readonly accessLogs: readonly AccessLog[];
+  readonly requestTimeoutMs: number;
+  readonly requestHeadersTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxRequestHeadersBytes: number;
+  readonly maxHeadersCount: number;
+  readonly maxRequestsPerConnection: number;
+  readonly serverName: string;
+  readonly serverHeaderTransformation: "overwrite" | "append-if-absent" | "pass-through";
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  readonly useRemoteAddress: boolean;
+  readonly xffNumTrustedHops: number;
+  readonly skipXffAppend: boolean;
+  readonly via: string;
+  readonly forwardClientCert:
+    | "sanitize"
+    | "forward-only"
+    | "append-forward"
+    | "sanitize-set"
+    | "always-forward-only";
+  readonly setClientCertDetails: {
+    readonly subject: boolean;
+    readonly cert: boolean;
+    readonly chain: boolean;
+    readonly dns: boolean;
+    readonly uri: boolean;
+  };
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: "keep" | "reject" | "redirect" | "forward";
+  readonly stripPort: "none" | "matching" | "any";
+  readonly upgrades: readonly string[];
+  readonly acceptHttp10: boolean;
+  readonly properCaseHeaders: boolean;
+}
+
+/** @see envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy */
+export interface TcpProxyPlan {
+  readonly kind: "tcp";
+  readonly statPrefix: string;
+  selectCluster(random: number): {
+    readonly cluster: string;
+    readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
+  };
+  readonly idleTimeoutMs: number;
+  readonly maxConnectAttempts: number;
+  readonly accessLogs: readonly AccessLog[];
+}

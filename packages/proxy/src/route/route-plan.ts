@@ -1,0 +1,107 @@
+import type { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead } from "../layer/message.ts";
+import type { HeaderEdits } from "./header-edits.ts";
+
+/**
+ * A route configuration, compiled: every matcher a ready-made function, every
+ * edit a flat list. Immutable; a request that began with one plan ends with it.
+ *
+ * @see envoy.config.route.v3.RouteConfiguration
+ */
+export interface RouteTable {
+  readonly name: string;
+  /** The first virtual host whose domain wins and the first of its routes that matches. `random` is uniform in [0, 1). */
+  match(request: RequestHead, random: number): RouteMatch | undefined;
+}
+
+export interface RouteMatch {
+  readonly virtualHost: VirtualHostPlan;
+  readonly route: RoutePlan;
+}
+
+export interface VirtualHostPlan {
+  readonly name: string;
+}
+
+export interface RoutePlan {
+  readonly name: string;
+  readonly action: RouteAction;
+  /** Route, virtual host and table edits in the order Envoy applies them. */
+  readonly requestEdits: HeaderEdits | undefined;
+  readonly responseEdits: HeaderEdits | undefined;
+  /** `typed_per_filter_config`, compiled by each filter's own factory; most specific wins. */
+  readonly filterConfigs: ReadonlyMap<string, unknown> | undefined;
+  /** The YAML this route came from (`filter_metadata["weft.origin"]`, or Istio's `istio.config`), for explanations. */
+  readonly origin: string | undefined;
+}
+
+export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
+
+export interface ForwardAction {
+  readonly kind: "forward";
+  /** Chooses among weighted clusters; `random` is uniform in [0, 1). */
+  selectCluster(request: RequestHead, random: number): ClusterChoice;
+  /** Whole-request timeout; 0 means none. Envoy's default is 15,000. */
+  readonly timeoutMs: number;
+  /** Undefined inherits the connection manager's stream idle timeout. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly retry: RetryPlan | undefined;
+  /** Returns the path to send; undefined leaves it. */
+  readonly rewritePath: ((path: string) => string) | undefined;
+  readonly rewriteAuthority: string | undefined;
+  /** `auto_host_rewrite`: send the chosen endpoint's hostname. */
+  readonly autoHostRewrite: boolean;
+  /** For consistent hashing: undefined when no policy applied. */
+  readonly hash: ((request: RequestHead) => number | undefined) | undefined;
+  readonly priority: "default" | "high";
+  readonly clusterNotFoundStatus: number;
+  /** `upgrade_configs` allowed on this route, lower case (`websocket`). */
+  readonly upgrades: readonly string[];
+}
+
+export interface ClusterChoice {
+  readonly cluster: string;
+  /** Subset criteria (`metadata_match`, filter `envoy.lb`), sorted by key. */
+  readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
+  readonly requestEdits: HeaderEdits | undefined;
+  readonly responseEdits: HeaderEdits | undefined;
+}
+
+export interface RedirectAction {
+  readonly kind: "redirect";
+  readonly status: number;
+  location(request: RequestHead): string;
+}
+
+export interface DirectResponseAction {
+  readonly kind: "direct-response";
+  readonly status: number;
+  readonly body: Buffer | undefined;
+}
+
+/** @see envoy.config.route.v3.RetryPolicy */
+export interface RetryPlan {
+  readonly on: RetryConditions;
+  readonly numRetries: number;
+  readonly perTryTimeoutMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  /** `previous_hosts` predicate: avoid endpoints already tried, with this many attempts to find another. */
+  readonly avoidPreviousHosts: boolean;
+  readonly hostSelectionAttempts: number;
+}
+
+/** `retry_on`, decoded: every name Envoy knows, one field each. */
+export interface RetryConditions {
+  readonly is5xx: boolean;
+  readonly gatewayError: boolean;
+  readonly reset: boolean;
+  readonly resetBeforeRequest: boolean;
+  readonly connectFailure: boolean;
+  readonly refusedStream: boolean;
+  readonly retriable4xx: boolean;
+  readonly envoyRateLimited: boolean;
+  readonly retriableStatuses: ReadonlySet<number> | undefined;
+  readonly retriableHeaders: ((headers: HeaderList) => boolean) | undefined;
+  readonly grpcStatuses: ReadonlySet<number> | undefined;
+}
