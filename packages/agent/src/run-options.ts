@@ -1,0 +1,91 @@
+import type { Clock } from "@weft/base/clock";
+
+/** What the application speaks on a port; a declared protocol always wins over detection. */
+export type AppProtocol = "http" | "http2" | "grpc" | "tcp" | "tls";
+
+/** One port the application listens on. */
+export interface AppPort {
+  /** The service's port, where callers connect. */
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  /** Port name, as in a Kubernetes Service; also reachable in `DestinationRule`s and metrics. */
+  readonly name: string;
+}
+
+/** An explicit local listener for a service this workload calls, without interception. */
+export interface Upstream {
+  /** The service's host, e.g. `reviews` or `reviews.default.svc.cluster.local`. */
+  readonly host: string;
+  readonly port: number;
+  readonly bindAddress: string;
+  readonly bindPort: number;
+}
+
+export type DataPlaneKind = "weft" | "envoy" | "none";
+export type CaptureMode = "nft" | "none";
+
+/**
+ * Everything `weft run` needs, already parsed: ports are in 1–65535, addresses
+ * are IP literals, and nothing here is read from flags or environment again.
+ */
+export interface RunOptions {
+  /** The service this workload serves, and the `app` label. */
+  readonly name: string;
+  /** The `version` label; the workload is then `<name>-<version>`. */
+  readonly version?: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+  /** Default: `name`. */
+  readonly serviceAccount?: string;
+  /** Default `cluster.local`. */
+  readonly trustDomain?: string;
+  /** May be empty: a workload that only calls others. */
+  readonly ports: readonly AppPort[];
+  /**
+   * The address of this workload. Default: the first global IPv4 address of the machine (or network
+   * namespace). With `capture: "none"` the sidecar binds everything to it, its admin interface included.
+   */
+  readonly address?: string;
+  /** One-time join token. Not needed where the run directory holds a valid identity. */
+  readonly token?: string;
+  readonly tokenFile?: string;
+  /** `HOST:PORT`; default `127.0.0.1:15012`. */
+  readonly controlPlane?: string;
+  /** Default `weft`. */
+  readonly proxy?: DataPlaneKind;
+  /** Path of Envoy for `proxy: "envoy"`; default: `envoy` on the PATH. */
+  readonly envoyPath?: string;
+  /** Default: `nft` where this process is root and `nft` is installed, otherwise `none` (which it says). */
+  readonly capture?: CaptureMode;
+  /** Only with `capture: "none"`. */
+  readonly upstreams?: readonly Upstream[];
+  /** Only with `capture: "none"`: application port → port where the sidecar listens on `address`. Default: the same port. */
+  readonly inboundPorts?: ReadonlyMap<number, number>;
+  /** Kept out of interception, on top of the sidecar's own ports. */
+  readonly exclude?: CaptureExclusions;
+  /** Added to `app` and `version`. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Default `/run/weft/<namespace>/<workload>` as root, otherwise under `$XDG_RUNTIME_DIR` or the temporary directory. */
+  readonly runDir?: string;
+  /** The sidecar's access log; `-` or absent is its standard output, `none` switches it off. */
+  readonly accessLog?: string;
+  /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */
+  readonly appUser?: string;
+  /** Program and its arguments. */
+  readonly command: readonly string[];
+  /** How to start `weft proxy`: program and leading arguments. Default: this Node and the CLI's entry. */
+  readonly proxyCommand?: readonly string[];
+  /** Where people are told things; default `process.stderr`. */
+  readonly talk?: (line: string) => void;
+  /** Default the system's clock. */
+  readonly clock?: Clock;
+  /** Stops the workload as SIGTERM does; default: the process's signals. */
+  readonly signal?: AbortSignal;
+}
+
+/** Destinations and ports that interception leaves alone, named as Istio's annotations name them. */
+export interface CaptureExclusions {
+  readonly inboundPorts?: readonly number[];
+  readonly outboundPorts?: readonly number[];
+  readonly outboundCidrs?: readonly string[];
+}
