@@ -1,0 +1,68 @@
+import { accessSync, constants } from "node:fs";
+import { UserError } from "@weft/base/errors";
+import { tryCommand } from "./command.ts";
+
+/** Programs the demo needs for interception, and the Debian packages that bring them. */
+const forInterception: Readonly<Record<string, string>> = { nft: "nftables", ip: "iproute2" };
+/** What the outside verification needs besides. */
+const forVerification: Readonly<Record<string, string>> = { tcpdump: "tcpdump" };
+
+/**
+ * Makes sure that namespaces and rules can be made here: installs missing
+ * Debian packages when root, and otherwise says which ones and what to do.
+ */
+export async function ensurePrerequisites(options: {
+  readonly isVerifying: boolean;
+  readonly say: (line: string) => void;
+}): Promise<void> {
+  if (process.platform !== "linux") {
+    throw new UserError("transparent interception needs Linux", { hint: "run: weft demo --capture none" });
+  }
+  const needed = { ...forInterception, ...(options.isVerifying ? forVerification : {}) };
+  const missing = Object.keys(needed).filter((program) => !hasProgram(program));
+  const packages = [...new Set(missing.map((program) => needed[program]!))].sort();
+  if (process.getuid?.() !== 0) {
+    const also = packages.length > 0 ? ` and the packages ${packages.join(", ")}` : "";
+    throw new UserError(`namespaces and interception rules need root${also}`, {
+      hint: "run it with sudo, or without interception: weft demo --capture none",
+    });
+  }
+  if (packages.length > 0) {
+    options.say(`installing ${packages.join(", ")}`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+    let result = await tryCommand("apt-get", install, { env, timeoutMs: 300_000 });
+    if (result.code !== 0) {
+      await tryCommand("apt-get", ["update", "-qq"], { env, timeoutMs: 300_000 });
+      result = await tryCommand("apt-get", install, { env, timeoutMs: 300_000 });
+    }
+    if (result.code !== 0) {
+      throw new UserError(`could not install ${packages.join(", ")}: ${result.stderr.trim().split("\n").at(-1)}`, {
+        hint: `install ${packages.join(", ")} with your package manager, or run: weft demo --capture none`,
+      });
+    }
+  }
+  const probe = await tryCommand("nft", ["list", "tables"]);
+  if (probe.code !== 0) {
+    throw new UserError(`nft does not work here: ${probe.stderr.trim()}`, {
+      hint: "this kernel or container may not allow it; run: weft demo --capture none",
+    });
+  }
+}
+
+function hasProgram(name: string): boolean {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(`${folder}/${name}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** True where the demo's Python service can run. */
+export async function hasPython(): Promise<boolean> {
+  return (await tryCommand("python3", ["--version"])).code === 0;
+}

@@ -1,0 +1,52 @@
+/** One instance of the demo's services: what runs, and where. */
+export interface DemoWorkload {
+  readonly service: string;
+  /** "" for the traffic source, which serves nothing. */
+  readonly version: string;
+  /** File below `demo/apps`; `fallback` runs where `python3` is missing. */
+  readonly app: string;
+  readonly fallback?: string;
+  readonly port: number | undefined;
+  /** Last octet of its address. */
+  readonly octet: number;
+  /** Services it calls: explicit upstreams where there is no interception. */
+  readonly calls: readonly string[];
+}
+
+export const servicePort = 9080;
+
+/** Bookinfo as its users know it, and one reader of the page. */
+export const workloads: readonly DemoWorkload[] = [
+  { service: "details", version: "v1", app: "details.py", fallback: "details.mjs", port: 9080, octet: 11, calls: [] },
+  { service: "ratings", version: "v1", app: "ratings.mjs", port: 9080, octet: 12, calls: [] },
+  { service: "reviews", version: "v1", app: "reviews.mjs", port: 9080, octet: 13, calls: [] },
+  { service: "reviews", version: "v2", app: "reviews.mjs", port: 9080, octet: 14, calls: ["ratings"] },
+  { service: "reviews", version: "v3", app: "reviews.mjs", port: 9080, octet: 15, calls: ["ratings"] },
+  {
+    service: "productpage",
+    version: "v1",
+    app: "productpage.mjs",
+    port: 9080,
+    octet: 16,
+    calls: ["details", "reviews"],
+  },
+  {
+    service: "traffic",
+    version: "",
+    app: "traffic.mjs",
+    port: undefined,
+    octet: 17,
+    calls: ["productpage", "details", "reviews"],
+  },
+];
+
+/** `reviews-v1`; the name of its namespace, log and run directory. */
+export function workloadName(workload: DemoWorkload): string {
+  return workload.version ? `${workload.service}-${workload.version}` : workload.service;
+}
+
+export function findWorkload(name: string): DemoWorkload {
+  const found = workloads.find((workload) => workloadName(workload) === name);
+  if (!found) throw new Error(`the demo has no workload ${name}`);
+  return found;
+}
