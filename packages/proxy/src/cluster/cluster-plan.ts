@@ -29,6 +29,12 @@ export interface ClusterPlan {
   readonly bufferLimitBytes: number;
   /** `lb_policy: CLUSTER_PROVIDED` on an ORIGINAL_DST cluster honours this header when set. */
   readonly originalDstHeader: string | undefined;
+  /** `common_lb_config.healthy_panic_threshold`; undefined is Envoy's 50, 0 switches panic off. */
+  readonly panicThresholdPercent?: number;
+  /** `common_lb_config.locality_weighted_lb_config` is present: locality weights count. */
+  readonly isLocalityWeighted?: boolean;
+  /** The service this cluster stands for (`filter_metadata["istio"].services[0]`), for Istio's metric labels. */
+  readonly service?: { readonly host: string; readonly name: string; readonly namespace: string };
   readonly origin: string | undefined;
   /** A hash of everything above: equal hashes mean the update changes nothing. */
   readonly fingerprint: string;
@@ -40,6 +46,8 @@ export type Discovery =
       readonly kind: "strict-dns" | "logical-dns";
       readonly endpoints: readonly LocalityEndpoints[];
       readonly refreshMs: number;
+      /** Undefined is Envoy's AUTO: IPv6, else IPv4. */
+      readonly family?: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
     }
   | { readonly kind: "eds"; readonly serviceName: string }
   | { readonly kind: "original-dst" };
@@ -80,6 +88,8 @@ export interface OutlierPlan {
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   readonly maxEjectionPercent: number;
+  /** `always_eject_one_host`: one endpoint may be ejected whatever `maxEjectionPercent` says. */
+  readonly alwaysEjectsOneHost?: boolean;
   readonly consecutive5xx: number;
   readonly enforcingConsecutive5xx: number;
   readonly consecutiveGatewayFailure: number;
@@ -87,6 +97,13 @@ export interface OutlierPlan {
   readonly splitExternalLocalOriginErrors: boolean;
   readonly consecutiveLocalOriginFailure: number;
   readonly enforcingConsecutiveLocalOriginFailure: number;
+}
+
+/** @see envoy.config.endpoint.v3.ClusterLoadAssignment */
+export interface EndpointAssignment {
+  readonly localities: readonly LocalityEndpoints[];
+  /** Percent; undefined is Envoy's 140. */
+  readonly overprovisioningPercent?: number;
 }
 
 /** @see envoy.config.endpoint.v3.LocalityLbEndpoints */

@@ -25,6 +25,9 @@ export interface Exchange {
   readonly originalPath: string;
   readonly requestId: string;
 
+  /** The client's address where `x-forwarded-for` is trusted; undefined or absent means `connection.remote`. */
+  readonly clientAddress?: SocketAddress | undefined;
+
   match: RouteMatch | undefined;
   cluster: Cluster | undefined;
   endpoint: Endpoint | undefined;
@@ -56,8 +59,11 @@ export interface Exchange {
   /** `dynamic_metadata`: filter name → key → value. */
   dynamicMetadata: Map<string, Map<string, string>> | undefined;
 
-  /** Answers from here. `details` is Envoy's response code detail; flags are added to `flags`. */
-  reply(status: number, body: string, details: string, flags?: number): void;
+  /**
+   * Answers from here. `details` is Envoy's response code detail; flags are added to `flags`.
+   * A gRPC request gets `grpcStatus`, or what `status` maps to, in a trailers-only response.
+   */
+  reply(status: number, body: string, details: string, flags?: number, grpcStatus?: number): void;
   /** Continues after a filter returned "stop" without replying. No effect once the exchange is over. */
   resume(): void;
 }

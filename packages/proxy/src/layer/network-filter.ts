@@ -1,8 +1,13 @@
 import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Decides on a connection before its terminal filter sees a byte. */
 export interface NetworkFilter {
   readonly name: string;
   /** False closes the connection; `connection.terminationDetails` then says why. */
   onConnection(connection: DownstreamConnection): boolean;
+  /** TCP proxying only: the upstream connection is established. */
+  onEstablished?(exchange: Exchange): void;
+  /** TCP proxying only: the connection is over, whether or not it was established; runs before access logs. */
+  onClose?(exchange: Exchange): void;
 }

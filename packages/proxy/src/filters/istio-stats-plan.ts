@@ -1,0 +1,34 @@
+import type { PeerMetadata } from "../layer/downstream-connection.ts";
+
+/** A service, as Istio's `destination_service*` labels name it. */
+export interface ServiceName {
+  /** `reviews.default.svc.cluster.local` */
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/**
+ * Istio's standard metrics for one listener. Settings follow `stats.PluginConfig`
+ * (the TypedStruct of `istio.stats`); what this proxy is comes from its node.
+ */
+export interface IstioStatsPlan {
+  /** From the traffic direction: outbound reports as the source, inbound as the destination. */
+  readonly reporter: "source" | "destination";
+  readonly local: PeerMetadata;
+  /** The service this workload belongs to: the destination of inbound calls whose cluster names none. */
+  readonly localService: ServiceName | undefined;
+  /** Node id, for `x-envoy-peer-metadata-id`. */
+  readonly nodeId: string;
+  /** The principal of our own certificate where a connection cannot tell it. */
+  readonly localPrincipal: (() => string) | undefined;
+  readonly isHostHeaderFallbackDisabled: boolean;
+  /** `dimensions` and `tags_to_remove` per metric; `metrics[].name` without `istio_`, "" for all. */
+  readonly overrides: readonly IstioMetricOverride[];
+}
+
+export interface IstioMetricOverride {
+  readonly metric: string;
+  readonly isDropped: boolean;
+  readonly tagsToRemove: readonly string[];
+}
