@@ -1,0 +1,239 @@
+import type { Diagnostic } from "@weft/base/diagnostics";
+
+/**
+ * What the CLI and the control plane say to each other over `STATE/api.sock`:
+ * JSON both ways, times in milliseconds since the Unix epoch.
+ */
+
+/** One file as the person has it: its name is what diagnostics point to. */
+export interface ApplyFile {
+  readonly name: string;
+  /** May hold several YAML documents. */
+  readonly text: string;
+}
+
+export interface ApplyRequest {
+  readonly files: readonly ApplyFile[];
+  /** Says what would happen and changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+export type ApplyAction = "created" | "changed" | "unchanged";
+
+export interface ResourceKey {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface ApplyResult {
+  /** The revision that holds these resources; the one before when nothing changed or it was a dry run. */
+  readonly revision: number;
+  readonly dryRun: boolean;
+  readonly resources: readonly (ResourceKey & { readonly action: ApplyAction })[];
+  /** Warnings and notes; a refused apply is an error that carries its diagnostics instead. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface DeleteResult {
+  readonly revision: number;
+  readonly resource: ResourceKey;
+}
+
+/** One stored resource, as it was written. */
+export interface ResourceRecord extends ResourceKey {
+  readonly apiVersion: string;
+  /** The document's own text, comments included. */
+  readonly text: string;
+  /** Where it came from: `file:line`. */
+  readonly origin: string;
+  /** The revision that last changed it. */
+  readonly revision: number;
+  readonly changedAtMs: number;
+  /** `directory`: from `--config DIR`, changed only there. */
+  readonly source: "store" | "directory";
+}
+
+export interface ResourceList {
+  readonly revision: number;
+  readonly resources: readonly ResourceRecord[];
+}
+
+/** One change that was accepted. */
+export interface RevisionRecord {
+  readonly revision: number;
+  readonly atMs: number;
+  readonly changes: readonly (ResourceKey & { readonly action: "created" | "changed" | "deleted" })[];
+}
+
+export type SyncState = "synced" | "stale" | "nacked" | "not sent";
+
+/** One xDS type of one proxy. */
+export interface TypeSync {
+  /** Short name as `istioctl proxy-status` has it: CDS, LDS, EDS, RDS, SDS, NDS. */
+  readonly type: string;
+  readonly state: SyncState;
+  readonly sentVersion?: string;
+  readonly ackedVersion?: string;
+  readonly sentAtMs?: number;
+  readonly ackedAtMs?: number;
+  /** Why the proxy refused the last resources, in its own words. */
+  readonly error?: string;
+}
+
+/** One connected xDS client. */
+export interface ProxyStatus {
+  /** Full xDS node id. */
+  readonly nodeId: string;
+  readonly role: "agent" | "sidecar";
+  /** `<instance>.<namespace>`. */
+  readonly workload: string;
+  /** SPIFFE ID of its verified certificate. */
+  readonly identity: string;
+  readonly address: string;
+  /** Version of Weft the node said it runs; "" when it did not. */
+  readonly version: string;
+  readonly connectedAtMs: number;
+  readonly state: SyncState;
+  /** The newest configuration revision this proxy has acknowledged in every type it subscribes to. */
+  readonly ackedRevision: number;
+  readonly types: readonly TypeSync[];
+}
+
+/** One registered workload. */
+export interface WorkloadStatus {
+  readonly id: string;
+  readonly workloadName: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly service: string;
+  readonly version: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly number[];
+  readonly isHealthy: boolean;
+  /** False while the agent's stream is gone and its lease has not ended yet. */
+  readonly isConnected: boolean;
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly revision: number;
+  readonly services: number;
+  readonly proxies: readonly ProxyStatus[];
+  readonly workloads: readonly WorkloadStatus[];
+  /** What is wrong or unsupported in the configuration in force. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Change → last acknowledgement, of the recent pushes. */
+  readonly convergence: { readonly count: number; readonly p50Ms?: number; readonly p99Ms?: number };
+}
+
+export interface SyncResult {
+  readonly revision: number;
+  readonly isSynced: boolean;
+  readonly elapsedMs: number;
+  readonly acknowledged: readonly string[];
+  /** Who has not, and why. */
+  readonly waiting: readonly {
+    readonly nodeId: string;
+    readonly state: SyncState;
+    readonly error?: string;
+  }[];
+}
+
+export type StatsGroup = "service" | "workload" | "version";
+
+/** Golden signals of one service, workload or version over the window. Absent numbers: no calls. */
+export interface StatsRow {
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  /** Instances with a sidecar, and all instances. */
+  readonly meshed: number;
+  readonly instances: number;
+  readonly requestsPerSecond?: number;
+  /** 0–1. */
+  readonly successRate?: number;
+  readonly p50Ms?: number;
+  readonly p95Ms?: number;
+  readonly p99Ms?: number;
+  /** Connections that are open now. */
+  readonly tcpConnections: number;
+  /** SPIFFE IDs of who called. */
+  readonly peers: readonly string[];
+  /** Calls per second that arrived with mutual TLS, of all. 0–1. */
+  readonly securedRate?: number;
+  /** Identity the instances carry. */
+  readonly identity: string;
+  readonly certificateAgeSeconds?: number;
+  readonly certificateExpiresInSeconds?: number;
+}
+
+export interface StatsReport {
+  readonly windowSeconds: number;
+  readonly rows: readonly StatsRow[];
+  /** Series that were not kept because a workload sent too many. */
+  readonly droppedSeries: number;
+}
+
+export interface CreateTokenRequest {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly ttlSeconds?: number;
+}
+
+export interface CreatedToken {
+  readonly id: string;
+  /** Shown once: only its hash is kept. */
+  readonly token: string;
+  readonly identity: string;
+  readonly expiresAtMs: number;
+}
+
+export interface TokenRecord {
+  readonly id: string;
+  readonly identity: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly state: "unused" | "used" | "expired" | "revoked";
+}
+
+export interface TokenList {
+  readonly tokens: readonly TokenRecord[];
+}
+
+export interface CaStatus {
+  readonly trustDomain: string;
+  readonly rootPem: string;
+  readonly rootFingerprint: string;
+  readonly rootSubject: string;
+  readonly rootNotBeforeMs: number;
+  readonly rootNotAfterMs: number;
+  readonly certificateTtlSeconds: number;
+  /** Certificates issued since this control plane started. */
+  readonly issued: number;
+}
+
+/** Something that happened in the mesh, newest last. */
+export interface MeshEvent {
+  readonly atMs: number;
+  readonly kind: string;
+  readonly message: string;
+}
+
+export interface EventList {
+  readonly events: readonly MeshEvent[];
+}
+
+/** Body of every answer that is not 2xx. */
+export interface ApiErrorBody {
+  readonly error: string;
+  readonly hint?: string;
+  readonly diagnostics?: readonly Diagnostic[];
+}
+
+/** The longest body the API takes. */
+export const maxBodyBytes = 16 << 20;
