@@ -37,9 +37,12 @@ export async function ensurePrerequisites(options: {
       result = await tryCommand("apt-get", install, { env, timeoutMs: 300_000 });
     }
     if (result.code !== 0) {
-      throw new UserError(`could not install ${packages.join(", ")}: ${result.stderr.trim().split("\n").at(-1)}`, {
-        hint: `install ${packages.join(", ")} with your package manager, or run: weft demo --capture none`,
-      });
+      throw new UserError(
+        `could not install ${packages.join(", ")}: ${result.stderr.trim().split("\n").at(-1)}`,
+        {
+          hint: `install ${packages.join(", ")} with your package manager, or run: weft demo --capture none`,
+        },
+      );
     }
   }
   const probe = await tryCommand("nft", ["list", "tables"]);

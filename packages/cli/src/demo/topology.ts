@@ -17,7 +17,15 @@ export const servicePort = 9080;
 
 /** Bookinfo as its users know it, and one reader of the page. */
 export const workloads: readonly DemoWorkload[] = [
-  { service: "details", version: "v1", app: "details.py", fallback: "details.mjs", port: 9080, octet: 11, calls: [] },
+  {
+    service: "details",
+    version: "v1",
+    app: "details.py",
+    fallback: "details.mjs",
+    port: 9080,
+    octet: 11,
+    calls: [],
+  },
   { service: "ratings", version: "v1", app: "ratings.mjs", port: 9080, octet: 12, calls: [] },
   { service: "reviews", version: "v1", app: "reviews.mjs", port: 9080, octet: 13, calls: [] },
   { service: "reviews", version: "v2", app: "reviews.mjs", port: 9080, octet: 14, calls: ["ratings"] },

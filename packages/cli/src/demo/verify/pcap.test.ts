@@ -41,7 +41,9 @@ test("segments out of order and sent twice make one stream", () => {
 });
 
 test("a missing segment ends the stream and is said", () => {
-  const [stream] = readTcpStreams(Buffer.concat([fileHeader, packet(99, "", 2), packet(100, "a"), packet(105, "b")]));
+  const [stream] = readTcpStreams(
+    Buffer.concat([fileHeader, packet(99, "", 2), packet(100, "a"), packet(105, "b")]),
+  );
   assert.equal(stream!.bytes.toString(), "a");
   assert.equal(stream!.isComplete, false);
 });

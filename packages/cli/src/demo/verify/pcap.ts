@@ -18,7 +18,8 @@ const ethernet = 1;
 
 /** One stream for each direction of each connection in the capture. IPv4 over Ethernet. */
 export function readTcpStreams(pcap: Buffer): readonly TcpStream[] {
-  if (pcap.length < 24 || pcap.readUInt32LE(0) !== 0xa1b2c3d4) throw new Error("not a little-endian pcap file");
+  if (pcap.length < 24 || pcap.readUInt32LE(0) !== 0xa1b2c3d4)
+    throw new Error("not a little-endian pcap file");
   if (pcap.readUInt32LE(20) !== ethernet) throw new Error("the capture is not of an Ethernet interface");
   const flows = new Map<string, Flow>();
   let at = 24;

@@ -1,0 +1,178 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ApiClient } from "@weft/control/api/client";
+import { packageRoot, weftCommand } from "../package-root.ts";
+import { type CommandResult, tryCommand } from "./command.ts";
+import {
+  controlPlaneAddress,
+  controlPlaneNamespace,
+  createNetwork,
+  inNamespace,
+  namespaceOf,
+  removeNetwork,
+  subnet,
+} from "./network.ts";
+import { killLeftovers, ProcessGroup } from "./processes.ts";
+import { type DemoWorkload, servicePort, workloadName, workloads } from "./topology.ts";
+
+export type Capture = "nft" | "none";
+
+export interface MeshOptions {
+  readonly capture: Capture;
+  readonly runDirectory: string;
+  readonly hasPython: boolean;
+  /** Requests per second of the traffic source. */
+  readonly rate: number;
+  readonly certificateMinutes: number;
+  /** A process of the demo ended without being asked to. */
+  readonly onUnexpectedExit: (name: string, code: number | null) => void;
+}
+
+/** Without interception every workload has a loopback address of its own, and these ports. */
+const withoutCapture = { subnet: "127.77.0", inboundPort: 19080, firstUpstreamPort: 20000 };
+
+/** The demo's mesh: a control plane and one `weft run` for each workload, in namespaces or on loopback. */
+export class DemoMesh {
+  readonly options: MeshOptions;
+  readonly stateDirectory: string;
+  readonly processes: ProcessGroup;
+  readonly api: ApiClient;
+
+  constructor(options: MeshOptions) {
+    this.options = options;
+    this.stateDirectory = join(options.runDirectory, "state");
+    mkdirSync(options.runDirectory, { recursive: true, mode: 0o755 });
+    this.processes = new ProcessGroup(options.runDirectory, options.onUnexpectedExit);
+    this.api = new ApiClient({ socketPath: join(this.stateDirectory, "api.sock") });
+  }
+
+  /** Ends and removes whatever an earlier demo left behind. */
+  async cleanUp(): Promise<void> {
+    killLeftovers(this.options.runDirectory);
+    if (this.options.capture === "nft") await removeNetwork();
+  }
+
+  async createNetwork(): Promise<void> {
+    if (this.options.capture === "none") return;
+    await createNetwork([
+      { name: "control-plane", address: controlPlaneAddress },
+      ...workloads.map((workload) => ({ name: workloadName(workload), address: this.addressOf(workload) })),
+    ]);
+  }
+
+  addressOf(workload: DemoWorkload): string {
+    return `${this.#isolated ? subnet : withoutCapture.subnet}.${workload.octet}`;
+  }
+
+  get controlPlaneAddress(): string {
+    return this.#isolated ? controlPlaneAddress : `${withoutCapture.subnet}.2`;
+  }
+
+  startControlPlane(): void {
+    const command = [
+      ...weftCommand(),
+      "control-plane",
+      ...["--state", this.stateDirectory],
+      ...["--address", this.controlPlaneAddress],
+      ...["--http-address", this.controlPlaneAddress],
+      ...["--certificate-ttl", `${this.options.certificateMinutes}m`],
+    ];
+    this.processes.start(
+      "control-plane",
+      this.#isolated ? inNamespace(controlPlaneNamespace, command) : command,
+    );
+  }
+
+  startWorkload(workload: DemoWorkload, token: string): void {
+    const name = workloadName(workload);
+    const command = [
+      ...weftCommand(),
+      "run",
+      ...this.#runFlags(workload),
+      "--",
+      ...this.#application(workload),
+    ];
+    const env: NodeJS.ProcessEnv = {
+      WEFT_TOKEN: token,
+      RATE: String(this.options.rate),
+      VERSION: workload.version,
+    };
+    if (!this.#isolated) env.HOST = this.addressOf(workload);
+    this.processes.start(name, this.#isolated ? inNamespace(namespaceOf(name), command) : command, env);
+  }
+
+  async startWorkloads(): Promise<void> {
+    for (const workload of workloads) {
+      const { token } = await this.api.createToken({
+        namespace: "default",
+        serviceAccount: workload.service,
+        ttlSeconds: 600,
+      });
+      this.startWorkload(workload, token);
+    }
+  }
+
+  /** Runs `weft …` as a user would, in a process of its own. */
+  weft(...args: string[]): Promise<CommandResult> {
+    const [program, ...leading] = weftCommand();
+    return tryCommand(program!, [...leading, ...args], {
+      env: { ...process.env, WEFT_STATE: this.stateDirectory },
+      timeoutMs: 60_000,
+    });
+  }
+
+  /** The path of a file applied by a step. */
+  stepFile(file: string): string {
+    return join(packageRoot, "demo", "istio", file);
+  }
+
+  /** Command line of a program beside a workload: the same namespace, the same interception. */
+  beside(workload: DemoWorkload, command: readonly string[]): readonly string[] {
+    return this.#isolated ? inNamespace(namespaceOf(workloadName(workload)), command) : command;
+  }
+
+  /** Where `caller` reaches `service`. */
+  urlOf(caller: DemoWorkload, service: string, path: string): string {
+    if (this.#isolated) return `http://${service}:${servicePort}${path}`;
+    const port = withoutCapture.firstUpstreamPort + caller.calls.indexOf(service);
+    return `http://${this.addressOf(caller)}:${port}${path}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.processes.stopAll(8_000);
+    if (this.#isolated) await removeNetwork();
+  }
+
+  get #isolated(): boolean {
+    return this.options.capture === "nft";
+  }
+
+  #runFlags(workload: DemoWorkload): readonly string[] {
+    const address = this.addressOf(workload);
+    const flags = [
+      ...["--name", workload.service],
+      ...["--control-plane", `${this.controlPlaneAddress}:15012`],
+      ...["--capture", this.options.capture],
+      ...["--run-dir", join(this.options.runDirectory, "run", workloadName(workload))],
+      ...["--access-log", join(this.options.runDirectory, `${workloadName(workload)}.access.log`)],
+    ];
+    if (workload.version) flags.push("--version", workload.version);
+    if (workload.port) flags.push("--port", `${workload.port}:http`);
+    if (this.#isolated) return flags;
+    flags.push("--address", address);
+    if (workload.port) flags.push("--inbound-port", `${workload.port}=${withoutCapture.inboundPort}`);
+    for (const [index, service] of workload.calls.entries()) {
+      const bind = `${address}:${withoutCapture.firstUpstreamPort + index}`;
+      flags.push("--upstream", `${service}:${servicePort}=${bind}`);
+    }
+    return flags;
+  }
+
+  #application(workload: DemoWorkload): readonly string[] {
+    const isPython = workload.app.endsWith(".py");
+    const file = isPython && !this.options.hasPython ? workload.fallback! : workload.app;
+    const path = join(packageRoot, "demo", "apps", file);
+    if (!existsSync(path)) throw new Error(`the demo's application ${path} is missing`);
+    return file.endsWith(".py") ? ["python3", path] : [process.execPath, path];
+  }
+}
