@@ -17,7 +17,7 @@ export interface Exchange {
   readonly connection: DownstreamConnection;
   readonly direction: "inbound" | "outbound" | "unspecified";
   readonly plan: HttpConnectionPlan | undefined;
-  /** Undefined for TCP. */
+  /** Undefined for TCP, and for HTTP when no head could be parsed (flag DPE). */
   readonly request: RequestHead | undefined;
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | "";
   response: ResponseHead | undefined;
@@ -54,6 +54,11 @@ export interface Exchange {
   bytesSent: number;
   requestHeaderBytes: number;
 
+  /**
+   * Fields (flat, name then value) to send along when this request turns out to
+   * be the first on its upstream connection: who we are, once per connection.
+   */
+  upstreamConnectionHeaders: readonly string[] | undefined;
   /** Per-request state of filters by filter name; made on first use. */
   filterState: Map<string, unknown> | undefined;
   /** `dynamic_metadata`: filter name → key → value. */

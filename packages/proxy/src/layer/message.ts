@@ -9,6 +9,8 @@ export interface RequestHead {
   authority: string;
   scheme: "http" | "https";
   readonly headers: HeaderList;
+  /** The protocol the client asks to switch to, in lower case (`websocket`, `connect` for CONNECT); "" for ordinary requests. */
+  readonly upgrade: string;
 }
 
 export interface ResponseHead {

@@ -9,6 +9,10 @@ import type { RequestHead, ResponseHead } from "./message.ts";
  * Order per direction: head, data*, trailers?; `end` is true exactly once, on
  * the last part. After `reset`, in either direction, nothing more is called.
  * Every call is synchronous and none may throw.
+ *
+ * A `chunk` belongs to the caller and is valid only during the call: it is
+ * usually a view of the read buffer all connections share. Whoever keeps bytes
+ * copies them; `respondData` and `sendData` do.
  */
 
 /** Why a stream ended early; each maps to one Envoy response flag. */
@@ -51,13 +55,16 @@ export interface RequestReceiver {
 
 /** A request sent upstream on a pooled connection. */
 export interface ClientStream {
-  sendHead(head: RequestHead, end: boolean): void;
+  /** `extra` (flat, name then value) follows the head's own fields. */
+  sendHead(head: RequestHead, end: boolean, extra?: readonly string[]): void;
   sendData(chunk: Buffer, end: boolean): void;
   sendTrailers(trailers: HeaderList): void;
   reset(reason: ResetReason): void;
   pauseResponse(): void;
   resumeResponse(): void;
   readonly isWritable: boolean;
+  /** Whether no request went over this connection before. */
+  readonly isFirstOnConnection: boolean;
 }
 
 export interface ResponseReceiver {

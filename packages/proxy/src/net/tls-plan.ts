@@ -20,6 +20,9 @@ export interface PeerIdentity {
   readonly subject: string;
   /** SHA-256 of the DER certificate, lower-case hex. */
   readonly fingerprint: string;
+  /** The leaf, and the leaf with its chain, in PEM; computed when asked for. Absent in hand-made identities. */
+  readonly pem?: string;
+  readonly chainPem?: string;
 }
 
 /** Envoy's `match_typed_subject_alt_names`, compiled: true when any name satisfies any matcher. */

@@ -21,6 +21,10 @@ export interface RouteMatch {
 
 export interface VirtualHostPlan {
   readonly name: string;
+  /** `include_request_attempt_count`: sends `x-envoy-attempt-count` upstream. */
+  readonly includesRequestAttemptCount?: boolean;
+  /** `include_attempt_count_in_response`. */
+  readonly includesResponseAttemptCount?: boolean;
 }
 
 export interface RoutePlan {
