@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ApiClient } from "@weft/control/api/client";
 import { packageRoot, weftCommand } from "../package-root.ts";
@@ -13,7 +13,8 @@ import {
   subnet,
 } from "./network.ts";
 import { killLeftovers, ProcessGroup } from "./processes.ts";
-import { type DemoWorkload, servicePort, workloadName, workloads } from "./topology.ts";
+import { type DemoWorkload, findWorkload, servicePort, workloadName, workloads } from "./topology.ts";
+import { isComplete, TrafficLog } from "./traffic-log.ts";
 
 export type Capture = "nft" | "none";
 
@@ -37,12 +38,15 @@ export class DemoMesh {
   readonly stateDirectory: string;
   readonly processes: ProcessGroup;
   readonly api: ApiClient;
+  readonly #expectedExits = new Set<string>();
 
   constructor(options: MeshOptions) {
     this.options = options;
     this.stateDirectory = join(options.runDirectory, "state");
     mkdirSync(options.runDirectory, { recursive: true, mode: 0o755 });
-    this.processes = new ProcessGroup(options.runDirectory, options.onUnexpectedExit);
+    this.processes = new ProcessGroup(options.runDirectory, (name, code) => {
+      if (!this.#expectedExits.delete(name)) options.onUnexpectedExit(name, code);
+    });
     this.api = new ApiClient({ socketPath: join(this.stateDirectory, "api.sock") });
   }
 
@@ -138,6 +142,66 @@ export class DemoMesh {
     return `http://${this.addressOf(caller)}:${port}${path}`;
   }
 
+  /** The Prometheus page of a workload's sidecar, read from outside. */
+  async scrape(name: string): Promise<string> {
+    const response = await fetch(`http://${this.addressOf(findWorkload(name))}:15090/stats/prometheus`);
+    return response.text();
+  }
+
+  /** A process that is about to be killed on purpose is not reported. */
+  expectExit(name: string): void {
+    this.#expectedExits.add(name);
+  }
+
+  async untilControlPlaneAnswers(timeoutMs: number): Promise<void> {
+    await until(
+      timeoutMs,
+      `the control plane did not start, see ${this.processes.logFile("control-plane")}`,
+      () =>
+        this.api.status().then(
+          () => true,
+          () => false,
+        ),
+    );
+  }
+
+  /** True when every sidecar and agent has its stream again and is in sync. */
+  async untilProxiesConnected(timeoutMs: number): Promise<boolean> {
+    return until(timeoutMs, "proxies", async () => {
+      const { proxies } = await this.api.status();
+      const sidecars = proxies.filter((proxy) => proxy.role === "sidecar" && proxy.state === "synced");
+      return sidecars.length === workloads.length;
+    }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Resolves when the reader gets whole pages and each version of reviews has answered. */
+  async untilEveryServiceAnswers(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const log = new TrafficLog(this.processes.logFile("traffic"));
+    const answered = new Set<string>();
+    await until(
+      timeoutMs,
+      `not every service answered through the mesh, see the logs in ${this.options.runDirectory}`,
+      async () => {
+        signal.throwIfAborted();
+        for (const visit of log.read()) if (isComplete(visit) && visit.version) answered.add(visit.version);
+        return answered.size === workloads.filter((workload) => workload.service === "reviews").length;
+      },
+    );
+  }
+
+  /** Logs of an earlier demo go: checks count lines. */
+  clearLogs(): void {
+    for (const workload of workloads) {
+      const name = workloadName(workload);
+      rmSync(this.processes.logFile(name), { force: true });
+      rmSync(join(this.options.runDirectory, `${name}.access.log`), { force: true });
+    }
+    rmSync(this.processes.logFile("control-plane"), { force: true });
+  }
+
   async stop(): Promise<void> {
     await this.processes.stopAll(8_000);
     if (this.#isolated) await removeNetwork();
@@ -174,5 +238,14 @@ export class DemoMesh {
     const path = join(packageRoot, "demo", "apps", file);
     if (!existsSync(path)) throw new Error(`the demo's application ${path} is missing`);
     return file.endsWith(".py") ? ["python3", path] : [process.execPath, path];
+  }
+}
+
+/** Asks every 100 ms until the answer is yes; rejects with `message` after `timeoutMs`. */
+async function until(timeoutMs: number, message: string, isDone: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await isDone())) {
+    if (Date.now() > deadline) throw new Error(message);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
