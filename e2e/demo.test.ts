@@ -1,0 +1,65 @@
+/**
+ * The demo, verified from outside the product. Each check of `weft demo --once`
+ * becomes a test of its own, so that a failure names what broke.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { tryCommand } from "../packages/cli/src/demo/command.ts";
+import type { DemoReport } from "../packages/cli/src/demo/report.ts";
+
+const weft = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
+const isRoot = process.getuid?.() === 0;
+const skipWithoutRoot = isRoot || process.env.CI ? false : "needs root for namespaces and nft rules";
+
+async function runOnce(capture: "nft" | "none"): Promise<DemoReport> {
+  const runDirectory = mkdtempSync(join(tmpdir(), `weft-demo-${capture}-`));
+  const args = ["demo", "--once", "-o", "json", "--capture", capture, "--run-dir", runDirectory];
+  const result = await tryCommand(weft, args, { timeoutMs: 400_000 });
+  assert.ok(result.stdout.startsWith("{"), `no report; it said: ${result.stderr}`);
+  return JSON.parse(result.stdout);
+}
+
+test("the demo shows all it promises, checked from outside", { skip: skipWithoutRoot }, async (t) => {
+  const report = await runOnce("nft");
+  for (const outcome of report.outcomes) {
+    await t.test(outcome.name, () => assert.ok(outcome.ok, outcome.seen));
+  }
+  assert.deepEqual(report.notShown, []);
+  assert.ok(report.outcomes.length >= 17, `only ${report.outcomes.length} checks ran`);
+  await t.test("nothing is left of it", async () => {
+    const { stdout: namespaces } = await tryCommand("ip", ["netns", "list"]);
+    assert.doesNotMatch(namespaces, /weft-demo/);
+    const { stdout: links } = await tryCommand("ip", ["link", "show"]);
+    assert.doesNotMatch(links, /weft-demo/);
+    assert.equal(existsSync("/etc/netns/weft-demo-traffic"), false);
+  });
+});
+
+test("without interception the same services run on local ports, and what is missing is said", async (t) => {
+  const report = await runOnce("none");
+  for (const outcome of report.outcomes) {
+    await t.test(outcome.name, () => assert.ok(outcome.ok, outcome.seen));
+  }
+  assert.ok(report.notShown.length > 0);
+});
+
+test("a demo that was killed outright is cleaned up by the next", { skip: skipWithoutRoot }, async () => {
+  const runDirectory = mkdtempSync(join(tmpdir(), "weft-demo-crash-"));
+  const child = spawn(weft, ["demo", "--run-dir", runDirectory], { stdio: "ignore" });
+  const namespaces = async () => (await tryCommand("ip", ["netns", "list"])).stdout;
+  while (!(await namespaces()).includes("weft-demo-traffic")) await new Promise((r) => setTimeout(r, 200));
+  child.kill("SIGKILL");
+  await new Promise((resolve) => child.once("close", resolve));
+  assert.match(await namespaces(), /weft-demo/, "the crash left its namespaces behind");
+
+  const next = spawn(weft, ["demo", "--run-dir", runDirectory], { stdio: "ignore" });
+  const ended = new Promise((resolve) => next.once("close", resolve));
+  await new Promise((r) => setTimeout(r, 3_000));
+  next.kill("SIGINT");
+  await ended;
+  assert.doesNotMatch(await namespaces(), /weft-demo/);
+});
