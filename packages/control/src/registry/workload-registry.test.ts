@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "@weft/testkit/fake-clock";
+import type { Workload } from "./workload.ts";
+import { WorkloadRegistry, type WorkloadsChange } from "./workload-registry.ts";
+
+function workload(name: string, changes: Partial<Workload> = {}): Workload {
+  return {
+    id: `${name}.default`,
+    name,
+    workloadName: name,
+    namespace: "default",
+    serviceAccount: "reviews",
+    service: "reviews",
+    labels: { app: "reviews" },
+    addresses: ["10.0.0.1"],
+    ports: [{ port: 9080, protocol: "http", name: "http", listenPort: 9080 }],
+    interception: "REDIRECT",
+    upstreams: [],
+    isHealthy: false,
+    hasSidecar: true,
+    ...changes,
+  };
+}
+
+function setUp() {
+  const clock = new FakeClock();
+  const registry = new WorkloadRegistry({ clock, graceMs: 4_000, restartGraceMs: 20_000, maxWorkloads: 3 });
+  const changes: WorkloadsChange[] = [];
+  registry.onChange((change) => changes.push(change));
+  return { clock, registry, changes };
+}
+
+test("a registration is unhealthy until its agent reports health, and each change is told at once", () => {
+  const { registry, changes } = setUp();
+  const lease = registry.register(workload("a"));
+  assert.equal(registry.workloads[0]!.isHealthy, false);
+  lease.setHealth(true);
+  assert.equal(registry.workloads[0]!.isHealthy, true);
+  lease.setHealth(true);
+  assert.equal(changes.length, 2, "an unchanged report changes nothing");
+});
+
+test("a registration outlives its stream by the grace and no longer", async () => {
+  const { clock, registry, changes } = setUp();
+  registry.register(workload("a")).end();
+  await clock.advance(3_999);
+  assert.equal(registry.workloads.length, 1);
+  await clock.advance(1);
+  assert.deepEqual(registry.workloads, []);
+  assert.deepEqual(changes.at(-1)!.removed, ["a.default"]);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test("an agent that comes back within the grace keeps its registration and its health", async () => {
+  const { clock, registry, changes } = setUp();
+  const first = registry.register(workload("a"));
+  first.setHealth(true);
+  first.end();
+  await clock.advance(2_000);
+  registry.register(workload("a"));
+  await clock.advance(60_000);
+  assert.equal(registry.workloads[0]!.isHealthy, true);
+  assert.equal(changes.length, 2, "a reconnect changes nothing for the others");
+});
+
+test("the end of an old stream does not end a registration that a newer stream holds", async () => {
+  const { clock, registry } = setUp();
+  const old = registry.register(workload("a"));
+  const fresh = registry.register(workload("a"));
+  old.setHealth(true);
+  old.end();
+  await clock.advance(60_000);
+  assert.equal(registry.workloads.length, 1);
+  assert.equal(registry.workloads[0]!.isHealthy, false, "the old stream no longer speaks for it");
+  fresh.end();
+  await clock.advance(4_000);
+  assert.equal(registry.workloads.length, 0);
+});
+
+test("a name held by one identity is not taken over by another", () => {
+  const { registry } = setUp();
+  registry.register(workload("a"));
+  assert.throws(() => registry.register(workload("a", { serviceAccount: "mallory" })), /another identity/);
+  assert.equal(registry.workloads[0]!.serviceAccount, "reviews");
+});
+
+test("registrations beyond the limit are refused and the others stay", () => {
+  const { registry } = setUp();
+  for (const name of ["a", "b", "c"]) registry.register(workload(name));
+  assert.throws(() => registry.register(workload("d")), /already holds 3 workloads/);
+  assert.equal(registry.workloads.length, 3);
+});
+
+test("registrations of before a restart wait for their agents, then leave", async () => {
+  const { clock, registry } = setUp();
+  registry.restore([workload("a", { isHealthy: true }), workload("b", { isHealthy: true })]);
+  registry.register(workload("a"));
+  assert.equal(registry.get("a.default")!.isHealthy, true);
+  assert.equal(registry.isConnected("b.default"), false);
+  await clock.advance(20_000);
+  assert.deepEqual(
+    registry.workloads.map((w) => w.id),
+    ["a.default"],
+  );
+});
+
+test("lists handed out before a change are not touched by it", () => {
+  const { registry } = setUp();
+  const lease = registry.register(workload("a"));
+  const before = registry.workloads;
+  lease.setHealth(true);
+  assert.equal(before[0]!.isHealthy, false);
+  assert.notEqual(registry.workloads, before);
+});

@@ -1,0 +1,174 @@
+import type { Clock, Timer } from "@weft/base/clock";
+import { MeshError } from "@weft/base/errors";
+import type { Workload } from "./workload.ts";
+
+/** An agent's hold on its registration, as long as its stream lives. Every method is a no-op after `end`. */
+export interface Lease {
+  readonly workloadId: string;
+  /** What the agent says now; keeps the health it reported. */
+  update(workload: Workload): void;
+  setHealth(isHealthy: boolean): void;
+  /** The stream is gone: the registration ends after the grace, unless the agent comes back before. */
+  end(): void;
+}
+
+export interface WorkloadRegistryOptions {
+  readonly clock: Clock;
+  /** How long a registration outlives its stream, for a reconnect. Default 4 s. */
+  readonly graceMs?: number;
+  /** How long remembered registrations wait for their agents after a restart. Default 20 s. */
+  readonly restartGraceMs?: number;
+  /** More registrations than this are refused. Default 20,000. */
+  readonly maxWorkloads?: number;
+}
+
+interface Entry {
+  workload: Workload;
+  /** The lease that holds this entry; undefined while its agent is away. */
+  lease: symbol | undefined;
+  expiry: Timer | undefined;
+}
+
+/** Tells what changed: `removed` and `changed` are ids, so that a listener may ignore what is not its own. */
+export interface WorkloadsChange {
+  readonly workloads: readonly Workload[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Which workloads exist right now. A registration lives exactly as long as its
+ * agent's stream, plus a short grace; listeners get a new immutable list at the
+ * moment something changed, never later.
+ *
+ * A second stream for the same workload takes the registration over, so that a
+ * reconnect overtaking the end of the old stream loses nothing.
+ */
+export class WorkloadRegistry {
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+  readonly #restartGraceMs: number;
+  readonly #maxWorkloads: number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(change: WorkloadsChange) => void>();
+  #workloads: readonly Workload[] = [];
+
+  constructor(options: WorkloadRegistryOptions) {
+    this.#clock = options.clock;
+    this.#graceMs = options.graceMs ?? 4_000;
+    this.#restartGraceMs = options.restartGraceMs ?? 20_000;
+    this.#maxWorkloads = options.maxWorkloads ?? 20_000;
+  }
+
+  /** Sorted by id. A new array whenever anything in it changed. */
+  get workloads(): readonly Workload[] {
+    return this.#workloads;
+  }
+
+  get(id: string): Workload | undefined {
+    return this.#entries.get(id)?.workload;
+  }
+
+  isConnected(id: string): boolean {
+    return this.#entries.get(id)?.lease !== undefined;
+  }
+
+  onChange(listener: (change: WorkloadsChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes up a registration; unhealthy until its agent says otherwise, unless it was here a moment ago. */
+  register(workload: Workload): Lease {
+    const existing = this.#entries.get(workload.id);
+    if (existing && existing.workload.serviceAccount !== workload.serviceAccount) {
+      throw new MeshError(
+        `${workload.id} is registered by another identity (${existing.workload.serviceAccount}): choose another name`,
+        { source: "downstream" },
+      );
+    }
+    if (!existing && this.#entries.size >= this.#maxWorkloads) {
+      throw new MeshError(`the mesh already holds ${this.#maxWorkloads} workloads`, {
+        source: "internal",
+        isRetrySafe: true,
+      });
+    }
+    const token = Symbol(workload.id);
+    existing?.expiry?.cancel();
+    const isHealthy = existing?.workload.isHealthy ?? false;
+    this.#entries.set(workload.id, { workload: { ...workload, isHealthy }, lease: token, expiry: undefined });
+    this.#changed([workload.id], []);
+    return this.#lease(workload.id, token);
+  }
+
+  /** Puts back what was registered before a restart; each must be claimed by its agent in time or leaves. */
+  restore(workloads: readonly Workload[]): void {
+    const restored: string[] = [];
+    for (const workload of workloads.slice(0, this.#maxWorkloads)) {
+      if (this.#entries.has(workload.id)) continue;
+      const entry: Entry = { workload, lease: undefined, expiry: undefined };
+      entry.expiry = this.#clock.setTimer(() => this.#expire(workload.id, entry), this.#restartGraceMs);
+      this.#entries.set(workload.id, entry);
+      restored.push(workload.id);
+    }
+    if (restored.length > 0) this.#changed(restored, []);
+  }
+
+  /** Cancels every timer; the registrations stay readable. */
+  close(): void {
+    for (const entry of this.#entries.values()) entry.expiry?.cancel();
+    this.#listeners.clear();
+  }
+
+  #lease(id: string, token: symbol): Lease {
+    const held = (): Entry | undefined => {
+      const entry = this.#entries.get(id);
+      return entry?.lease === token ? entry : undefined;
+    };
+    return {
+      workloadId: id,
+      update: (workload) => {
+        const entry = held();
+        if (!entry || workload.id !== id) return;
+        const next = { ...workload, isHealthy: entry.workload.isHealthy };
+        if (isSame(entry.workload, next)) return;
+        entry.workload = next;
+        this.#changed([id], []);
+      },
+      setHealth: (isHealthy) => {
+        const entry = held();
+        if (!entry || entry.workload.isHealthy === isHealthy) return;
+        entry.workload = { ...entry.workload, isHealthy };
+        this.#changed([id], []);
+      },
+      end: () => {
+        const entry = held();
+        if (!entry) return;
+        entry.lease = undefined;
+        entry.expiry = this.#clock.setTimer(() => this.#expire(id, entry), this.#graceMs);
+      },
+    };
+  }
+
+  #expire(id: string, entry: Entry): void {
+    if (this.#entries.get(id) !== entry || entry.lease !== undefined) return;
+    this.#entries.delete(id);
+    this.#changed([], [id]);
+  }
+
+  #changed(changed: readonly string[], removed: readonly string[]): void {
+    const workloads = [...this.#entries.values()].map((entry) => entry.workload);
+    workloads.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const isUnchanged =
+      workloads.length === this.#workloads.length &&
+      workloads.every((w, i) => isSame(w, this.#workloads[i]!));
+    if (isUnchanged) return;
+    this.#workloads = workloads;
+    for (const listener of this.#listeners) listener({ workloads, changed, removed });
+  }
+}
+
+/** Workloads are plain data made in one place with one key order, so their JSON compares them. */
+function isSame(a: Workload, b: Workload): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
