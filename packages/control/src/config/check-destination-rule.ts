@@ -1,0 +1,78 @@
+import type { Finding } from "./finding.ts";
+import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./specs.ts";
+
+export function checkDestinationRule(spec: DestinationRuleSpec, find: Finding): void {
+  find.host("spec.host", spec.host);
+  checkPolicy(spec.trafficPolicy, "spec.trafficPolicy", find);
+  const names = new Map<string, number>();
+  spec.subsets?.forEach((subset, i) => {
+    const path = `spec.subsets[${i}]`;
+    if (!/^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/.test(subset.name)) {
+      find.error("W1203", `${path}.name`, `${path}.name: "${subset.name}" is not a subset name`);
+    }
+    const first = names.get(subset.name);
+    if (first !== undefined) {
+      find.error(
+        "W1210",
+        `${path}.name`,
+        `subset "${subset.name}" is written twice`,
+        `the first is spec.subsets[${first}]`,
+      );
+    }
+    names.set(subset.name, first ?? i);
+    checkPolicy(subset.trafficPolicy, `${path}.trafficPolicy`, find);
+  });
+}
+
+function checkPolicy(policy: TrafficPolicySpec | undefined, path: string, find: Finding): void {
+  if (!policy) return;
+  checkPortPolicy(policy, path, find);
+  find.range(`${path}.retryBudget.percent`, policy.retryBudget?.percent, 0, 100);
+  policy.portLevelSettings?.forEach((settings, i) => {
+    const at = `${path}.portLevelSettings[${i}]`;
+    if (settings.port?.number === undefined) find.error("W1104", at, `${at}.port.number is missing`);
+    find.port(`${at}.port.number`, settings.port?.number);
+    checkPortPolicy(settings, at, find);
+  });
+}
+
+function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): void {
+  const { tcp, http } = policy.connectionPool ?? {};
+  const pool = `${path}.connectionPool`;
+  find.duration(`${pool}.tcp.connectTimeout`, tcp?.connectTimeout, { minMs: 1 });
+  find.duration(`${pool}.tcp.tcpKeepalive.time`, tcp?.tcpKeepalive?.time, { minMs: 1000 });
+  find.duration(`${pool}.tcp.tcpKeepalive.interval`, tcp?.tcpKeepalive?.interval, { minMs: 1000 });
+  find.duration(`${pool}.http.idleTimeout`, http?.idleTimeout);
+  const limits = { ...http, maxConnections: tcp?.maxConnections };
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value !== "number") continue;
+    const at = name === "maxConnections" ? `${pool}.tcp.${name}` : `${pool}.http.${name}`;
+    find.range(at, value, 0, 2 ** 31 - 1);
+  }
+  const outlier = policy.outlierDetection;
+  find.duration(`${path}.outlierDetection.interval`, outlier?.interval, { minMs: 1 });
+  find.duration(`${path}.outlierDetection.baseEjectionTime`, outlier?.baseEjectionTime, { minMs: 1 });
+  find.range(`${path}.outlierDetection.maxEjectionPercent`, outlier?.maxEjectionPercent, 0, 100);
+  find.range(`${path}.outlierDetection.minHealthPercent`, outlier?.minHealthPercent, 0, 100);
+  const { tls } = policy;
+  if (tls?.mode === "MUTUAL" && (!tls.clientCertificate || !tls.privateKey)) {
+    const message = `${path}.tls: mode MUTUAL needs clientCertificate and privateKey`;
+    find.error(
+      "W1104",
+      `${path}.tls`,
+      message,
+      "name both files, or use ISTIO_MUTUAL for workloads of the mesh",
+    );
+  }
+  if (tls?.mode === "ISTIO_MUTUAL") {
+    for (const field of ["caCertificates", "clientCertificate", "privateKey"] as const) {
+      if (!tls[field]) continue;
+      find.error(
+        "W1106",
+        `${path}.tls.${field}`,
+        `${path}.tls.${field} cannot be set with ISTIO_MUTUAL`,
+        "remove it",
+      );
+    }
+  }
+}

@@ -1,0 +1,235 @@
+import type { Finding } from "./finding.ts";
+import { joinPath } from "./origins.ts";
+import type {
+  HeaderOperationsSpec,
+  HeadersSpec,
+  HttpMatchSpec,
+  HttpRouteSpec,
+  StringMatch,
+  VirtualServiceSpec,
+} from "./specs.ts";
+
+/** What `retries.retryOn` may name, besides status codes. */
+export const retryConditions = [
+  "5xx",
+  "gateway-error",
+  "reset",
+  "reset-before-request",
+  "connect-failure",
+  "envoy-ratelimited",
+  "retriable-4xx",
+  "refused-stream",
+  "retriable-status-codes",
+  "retriable-headers",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+
+export function checkVirtualService(spec: VirtualServiceSpec, find: Finding): void {
+  if (!spec.hosts?.length) {
+    find.error("W1104", "spec", "spec.hosts is missing", 'name the hosts it routes, for example "reviews"');
+  }
+  spec.hosts?.forEach((host, i) => {
+    find.host(`spec.hosts[${i}]`, host);
+    const isMeshWide = spec.gateways === undefined || spec.gateways.includes("mesh");
+    if (host === "*" && isMeshWide) {
+      const hint = "name the hosts, or bind it to a gateway";
+      find.error("W1209", `spec.hosts[${i}]`, 'host "*" would capture every call of every sidecar', hint);
+    }
+  });
+  if (!spec.http?.length && !spec.tcp?.length) {
+    find.error("W1207", "spec", "the VirtualService has no routes", "add spec.http or spec.tcp");
+  }
+  spec.http?.forEach((route, i) => {
+    checkHttpRoute(route, `spec.http[${i}]`, find);
+  });
+  spec.tcp?.forEach((route, i) => {
+    const path = `spec.tcp[${i}]`;
+    if (!route.route?.length)
+      find.error("W1207", path, `${path} has no route`, "add route with a destination");
+    route.match?.forEach((match, j) => {
+      find.port(`${path}.match[${j}].port`, match.port);
+    });
+    checkDestinations(route.route ?? [], `${path}.route`, find);
+  });
+}
+
+function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void {
+  const actions = [
+    route.route && "route",
+    route.redirect && "redirect",
+    route.directResponse && "directResponse",
+  ];
+  const set = actions.filter((action) => action !== undefined);
+  if (set.length === 0) {
+    find.error("W1207", path, `${path} does nothing`, "add one of route, redirect, directResponse");
+  } else if (set.length > 1) {
+    find.error("W1106", path, `${path} sets ${set.join(" and ")} at once`, "only one of them can apply");
+  } else if (route.route?.length === 0) {
+    find.error("W1207", `${path}.route`, `${path}.route is empty`, "add a destination");
+  }
+  if (!route.route && (route.rewrite || route.timeout || route.retries)) {
+    const used = (["rewrite", "timeout", "retries"] as const).find((field) => route[field]);
+    find.error("W1106", `${path}.${used}`, `${path}.${used} needs a route`, `remove ${used} or add route`);
+  }
+  route.match?.forEach((match, i) => {
+    checkMatch(match, `${path}.match[${i}]`, find);
+  });
+  checkDestinations(route.route ?? [], `${path}.route`, find);
+  route.route?.forEach((target, i) => {
+    checkHeaders(target.headers, `${path}.route[${i}].headers`, find);
+  });
+  checkHeaders(route.headers, `${path}.headers`, find);
+  find.duration(`${path}.timeout`, route.timeout);
+  checkActions(route, path, find);
+}
+
+function checkActions(route: HttpRouteSpec, path: string, find: Finding): void {
+  const { retries, fault, redirect, directResponse, rewrite } = route;
+  if (retries) {
+    find.range(`${path}.retries.attempts`, retries.attempts, 0, 100);
+    find.duration(`${path}.retries.perTryTimeout`, retries.perTryTimeout, { minMs: 1 });
+    find.duration(`${path}.retries.backoff`, retries.backoff, { minMs: 1 });
+    for (const word of (retries.retryOn ?? "").split(",").map((w) => w.trim())) {
+      if (word === "" || /^[1-5]\d\d$/.test(word)) continue;
+      find.word(`${path}.retries.retryOn`, word, retryConditions);
+    }
+  }
+  if (fault) {
+    if (!fault.delay && !fault.abort)
+      find.error("W1207", `${path}.fault`, `${path}.fault does nothing`, "add delay or abort");
+    if (fault.delay && fault.delay.fixedDelay === undefined) {
+      find.error(
+        "W1104",
+        `${path}.fault.delay`,
+        `${path}.fault.delay.fixedDelay is missing`,
+        'for example "5s"',
+      );
+    }
+    if (fault.abort && fault.abort.httpStatus === undefined) {
+      find.error(
+        "W1104",
+        `${path}.fault.abort`,
+        `${path}.fault.abort.httpStatus is missing`,
+        "for example 503",
+      );
+    }
+    find.duration(`${path}.fault.delay.fixedDelay`, fault.delay?.fixedDelay, { minMs: 1 });
+    find.range(`${path}.fault.delay.percentage.value`, fault.delay?.percentage?.value, 0, 100);
+    find.range(`${path}.fault.delay.percent`, fault.delay?.percent, 0, 100);
+    find.range(`${path}.fault.abort.httpStatus`, fault.abort?.httpStatus, 200, 599);
+    find.range(`${path}.fault.abort.percentage.value`, fault.abort?.percentage?.value, 0, 100);
+  }
+  if (redirect) {
+    const codes = [301, 302, 303, 307, 308];
+    if (redirect.redirectCode !== undefined && !codes.includes(redirect.redirectCode)) {
+      const message = `${path}.redirect.redirectCode: ${redirect.redirectCode} is not a redirect`;
+      find.error("W1103", `${path}.redirect.redirectCode`, message, `one of ${codes.join(", ")}`);
+    }
+    if (redirect.uri !== undefined && redirect.prefixRewrite !== undefined) {
+      find.error("W1106", `${path}.redirect`, `${path}.redirect sets uri and prefixRewrite at once`);
+    }
+    find.port(`${path}.redirect.port`, redirect.port);
+  }
+  if (directResponse) {
+    find.range(`${path}.directResponse.status`, directResponse.status, 200, 599);
+    if ((directResponse.body?.string?.length ?? 0) > 4096) {
+      find.error(
+        "W1105",
+        `${path}.directResponse.body`,
+        `${path}.directResponse.body has more than 4096 bytes`,
+      );
+    }
+  }
+  if (rewrite) {
+    if (rewrite.uri !== undefined && rewrite.uriRegexRewrite) {
+      find.error("W1106", `${path}.rewrite`, `${path}.rewrite sets uri and uriRegexRewrite at once`);
+    }
+    if (rewrite.uriRegexRewrite && !rewrite.uriRegexRewrite.match) {
+      find.error(
+        "W1104",
+        `${path}.rewrite.uriRegexRewrite`,
+        `${path}.rewrite.uriRegexRewrite.match is missing`,
+      );
+    }
+    find.regex(`${path}.rewrite.uriRegexRewrite.match`, rewrite.uriRegexRewrite?.match);
+  }
+}
+
+function checkMatch(match: HttpMatchSpec, path: string, find: Finding): void {
+  find.port(`${path}.port`, match.port);
+  for (const field of ["uri", "scheme", "method", "authority"] as const) {
+    checkStringMatch(match[field], `${path}.${field}`, find);
+  }
+  if (match.uri?.regex !== undefined && match.ignoreUriCase) {
+    find.error(
+      "W1106",
+      `${path}.ignoreUriCase`,
+      `${path}.ignoreUriCase does not apply to a regex`,
+      'write "(?i)" into it',
+    );
+  }
+  for (const field of ["headers", "withoutHeaders", "queryParams"] as const) {
+    for (const [name, value] of Object.entries(match[field] ?? {})) {
+      const at = joinPath(`${path}.${field}`, name);
+      if (field !== "queryParams") find.headerName(at, name);
+      checkStringMatch(value, at, find);
+    }
+  }
+}
+
+function checkStringMatch(match: StringMatch | undefined, path: string, find: Finding): void {
+  if (!match) return;
+  find.regex(`${path}.regex`, match.regex);
+  if (match.prefix === "")
+    find.error("W1105", `${path}.prefix`, `${path}.prefix is empty`, "remove the match to match all");
+}
+
+function checkDestinations(
+  targets: readonly {
+    readonly destination: { readonly host: string; readonly port?: { readonly number?: number } };
+    readonly weight?: number;
+  }[],
+  path: string,
+  find: Finding,
+): void {
+  targets.forEach((target, i) => {
+    find.host(`${path}[${i}].destination.host`, target.destination.host);
+    if (target.destination.host.startsWith("*")) {
+      find.error(
+        "W1203",
+        `${path}[${i}].destination.host`,
+        "a destination cannot be a wildcard",
+        "name one host",
+      );
+    }
+    find.port(`${path}[${i}].destination.port.number`, target.destination.port?.number);
+    find.range(`${path}[${i}].weight`, target.weight, 0, 1_000_000);
+  });
+  const total = targets.reduce((sum, target) => sum + (target.weight ?? 0), 0);
+  if (targets.length > 1 && total === 0) {
+    find.error("W1205", path, `the weights of ${path} add up to 0`, "give each destination a weight");
+  }
+}
+
+function checkHeaders(headers: HeadersSpec | undefined, path: string, find: Finding): void {
+  for (const side of ["request", "response"] as const) {
+    const operations: HeaderOperationsSpec | undefined = headers?.[side];
+    for (const operation of ["set", "add"] as const) {
+      for (const [name, value] of Object.entries(operations?.[operation] ?? {})) {
+        const at = joinPath(`${path}.${side}.${operation}`, name);
+        if (!(side === "request" && operation === "set" && name === ":authority")) find.headerName(at, name);
+        find.headerValue(at, value);
+      }
+    }
+    operations?.remove?.forEach((name, i) => {
+      const at = `${path}.${side}.remove[${i}]`;
+      find.headerName(at, name);
+      if (name.toLowerCase() === "host")
+        find.error("W1206", at, `${at}: the host cannot be removed`, "set another one");
+    });
+  }
+}

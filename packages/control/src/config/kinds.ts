@@ -1,0 +1,45 @@
+/** Kinds that shape the mesh: the only ones `parseConfig` returns. */
+export const meshKinds = [
+  "Service",
+  "VirtualService",
+  "DestinationRule",
+  "ServiceEntry",
+  "PeerAuthentication",
+  "AuthorizationPolicy",
+] as const;
+
+export type MeshKind = (typeof meshKinds)[number];
+
+/** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
+export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    "networking.istio.io",
+    ["Gateway", "Sidecar", "WorkloadEntry", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
+  ],
+  ["security.istio.io", ["RequestAuthentication"]],
+  ["telemetry.istio.io", ["Telemetry"]],
+  ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
+  [
+    "gateway.networking.k8s.io",
+    [
+      "GatewayClass",
+      "Gateway",
+      "HTTPRoute",
+      "GRPCRoute",
+      "TLSRoute",
+      "TCPRoute",
+      "UDPRoute",
+      "ReferenceGrant",
+      "BackendTLSPolicy",
+    ],
+  ],
+]);
+
+/** Kinds whose absence makes the mesh less strict than what was written, so that ignoring them would mislead. */
+export const kindsThatRestrict: ReadonlySet<string> = new Set(["RequestAuthentication"]);
+
+/** API groups of Kubernetes itself: they describe where things run, which Weft learns elsewhere. */
+export function isKubernetesGroup(group: string): boolean {
+  if (["", "apps", "batch", "policy", "autoscaling", "extensions"].includes(group)) return true;
+  return group.endsWith(".k8s.io") || group === "cert-manager.io";
+}

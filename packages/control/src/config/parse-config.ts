@@ -1,0 +1,207 @@
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { formatOrigin } from "@weft/base/origin";
+import { checkDestinationRule } from "./check-destination-rule.ts";
+import { checkAuthorizationPolicy, checkPeerAuthentication } from "./check-security.ts";
+import { checkService } from "./check-service.ts";
+import { checkServiceEntry } from "./check-service-entry.ts";
+import { checkSupport } from "./check-support.ts";
+import { checkVirtualService } from "./check-virtual-service.ts";
+import { Finding } from "./finding.ts";
+import { isKubernetesGroup, kindsThatRestrict, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
+import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
+import { type ConfigResource, resourceKey } from "./resource.ts";
+import { checkSchema, kindSchemas } from "./schema.ts";
+import { didYouMean } from "./suggest.ts";
+import { isDnsLabel, isResourceName } from "./values.ts";
+
+export interface ParsedConfig {
+  /** The resources that can be applied, in the order they were written. */
+  readonly resources: readonly ConfigResource[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The namespace of a resource that names none. */
+export const defaultNamespace = "default";
+
+const checks: { [K in MeshKind]: (spec: never, find: Finding) => void } = {
+  Service: checkService,
+  VirtualService: checkVirtualService,
+  DestinationRule: checkDestinationRule,
+  ServiceEntry: checkServiceEntry,
+  PeerAuthentication: checkPeerAuthentication,
+  AuthorizationPolicy: checkAuthorizationPolicy,
+};
+
+/**
+ * Reads YAML into resources. A resource with an error is left out and does not
+ * affect the others; everything that is not applied as written is named in
+ * `diagnostics` with its place. Nothing is guessed.
+ */
+export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
+  const diagnostics = new Diagnostics();
+  const resources: ConfigResource[] = [];
+  const byKey = new Map<string, ConfigResource>();
+  let count = 0;
+  for (const file of files) {
+    for (const document of parseDocuments(file, diagnostics)) {
+      if (++count > limits.documents) {
+        diagnostics.error(
+          "W1003",
+          document.origins.at(""),
+          `more than ${limits.documents} documents at once`,
+        );
+        return { resources, diagnostics: diagnostics.all };
+      }
+      for (const item of itemsOf(document)) {
+        const resource = parseResource(item, diagnostics);
+        if (!resource) continue;
+        const key = resourceKey(resource);
+        const first = byKey.get(key);
+        if (first) {
+          const place = formatOrigin(first.origins.at("metadata.name"));
+          const message = `${resource.kind} ${resource.namespace}/${resource.name} is written twice`;
+          const at = resource.origins.at("metadata.name");
+          diagnostics.error("W1011", at, message, `the first is at ${place}: remove one of them`);
+          continue;
+        }
+        byKey.set(key, resource);
+        resources.push(resource);
+      }
+    }
+  }
+  return { resources, diagnostics: diagnostics.all };
+}
+
+interface Item extends RawDocument {
+  readonly value: unknown;
+}
+
+/** A `v1` List is its items. */
+function itemsOf(document: RawDocument): Item[] {
+  const { kind, items } = document.value as { kind?: unknown; items?: unknown };
+  if (kind !== "List" || !Array.isArray(items)) return [document];
+  return items.map((value, i) => ({ value, origins: document.origins.below(`items[${i}]`) }));
+}
+
+function parseResource({ value, origins }: Item, diagnostics: Diagnostics): ConfigResource | undefined {
+  const header = parseHeader({ value, origins }, diagnostics);
+  if (!header) return undefined;
+  const { kind, apiVersion } = header;
+  if (!checkSchema(kind, value, origins, diagnostics)) return undefined;
+  const { metadata, spec } = value as { metadata: Metadata; spec: ConfigResource["spec"] };
+  if (!checkNames(metadata, origins, diagnostics)) return undefined;
+  const isSupported = checkSupport(kind, spec, origins, diagnostics);
+  const find = new Finding(origins, diagnostics);
+  checks[kind](spec as never, find);
+  if (!isSupported || find.hasErrors) return undefined;
+  return {
+    kind,
+    apiVersion,
+    name: metadata.name,
+    namespace: metadata.namespace ?? defaultNamespace,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    spec,
+    origins,
+  } as ConfigResource;
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** The kind, when it is one that shapes the mesh; everything else is reported here. */
+function parseHeader(
+  { value, origins }: Item,
+  diagnostics: Diagnostics,
+): { kind: MeshKind; apiVersion: string } | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    diagnostics.error(
+      "W1006",
+      origins.at(""),
+      "the document is not a resource",
+      "write apiVersion, kind, metadata, spec",
+    );
+    return undefined;
+  }
+  const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  for (const [field, content] of Object.entries({ apiVersion, kind })) {
+    if (typeof content === "string" && content !== "") continue;
+    diagnostics.error(
+      "W1006",
+      origins.at(field),
+      `the document has no ${field}`,
+      "write apiVersion and kind",
+    );
+    return undefined;
+  }
+  const name = kind as string;
+  const version = apiVersion as string;
+  const group = version.includes("/") ? version.slice(0, version.indexOf("/")) : "";
+  const known = (meshKinds as readonly string[]).includes(name) ? (name as MeshKind) : undefined;
+  if (known && kindSchemas[known].apiVersions.includes(version)) return { kind: known, apiVersion: version };
+  const at = origins.at("kind");
+  if (laterKinds.get(group)?.includes(name)) {
+    const message = `kind ${name} (${group}) is not supported yet: this resource is not applied`;
+    if (kindsThatRestrict.has(name)) diagnostics.error("W1303", at, message);
+    else diagnostics.warning("W1303", at, message);
+  } else if (known && (group === groupOf(known) || !isKubernetesGroup(group))) {
+    const versions = kindSchemas[known].apiVersions;
+    const hint = didYouMean(version, versions) ?? `one of ${versions.join(", ")}`;
+    diagnostics.error("W1008", origins.at("apiVersion"), `${known} has no apiVersion ${version}`, hint);
+  } else if (
+    !laterKinds.has(group) &&
+    group !== "networking.istio.io" &&
+    isKubernetesGroup(group) &&
+    !misspelt(name)
+  ) {
+    diagnostics.info("W1304", at, `${name} ${nameOf(value)}is not used by Weft outside Kubernetes`);
+  } else {
+    const candidates = [...meshKinds, ...[...laterKinds.values()].flat()];
+    const hint = didYouMean(name, candidates) ?? `Weft reads ${meshKinds.join(", ")}`;
+    diagnostics.error("W1007", at, `unknown kind ${name} (${version})`, hint);
+  }
+  return undefined;
+}
+
+/** Kubernetes has no kind that looks like one of the mesh's: `Servce` under v1 is a typing error. */
+function misspelt(kind: string): boolean {
+  const others = ["ServiceAccount", "ServiceCIDR"];
+  return !others.includes(kind) && didYouMean(kind, ["Service"]) !== undefined && kind !== "Service";
+}
+
+function groupOf(kind: MeshKind): string {
+  const [version = ""] = kindSchemas[kind].apiVersions;
+  return version.includes("/") ? version.slice(0, version.indexOf("/")) : "";
+}
+
+function nameOf(value: object): string {
+  const name = (value as { metadata?: { name?: unknown } }).metadata?.name;
+  return typeof name === "string" ? `"${name.slice(0, 80)}" ` : "";
+}
+
+function checkNames(metadata: Metadata, origins: RawDocument["origins"], diagnostics: Diagnostics): boolean {
+  const hint = "lower-case letters, digits and dashes";
+  if (!isResourceName(metadata.name)) {
+    diagnostics.error(
+      "W1010",
+      origins.at("metadata.name"),
+      `"${metadata.name}" is not a resource name`,
+      hint,
+    );
+    return false;
+  }
+  if (metadata.namespace !== undefined && !isDnsLabel(metadata.namespace)) {
+    diagnostics.error(
+      "W1010",
+      origins.at("metadata.namespace"),
+      `"${metadata.namespace}" is not a namespace`,
+      hint,
+    );
+    return false;
+  }
+  return true;
+}

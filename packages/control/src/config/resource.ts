@@ -1,0 +1,42 @@
+import type { MeshKind } from "./kinds.ts";
+import type { Origins } from "./origins.ts";
+import type {
+  AuthorizationPolicySpec,
+  DestinationRuleSpec,
+  PeerAuthenticationSpec,
+  ServiceEntrySpec,
+  ServiceSpec,
+  VirtualServiceSpec,
+} from "./specs.ts";
+
+interface Specs {
+  Service: ServiceSpec;
+  VirtualService: VirtualServiceSpec;
+  DestinationRule: DestinationRuleSpec;
+  ServiceEntry: ServiceEntrySpec;
+  PeerAuthentication: PeerAuthenticationSpec;
+  AuthorizationPolicy: AuthorizationPolicySpec;
+}
+
+/**
+ * One validated resource: it satisfies its published schema, its values parse,
+ * and everything in it that Weft does not do has been reported.
+ */
+export interface ResourceOf<K extends MeshKind> {
+  readonly kind: K;
+  readonly apiVersion: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: Specs[K];
+  /** Where each value was written, by path from the document's root (`spec.http[0].timeout`). */
+  readonly origins: Origins;
+}
+
+export type ConfigResource = { [K in MeshKind]: ResourceOf<K> }[MeshKind];
+
+/** `kind/namespace/name`: unique among the resources of one mesh. */
+export function resourceKey(resource: { kind: string; namespace: string; name: string }): string {
+  return `${resource.kind}/${resource.namespace}/${resource.name}`;
+}

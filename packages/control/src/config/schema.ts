@@ -1,0 +1,202 @@
+import type { Diagnostics } from "@weft/base/diagnostics";
+import type { Origin } from "@weft/base/origin";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import type { MeshKind } from "./kinds.ts";
+import { joinPath, type Origins } from "./origins.ts";
+import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
+import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
+import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
+import service from "./schemas/service.schema.json" with { type: "json" };
+import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
+import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
+import { didYouMean } from "./suggest.ts";
+
+/** A JSON schema as Kubernetes publishes them (OpenAPI v3, structural). */
+export interface PublishedSchema {
+  readonly [keyword: string]: unknown;
+  readonly properties?: Readonly<Record<string, PublishedSchema>>;
+  readonly items?: PublishedSchema;
+  readonly additionalProperties?: PublishedSchema | boolean;
+}
+
+export interface KindSchema {
+  readonly apiVersions: readonly string[];
+  readonly spec: PublishedSchema;
+}
+
+export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
+  Service: service,
+  VirtualService: virtualService,
+  DestinationRule: destinationRule,
+  ServiceEntry: serviceEntry,
+  PeerAuthentication: peerAuthentication,
+  AuthorizationPolicy: authorizationPolicy,
+};
+
+const text = { type: "string" };
+const texts = { type: "object", additionalProperties: text };
+const anything = {};
+const metadata = {
+  type: "object",
+  required: ["name"],
+  properties: {
+    name: text,
+    namespace: text,
+    labels: texts,
+    annotations: texts,
+    creationTimestamp: anything,
+    finalizers: anything,
+    generateName: anything,
+    generation: anything,
+    managedFields: anything,
+    ownerReferences: anything,
+    resourceVersion: anything,
+    selfLink: anything,
+    uid: anything,
+  },
+};
+
+/** At most this many findings per document: a thousand typos are one mistake. */
+const maxFindings = 40;
+
+const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false });
+ajv.addKeyword({
+  keyword: "atMostOne",
+  type: "object",
+  schemaType: "array",
+  errors: false,
+  validate: (fields: string[], value: object) => fields.filter((f) => Object.hasOwn(value, f)).length <= 1,
+});
+const compiled = new Map<MeshKind, ValidateFunction>();
+
+/**
+ * Checks a document against its kind's published schema, made strict: a field
+ * the schema does not name is an error, as it is in no cluster. True when valid.
+ */
+export function checkSchema(
+  kind: MeshKind,
+  value: unknown,
+  origins: Origins,
+  diagnostics: Diagnostics,
+): boolean {
+  let validate = compiled.get(kind);
+  if (!validate) {
+    const properties = { apiVersion: text, kind: text, metadata, spec: kindSchemas[kind].spec };
+    const root = strict({ type: "object", required: ["metadata", "spec"], properties });
+    validate = ajv.compile({ ...root, properties: { ...root.properties, status: anything } });
+    compiled.set(kind, validate);
+  }
+  if (validate(value)) return true;
+  const seen = new Set<string>();
+  for (const error of validate.errors ?? []) {
+    if (error.keyword === "anyOf" || error.schemaPath.includes("/anyOf/")) {
+      if (error.keyword !== "anyOf") continue;
+    }
+    const before = `${error.instancePath} ${error.keyword} ${JSON.stringify(error.params)}`;
+    if (seen.has(before)) continue;
+    seen.add(before);
+    if (seen.size > maxFindings) break;
+    diagnostics.error(...describe(error, origins));
+  }
+  return false;
+}
+
+/** Forbids unknown fields, and turns `oneOf [none, a, b]` into "at most one", whose failure can be explained. */
+function strict(schema: PublishedSchema): PublishedSchema {
+  const out: Record<string, unknown> = { ...schema };
+  if (schema.properties) {
+    out.properties = Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, strict(v)]));
+    if (!schema["x-kubernetes-preserve-unknown-fields"] && schema.additionalProperties === undefined) {
+      out.additionalProperties = false;
+    }
+  }
+  if (schema.items) out.items = strict(schema.items);
+  if (typeof schema.additionalProperties === "object") {
+    out.additionalProperties = strict(schema.additionalProperties);
+  }
+  if (schema.oneOf) {
+    delete out.oneOf;
+    out.atMostOne = alternatives(schema.oneOf);
+  }
+  if (schema.allOf) {
+    out.allOf = (schema.allOf as { oneOf: unknown }[]).map((part) => ({
+      atMostOne: alternatives(part.oneOf),
+    }));
+  }
+  return out;
+}
+
+function alternatives(oneOf: unknown): string[] {
+  return (oneOf as { required?: string[] }[]).flatMap((alternative) => alternative.required ?? []);
+}
+
+type Described = [code: string, at: Origin, message: string, hint?: string];
+
+function describe(error: ErrorObject, origins: Origins): Described {
+  const path = pathOf(error.instancePath, origins);
+  const at = origins.at(path);
+  const label = path === "" ? "the document" : path;
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const name = String(params.additionalProperty);
+      const full = joinPath(path, name);
+      const known = Object.keys((error.parentSchema as PublishedSchema).properties ?? {});
+      const hint = didYouMean(name, known) ?? `known here: ${known.slice(0, 12).join(", ")}`;
+      return ["W1101", origins.keyAt(full), `unknown field ${full}`, hint];
+    }
+    case "type": {
+      const wanted = String(params.type);
+      const hint = wanted === "string" ? `write it in quotes: "${plain(error.data)}"` : undefined;
+      const isScalar = typeof error.data !== "object";
+      const message = `${label} must be ${article(wanted)}, not ${typeName(error.data)}`;
+      return ["W1102", at, message, isScalar ? hint : undefined];
+    }
+    case "anyOf":
+      return ["W1102", at, `${label} must be a number or a string, not ${typeName(error.data)}`];
+    case "enum": {
+      const allowed = (params.allowedValues as unknown[]).map(String);
+      const hint = didYouMean(plain(error.data), allowed) ?? `one of ${allowed.join(", ")}`;
+      return ["W1103", at, `${label}: unknown value ${plain(error.data)}`, hint];
+    }
+    case "required": {
+      const missing = String(params.missingProperty);
+      return ["W1104", at, `${joinPath(path, missing)} is missing`, `add "${missing}:" here`];
+    }
+    case "atMostOne": {
+      const fields = (error.schema as string[]).filter((f) => Object.hasOwn(error.data as object, f));
+      const message = `${label} sets ${fields.join(" and ")} at once`;
+      return ["W1106", at, message, "only one of them can apply: remove the others"];
+    }
+    default:
+      return ["W1105", at, `${label} ${error.message ?? "is not valid"}`];
+  }
+}
+
+/** `/spec/http/0/route` to `spec.http[0].route`. A number is an index where the document has a list. */
+function pathOf(pointer: string, origins: Origins): string {
+  let path = "";
+  for (const token of pointer.split("/").slice(1)) {
+    const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
+    const asIndex = joinPath(path, Number(name));
+    path = /^\d+$/.test(name) && origins.has(asIndex) ? asIndex : joinPath(path, name);
+  }
+  return path;
+}
+
+function plain(value: unknown): string {
+  const printed = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return printed.length > 60 ? `${printed.slice(0, 57)}...` : printed;
+}
+
+function article(type: string): string {
+  const names: Record<string, string> = { array: "a list", object: "a map", integer: "a whole number" };
+  return names[type] ?? `a ${type}`;
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return "empty";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a map";
+  return `the ${typeof value} ${plain(value)}`;
+}

@@ -1,0 +1,267 @@
+/**
+ * The specs of the supported kinds as they are written. Only fields that Weft
+ * reads are named here: `support.ts` reports the others before anyone gets to
+ * see the value.
+ */
+
+export interface StringMatch {
+  readonly exact?: string;
+  readonly prefix?: string;
+  readonly regex?: string;
+}
+
+export interface ServiceSpec {
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly clusterIP?: string;
+  readonly type?: string;
+  readonly ports?: readonly ServicePortSpec[];
+}
+
+export interface ServicePortSpec {
+  readonly name?: string;
+  readonly port: number;
+  readonly targetPort?: number | string;
+  readonly appProtocol?: string;
+  readonly protocol?: "TCP" | "UDP" | "SCTP";
+}
+
+export interface VirtualServiceSpec {
+  readonly hosts?: readonly string[];
+  readonly gateways?: readonly string[];
+  readonly http?: readonly HttpRouteSpec[];
+  readonly tcp?: readonly TcpRouteSpec[];
+}
+
+export interface HttpRouteSpec {
+  readonly name?: string;
+  readonly match?: readonly HttpMatchSpec[];
+  readonly route?: readonly RouteDestinationSpec[];
+  readonly redirect?: RedirectSpec;
+  readonly directResponse?: DirectResponseSpec;
+  readonly rewrite?: RewriteSpec;
+  readonly timeout?: string;
+  readonly retries?: RetriesSpec;
+  readonly fault?: FaultSpec;
+  readonly headers?: HeadersSpec;
+}
+
+export interface HttpMatchSpec {
+  readonly name?: string;
+  readonly uri?: StringMatch;
+  readonly scheme?: StringMatch;
+  readonly method?: StringMatch;
+  readonly authority?: StringMatch;
+  readonly headers?: Readonly<Record<string, StringMatch>>;
+  readonly withoutHeaders?: Readonly<Record<string, StringMatch>>;
+  readonly queryParams?: Readonly<Record<string, StringMatch>>;
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+  readonly gateways?: readonly string[];
+  readonly ignoreUriCase?: boolean;
+}
+
+export interface DestinationSpec {
+  readonly host: string;
+  readonly subset?: string;
+  readonly port?: { readonly number?: number };
+}
+
+export interface RouteDestinationSpec {
+  readonly destination: DestinationSpec;
+  readonly weight?: number;
+  readonly headers?: HeadersSpec;
+}
+
+export interface RedirectSpec {
+  readonly uri?: string;
+  readonly prefixRewrite?: string;
+  readonly authority?: string;
+  readonly port?: number;
+  readonly derivePort?: "FROM_PROTOCOL_DEFAULT" | "FROM_REQUEST_PORT";
+  readonly scheme?: string;
+  readonly redirectCode?: number;
+}
+
+export interface DirectResponseSpec {
+  readonly status: number;
+  readonly body?: { readonly string?: string; readonly bytes?: string };
+}
+
+export interface RewriteSpec {
+  readonly uri?: string;
+  readonly authority?: string;
+  readonly uriRegexRewrite?: { readonly match?: string; readonly rewrite?: string };
+}
+
+export interface RetriesSpec {
+  readonly attempts?: number;
+  readonly perTryTimeout?: string;
+  readonly retryOn?: string;
+  readonly retryIgnorePreviousHosts?: boolean;
+  readonly backoff?: string;
+}
+
+export interface FaultSpec {
+  readonly delay?: {
+    readonly fixedDelay?: string;
+    readonly percentage?: { readonly value?: number };
+    readonly percent?: number;
+  };
+  readonly abort?: { readonly httpStatus?: number; readonly percentage?: { readonly value?: number } };
+}
+
+export interface HeaderOperationsSpec {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: readonly string[];
+}
+
+export interface HeadersSpec {
+  readonly request?: HeaderOperationsSpec;
+  readonly response?: HeaderOperationsSpec;
+}
+
+export interface TcpRouteSpec {
+  readonly match?: readonly {
+    readonly port?: number;
+    readonly sourceLabels?: Readonly<Record<string, string>>;
+    readonly sourceNamespace?: string;
+    readonly gateways?: readonly string[];
+  }[];
+  readonly route?: readonly { readonly destination: DestinationSpec; readonly weight?: number }[];
+}
+
+export interface DestinationRuleSpec {
+  readonly host: string;
+  readonly trafficPolicy?: TrafficPolicySpec;
+  readonly subsets?: readonly SubsetSpec[];
+}
+
+export interface SubsetSpec {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly trafficPolicy?: TrafficPolicySpec;
+}
+
+export interface PortPolicySpec {
+  readonly connectionPool?: ConnectionPoolSpec;
+  readonly loadBalancer?: { readonly simple?: string };
+  readonly outlierDetection?: OutlierDetectionSpec;
+  readonly tls?: ClientTlsSpec;
+}
+
+export interface TrafficPolicySpec extends PortPolicySpec {
+  readonly portLevelSettings?: readonly (PortPolicySpec & { readonly port?: { readonly number?: number } })[];
+  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
+}
+
+export interface ConnectionPoolSpec {
+  readonly tcp?: {
+    readonly maxConnections?: number;
+    readonly connectTimeout?: string;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string };
+  };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeout?: string;
+  };
+}
+
+export interface OutlierDetectionSpec {
+  readonly consecutive5xxErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly splitExternalLocalOriginErrors?: boolean;
+  readonly interval?: string;
+  readonly baseEjectionTime?: string;
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent?: number;
+}
+
+export interface ClientTlsSpec {
+  readonly mode?: "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
+  readonly sni?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly caCertificates?: string;
+  readonly clientCertificate?: string;
+  readonly privateKey?: string;
+  readonly insecureSkipVerify?: boolean;
+}
+
+export interface ServiceEntrySpec {
+  readonly hosts: readonly string[];
+  readonly addresses?: readonly string[];
+  readonly ports?: readonly {
+    readonly number: number;
+    readonly name: string;
+    readonly protocol?: string;
+    readonly targetPort?: number;
+  }[];
+  readonly location?: "MESH_EXTERNAL" | "MESH_INTERNAL";
+  readonly resolution?: "NONE" | "STATIC" | "DNS" | "DNS_ROUND_ROBIN";
+  readonly endpoints?: readonly {
+    readonly address?: string;
+    readonly ports?: Readonly<Record<string, number>>;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly weight?: number;
+    readonly serviceAccount?: string;
+  }[];
+  readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly subjectAltNames?: readonly string[];
+}
+
+export type MtlsMode = "UNSET" | "DISABLE" | "PERMISSIVE" | "STRICT";
+
+export interface PeerAuthenticationSpec {
+  readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  readonly mtls?: { readonly mode?: MtlsMode };
+  readonly portLevelMtls?: Readonly<Record<string, { readonly mode?: MtlsMode }>>;
+}
+
+export interface AuthorizationPolicySpec {
+  readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  readonly action?: "ALLOW" | "DENY" | "AUDIT";
+  readonly rules?: readonly AuthorizationRuleSpec[];
+}
+
+export interface AuthorizationRuleSpec {
+  readonly from?: readonly { readonly source?: SourceSpec }[];
+  readonly to?: readonly { readonly operation?: OperationSpec }[];
+  readonly when?: readonly ConditionSpec[];
+}
+
+export interface SourceSpec {
+  readonly principals?: readonly string[];
+  readonly notPrincipals?: readonly string[];
+  readonly namespaces?: readonly string[];
+  readonly notNamespaces?: readonly string[];
+  readonly serviceAccounts?: readonly string[];
+  readonly notServiceAccounts?: readonly string[];
+  readonly trustDomains?: readonly string[];
+  readonly notTrustDomains?: readonly string[];
+  readonly ipBlocks?: readonly string[];
+  readonly notIpBlocks?: readonly string[];
+  readonly remoteIpBlocks?: readonly string[];
+  readonly notRemoteIpBlocks?: readonly string[];
+}
+
+export interface OperationSpec {
+  readonly hosts?: readonly string[];
+  readonly notHosts?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly notPorts?: readonly string[];
+  readonly methods?: readonly string[];
+  readonly notMethods?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly notPaths?: readonly string[];
+}
+
+export interface ConditionSpec {
+  readonly key: string;
+  readonly values?: readonly string[];
+  readonly notValues?: readonly string[];
+}

@@ -1,0 +1,248 @@
+import type { Severity } from "@weft/base/diagnostics";
+import type { MeshKind } from "./kinds.ts";
+
+/**
+ * What Weft does with each field of the kinds it reads: the one place that says
+ * so, from which both the findings at load time and the published support table
+ * come. A row covers its path and everything below that has no row of its own.
+ */
+export interface FieldSupport {
+  readonly kind: MeshKind;
+  /** `[]` stands for every item, `*` for every key of a map. */
+  readonly path: string;
+  readonly support: "yes" | "partly" | "no";
+  /** How a use that is not supported is reported. An error refuses the resource: its meaning would change. */
+  readonly report: Severity;
+  /** What happens, or does not: completes "… is not supported yet: ". */
+  readonly note: string;
+  /** For "partly": the values that are supported. */
+  readonly accepts?: (value: unknown) => boolean;
+}
+
+type Row = readonly [path: string, note: string, accepts?: (value: unknown) => boolean];
+
+const rows = (kind: MeshKind) => ({
+  yes: (...paths: string[]): FieldSupport[] =>
+    paths.map((path) => ({ kind, path, support: "yes", report: "info", note: "" })),
+  /** Refused: without it the resource would route or permit something else than written. */
+  refused: (...list: Row[]) => list.map((row) => unsupported(kind, "error", row)),
+  /** Applied without it, with a warning. */
+  skipped: (...list: Row[]) => list.map((row) => unsupported(kind, "warning", row)),
+  /** Means nothing outside Kubernetes. */
+  idle: (...list: Row[]) => list.map((row) => unsupported(kind, "info", row)),
+});
+
+function unsupported(kind: MeshKind, report: Severity, [path, note, accepts]: Row): FieldSupport {
+  return { kind, path, support: accepts ? "partly" : "no", report, note, accepts };
+}
+
+const allEqual = (wanted: string) => (value: unknown) =>
+  Array.isArray(value) && value.every((item) => item === wanted);
+const oneOf =
+  (...wanted: unknown[]) =>
+  (value: unknown) =>
+    wanted.includes(value);
+
+const service = rows("Service");
+const virtualService = rows("VirtualService");
+const destinationRule = rows("DestinationRule");
+const serviceEntry = rows("ServiceEntry");
+const peerAuthentication = rows("PeerAuthentication");
+const authorizationPolicy = rows("AuthorizationPolicy");
+
+const notVisible = "visibility by namespace is not applied, so more callers would be affected than written";
+const outside = "it has no meaning outside Kubernetes";
+
+function policyRows(base: string): FieldSupport[] {
+  const http = `${base}.connectionPool.http`;
+  const tcp = `${base}.connectionPool.tcp`;
+  const balancer = `${base}.loadBalancer`;
+  return [
+    ...destinationRule.yes(
+      `${tcp}.maxConnections`,
+      `${tcp}.connectTimeout`,
+      `${tcp}.tcpKeepalive`,
+      `${http}.http1MaxPendingRequests`,
+      `${http}.http2MaxRequests`,
+      `${http}.maxRequestsPerConnection`,
+      `${http}.maxRetries`,
+      `${http}.idleTimeout`,
+      `${base}.outlierDetection`,
+      `${base}.tls`,
+    ),
+    ...destinationRule.skipped(
+      [`${tcp}.idleTimeout`, "TCP connections keep the proxy's idle timeout"],
+      [`${tcp}.maxConnectionDuration`, "connections are not ended by age"],
+      [`${http}.h2UpgradePolicy`, "HTTP/1.1 is not upgraded", oneOf("DEFAULT", "DO_NOT_UPGRADE")],
+      [`${http}.useClientProtocol`, "the port's declared protocol is spoken", oneOf(false)],
+      [`${http}.maxConcurrentStreams`, "the upstream's own limit holds"],
+      [`${http}.http2KeepAlive`, "no HTTP/2 pings are sent"],
+      [`${base}.outlierDetection.consecutiveErrors`, "write consecutiveGatewayErrors, which replaced it"],
+      [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`, "the standard error codes count"],
+      [`${balancer}.localityLbSetting`, "localities are not weighed"],
+      [`${balancer}.zoneAwareLbSetting`, "zones are not weighed"],
+      [`${balancer}.warmup`, "new endpoints get their full share at once"],
+      [`${balancer}.warmupDurationSecs`, "new endpoints get their full share at once"],
+    ),
+    ...destinationRule.refused(
+      [
+        `${balancer}.simple`,
+        "connections cannot be passed through to the address the caller chose",
+        oneOf("UNSPECIFIED", "LEAST_CONN", "LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"),
+      ],
+      [`${balancer}.consistentHash`, "requests would not stick to one endpoint"],
+      [`${base}.tls.credentialName`, "name certificate files instead"],
+      [`${base}.tls.caCrl`, "revoked certificates would be accepted"],
+    ),
+  ];
+}
+
+function policySetRows(base: string): FieldSupport[] {
+  return [
+    ...policyRows(base),
+    ...policyRows(`${base}.portLevelSettings[]`),
+    ...destinationRule.yes(
+      `${base}.portLevelSettings[].port`,
+      `${base}.retryBudget.percent`,
+      `${base}.retryBudget.minRetryConcurrency`,
+    ),
+    ...destinationRule.skipped([
+      `${base}.retryBudget.budgetInterval`,
+      "the budget counts requests in flight",
+    ]),
+    ...destinationRule.refused(
+      [`${base}.proxyProtocol`, "the upstream would not get the header it expects"],
+      [`${base}.tunnel`, "connections would not go through the tunnel"],
+    ),
+  ];
+}
+
+export const fieldSupport: readonly FieldSupport[] = [
+  ...service.yes("spec.selector", "spec.ports[]"),
+  ...service.skipped(
+    ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
+    ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
+    ["spec.externalIPs", "the service is known by its own address only"],
+    ["spec.trafficDistribution", "endpoints are chosen without regard to where they are"],
+    ["spec.internalTrafficPolicy", "endpoints are chosen without regard to the node", oneOf("Cluster")],
+  ),
+  ...service.refused(
+    [
+      "spec.type",
+      "write a ServiceEntry for an external name",
+      oneOf("ClusterIP", "NodePort", "LoadBalancer"),
+    ],
+    ["spec.externalName", "write a ServiceEntry for an external name"],
+    ["spec.sessionAffinity", "calls would not stick to one endpoint", oneOf("None")],
+    ["spec.sessionAffinityConfig", "calls would not stick to one endpoint"],
+  ),
+  ...service.idle(
+    ["spec.clusterIP", "Weft gives the service its own address", oneOf("None", "")],
+    ["spec.clusterIPs", "Weft gives the service its own address", allEqual("None")],
+    ["spec.ipFamilies", "services have one IPv4 address", allEqual("IPv4")],
+    ["spec.ipFamilyPolicy", "services have one IPv4 address", oneOf("SingleStack")],
+    ["spec.ports[].nodePort", outside],
+    ["spec.allocateLoadBalancerNodePorts", outside],
+    ["spec.externalTrafficPolicy", outside],
+    ["spec.healthCheckNodePort", outside],
+    ["spec.loadBalancerClass", outside],
+    ["spec.loadBalancerIP", outside],
+    ["spec.loadBalancerSourceRanges", outside],
+  ),
+
+  ...virtualService.yes(
+    "spec.hosts",
+    "spec.http[].name",
+    "spec.http[].match[]",
+    "spec.http[].route[]",
+    "spec.http[].redirect",
+    "spec.http[].directResponse",
+    "spec.http[].rewrite",
+    "spec.http[].timeout",
+    "spec.http[].retries",
+    "spec.http[].fault.delay.fixedDelay",
+    "spec.http[].fault.delay.percentage",
+    "spec.http[].fault.delay.percent",
+    "spec.http[].fault.abort.httpStatus",
+    "spec.http[].fault.abort.percentage",
+    "spec.http[].headers",
+    "spec.tcp[].match[].port",
+    "spec.tcp[].match[].sourceLabels",
+    "spec.tcp[].match[].sourceNamespace",
+    "spec.tcp[].route[]",
+  ),
+  ...virtualService.refused(
+    ["spec.exportTo", notVisible, allEqual("*")],
+    ["spec.http[].delegate", "the delegate's routes would be missing"],
+    ["spec.http[].fault.delay.exponentialDelay", "write fixedDelay"],
+    ["spec.http[].fault.abort.grpcStatus", "write httpStatus"],
+    ["spec.http[].fault.abort.http2Error", "write httpStatus"],
+    ["spec.tcp[].match[].destinationSubnets", "more connections would match than written"],
+    ["spec.tcp[].match[].sourceSubnet", "more connections would match than written"],
+    ["spec.tls", "TLS connections would not be routed by their server name"],
+  ),
+  ...virtualService.skipped(
+    ["spec.gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
+    ["spec.http[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
+    ["spec.tcp[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
+    ["spec.http[].match[].statPrefix", "no statistics of its own are kept"],
+    ["spec.http[].mirror", "this rule is applied without mirroring"],
+    ["spec.http[].mirrors", "this rule is applied without mirroring"],
+    ["spec.http[].mirrorPercentage", "this rule is applied without mirroring"],
+    ["spec.http[].mirrorPercent", "this rule is applied without mirroring"],
+    ["spec.http[].mirror_percent", "this rule is applied without mirroring"],
+    ["spec.http[].corsPolicy", "this rule is applied without it; the application answers preflight requests"],
+    ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
+  ),
+
+  ...destinationRule.yes("spec.host", "spec.subsets[].name", "spec.subsets[].labels"),
+  ...destinationRule.refused(
+    ["spec.exportTo", notVisible, allEqual("*")],
+    ["spec.workloadSelector", "more callers would be affected than written"],
+  ),
+  ...policySetRows("spec.trafficPolicy"),
+  ...policySetRows("spec.subsets[].trafficPolicy"),
+
+  ...serviceEntry.yes(
+    "spec.hosts",
+    "spec.ports",
+    "spec.location",
+    "spec.endpoints[].ports",
+    "spec.endpoints[].labels",
+    "spec.endpoints[].weight",
+    "spec.endpoints[].serviceAccount",
+    "spec.workloadSelector",
+    "spec.subjectAltNames",
+  ),
+  ...serviceEntry.refused(
+    ["spec.addresses[]", "name single addresses", (v) => typeof v === "string" && !v.includes("/")],
+    ["spec.resolution", "write DNS or STATIC", oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN")],
+    [
+      "spec.endpoints[].address",
+      "name an IP address",
+      (v) => typeof v === "string" && !v.startsWith("unix:"),
+    ],
+    ["spec.exportTo", notVisible, allEqual("*")],
+  ),
+  ...serviceEntry.skipped(
+    ["spec.endpoints[].locality", "localities are not weighed"],
+    ["spec.endpoints[].network", "all endpoints must be reachable directly"],
+  ),
+
+  ...peerAuthentication.yes("spec.selector", "spec.mtls", "spec.portLevelMtls"),
+
+  ...authorizationPolicy.yes(
+    "spec.selector",
+    "spec.rules[].from[].source",
+    "spec.rules[].to[].operation",
+    "spec.rules[].when[]",
+  ),
+  ...authorizationPolicy.refused(
+    ["spec.action", "calls would not be authorised by the provider", oneOf("ALLOW", "DENY", "AUDIT")],
+    ["spec.provider", "calls would not be authorised by the provider"],
+    ["spec.targetRef", "name the workloads by selector"],
+    ["spec.targetRefs", "name the workloads by selector"],
+    ["spec.rules[].from[].source.requestPrincipals", "tokens of end users are not verified"],
+    ["spec.rules[].from[].source.notRequestPrincipals", "tokens of end users are not verified"],
+  ),
+];

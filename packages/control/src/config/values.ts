@@ -1,0 +1,75 @@
+import { isIP } from "node:net";
+import { RE2JS } from "re2js";
+
+/** `1h30m`, `0.5s`, `250ms` in milliseconds, or undefined when it is not a duration. */
+export function parseDurationMs(text: string): number | undefined {
+  const units: Record<string, number> = {
+    ns: 1e-6,
+    us: 1e-3,
+    µs: 1e-3,
+    ms: 1,
+    s: 1000,
+    m: 60_000,
+    h: 3_600_000,
+  };
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return text === "0" ? 0 : undefined;
+  let totalMs = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
+    totalMs += Number(amount) * units[unit!]!;
+  }
+  return totalMs <= 1e12 ? totalMs : undefined;
+}
+
+/** Why a pattern is not RE2, or undefined when it is. */
+export function regexProblem(pattern: string): string | undefined {
+  if (pattern.length > 1024) return `has ${pattern.length} characters; at most 1024 are accepted`;
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (cause) {
+    return `is not a regular expression in RE2 syntax: ${cause instanceof Error ? cause.message : cause}`;
+  }
+}
+
+const label = /^[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?$/i;
+
+/** A DNS name, a short name, or either after `*.`; `*` alone. */
+export function isHostPattern(host: string): boolean {
+  if (host === "*") return true;
+  const name = host.startsWith("*.") ? host.slice(2) : host;
+  return name.length > 0 && name.length <= 253 && name.split(".").every((part) => label.test(part));
+}
+
+export function isDnsLabel(name: string): boolean {
+  return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
+}
+
+export function isResourceName(name: string): boolean {
+  return name.length <= 253 && name.split(".").every(isDnsLabel);
+}
+
+/** An address with an optional prefix length. */
+export function parseCidr(
+  text: string,
+): { readonly address: string; readonly prefixLength: number } | undefined {
+  const [address = "", length, ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return undefined;
+  const most = family === 4 ? 32 : 128;
+  if (length === undefined) return { address, prefixLength: most };
+  if (!/^\d{1,3}$/.test(length) || Number(length) > most) return undefined;
+  return { address, prefixLength: Number(length) };
+}
+
+/** An HTTP field name (RFC 9110 token). */
+export function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name);
+}
+
+/** Why a header value cannot be written to a request, or undefined. `%…%` are Envoy's command operators. */
+export function headerValueProblem(value: string): string | undefined {
+  if (/[\0\r\n]/.test(value)) return "contains a line break or NUL";
+  if (value.length > 16_384) return "is longer than 16 KiB";
+  const left = value.replace(/%%|%[A-Z0-9_]+(\([^()%]*\))?(:\d+)?%/g, "");
+  return left.includes("%") ? 'contains a lone "%"; write "%%" for a percent sign' : undefined;
+}
