@@ -1,0 +1,86 @@
+import { ports, sidecarId } from "../ports.ts";
+import type { CaptureExclusions } from "../run-options.ts";
+
+export interface InterceptionPlan {
+  readonly exclude?: CaptureExclusions;
+  /** Where the control plane is reached; the mesh's own connections to it are never captured. */
+  readonly controlPlanePort: number;
+}
+
+/** The one table Weft owns in a network namespace. */
+export const tableName = "inet weft";
+
+/**
+ * The rules that bring a network namespace's traffic to the sidecar, as input
+ * for `nft -f`: replaces an earlier version of the table in one transaction, so
+ * traffic never meets half a rule set.
+ *
+ * The cases, in the order of the rules:
+ * - Connections from outside straight to a capture port are dropped: they would
+ *   reach the sidecar without an original destination, or loop.
+ * - Inbound TCP to this host goes to 15006, but for health and statistics.
+ *   Forwarded traffic (a container host, a router) is left alone.
+ * - DNS of the application goes to 15053, wherever its resolver is, loopback included.
+ * - 127.0.0.6 is what the sidecar binds when it hands an inbound connection to
+ *   the application: never captured again.
+ * - The sidecar calling this workload's own address (a service that calls
+ *   itself) enters at 15006 as a peer's call does, so that policy and mutual TLS hold.
+ * - The application talking to itself over loopback stays direct.
+ * - All other outbound TCP goes to 15001.
+ *
+ * IPv6 is treated alike: an address family left out would be a way around policy.
+ */
+export function buildNftRules(plan: InterceptionPlan): string {
+  const owner = (verdict: string, match = "") =>
+    [`    meta skuid ${sidecarId} ${match}${verdict}`, `    meta skgid ${sidecarId} ${match}${verdict}`].join(
+      "\n",
+    );
+  const lines = [
+    removeNftRules().trimEnd(),
+    `table ${tableName} {`,
+    "  chain guard {",
+    "    type filter hook prerouting priority mangle; policy accept;",
+    `    iifname != "lo" tcp flags & (syn | ack) == syn tcp dport ${set([ports.admin, ports.outbound, ports.inbound, ports.dns])} fib daddr type local drop`,
+    "  }",
+    "  chain prerouting {",
+    "    type nat hook prerouting priority dstnat; policy accept;",
+    '    iifname "lo" return',
+    "    fib daddr type != local return",
+    `    tcp dport ${set([ports.mergedStats, ports.health, ports.stats, ...(plan.exclude?.inboundPorts ?? [])])} return`,
+    `    meta l4proto tcp redirect to :${ports.inbound}`,
+    "  }",
+    "  chain output {",
+    "    type nat hook output priority -100; policy accept;",
+    `    meta skuid != ${sidecarId} meta skgid != ${sidecarId} udp dport 53 redirect to :${ports.dns}`,
+    `    meta skuid != ${sidecarId} meta skgid != ${sidecarId} tcp dport 53 redirect to :${ports.dns}`,
+    '    oifname "lo" ip saddr 127.0.0.6 return',
+    '    oifname "lo" ip6 saddr ::6 return',
+    owner("return", `tcp dport ${plan.controlPlanePort} `),
+    owner(`redirect to :${ports.inbound}`, 'oifname "lo" ip daddr != 127.0.0.0/8 meta l4proto tcp '),
+    owner(`redirect to :${ports.inbound}`, 'oifname "lo" ip6 daddr != ::1 meta l4proto tcp '),
+    '    oifname "lo" return',
+    owner("return"),
+    "    ip daddr 127.0.0.0/8 return",
+    "    ip6 daddr ::1 return",
+    ...(plan.exclude?.outboundCidrs ?? []).map(
+      (cidr) => `    ${cidr.includes(":") ? "ip6" : "ip"} daddr ${cidr} return`,
+    ),
+    ...((plan.exclude?.outboundPorts ?? []).length > 0
+      ? [`    tcp dport ${set(plan.exclude!.outboundPorts!)} return`]
+      : []),
+    `    meta l4proto tcp redirect to :${ports.outbound}`,
+    "  }",
+    "}",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+/** Removes the table whether or not it is there: `nft` refuses to delete what does not exist. */
+export function removeNftRules(): string {
+  return `table ${tableName}\ndelete table ${tableName}\n`;
+}
+
+function set(numbers: readonly number[]): string {
+  return `{ ${[...new Set(numbers)].sort((a, b) => a - b).join(", ")} }`;
+}

@@ -1,0 +1,119 @@
+import { type SpawnOptions, spawnSync } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { UserError } from "@weft/base/errors";
+import { sidecarId } from "./ports.ts";
+
+/** Who a child process runs as. */
+export interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface AppUser extends Ids {
+  /** HOME, USER and LOGNAME, where the user was asked for by name. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A program with everything that precedes it, ready for `spawn(file, args, options)`. */
+export interface Launch {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly options: Pick<SpawnOptions, "uid" | "gid">;
+}
+
+/**
+ * Wraps a command so that it runs as `ids` and is sent `onParentDeath` when this
+ * process dies, even by SIGKILL: nothing of a workload outlives its agent.
+ *
+ * Both are done by `setpriv` (util-linux), which also gives the user's own
+ * supplementary groups. Without it the ids are set by Node, and the groups are dropped.
+ */
+export function buildLaunch(
+  command: readonly string[],
+  ids: Ids | undefined,
+  onParentDeath: "SIGTERM" | "SIGKILL",
+  setpriv: string | undefined,
+): Launch {
+  const [file, ...args] = command as [string, ...string[]];
+  if (!setpriv) return { file, args, options: ids ? { uid: ids.uid, gid: ids.gid } : {} };
+  const identity = ids ? [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, groupsFlag(ids)] : [];
+  return {
+    file: setpriv,
+    args: [...identity, `--pdeathsig=${onParentDeath.slice(3)}`, "--", file, ...args],
+    options: {},
+  };
+}
+
+function groupsFlag({ uid }: Ids): string {
+  // --init-groups needs an entry in the user database; uid 1337 has none.
+  return uid !== sidecarId && lookUpUser(String(uid)) ? "--init-groups" : "--clear-groups";
+}
+
+/**
+ * Who the application runs as: the user asked for, else whoever called `sudo`,
+ * else the current user. Undefined when this process is not root and so can't change.
+ *
+ * @throws UserError for an unknown user, and for the sidecar's own, whose traffic is never captured
+ */
+export function resolveAppUser(asked: string | undefined, isRoot: boolean): AppUser | undefined {
+  if (!isRoot) {
+    if (asked === undefined) return undefined;
+    throw new UserError("--app-user needs root", { hint: "run with sudo, or leave it out" });
+  }
+  const sudoUid = process.env.SUDO_UID;
+  if (asked === undefined) {
+    return { uid: Number(sudoUid ?? 0), gid: Number(process.env.SUDO_GID ?? sudoUid ?? 0), env: {} };
+  }
+  const user = lookUpUser(asked);
+  if (!user && !/^\d+$/.test(asked)) {
+    throw new UserError(`--app-user ${asked}: no such user`, {
+      hint: "a name or a numeric user id of this machine",
+    });
+  }
+  const ids = user ?? { uid: Number(asked), gid: Number(asked), env: {} };
+  if (ids.uid === sidecarId || ids.gid === sidecarId) {
+    throw new UserError(`--app-user ${asked}: id ${sidecarId} is the sidecar's`, {
+      hint: "its traffic is never captured; choose another user",
+    });
+  }
+  return ids;
+}
+
+function lookUpUser(nameOrUid: string): AppUser | undefined {
+  const { status, stdout } = spawnSync("getent", ["passwd", nameOrUid], { encoding: "utf8", timeout: 5_000 });
+  const [name, , uid, gid, , home] = status === 0 ? stdout.split("\n")[0]!.split(":") : [];
+  if (!name || !uid || !gid) return undefined;
+  return { uid: Number(uid), gid: Number(gid), env: { HOME: home || "/", USER: name, LOGNAME: name } };
+}
+
+/** The file a command names, by the rules of execvp(3), or undefined. */
+export function findExecutable(name: string, path = process.env.PATH ?? ""): string | undefined {
+  const candidates = name.includes("/")
+    ? [isAbsolute(name) ? name : resolve(name)]
+    : path.split(delimiter).map((folder) => join(folder || ".", name));
+  return candidates.find((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return statSync(candidate).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Whether the sidecar's user can read a file: every folder above it must be
+ * open to others. False for an installation in a private home directory.
+ */
+export function isReadableByOthers(file: string): boolean {
+  try {
+    if ((statSync(file).mode & 0o004) === 0) return false;
+    for (let folder = join(file, ".."); ; folder = join(folder, "..")) {
+      if ((statSync(folder).mode & 0o001) === 0) return false;
+      if (folder === "/") return true;
+    }
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,37 @@
+import { request } from "node:http";
+import type { Endpoint } from "./bootstrap.ts";
+
+const timeoutMs = 2_000;
+/** Far above a sidecar's statistics with thousands of series. */
+const maxBodyBytes = 32 * 1024 * 1024;
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Asks the sidecar's admin interface; rejects when it does not answer in time. */
+export function askAdmin(admin: Endpoint, method: "GET" | "POST", path: string): Promise<AdminAnswer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      { host: admin.address, port: admin.port, method, path, agent: false, timeout: timeoutMs },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on("data", (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > maxBodyBytes)
+            asked.destroy(new Error(`${path} answered more than ${maxBodyBytes} bytes`));
+          else chunks.push(chunk);
+        });
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+        );
+      },
+    );
+    asked.on("timeout", () => asked.destroy(new Error(`no answer to ${path} in ${timeoutMs} ms`)));
+    asked.on("error", reject);
+    asked.end();
+  });
+}

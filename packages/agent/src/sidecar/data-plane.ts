@@ -1,0 +1,35 @@
+import { UserError } from "@weft/base/errors";
+import { findExecutable } from "../launch.ts";
+import type { DataPlaneKind, RunOptions } from "../run-options.ts";
+
+/**
+ * What runs beside the application. All kinds take the same bootstrap file and
+ * the same secrets, and have the same admin interface; only how they are started differs.
+ */
+export interface DataPlane {
+  readonly kind: DataPlaneKind;
+  /** The program and its arguments. The first element is an absolute path. */
+  command(bootstrapPath: string): readonly string[];
+}
+
+/** @throws UserError for a data plane that is not there */
+export function chooseDataPlane(options: RunOptions): DataPlane {
+  const kind = options.proxy ?? "weft";
+  if (kind === "weft") {
+    const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
+    return { kind, command: (bootstrapPath) => [...start, "-c", bootstrapPath] };
+  }
+  if (kind === "envoy") {
+    const envoy = findExecutable(options.envoyPath ?? "envoy");
+    if (!envoy) {
+      throw new UserError(`--proxy envoy: ${options.envoyPath ?? "envoy"} not found`, {
+        hint: "install Envoy, put it on the PATH or name it with --envoy-path",
+      });
+    }
+    const flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"];
+    return { kind, command: (bootstrapPath) => [envoy, "-c", bootstrapPath, ...flags] };
+  }
+  throw new UserError("--proxy none: running without a sidecar is not supported", {
+    hint: "leave --proxy out",
+  });
+}

@@ -1,0 +1,204 @@
+import { isIPv4 } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { UserError } from "@weft/base/errors";
+import type { AppPort, CaptureMode, RunOptions, Upstream } from "./run-options.ts";
+
+/** One workload as the mesh will know it: the options with every default decided. */
+export interface WorkloadPlan {
+  /** Unique in the mesh together with the namespace, e.g. `reviews-v1-7f3a9c`. */
+  readonly instance: string;
+  /** What the instances of one deployment share, e.g. `reviews-v1`. */
+  readonly workloadName: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly trustDomain: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ports: readonly PlannedPort[];
+  readonly capture: CaptureMode;
+  readonly upstreams: readonly Upstream[];
+  readonly controlPlane: { readonly host: string; readonly port: number };
+  readonly runDir: string;
+}
+
+export interface PlannedPort extends AppPort {
+  /** Where peers connect: another port than the application's only without interception. */
+  readonly listenPort: number;
+}
+
+/** What the machine is, so that the plan is a function of its arguments. */
+export interface Surroundings {
+  readonly isRoot: boolean;
+  readonly hasNft: boolean;
+  /** First global IPv4 address, where there is one. */
+  readonly address: string | undefined;
+  readonly runtimeDir: string;
+  /** Six hexadecimal digits that tell instances apart. */
+  readonly suffix: string;
+}
+
+const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/**
+ * Decides every default and refuses what cannot work, naming the flag.
+ *
+ * @throws UserError
+ */
+export function planWorkload(options: RunOptions, here: Surroundings): WorkloadPlan {
+  const {
+    name,
+    version,
+    namespace = "default",
+    serviceAccount = name,
+    trustDomain = "cluster.local",
+  } = options;
+  for (const [flag, value] of [
+    ["--name", name],
+    ["--namespace", namespace],
+    ["--service-account", serviceAccount],
+  ] as const) {
+    if (!dnsLabel.test(value)) {
+      throw new UserError(`${flag} ${JSON.stringify(value)} is not a DNS label`, {
+        hint: "use lower-case letters, digits and '-', at most 63, beginning and ending with a letter or digit",
+        exitCode: 2,
+      });
+    }
+  }
+  if (options.command.length === 0) {
+    throw new UserError("no command to run", {
+      hint: "write it after --, as in: weft run --name web -- node app.js",
+      exitCode: 2,
+    });
+  }
+  const capture = options.capture ?? (here.isRoot && here.hasNft ? "nft" : "none");
+  if (capture === "nft") refuseImpossibleCapture(options, here);
+  const address = options.address ?? here.address ?? (capture === "none" ? "127.0.0.1" : undefined);
+  if (address === undefined) {
+    throw new UserError("no network interface has a global IPv4 address", {
+      hint: "say which address peers reach this workload at with --address IP",
+    });
+  }
+  const workloadName = version ? `${name}-${version}` : name;
+  return {
+    instance: `${workloadName}-${here.suffix}`,
+    workloadName,
+    service: options.ports.length > 0 ? name : "",
+    namespace,
+    serviceAccount,
+    trustDomain,
+    address,
+    labels: { app: name, ...(version ? { version } : {}), ...options.labels },
+    ports: planPorts(options),
+    capture,
+    upstreams: options.upstreams ?? [],
+    controlPlane: parseHostPort(options.controlPlane ?? "127.0.0.1:15012"),
+    runDir:
+      options.runDir ?? join(here.runtimeDir, namespace, `${workloadName}-${address.replaceAll(":", "_")}`),
+  };
+}
+
+function refuseImpossibleCapture(options: RunOptions, here: Surroundings): void {
+  if (!here.isRoot) {
+    throw new UserError("--capture nft needs root", {
+      hint: "run with sudo, or use --capture none with --upstream HOST:PORT=IP:PORT",
+    });
+  }
+  if (!here.hasNft) {
+    throw new UserError("--capture nft needs the nft command", {
+      hint: "apt-get install nftables, or use --capture none",
+    });
+  }
+  const explicit = options.upstreams?.length
+    ? "--upstream"
+    : options.inboundPorts?.size
+      ? "--inbound-port"
+      : undefined;
+  if (explicit) {
+    throw new UserError(`${explicit} has no effect with --capture nft`, {
+      hint: "leave it out, or add --capture none",
+      exitCode: 2,
+    });
+  }
+}
+
+function planPorts(options: RunOptions): PlannedPort[] {
+  const seen = new Set<number>();
+  for (const { port } of options.ports) {
+    if (seen.has(port)) throw new UserError(`--port ${port} is given twice`, { exitCode: 2 });
+    seen.add(port);
+  }
+  for (const port of options.inboundPorts?.keys() ?? []) {
+    if (!seen.has(port)) {
+      throw new UserError(`--inbound-port ${port}=…: there is no --port ${port}`, {
+        hint: "the left side is a port of --port",
+        exitCode: 2,
+      });
+    }
+  }
+  return options.ports.map((port) => ({
+    ...port,
+    listenPort: options.inboundPorts?.get(port.port) ?? port.port,
+  }));
+}
+
+function parseHostPort(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d+)$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || !(port > 0 && port < 65_536)) {
+    throw new UserError(`--control-plane ${JSON.stringify(text)} is not HOST:PORT`, {
+      hint: "as in 10.0.0.1:15012",
+      exitCode: 2,
+    });
+  }
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+/** Reads the machine's state for `planWorkload`. */
+export function surroundings(hasNft: boolean, suffix: string): Surroundings {
+  const isRoot = process.getuid?.() === 0;
+  return {
+    isRoot,
+    hasNft,
+    address: globalAddress(),
+    runtimeDir: isRoot
+      ? "/run/weft"
+      : join(process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `weft-${process.getuid?.() ?? "user"}`), "weft"),
+    suffix,
+  };
+}
+
+function globalAddress(): string | undefined {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { address, internal } of addresses ?? []) {
+      if (!internal && isIPv4(address) && !address.startsWith("169.254.")) return address;
+    }
+  }
+  return undefined;
+}
+
+/** What the node says about itself, to the letter of the registration contract. */
+export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string, unknown> {
+  return {
+    NAME: plan.instance,
+    WORKLOAD_NAME: plan.workloadName,
+    NAMESPACE: plan.namespace,
+    SERVICE_ACCOUNT: plan.serviceAccount,
+    LABELS: plan.labels,
+    INSTANCE_IPS: plan.address,
+    INTERCEPTION_MODE: plan.capture === "nft" ? "REDIRECT" : "NONE",
+    MESH_ID: plan.trustDomain,
+    WEFT_VERSION: version,
+    SERVICE: plan.service,
+    APP_PORTS: plan.ports.map(({ port, protocol, name, listenPort }) =>
+      plan.capture === "none" ? { port, protocol, name, listenPort } : { port, protocol, name },
+    ),
+    ...(plan.capture === "none" ? { UPSTREAMS: plan.upstreams.map((upstream) => ({ ...upstream })) } : {}),
+  };
+}
+
+/** `agent~<ip>~<instance>.<namespace>~<namespace>.svc.cluster.local`, or the same for the sidecar. */
+export function nodeId(plan: WorkloadPlan, role: "agent" | "sidecar"): string {
+  return `${role}~${plan.address}~${plan.instance}.${plan.namespace}~${plan.namespace}.svc.cluster.local`;
+}
