@@ -95,6 +95,11 @@ export class MetricFamily<M extends Metric = Metric> {
     return series.metric;
   }
 
+  /** A metric of this family that is never rendered: for callers told to drop what they count. */
+  detached(): M {
+    return this.#create();
+  }
+
   remove(...labels: string[]): void {
     this.#series.delete(labels.join("\u0000"));
   }

@@ -4,6 +4,7 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { HeaderList } from "./header-list.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Exchange {
   readonly request: RequestHead | undefined;
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | "";
   response: ResponseHead | undefined;
+  /** Where `grpc-status` of a streamed response is; absent when there were none. */
+  responseTrailers?: HeaderList | undefined;
   /** The path as it arrived, before normalisation and rewriting. */
   readonly originalPath: string;
   readonly requestId: string;

@@ -14,8 +14,6 @@ export type FilterStatus = "continue" | "stop";
 export interface HttpFilter {
   /** Envoy's filter name, e.g. `envoy.filters.http.rbac`; per-route configuration is looked up by it. */
   readonly name: string;
-  /** Flat name, value pairs the router adds to the first request on each new TLS connection to an endpoint. */
-  readonly connectionHeaders?: readonly string[];
   onRequest?(exchange: Exchange): FilterStatus;
   /** The response head is about to be sent; may edit `exchange.response`. Runs in reverse order. */
   onResponse?(exchange: Exchange): void;

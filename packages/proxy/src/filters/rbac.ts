@@ -1,0 +1,94 @@
+import type { Exchange } from "../layer/exchange.ts";
+import type { HttpFilter } from "../layer/http-filter.ts";
+import type { NetworkFilter } from "../layer/network-filter.ts";
+import { compileRbac, type RbacEngine, type RbacVerdict } from "./rbac-engine.ts";
+import type { RbacPlan } from "./rbac-plan.ts";
+import type { RbacStats } from "./rbac-stats.ts";
+
+export const rbacHttpFilterName = "envoy.filters.http.rbac";
+export const rbacNetworkFilterName = "envoy.filters.network.rbac";
+
+/** What a route says about RBAC: other rules, or none at all. @see RBACPerRoute */
+export type RbacRouteConfig = RbacEngine | "disabled";
+
+export function compileRbacRoute(plan: RbacPlan | undefined): RbacRouteConfig {
+  return plan ? compileRbac(plan) : "disabled";
+}
+
+/**
+ * Refuses requests that the policies do not allow: 403 `RBAC: access denied`,
+ * with the deciding policy in the response code details.
+ *
+ * Stands after everything that establishes who the caller is and before
+ * everything that spends work on the request. `name` is the filter's configured
+ * name, under which a route's own configuration is found.
+ */
+export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHttpFilterName): HttpFilter {
+  const own = compileRbac(plan);
+  return {
+    name,
+    onRequest(exchange) {
+      const config = exchange.match?.route.filterConfigs?.get(name) as RbacRouteConfig | undefined;
+      if (config === "disabled") return "continue";
+      const engine = config ?? own;
+      if (engine.shadow) {
+        const verdict = engine.shadow(exchange.connection, exchange);
+        (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
+        note(exchange, `${engine.shadowRulesStatPrefix}shadow`, verdict);
+      }
+      if (!engine.enforced) return "continue";
+      const verdict = engine.enforced(exchange.connection, exchange);
+      if (engine.logs) {
+        metadataOf(exchange, "envoy.common").set("access_log_hint", String(verdict.policy !== undefined));
+      }
+      if (verdict.isAllowed) {
+        stats.allowed.add();
+        return "continue";
+      }
+      stats.denied.add();
+      note(exchange, "enforced", verdict);
+      exchange.reply(403, "RBAC: access denied", verdict.details);
+      return "stop";
+    },
+  };
+}
+
+/** Closes connections that the policies do not allow, before their first byte is read. */
+export function createNetworkRbacFilter(
+  plan: RbacPlan,
+  stats: RbacStats,
+  name = rbacNetworkFilterName,
+): NetworkFilter {
+  const engine = compileRbac(plan);
+  return {
+    name,
+    onConnection(connection) {
+      if (engine.shadow) {
+        const verdict = engine.shadow(connection, undefined);
+        (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
+      }
+      if (!engine.enforced) return true;
+      const verdict = engine.enforced(connection, undefined);
+      (verdict.isAllowed ? stats.allowed : stats.denied).add();
+      if (!verdict.isAllowed) connection.terminationDetails = verdict.details;
+      return verdict.isAllowed;
+    },
+  };
+}
+
+function note(exchange: Exchange, kind: string, verdict: RbacVerdict): void {
+  const metadata = metadataOf(exchange, rbacHttpFilterName);
+  if (verdict.policy !== undefined) metadata.set(`${kind}_effective_policy_id`, verdict.policy);
+  metadata.set(`${kind}_engine_result`, verdict.isAllowed ? "allowed" : "denied");
+  if (verdict.origin !== undefined) metadata.set(`${kind}_policy_origin`, verdict.origin);
+}
+
+function metadataOf(exchange: Exchange, filter: string): Map<string, string> {
+  exchange.dynamicMetadata ??= new Map();
+  let values = exchange.dynamicMetadata.get(filter);
+  if (!values) {
+    values = new Map();
+    exchange.dynamicMetadata.set(filter, values);
+  }
+  return values;
+}
