@@ -124,12 +124,13 @@ function checkConditionKey(key: string, path: string, find: Finding): void {
     return;
   }
   if (key.startsWith("request.auth.") || key.startsWith("experimental.")) {
-    return find.error(
+    find.error(
       "W1302",
       path,
       `condition ${key} is not supported yet`,
       "the policy would permit more than written",
     );
+    return;
   }
   find.word(path, key, conditionKeys);
 }

@@ -1,0 +1,50 @@
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import type { ConfigResource } from "../config/resource.ts";
+import type { Workload } from "../registry/workload.ts";
+import { buildDestinations } from "./build-destinations.ts";
+import { buildRouting } from "./build-routing.ts";
+import { buildServices } from "./build-services.ts";
+import { buildWorkloads } from "./build-workloads.ts";
+import { checkReferences } from "./check-references.ts";
+import type { Mesh } from "./mesh.ts";
+import { type MeshSettings, meshOptions } from "./options.ts";
+import { resourcesOf, sortedMap } from "./sorting.ts";
+
+export interface MeshInput {
+  readonly resources: readonly ConfigResource[];
+  readonly workloads: readonly Workload[];
+  /** Virtual address by hostname; see `hostnamesNeedingAddress` for who wants one. */
+  readonly vips: ReadonlyMap<string, string>;
+  readonly options: MeshSettings;
+}
+
+/**
+ * The mesh that these resources and workloads make. Pure, and independent of
+ * the order of its inputs: where two resources contend, the first by namespace
+ * and name wins and the other is reported.
+ */
+export function buildMesh(input: MeshInput): {
+  readonly mesh: Mesh;
+  readonly diagnostics: readonly Diagnostic[];
+} {
+  const diagnostics = new Diagnostics();
+  const options = meshOptions(input.options);
+  const resources = resourcesOf(input.resources);
+  const workloads = [...input.workloads].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const drafts = buildServices({ resources, workloads, vips: input.vips, options }, diagnostics);
+  const meshWorkloads = buildWorkloads({ resources, workloads, drafts, options }, diagnostics);
+  const { services, endpoints } = buildDestinations(
+    { resources, drafts, workloads: meshWorkloads, options },
+    diagnostics,
+  );
+  const routing = buildRouting(resources.VirtualService, options, diagnostics);
+  const mesh: Mesh = {
+    options,
+    services: sortedMap(services),
+    endpoints: sortedMap(endpoints),
+    routing: sortedMap(routing),
+    workloads: meshWorkloads,
+  };
+  checkReferences(mesh, resources, diagnostics);
+  return { mesh, diagnostics: diagnostics.all };
+}

@@ -1,0 +1,227 @@
+import type { Diagnostics } from "@weft/base/diagnostics";
+import type { ResourceOf } from "../config/resource.ts";
+import type {
+  DestinationSpec,
+  HeaderOperationsSpec,
+  HeadersSpec,
+  HttpMatchSpec,
+  HttpRouteSpec,
+  StringMatch,
+} from "../config/specs.ts";
+import { parseDurationMs } from "../config/values.ts";
+import { resolveHost } from "./host.ts";
+import type { MeshOptions } from "./mesh.ts";
+import { provenanceOf } from "./provenance.ts";
+import type {
+  CallerMatch,
+  Destination,
+  Fault,
+  HeaderEdits,
+  HeaderOperations,
+  HostRouting,
+  HttpAction,
+  HttpMatch,
+  HttpRoute,
+  NamedMatcher,
+  Retries,
+  StringMatcher,
+  TcpRoute,
+} from "./routing.ts";
+
+type VirtualService = ResourceOf<"VirtualService">;
+
+/** The routing of every host that a VirtualService names for sidecars. */
+export function buildRouting(
+  virtualServices: readonly VirtualService[],
+  options: MeshOptions,
+  diagnostics: Diagnostics,
+): Map<string, HostRouting> {
+  const routing = new Map<string, HostRouting>();
+  const owners = new Map<string, VirtualService>();
+  for (const resource of virtualServices) {
+    const { spec, namespace, name } = resource;
+    if (spec.gateways && !spec.gateways.includes("mesh")) continue;
+    const http = (spec.http ?? []).flatMap((route, i) =>
+      isGatewayOnly(route.match) ? [] : httpRoute(resource, i, options),
+    );
+    const tcp = (spec.tcp ?? []).flatMap((route, i) =>
+      isGatewayOnly(route.match) ? [] : tcpRoute(resource, i, options),
+    );
+    spec.hosts?.forEach((written, i) => {
+      const host = resolveHost(written, namespace, options);
+      const owner = owners.get(host);
+      if (owner && owner !== resource) {
+        const first = provenanceOf(owner).origin;
+        const message = `VirtualServices "${owner.name}" and "${name}" both route ${host}: only the first applies`;
+        const at = resource.origins.at(`spec.hosts[${i}]`);
+        diagnostics.error("IST0109", at, message, `the first is at ${first}: merge them into one`);
+        return;
+      }
+      owners.set(host, resource);
+      routing.set(host, { host, namespace, name, http, tcp, source: provenanceOf(resource) });
+    });
+  }
+  return routing;
+}
+
+function httpRoute(resource: VirtualService, index: number, options: MeshOptions): HttpRoute {
+  const spec = resource.spec.http![index]!;
+  return {
+    name: spec.name ?? "",
+    matches: (spec.match ?? []).filter(isForSidecars).map(httpMatch),
+    action: httpAction(spec, resource, options),
+    fault: faultOf(spec),
+    headers: headerEdits(spec.headers),
+    source: provenanceOf(resource, `spec.http[${index}]`),
+  };
+}
+
+/** A match bound to gateways only is never for a sidecar. */
+function isForSidecars(match: { readonly gateways?: readonly string[] }): boolean {
+  return !match.gateways?.length || match.gateways.includes("mesh");
+}
+
+/** Whether all of a rule's matches are for gateways: a sidecar skips the rule then, rather than matching all. */
+function isGatewayOnly(matches: readonly { readonly gateways?: readonly string[] }[] | undefined): boolean {
+  return matches !== undefined && matches.length > 0 && !matches.some(isForSidecars);
+}
+
+function httpMatch(spec: HttpMatchSpec): HttpMatch {
+  return {
+    name: spec.name ?? "",
+    uri: stringMatcher(spec.uri),
+    isUriCaseIgnored: spec.ignoreUriCase ?? false,
+    scheme: stringMatcher(spec.scheme),
+    method: stringMatcher(spec.method),
+    authority: stringMatcher(spec.authority),
+    headers: namedMatchers(spec.headers),
+    withoutHeaders: namedMatchers(spec.withoutHeaders),
+    queryParams: namedMatchers(spec.queryParams),
+    port: spec.port,
+    source: callerMatch(spec),
+  };
+}
+
+function callerMatch(spec: {
+  sourceLabels?: Readonly<Record<string, string>>;
+  sourceNamespace?: string;
+}): CallerMatch {
+  return { labels: spec.sourceLabels ?? {}, namespace: spec.sourceNamespace || undefined };
+}
+
+/** An empty match, as in `end-user: {}`, asks for presence. */
+function stringMatcher(match: StringMatch | undefined): StringMatcher | undefined {
+  if (!match) return undefined;
+  for (const kind of ["exact", "prefix", "regex"] as const) {
+    const value = match[kind];
+    if (value !== undefined) return { kind, value };
+  }
+  return { kind: "present" };
+}
+
+function namedMatchers(matches: Readonly<Record<string, StringMatch>> | undefined): NamedMatcher[] {
+  return Object.entries(matches ?? {})
+    .map(([name, match]) => ({ name, matcher: stringMatcher(match)! }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function httpAction(spec: HttpRouteSpec, resource: VirtualService, options: MeshOptions): HttpAction {
+  const { redirect, directResponse, retries, rewrite } = spec;
+  if (redirect) {
+    const derived = { FROM_REQUEST_PORT: "request", FROM_PROTOCOL_DEFAULT: "protocol-default" } as const;
+    return {
+      kind: "redirect",
+      status: redirect.redirectCode ?? 301,
+      path: redirect.uri,
+      pathPrefix: redirect.prefixRewrite,
+      authority: redirect.authority,
+      scheme: redirect.scheme,
+      port: redirect.port ?? (redirect.derivePort && derived[redirect.derivePort]),
+    };
+  }
+  if (directResponse) {
+    const { string, bytes } = directResponse.body ?? {};
+    const body =
+      string !== undefined ? { text: string } : bytes !== undefined ? { base64: bytes } : undefined;
+    return { kind: "direct-response", status: directResponse.status, body };
+  }
+  return {
+    kind: "forward",
+    destinations: (spec.route ?? []).map((target, _, all) => ({
+      ...destinationOf(target.destination, target.weight ?? (all.length === 1 ? 1 : 0), resource, options),
+      headers: headerEdits(target.headers),
+    })),
+    timeoutMs: durationMs(spec.timeout) ?? 0,
+    retries: retries && (retries.attempts === 0 ? "none" : retriesOf(retries)),
+    rewritePath: rewrite?.uri,
+    rewriteRegex: rewrite?.uriRegexRewrite && {
+      pattern: rewrite.uriRegexRewrite.match!,
+      substitution: rewrite.uriRegexRewrite.rewrite ?? "",
+    },
+    rewriteAuthority: rewrite?.authority,
+  };
+}
+
+function retriesOf(spec: NonNullable<HttpRouteSpec["retries"]>): Retries {
+  return {
+    attempts: spec.attempts ?? 2,
+    perTryTimeoutMs: durationMs(spec.perTryTimeout),
+    on: spec.retryOn || undefined,
+    avoidsPreviousHosts: spec.retryIgnorePreviousHosts ?? true,
+    backoffMs: durationMs(spec.backoff),
+  };
+}
+
+function destinationOf(
+  spec: DestinationSpec,
+  weight: number,
+  resource: VirtualService,
+  options: MeshOptions,
+): Destination {
+  return {
+    host: resolveHost(spec.host, resource.namespace, options),
+    subset: spec.subset ?? "",
+    port: spec.port?.number || undefined,
+    weight,
+  };
+}
+
+function faultOf({ fault }: HttpRouteSpec): Fault | undefined {
+  if (!fault) return undefined;
+  const { delay, abort } = fault;
+  return {
+    delay: delay && {
+      fixedMs: durationMs(delay.fixedDelay)!,
+      percent: delay.percentage?.value ?? delay.percent ?? 100,
+    },
+    abort: abort && { status: abort.httpStatus!, percent: abort.percentage?.value ?? 100 },
+  };
+}
+
+function headerEdits(spec: HeadersSpec | undefined): HeaderEdits {
+  return { request: headerOperations(spec?.request), response: headerOperations(spec?.response) };
+}
+
+function headerOperations(spec: HeaderOperationsSpec | undefined): HeaderOperations {
+  const values = (record: Readonly<Record<string, string>> | undefined) =>
+    Object.entries(record ?? {})
+      .map(([name, value]) => ({ name, value }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { set: values(spec?.set), add: values(spec?.add), remove: spec?.remove ?? [] };
+}
+
+function tcpRoute(resource: VirtualService, index: number, options: MeshOptions): TcpRoute {
+  const spec = resource.spec.tcp![index]!;
+  return {
+    matches: (spec.match ?? []).filter(isForSidecars).map((m) => ({ port: m.port, source: callerMatch(m) })),
+    destinations: (spec.route ?? []).map((target, _, all) =>
+      destinationOf(target.destination, target.weight ?? (all.length === 1 ? 1 : 0), resource, options),
+    ),
+    source: provenanceOf(resource, `spec.tcp[${index}]`),
+  };
+}
+
+/** Durations were checked when the resource was read. */
+function durationMs(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(text);
+}

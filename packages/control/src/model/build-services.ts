@@ -1,0 +1,239 @@
+import type { Diagnostics } from "@weft/base/diagnostics";
+import type { ConfigResource, ResourceOf } from "../config/resource.ts";
+import type { Workload } from "../registry/workload.ts";
+import { hasLabels, hostnameOf } from "./host.ts";
+import type { MeshOptions, Protocol, Service, ServicePort } from "./mesh.ts";
+import { type MeshSettings, meshOptions } from "./options.ts";
+import { declaredProtocol, namedProtocol } from "./protocol.ts";
+import { provenanceOf } from "./provenance.ts";
+import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
+
+/** A service before its endpoints' identities and its DestinationRule are known. */
+export interface ServiceDraft {
+  readonly service: Omit<Service, "identities" | "policy" | "subsets" | "destinationRule">;
+  /** Workloads that serve it: service port to the workload's own port. */
+  readonly backends: readonly Backend[];
+  readonly entry: ResourceOf<"ServiceEntry"> | undefined;
+}
+
+export interface Backend {
+  readonly workload: Workload;
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+interface Input {
+  readonly resources: ResourcesByKind;
+  readonly workloads: readonly Workload[];
+  readonly vips: ReadonlyMap<string, string>;
+  readonly options: MeshOptions;
+}
+
+/** Every service: from `Service` YAML, from registrations, merged by hostname, and from ServiceEntry. */
+export function buildServices(input: Input, diagnostics: Diagnostics): Map<string, ServiceDraft> {
+  const drafts = new Map<string, ServiceDraft>();
+  for (const resource of input.resources.Service) {
+    drafts.set(
+      hostnameOf(resource.name, resource.namespace, input.options),
+      fromYaml(resource, input, diagnostics),
+    );
+  }
+  for (const [hostname, group] of registrations(input.workloads, input.options)) {
+    drafts.set(hostname, merge(drafts.get(hostname), fromRegistration(hostname, group, input, diagnostics)));
+  }
+  for (const entry of input.resources.ServiceEntry) {
+    entry.spec.hosts.forEach((host, i) => {
+      const hostname = host.toLowerCase();
+      const other = drafts.get(hostname);
+      if (other) {
+        const by = other.service.source?.origin ?? "registration";
+        const message = `host ${hostname} is already a service (${by}): this ServiceEntry adds nothing to it`;
+        diagnostics.error("W2108", entry.origins.at(`spec.hosts[${i}]`), message, "name it in one place");
+        return;
+      }
+      drafts.set(hostname, fromEntry(hostname, entry, input));
+    });
+  }
+  return drafts;
+}
+
+/** Hosts that callers reach by a virtual address: services that are not headless, and external names. */
+export function hostnamesNeedingAddress(
+  resources: readonly ConfigResource[],
+  workloads: readonly Workload[],
+  settings: MeshSettings,
+): string[] {
+  const options = meshOptions(settings);
+  const byKind = resourcesOf(resources);
+  const headless = new Set<string>();
+  const names = new Set(registrations(workloads, options).keys());
+  for (const resource of byKind.Service) {
+    const hostname = hostnameOf(resource.name, resource.namespace, options);
+    if (resource.spec.clusterIP === "None") headless.add(hostname);
+    else names.add(hostname);
+  }
+  for (const { spec } of byKind.ServiceEntry) {
+    if (spec.addresses?.length || (spec.resolution ?? "NONE") === "NONE") continue;
+    for (const host of spec.hosts) if (!host.startsWith("*")) names.add(host.toLowerCase());
+  }
+  return [...names].filter((name) => !headless.has(name)).sort();
+}
+
+function registrations(workloads: readonly Workload[], options: MeshOptions): Map<string, Workload[]> {
+  const groups = new Map<string, Workload[]>();
+  for (const workload of workloads) {
+    if (workload.service === "") continue;
+    const hostname = hostnameOf(workload.service, workload.namespace, options);
+    const group = groups.get(hostname);
+    if (group) group.push(workload);
+    else groups.set(hostname, [workload]);
+  }
+  return groups;
+}
+
+function fromRegistration(
+  hostname: string,
+  group: readonly Workload[],
+  input: Input,
+  diagnostics: Diagnostics,
+): ServiceDraft {
+  const ports = new Map<number, ServicePort>();
+  for (const workload of group) {
+    for (const { port, protocol, name } of workload.ports) {
+      const first = ports.get(port);
+      if (!first) ports.set(port, { number: port, name: name || `${protocol}-${port}`, protocol });
+      else if (first.protocol !== protocol) {
+        const message = `${workload.id} serves port ${port} of ${hostname} as ${protocol}, others as ${first.protocol}`;
+        diagnostics.warning("W2109", undefined, message, "give all instances of a service the same protocol");
+      }
+    }
+  }
+  const [first] = group;
+  return {
+    service: {
+      hostname,
+      name: first!.service,
+      namespace: first!.namespace,
+      isExternal: false,
+      resolution: "endpoints",
+      isHeadless: false,
+      addresses: vipOf(hostname, input.vips),
+      ports: byNumber(ports.values()),
+      source: undefined,
+    },
+    backends: group.map((workload) => ({
+      workload,
+      ports: new Map(workload.ports.map(({ port }) => [port, port])),
+    })),
+    entry: undefined,
+  };
+}
+
+function fromYaml(resource: ResourceOf<"Service">, input: Input, diagnostics: Diagnostics): ServiceDraft {
+  const { spec, name, namespace } = resource;
+  const hostname = hostnameOf(name, namespace, input.options);
+  const isHeadless = spec.clusterIP === "None";
+  const selected = spec.selector
+    ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, spec.selector))
+    : [];
+  const ports: ServicePort[] = [];
+  const targets = new Map<string, Map<number, number>>(selected.map((w) => [w.id, new Map()]));
+  spec.ports?.forEach((port, i) => {
+    if ((port.protocol ?? "TCP") !== "TCP") return;
+    let registered: Protocol | undefined;
+    for (const workload of selected) {
+      const target = targetPort(port.targetPort ?? port.port, workload);
+      if (target === undefined) continue;
+      targets.get(workload.id)!.set(port.port, target);
+      registered ??= workload.ports.find((p) => p.port === target)?.protocol;
+    }
+    const protocol = declaredProtocol(port) ?? registered;
+    if (protocol === undefined && selected.length > 0) {
+      const message = `port ${port.port} of ${hostname} names no protocol: it is carried as TCP`;
+      const hint = 'name it "http" or "http-…", or set appProtocol, to route and measure requests';
+      diagnostics.info("IST0118", resource.origins.at(`spec.ports[${i}]`), message, hint);
+    }
+    const fallback = `${protocol ?? "tcp"}-${port.port}`;
+    ports.push({ number: port.port, name: port.name ?? fallback, protocol: protocol ?? "tcp" });
+  });
+  return {
+    service: {
+      hostname,
+      name,
+      namespace,
+      isExternal: false,
+      resolution: isHeadless ? "passthrough" : "endpoints",
+      isHeadless,
+      addresses: isHeadless ? [] : vipOf(hostname, input.vips),
+      ports: byNumber(ports),
+      source: provenanceOf(resource),
+    },
+    backends: selected.map((workload) => ({ workload, ports: targets.get(workload.id)! })),
+    entry: undefined,
+  };
+}
+
+/** A named target is the workload's port of that name. */
+function targetPort(target: number | string, workload: Workload): number | undefined {
+  return typeof target === "number" ? target : workload.ports.find((p) => p.name === target)?.port;
+}
+
+/** YAML says what a port is; a registration adds ports and backends that YAML does not name. */
+function merge(yaml: ServiceDraft | undefined, registered: ServiceDraft): ServiceDraft {
+  if (!yaml) return registered;
+  const ports = new Map([...registered.service.ports, ...yaml.service.ports].map((p) => [p.number, p]));
+  const backends = new Map(yaml.backends.map((b) => [b.workload.id, b]));
+  for (const { workload, ports: own } of registered.backends) {
+    const known = backends.get(workload.id);
+    backends.set(workload.id, { workload, ports: new Map([...own, ...(known?.ports ?? [])]) });
+  }
+  return {
+    service: { ...yaml.service, ports: byNumber(ports.values()) },
+    backends: [...backends.values()].sort((a, b) => (a.workload.id < b.workload.id ? -1 : 1)),
+    entry: undefined,
+  };
+}
+
+const resolutions = {
+  NONE: "passthrough",
+  STATIC: "endpoints",
+  DNS: "dns",
+  DNS_ROUND_ROBIN: "dns-single",
+} as const;
+
+function fromEntry(hostname: string, entry: ResourceOf<"ServiceEntry">, input: Input): ServiceDraft {
+  const { spec, namespace } = entry;
+  const selector = spec.workloadSelector?.labels;
+  const selected = selector
+    ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, selector))
+    : [];
+  const ports = spec.ports ?? [];
+  return {
+    service: {
+      hostname,
+      name: hostname,
+      namespace,
+      isExternal: spec.location !== "MESH_INTERNAL",
+      resolution: resolutions[spec.resolution ?? "NONE"],
+      isHeadless: false,
+      addresses: spec.addresses?.length ? [...spec.addresses].sort() : vipOf(hostname, input.vips),
+      ports: byNumber(
+        ports.map((p) => ({ number: p.number, name: p.name, protocol: namedProtocol(p.protocol) })),
+      ),
+      source: provenanceOf(entry),
+    },
+    backends: selected.map((workload) => ({
+      workload,
+      ports: new Map(ports.map((p) => [p.number, p.targetPort ?? p.number])),
+    })),
+    entry,
+  };
+}
+
+function vipOf(hostname: string, vips: ReadonlyMap<string, string>): string[] {
+  const vip = vips.get(hostname);
+  return vip === undefined ? [] : [vip];
+}
+
+function byNumber(ports: Iterable<ServicePort>): ServicePort[] {
+  return [...ports].sort((a, b) => a.number - b.number);
+}

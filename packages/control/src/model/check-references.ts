@@ -1,0 +1,153 @@
+import type { Diagnostics } from "@weft/base/diagnostics";
+import type { ResourceOf } from "../config/resource.ts";
+import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
+import { didYouMean } from "../config/suggest.ts";
+import { hasLabels, resolveHost } from "./host.ts";
+import type { Mesh } from "./mesh.ts";
+import type { ResourcesByKind } from "./sorting.ts";
+
+/** Names what a resource refers to and is not there, and rules that can never apply. Changes nothing. */
+export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnostics: Diagnostics): void {
+  const subsets = writtenSubsets(mesh, resources);
+  for (const resource of resources.VirtualService) {
+    const { spec } = resource;
+    if (spec.gateways && !spec.gateways.includes("mesh")) continue;
+    spec.http?.forEach((route, i) => {
+      route.route?.forEach(({ destination }, j) => {
+        checkDestination(
+          destination,
+          `spec.http[${i}].route[${j}].destination`,
+          resource,
+          mesh,
+          subsets,
+          diagnostics,
+        );
+      });
+    });
+    spec.tcp?.forEach((route, i) => {
+      route.route?.forEach(({ destination }, j) => {
+        checkDestination(
+          destination,
+          `spec.tcp[${i}].route[${j}].destination`,
+          resource,
+          mesh,
+          subsets,
+          diagnostics,
+        );
+      });
+    });
+    checkReachable(resource, diagnostics);
+  }
+  for (const resource of resources.DestinationRule) {
+    const host = resolveHost(resource.spec.host, resource.namespace, mesh.options);
+    if (host.startsWith("*") || mesh.services.has(host)) continue;
+    const hint = didYouMean(host, mesh.services.keys()) ?? "it applies as soon as the service exists";
+    diagnostics.info("W2104", resource.origins.at("spec.host"), `no service ${host} is known yet`, hint);
+  }
+  for (const resource of resources.AuthorizationPolicy) {
+    const labels = resource.spec.selector?.matchLabels;
+    if (!labels || Object.keys(labels).length === 0) continue;
+    const isRoot = resource.namespace === mesh.options.rootNamespace;
+    const isUsed = [...mesh.workloads.values()].some(
+      (w) => (isRoot || w.namespace === resource.namespace) && hasLabels(w.labels, labels),
+    );
+    if (isUsed) continue;
+    const message = `no workload of namespace ${resource.namespace} has these labels: the policy protects nothing yet`;
+    diagnostics.warning("IST0127", resource.origins.at("spec.selector.matchLabels"), message);
+  }
+}
+
+/** Subset names by host, from DestinationRules whether or not their service exists. */
+function writtenSubsets(mesh: Mesh, resources: ResourcesByKind): Map<string, Set<string>> {
+  const subsets = new Map<string, Set<string>>();
+  for (const { hostname, subsets: own } of mesh.services.values()) {
+    if (own.length > 0) subsets.set(hostname, new Set(own.map((s) => s.name)));
+  }
+  for (const { spec, namespace } of resources.DestinationRule) {
+    const host = resolveHost(spec.host, namespace, mesh.options);
+    if (mesh.services.has(host)) continue;
+    const known = subsets.get(host) ?? new Set<string>();
+    for (const { name } of spec.subsets ?? []) known.add(name);
+    subsets.set(host, known);
+  }
+  return subsets;
+}
+
+function checkDestination(
+  destination: DestinationSpec,
+  path: string,
+  resource: ResourceOf<"VirtualService">,
+  mesh: Mesh,
+  subsets: ReadonlyMap<string, ReadonlySet<string>>,
+  diagnostics: Diagnostics,
+): void {
+  const host = resolveHost(destination.host, resource.namespace, mesh.options);
+  const service = mesh.services.get(host);
+  if (!service) {
+    const full = destination.host.includes(".") ? `${host}.svc.${mesh.options.domainSuffix}` : host;
+    const hint = mesh.services.has(full) ? `did you mean "${full}"?` : didYouMean(host, mesh.services.keys());
+    const message = `host ${host} is not known: calls routed to it are answered with 503`;
+    diagnostics.warning(
+      "IST0101",
+      resource.origins.at(`${path}.host`),
+      message,
+      hint ?? "it may register later",
+    );
+  }
+  if (destination.subset) {
+    const known = subsets.get(host) ?? new Set<string>();
+    if (!known.has(destination.subset)) {
+      const message = `subset "${destination.subset}" of ${host} does not exist`;
+      const names = [...known].sort().join(", ");
+      const found = didYouMean(destination.subset, known) ?? (names ? `its subsets: ${names}` : undefined);
+      const hint = found ?? `add a DestinationRule for ${destination.host} that defines it`;
+      diagnostics.error("IST0101", resource.origins.at(`${path}.subset`), message, hint);
+    }
+  }
+  const port = destination.port?.number;
+  if (service && port && !service.ports.some((p) => p.number === port)) {
+    const message = `${host} has no port ${port}`;
+    const hint = `its ports: ${service.ports.map((p) => p.number).join(", ") || "none"}`;
+    diagnostics.warning("W2102", resource.origins.at(`${path}.port.number`), message, hint);
+  }
+}
+
+/** A rule without conditions ends the list; a rule whose every match came before never applies. */
+function checkReachable(resource: ResourceOf<"VirtualService">, diagnostics: Diagnostics): void {
+  const routes = resource.spec.http ?? [];
+  const seen = new Map<string, number>();
+  let catchAll: number | undefined;
+  routes.forEach((route, i) => {
+    const at = resource.origins.at(`spec.http[${i}]`);
+    if (catchAll !== undefined) {
+      const message = `spec.http[${i}] never applies: spec.http[${catchAll}] already matches every request`;
+      diagnostics.warning("IST0130", at, message, "put the rule without match last");
+      return;
+    }
+    const matches = (route.match ?? []).map((match) => canonical(match));
+    const earlier = matches.map((match) => seen.get(match));
+    matches.forEach((match, j) => {
+      const first = earlier[j];
+      if (first === undefined) seen.set(match, i);
+      else if (first !== i) {
+        const message = `spec.http[${i}].match[${j}] never applies: spec.http[${first}] matches the same`;
+        diagnostics.warning(
+          "IST0131",
+          resource.origins.at(`spec.http[${i}].match[${j}]`),
+          message,
+          "remove one of them",
+        );
+      }
+    });
+    if (matches.length === 0 || matches.includes("{}")) catchAll = i;
+  });
+}
+
+function canonical(match: HttpMatchSpec): string {
+  const { name: _, ...conditions } = match;
+  return JSON.stringify(conditions, (_key, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}

@@ -1,0 +1,39 @@
+import type { MeshOptions } from "./mesh.ts";
+
+/** The hostname of a service of the mesh. */
+export function hostnameOf(
+  name: string,
+  namespace: string,
+  options: Pick<MeshOptions, "domainSuffix">,
+): string {
+  return `${name}.${namespace}.svc.${options.domainSuffix}`;
+}
+
+/**
+ * The hostname a name means in a resource of `namespace`. As in Istio only a
+ * name without a dot is completed: `reviews.prod` stays what it is.
+ */
+export function resolveHost(
+  host: string,
+  namespace: string,
+  options: Pick<MeshOptions, "domainSuffix">,
+): string {
+  return host.includes(".") || host === "*"
+    ? host.toLowerCase()
+    : hostnameOf(host.toLowerCase(), namespace, options);
+}
+
+/** Whether a pattern (`*`, `*.x`, or a hostname) covers a hostname or a narrower pattern. */
+export function coversHost(pattern: string, hostname: string): boolean {
+  if (pattern === hostname || pattern === "*") return true;
+  return (
+    pattern.startsWith("*.") && hostname.endsWith(pattern.slice(1)) && hostname.length > pattern.length - 1
+  );
+}
+
+export function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return Object.entries(wanted ?? {}).every(([name, value]) => labels[name] === value);
+}

@@ -1,0 +1,143 @@
+import type { Workload } from "../registry/workload.ts";
+import type { HostRouting } from "./routing.ts";
+import type { AuthorizationPolicy, MtlsMode } from "./security.ts";
+import type { TrafficPolicy } from "./traffic-policy.ts";
+
+/**
+ * The mesh as it should be, as plain immutable data: what translation reads and
+ * nothing else. Knows neither YAML nor xDS. Every map is in order of its keys,
+ * so equal inputs give equal meshes whatever order they arrived in.
+ */
+export interface Mesh {
+  readonly options: MeshOptions;
+  /** By hostname, e.g. `reviews.default.svc.cluster.local`. */
+  readonly services: ReadonlyMap<string, Service>;
+  /** By hostname of the service they serve; apart from it, because they change far more often. */
+  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  /** By the host a VirtualService names, which may be a wildcard. */
+  readonly routing: ReadonlyMap<string, HostRouting>;
+  /** By workload id. */
+  readonly workloads: ReadonlyMap<string, MeshWorkload>;
+}
+
+export interface MeshOptions {
+  readonly trustDomain: string;
+  readonly domainSuffix: string;
+  /** Whose policies hold for the whole mesh. */
+  readonly rootNamespace: string;
+  readonly defaults: MeshDefaults;
+}
+
+/** What holds where no resource says otherwise. */
+export interface MeshDefaults {
+  readonly mtlsMode: MtlsMode;
+  /** Whether calls to hosts the mesh does not know leave it, or are refused. */
+  readonly outboundTrafficPolicy: "ALLOW_ANY" | "REGISTRY_ONLY";
+  /** Undefined writes none. */
+  readonly accessLog: { readonly path: string; readonly format: string } | undefined;
+  readonly connectTimeoutMs: number;
+  /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */
+  readonly hasAutoMtls: boolean;
+  /** Verifies servers outside the mesh, on the proxy's machine. */
+  readonly systemCaFile: string;
+}
+
+/** Where something in the mesh was written. */
+export interface Provenance {
+  /** `/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews` */
+  readonly config: string;
+  /** `file:line:column` */
+  readonly origin: string;
+}
+
+export type Protocol = Workload["ports"][number]["protocol"];
+
+export interface Service {
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly isExternal: boolean;
+  /** How endpoints are found: from the mesh, by DNS (all addresses, or one), or the address the caller chose. */
+  readonly resolution: "endpoints" | "dns" | "dns-single" | "passthrough";
+  readonly isHeadless: boolean;
+  /** Virtual or written addresses by which callers reach it; empty when callers use its name only. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly ServicePort[];
+  /** Names an endpoint of it may prove by its certificate: SPIFFE IDs, sorted. */
+  readonly identities: readonly string[];
+  readonly policy: TrafficPolicy | undefined;
+  readonly subsets: readonly Subset[];
+  /** Undefined when it exists by registration alone. */
+  readonly source: Provenance | undefined;
+  readonly destinationRule: Provenance | undefined;
+}
+
+export interface ServicePort {
+  readonly number: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+}
+
+export interface Subset {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly policy: TrafficPolicy | undefined;
+  readonly source: Provenance;
+}
+
+/** One healthy place that serves a service. */
+export interface Endpoint {
+  readonly address: string;
+  /** `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`, or "" outside the mesh. */
+  readonly workload: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** 0 when unset. */
+  readonly weight: number;
+  readonly ports: readonly EndpointPort[];
+}
+
+export interface EndpointPort {
+  readonly servicePort: number;
+  /** Where a caller connects. */
+  readonly port: number;
+  readonly isMutualTls: boolean;
+}
+
+/** A workload with everything that has been decided about it. */
+export interface MeshWorkload {
+  readonly id: string;
+  readonly name: string;
+  readonly workloadName: string;
+  readonly namespace: string;
+  readonly identity: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: readonly string[];
+  readonly interception: Workload["interception"];
+  readonly inbound: readonly InboundPort[];
+  /** For inbound ports that nobody declared. */
+  readonly mtlsMode: MtlsMode;
+  readonly denyPolicies: readonly AuthorizationPolicy[];
+  /** Undefined: no ALLOW policy selects it, so everything not denied is allowed. */
+  readonly allowPolicies: readonly AuthorizationPolicy[] | undefined;
+  readonly upstreams: readonly Upstream[];
+}
+
+export interface InboundPort {
+  /** The application's. */
+  readonly port: number;
+  /** Where peers connect with interception `NONE`; otherwise equal to `port`. */
+  readonly listenPort: number;
+  readonly protocol: Protocol;
+  readonly mtlsMode: MtlsMode;
+  /** The service it stands for, when there is one: first by hostname. */
+  readonly service:
+    | { readonly hostname: string; readonly name: string; readonly namespace: string }
+    | undefined;
+}
+
+export interface Upstream {
+  readonly hostname: string;
+  readonly port: number;
+  readonly bindAddress: string;
+  readonly bindPort: number;
+}

@@ -1,0 +1,14 @@
+import { formatOrigin } from "@weft/base/origin";
+import type { ConfigResource } from "../config/resource.ts";
+import type { Provenance } from "./mesh.ts";
+
+/** Where `path` of a resource was written, under the name Istio gives the resource in xDS metadata. */
+export function provenanceOf(resource: ConfigResource, path = "metadata.name"): Provenance {
+  const kind = resource.kind.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
+  const group = resource.apiVersion.includes("/") ? resource.apiVersion.split("/")[0] : undefined;
+  const prefix = group ? `/apis/${group}/v1` : "/api/v1";
+  return {
+    config: `${prefix}/namespaces/${resource.namespace}/${kind}/${resource.name}`,
+    origin: formatOrigin(resource.origins.at(path)),
+  };
+}

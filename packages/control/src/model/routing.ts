@@ -1,0 +1,153 @@
+import type { Provenance } from "./mesh.ts";
+
+/** The routes one VirtualService gives one host. The first that matches applies. */
+export interface HostRouting {
+  /** A hostname, or a wildcard such as `*.default.svc.cluster.local`. */
+  readonly host: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly http: readonly HttpRoute[];
+  readonly tcp: readonly TcpRoute[];
+  readonly source: Provenance;
+}
+
+export type StringMatcher =
+  | { readonly kind: "exact" | "prefix" | "regex"; readonly value: string }
+  | { readonly kind: "present" };
+
+export interface NamedMatcher {
+  readonly name: string;
+  readonly matcher: StringMatcher;
+}
+
+/** All parts must hold; an absent part always does. */
+export interface HttpMatch {
+  readonly name: string;
+  readonly uri: StringMatcher | undefined;
+  readonly isUriCaseIgnored: boolean;
+  readonly scheme: StringMatcher | undefined;
+  readonly method: StringMatcher | undefined;
+  readonly authority: StringMatcher | undefined;
+  readonly headers: readonly NamedMatcher[];
+  readonly withoutHeaders: readonly NamedMatcher[];
+  readonly queryParams: readonly NamedMatcher[];
+  readonly port: number | undefined;
+  readonly source: CallerMatch;
+}
+
+/** Which callers a match is for: decided when a caller's routes are made, never per request. */
+export interface CallerMatch {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly namespace: string | undefined;
+}
+
+export interface HttpRoute {
+  readonly name: string;
+  /** One of these must match; empty matches every request. */
+  readonly matches: readonly HttpMatch[];
+  readonly action: HttpAction;
+  readonly fault: Fault | undefined;
+  readonly headers: HeaderEdits;
+  readonly source: Provenance;
+}
+
+export type HttpAction =
+  | ForwardAction
+  | {
+      readonly kind: "redirect";
+      readonly status: number;
+      readonly path: string | undefined;
+      readonly pathPrefix: string | undefined;
+      readonly authority: string | undefined;
+      readonly scheme: string | undefined;
+      readonly port: number | "request" | "protocol-default" | undefined;
+    }
+  | { readonly kind: "direct-response"; readonly status: number; readonly body: DirectBody | undefined };
+
+export type DirectBody = { readonly text: string } | { readonly base64: string };
+
+export interface ForwardAction {
+  readonly kind: "forward";
+  readonly destinations: readonly HttpDestination[];
+  /** 0: none. */
+  readonly timeoutMs: number;
+  /** Undefined: the mesh's default; "none": the route asks for no retry. */
+  readonly retries: Retries | "none" | undefined;
+  readonly rewritePath: string | undefined;
+  readonly rewriteRegex: { readonly pattern: string; readonly substitution: string } | undefined;
+  readonly rewriteAuthority: string | undefined;
+}
+
+export interface Destination {
+  readonly host: string;
+  readonly subset: string;
+  /** Undefined: the service's only port, or else the port that was called. */
+  readonly port: number | undefined;
+  /** Share of the sum of all weights; 0 gets nothing. */
+  readonly weight: number;
+}
+
+export interface HttpDestination extends Destination {
+  readonly headers: HeaderEdits;
+}
+
+export interface Retries {
+  readonly attempts: number;
+  readonly perTryTimeoutMs: number | undefined;
+  /** Undefined: the mesh's default conditions. */
+  readonly on: string | undefined;
+  readonly avoidsPreviousHosts: boolean;
+  readonly backoffMs: number | undefined;
+}
+
+export interface Fault {
+  readonly delay: { readonly fixedMs: number; readonly percent: number } | undefined;
+  readonly abort: { readonly status: number; readonly percent: number } | undefined;
+}
+
+export interface HeaderEdits {
+  readonly request: HeaderOperations;
+  readonly response: HeaderOperations;
+}
+
+export interface HeaderOperations {
+  readonly set: readonly HeaderValue[];
+  readonly add: readonly HeaderValue[];
+  readonly remove: readonly string[];
+}
+
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface TcpRoute {
+  /** One of these must match; empty matches every connection. */
+  readonly matches: readonly { readonly port: number | undefined; readonly source: CallerMatch }[];
+  readonly destinations: readonly Destination[];
+  readonly source: Provenance;
+}
+
+/** The routing of a hostname: its own, or that of the longest wildcard it falls under. */
+export function routingOf(
+  routing: ReadonlyMap<string, HostRouting>,
+  hostname: string,
+): HostRouting | undefined {
+  const own = routing.get(hostname);
+  if (own) return own;
+  const labels = (hostname.startsWith("*.") ? hostname.slice(2) : hostname).split(".");
+  for (let i = 1; i < labels.length; i++) {
+    const wildcard = routing.get(`*.${labels.slice(i).join(".")}`);
+    if (wildcard) return wildcard;
+  }
+  return undefined;
+}
+
+/** Whether a match is for a caller of this namespace with these labels. */
+export function isCaller(
+  match: CallerMatch,
+  caller: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+): boolean {
+  if (match.namespace !== undefined && match.namespace !== caller.namespace) return false;
+  return Object.entries(match.labels).every(([name, value]) => caller.labels[name] === value);
+}

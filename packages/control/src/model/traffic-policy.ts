@@ -1,0 +1,130 @@
+import type { ClientTlsSpec, PortPolicySpec, TrafficPolicySpec } from "../config/specs.ts";
+import { parseDurationMs } from "../config/values.ts";
+
+/** How callers treat a service's endpoints; undefined parts take the mesh's default. */
+export interface TrafficPolicy extends PortPolicy {
+  /** By service port; a part named here replaces the whole part above. */
+  readonly ports: readonly (PortPolicy & { readonly port: number })[];
+}
+
+export interface PortPolicy {
+  readonly connectionPool: ConnectionPool | undefined;
+  readonly balancer: "round-robin" | "least-request" | "random" | undefined;
+  readonly outlier: OutlierPolicy | undefined;
+  readonly tls: ClientTls | undefined;
+  readonly retryBudget: { readonly percent: number; readonly minConcurrency: number } | undefined;
+}
+
+export interface ConnectionPool {
+  readonly maxConnections: number | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly keepalive:
+    | { readonly probes?: number; readonly timeMs?: number; readonly intervalMs?: number }
+    | undefined;
+  readonly maxPendingRequests: number | undefined;
+  readonly maxRequests: number | undefined;
+  readonly maxRequestsPerConnection: number | undefined;
+  readonly maxRetries: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+}
+
+export interface OutlierPolicy {
+  readonly consecutive5xx: number | undefined;
+  readonly consecutiveGatewayErrors: number | undefined;
+  readonly consecutiveLocalOriginFailures: number | undefined;
+  readonly splitsLocalOrigin: boolean;
+  readonly intervalMs: number | undefined;
+  readonly baseEjectionMs: number | undefined;
+  readonly maxEjectionPercent: number | undefined;
+  readonly minHealthPercent: number | undefined;
+}
+
+export type ClientTls = Readonly<ClientTlsSpec> & { readonly mode: NonNullable<ClientTlsSpec["mode"]> };
+
+/** The policy in force for one port: a subset's over the service's, a port's over the general one, part by part. */
+export function policyFor(
+  port: number,
+  service: TrafficPolicy | undefined,
+  subset?: TrafficPolicy,
+): PortPolicy {
+  const layers = [
+    subset?.ports.find((p) => p.port === port),
+    subset,
+    service?.ports.find((p) => p.port === port),
+    service,
+  ];
+  const first = <K extends keyof PortPolicy>(part: K) =>
+    layers.find((layer) => layer?.[part] !== undefined)?.[part];
+  return {
+    connectionPool: first("connectionPool"),
+    balancer: first("balancer"),
+    outlier: first("outlier"),
+    tls: first("tls"),
+    retryBudget: first("retryBudget"),
+  };
+}
+
+export function buildTrafficPolicy(spec: TrafficPolicySpec | undefined): TrafficPolicy | undefined {
+  if (!spec) return undefined;
+  const budget = spec.retryBudget;
+  return {
+    ...portPolicy(spec),
+    retryBudget: budget && { percent: budget.percent ?? 20, minConcurrency: budget.minRetryConcurrency ?? 3 },
+    ports: (spec.portLevelSettings ?? [])
+      .map((settings) => ({ port: settings.port!.number!, ...portPolicy(settings) }))
+      .sort((a, b) => a.port - b.port),
+  };
+}
+
+const balancers: Readonly<Record<string, PortPolicy["balancer"]>> = {
+  ROUND_ROBIN: "round-robin",
+  LEAST_REQUEST: "least-request",
+  LEAST_CONN: "least-request",
+  RANDOM: "random",
+};
+
+function portPolicy(spec: PortPolicySpec): PortPolicy {
+  return {
+    connectionPool: spec.connectionPool && connectionPool(spec.connectionPool),
+    balancer: balancers[spec.loadBalancer?.simple ?? ""],
+    outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
+    tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
+    retryBudget: undefined,
+  };
+}
+
+function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPool"]>): ConnectionPool {
+  const keepalive = tcp?.tcpKeepalive;
+  return {
+    maxConnections: tcp?.maxConnections,
+    connectTimeoutMs: durationMs(tcp?.connectTimeout),
+    keepalive: keepalive && {
+      probes: keepalive.probes,
+      timeMs: durationMs(keepalive.time),
+      intervalMs: durationMs(keepalive.interval),
+    },
+    maxPendingRequests: http?.http1MaxPendingRequests,
+    maxRequests: http?.http2MaxRequests,
+    maxRequestsPerConnection: http?.maxRequestsPerConnection,
+    maxRetries: http?.maxRetries,
+    idleTimeoutMs: durationMs(http?.idleTimeout),
+  };
+}
+
+function outlierPolicy(spec: NonNullable<PortPolicySpec["outlierDetection"]>): OutlierPolicy {
+  return {
+    consecutive5xx: spec.consecutive5xxErrors,
+    consecutiveGatewayErrors: spec.consecutiveGatewayErrors,
+    consecutiveLocalOriginFailures: spec.consecutiveLocalOriginFailures,
+    splitsLocalOrigin: spec.splitExternalLocalOriginErrors ?? false,
+    intervalMs: durationMs(spec.interval),
+    baseEjectionMs: durationMs(spec.baseEjectionTime),
+    maxEjectionPercent: spec.maxEjectionPercent,
+    minHealthPercent: spec.minHealthPercent,
+  };
+}
+
+/** Durations were checked when the resource was read. */
+function durationMs(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(text);
+}
