@@ -1,0 +1,50 @@
+/** The metrics that golden signals are made of; nothing else that arrives is kept. */
+export const keptMetrics = {
+  requests: "istio_requests_total",
+  duration: "istio_request_duration_milliseconds",
+  tcpOpened: "istio_tcp_connections_opened_total",
+  tcpClosed: "istio_tcp_connections_closed_total",
+  tcpSent: "istio_tcp_sent_bytes_total",
+  tcpReceived: "istio_tcp_received_bytes_total",
+  certificateNotBefore: "weft_certificate_not_before_timestamp_seconds",
+  certificateNotAfter: "weft_certificate_not_after_timestamp_seconds",
+} as const;
+
+export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];
+
+/**
+ * The labels that decide an answer of `weft stat`; series that differ only in
+ * others are added up on arrival, which keeps the number of series small
+ * whatever labels a proxy invents.
+ */
+export const keptLabels = [
+  "reporter",
+  "destination_service",
+  "source_principal",
+  "connection_security_policy",
+  "response_code",
+  "grpc_response_status",
+] as const;
+
+export type KeptLabel = (typeof keptLabels)[number];
+export type Labels = Readonly<Partial<Record<KeptLabel, string>>>;
+
+/** Cumulative counts per bucket; `counts` is one longer than `bounds`, its last being above every bound. */
+export interface BucketCounts {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+}
+
+/** One cumulative value, as exported: a counter's or gauge's `value`, or a histogram's count and buckets. */
+export interface Sample {
+  readonly metric: KeptMetric;
+  readonly labels: Labels;
+  readonly value: number;
+  readonly buckets?: BucketCounts;
+}
+
+const metrics: ReadonlySet<string> = new Set(Object.values(keptMetrics));
+
+export function isKeptMetric(name: string): name is KeptMetric {
+  return metrics.has(name);
+}
