@@ -1,0 +1,211 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { messageOf } from "@weft/base/errors";
+import {
+  type AccessLogFilter,
+  type AccessLog as AccessLogMessage,
+  type ComparisonFilter,
+  ComparisonFilter_Op as Op,
+} from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
+import type { SubstitutionFormatString } from "@weft/xds/gen/envoy/config/core/v3/substitution_format_string_pb";
+import type { FileAccessLog } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import type {
+  StderrAccessLog,
+  StdoutAccessLog,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import type { AccessLog } from "../layer/access-log.ts";
+import type { Exchange } from "../layer/exchange.ts";
+import { formatResponseFlags } from "../layer/response-flag.ts";
+import type { AccessLogFormat, AccessLogSink } from "./access-log-plan.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { decodeHeaderMatcher, readDataSource } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at } from "./issues.ts";
+
+type Filter = (exchange: Exchange) => boolean;
+
+/** Decodes access loggers. */
+export function decodeAccessLogs(
+  logs: readonly AccessLogMessage[],
+  path: string,
+  context: DecodeContext,
+): readonly AccessLog[] {
+  return logs.flatMap((log, i) => {
+    const place = `${path}[${i}]`;
+    if (log.configType.case !== "typedConfig") {
+      context.issues.add(place, "needs `typed_config`");
+      return [];
+    }
+    const message = unpackAny(log.configType.value);
+    if (!message) return [];
+    const config = at(place, "typed_config");
+    const target = decodeTarget(message, config, context);
+    if (!target) {
+      context.issues.add(config, `${message.$typeName} is not an access logger`);
+      return [];
+    }
+    const filter = log.filter && decodeFilter(log.filter, at(place, "filter"), context);
+    try {
+      return [context.factories.accessLog({ ...target, filter })];
+    } catch (error) {
+      context.issues.add(
+        config,
+        messageOf(error),
+        "see the command operators in Envoy's access log reference",
+      );
+      return [];
+    }
+  });
+}
+
+function decodeTarget(
+  message: { readonly $typeName: string },
+  path: string,
+  context: DecodeContext,
+): { readonly sink: AccessLogSink; readonly format: AccessLogFormat } | undefined {
+  switch (message.$typeName) {
+    case "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
+      const file = message as FileAccessLog;
+      if (file.path === "") context.issues.add(at(path, "path"), "is empty", "name a file, or /dev/stdout");
+      return { sink: fileSink(file.path), format: decodeFileFormat(file, path, context) };
+    }
+    case "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":
+    case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": {
+      const stream = message as StdoutAccessLog | StderrAccessLog;
+      const format = stream.accessLogFormat;
+      return {
+        sink: { kind: message.$typeName.includes("Stdout") ? "stdout" : "stderr" },
+        format:
+          format.case === "logFormat"
+            ? decodeFormat(format.value, at(path, "log_format"), context)
+            : { kind: "default" },
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function fileSink(path: string): AccessLogSink {
+  if (path === "/dev/stdout") return { kind: "stdout" };
+  return path === "/dev/stderr" ? { kind: "stderr" } : { kind: "file", path };
+}
+
+function decodeFileFormat(file: FileAccessLog, path: string, context: DecodeContext): AccessLogFormat {
+  const format = file.accessLogFormat;
+  switch (format.case) {
+    case "format":
+      return format.value === ""
+        ? { kind: "default" }
+        : { kind: "text", format: format.value, omitEmptyValues: false };
+    case "jsonFormat":
+    case "typedJsonFormat":
+      return { kind: "json", fields: format.value, omitEmptyValues: false };
+    case "logFormat":
+      return decodeFormat(format.value, at(path, "log_format"), context);
+    default:
+      return { kind: "default" };
+  }
+}
+
+function decodeFormat(
+  message: SubstitutionFormatString,
+  path: string,
+  context: DecodeContext,
+): AccessLogFormat {
+  const { format, omitEmptyValues } = message;
+  switch (format.case) {
+    case "textFormat":
+      return { kind: "text", format: format.value, omitEmptyValues };
+    case "textFormatSource": {
+      const text = readDataSource(format.value, at(path, "text_format_source"), context.issues);
+      return { kind: "text", format: text?.toString("utf8") ?? "", omitEmptyValues };
+    }
+    case "jsonFormat":
+      return { kind: "json", fields: format.value as JsonObject, omitEmptyValues };
+    default:
+      context.issues.add(path, "needs `text_format_source` or `json_format`");
+      return { kind: "default" };
+  }
+}
+
+function decodeFilter(filter: AccessLogFilter, path: string, context: DecodeContext): Filter {
+  const specifier = filter.filterSpecifier;
+  const { issues } = context;
+  switch (specifier.case) {
+    case "statusCodeFilter": {
+      const compare = decodeComparison(
+        specifier.value.comparison,
+        at(path, "status_code_filter.comparison"),
+        context,
+      );
+      return (exchange) => compare(exchange.response?.status ?? 0);
+    }
+    case "durationFilter": {
+      const compare = decodeComparison(
+        specifier.value.comparison,
+        at(path, "duration_filter.comparison"),
+        context,
+      );
+      return (exchange) => compare(exchange.endMs - exchange.startMs);
+    }
+    case "headerFilter": {
+      const { header } = specifier.value;
+      if (!header) {
+        issues.add(at(path, "header_filter.header"), "is missing");
+        return () => false;
+      }
+      const matches = decodeHeaderMatcher(header, at(path, "header_filter.header"), issues);
+      return (exchange) => exchange.request !== undefined && matches(exchange.request);
+    }
+    case "responseFlagFilter": {
+      const flags = new Set(specifier.value.flags);
+      if (flags.size === 0) return (exchange) => exchange.flags !== 0;
+      return (exchange) =>
+        exchange.flags !== 0 &&
+        formatResponseFlags(exchange.flags)
+          .split(",")
+          .some((flag) => flags.has(flag));
+    }
+    case "andFilter":
+    case "orFilter": {
+      const isAnd = specifier.case === "andFilter";
+      const place = at(path, isAnd ? "and_filter.filters" : "or_filter.filters");
+      const filters = specifier.value.filters.map((inner, i) =>
+        decodeFilter(inner, `${place}[${i}]`, context),
+      );
+      if (filters.length < 2) issues.add(place, "needs at least two filters");
+      return isAnd
+        ? (exchange) => filters.every((matches) => matches(exchange))
+        : (exchange) => filters.some((matches) => matches(exchange));
+    }
+    default:
+      if (!specifier.case) issues.add(path, "is empty", "remove it to log everything");
+      return () => true;
+  }
+}
+
+function decodeComparison(
+  comparison: ComparisonFilter | undefined,
+  path: string,
+  { issues, runtime }: DecodeContext,
+): (value: number) => boolean {
+  if (!comparison?.value) {
+    issues.add(path, "needs `op` and `value`");
+    return () => false;
+  }
+  const override = runtime.get(comparison.value.runtimeKey);
+  const limit = typeof override === "number" ? override : comparison.value.defaultValue;
+  switch (comparison.op) {
+    case Op.EQ:
+      return (value) => value === limit;
+    case Op.GE:
+      return (value) => value >= limit;
+    case Op.LE:
+      return (value) => value <= limit;
+    case Op.NE:
+      return (value) => value !== limit;
+    default:
+      issues.add(at(path, "op"), "is not a comparison", "one of EQ, GE, LE, NE");
+      return () => false;
+  }
+}

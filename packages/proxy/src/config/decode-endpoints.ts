@@ -1,0 +1,79 @@
+import { isIP } from "node:net";
+import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
+import type { LbEndpoint } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
+import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import type { EndpointPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import { decodeAddress, metadataPairs } from "./decode-values.ts";
+import { at, type Issues } from "./issues.ts";
+
+const health: Readonly<Record<HealthStatus, EndpointPlan["health"]>> = {
+  [HealthStatus.UNKNOWN]: "healthy",
+  [HealthStatus.HEALTHY]: "healthy",
+  [HealthStatus.UNHEALTHY]: "unhealthy",
+  [HealthStatus.DRAINING]: "draining",
+  [HealthStatus.TIMEOUT]: "unhealthy",
+  [HealthStatus.DEGRADED]: "degraded",
+};
+
+const noMetadata: EndpointPlan["metadata"] = new Map();
+
+/** Decodes endpoints. `resolves` says whether host names may stand where addresses do (DNS clusters). */
+export function decodeEndpoints(
+  assignment: ClusterLoadAssignment,
+  resolves: boolean,
+  path: string,
+  issues: Issues,
+): readonly LocalityEndpoints[] {
+  return assignment.endpoints.map((locality, i) => {
+    const place = `${at(path, "endpoints")}[${i}]`;
+    if (locality.priority > 128) issues.add(at(place, "priority"), `${locality.priority} is above 128`);
+    return {
+      region: locality.locality?.region ?? "",
+      zone: locality.locality?.zone ?? "",
+      subZone: locality.locality?.subZone ?? "",
+      priority: locality.priority,
+      weight: locality.loadBalancingWeight ?? 0,
+      endpoints: locality.lbEndpoints.flatMap(
+        (endpoint, j) =>
+          decodeEndpoint(endpoint, resolves, `${at(place, "lb_endpoints")}[${j}]`, issues) ?? [],
+      ),
+    };
+  });
+}
+
+function decodeEndpoint(
+  endpoint: LbEndpoint,
+  resolves: boolean,
+  path: string,
+  issues: Issues,
+): EndpointPlan | undefined {
+  const host = endpoint.hostIdentifier;
+  if (host.case !== "endpoint") {
+    issues.add(path, "needs `endpoint`");
+    return undefined;
+  }
+  const place = at(path, "endpoint.address");
+  const address = decodeAddress(host.value.address, place, issues);
+  if (!address) return undefined;
+  if (address.kind === "ip" && !resolves && isIP(address.host) === 0) {
+    issues.add(
+      at(place, "socket_address.address"),
+      `${JSON.stringify(address.host)} is not an IP address`,
+      "use a STRICT_DNS or LOGICAL_DNS cluster for host names",
+    );
+  }
+  return {
+    address,
+    hostname: host.value.hostname || (address.kind === "ip" && isIP(address.host) === 0 ? address.host : ""),
+    weight: endpoint.loadBalancingWeight ?? 1,
+    health: health[endpoint.healthStatus],
+    metadata: decodeMetadata(endpoint.metadata),
+  };
+}
+
+function decodeMetadata(metadata: Metadata | undefined): EndpointPlan["metadata"] {
+  const entries = Object.entries(metadata?.filterMetadata ?? {});
+  if (entries.length === 0) return noMetadata;
+  return new Map(entries.map(([filter, values]) => [filter, new Map(metadataPairs(values))]));
+}

@@ -1,0 +1,68 @@
+import { messageOf } from "@weft/base/errors";
+import {
+  HeaderValueOption_HeaderAppendAction as Action,
+  type HeaderValueOption,
+} from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { AppendAction, HeaderEdit, HeaderEdits, HeaderValue } from "../route/header-edits.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { at } from "./issues.ts";
+
+const actions: Readonly<Record<Action, AppendAction>> = {
+  [Action.APPEND_IF_EXISTS_OR_ADD]: "append-or-add",
+  [Action.ADD_IF_ABSENT]: "add-if-absent",
+  [Action.OVERWRITE_IF_EXISTS_OR_ADD]: "overwrite-or-add",
+  [Action.OVERWRITE_IF_EXISTS]: "overwrite-if-exists",
+};
+
+/** Decodes one level's edits of requests or responses; undefined when there are none. */
+export function decodeHeaderEdits(
+  add: readonly HeaderValueOption[],
+  remove: readonly string[],
+  path: string,
+  direction: "request" | "response",
+  context: DecodeContext,
+): HeaderEdits | undefined {
+  if (add.length === 0 && remove.length === 0) return undefined;
+  const { issues } = context;
+  remove.forEach((name, i) => {
+    refuseProtected(name, `${at(path, `${direction}_headers_to_remove`)}[${i}]`, context);
+  });
+  const edits = add.map((option, i): HeaderEdit => {
+    const place = `${at(path, `${direction}_headers_to_add`)}[${i}]`;
+    const name = option.header?.key.toLowerCase() ?? "";
+    refuseProtected(name, at(place, "header.key"), context);
+    let value: HeaderValue = option.header?.value ?? "";
+    try {
+      value = context.factories.headerValue(value as string);
+    } catch (error) {
+      issues.add(at(place, "header.value"), messageOf(error), "write a literal % as %%");
+    }
+    const appends = option.append ?? undefined;
+    const action =
+      appends === undefined ? actions[option.appendAction] : appends ? "append-or-add" : "overwrite-or-add";
+    return { name, value, action, keepEmptyValue: option.keepEmptyValue };
+  });
+  return { remove: remove.map((name) => name.toLowerCase()), add: edits };
+}
+
+function refuseProtected(name: string, path: string, { issues }: DecodeContext): void {
+  if (name === "") issues.add(path, "is empty", "name a header");
+  else if (name.startsWith(":") || name.toLowerCase() === "host") {
+    issues.add(path, `\`${name}\` cannot be edited`, "use the route's rewrites for path and host");
+  } else if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) {
+    issues.add(path, `${JSON.stringify(name)} is not a header name`);
+  }
+}
+
+/** One list with the effect of `first`, then `second`. */
+export function joinEdits(
+  first: HeaderEdits | undefined,
+  second: HeaderEdits | undefined,
+): HeaderEdits | undefined {
+  if (!first || !second) return first ?? second;
+  const removedLater = new Set(second.remove);
+  return {
+    remove: [...new Set([...first.remove, ...second.remove])],
+    add: [...first.add.filter((edit) => !removedLater.has(edit.name)), ...second.add],
+  };
+}

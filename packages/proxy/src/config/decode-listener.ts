@@ -1,0 +1,271 @@
+import { createHash } from "node:crypto";
+import { isIP } from "node:net";
+import { toBinary } from "@bufbuild/protobuf";
+import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainMatch_ConnectionSourceType as SourceType,
+} from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import type { HttpConnectionManager } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { RBAC } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import type { TcpProxy } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import type { NetworkFilter } from "../layer/network-filter.ts";
+import type {
+  FilterChainMatch,
+  FilterChainPlan,
+  HttpConnectionPlan,
+  ListenerFilters,
+  ListenerPlan,
+  TcpProxyPlan,
+} from "../listener/listener-plan.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import { decodeConnectionManager } from "./decode-connection-manager.ts";
+import type { DecodeContext, Direction } from "./decode-context.ts";
+import { decodeNetworkRbac } from "./decode-rbac.ts";
+import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
+import { decodeDownstreamTls } from "./decode-tls.ts";
+import { decodeAddress, decodeCidr, originOf, timeoutMs } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at } from "./issues.ts";
+
+const directions: Readonly<Record<TrafficDirection, Direction>> = {
+  [TrafficDirection.UNSPECIFIED]: "unspecified",
+  [TrafficDirection.INBOUND]: "inbound",
+  [TrafficDirection.OUTBOUND]: "outbound",
+};
+
+/** Decodes a listener. The plan is usable only when `context.issues` stayed empty. */
+export function decodeListener(listener: Listener, path: string, context: DecodeContext): ListenerPlan {
+  const { issues } = context;
+  const direction = directions[listener.trafficDirection];
+  const chains = listener.filterChains.map((chain, i) =>
+    decodeChain(chain, direction, `${at(path, "filter_chains")}[${i}]`, context),
+  );
+  const defaultChain =
+    listener.defaultFilterChain &&
+    decodeChain(listener.defaultFilterChain, direction, at(path, "default_filter_chain"), context);
+  if (chains.length === 0 && !defaultChain)
+    issues.add(at(path, "filter_chains"), "is empty", "add a filter chain");
+  reportEqualMatches(chains, path, context);
+  return {
+    name: listener.name,
+    addresses: decodeAddresses(listener, path, context),
+    bindToPort: listener.bindToPort ?? true,
+    useOriginalDst: listener.useOriginalDst ?? false,
+    trafficDirection: direction,
+    listenerFilters: decodeListenerFilters(listener, chains, path, context),
+    chains,
+    defaultChain,
+    bufferLimitBytes: listener.perConnectionBufferLimitBytes ?? 1024 * 1024,
+    origin: originOf(listener.metadata),
+    fingerprint: createHash("sha1").update(toBinary(ListenerSchema, listener)).digest("base64"),
+  };
+}
+
+function decodeAddresses(
+  listener: Listener,
+  path: string,
+  { issues }: DecodeContext,
+): readonly SocketAddress[] {
+  const places = [
+    [listener.address, at(path, "address")] as const,
+    ...listener.additionalAddresses.map(
+      (extra, i) => [extra.address, `${at(path, "additional_addresses")}[${i}].address`] as const,
+    ),
+  ];
+  return places.flatMap(([message, place]) => {
+    const address = decodeAddress(message, place, issues);
+    if (address?.kind === "ip" && address.host !== "" && isIP(address.host) === 0) {
+      issues.add(
+        at(place, "socket_address.address"),
+        `${JSON.stringify(address.host)} is not an IP address`,
+        "listeners bind to addresses, e.g. 0.0.0.0",
+      );
+    }
+    return address ?? [];
+  });
+}
+
+function decodeListenerFilters(
+  listener: Listener,
+  chains: readonly FilterChainPlan[],
+  path: string,
+  { issues }: DecodeContext,
+): ListenerFilters {
+  const types = new Set<string>();
+  listener.listenerFilters.forEach((filter, i) => {
+    const place = `${at(path, "listener_filters")}[${i}]`;
+    if (filter.configType.case !== "typedConfig") {
+      issues.add(place, "needs `typed_config`", "name the filter's type with @type");
+      return;
+    }
+    const message = unpackAny(filter.configType.value);
+    if (!message) return;
+    if (!message.$typeName.startsWith("envoy.extensions.filters.listener.")) {
+      issues.add(at(place, "typed_config"), `${message.$typeName} is not a listener filter`);
+    }
+    types.add(message.$typeName);
+  });
+  // As Envoy does: a match on SNI or on TLS itself cannot be judged without looking.
+  const needsTlsInspector = chains.some(
+    ({ match }) => match.serverNames.length > 0 || match.transportProtocol === "tls",
+  );
+  return {
+    originalDst: types.has("envoy.extensions.filters.listener.original_dst.v3.OriginalDst"),
+    tlsInspector:
+      needsTlsInspector || types.has("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"),
+    httpInspector: types.has("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector"),
+    timeoutMs: timeoutMs(
+      listener.listenerFiltersTimeout,
+      15_000,
+      at(path, "listener_filters_timeout"),
+      issues,
+    ),
+    continueOnTimeout: listener.continueOnListenerFiltersTimeout,
+  };
+}
+
+function decodeChain(
+  chain: FilterChain,
+  direction: Direction,
+  path: string,
+  context: DecodeContext,
+): FilterChainPlan {
+  const networkFilters: NetworkFilter[] = [];
+  let terminal: HttpConnectionPlan | TcpProxyPlan | undefined;
+  chain.filters.forEach((filter, i) => {
+    const place = `${at(path, "filters")}[${i}]`;
+    const decoded = decodeNetworkFilter(filter, direction, place, context);
+    if (!decoded) return;
+    if (!("kind" in decoded)) networkFilters.push(decoded);
+    else if (i !== chain.filters.length - 1) {
+      context.issues.add(place, `${filter.name} ends a chain`, "put it last");
+    }
+    if ("kind" in decoded) terminal = decoded;
+  });
+  if (!terminal && context.issues.isEmpty) {
+    context.issues.add(
+      at(path, "filters"),
+      "does not end with a filter that answers",
+      "end it with envoy.filters.network.http_connection_manager or envoy.filters.network.tcp_proxy",
+    );
+  }
+  return {
+    name: chain.name,
+    match: decodeMatch(chain, at(path, "filter_chain_match"), context),
+    tls: decodeDownstreamTls(chain.transportSocket, at(path, "transport_socket"), context),
+    transportConnectTimeoutMs: timeoutMs(
+      chain.transportSocketConnectTimeout,
+      0,
+      at(path, "transport_socket_connect_timeout"),
+      context.issues,
+    ),
+    networkFilters,
+    terminal: terminal ?? unusable,
+  };
+}
+
+/** Completes the type where issues have been reported; a plan with issues is never used. */
+const unusable: TcpProxyPlan = {
+  kind: "tcp",
+  statPrefix: "",
+  selectCluster: () => ({ cluster: "", subset: undefined }),
+  idleTimeoutMs: 0,
+  maxConnectAttempts: 1,
+  accessLogs: [],
+};
+
+function decodeNetworkFilter(
+  filter: Filter,
+  direction: Direction,
+  path: string,
+  context: DecodeContext,
+): NetworkFilter | HttpConnectionPlan | TcpProxyPlan | undefined {
+  const { issues, factories } = context;
+  if (filter.configType.case !== "typedConfig") {
+    issues.add(path, "needs `typed_config`", "name the filter's type with @type");
+    return undefined;
+  }
+  const place = at(path, "typed_config");
+  const message = unpackAny(filter.configType.value);
+  switch (message?.$typeName) {
+    case undefined:
+      return undefined;
+    case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
+      return decodeConnectionManager(message as HttpConnectionManager, direction, place, context);
+    case "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
+      return decodeTcpProxy(message as TcpProxy, place, context);
+    case "envoy.extensions.filters.network.rbac.v3.RBAC": {
+      const rbac = message as RBAC;
+      if (rbac.statPrefix === "")
+        issues.add(at(place, "stat_prefix"), "is empty", "name the filter's statistics");
+      return factories.networkRbac(decodeNetworkRbac(rbac, place, issues), filter.name, rbac.statPrefix);
+    }
+    default:
+      issues.add(place, `${message?.$typeName} is not a network filter`);
+      return undefined;
+  }
+}
+
+const sourceTypes: Readonly<Record<SourceType, FilterChainMatch["sourceType"]>> = {
+  [SourceType.ANY]: "any",
+  [SourceType.SAME_IP_OR_LOOPBACK]: "same-ip-or-loopback",
+  [SourceType.EXTERNAL]: "external",
+};
+
+function decodeMatch(chain: FilterChain, path: string, { issues }: DecodeContext): FilterChainMatch {
+  const match = chain.filterChainMatch;
+  const ranges = (list: NonNullable<typeof match>["prefixRanges"] | undefined, field: string) =>
+    (list ?? []).map((range, i) => decodeCidr(range, `${at(path, field)}[${i}]`, issues));
+  (match?.serverNames ?? []).forEach((name, i) => {
+    if (name === "" || name.slice(1).includes("*") || (name.startsWith("*") && !name.startsWith("*."))) {
+      issues.add(
+        `${at(path, "server_names")}[${i}]`,
+        `${JSON.stringify(name)} is not a server name`,
+        "a wildcard is `*.` and a domain",
+      );
+    }
+  });
+  const protocol = match?.transportProtocol ?? "";
+  if (!["", "tls", "raw_buffer"].includes(protocol)) {
+    issues.add(
+      at(path, "transport_protocol"),
+      `${JSON.stringify(protocol)} is never detected`,
+      "use tls or raw_buffer",
+    );
+  }
+  return {
+    destinationPort: match?.destinationPort,
+    prefixRanges: ranges(match?.prefixRanges, "prefix_ranges"),
+    serverNames: (match?.serverNames ?? []).map((name) => name.toLowerCase()),
+    transportProtocol: protocol,
+    applicationProtocols: match?.applicationProtocols ?? [],
+    directSourcePrefixRanges: ranges(match?.directSourcePrefixRanges, "direct_source_prefix_ranges"),
+    sourcePrefixRanges: ranges(match?.sourcePrefixRanges, "source_prefix_ranges"),
+    sourcePorts: match?.sourcePorts ?? [],
+    sourceType: sourceTypes[match?.sourceType ?? SourceType.ANY],
+  };
+}
+
+/** Two chains for the same connections: the second could never be chosen. */
+function reportEqualMatches(
+  chains: readonly FilterChainPlan[],
+  path: string,
+  { issues }: DecodeContext,
+): void {
+  const seen = new Map<string, number>();
+  chains.forEach(({ match }, i) => {
+    const key = JSON.stringify(match);
+    const earlier = seen.get(key);
+    if (earlier === undefined) seen.set(key, i);
+    else {
+      issues.add(
+        `${at(path, "filter_chains")}[${i}]`,
+        `matches the same connections as filter_chains[${earlier}]`,
+        "give it a filter_chain_match of its own",
+      );
+    }
+  });
+}

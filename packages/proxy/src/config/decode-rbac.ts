@@ -1,0 +1,211 @@
+import {
+  type Permission,
+  type Policy,
+  type Principal,
+  RBAC_Action as RuleAction,
+  type RBAC as RulesMessage,
+} from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import type { RBAC as HttpRbac } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
+import type { RBAC as NetworkRbac } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import type { MetadataMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/metadata_pb";
+import type {
+  MetadataTest,
+  RbacPermission,
+  RbacPlan,
+  RbacPolicy,
+  RbacPrincipal,
+  RbacRules,
+  StringTest,
+} from "../filters/rbac-plan.ts";
+import { decodeCidr, decodeHeaderMatcher, decodeStringMatcher } from "./decode-values.ts";
+import { at, atKey, type Issues } from "./issues.ts";
+
+/** Policies nest their conditions; deeper than this is refused. */
+const maxDepth = 32;
+
+export function decodeHttpRbac(rbac: HttpRbac, path: string, issues: Issues): RbacPlan {
+  return {
+    rules: decodeRules(rbac.rules, at(path, "rules"), issues),
+    shadowRules: decodeRules(rbac.shadowRules, at(path, "shadow_rules"), issues),
+    rulesStatPrefix: rbac.rulesStatPrefix,
+    shadowRulesStatPrefix: rbac.shadowRulesStatPrefix,
+  };
+}
+
+export function decodeNetworkRbac(rbac: NetworkRbac, path: string, issues: Issues): RbacPlan {
+  return {
+    rules: decodeRules(rbac.rules, at(path, "rules"), issues),
+    shadowRules: decodeRules(rbac.shadowRules, at(path, "shadow_rules"), issues),
+    rulesStatPrefix: "",
+    shadowRulesStatPrefix: rbac.shadowRulesStatPrefix,
+  };
+}
+
+const ruleActions: Readonly<Record<RuleAction, RbacRules["action"]>> = {
+  [RuleAction.ALLOW]: "allow",
+  [RuleAction.DENY]: "deny",
+  [RuleAction.LOG]: "log",
+};
+
+function decodeRules(rules: RulesMessage | undefined, path: string, issues: Issues): RbacRules | undefined {
+  if (!rules) return undefined;
+  return {
+    action: ruleActions[rules.action],
+    policies: Object.entries(rules.policies).map(([name, policy]) =>
+      decodePolicy(name, policy, atKey(at(path, "policies"), name), issues),
+    ),
+  };
+}
+
+function decodePolicy(name: string, policy: Policy, path: string, issues: Issues): RbacPolicy {
+  if (policy.permissions.length === 0)
+    issues.add(at(path, "permissions"), "is empty", "use `any: true` for every request");
+  if (policy.principals.length === 0)
+    issues.add(at(path, "principals"), "is empty", "use `any: true` for every caller");
+  return {
+    name,
+    permissions: policy.permissions.map((permission, i) =>
+      decodePermission(permission, `${at(path, "permissions")}[${i}]`, issues, 0),
+    ),
+    principals: policy.principals.map((principal, i) =>
+      decodePrincipal(principal, `${at(path, "principals")}[${i}]`, issues, 0),
+    ),
+    origin: undefined,
+  };
+}
+
+/** Stands in for a condition that was refused; the resource is never used. */
+const refused = { kind: "or", rules: [] } as const;
+
+function decodePermission(
+  permission: Permission,
+  path: string,
+  issues: Issues,
+  depth: number,
+): RbacPermission {
+  if (depth > maxDepth) {
+    issues.add(path, `conditions are nested deeper than ${maxDepth}`);
+    return refused;
+  }
+  const { rule } = permission;
+  switch (rule.case) {
+    case "any":
+      return rule.value ? { kind: "any" } : refused;
+    case "andRules":
+    case "orRules": {
+      const isAnd = rule.case === "andRules";
+      const place = at(path, isAnd ? "and_rules.rules" : "or_rules.rules");
+      const rules = rule.value.rules.map((inner, i) =>
+        decodePermission(inner, `${place}[${i}]`, issues, depth + 1),
+      );
+      if (rules.length === 0) issues.add(place, "is empty");
+      return { kind: isAnd ? "and" : "or", rules };
+    }
+    case "notRule":
+      return { kind: "not", rule: decodePermission(rule.value, at(path, "not_rule"), issues, depth + 1) };
+    case "header":
+      return { kind: "header", matches: decodeHeaderMatcher(rule.value, at(path, "header"), issues) };
+    case "urlPath":
+      return { kind: "url-path", matches: decodePathMatcher(rule.value, at(path, "url_path"), issues) };
+    case "destinationIp":
+      return { kind: "destination-ip", range: decodeCidr(rule.value, at(path, "destination_ip"), issues) };
+    case "destinationPort":
+      if (rule.value > 65_535)
+        issues.add(at(path, "destination_port"), `${rule.value} is not a port`, "0 to 65535");
+      return { kind: "destination-port", port: rule.value };
+    case "destinationPortRange":
+      return { kind: "destination-port-range", start: rule.value.start, end: rule.value.end };
+    case "requestedServerName":
+      return {
+        kind: "requested-server-name",
+        matches: decodeStringMatcher(rule.value, at(path, "requested_server_name"), issues),
+      };
+    case "metadata":
+      return { kind: "metadata", ...decodeMetadataTest(rule.value, at(path, "metadata"), issues) };
+    default:
+      if (!rule.case) issues.add(path, "needs a rule", "use `any: true` for every request");
+      return refused;
+  }
+}
+
+function decodePrincipal(principal: Principal, path: string, issues: Issues, depth: number): RbacPrincipal {
+  if (depth > maxDepth) {
+    issues.add(path, `conditions are nested deeper than ${maxDepth}`);
+    return refused;
+  }
+  const { identifier } = principal;
+  switch (identifier.case) {
+    case "any":
+      return identifier.value ? { kind: "any" } : refused;
+    case "andIds":
+    case "orIds": {
+      const isAnd = identifier.case === "andIds";
+      const place = at(path, isAnd ? "and_ids.ids" : "or_ids.ids");
+      const rules = identifier.value.ids.map((inner, i) =>
+        decodePrincipal(inner, `${place}[${i}]`, issues, depth + 1),
+      );
+      if (rules.length === 0) issues.add(place, "is empty");
+      return { kind: isAnd ? "and" : "or", rules };
+    }
+    case "notId":
+      return { kind: "not", rule: decodePrincipal(identifier.value, at(path, "not_id"), issues, depth + 1) };
+    case "authenticated": {
+      const name = identifier.value.principalName;
+      return {
+        kind: "authenticated",
+        matches: name && decodeStringMatcher(name, at(path, "authenticated.principal_name"), issues),
+      };
+    }
+    case "sourceIp":
+      return { kind: "direct-remote-ip", range: decodeCidr(identifier.value, at(path, "source_ip"), issues) };
+    case "directRemoteIp":
+      return {
+        kind: "direct-remote-ip",
+        range: decodeCidr(identifier.value, at(path, "direct_remote_ip"), issues),
+      };
+    case "remoteIp":
+      return { kind: "remote-ip", range: decodeCidr(identifier.value, at(path, "remote_ip"), issues) };
+    case "header":
+      return { kind: "header", matches: decodeHeaderMatcher(identifier.value, at(path, "header"), issues) };
+    case "urlPath":
+      return { kind: "url-path", matches: decodePathMatcher(identifier.value, at(path, "url_path"), issues) };
+    case "metadata":
+      return { kind: "metadata", ...decodeMetadataTest(identifier.value, at(path, "metadata"), issues) };
+    default:
+      if (!identifier.case) issues.add(path, "needs an identifier", "use `any: true` for every caller");
+      return refused;
+  }
+}
+
+function decodePathMatcher(
+  matcher: Extract<Permission["rule"], { case: "urlPath" }>["value"],
+  path: string,
+  issues: Issues,
+): StringTest {
+  return decodeStringMatcher(
+    matcher.rule.case === "path" ? matcher.rule.value : undefined,
+    at(path, "path"),
+    issues,
+  );
+}
+
+function decodeMetadataTest(matcher: MetadataMatcher, path: string, issues: Issues): MetadataTest {
+  const keys = matcher.path.map((segment) => (segment.segment.case === "key" ? segment.segment.value : ""));
+  if (keys.length !== 1) {
+    issues.add(at(path, "path"), "has one key: metadata here is not nested", "name the key itself");
+  }
+  const { invert } = matcher;
+  const pattern = matcher.value?.matchPattern;
+  let matches: MetadataTest["matches"];
+  if (pattern?.case === "stringMatch") {
+    const matchesString = decodeStringMatcher(pattern.value, at(path, "value.string_match"), issues);
+    matches = (value) => (value !== undefined && matchesString(value)) !== invert;
+  } else if (pattern?.case === "presentMatch") {
+    const isExpected = pattern.value;
+    matches = (value) => ((value !== undefined) === isExpected) !== invert;
+  } else {
+    issues.add(at(path, "value"), "needs `string_match` or `present_match`");
+    matches = () => false;
+  }
+  return { filter: matcher.filter, key: keys[0] ?? "", matches };
+}

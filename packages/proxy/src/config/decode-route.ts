@@ -1,0 +1,315 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  type QueryParameterMatcher,
+  type Route,
+  type RouteMatch,
+  VirtualHost_TlsRequirementType as TlsRequirement,
+  type VirtualHost,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { HeaderEdits } from "../route/header-edits.ts";
+import type { PathSpec } from "../route/path-matcher.ts";
+import { compileRedirect } from "../route/redirect.ts";
+import { compileQueryParameter, isGrpc, type RequestPredicate } from "../route/request-matcher.ts";
+import type { RetryPlan, RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
+import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
+import { compileFullMatch } from "../route/string-matcher.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
+import { decodePerFilterConfig } from "./decode-http-filters.ts";
+import { decodeRetry } from "./decode-retry.ts";
+import { decodeDirectResponse, decodeForward, decodeRedirect } from "./decode-route-action.ts";
+import {
+  compiled,
+  decodeFraction,
+  decodeHeaderMatcher,
+  decodeStringMatcher,
+  originOf,
+  regexText,
+} from "./decode-values.ts";
+import { at, atKey } from "./issues.ts";
+
+/** Edits and per-filter configuration that routes inherit from the levels above them. */
+interface Level {
+  readonly request: HeaderEdits | undefined;
+  readonly response: HeaderEdits | undefined;
+  readonly filterConfigs: ReadonlyMap<string, unknown> | undefined;
+}
+
+interface Inherited {
+  readonly table: Level;
+  readonly host: Level;
+  readonly mostSpecificWins: boolean;
+  readonly retry: RetryPlan | undefined;
+  readonly maxDirectBodyBytes: number | undefined;
+}
+
+/** Decodes a route configuration. What is wrong is in `context.issues`; the table is usable only without issues. */
+export function decodeRouteConfiguration(
+  config: RouteConfiguration,
+  path: string,
+  outer: DecodeContext,
+): RouteTable {
+  const context: DecodeContext =
+    (config.validateClusters ?? outer.knownClusters !== undefined)
+      ? outer
+      : { ...outer, knownClusters: undefined };
+  const table = decodeLevel(config, path, context);
+  const virtualHosts = config.virtualHosts.map((host, i) =>
+    decodeVirtualHost(host, table, config, `${at(path, "virtual_hosts")}[${i}]`, context),
+  );
+  const names = new Set<string>();
+  config.virtualHosts.forEach((host, i) => {
+    if (names.has(host.name)) {
+      context.issues.add(
+        `${at(path, "virtual_hosts")}[${i}].name`,
+        `'${host.name}' is taken by another virtual host`,
+      );
+    }
+    names.add(host.name);
+  });
+  return compileRouteTable(
+    { name: config.name, virtualHosts, ignorePortInHost: config.ignorePortInHostMatching },
+    (domain, host, index) => {
+      context.issues.add(
+        `${at(path, "virtual_hosts")}[${host}].domains[${index}]`,
+        `domain '${domain}' is already claimed by another virtual host`,
+        "each domain belongs to one virtual host",
+      );
+    },
+  );
+}
+
+function decodeVirtualHost(
+  host: VirtualHost,
+  table: Level,
+  config: RouteConfiguration,
+  path: string,
+  context: DecodeContext,
+): VirtualHostSpec {
+  const { issues } = context;
+  if (host.name === "") issues.add(at(path, "name"), "is empty", "name the virtual host");
+  if (host.domains.length === 0) issues.add(at(path, "domains"), "is empty", 'use "*" for every host');
+  host.domains.forEach((domain, i) => {
+    const inner = domain.slice(1, -1);
+    if (
+      domain === "" ||
+      inner.includes("*") ||
+      (domain.length > 1 && domain.startsWith("*") && domain.endsWith("*"))
+    ) {
+      issues.add(
+        `${at(path, "domains")}[${i}]`,
+        `${JSON.stringify(domain)} is not a domain`,
+        "a `*` may stand alone, first or last",
+      );
+    }
+  });
+  const inherited: Inherited = {
+    table,
+    host: decodeLevel(host, path, context),
+    mostSpecificWins: config.mostSpecificHeaderMutationsWins,
+    retry: decodeRetry(host.retryPolicy, at(path, "retry_policy"), issues),
+    maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
+  };
+  return {
+    name: host.name,
+    domains: host.domains,
+    routes: host.routes.map((route, i) =>
+      decodeRoute(route, inherited, `${at(path, "routes")}[${i}]`, context),
+    ),
+    tlsRedirect:
+      host.requireTls === TlsRequirement.NONE
+        ? undefined
+        : {
+            appliesTo: host.requireTls === TlsRequirement.ALL ? "all" : "external",
+            plan: httpsRedirect,
+          },
+  };
+}
+
+const httpsRedirect: RoutePlan = {
+  name: "",
+  action: {
+    kind: "redirect",
+    status: 301,
+    location: compileRedirect({
+      scheme: "https",
+      host: undefined,
+      port: undefined,
+      path: undefined,
+      rewrite: undefined,
+      stripQuery: false,
+    }),
+  },
+  requestEdits: undefined,
+  responseEdits: undefined,
+  filterConfigs: undefined,
+  origin: undefined,
+};
+
+function decodeRoute(route: Route, inherited: Inherited, path: string, context: DecodeContext): RouteSpec {
+  const own = decodeLevel(route, path, context);
+  const levels = [own, inherited.host, inherited.table];
+  const ordered = inherited.mostSpecificWins ? levels.reverse() : levels;
+  const merged = mergeFilterConfigs(
+    inherited.table.filterConfigs,
+    inherited.host.filterConfigs,
+    own.filterConfigs,
+  );
+  const plan: RoutePlan = {
+    name: route.name,
+    action: decodeAction(route, inherited, path, context),
+    requestEdits: ordered.map((level) => level.request).reduce(joinEdits),
+    responseEdits: ordered.map((level) => level.response).reduce(joinEdits),
+    filterConfigs: merged,
+    origin: originOf(route.metadata),
+  };
+  const matchPath = at(path, "match");
+  return {
+    path: decodePathSpec(route.match, matchPath, context),
+    conditions: decodeConditions(route.match, matchPath, context),
+    fraction: decodeFraction(route.match?.runtimeFraction, context.runtime),
+    plan,
+  };
+}
+
+function decodeAction(route: Route, inherited: Inherited, path: string, context: DecodeContext): RouteAction {
+  const { action, match } = route;
+  switch (action.case) {
+    case "route":
+      return decodeForward(action.value, match, inherited.retry, at(path, "route"), context);
+    case "redirect":
+      return decodeRedirect(action.value, match, at(path, "redirect"), context);
+    case "directResponse":
+      return decodeDirectResponse(
+        action.value,
+        inherited.maxDirectBodyBytes,
+        at(path, "direct_response"),
+        context,
+      );
+    default:
+      context.issues.add(path, "needs one of `route`, `redirect`, `direct_response`");
+      return { kind: "direct-response", status: 500, body: undefined };
+  }
+}
+
+function decodePathSpec(match: RouteMatch | undefined, path: string, { issues }: DecodeContext): PathSpec {
+  const caseSensitive = match?.caseSensitive ?? true;
+  const specifier = match?.pathSpecifier;
+  switch (specifier?.case) {
+    case "prefix":
+      return { kind: "prefix", text: specifier.value, caseSensitive };
+    case "path":
+      return { kind: "exact", text: specifier.value, caseSensitive };
+    case "pathSeparatedPrefix":
+      if (!/^\/[^?#]*[^?#/]$/.test(specifier.value)) {
+        issues.add(
+          at(path, "path_separated_prefix"),
+          "begins with `/`, does not end with one, and has no query",
+        );
+      }
+      return { kind: "separated-prefix", text: specifier.value, caseSensitive };
+    case "safeRegex": {
+      const text = regexText(specifier.value, at(path, "safe_regex"), issues);
+      const isValid = compiled(
+        () => Boolean(compileFullMatch(text)),
+        false,
+        at(path, "safe_regex.regex"),
+        issues,
+      );
+      return { kind: "regex", text: isValid ? text : "", caseSensitive: true };
+    }
+    default:
+      issues.add(path, "needs one of `prefix`, `path`, `safe_regex`, `path_separated_prefix`");
+      return { kind: "prefix", text: "", caseSensitive };
+  }
+}
+
+function decodeConditions(
+  match: RouteMatch | undefined,
+  path: string,
+  context: DecodeContext,
+): readonly RequestPredicate[] {
+  if (!match) return [];
+  const conditions = match.headers.map((matcher, i) =>
+    decodeHeaderMatcher(matcher, `${at(path, "headers")}[${i}]`, context.issues),
+  );
+  match.queryParameters.forEach((matcher, i) => {
+    conditions.push(decodeQueryParameter(matcher, `${at(path, "query_parameters")}[${i}]`, context));
+  });
+  if (match.grpc) conditions.push(isGrpc);
+  return conditions;
+}
+
+function decodeQueryParameter(
+  matcher: QueryParameterMatcher,
+  path: string,
+  { issues }: DecodeContext,
+): RequestPredicate {
+  if (matcher.name === "") issues.add(at(path, "name"), "is empty", "name the query parameter");
+  const specifier = matcher.queryParameterMatchSpecifier;
+  return compileQueryParameter({
+    name: matcher.name,
+    matches:
+      specifier.case === "stringMatch"
+        ? decodeStringMatcher(specifier.value, at(path, "string_match"), issues)
+        : undefined,
+    expected: specifier.case === "presentMatch" ? specifier.value : true,
+  });
+}
+
+function decodeLevel(
+  level: Pick<
+    Route,
+    | "requestHeadersToAdd"
+    | "requestHeadersToRemove"
+    | "responseHeadersToAdd"
+    | "responseHeadersToRemove"
+    | "typedPerFilterConfig"
+  >,
+  path: string,
+  context: DecodeContext,
+): Level {
+  return {
+    request: decodeHeaderEdits(
+      level.requestHeadersToAdd,
+      level.requestHeadersToRemove,
+      path,
+      "request",
+      context,
+    ),
+    response: decodeHeaderEdits(
+      level.responseHeadersToAdd,
+      level.responseHeadersToRemove,
+      path,
+      "response",
+      context,
+    ),
+    filterConfigs: decodeFilterConfigs(
+      level.typedPerFilterConfig,
+      at(path, "typed_per_filter_config"),
+      context,
+    ),
+  };
+}
+
+function decodeFilterConfigs(
+  configs: Readonly<Record<string, Any>>,
+  path: string,
+  context: DecodeContext,
+): ReadonlyMap<string, unknown> | undefined {
+  const entries = Object.entries(configs);
+  if (entries.length === 0) return undefined;
+  return new Map(
+    entries.map(([name, config]) => [name, decodePerFilterConfig(config, atKey(path, name), context)]),
+  );
+}
+
+/** Later levels replace earlier ones, filter by filter. */
+function mergeFilterConfigs(
+  ...levels: readonly (ReadonlyMap<string, unknown> | undefined)[]
+): ReadonlyMap<string, unknown> | undefined {
+  const present = levels.filter((level) => level !== undefined);
+  if (present.length <= 1) return present[0];
+  return new Map(present.flatMap((level) => [...level]));
+}

@@ -1,0 +1,407 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { messageOf } from "@weft/base/errors";
+import type { TransportSocket } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { ConfigSource } from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
+import {
+  type CertificateValidationContext,
+  TlsParameters_TlsProtocol as Protocol,
+  SubjectAltNameMatcher_SanType as SanType,
+  type SubjectAltNameMatcher,
+  type TlsCertificate,
+  type TlsParameters,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
+import type {
+  SdsSecretConfig,
+  Secret,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import type {
+  CommonTlsContext,
+  DownstreamTlsContext,
+  UpstreamTlsContext,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
+import type {
+  DownstreamTlsPlan,
+  PeerIdentity,
+  SanMatcher,
+  TlsContextSource,
+  UpstreamTlsPlan,
+} from "../net/tls-plan.ts";
+import { compileStringMatcher } from "../route/string-matcher.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { compiled, readDataSource, stringMatcherSpec } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at, type Issues } from "./issues.ts";
+import {
+  type CertificateMaterial,
+  type SecretMaterial,
+  type SecretRef,
+  secretKey,
+  type TlsMaterial,
+  type TrustMaterial,
+} from "./tls-contexts.ts";
+
+/** What is inside a transport socket: plaintext is `undefined`, anything unknown has been reported elsewhere. */
+function unpackSocket(socket: TransportSocket | undefined): Message | undefined {
+  const config = socket?.configType;
+  return config?.case === "typedConfig" ? unpackAny(config.value as Any) : undefined;
+}
+
+export function decodeDownstreamTls(
+  socket: TransportSocket | undefined,
+  path: string,
+  context: DecodeContext,
+): DownstreamTlsPlan | undefined {
+  const message = unpackSocket(socket);
+  if (!requireConfig(socket, message, path, context.issues)) return undefined;
+  if (message?.$typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") return undefined;
+  const place = at(path, "typed_config");
+  if (message?.$typeName !== "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext") {
+    context.issues.add(place, `${message?.$typeName} is not a downstream transport socket`);
+    return undefined;
+  }
+  const tls = message as DownstreamTlsContext;
+  const common = decodeCommon(tls.commonTlsContext, at(place, "common_tls_context"), context);
+  const requireClientCertificate = tls.requireClientCertificate ?? false;
+  if (common.material.certificates.length === 0) {
+    context.issues.add(
+      at(place, "common_tls_context"),
+      "has no certificate",
+      "set tls_certificates or their SDS config",
+    );
+  }
+  if (requireClientCertificate && !common.material.trust) {
+    context.issues.add(
+      at(place, "require_client_certificate"),
+      "needs something to verify client certificates with",
+      "set validation_context.trusted_ca",
+    );
+  }
+  return {
+    context: common.source,
+    requireClientCertificate,
+    alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
+    matchesSan: common.matchesSan,
+  };
+}
+
+/** Undefined is plaintext. */
+export function decodeUpstreamTls(
+  socket: TransportSocket | undefined,
+  path: string,
+  context: DecodeContext,
+): UpstreamTlsPlan | undefined {
+  const message = unpackSocket(socket);
+  if (!requireConfig(socket, message, path, context.issues)) return undefined;
+  if (message?.$typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") return undefined;
+  const place = at(path, "typed_config");
+  if (message?.$typeName !== "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext") {
+    context.issues.add(place, `${message?.$typeName} is not an upstream transport socket`);
+    return undefined;
+  }
+  const tls = message as UpstreamTlsContext;
+  const common = decodeCommon(tls.commonTlsContext, at(place, "common_tls_context"), context);
+  if (common.matchesSan && !common.material.trust) {
+    context.issues.add(
+      at(place, "common_tls_context"),
+      "matches names of certificates that nothing verifies",
+      "set trusted_ca beside match_typed_subject_alt_names",
+    );
+  }
+  return {
+    context: common.source,
+    sni: tls.sni || undefined,
+    alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
+    verifiesPeer: common.material.trust !== undefined,
+    matchesSan: common.matchesSan,
+  };
+}
+
+/** False when there is nothing more to decode: plaintext by default, or a mistake that has been reported. */
+function requireConfig(
+  socket: TransportSocket | undefined,
+  message: Message | undefined,
+  path: string,
+  issues: Issues,
+): boolean {
+  if (!socket) return false;
+  if (socket.configType.case !== "typedConfig") issues.add(path, "needs `typed_config`");
+  return message !== undefined;
+}
+
+interface Common {
+  readonly material: TlsMaterial;
+  readonly source: TlsContextSource;
+  readonly matchesSan: SanMatcher | undefined;
+}
+
+const absent: TlsContextSource = { current: undefined, generation: 0 };
+
+function decodeCommon(common: CommonTlsContext | undefined, path: string, context: DecodeContext): Common {
+  const before = context.issues.all.length;
+  const certificates: (CertificateMaterial | SecretRef)[] = [
+    ...(common?.tlsCertificates ?? []).flatMap(
+      (certificate, i) =>
+        decodeCertificate(certificate, `${at(path, "tls_certificates")}[${i}]`, context.issues) ?? [],
+    ),
+    ...(common?.tlsCertificateSdsSecretConfigs ?? []).flatMap(
+      (config, i) =>
+        decodeRef(config, `${at(path, "tls_certificate_sds_secret_configs")}[${i}]`, context) ?? [],
+    ),
+  ];
+  const validation = decodeValidation(common, path, context);
+  const material: TlsMaterial = {
+    options: decodeParameters(common?.tlsParams, at(path, "tls_params"), context.issues),
+    certificates,
+    trust: validation.trust,
+  };
+  let source = absent;
+  if (context.issues.all.length === before) {
+    try {
+      source = context.tls.source(material);
+    } catch (error) {
+      context.issues.add(
+        path,
+        `TLS material is not usable: ${messageOf(error)}`,
+        "check the PEM text and that key and certificate belong together",
+      );
+    }
+  }
+  return { material, source, matchesSan: validation.matchesSan };
+}
+
+export function decodeCertificate(
+  certificate: TlsCertificate,
+  path: string,
+  issues: Issues,
+): CertificateMaterial | undefined {
+  const chain = readDataSource(certificate.certificateChain, at(path, "certificate_chain"), issues);
+  const key = readDataSource(certificate.privateKey, at(path, "private_key"), issues);
+  const password = certificate.password && readDataSource(certificate.password, at(path, "password"), issues);
+  return chain && key ? { chain, key, password: password?.toString("utf8") } : undefined;
+}
+
+function decodeValidation(
+  common: CommonTlsContext | undefined,
+  path: string,
+  context: DecodeContext,
+): { trust: TrustMaterial | SecretRef | undefined; matchesSan: SanMatcher | undefined } {
+  const type = common?.validationContextType;
+  switch (type?.case) {
+    case "validationContext": {
+      const place = at(path, "validation_context");
+      return {
+        trust: decodeTrust(type.value, place, context.issues),
+        matchesSan: decodeSans(type.value, place, context.issues),
+      };
+    }
+    case "validationContextSdsSecretConfig":
+      return {
+        trust: decodeRef(type.value, at(path, "validation_context_sds_secret_config"), context),
+        matchesSan: undefined,
+      };
+    case "combinedValidationContext": {
+      const place = at(path, "combined_validation_context");
+      const defaults = type.value.defaultValidationContext;
+      const config = type.value.validationContextSdsSecretConfig;
+      if (defaults?.trustedCa) {
+        context.issues.add(
+          at(place, "default_validation_context.trusted_ca"),
+          "would be replaced by the SDS secret",
+          "keep one of them",
+        );
+      }
+      if (!config) context.issues.add(at(place, "validation_context_sds_secret_config"), "is missing");
+      return {
+        trust: config && decodeRef(config, at(place, "validation_context_sds_secret_config"), context),
+        matchesSan: defaults && decodeSans(defaults, at(place, "default_validation_context"), context.issues),
+      };
+    }
+    default:
+      return { trust: undefined, matchesSan: undefined };
+  }
+}
+
+export function decodeTrust(
+  validation: CertificateValidationContext,
+  path: string,
+  issues: Issues,
+): TrustMaterial | undefined {
+  if (!validation.trustedCa) return undefined;
+  const ca = readDataSource(validation.trustedCa, at(path, "trusted_ca"), issues);
+  const crl = validation.crl && readDataSource(validation.crl, at(path, "crl"), issues);
+  return ca && { ca, crl };
+}
+
+function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext): SecretRef | undefined {
+  if (config.name === "") {
+    context.issues.add(at(path, "name"), "is empty", "name the secret");
+    return undefined;
+  }
+  const source = config.sdsConfig
+    ? secretSource(config.sdsConfig, at(path, "sds_config"), context.issues)
+    : "static";
+  if (source === undefined) return undefined;
+  const ref = { source, name: config.name };
+  const key = secretKey(ref);
+  if (source === "static" && !context.tls.has(key)) {
+    context.issues.add(
+      path,
+      `unknown static secret '${config.name}'`,
+      "define it under static_resources.secrets",
+    );
+    return undefined;
+  }
+  context.needs.secrets.add(key);
+  return ref;
+}
+
+/** The name of the place secrets come from: `ads`, `grpc:<cluster>` or `path:<file>`. */
+function secretSource(config: ConfigSource, path: string, issues: Issues): string | undefined {
+  const specifier = config.configSourceSpecifier;
+  switch (specifier.case) {
+    case "ads":
+      return "ads";
+    case "pathConfigSource":
+      return `path:${specifier.value.path}`;
+    case "path":
+      return `path:${specifier.value}`;
+    case "apiConfigSource": {
+      const target = specifier.value.grpcServices[0]?.targetSpecifier;
+      if (target?.case === "envoyGrpc") return `grpc:${target.value.clusterName}`;
+      issues.add(at(path, "api_config_source.grpc_services"), "needs `envoy_grpc.cluster_name`");
+      return undefined;
+    }
+    default:
+      issues.add(path, "needs one of `ads`, `api_config_source`, `path_config_source`");
+      return undefined;
+  }
+}
+
+/** Decodes an SDS resource. */
+export function decodeSecret(secret: Secret, path: string, issues: Issues): SecretMaterial | undefined {
+  const { type } = secret;
+  switch (type.case) {
+    case "tlsCertificate": {
+      const certificate = decodeCertificate(type.value, at(path, "tls_certificate"), issues);
+      return certificate && { kind: "certificate", certificate };
+    }
+    case "validationContext": {
+      const place = at(path, "validation_context");
+      if (type.value.matchTypedSubjectAltNames.length > 0 || type.value.matchSubjectAltNames.length > 0) {
+        issues.add(
+          at(place, "match_typed_subject_alt_names"),
+          "is not implemented inside a secret",
+          "put it into default_validation_context of the combined_validation_context",
+        );
+      }
+      const trust = decodeTrust(type.value, place, issues);
+      if (!trust) issues.add(at(place, "trusted_ca"), "is missing");
+      return trust && { kind: "trust", trust };
+    }
+    default:
+      issues.add(path, "needs `tls_certificate` or `validation_context`");
+      return undefined;
+  }
+}
+
+const versions: Readonly<Partial<Record<Protocol, "TLSv1.2" | "TLSv1.3">>> = {
+  [Protocol.TLSv1_2]: "TLSv1.2",
+  [Protocol.TLSv1_3]: "TLSv1.3",
+};
+
+function decodeParameters(
+  params: TlsParameters | undefined,
+  path: string,
+  issues: Issues,
+): TlsMaterial["options"] {
+  const version = (value: Protocol, fallback: "TLSv1.2" | "TLSv1.3", field: string) => {
+    if (value === Protocol.TLS_AUTO) return fallback;
+    const known = versions[value];
+    if (!known) issues.add(at(path, field), `${Protocol[value]} is not offered`, "use TLSv1_2 or TLSv1_3");
+    return known ?? fallback;
+  };
+  const minVersion = version(
+    params?.tlsMinimumProtocolVersion ?? Protocol.TLS_AUTO,
+    "TLSv1.2",
+    "tls_minimum_protocol_version",
+  );
+  const maxVersion = version(
+    params?.tlsMaximumProtocolVersion ?? Protocol.TLS_AUTO,
+    "TLSv1.3",
+    "tls_maximum_protocol_version",
+  );
+  if (minVersion > maxVersion) issues.add(path, "the lowest version is above the highest");
+  return {
+    minVersion,
+    maxVersion,
+    ...(params && params.cipherSuites.length > 0
+      ? {
+          ciphers: params.cipherSuites
+            .map((suite) => suite.replace(/^\[(.*)\]$/, "$1").replaceAll("|", ":"))
+            .join(":"),
+        }
+      : {}),
+    ...(params && params.ecdhCurves.length > 0 ? { ecdhCurve: params.ecdhCurves.join(":") } : {}),
+  };
+}
+
+function decodeSans(
+  validation: CertificateValidationContext,
+  path: string,
+  issues: Issues,
+): SanMatcher | undefined {
+  const matchers: SanMatcher[] = validation.matchTypedSubjectAltNames.map((matcher, i) =>
+    decodeSan(matcher, `${at(path, "match_typed_subject_alt_names")}[${i}]`, issues),
+  );
+  validation.matchSubjectAltNames.forEach((matcher, i) => {
+    const place = `${at(path, "match_subject_alt_names")}[${i}]`;
+    const spec = stringMatcherSpec(matcher, place, issues);
+    if (!spec) return;
+    const matches = compiled(
+      () => compileStringMatcher(spec),
+      () => false,
+      place,
+      issues,
+    );
+    matchers.push((peer) => peer.uris.some(matches) || peer.dnsNames.some(matches));
+  });
+  if (matchers.length === 0) return undefined;
+  return (peer) => matchers.some((matches) => matches(peer));
+}
+
+function decodeSan(matcher: SubjectAltNameMatcher, path: string, issues: Issues): SanMatcher {
+  const spec = stringMatcherSpec(matcher.matcher, at(path, "matcher"), issues);
+  const names = namesOf(matcher.sanType);
+  if (!names) {
+    issues.add(
+      at(path, "san_type"),
+      `${SanType[matcher.sanType]} is not implemented by this proxy`,
+      "use URI or DNS",
+    );
+  }
+  if (!spec || !names) return () => false;
+  const matches = compiled(
+    () => compileStringMatcher(spec),
+    () => false,
+    path,
+    issues,
+  );
+  if (matcher.sanType === SanType.DNS && spec.kind === "exact") {
+    return (peer) => peer.dnsNames.some((name) => matches(name) || coversByWildcard(name, spec.text));
+  }
+  return (peer) => names(peer).some(matches);
+}
+
+function namesOf(type: SanType): ((peer: PeerIdentity) => readonly string[]) | undefined {
+  if (type === SanType.URI) return (peer) => peer.uris;
+  if (type === SanType.DNS) return (peer) => peer.dnsNames;
+  return undefined;
+}
+
+/** A certificate for `*.example.com` covers `a.example.com`, one label only (RFC 6125 §6.4.3). */
+function coversByWildcard(name: string, host: string): boolean {
+  if (!name.startsWith("*.")) return false;
+  const dot = host.indexOf(".");
+  return dot > 0 && host.slice(dot).toLowerCase() === name.slice(1).toLowerCase();
+}

@@ -1,0 +1,78 @@
+import {
+  createRegistry,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type Registry,
+} from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
+import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
+import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
+import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
+import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
+import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
+import { TypedStructSchema as UdpaTypedStructSchema } from "@weft/xds/gen/udpa/type/v1/typed_struct_pb";
+import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
+
+/** Every extension this proxy implements: what may stand in an `Any`. */
+export const extensionRegistry: Registry = createRegistry(
+  HttpConnectionManagerSchema,
+  TcpProxySchema,
+  NetworkRBACSchema,
+  RouterSchema,
+  RBACSchema,
+  RBACPerRouteSchema,
+  HTTPFaultSchema,
+  OriginalDstSchema,
+  TlsInspectorSchema,
+  HttpInspectorSchema,
+  RawBufferSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+  HttpProtocolOptionsSchema,
+  FileAccessLogSchema,
+  StdoutAccessLogSchema,
+  StderrAccessLogSchema,
+  PreviousHostsPredicateSchema,
+  TypedStructSchema,
+  UdpaTypedStructSchema,
+);
+
+/** The type inside an `Any`, when it is known. */
+export function anySchema(any: Any, registry: Registry = extensionRegistry): DescMessage | undefined {
+  return registry.getMessage(any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1));
+}
+
+/** Support check and decoder both look inside; each `Any` is decoded once. */
+const unpacked = new WeakMap<Any, Message>();
+
+/** The message inside an `Any`; undefined when its type is unknown or its bytes are not of that type. */
+export function unpackAny(any: Any, registry: Registry = extensionRegistry): Message | undefined {
+  const known = unpacked.get(any);
+  if (known) return known;
+  const schema = anySchema(any, registry);
+  if (!schema) return undefined;
+  try {
+    const message = fromBinary(schema, any.value);
+    unpacked.set(any, message);
+    return message;
+  } catch {
+    return undefined;
+  }
+}

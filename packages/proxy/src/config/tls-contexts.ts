@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import type { TlsContextSource } from "../net/tls-plan.ts";
+
+/** Where a secret comes from and what it is called there. */
+export interface SecretRef {
+  /** `static`, `ads`, `grpc:<cluster>` or `path:<file>`. */
+  readonly source: string;
+  readonly name: string;
+}
+
+export function secretKey(ref: SecretRef): string {
+  return `${ref.source} ${ref.name}`;
+}
+
+/** PEM material of one certificate. */
+export interface CertificateMaterial {
+  readonly chain: Buffer;
+  readonly key: Buffer;
+  readonly password: string | undefined;
+}
+
+/** PEM material to verify peers with. */
+export interface TrustMaterial {
+  readonly ca: Buffer;
+  readonly crl: Buffer | undefined;
+}
+
+/** A secret as it arrived: one or the other. */
+export type SecretMaterial =
+  | { readonly kind: "certificate"; readonly certificate: CertificateMaterial }
+  | { readonly kind: "trust"; readonly trust: TrustMaterial };
+
+/** Everything a TLS context is made of; references are filled in when their secret arrives. */
+export interface TlsMaterial {
+  readonly options: Pick<SecureContextOptions, "minVersion" | "maxVersion" | "ciphers" | "ecdhCurve">;
+  readonly certificates: readonly (CertificateMaterial | SecretRef)[];
+  readonly trust: TrustMaterial | SecretRef | undefined;
+}
+
+interface Managed extends TlsContextSource {
+  current: SecureContext | undefined;
+  generation: number;
+  readonly material: TlsMaterial;
+  readonly refs: ReadonlySet<string>;
+}
+
+/**
+ * Builds TLS contexts and rebuilds them when a secret is replaced. Equal
+ * material shares one context, whatever refers to it: a sidecar with a thousand
+ * upstream clusters keeps one.
+ */
+export class TlsContexts {
+  readonly #sources = new Map<string, WeakRef<Managed>>();
+  readonly #secrets = new Map<string, SecretMaterial>();
+  readonly #onReady = new Set<() => void>();
+
+  /** The context of this material. Throws with OpenSSL's reason when it cannot be built from what is known now. */
+  source(material: TlsMaterial): TlsContextSource {
+    const key = fingerprint(material);
+    const existing = this.#sources.get(key)?.deref();
+    if (existing) return existing;
+    const parts = [...material.certificates, material.trust];
+    const refs = new Set(parts.filter(isRef).map(secretKey));
+    const managed: Managed = { current: undefined, generation: 0, material, refs };
+    managed.current = this.#build(managed);
+    this.#sources.set(key, new WeakRef(managed));
+    return managed;
+  }
+
+  has(key: string): boolean {
+    return this.#secrets.has(key);
+  }
+
+  get(key: string): SecretMaterial | undefined {
+    return this.#secrets.get(key);
+  }
+
+  /**
+   * Puts a secret in force everywhere at once. When any context cannot be built
+   * with it, throws and leaves the former one in force.
+   */
+  setSecret(key: string, secret: SecretMaterial): void {
+    const former = this.#secrets.get(key);
+    this.#secrets.set(key, secret);
+    const rebuilt: [Managed, SecureContext | undefined][] = [];
+    try {
+      // Also one that nothing refers to yet must be sound.
+      if (secret.kind === "certificate") createSecureContext(certificateOptions([secret.certificate]));
+      else createSecureContext(trustOptions(secret.trust));
+      for (const [id, reference] of this.#sources) {
+        const managed = reference.deref();
+        if (!managed) this.#sources.delete(id);
+        else if (managed.refs.has(key)) rebuilt.push([managed, this.#build(managed)]);
+      }
+    } catch (error) {
+      if (former) this.#secrets.set(key, former);
+      else this.#secrets.delete(key);
+      throw error;
+    }
+    for (const [managed, context] of rebuilt) {
+      managed.current = context;
+      managed.generation++;
+    }
+    for (const notify of this.#onReady) notify();
+  }
+
+  /** Forgets a secret nothing refers to any more. */
+  removeSecret(key: string): void {
+    this.#secrets.delete(key);
+  }
+
+  /** Calls back after every secret that takes effect. */
+  onSecret(notify: () => void): void {
+    this.#onReady.add(notify);
+  }
+
+  /** Certificates in force, by the key of their secret: for `/certs`. */
+  *certificates(): Iterable<{ readonly key: string; readonly secret: SecretMaterial }> {
+    for (const [key, secret] of this.#secrets) yield { key, secret };
+    for (const reference of this.#sources.values()) {
+      const material = reference.deref()?.material;
+      if (!material) continue;
+      for (const part of material.certificates) {
+        if (!isRef(part)) yield { key: "", secret: { kind: "certificate", certificate: part } };
+      }
+      if (material.trust && !isRef(material.trust)) {
+        yield { key: "", secret: { kind: "trust", trust: material.trust } };
+      }
+    }
+  }
+
+  /** Undefined while a secret is missing. */
+  #build({ material }: Managed): SecureContext | undefined {
+    const certificates: CertificateMaterial[] = [];
+    for (const part of material.certificates) {
+      if (!isRef(part)) {
+        certificates.push(part);
+        continue;
+      }
+      const secret = this.#secrets.get(secretKey(part));
+      if (!secret) return undefined;
+      if (secret.kind !== "certificate") throw new Error(`secret '${part.name}' is not a certificate`);
+      certificates.push(secret.certificate);
+    }
+    let trust: TrustMaterial | undefined;
+    if (material.trust && isRef(material.trust)) {
+      const secret = this.#secrets.get(secretKey(material.trust));
+      if (!secret) return undefined;
+      if (secret.kind !== "trust")
+        throw new Error(`secret '${material.trust.name}' is not a validation context`);
+      trust = secret.trust;
+    } else {
+      trust = material.trust;
+    }
+    return createSecureContext({
+      ...material.options,
+      ...(certificates.length > 0 ? certificateOptions(certificates) : {}),
+      ...(trust ? trustOptions(trust) : {}),
+    });
+  }
+}
+
+function certificateOptions(certificates: readonly CertificateMaterial[]): SecureContextOptions {
+  return {
+    cert: certificates.map((certificate) => certificate.chain),
+    key: certificates.map(({ key, password }) => ({ pem: key, passphrase: password })),
+  };
+}
+
+function trustOptions(trust: TrustMaterial): SecureContextOptions {
+  return { ca: [trust.ca], crl: trust.crl };
+}
+
+function isRef(part: CertificateMaterial | TrustMaterial | SecretRef | undefined): part is SecretRef {
+  return part !== undefined && "source" in part;
+}
+
+function fingerprint(material: TlsMaterial): string {
+  const hash = createHash("sha256").update(JSON.stringify(material.options));
+  for (const part of [...material.certificates, material.trust]) {
+    if (!part) hash.update("-");
+    else if (isRef(part)) hash.update(`ref ${secretKey(part)}\n`);
+    else if ("chain" in part)
+      hash
+        .update(part.chain)
+        .update(part.key)
+        .update(part.password ?? "");
+    else hash.update(part.ca).update(part.crl ?? "");
+  }
+  return hash.digest("base64");
+}

@@ -1,0 +1,143 @@
+import type { RequestHead } from "../layer/message.ts";
+import { DomainIndex } from "./domain-index.ts";
+import { addList, newCandidates, nextCandidate, PathIndex } from "./path-index.ts";
+import { compilePath, type PathPredicate, type PathSpec, pathEnd } from "./path-matcher.ts";
+import type { RequestPredicate } from "./request-matcher.ts";
+import type { RouteMatch, RoutePlan, RouteTable, VirtualHostPlan } from "./route-plan.ts";
+
+/** One route: when it applies, and what it then does. @see envoy.config.route.v3.Route */
+export interface RouteSpec {
+  readonly path: PathSpec;
+  /** Header, query and gRPC conditions: all must hold. */
+  readonly conditions: readonly RequestPredicate[];
+  /** Share of requests, 0 to 1, that may take this route (`runtime_fraction`). */
+  readonly fraction: number;
+  readonly plan: RoutePlan;
+}
+
+export interface VirtualHostSpec {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly routes: readonly RouteSpec[];
+  /** `require_tls`: which requests that came without TLS are redirected instead of routed. */
+  readonly tlsRedirect: { readonly appliesTo: "all" | "external"; readonly plan: RoutePlan } | undefined;
+}
+
+export interface RouteTableSpec {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHostSpec[];
+  readonly ignorePortInHost: boolean;
+}
+
+/** Fewer routes than this are quicker to try one after the other. */
+const indexThreshold = 8;
+
+/** Reused by every match: matching is synchronous and never nested. */
+const found = newCandidates();
+
+/**
+ * Compiles a route configuration. `onDuplicate` hears of domains claimed twice;
+ * the first claim stands.
+ */
+export function compileRouteTable(
+  spec: RouteTableSpec,
+  onDuplicate: (domain: string, virtualHost: number, domainIndex: number) => void = () => {},
+): RouteTable {
+  const domains = new DomainIndex<VirtualHost>();
+  spec.virtualHosts.forEach((host, hostIndex) => {
+    const virtualHost = new VirtualHost(host);
+    host.domains.forEach((domain, domainIndex) => {
+      if (!domains.add(domain, virtualHost)) onDuplicate(domain, hostIndex, domainIndex);
+    });
+  });
+  const { ignorePortInHost } = spec;
+  return {
+    name: spec.name,
+    match(request, random) {
+      const host = ignorePortInHost ? withoutPort(request.authority) : request.authority;
+      return domains.find(host)?.match(request, random);
+    },
+  };
+}
+
+interface Entry {
+  readonly path: PathPredicate;
+  readonly conditions: readonly RequestPredicate[];
+  readonly fraction: number;
+  /** Made once, so that a match allocates nothing. */
+  readonly match: RouteMatch;
+}
+
+class VirtualHost {
+  readonly #entries: readonly Entry[];
+  readonly #index: PathIndex | undefined;
+  /** Routes the index cannot hold (expressions, ignored case): always candidates. */
+  readonly #unindexed: readonly number[];
+  readonly #redirect: { readonly appliesTo: "all" | "external"; readonly match: RouteMatch } | undefined;
+
+  constructor(spec: VirtualHostSpec) {
+    const virtualHost: VirtualHostPlan = { name: spec.name };
+    this.#entries = spec.routes.map((route) => ({
+      path: compilePath(route.path),
+      conditions: route.conditions,
+      fraction: route.fraction,
+      match: { virtualHost, route: route.plan },
+    }));
+    this.#redirect = spec.tlsRedirect && {
+      appliesTo: spec.tlsRedirect.appliesTo,
+      match: { virtualHost, route: spec.tlsRedirect.plan },
+    };
+    const unindexed: number[] = [];
+    if (spec.routes.length >= indexThreshold) {
+      const index = new PathIndex();
+      spec.routes.forEach(({ path }, i) => {
+        if (path.kind === "regex" || !path.caseSensitive) unindexed.push(i);
+        else index.add(path, i);
+      });
+      this.#index = index;
+    }
+    this.#unindexed = unindexed;
+  }
+
+  match(request: RequestHead, random: number): RouteMatch | undefined {
+    if (this.#redirect && mustRedirect(request, this.#redirect.appliesTo)) return this.#redirect.match;
+    const { path } = request;
+    const end = pathEnd(path);
+    const entries = this.#entries;
+    if (!this.#index) {
+      for (const entry of entries) {
+        if (entry.path(path, end) && holds(entry, request, random)) return entry.match;
+      }
+      return undefined;
+    }
+    found.count = 0;
+    this.#index.find(path, end, found);
+    if (this.#unindexed.length > 0) addList(found, this.#unindexed);
+    const last = this.#unindexed.length > 0 ? found.count - 1 : -1;
+    for (;;) {
+      const candidate = nextCandidate(found);
+      if (candidate < 0) return undefined;
+      const entry = entries[candidate]!;
+      if (last >= 0 && !entry.path(path, end)) continue;
+      if (holds(entry, request, random)) return entry.match;
+    }
+  }
+}
+
+function mustRedirect(request: RequestHead, appliesTo: "all" | "external"): boolean {
+  if ((request.headers.get("x-forwarded-proto") ?? request.scheme) === "https") return false;
+  return appliesTo === "all" || request.headers.get("x-envoy-internal") !== "true";
+}
+
+function holds(entry: Entry, request: RequestHead, random: number): boolean {
+  if (entry.fraction < 1 && random >= entry.fraction) return false;
+  for (const condition of entry.conditions) if (!condition(request)) return false;
+  return true;
+}
+
+function withoutPort(authority: string): string {
+  const colon = authority.lastIndexOf(":");
+  if (colon < 0 || authority.indexOf("]", colon) >= 0) return authority;
+  if (authority.indexOf(":") !== colon && !authority.startsWith("[")) return authority;
+  return authority.slice(0, colon);
+}
