@@ -1,0 +1,61 @@
+import type { Command } from "commander";
+
+/** One command of `weft`: what the overview says, and where its file is. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: () => Command }>;
+}
+
+/** In the order of the overview: running a mesh, configuring it, looking at it. */
+export const commandList: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    summary: "the whole mesh on this machine, with real services and traffic",
+    load: () => import("./commands/demo.ts"),
+  },
+  {
+    name: "control-plane",
+    summary: "run the control plane: configuration, certificates, xDS",
+    load: () => import("./commands/control-plane.ts"),
+  },
+  {
+    name: "run",
+    summary: "run a program as a workload of the mesh",
+    load: () => import("./commands/run.ts"),
+  },
+  {
+    name: "proxy",
+    summary: "run a sidecar on an Envoy bootstrap file",
+    load: () => import("./commands/proxy-help.ts"),
+  },
+  {
+    name: "token",
+    summary: "create, list and revoke join tokens",
+    load: () => import("./commands/token.ts"),
+  },
+  { name: "ca", summary: "show the certificate authority", load: () => import("./commands/ca.ts") },
+  {
+    name: "apply",
+    summary: "apply Istio YAML, all of it or nothing",
+    load: () => import("./commands/apply.ts"),
+  },
+  { name: "get", summary: "show applied resources", load: () => import("./commands/get.ts") },
+  { name: "delete", summary: "delete applied resources", load: () => import("./commands/delete.ts") },
+  {
+    name: "status",
+    summary: "show every proxy and whether it is in sync",
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "stat",
+    summary: "golden signals: success, requests per second, latency",
+    load: () => import("./commands/stat.ts"),
+  },
+  {
+    name: "check",
+    summary: "find out what is missing or unwell, and what to do",
+    load: () => import("./commands/check.ts"),
+  },
+  { name: "version", summary: "show the version", load: () => import("./commands/version.ts") },
+];

@@ -1,0 +1,98 @@
+import { Command } from "commander";
+import { parseDurationMs, parseIp, parsePort } from "../options/parse-values.ts";
+import { resolveStateDir, stateOption } from "../options/state-dir.ts";
+import { productVersion } from "../product-version.ts";
+
+interface Flags {
+  readonly state?: string;
+  readonly config?: string;
+  readonly trustDomain: string;
+  readonly address: string;
+  readonly port: number;
+  readonly plainAddress?: string;
+  readonly plainPort: number;
+  readonly httpAddress: string;
+  readonly httpPort: number;
+  readonly certificateTtl: number;
+}
+
+export function command(): Command {
+  return new Command("control-plane")
+    .summary("run the control plane: configuration, certificates, xDS")
+    .description(
+      "Runs the control plane until SIGTERM or Ctrl-C. Everything it must not lose is in its state directory.",
+    )
+    .addOption(stateOption())
+    .option("--config <dir>", "directory of YAML to watch and apply, beside what 'weft apply' stores")
+    .option(
+      "--trust-domain <name>",
+      "trust domain of all identities; fixed once the state exists",
+      "cluster.local",
+    )
+    .option("--address <ip>", "where agents and sidecars connect", parseIp, "0.0.0.0")
+    .option("--port <port>", "xDS and certificates over TLS", (text) => parsePort(text, true), 15012)
+    .option(
+      "--plain-address <ip>",
+      "address of plain xDS (default: --address when that is loopback, else 127.0.0.1)",
+      parseIp,
+    )
+    .option(
+      "--plain-port <port>",
+      "plain xDS, for debugging on this machine",
+      (text) => parsePort(text, true),
+      15010,
+    )
+    .option("--http-address <ip>", "address of metrics and health", parseIp, "127.0.0.1")
+    .option("--http-port <port>", "metrics and health", (text) => parsePort(text, true), 15014)
+    .option(
+      "--certificate-ttl <time>",
+      "life of a workload's certificate; it is renewed at half of it",
+      parseDurationMs,
+      86_400_000,
+    )
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ weft control-plane --state ./state --config ./mesh
+  $ weft control-plane --address 10.0.0.5 --certificate-ttl 15m`,
+    )
+    .action(async (flags: Flags) => {
+      const { startControlPlane } = await import("@weft/control/control-plane");
+      const stateDir = resolveStateDir(flags.state);
+      const plane = await startControlPlane({
+        stateDir,
+        configDir: flags.config,
+        trustDomain: flags.trustDomain,
+        address: flags.address,
+        port: flags.port,
+        plainAddress: flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1"),
+        plainPort: flags.plainPort,
+        httpAddress: flags.httpAddress,
+        httpPort: flags.httpPort,
+        certificateTtlMs: flags.certificateTtl,
+        version: productVersion,
+      });
+      await untilSignal();
+      await plane.close();
+    });
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+/** The first signal ends gracefully; a second one ends at once. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = (): void => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        process.removeListener(signal, onSignal);
+        process.once(signal, () => process.exit(130));
+      }
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}

@@ -1,0 +1,66 @@
+import type { ResourceRecord } from "@weft/control/api/protocol";
+import { Command } from "commander";
+import { outputOption, printJson } from "../options/output-format.ts";
+import { parseKind } from "../options/resource-kind.ts";
+import { apiClient, stateOption } from "../options/state-dir.ts";
+import { formatTable, terminalWidth } from "../output/table.ts";
+import { formatAge } from "../output/units.ts";
+
+interface Flags {
+  readonly state?: string;
+  readonly output?: string;
+  readonly namespace?: string;
+}
+
+export function command(): Command {
+  return new Command("get")
+    .summary("show applied resources")
+    .description("Lists resources, or shows one as it was written.")
+    .argument("<kind>", "kind, e.g. VirtualService or vs, or all", (text) => parseKind(text) ?? "all")
+    .argument("[name]", "one resource; shown as YAML unless -o says otherwise")
+    .option("-n, --namespace <name>", 'namespace (default: all for a list, "default" for one)')
+    .addOption(stateOption())
+    .addOption(outputOption(["table", "yaml", "json"]).default(undefined))
+    .addHelpText("after", "\nExample:\n  $ weft get all\n  $ weft get vs reviews -o yaml")
+    .action(async (kind: string, name: string | undefined, flags: Flags) => {
+      const api = apiClient(flags);
+      if (name !== undefined && kind !== "all") {
+        const record = await api.getResource({ kind, namespace: flags.namespace ?? "default", name });
+        return print([record], flags.output ?? "yaml", record);
+      }
+      const { resources } = await api.listResources({
+        kind: kind === "all" ? undefined : kind,
+        namespace: flags.namespace,
+      });
+      const named = name === undefined ? resources : resources.filter((resource) => resource.name === name);
+      if (named.length === 0)
+        process.stderr.write("weft: nothing found; 'weft apply -f FILE' adds resources\n");
+      print(named, flags.output ?? "table", named);
+    });
+}
+
+function print(records: readonly ResourceRecord[], format: string, json: unknown): void {
+  if (format === "json") return printJson(json);
+  if (format === "yaml") {
+    process.stdout.write(records.map(({ text }) => text.replace(/\n*$/, "\n")).join("---\n"));
+    return;
+  }
+  const now = Date.now();
+  const columns = [
+    { title: "KIND", value: (record: ResourceRecord) => record.kind },
+    { title: "NAMESPACE", value: (record: ResourceRecord) => record.namespace },
+    { title: "NAME", value: (record: ResourceRecord) => record.name },
+    {
+      title: "REVISION",
+      value: (record: ResourceRecord) => String(record.revision),
+      align: "right" as const,
+    },
+    {
+      title: "AGE",
+      value: (record: ResourceRecord) => formatAge(now - record.changedAtMs),
+      align: "right" as const,
+    },
+    { title: "FROM", value: (record: ResourceRecord) => record.origin, canShrink: true },
+  ];
+  process.stdout.write(formatTable(columns, records, terminalWidth()));
+}

@@ -1,0 +1,126 @@
+import type { AppPort, CaptureMode, DataPlaneKind, Upstream } from "@weft/agent/run-options";
+import { Command, Option } from "commander";
+import {
+  collect,
+  parseAppPort,
+  parseInboundPort,
+  parseIp,
+  parseLabel,
+  parsePort,
+  parseUpstream,
+} from "../options/parse-values.ts";
+import { weftCommand } from "../package-root.ts";
+
+interface Flags {
+  readonly name: string;
+  readonly version?: string;
+  readonly namespace?: string;
+  readonly serviceAccount?: string;
+  readonly trustDomain?: string;
+  readonly port?: readonly AppPort[];
+  readonly address?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly controlPlane?: string;
+  readonly proxy?: DataPlaneKind;
+  readonly envoyPath?: string;
+  readonly capture?: CaptureMode;
+  readonly upstream?: readonly Upstream[];
+  readonly inboundPort?: readonly (readonly [number, number])[];
+  readonly excludeInboundPort?: readonly number[];
+  readonly excludeOutboundPort?: readonly number[];
+  readonly excludeOutboundCidr?: readonly string[];
+  readonly label?: readonly (readonly [string, string])[];
+  readonly runDir?: string;
+  readonly accessLog?: string;
+  readonly user?: string;
+}
+
+export function command(): Command {
+  return new Command("run")
+    .summary("run a program as a workload of the mesh")
+    .description(
+      "Runs a program with a sidecar beside it: an identity, mutual TLS, routing and metrics for all of its\n" +
+        "calls, without a change to the program. Ends with the program's exit code.",
+    )
+    .requiredOption("--name <name>", "service this program serves, and its app label")
+    .option("--version <version>", "version label, e.g. v1")
+    .option("--namespace <name>", 'namespace (default: "default")')
+    .option("--service-account <name>", "service account of its identity (default: the name)")
+    .option("--trust-domain <name>", 'trust domain (default: "cluster.local")')
+    .option(
+      "--port <port[:protocol[:name]]>",
+      "port the program listens on; repeatable",
+      collect(parseAppPort),
+    )
+    .option("--address <ip>", "address of this workload (default: the first global one)", parseIp)
+    .addOption(new Option("--token <token>", "one-time join token").env("WEFT_TOKEN"))
+    .option("--token-file <file>", "file that holds the join token")
+    .addOption(
+      new Option("--control-plane <host:port>", 'control plane (default: "127.0.0.1:15012")').env(
+        "WEFT_CONTROL_PLANE",
+      ),
+    )
+    .addOption(new Option("--proxy <kind>", "data plane (default: weft)").choices(["weft", "envoy", "none"]))
+    .option("--envoy-path <file>", "Envoy, for --proxy envoy (default: from the PATH)")
+    .addOption(
+      new Option("--capture <mode>", "interception (default: nft as root where nft is installed)").choices([
+        "nft",
+        "none",
+      ]),
+    )
+    .option(
+      "--upstream <host:port=ip:port>",
+      "without interception: local listener for a service it calls; repeatable",
+      collect(parseUpstream),
+    )
+    .option(
+      "--inbound-port <port=port>",
+      "without interception: where the sidecar listens for a port of the program; repeatable",
+      collect(parseInboundPort),
+    )
+    .option(
+      "--exclude-inbound-port <port>",
+      "leave alone what arrives on it; repeatable",
+      collect((text) => parsePort(text)),
+    )
+    .option(
+      "--exclude-outbound-port <port>",
+      "leave alone what goes to it; repeatable",
+      collect((text) => parsePort(text)),
+    )
+    .option("--exclude-outbound-cidr <cidr>", "leave alone what goes there; repeatable", collect(String))
+    .option("--label <key=value>", "label beside app and version; repeatable", collect(parseLabel))
+    .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")
+    .option("--access-log <file>", "the sidecar's access log; '-' is its output, 'none' is off")
+    .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")
+    .argument("<command...>", "program and its arguments, after --")
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ weft token create --service-account reviews > reviews.token
+  $ weft run --name reviews --version v1 --port 9080:http --token-file reviews.token -- node reviews.js
+  $ weft run --name web --port 8080:http --capture none --upstream reviews:9080=127.0.0.1:20000 -- ./web`,
+    )
+    .action(async (program: readonly string[], flags: Flags) => {
+      const { runWorkload } = await import("@weft/agent/run-workload");
+      const { port, upstream, inboundPort, label, user, ...same } = flags;
+      const { excludeInboundPort, excludeOutboundPort, excludeOutboundCidr, ...plain } = same;
+      process.exitCode = await runWorkload({
+        ...plain,
+        ports: port ?? [],
+        upstreams: upstream,
+        inboundPorts: inboundPort && new Map(inboundPort),
+        exclude: {
+          inboundPorts: excludeInboundPort,
+          outboundPorts: excludeOutboundPort,
+          outboundCidrs: excludeOutboundCidr,
+        },
+        labels: label && Object.fromEntries(label),
+        appUser: user,
+        command: program,
+        proxyCommand: [...weftCommand(), "proxy"],
+      });
+    });
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StatsGroup, StatsReport, StatsRow } from "@weft/control/api/protocol";
+import { Command, Option } from "commander";
+import { outputOption, printJson } from "../options/output-format.ts";
+import { parseDurationMs } from "../options/parse-values.ts";
+import { apiClient, stateOption } from "../options/state-dir.ts";
+import { type Column, formatTable, terminalWidth } from "../output/table.ts";
+import { formatMs, formatRate, formatShare } from "../output/units.ts";
+
+interface Flags {
+  readonly state?: string;
+  readonly output: string;
+  readonly by: StatsGroup;
+  readonly window: number;
+  readonly namespace?: string;
+  readonly watch?: boolean;
+}
+
+const columns: readonly Column<StatsRow>[] = [
+  { title: "NAMESPACE", value: (row) => row.namespace },
+  { title: "NAME", value: (row) => row.name },
+  { title: "MESHED", value: (row) => `${row.meshed}/${row.instances}`, align: "right" },
+  { title: "SUCCESS", value: (row) => formatShare(row.successRate), align: "right" },
+  { title: "RPS", value: (row) => formatRate(row.requestsPerSecond), align: "right" },
+  { title: "P50", value: (row) => formatMs(row.p50Ms), align: "right" },
+  { title: "P95", value: (row) => formatMs(row.p95Ms), align: "right" },
+  { title: "P99", value: (row) => formatMs(row.p99Ms), align: "right" },
+  { title: "TCP", value: (row) => String(row.tcpConnections), align: "right" },
+  { title: "SECURED", value: (row) => formatShare(row.securedRate), align: "right" },
+];
+
+export function command(): Command {
+  return new Command("stat")
+    .summary("golden signals: success, requests per second, latency")
+    .description(
+      "What each service answered in the last seconds, as its own sidecars counted it. It works without\n" +
+        "Prometheus; SUCCESS is the share of answers that are no server error.",
+    )
+    .argument("[name]", "only the service, workload or version of this name")
+    .addOption(
+      new Option("--by <what>", "one line for each")
+        .choices(["service", "workload", "version"])
+        .default("service"),
+    )
+    .option("--window <time>", "how far back to look, at most 2m", parseDurationMs, 10_000)
+    .option("-n, --namespace <name>", "only this namespace")
+    .option("-w, --watch", "show it again every second until Ctrl-C")
+    .addOption(stateOption())
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ weft stat\n  $ weft stat --by version --watch\n  $ weft stat reviews -o json",
+    )
+    .action(async (name: string | undefined, flags: Flags) => {
+      const api = apiClient(flags);
+      do {
+        const report = await api.stats({ by: flags.by, windowSeconds: Math.ceil(flags.window / 1000) });
+        const rows = report.rows.filter(
+          (row) =>
+            (name === undefined || row.name === name || row.service === name) &&
+            (flags.namespace === undefined || row.namespace === flags.namespace),
+        );
+        print({ ...report, rows }, flags);
+        if (flags.watch) await sleep(1_000);
+      } while (flags.watch);
+    });
+}
+
+function print(report: StatsReport, flags: Flags): void {
+  if (flags.output === "json") {
+    if (flags.watch) process.stdout.write(`${JSON.stringify(report)}\n`);
+    else printJson(report);
+    return;
+  }
+  const table = formatTable(columns, report.rows, terminalWidth());
+  const isScreen = flags.watch && process.stdout.isTTY;
+  process.stdout.write(isScreen ? `\u001b[H\u001b[2J${table}` : table);
+  if (report.rows.length === 0) {
+    process.stderr.write("weft: no workload is registered; 'weft run' starts a program in the mesh\n");
+  }
+  if (report.droppedSeries > 0) {
+    process.stderr.write(`weft: ${report.droppedSeries} series were not kept: a workload sends too many\n`);
+  }
+}

@@ -1,0 +1,24 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { ApiClient } from "@weft/control/api/client";
+import { Option } from "commander";
+
+/** `--state DIR`, the same on every command that has to do with a control plane. */
+export function stateOption(): Option {
+  return new Option("--state <dir>", "state directory of the control plane").env("WEFT_STATE");
+}
+
+/**
+ * The state directory: what was said, else `/var/lib/weft` for root, else below
+ * `$XDG_STATE_HOME` or `~/.local/state`.
+ */
+export function resolveStateDir(said: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  if (said) return said;
+  if (process.getuid?.() === 0) return "/var/lib/weft";
+  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "weft");
+}
+
+/** A client for the control plane whose state is there. */
+export function apiClient(options: { readonly state?: string }): ApiClient {
+  return new ApiClient({ socketPath: join(resolveStateDir(options.state), "api.sock") });
+}

@@ -1,0 +1,184 @@
+import type {
+  ApplyRequest,
+  ApplyResult,
+  CaStatus,
+  CreatedToken,
+  CreateTokenRequest,
+  DeleteResult,
+  EventList,
+  ResourceKey,
+  ResourceList,
+  ResourceRecord,
+  RevisionRecord,
+  StatsGroup,
+  StatsReport,
+  StatusReport,
+  SyncResult,
+  TokenList,
+} from "./protocol.ts";
+import { ApiRefusal } from "./refusal.ts";
+
+/** What the API is made of: everything a handler may ask of the control plane. Refuses with an `ApiRefusal`. */
+export interface ApiBackend {
+  apply(request: ApplyRequest): ApplyResult;
+  listResources(filter: { readonly kind?: string; readonly namespace?: string }): ResourceList;
+  getResource(key: ResourceKey): ResourceRecord;
+  deleteResource(key: ResourceKey): DeleteResult;
+  revisions(limit: number): readonly RevisionRecord[];
+  status(): StatusReport;
+  /** Resolves when every sidecar has acknowledged the revision, or the time is over, or the signal aborts. */
+  sync(revision: number, timeoutMs: number, signal: AbortSignal): Promise<SyncResult>;
+  stats(by: StatsGroup, windowSeconds: number): StatsReport;
+  createToken(request: CreateTokenRequest): CreatedToken;
+  listTokens(): TokenList;
+  revokeToken(id: string): void;
+  caStatus(): CaStatus;
+  events(limit: number): EventList;
+}
+
+export interface RouteInput {
+  readonly params: readonly string[];
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+}
+
+type Handle = (backend: ApiBackend, input: RouteInput) => unknown;
+
+interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly handle: Handle;
+}
+
+const maxSyncMs = 600_000;
+const resourcePath = /^\/v1\/resources\/([^/]+)\/([^/]+)\/([^/]+)$/;
+
+const routes: readonly Route[] = [
+  { method: "POST", path: /^\/v1\/apply$/, handle: (backend, { body }) => backend.apply(parseApply(body)) },
+  {
+    method: "GET",
+    path: /^\/v1\/resources$/,
+    handle: (backend, { query }) =>
+      backend.listResources({
+        kind: query.get("kind") ?? undefined,
+        namespace: query.get("namespace") ?? undefined,
+      }),
+  },
+  { method: "GET", path: resourcePath, handle: (backend, { params }) => backend.getResource(keyOf(params)) },
+  {
+    method: "DELETE",
+    path: resourcePath,
+    handle: (backend, { params }) => backend.deleteResource(keyOf(params)),
+  },
+  {
+    method: "GET",
+    path: /^\/v1\/revisions$/,
+    handle: (backend, { query }) => ({ revisions: backend.revisions(integer(query, "limit", 50, 1, 1_000)) }),
+  },
+  { method: "GET", path: /^\/v1\/status$/, handle: (backend) => backend.status() },
+  {
+    method: "GET",
+    path: /^\/v1\/sync$/,
+    handle: (backend, { query, signal }) =>
+      backend.sync(
+        integer(query, "revision", 0, 0, Number.MAX_SAFE_INTEGER),
+        integer(query, "timeoutMs", 30_000, 0, maxSyncMs),
+        signal,
+      ),
+  },
+  {
+    method: "GET",
+    path: /^\/v1\/stats$/,
+    handle: (backend, { query }) =>
+      backend.stats(parseGroup(query.get("by")), integer(query, "windowSeconds", 10, 1, 120)),
+  },
+  { method: "GET", path: /^\/v1\/tokens$/, handle: (backend) => backend.listTokens() },
+  {
+    method: "POST",
+    path: /^\/v1\/tokens$/,
+    handle: (backend, { body }) => backend.createToken(parseToken(body)),
+  },
+  {
+    method: "DELETE",
+    path: /^\/v1\/tokens\/([^/]+)$/,
+    handle: (backend, { params }) => backend.revokeToken(params[0]!),
+  },
+  { method: "GET", path: /^\/v1\/ca$/, handle: (backend) => backend.caStatus() },
+  {
+    method: "GET",
+    path: /^\/v1\/events$/,
+    handle: (backend, { query }) => backend.events(integer(query, "limit", 100, 1, 1_000)),
+  },
+];
+
+/** The handler of a method and path; refuses with 404 or 405. */
+export function findRoute(
+  method: string,
+  path: string,
+): { readonly handle: Handle; readonly params: readonly string[] } {
+  let isKnownPath = false;
+  for (const route of routes) {
+    const match = route.path.exec(path);
+    if (!match) continue;
+    isKnownPath = true;
+    if (route.method === method) return { handle: route.handle, params: match.slice(1).map(decode) };
+  }
+  if (isKnownPath) throw new ApiRefusal(405, { error: `${method} is not for ${path}` });
+  throw new ApiRefusal(404, {
+    error: `the API has no ${path}`,
+    hint: "client and control plane may differ in version",
+  });
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ApiRefusal(400, { error: `"${part}" is not a valid part of a path` });
+  }
+}
+
+function keyOf([kind, namespace, name]: readonly string[]): ResourceKey {
+  return { kind: kind!, namespace: namespace!, name: name! };
+}
+
+function integer(query: URLSearchParams, name: string, fallback: number, min: number, max: number): number {
+  const text = query.get(name);
+  if (text === null) return fallback;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new ApiRefusal(400, { error: `${name} is not a whole number from ${min} to ${max}` });
+}
+
+function parseGroup(text: string | null): StatsGroup {
+  if (text === null || text === "service") return "service";
+  if (text === "workload" || text === "version") return text;
+  throw new ApiRefusal(400, { error: `by=${text} is none of service, workload, version` });
+}
+
+function parseApply(body: unknown): ApplyRequest {
+  const { files, dryRun } = objectOf(body);
+  const isFiles =
+    Array.isArray(files) &&
+    files.every((file) => typeof file?.name === "string" && typeof file?.text === "string");
+  if (!isFiles || (dryRun !== undefined && typeof dryRun !== "boolean")) {
+    throw new ApiRefusal(400, { error: "an apply is {files: [{name, text}], dryRun}" });
+  }
+  return { files, dryRun };
+}
+
+function parseToken(body: unknown): CreateTokenRequest {
+  const { namespace, serviceAccount, ttlSeconds } = objectOf(body);
+  const isTtl = ttlSeconds === undefined || (typeof ttlSeconds === "number" && Number.isFinite(ttlSeconds));
+  if (typeof namespace !== "string" || typeof serviceAccount !== "string" || !isTtl) {
+    throw new ApiRefusal(400, { error: "a token is made from {namespace, serviceAccount, ttlSeconds}" });
+  }
+  return { namespace, serviceAccount, ttlSeconds: ttlSeconds as number | undefined };
+}
+
+function objectOf(body: unknown): Readonly<Record<string, unknown>> {
+  if (typeof body === "object" && body !== null && !Array.isArray(body))
+    return body as Record<string, unknown>;
+  throw new ApiRefusal(400, { error: "the request has no JSON object" });
+}
