@@ -40,7 +40,10 @@ export function command(): Command {
 }
 
 function print(records: readonly ResourceRecord[], format: string, json: unknown): void {
-  if (format === "json") return printJson(json);
+  if (format === "json") {
+    printJson(json);
+    return;
+  }
   if (format === "yaml") {
     process.stdout.write(records.map(({ text }) => text.replace(/\n*$/, "\n")).join("---\n"));
     return;

@@ -181,7 +181,7 @@ function query(values: object): string {
   const pairs = Object.entries(values).filter(([, value]) => value !== undefined);
   return pairs.length === 0
     ? ""
-    : `?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]))}`;
+    : `?${new URLSearchParams(pairs.map(([key, value]): [string, string] => [key, String(value)]))}`;
 }
 
 function resourcePath(key: ResourceKey): string {

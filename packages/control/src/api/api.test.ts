@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { UserError } from "@weft/base/errors";
+import { ApiClient, ApiError } from "./client.ts";
+import { ApiRefusal } from "./refusal.ts";
+import type { ApiBackend } from "./routes.ts";
+import { startApiServer } from "./server.ts";
+
+async function setUp(t: TestContext, backend: Partial<ApiBackend>) {
+  const directory = mkdtempSync(join(tmpdir(), "weft-api-"));
+  const socketPath = join(directory, "api.sock");
+  const logged: unknown[] = [];
+  const server = await startApiServer({
+    socketPath,
+    backend: backend as ApiBackend,
+    logError: (error) => logged.push(error),
+  });
+  t.after(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true });
+  });
+  return { socketPath, directory, logged, client: new ApiClient({ socketPath, timeoutMs: 5_000 }) };
+}
+
+test("what the client sends arrives, and the answer comes back typed", async (t) => {
+  const asked: unknown[] = [];
+  const { client } = await setUp(t, {
+    apply: (request) => {
+      asked.push(request);
+      return { revision: 3, dryRun: true, resources: [], diagnostics: [] };
+    },
+    getResource: (key) => {
+      asked.push(key);
+      return {
+        ...key,
+        apiVersion: "v1",
+        text: "",
+        origin: "a.yaml:1",
+        revision: 1,
+        changedAtMs: 0,
+        source: "store",
+      };
+    },
+    stats: (by, windowSeconds) => {
+      asked.push([by, windowSeconds]);
+      return { windowSeconds, rows: [], droppedSeries: 0 };
+    },
+  });
+  assert.equal((await client.apply({ files: [{ name: "a", text: "b" }], dryRun: true })).revision, 3);
+  await client.getResource({ kind: "VirtualService", namespace: "a/b", name: "ü" });
+  await client.stats({ by: "version", windowSeconds: 20 });
+  assert.deepEqual(asked, [
+    { files: [{ name: "a", text: "b" }], dryRun: true },
+    { kind: "VirtualService", namespace: "a/b", name: "ü" },
+    ["version", 20],
+  ]);
+});
+
+test("a refusal reaches the client with its diagnostics", async (t) => {
+  const diagnostics = [
+    {
+      code: "W1",
+      severity: "error" as const,
+      message: "bad",
+      origin: { file: "a.yaml", line: 3, column: 5 },
+    },
+  ];
+  const { client } = await setUp(t, {
+    apply: () => {
+      throw new ApiRefusal(422, { error: "nothing was applied", hint: "correct it", diagnostics });
+    },
+  });
+  await assert.rejects(client.apply({ files: [] }), (error) => {
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 422);
+    assert.equal(error.hint, "correct it");
+    assert.deepEqual(error.diagnostics, diagnostics);
+    return true;
+  });
+});
+
+test("an unexpected failure is logged there and told here without a stack", async (t) => {
+  const { client, logged } = await setUp(t, {
+    status: () => {
+      throw new TypeError("boom");
+    },
+  });
+  await assert.rejects(client.status(), /the control plane failed: boom/);
+  assert.equal(logged.length, 1);
+});
+
+const refused: readonly (readonly [string, string, string, unknown, number])[] = [
+  ["an unknown path", "GET", "/v2/apply", undefined, 404],
+  ["a wrong method", "DELETE", "/v1/apply", undefined, 405],
+  ["a body that is not JSON", "POST", "/v1/apply", "{", 400],
+  ["an apply without files", "POST", "/v1/apply", "{}", 400],
+  ["an apply whose files are numbers", "POST", "/v1/apply", '{"files":[1]}', 400],
+  ["a token without an account", "POST", "/v1/tokens", '{"namespace":"a"}', 400],
+  ["a window of a year", "GET", "/v1/stats?windowSeconds=31536000", undefined, 400],
+  ["a revision that is no number", "GET", "/v1/sync?revision=latest", undefined, 400],
+  ["a broken escape", "GET", "/v1/resources/a/b/%zz", undefined, 400],
+];
+for (const [name, method, path, body, status] of refused) {
+  test(`refuses ${name} with ${status}`, async (t) => {
+    const { socketPath } = await setUp(t, {});
+    assert.equal(await rawStatus(socketPath, method, path, body as string | undefined), status);
+  });
+}
+
+test("a request longer than the limit is refused and not held", async (t) => {
+  const { socketPath } = await setUp(t, {});
+  const body = `{"files":[{"name":"a","text":"${"x".repeat(17 << 20)}"}]}`;
+  assert.equal(await rawStatus(socketPath, "POST", "/v1/apply", body), 413);
+});
+
+test("only its owner may use the socket", async (t) => {
+  const { socketPath } = await setUp(t, {});
+  assert.equal(statSync(socketPath).mode & 0o777, 0o600);
+});
+
+test("a socket left by a killed control plane is replaced, one that answers is not", async (t) => {
+  const { socketPath, directory } = await setUp(t, {});
+  await assert.rejects(
+    startApiServer({ socketPath, backend: {} as ApiBackend, logError: () => undefined }),
+    /another control plane uses/,
+  );
+  const stale = join(directory, "stale.sock");
+  writeFileSync(stale, "");
+  await (
+    await startApiServer({ socketPath: stale, backend: {} as ApiBackend, logError: () => undefined })
+  ).close();
+});
+
+test("no control plane is an error with the next step", async () => {
+  const client = new ApiClient({ socketPath: "/nonexistent/api.sock" });
+  await assert.rejects(client.status(), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /no control plane answers/);
+    assert.match(error.hint!, /weft control-plane/);
+    assert.equal(error.exitCode, 3);
+    return true;
+  });
+});
+
+function rawStatus(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: string | undefined,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, method, path, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
