@@ -1,0 +1,49 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { parseCount, parseDurationMs } from "../options/parse-values.ts";
+
+interface Flags {
+  readonly once?: boolean;
+  readonly output: "text" | "json";
+  readonly capture: "nft" | "none";
+  readonly rate: number;
+  readonly step: number;
+  readonly runDir: string;
+}
+
+export function command(): Command {
+  return new Command("demo")
+    .summary("the whole mesh on this machine, with real services and traffic")
+    .description(
+      "Starts a control plane and bookinfo (productpage, details, reviews v1 to v3, ratings), each service\n" +
+        "in a network namespace of its own under 'weft run', sends traffic, and applies Istio's own bookinfo\n" +
+        "files in turn while you watch. Ctrl-C removes every namespace, rule and process.",
+    )
+    .option("--once", "without a terminal: run every step, verify it from outside, report, exit 0 or 1")
+    .addOption(
+      new Option("-o, --output <format>", "how to print the report of --once")
+        .choices(["text", "json"])
+        .default("text", "text"),
+    )
+    .addOption(
+      new Option("--capture <how>", "nft: transparent interception, needs root; none: explicit local ports")
+        .choices(["nft", "none"])
+        .default("nft"),
+    )
+    .option("--rate <number>", "page visits per second", parseCount, 20)
+    .option("--step <time>", "time between two steps of the live demo", parseDurationMs, 8_000)
+    .option("--run-dir <dir>", "where its state and logs go", join(tmpdir(), "weft-demo"))
+    .addHelpText("after", "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none")
+    .action(async (flags: Flags) => {
+      const { runDemo } = await import("../demo/run-demo.ts");
+      process.exitCode = await runDemo({
+        capture: flags.capture,
+        once: flags.once === true,
+        output: flags.output,
+        rate: flags.rate,
+        stepSeconds: flags.step / 1_000,
+        runDirectory: flags.runDir,
+      });
+    });
+}
