@@ -6,7 +6,7 @@ import { parseCount, parseDurationMs } from "../options/parse-values.ts";
 interface Flags {
   readonly once?: boolean;
   readonly output: "text" | "json";
-  readonly capture: "nft" | "none";
+  readonly capture?: "nft" | "none";
   readonly rate: number;
   readonly step: number;
   readonly runDir: string;
@@ -16,9 +16,10 @@ export function command(): Command {
   return new Command("demo")
     .summary("the whole mesh on this machine, with real services and traffic")
     .description(
-      "Starts a control plane and bookinfo (productpage, details, reviews v1 to v3, ratings), each service\n" +
-        "in a network namespace of its own under 'weft run', sends traffic, and applies Istio's own bookinfo\n" +
-        "files in turn while you watch. Ctrl-C removes every namespace, rule and process.",
+      "Starts a control plane and bookinfo (productpage, details, reviews v1 to v3,\n" +
+        "ratings), each service in a network namespace of its own under 'weft run',\n" +
+        "sends traffic, and applies Istio's own bookinfo files in turn while you watch.\n" +
+        "Ctrl-C removes every namespace, rule and process.",
     )
     .option("--once", "without a terminal: run every step, verify it from outside, report, exit 0 or 1")
     .addOption(
@@ -27,14 +28,18 @@ export function command(): Command {
         .default("text", "text"),
     )
     .addOption(
-      new Option("--capture <how>", "nft: transparent interception, needs root; none: explicit local ports")
-        .choices(["nft", "none"])
-        .default("nft"),
+      new Option(
+        "--capture <how>",
+        "nft: transparent interception, needs root; none: explicit local ports (default: nft where it works)",
+      ).choices(["nft", "none"]),
     )
     .option("--rate <number>", "page visits per second", parseCount, 20)
     .option("--step <time>", "time between two steps of the live demo", parseDurationMs, 8_000)
     .option("--run-dir <dir>", "where its state and logs go", join(tmpdir(), "weft-demo"))
-    .addHelpText("after", "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none",
+    )
     .action(async (flags: Flags) => {
       const { runDemo } = await import("../demo/run-demo.ts");
       process.exitCode = await runDemo({

@@ -11,7 +11,8 @@ import { applyStep } from "./verify/routing.ts";
 import { verifyDemo } from "./verify/verify-demo.ts";
 
 export interface DemoOptions {
-  readonly capture: Capture;
+  /** Undefined: interception where it works, otherwise local ports, and why is said. */
+  readonly capture: Capture | undefined;
   /** Run everything once, verify it from outside, report and end. */
   readonly once: boolean;
   readonly output: "text" | "json";
@@ -27,12 +28,12 @@ const certificateMinutes = 2;
 export async function runDemo(options: DemoOptions): Promise<number> {
   const startMs = performance.now();
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  if (options.capture === "nft") await ensurePrerequisites({ isVerifying: options.once, say });
+  const capture = await chooseCapture(options, say);
 
   const stop = new AbortController();
   const unexpected: string[] = [];
   const mesh = new DemoMesh({
-    capture: options.capture,
+    capture,
     runDirectory: options.runDirectory,
     hasPython: await hasPython(),
     rate: options.rate,
@@ -66,14 +67,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     ]);
     const report: DemoReport = {
       ok: outcomes.every((outcome) => outcome.ok) && unexpected.length === 0,
-      capture: options.capture,
+      capture,
       readySeconds,
       totalSeconds: (performance.now() - startMs) / 1000,
       outcomes: [
         ...outcomes,
         ...unexpected.map((seen) => ({ name: "no process ended by itself", ok: false, seen })),
       ],
-      notShown: options.capture === "none" ? notShownWithoutCapture : [],
+      notShown: capture === "none" ? notShownWithoutCapture : [],
     };
     process.stdout.write(
       `${options.output === "json" ? JSON.stringify(report, undefined, 2) : formatSummary(report)}\n`,
@@ -88,6 +89,20 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
     process.off("SIGHUP", interrupt);
+  }
+}
+
+/** What was asked for, or the best this machine can do; what is then missing is said, with the reason. */
+async function chooseCapture(options: DemoOptions, say: (line: string) => void): Promise<Capture> {
+  if (options.capture === "none") return "none";
+  try {
+    await ensurePrerequisites({ isVerifying: options.once, say });
+    return "nft";
+  } catch (error) {
+    if (options.capture === "nft" || !(error instanceof UserError)) throw error;
+    say(`demo: without interception, because ${error.message}`);
+    for (const line of notShownWithoutCapture) say(`demo: not shown: ${line}`);
+    return "none";
   }
 }
 
@@ -149,7 +164,7 @@ async function runLive(mesh: DemoMesh, options: DemoOptions, signal: AbortSignal
       upSeconds,
       width: process.stdout.columns ?? 120,
     });
-    const next = nextStep < liveSteps.length ? [] : whatToTypeNext(mesh, options);
+    const next = nextStep < liveSteps.length ? [] : whatToTypeNext(mesh);
     const clear = process.stdout.isTTY ? "\u001b[H\u001b[2J" : "";
     process.stdout.write(
       `${clear}${screen}\n${next.map((line) => `${line}\n`).join("")}\n  Ctrl-C removes everything\n`,
@@ -158,7 +173,7 @@ async function runLive(mesh: DemoMesh, options: DemoOptions, signal: AbortSignal
   }
 }
 
-function whatToTypeNext(mesh: DemoMesh, options: DemoOptions): readonly string[] {
+function whatToTypeNext(mesh: DemoMesh): readonly string[] {
   const state = `--state ${mesh.stateDirectory}`;
   const lines = [
     "",
@@ -167,7 +182,7 @@ function whatToTypeNext(mesh: DemoMesh, options: DemoOptions): readonly string[]
     `    npx weft status ${state}`,
   ];
   lines.push(`    npx weft apply ${state} -f ${mesh.stepFile(steps.canary.files[0])}`);
-  if (options.capture === "nft") {
+  if (mesh.options.capture === "nft") {
     lines.push(
       "    ip netns exec weft-demo-traffic curl -s -H 'end-user: jason' http://reviews:9080/reviews/0",
     );
