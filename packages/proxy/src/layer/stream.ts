@@ -65,6 +65,8 @@ export interface ClientStream {
   readonly isWritable: boolean;
   /** Whether no request went over this connection before. */
   readonly isFirstOnConnection: boolean;
+  /** Whether anything of a response has arrived, complete head or not. */
+  readonly hasResponseBytes: boolean;
 }
 
 export interface ResponseReceiver {

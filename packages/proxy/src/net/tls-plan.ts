@@ -32,6 +32,8 @@ export type SanMatcher = (peer: PeerIdentity) => boolean;
 export interface DownstreamTlsPlan {
   readonly context: TlsContextSource;
   readonly requireClientCertificate: boolean;
+  /** False when there is no validation context: clients are then not asked for a certificate. Absent means true. */
+  readonly verifiesClients?: boolean;
   readonly alpnProtocols: readonly string[];
   /** Undefined accepts every peer the trust bundle verifies. */
   readonly matchesSan: SanMatcher | undefined;

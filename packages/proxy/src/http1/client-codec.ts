@@ -1,0 +1,309 @@
+import type { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead } from "../layer/message.ts";
+import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
+import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import { BodyDecoder, type BodySink } from "./body-decoder.ts";
+import { type BodyFraming, chunkHead, encodeRequestHead, encodeTrailers, lastChunk, requestFraming } from "./encode.ts";
+import { type HeadLimits, Http1ResponseHead, parseResponseHead } from "./head.ts";
+import { HeadReader } from "./head-reader.ts";
+
+/** Who owns an upstream connection. */
+export interface ClientCodecEvents {
+  /** The exchange on it is over and another may begin. */
+  onReusable(codec: Http1ClientCodec): void;
+  /** It is closed, or closing, and takes no more requests. Comes exactly once. */
+  onGone(codec: Http1ClientCodec, cause: CloseCause | undefined): void;
+}
+
+type State = "idle" | "head" | "body" | "tunnel" | "closed";
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The client side of HTTP/1.1 on one connection: one request at a time. Anything
+ * the upstream sends that is not the answer to the request in progress closes
+ * the connection, so that no answer can be taken for another's.
+ *
+ * @see RFC 9112
+ */
+export class Http1ClientCodec implements ConnectionHandler, BodySink {
+  readonly connection: Connection;
+  /** Requests begun on this connection. */
+  requestCount = 0;
+  readonly #events: ClientCodecEvents;
+  readonly #limits: HeadLimits;
+  readonly #reader: HeadReader;
+  readonly #decoder: BodyDecoder;
+  #state: State = "idle";
+  #stream: Http1ClientStream | undefined;
+  #isGone = false;
+
+  constructor(connection: Connection, limits: HeadLimits, events: ClientCodecEvents) {
+    this.connection = connection;
+    this.#limits = limits;
+    this.#events = events;
+    this.#reader = new HeadReader(limits);
+    this.#decoder = new BodyDecoder(this, limits);
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "idle" && this.connection.isOpen;
+  }
+
+  newStream(receiver: ResponseReceiver): ClientStream {
+    this.requestCount += 1;
+    this.#state = "head";
+    this.#stream = new Http1ClientStream(this, receiver, this.requestCount === 1);
+    return this.#stream;
+  }
+
+  onRead(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    const stream = this.#stream;
+    if (stream) stream.hasResponseBytes = true;
+    while (at < end) {
+      switch (this.#state) {
+        case "head": {
+          const next = this.#reader.read(bytes, at, end);
+          if (next >= 0) this.#begin();
+          else if (this.#reader.error) this.#fail("protocol-error");
+          at = next < 0 ? end : next;
+          break;
+        }
+        case "body":
+          at = this.#decoder.decode(bytes, at, end);
+          if (this.#decoder.hasFailed) this.#fail("protocol-error");
+          break;
+        case "tunnel":
+          this.#stream?.receiver.onResponseData(bytes.subarray(at, end), false);
+          at = end;
+          break;
+        default:
+          // Bytes nobody asked for.
+          this.#leave();
+          at = end;
+      }
+      if (this.#isComplete()) {
+        if (at < end) this.#leave();
+        else this.#complete();
+        return;
+      }
+    }
+  }
+
+  onEnd(): void {
+    const stream = this.#stream;
+    if (this.#state === "tunnel" && stream) {
+      stream.isResponseDone = true;
+      stream.receiver.onResponseData(nothing, true);
+      if (stream.isRequestDone) this.#leave();
+      return;
+    }
+    if (this.#state === "body" && this.#decoder.endsWithConnection) {
+      this.#decoder.finish();
+      this.#leave();
+      return;
+    }
+    this.connection.destroy({ kind: "remote" });
+  }
+
+  onWritable(): void {
+    this.#stream?.receiver.onRequestWritable();
+  }
+
+  onClosed(cause: CloseCause): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    const wasHead = this.#state === "head";
+    this.#state = "closed";
+    this.#gone(cause);
+    if (stream && !stream.isResponseDone) {
+      stream.receiver.onResponseReset("connection-termination", wasHead && !stream.hasResponseBytes && stream.isUnsent);
+    }
+  }
+
+  onBodyData(chunk: Buffer, end: boolean): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    if (end) stream.isResponseDone = true;
+    stream.receiver.onResponseData(chunk, end);
+  }
+
+  onBodyTrailers(trailers: HeaderList): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    stream.isResponseDone = true;
+    stream.receiver.onResponseTrailers(trailers);
+  }
+
+  /** The request's owner gave up. The connection cannot be used again. */
+  abandon(stream: Http1ClientStream): void {
+    if (stream !== this.#stream) return;
+    this.#leave();
+  }
+
+  #begin(): void {
+    const stream = this.#stream!;
+    const head = parseResponseHead(this.#reader.text, this.#limits);
+    this.#reader.text = "";
+    if (!(head instanceof Http1ResponseHead)) {
+      this.#fail("protocol-error");
+      return;
+    }
+    const status = head.status;
+    const isTunnel = stream.upgrade === "connect" ? status >= 200 && status < 300 : status === 101;
+    if (isTunnel) {
+      if (stream.upgrade === "") {
+        this.#fail("protocol-error");
+        return;
+      }
+      this.#state = "tunnel";
+      stream.openTunnel();
+      stream.receiver.onResponseHead(head, false);
+      return;
+    }
+    if (status < 200) {
+      stream.receiver.onInformational(head);
+      return;
+    }
+    stream.isKeepAlive = head.isKeepAlive;
+    const hasNoBody =
+      stream.isHead || status === 204 || status === 304 || (head.contentLength === 0 && !head.isChunked);
+    if (hasNoBody) {
+      stream.isResponseDone = true;
+      stream.receiver.onResponseHead(head, true);
+      return;
+    }
+    this.#state = "body";
+    this.#decoder.begin(head);
+    if (this.#decoder.endsWithConnection) stream.isKeepAlive = false;
+    stream.receiver.onResponseHead(head, false);
+  }
+
+  #isComplete(): boolean {
+    const stream = this.#stream;
+    return stream?.isResponseDone === true && this.#state !== "tunnel";
+  }
+
+  #complete(): void {
+    const stream = this.#stream!;
+    if (!stream.isKeepAlive || !stream.isRequestDone) {
+      this.#leave();
+      return;
+    }
+    this.#stream = undefined;
+    this.#state = "idle";
+    if (stream.isPaused) this.connection.resume();
+    this.#events.onReusable(this);
+  }
+
+  #fail(reason: ResetReason): void {
+    const stream = this.#stream;
+    this.#leave();
+    stream?.receiver.onResponseReset(reason, false);
+  }
+
+  /** Closes without telling the stream, whose owner knows. */
+  #leave(): void {
+    this.#stream = undefined;
+    this.#state = "closed";
+    this.#gone(undefined);
+    this.connection.destroy();
+  }
+
+  #gone(cause: CloseCause | undefined): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#events.onGone(this, cause);
+  }
+}
+
+/** One request and its answer on an upstream HTTP/1 connection. Calls after its end do nothing. */
+class Http1ClientStream implements ClientStream {
+  readonly receiver: ResponseReceiver;
+  readonly isFirstOnConnection: boolean;
+  hasResponseBytes = false;
+  isHead = false;
+  upgrade = "";
+  isKeepAlive = true;
+  isRequestDone = false;
+  isResponseDone = false;
+  isPaused = false;
+  readonly #codec: Http1ClientCodec;
+  readonly #writtenBefore: number;
+  #framing: BodyFraming = "none";
+  #isTunnel = false;
+  #isReset = false;
+
+  constructor(codec: Http1ClientCodec, receiver: ResponseReceiver, isFirst: boolean) {
+    this.#codec = codec;
+    this.receiver = receiver;
+    this.isFirstOnConnection = isFirst;
+    this.#writtenBefore = codec.connection.bytesWritten;
+  }
+
+  get isWritable(): boolean {
+    return this.#codec.connection.isWritable;
+  }
+
+  /** Whether no byte of the request reached the kernel: the upstream cannot have seen it. */
+  get isUnsent(): boolean {
+    return this.#codec.connection.bytesWritten === this.#writtenBefore;
+  }
+
+  sendHead(head: RequestHead, end: boolean, extra?: readonly string[]): void {
+    this.isHead = head.method === "HEAD";
+    this.upgrade = head.upgrade;
+    this.#framing = requestFraming(head, end);
+    this.isRequestDone = end;
+    this.#codec.connection.writeLatin1(encodeRequestHead(head, this.#framing, extra));
+  }
+
+  sendData(chunk: Buffer, end: boolean): void {
+    if (this.#isReset || this.isRequestDone) return;
+    const connection = this.#codec.connection;
+    if (this.#framing === "chunked") {
+      if (chunk.length > 0) {
+        connection.writeLatin1(chunkHead(chunk.length));
+        connection.write(chunk);
+        connection.writeLatin1(end ? `\r\n${lastChunk}` : "\r\n");
+      } else if (end) connection.writeLatin1(lastChunk);
+    } else if (chunk.length > 0) connection.write(chunk);
+    if (end) this.#requestEnded();
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#isReset || this.isRequestDone) return;
+    if (this.#framing === "chunked") this.#codec.connection.writeLatin1(encodeTrailers(trailers));
+    this.#requestEnded();
+  }
+
+  reset(_reason: ResetReason): void {
+    if (this.#isReset) return;
+    this.#isReset = true;
+    this.#codec.abandon(this);
+  }
+
+  pauseResponse(): void {
+    if (this.isPaused || this.#isReset) return;
+    this.isPaused = true;
+    this.#codec.connection.pause();
+  }
+
+  resumeResponse(): void {
+    if (!this.isPaused || this.#isReset) return;
+    this.isPaused = false;
+    this.#codec.connection.resume();
+  }
+
+  openTunnel(): void {
+    this.#isTunnel = true;
+  }
+
+  #requestEnded(): void {
+    this.isRequestDone = true;
+    if (!this.#isTunnel) return;
+    this.#codec.connection.end();
+    if (this.isResponseDone) this.#codec.abandon(this);
+  }
+}

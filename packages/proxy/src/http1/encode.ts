@@ -1,0 +1,78 @@
+import { STATUS_CODES } from "node:http";
+import type { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead } from "../layer/message.ts";
+
+const reasons: readonly string[] = Array.from(
+  { length: 1000 },
+  (_, status) => `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`,
+);
+
+/** Status line with CRLF. */
+export function statusLine(status: number): string {
+  return reasons[status] ?? `HTTP/1.1 ${status} \r\n`;
+}
+
+/** Field lines of a flat list, each with CRLF. */
+export function fieldLines(flat: readonly string[], isProperCase: boolean): string {
+  let text = "";
+  if (isProperCase) {
+    for (let i = 0; i < flat.length; i += 2) text += `${properCase(flat[i]!)}: ${flat[i + 1]}\r\n`;
+    return text;
+  }
+  for (let i = 0; i < flat.length; i += 2) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
+  return text;
+}
+
+/** How the body that follows a request head is delimited. */
+export type BodyFraming = "none" | "length" | "chunked";
+
+export function requestFraming(head: RequestHead, end: boolean): BodyFraming {
+  if (end || head.upgrade !== "") return "none";
+  return head.headers.has("content-length") ? "length" : "chunked";
+}
+
+/** The whole head of a request, blank line included. */
+export function encodeRequestHead(
+  head: RequestHead,
+  framing: BodyFraming,
+  extra: readonly string[] | undefined,
+): string {
+  const target = head.method === "CONNECT" ? head.authority : head.path;
+  let text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${fieldLines(head.headers.flat, false)}`;
+  if (extra) text += fieldLines(extra, false);
+  if (framing === "chunked") text += "transfer-encoding: chunked\r\n";
+  else if (head.upgrade !== "" && head.upgrade !== "connect") {
+    text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+  } else if (framing === "none" && needsLength(head)) text += "content-length: 0\r\n";
+  return `${text}\r\n`;
+}
+
+/** A bodiless request of a method that usually has one says so. @see RFC 9110 §8.6 */
+function needsLength(head: RequestHead): boolean {
+  const method = head.method;
+  const expectsBody = method === "POST" || method === "PUT" || method === "PATCH";
+  return expectsBody && !head.headers.has("content-length");
+}
+
+export function encodeTrailers(trailers: HeaderList): string {
+  return `0\r\n${fieldLines(trailers.flat, false)}\r\n`;
+}
+
+/** The size line before a chunk. */
+export function chunkHead(length: number): string {
+  return `${length.toString(16)}\r\n`;
+}
+
+export const lastChunk = "0\r\n\r\n";
+
+const properCased = new Map<string, string>();
+
+/** `x-request-id` as `X-Request-Id`, for clients that insist. */
+function properCase(name: string): string {
+  let cased = properCased.get(name);
+  if (cased === undefined) {
+    cased = name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+    if (properCased.size < 2048) properCased.set(name, cased);
+  }
+  return cased;
+}

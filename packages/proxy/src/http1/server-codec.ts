@@ -1,0 +1,412 @@
+import type { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import type { RequestReceiver, ResetReason, ServerStream } from "../layer/stream.ts";
+import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import { BodyDecoder, type BodySink } from "./body-decoder.ts";
+import { chunkHead, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
+import { type HeadError, type HeadLimits, Http1RequestHead, parseRequestHead } from "./head.ts";
+import { HeadReader } from "./head-reader.ts";
+
+export interface ServerCodecOptions {
+  readonly limits: HeadLimits;
+  readonly isTls: boolean;
+  readonly acceptHttp10: boolean;
+  readonly properCaseHeaders: boolean;
+}
+
+/** What a server codec tells the layer above it. */
+export interface ServerCodecEvents {
+  /** A request began; `stream.receiver` must be set before this returns unless the stream has been answered. */
+  onRequest(stream: ServerStream, head: RequestHead, end: boolean, info: RequestInfo): void;
+  /** The bytes are no request: answer on `stream`; the connection closes afterwards. */
+  onBadRequest(stream: ServerStream, error: HeadError): void;
+  /** The first byte of a head arrived. */
+  onHeadStarted(): void;
+  /** No request is in progress any more. */
+  onIdle(): void;
+  onConnectionClosed(cause: CloseCause): void;
+}
+
+export interface RequestInfo {
+  readonly headBytes: number;
+  readonly protocol: "HTTP/1.0" | "HTTP/1.1";
+}
+
+type State = "head" | "body" | "waiting" | "tunnel" | "closed";
+type ResponseFraming = "none" | "length" | "chunked" | "close" | "tunnel";
+
+const nothing = Buffer.alloc(0);
+const missingHost: HeadError = { status: 400, details: "missing_host_header" };
+const lowVersion: HeadError = { status: 426, details: "low_version" };
+const badBody: HeadError = { status: 400, details: "http1.codec_error" };
+const unanswered: RequestReceiver = {
+  onRequestData() {},
+  onRequestTrailers() {},
+  onRequestReset() {},
+  onResponseWritable() {},
+};
+
+/**
+ * The server side of HTTP/1.1 on one connection: requests one at a time and in
+ * order, answers framed by what the client understands. A pipelined request
+ * waits, with reading stopped, until the one before it is answered.
+ *
+ * @see RFC 9112
+ */
+export class Http1ServerCodec implements ConnectionHandler, BodySink {
+  readonly connection: Connection;
+  /** Answers from now on close the connection. */
+  isDraining = false;
+  readonly #options: ServerCodecOptions;
+  readonly #events: ServerCodecEvents;
+  readonly #reader: HeadReader;
+  readonly #decoder: BodyDecoder;
+  #state: State = "head";
+  #stream: Http1ServerStream | undefined;
+  #waiting: Buffer | undefined;
+  #isConsuming = false;
+  #isRequestPaused = false;
+
+  constructor(connection: Connection, options: ServerCodecOptions, events: ServerCodecEvents) {
+    this.connection = connection;
+    this.#options = options;
+    this.#events = events;
+    this.#reader = new HeadReader(options.limits);
+    this.#decoder = new BodyDecoder(this, options.limits);
+  }
+
+  get isIdle(): boolean {
+    return this.#stream === undefined && this.#state === "head" && !this.#reader.hasPartial;
+  }
+
+  onRead(bytes: Buffer, start: number, end: number): void {
+    if (this.#state === "waiting") this.#hold(bytes, start, end);
+    else this.#consume(bytes, start, end);
+  }
+
+  onEnd(): void {
+    if (this.#state === "tunnel") {
+      this.#stream?.receiver.onRequestData(nothing, true);
+      this.#stream?.requestEnded();
+      return;
+    }
+    // Like Envoy: a client that stops sending has gone.
+    this.connection.destroy({ kind: "remote" });
+  }
+
+  onWritable(): void {
+    this.#stream?.receiver.onResponseWritable();
+  }
+
+  onClosed(cause: CloseCause): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#state = "closed";
+    stream?.receiver.onRequestReset("remote-reset");
+    this.#events.onConnectionClosed(cause);
+  }
+
+  onBodyData(chunk: Buffer, end: boolean): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    if (end) stream.isRequestDone = true;
+    stream.receiver.onRequestData(chunk, end);
+  }
+
+  onBodyTrailers(trailers: HeaderList): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    stream.isRequestDone = true;
+    stream.receiver.onRequestTrailers(trailers);
+  }
+
+  #consume(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    this.#isConsuming = true;
+    while (at < end) {
+      switch (this.#state) {
+        case "head": {
+          const wasPartial = this.#reader.hasPartial;
+          const next = this.#reader.read(bytes, at, end);
+          if (next >= 0) this.#begin(next - at);
+          else if (this.#reader.error) this.#refuse(this.#reader.error);
+          else if (!wasPartial && this.#reader.hasPartial) this.#events.onHeadStarted();
+          at = next < 0 ? end : next;
+          break;
+        }
+        case "body":
+          at = this.#decoder.decode(bytes, at, end);
+          if (this.#decoder.hasFailed) this.#refuseBody();
+          else if (this.#decoder.isDone && (this.#state as State) === "body") this.#state = "waiting";
+          break;
+        case "waiting":
+          this.#hold(bytes, at, end);
+          at = end;
+          break;
+        case "tunnel":
+          this.#stream?.receiver.onRequestData(bytes.subarray(at, end), false);
+          at = end;
+          break;
+        case "closed":
+          at = end;
+      }
+    }
+    this.#isConsuming = false;
+  }
+
+  /** Keeps bytes of the next request; at most one read's worth, because reading stops. */
+  #hold(bytes: Buffer, start: number, end: number): void {
+    const copy = Buffer.from(bytes.subarray(start, end));
+    this.#waiting = this.#waiting ? Buffer.concat([this.#waiting, copy]) : copy;
+    this.connection.pause();
+  }
+
+  #begin(headBytes: number): void {
+    const head = parseRequestHead(this.#reader.text, this.#options.limits);
+    this.#reader.text = "";
+    if (!(head instanceof Http1RequestHead)) {
+      this.#refuse(head);
+      return;
+    }
+    if (head.minorVersion === 0 && !this.#options.acceptHttp10) {
+      this.#refuse(lowVersion);
+      return;
+    }
+    if (head.authority === "") {
+      this.#refuse(missingHost);
+      return;
+    }
+    if (this.#options.isTls) head.scheme = "https";
+    const hasBody = head.isChunked || head.contentLength > 0;
+    if (hasBody) head.upgrade = "";
+    const stream = new Http1ServerStream(this, head);
+    this.#stream = stream;
+    stream.isRequestDone = !hasBody;
+    if (hasBody) {
+      this.#decoder.begin(head);
+      this.#state = "body";
+      if (head.expectsContinue && head.minorVersion === 1) this.connection.writeLatin1(continueResponse);
+    } else this.#state = "waiting";
+    this.#events.onRequest(stream, head, !hasBody && head.upgrade === "", {
+      headBytes,
+      protocol: head.minorVersion === 1 ? "HTTP/1.1" : "HTTP/1.0",
+    });
+  }
+
+  #refuse(error: HeadError): void {
+    const stream = new Http1ServerStream(this, undefined);
+    this.#stream = stream;
+    this.#state = "closed";
+    this.#events.onBadRequest(stream, error);
+  }
+
+  /** A broken body: answered when nothing has been sent yet, otherwise the connection just ends. */
+  #refuseBody(): void {
+    const stream = this.#stream;
+    this.#state = "closed";
+    if (!stream) return;
+    if (stream.hasResponded) this.reset(stream);
+    else {
+      stream.mustClose = true;
+      stream.receiver.onRequestReset("protocol-error");
+      if (this.#stream === stream) {
+        const answer = new Http1ServerStream(this, undefined);
+        this.#stream = answer;
+        this.#events.onBadRequest(answer, badBody);
+      }
+    }
+  }
+
+  informational(stream: Http1ServerStream, head: ResponseHead): void {
+    if (stream !== this.#stream || stream.minorVersion === 0) return;
+    this.connection.writeLatin1(`${statusLine(head.status)}${fieldLines(head.headers.flat, false)}\r\n`);
+  }
+
+  respond(stream: Http1ServerStream, head: ResponseHead, end: boolean): void {
+    if (stream !== this.#stream) return;
+    const status = head.status;
+    const flat = head.headers.flat;
+    stream.hasResponded = true;
+    let text = statusLine(status);
+    if (stream.upgrade !== "" && (status === 101 || (stream.upgrade === "connect" && status < 300))) {
+      stream.framing = "tunnel";
+      text += fieldLines(flat, this.#options.properCaseHeaders);
+      if (status === 101) text += `connection: upgrade\r\nupgrade: ${stream.upgrade}\r\n`;
+      this.connection.writeLatin1(`${text}\r\n`);
+      this.#openTunnel();
+      return;
+    }
+    if (status === 204) head.headers.remove("content-length");
+    const hasNoBody = stream.isHead || status === 204 || status === 304;
+    if (!stream.isRequestDone && end) stream.mustClose = true;
+    text += fieldLines(flat, this.#options.properCaseHeaders);
+    if (hasNoBody) stream.framing = "none";
+    else if (head.headers.has("content-length")) stream.framing = "length";
+    else if (end) {
+      stream.framing = "none";
+      text += "content-length: 0\r\n";
+    } else if (stream.minorVersion === 1) {
+      stream.framing = "chunked";
+      text += "transfer-encoding: chunked\r\n";
+    } else {
+      stream.framing = "close";
+      stream.mustClose = true;
+    }
+    if (this.isDraining) stream.mustClose = true;
+    if (stream.mustClose) text += "connection: close\r\n";
+    else if (stream.minorVersion === 0) text += "connection: keep-alive\r\n";
+    this.connection.writeLatin1(`${text}\r\n`);
+    if (end) this.#finish(stream);
+  }
+
+  data(stream: Http1ServerStream, chunk: Buffer, end: boolean): void {
+    if (stream !== this.#stream) return;
+    const length = chunk.length;
+    switch (stream.framing) {
+      case "chunked":
+        if (length > 0) {
+          this.connection.writeLatin1(chunkHead(length));
+          this.connection.write(chunk);
+          this.connection.writeLatin1(end ? `\r\n${lastChunk}` : "\r\n");
+        } else if (end) this.connection.writeLatin1(lastChunk);
+        break;
+      case "none":
+        break;
+      default:
+        if (length > 0) this.connection.write(chunk);
+    }
+    if (end) this.#finish(stream);
+  }
+
+  trailers(stream: Http1ServerStream, trailers: HeaderList): void {
+    if (stream !== this.#stream) return;
+    if (stream.framing === "chunked") this.connection.writeLatin1(encodeTrailers(trailers));
+    this.#finish(stream);
+  }
+
+  reset(stream: Http1ServerStream): void {
+    if (stream !== this.#stream) return;
+    this.#stream = undefined;
+    this.#state = "closed";
+    // A body that lasts until the close must not look complete.
+    if (stream.framing === "close") this.connection.reset();
+    else if (stream.hasResponded) this.connection.closeGracefully();
+    else this.connection.destroy();
+  }
+
+  setRequestPaused(stream: Http1ServerStream, isPaused: boolean): void {
+    if (stream !== this.#stream || this.#isRequestPaused === isPaused) return;
+    this.#isRequestPaused = isPaused;
+    if (isPaused) this.connection.pause();
+    else if (!this.#waiting) this.connection.resume();
+  }
+
+  /** Both directions of a tunnel have ended. */
+  tunnelEnded(stream: Http1ServerStream): void {
+    if (stream !== this.#stream) return;
+    this.#stream = undefined;
+    this.#state = "closed";
+    this.connection.closeGracefully();
+  }
+
+  /** Closes once the answer in progress is out; at once when there is none. */
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  #openTunnel(): void {
+    this.#state = "tunnel";
+    const held = this.#waiting;
+    this.#waiting = undefined;
+    if (held && !this.#isConsuming) this.#consume(held, 0, held.length);
+    if (!this.#isRequestPaused) this.connection.resume();
+  }
+
+  #finish(stream: Http1ServerStream): void {
+    if (stream.framing === "tunnel") {
+      stream.isResponseDone = true;
+      this.connection.end();
+      if (stream.isRequestDone) this.tunnelEnded(stream);
+      return;
+    }
+    this.#stream = undefined;
+    if (stream.mustClose || !stream.isRequestDone || this.#state === "closed") {
+      this.#state = "closed";
+      this.connection.closeGracefully();
+      return;
+    }
+    this.#state = "head";
+    this.#isRequestPaused = false;
+    if (!this.#isConsuming) {
+      const held = this.#waiting;
+      if (held) {
+        this.#waiting = undefined;
+        this.#consume(held, 0, held.length);
+      }
+      if (!this.#waiting) this.connection.resume();
+    }
+    if (this.isIdle) this.#events.onIdle();
+  }
+}
+
+const continueResponse = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/** One request and its answer on an HTTP/1 connection. Calls after its end do nothing. */
+class Http1ServerStream implements ServerStream {
+  receiver: RequestReceiver = unanswered;
+  readonly #codec: Http1ServerCodec;
+  readonly isHead: boolean;
+  readonly minorVersion: number;
+  readonly upgrade: string;
+  mustClose: boolean;
+  isRequestDone = true;
+  isResponseDone = false;
+  hasResponded = false;
+  framing: ResponseFraming = "none";
+
+  constructor(codec: Http1ServerCodec, head: Http1RequestHead | undefined) {
+    this.#codec = codec;
+    this.isHead = head?.method === "HEAD";
+    this.minorVersion = head?.minorVersion ?? 1;
+    this.upgrade = head?.upgrade ?? "";
+    this.mustClose = head === undefined || !head.isKeepAlive;
+  }
+
+  get isWritable(): boolean {
+    return this.#codec.connection.isWritable;
+  }
+
+  respondInformational(head: ResponseHead): void {
+    this.#codec.informational(this, head);
+  }
+
+  respondHead(head: ResponseHead, end: boolean): void {
+    this.#codec.respond(this, head, end);
+  }
+
+  respondData(chunk: Buffer, end: boolean): void {
+    this.#codec.data(this, chunk, end);
+  }
+
+  respondTrailers(trailers: HeaderList): void {
+    this.#codec.trailers(this, trailers);
+  }
+
+  reset(_reason: ResetReason): void {
+    this.#codec.reset(this);
+  }
+
+  pauseRequest(): void {
+    this.#codec.setRequestPaused(this, true);
+  }
+
+  resumeRequest(): void {
+    this.#codec.setRequestPaused(this, false);
+  }
+
+  /** The client half-closed a tunnel. */
+  requestEnded(): void {
+    this.isRequestDone = true;
+    if (this.isResponseDone) this.#codec.tunnelEnded(this);
+  }
+}

@@ -1,0 +1,167 @@
+import net, { type Socket } from "node:net";
+import tls, { type TLSSocket } from "node:tls";
+import { PeerCertificate } from "./peer-certificate.ts";
+import type { SocketAddress } from "./socket-address.ts";
+import type { PeerIdentity, UpstreamTlsPlan } from "./tls-plan.ts";
+
+export interface ConnectEvents {
+  onConnected(socket: Socket, peer: PeerIdentity | undefined, alpn: string): void;
+  /** `transport` is set when TLS, not TCP, failed. */
+  onFailed(reason: "connection-failure" | "connect-timeout", message: string, transport: string): void;
+}
+
+/** An attempt to connect; `cancel` makes it end silently. */
+export interface Connecting {
+  cancel(): void;
+}
+
+const sessions = new WeakMap<UpstreamTlsPlan, SessionCache>();
+
+interface SessionCache {
+  generation: number;
+  readonly byAddress: Map<string, Buffer>;
+}
+
+const maxSessionsPerPlan = 256;
+
+/**
+ * Connects to an endpoint, with TLS when the plan says so. Succeeds only after
+ * the peer's chain and names are verified; always ends in exactly one event
+ * unless cancelled. The owner applies the connect timeout by cancelling.
+ */
+export function connectTo(
+  address: SocketAddress,
+  plan: UpstreamTlsPlan | undefined,
+  serverName: string,
+  events: ConnectEvents,
+): Connecting {
+  if (plan) return connectTls(address, plan, serverName, events);
+  const socket = net.connect({ ...target(address), noDelay: true, allowHalfOpen: true });
+  let isSettled = false;
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (isSettled) return;
+    isSettled = true;
+    events.onFailed("connection-failure", describe(error), "");
+  };
+  socket.on("error", onError);
+  socket.once("connect", () => {
+    if (isSettled) return;
+    isSettled = true;
+    events.onConnected(socket, undefined, "");
+  });
+  return {
+    cancel() {
+      isSettled = true;
+      socket.destroy();
+    },
+  };
+}
+
+function connectTls(
+  address: SocketAddress,
+  plan: UpstreamTlsPlan,
+  serverName: string,
+  events: ConnectEvents,
+): Connecting {
+  let isSettled = false;
+  const fail = (message: string, transport: string) => {
+    if (isSettled) return;
+    isSettled = true;
+    socket?.destroy();
+    events.onFailed("connection-failure", message, transport);
+  };
+  const context = plan.context.current;
+  let socket: TLSSocket | undefined;
+  if (!context) {
+    queueMicrotask(() => fail("", "TLS error: Secret is not supplied by SDS"));
+    return {
+      cancel() {
+        isSettled = true;
+      },
+    };
+  }
+  const cache = sessionCache(plan);
+  const key = `${address.kind === "ip" ? `${address.host}:${address.port}` : address.path} ${serverName}`;
+  // `allowHalfOpen` is passed on to the socket although the type leaves it out.
+  const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
+    ...target(address),
+    allowHalfOpen: true,
+    secureContext: context,
+    servername: serverName,
+    ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
+    rejectUnauthorized: plan.verifiesPeer,
+    // Names are checked below, by the plan's own matchers.
+    checkServerIdentity: () => undefined,
+    session: cache.byAddress.get(key),
+  };
+  const connecting = tls.connect(options);
+  socket = connecting;
+  connecting.setNoDelay(true);
+  let hasTcp = false;
+  connecting.once("connect", () => {
+    hasTcp = true;
+  });
+  connecting.on("session", (session: Buffer) => {
+    const latest = sessionCache(plan);
+    if (latest.byAddress.size >= maxSessionsPerPlan) latest.byAddress.clear();
+    latest.byAddress.set(key, session);
+  });
+  connecting.on("error", (error: NodeJS.ErrnoException) => {
+    cache.byAddress.delete(key);
+    if (hasTcp) fail("", `TLS_error: ${error.code ?? error.message}`);
+    else fail(describe(error), "");
+  });
+  connecting.on("close", () => fail("", hasTcp ? "TLS_error: closed during the handshake" : ""));
+  connecting.once("secureConnect", () => {
+    if (isSettled) return;
+    const certificate = connecting.getPeerX509Certificate();
+    const peer = certificate && plan.verifiesPeer ? new PeerCertificate(certificate) : undefined;
+    if (plan.matchesSan && !(peer && plan.matchesSan(peer))) {
+      const names = peer?.uris.join(", ") || peer?.subject || "none";
+      fail("", `TLS_error: verify SAN list: none of ${names} is accepted`);
+      return;
+    }
+    isSettled = true;
+    events.onConnected(connecting, peer, connecting.alpnProtocol || "");
+  });
+  return {
+    cancel() {
+      isSettled = true;
+      connecting.destroy();
+    },
+  };
+}
+
+/** Sessions of an earlier certificate are forgotten: a rotation means a full handshake. */
+function sessionCache(plan: UpstreamTlsPlan): SessionCache {
+  let cache = sessions.get(plan);
+  if (!cache) {
+    cache = { generation: plan.context.generation, byAddress: new Map() };
+    sessions.set(plan, cache);
+  } else if (cache.generation !== plan.context.generation) {
+    cache.generation = plan.context.generation;
+    cache.byAddress.clear();
+  }
+  return cache;
+}
+
+function target(address: SocketAddress): { host: string; port: number } | { path: string } {
+  return address.kind === "ip" ? { host: address.host, port: address.port } : { path: address.path };
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case "ECONNREFUSED":
+      return "Connection refused";
+    case "EHOSTUNREACH":
+      return "No route to host";
+    case "ENETUNREACH":
+      return "Network is unreachable";
+    case "ECONNRESET":
+      return "Connection reset by peer";
+    case "ETIMEDOUT":
+      return "Connection timed out";
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,398 @@
+import type { Socket } from "node:net";
+import { writeLatin1 } from "./latin1.ts";
+import { type Region, slabFor, slabSizeBytes } from "./slab.ts";
+import { handleOf, type StreamHandle, streamBinding, type WriteRequest } from "./stream-binding.ts";
+import { TimerEntry, type Timers } from "./timers.ts";
+import { enterTurn, leaveTurn, markDirty } from "./turn.ts";
+
+/** Why a connection ended. */
+export type CloseCause =
+  | { readonly kind: "local" }
+  | { readonly kind: "remote" }
+  | { readonly kind: "error"; readonly code: string; readonly message: string };
+
+/** Receives what happens on a connection. No call may throw; `onClosed` comes exactly once and last. */
+export interface ConnectionHandler {
+  /** `bytes[start, end)` is valid during the call only. */
+  onRead(bytes: Buffer, start: number, end: number): void;
+  /** The peer sends no more. The connection stays open for writing until closed here. */
+  onEnd(): void;
+  /** `isWritable` became true again. */
+  onWritable(): void;
+  onClosed(cause: CloseCause): void;
+}
+
+export const closedHere: CloseCause = { kind: "local" };
+const closedByPeer: CloseCause = { kind: "remote" };
+
+const ignored: ConnectionHandler = { onRead() {}, onEnd() {}, onWritable() {}, onClosed() {} };
+
+/** Every direct read lands here: it is consumed before the next one begins. */
+const readBuffer = Buffer.allocUnsafeSlow(65536);
+const endOfFile = -4095;
+/** How long a peer may take to close after us before the connection is cut (Envoy's `delayed_close_timeout`). */
+const lingerMs = 1000;
+const lingerTimer = 0;
+
+export interface ConnectionOptions {
+  readonly timers: Timers;
+  /** More unsent bytes than this make the connection unwritable; half of it makes it writable again. */
+  readonly bufferLimitBytes: number;
+  /** Called with anything a handler throws; the connection is closed. */
+  readonly onFault?: (error: unknown) => void;
+  /** For tests: use the socket's stream interface although the handle could be driven directly. */
+  readonly isPortable?: boolean;
+}
+
+type State = "idle" | "open" | "lingering" | "closed";
+
+/**
+ * A connected byte stream, plain or TLS, with batched writes and bounded memory.
+ *
+ * Writes are copied into shared slabs and leave together at the end of the
+ * event that caused them. The owner must stop writing while `isWritable` is
+ * false: that, and not this class, bounds memory, because only the owner can
+ * stop its own source.
+ */
+export class Connection {
+  readonly socket: Socket;
+  handler: ConnectionHandler = ignored;
+  isDirty = false;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #timers: Timers;
+  readonly #limitBytes: number;
+  readonly #onFault: ((error: unknown) => void) | undefined;
+  readonly #handle: StreamHandle | undefined;
+  #state: State = "idle";
+  #isPaused = false;
+  #stash: Buffer[] | undefined;
+  #hasEnded = false;
+  #isEndStashed = false;
+  #regions: Region[] = [];
+  #unsentBytes = 0;
+  #inFlightBytes = 0;
+  #inFlight: readonly Region[] | undefined;
+  #isBlocked = false;
+  #endsWhenFlushed = false;
+  #isWriteEnded = false;
+  #linger: TimerEntry | undefined;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.socket = socket;
+    this.#timers = options.timers;
+    this.#limitBytes = options.bufferLimitBytes;
+    this.#onFault = options.onFault;
+    this.#handle = options.isPortable ? undefined : handleOf(socket);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#close({ kind: "error", code: error.code ?? "", message: error.message });
+    });
+    socket.on("close", () => this.#close(closedByPeer));
+  }
+
+  /** Begins to deliver, first what was read before this object took over. */
+  start(handler: ConnectionHandler, initial?: Buffer): void {
+    this.handler = handler;
+    if (this.#state !== "idle") return;
+    this.#state = "open";
+    if (this.#handle) this.#readDirectly(this.#handle);
+    else this.#readPortably();
+    if (initial && initial.length > 0) this.#deliver(initial, 0, initial.length);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  get isWritable(): boolean {
+    return !this.#isBlocked;
+  }
+
+  /** Bytes accepted by `write` that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  /** Copies the bytes and sends them at the end of the current event. */
+  write(bytes: Uint8Array): void {
+    if (this.#state !== "open" || this.#isWriteEnded) return;
+    let from = 0;
+    while (from < bytes.length) {
+      // Small pieces stay whole; large ones fill what is left of the slab.
+      const slab = slabFor(Math.min(bytes.length - from, 4096));
+      const count = Math.min(bytes.length - from, slabSizeBytes - slab.offset);
+      slab.buffer.set(from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count), slab.offset);
+      this.#appended(slab, count);
+      from += count;
+    }
+  }
+
+  /** Sends text of code points below 256, one byte each. */
+  writeLatin1(text: string): void {
+    if (this.#state !== "open" || this.#isWriteEnded) return;
+    const length = text.length;
+    if (length > slabSizeBytes) {
+      this.write(Buffer.from(text, "latin1"));
+      return;
+    }
+    const slab = slabFor(length);
+    writeLatin1(slab.buffer, text, slab.offset);
+    this.#appended(slab, length);
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    if (this.#handle && this.#state === "open") {
+      this.#handle.reading = false;
+      this.#handle.readStop();
+    } else if (!this.#handle) this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#stash || this.#isEndStashed) {
+      setImmediate(() => this.#deliverStash());
+      return;
+    }
+    this.#restartReading();
+  }
+
+  /** Sends what is pending, then tells the peer that no more follows; reading goes on. */
+  end(): void {
+    if (this.#isWriteEnded || this.#state !== "open") return;
+    this.#isWriteEnded = true;
+    this.#endsWhenFlushed = true;
+    markDirty(this);
+  }
+
+  /**
+   * Sends what is pending and closes. The peer gets a moment to close first:
+   * closing at once with unread input would make the kernel throw away what was
+   * just sent.
+   */
+  closeGracefully(): void {
+    if (this.#state === "closed" || this.#state === "lingering") return;
+    if (this.#hasEnded && this.#unsentBytes === 0) {
+      this.destroy();
+      return;
+    }
+    this.end();
+    this.#state = "lingering";
+    this.#restartReading();
+    this.#linger = new TimerEntry({ onTimer: () => this.destroy() }, lingerTimer);
+    this.#timers.start(this.#linger, lingerMs, this.#timers.clock.monotonicMs());
+  }
+
+  /** Closes now, dropping what is unsent. */
+  destroy(cause: CloseCause = closedHere): void {
+    this.#close(cause);
+  }
+
+  /** Ends with a TCP reset, so that the peer cannot take what it got for complete. */
+  reset(): void {
+    if (this.#state === "closed") return;
+    const socket = this.socket as Socket & { encrypted?: boolean };
+    if (!socket.encrypted) socket.resetAndDestroy();
+    this.#close(closedHere);
+  }
+
+  flush(): void {
+    if (this.#inFlight || this.#state === "closed") return;
+    const regions = this.#regions;
+    if (regions.length > 0) {
+      this.#regions = [];
+      this.#inFlightBytes = this.#unsentBytes;
+      this.#inFlight = regions;
+      if (this.#handle) this.#writeDirectly(this.#handle, regions);
+      else this.#writePortably(regions);
+    } else if (this.#endsWhenFlushed) {
+      this.#endsWhenFlushed = false;
+      this.socket.end();
+      if (this.#hasEnded && this.#state === "lingering") this.#finishAfterEnd();
+    }
+  }
+
+  #appended(slab: ReturnType<typeof slabFor>, count: number): void {
+    const start = slab.offset;
+    slab.offset = start + count;
+    const last = this.#regions[this.#regions.length - 1];
+    if (last !== undefined && last.slab === slab && last.end === start) last.end = start + count;
+    else {
+      slab.pending += 1;
+      this.#regions.push({ slab, start, end: start + count });
+    }
+    this.#unsentBytes += count;
+    if (this.#unsentBytes > this.#limitBytes) this.#isBlocked = true;
+    markDirty(this);
+  }
+
+  #writeDirectly(handle: StreamHandle, regions: readonly Region[]): void {
+    const binding = streamBinding!;
+    const request = new binding.WriteWrap();
+    request.handle = handle;
+    request.oncomplete = onWriteComplete;
+    request.buffer = this;
+    let status: number;
+    if (regions.length === 1) {
+      const region = regions[0]!;
+      status = handle.writeBuffer(request, region.slab.buffer.subarray(region.start, region.end));
+    } else {
+      status = handle.writev(
+        request,
+        regions.map((region) => region.slab.buffer.subarray(region.start, region.end)),
+        true,
+      );
+    }
+    if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
+    else if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) this.written(0);
+  }
+
+  #writePortably(regions: readonly Region[]): void {
+    const last = regions.length - 1;
+    this.socket.cork();
+    for (let i = 0; i <= last; i++) {
+      const region = regions[i]!;
+      const bytes = region.slab.buffer.subarray(region.start, region.end);
+      if (i < last) this.socket.write(bytes);
+      else this.socket.write(bytes, (error) => this.written(error ? -1 : 0));
+    }
+    this.socket.uncork();
+  }
+
+  /** The write in flight reached the kernel, or failed. Called by the write itself. */
+  written(status: number): void {
+    const regions = this.#inFlight;
+    if (!regions) return;
+    this.#inFlight = undefined;
+    for (const region of regions) region.slab.release();
+    if (this.#state === "closed") return;
+    if (status < 0) {
+      this.#close({ kind: "error", code: `${status}`, message: "write failed" });
+      return;
+    }
+    this.bytesWritten += this.#inFlightBytes;
+    this.#unsentBytes -= this.#inFlightBytes;
+    if (this.#isBlocked && this.#unsentBytes <= this.#limitBytes >> 1) {
+      this.#isBlocked = false;
+      if (this.#state === "open") this.#guard(() => this.handler.onWritable());
+    }
+    if (this.#regions.length > 0 || this.#endsWhenFlushed) markDirty(this);
+  }
+
+  #readDirectly(handle: StreamHandle): void {
+    const state = streamBinding!.streamBaseState;
+    const kRead = streamBinding!.kReadBytesOrError;
+    handle.useUserBuffer(readBuffer);
+    handle.onread = () => {
+      const count = state[kRead]!;
+      if (count > 0) this.#deliver(readBuffer, 0, count);
+      else if (count === endOfFile) this.#ended();
+      else if (count < 0) this.#close({ kind: "error", code: `${count}`, message: "read failed" });
+    };
+    // Bytes the socket read by itself before the handle was taken over.
+    const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
+    if (early) this.#deliver(early, 0, early.length);
+    if (!this.#isPaused && this.#state === "open") {
+      handle.reading = true;
+      handle.readStart();
+    }
+  }
+
+  #readPortably(): void {
+    this.socket.on("data", (chunk: Buffer) => this.#deliver(chunk, 0, chunk.length));
+    this.socket.on("end", () => this.#ended());
+    if (!this.#isPaused) this.socket.resume();
+  }
+
+  #restartReading(): void {
+    if (this.#state !== "open" && this.#state !== "lingering") return;
+    if (!this.#handle) this.socket.resume();
+    else if (!this.#hasEnded) {
+      this.#handle.reading = true;
+      this.#handle.readStart();
+    }
+  }
+
+  #deliver(bytes: Buffer, start: number, end: number): void {
+    this.bytesRead += end - start;
+    if (this.#state !== "open") return;
+    if (this.#isPaused) {
+      // TLS may hand over what it had already decrypted when reading stopped.
+      this.#stash ??= [];
+      this.#stash.push(Buffer.from(bytes.subarray(start, end)));
+      return;
+    }
+    enterTurn();
+    try {
+      this.handler.onRead(bytes, start, end);
+    } catch (error) {
+      this.#faulted(error);
+    }
+    leaveTurn();
+  }
+
+  #deliverStash(): void {
+    while (this.#stash && !this.#isPaused) {
+      const [chunk, ...rest] = this.#stash;
+      this.#stash = rest.length > 0 ? rest : undefined;
+      this.bytesRead -= chunk!.length;
+      this.#deliver(chunk!, 0, chunk!.length);
+    }
+    if (this.#isPaused) return;
+    if (this.#isEndStashed) {
+      this.#isEndStashed = false;
+      this.#guard(() => this.handler.onEnd());
+      return;
+    }
+    this.#restartReading();
+  }
+
+  #ended(): void {
+    this.#hasEnded = true;
+    if (this.#state === "lingering") this.#finishAfterEnd();
+    else if (this.#state === "open") {
+      if (this.#isPaused) this.#isEndStashed = true;
+      else this.#guard(() => this.handler.onEnd());
+    }
+  }
+
+  #finishAfterEnd(): void {
+    if (this.#unsentBytes === 0) this.destroy();
+  }
+
+  #guard(call: () => void): void {
+    enterTurn();
+    try {
+      call();
+    } catch (error) {
+      this.#faulted(error);
+    }
+    leaveTurn();
+  }
+
+  #faulted(error: unknown): void {
+    this.#onFault?.(error);
+    this.#close({ kind: "error", code: "FAULT", message: String(error) });
+  }
+
+  #close(cause: CloseCause): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#linger?.stop();
+    for (const region of this.#regions) region.slab.release();
+    this.#regions = [];
+    this.#stash = undefined;
+    this.socket.destroy();
+    this.#guard(() => this.handler.onClosed(cause));
+    this.handler = ignored;
+  }
+}
+
+function onWriteComplete(this: WriteRequest, status: number): void {
+  const connection = this.buffer as Connection;
+  enterTurn();
+  connection.written(status);
+  leaveTurn();
+}

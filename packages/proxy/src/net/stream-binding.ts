@@ -1,0 +1,62 @@
+import type { Socket } from "node:net";
+
+/**
+ * The part of Node's stream handle the request path uses directly: it reads
+ * into one shared buffer and writes without a stream's bookkeeping, which saves
+ * a fifth of the CPU of a small request (measured). Sockets stay ordinary
+ * `net.Socket`s for everything else: connecting, TLS, closing.
+ */
+export interface StreamHandle {
+  readonly fd: number;
+  onread: (() => void) | null;
+  reading: boolean;
+  useUserBuffer(buffer: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  writeBuffer(request: WriteRequest, data: Uint8Array): number;
+  writev(request: WriteRequest, chunks: Uint8Array[], allBuffers: true): number;
+}
+
+export interface WriteRequest {
+  handle: StreamHandle;
+  oncomplete: (this: WriteRequest, status: number) => void;
+  /** Keeps the memory alive while the kernel has not taken it all. */
+  buffer: unknown;
+}
+
+interface StreamBinding {
+  readonly WriteWrap: new () => WriteRequest;
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+  readonly kLastWriteWasAsync: number;
+}
+
+/** Undefined where the runtime does not offer the binding; connections then use the socket's stream interface. */
+export const streamBinding: StreamBinding | undefined = loadBinding();
+
+function loadBinding(): StreamBinding | undefined {
+  try {
+    const load = (process as unknown as { binding?: (name: string) => Partial<StreamBinding> }).binding;
+    const binding = load?.call(process, "stream_wrap");
+    const isUsable =
+      typeof binding?.WriteWrap === "function" &&
+      binding.streamBaseState !== undefined &&
+      typeof binding.kReadBytesOrError === "number" &&
+      typeof binding.kLastWriteWasAsync === "number";
+    return isUsable ? (binding as StreamBinding) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The socket's handle when it can be driven directly. */
+export function handleOf(socket: Socket): StreamHandle | undefined {
+  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle;
+  if (!streamBinding || !handle) return undefined;
+  const isUsable =
+    typeof handle.useUserBuffer === "function" &&
+    typeof handle.readStart === "function" &&
+    typeof handle.writeBuffer === "function" &&
+    typeof handle.writev === "function";
+  return isUsable ? (handle as StreamHandle) : undefined;
+}

@@ -1,0 +1,142 @@
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { PeerCertificate } from "./peer-certificate.ts";
+import type { DownstreamTlsPlan, PeerIdentity } from "./tls-plan.ts";
+
+/** A finished server handshake. `peer` is present exactly when the client's certificate was verified. */
+export interface AcceptedTls {
+  readonly socket: TLSSocket;
+  readonly peer: PeerIdentity | undefined;
+  readonly ownUris: readonly string[];
+  readonly alpn: string;
+  readonly version: string;
+  readonly cipher: string;
+}
+
+/** Why a handshake came to nothing, in the terms of Envoy's listener statistics. */
+export type TlsRefusal =
+  | "no-context"
+  | "no-certificate"
+  | "certificate-not-verified"
+  | "name-not-accepted"
+  | "handshake-failed";
+
+export interface TlsAcceptEvents {
+  onAccepted(tls: AcceptedTls): void;
+  /** The socket is already being destroyed. */
+  onRefused(refusal: TlsRefusal, message: string): void;
+}
+
+interface TlsHandle {
+  verifyError(): (Error & { code?: string }) | null;
+}
+
+const prepared = new WeakSet<SecureContext>();
+const ownNames = new WeakMap<SecureContext, readonly string[]>();
+
+/**
+ * Runs the server side of TLS on a connected socket, `initial` being the bytes
+ * already read from it. Nothing the client sends after the handshake is
+ * delivered before `onAccepted`, and that is called only when every requirement
+ * of the plan is met.
+ */
+export function acceptTls(raw: Socket, initial: Buffer, plan: DownstreamTlsPlan, events: TlsAcceptEvents): void {
+  const context = plan.context.current;
+  if (!context) {
+    raw.destroy();
+    events.onRefused("no-context", "no certificate has been received for this listener yet");
+    return;
+  }
+  allowResumption(context);
+  if (initial.length > 0) raw.unshift(initial);
+  const wantsCertificate = plan.requireClientCertificate || plan.verifiesClients !== false;
+  const socket = new TLSSocket(raw, {
+    isServer: true,
+    secureContext: context,
+    requestCert: wantsCertificate,
+    rejectUnauthorized: plan.requireClientCertificate,
+    ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
+  });
+  let isSettled = false;
+  const refuse = (refusal: TlsRefusal, message: string) => {
+    if (isSettled) return;
+    isSettled = true;
+    socket.destroy();
+    raw.destroy();
+    events.onRefused(refusal, message);
+  };
+  const onError = (error: NodeJS.ErrnoException) => {
+    const isMissing = error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
+    refuse(isMissing ? "no-certificate" : "handshake-failed", error.message);
+  };
+  const onClose = () => refuse("handshake-failed", "the client closed during the handshake");
+  socket.on("error", onError);
+  socket.on("_tlsError", onError);
+  socket.on("close", onClose);
+  raw.on("error", onError);
+  raw.on("close", onClose);
+  socket.once("secure", () => {
+    if (isSettled) return;
+    const certificate = socket.getPeerX509Certificate();
+    let peer: PeerIdentity | undefined;
+    if (!certificate) {
+      if (plan.requireClientCertificate) {
+        refuse("no-certificate", "the client sent no certificate");
+        return;
+      }
+    } else if (wantsCertificate) {
+      const verifyError = verifyErrorOf(socket);
+      if (verifyError) {
+        refuse("certificate-not-verified", verifyError);
+        return;
+      }
+      peer = new PeerCertificate(certificate);
+      if (plan.matchesSan && !plan.matchesSan(peer)) {
+        refuse("name-not-accepted", `no accepted name in ${peer.uris.join(", ") || peer.subject}`);
+        return;
+      }
+    }
+    isSettled = true;
+    socket.disableRenegotiation();
+    socket.off("error", onError);
+    socket.off("_tlsError", onError);
+    socket.off("close", onClose);
+    raw.off("error", onError);
+    raw.off("close", onClose);
+    raw.on("error", () => {});
+    events.onAccepted({
+      socket,
+      peer,
+      ownUris: ownUris(socket, context),
+      alpn: socket.alpnProtocol || "",
+      version: socket.getProtocol() ?? "",
+      cipher: socket.getCipher()?.standardName ?? "",
+    });
+  });
+}
+
+/** The reason the chain did not verify, or undefined when it did. Fails closed when the runtime cannot say. */
+function verifyErrorOf(socket: TLSSocket): string | undefined {
+  const handle = (socket as unknown as { _handle?: Partial<TlsHandle> | null })._handle;
+  if (typeof handle?.verifyError !== "function") return "the runtime does not report verification";
+  const error = handle.verifyError();
+  return error ? (error.code ?? error.message) : undefined;
+}
+
+/** OpenSSL refuses to resume sessions with client certificates unless the context names itself. */
+function allowResumption(context: SecureContext): void {
+  if (prepared.has(context)) return;
+  prepared.add(context);
+  const native = (context as unknown as { context?: { setSessionIdContext?(id: string): void } }).context;
+  native?.setSessionIdContext?.("weft");
+}
+
+function ownUris(socket: TLSSocket, context: SecureContext): readonly string[] {
+  let uris = ownNames.get(context);
+  if (!uris) {
+    const own = socket.getX509Certificate();
+    uris = own ? new PeerCertificate(own).uris : [];
+    ownNames.set(context, uris);
+  }
+  return uris;
+}

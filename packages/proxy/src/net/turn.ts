@@ -1,0 +1,50 @@
+/** Something with output to write once the current event has been handled. */
+export interface Flushable {
+  isDirty: boolean;
+  flush(): void;
+}
+
+let depth = 0;
+let isScheduled = false;
+let dirty: Flushable[] = [];
+
+/**
+ * Runs around everything the network calls: what was written meanwhile leaves
+ * in one system call per connection when the outermost one ends.
+ */
+export function enterTurn(): void {
+  depth += 1;
+}
+
+export function leaveTurn(): void {
+  depth -= 1;
+  if (depth === 0 && dirty.length > 0) flushDirty();
+}
+
+/** Flushes at the end of the current turn, or soon when there is none (a timer, a promise). */
+export function markDirty(target: Flushable): void {
+  if (target.isDirty) return;
+  target.isDirty = true;
+  dirty.push(target);
+  if (depth === 0 && !isScheduled) {
+    isScheduled = true;
+    setImmediate(flushLater);
+  }
+}
+
+function flushLater(): void {
+  isScheduled = false;
+  if (depth === 0) flushDirty();
+}
+
+function flushDirty(): void {
+  depth += 1;
+  // A flush may make others writable again, which may write more: the list grows while it is walked.
+  for (let i = 0; i < dirty.length; i++) {
+    const target = dirty[i]!;
+    target.isDirty = false;
+    target.flush();
+  }
+  dirty.length = 0;
+  depth -= 1;
+}
