@@ -2,8 +2,8 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { messageOf, UserError } from "@weft/base/errors";
 import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
 import {
-  ApiConfigSource_ApiType as ApiType,
   type ApiConfigSource,
+  ApiConfigSource_ApiType as ApiType,
   type ConfigSource,
 } from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
 import type { SocketAddress } from "../net/socket-address.ts";
@@ -64,7 +64,9 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
   const plan: BootstrapPlan = {
     message,
     admin: message.admin?.address && decodeAddress(message.admin.address, "admin.address", issues),
-    ads: dynamic?.adsConfig && decodeGrpcTarget(dynamic.adsConfig, "dynamic_resources.ads_config", message, issues),
+    ads:
+      dynamic?.adsConfig &&
+      decodeGrpcTarget(dynamic.adsConfig, "dynamic_resources.ads_config", message, issues),
     listensToLds: dynamic?.ldsConfig !== undefined,
     listensToCds: dynamic?.cdsConfig !== undefined,
     initialFetchTimeoutMs: timeoutMs(
@@ -108,7 +110,11 @@ function decodeGrpcTarget(
   issues: Issues,
 ): GrpcTarget | undefined {
   if (![ApiType.GRPC, ApiType.DELTA_GRPC].includes(config.apiType)) {
-    issues.add(at(path, "api_type"), `${ApiType[config.apiType]} is not spoken by this proxy`, "use GRPC or DELTA_GRPC");
+    issues.add(
+      at(path, "api_type"),
+      `${ApiType[config.apiType]} is not spoken by this proxy`,
+      "use GRPC or DELTA_GRPC",
+    );
   }
   if (config.grpcServices.length !== 1) {
     issues.add(at(path, "grpc_services"), `names ${config.grpcServices.length} services`, "name exactly one");

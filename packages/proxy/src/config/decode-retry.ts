@@ -123,7 +123,14 @@ function retriableHeaders(
   );
   if (matchers.length === 0) return undefined;
   return (headers) => {
-    const response: RequestHead = { method: "", path: "", authority: "", scheme: "http", headers, upgrade: "" };
+    const response: RequestHead = {
+      method: "",
+      path: "",
+      authority: "",
+      scheme: "http",
+      headers,
+      upgrade: "",
+    };
     return matchers.some((matches) => matches(response));
   };
 }

@@ -72,8 +72,9 @@ export class TlsContexts {
     return this.#secrets.has(key);
   }
 
-  get(key: string): SecretMaterial | undefined {
-    return this.#secrets.get(key);
+  /** The secrets in force by key: for `/config_dump`. */
+  secrets(): Iterable<readonly [key: string, secret: SecretMaterial]> {
+    return this.#secrets;
   }
 
   /**
@@ -115,17 +116,17 @@ export class TlsContexts {
     this.#onReady.add(notify);
   }
 
-  /** Certificates in force, by the key of their secret: for `/certs`. */
-  *certificates(): Iterable<{ readonly key: string; readonly secret: SecretMaterial }> {
-    for (const [key, secret] of this.#secrets) yield { key, secret };
+  /** Certificates in force, from secrets and from files: for `/certs`. */
+  *certificates(): Iterable<SecretMaterial> {
+    yield* this.#secrets.values();
     for (const reference of this.#sources.values()) {
       const material = reference.deref()?.material;
       if (!material) continue;
       for (const part of material.certificates) {
-        if (!isRef(part)) yield { key: "", secret: { kind: "certificate", certificate: part } };
+        if (!isRef(part)) yield { kind: "certificate", certificate: part };
       }
       if (material.trust && !isRef(material.trust)) {
-        yield { key: "", secret: { kind: "trust", trust: material.trust } };
+        yield { kind: "trust", trust: material.trust };
       }
     }
   }

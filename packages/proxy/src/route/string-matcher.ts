@@ -44,6 +44,12 @@ export function compileFullMatch(pattern: string): StringPredicate {
   return (value) => regex.testExact(value);
 }
 
+/** True when any part of a text matches; the same guarantee. */
+export function compileSearch(pattern: string): StringPredicate {
+  const regex = compileRegex(pattern);
+  return (value) => regex.test(value);
+}
+
 /**
  * Replaces every match of `pattern` by `substitution`, where `\0` is the match
  * and `\1` … `\9` are its groups.
@@ -52,8 +58,18 @@ export function compileFullMatch(pattern: string): StringPredicate {
  */
 export function compileSubstitution(pattern: string, substitution: string): (text: string) => string {
   const regex = compileRegex(pattern);
-  const replacement = toRe2Replacement(substitution);
-  return (text) => regex.matcher(text).replaceAll(replacement);
+  const parts = parseSubstitution(substitution, regex.groupCount());
+  return (text) => {
+    const matcher = regex.matcher(text);
+    let out = "";
+    let from = 0;
+    while (matcher.find()) {
+      out += text.slice(from, matcher.start());
+      for (const part of parts) out += typeof part === "string" ? part : (matcher.group(part) ?? "");
+      from = matcher.end();
+    }
+    return from === 0 && out === "" ? text : out + text.slice(from);
+  };
 }
 
 function compileRegex(pattern: string): RE2JS {
@@ -67,19 +83,14 @@ function compileRegex(pattern: string): RE2JS {
   }
 }
 
-/** RE2JS writes groups as `$1` and escapes with `\`; Envoy writes `\1` and knows no `$`. */
-function toRe2Replacement(substitution: string): string {
-  let out = "";
-  for (let i = 0; i < substitution.length; i++) {
-    const char = substitution[i]!;
-    if (char === "$") out += "\\$";
-    else if (char !== "\\") out += char;
-    else {
-      const next = substitution[++i];
-      if (next === "\\") out += "\\\\";
-      else if (next !== undefined && next >= "0" && next <= "9") out += `$${next}`;
-      else throw new SyntaxError(`\`\\${next ?? ""}\` is not a group reference`);
-    }
+/** Literal text and group numbers, in order. */
+function parseSubstitution(substitution: string, groups: number): readonly (string | number)[] {
+  const parts: (string | number)[] = [];
+  for (const [token] of substitution.matchAll(/\\.?|[^\\]+/gs)) {
+    if (!token.startsWith("\\")) parts.push(token);
+    else if (token === "\\\\") parts.push("\\");
+    else if (/^\\\d$/.test(token) && Number(token[1]) <= groups) parts.push(Number(token[1]));
+    else throw new SyntaxError(`\`${token}\` is not a group reference of this expression`);
   }
-  return out;
+  return parts;
 }

@@ -1,0 +1,212 @@
+import { compileSearch, type StringPredicate } from "../route/string-matcher.ts";
+import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
+
+/** Where the proxy is in its life, in Envoy's words. */
+export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
+
+export const logLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Views of the running proxy, made when asked for. */
+export interface AdminViews {
+  state(): ServerState;
+  serverInfo(): unknown;
+  statsText(options: StatsOptions): string;
+  statsJson(options: StatsOptions): unknown;
+  statsPrometheus(): string;
+  clustersText(): string;
+  clustersJson(): unknown;
+  listeners(): readonly { readonly name: string; readonly host: string; readonly port: number | undefined }[];
+  configDump(includeEndpoints: boolean): unknown;
+  certificates(): unknown;
+  logLevel(): LogLevel;
+}
+
+export interface StatsOptions {
+  /** Names must contain a match. */
+  readonly filter: StringPredicate | undefined;
+  /** Only what has ever been updated. */
+  readonly usedOnly: boolean;
+}
+
+/** What an operator may do through the admin endpoint. */
+export interface AdminActions {
+  drainListeners(options: { readonly graceful: boolean; readonly inboundOnly: boolean }): void;
+  quit(): void;
+  failHealthCheck(isFailed: boolean): void;
+  setLogLevel(level: LogLevel): void;
+}
+
+const okAnswer: AdminAnswer = { body: "OK\n" };
+
+/** Envoy's admin endpoints, with Envoy's paths, parameters and formats. */
+export function adminEndpoints(views: AdminViews, actions: AdminActions): readonly AdminEndpoint[] {
+  return [
+    {
+      path: "/ready",
+      help: "print server state, return 200 if LIVE, otherwise return 503",
+      answer: () => ({ status: views.state() === "LIVE" ? 200 : 503, body: `${views.state()}\n` }),
+    },
+    {
+      path: "/server_info",
+      help: "print server version/status information",
+      answer: () => json(views.serverInfo()),
+    },
+    {
+      path: "/stats",
+      help: "print server stats",
+      parameters: ["usedonly", "filter", "format"],
+      answer: (query) => answerStats(query, views),
+    },
+    {
+      path: "/stats/prometheus",
+      help: "print server stats in prometheus format",
+      answer: () => prometheus(views),
+    },
+    {
+      path: "/clusters",
+      help: "upstream cluster status",
+      parameters: ["format"],
+      answer: (query) =>
+        query.get("format") === "json" ? json(views.clustersJson()) : { body: views.clustersText() },
+    },
+    {
+      path: "/listeners",
+      help: "print listener info",
+      parameters: ["format"],
+      answer: (query) => answerListeners(query, views),
+    },
+    {
+      path: "/config_dump",
+      help: "dump current Envoy configs (secrets redacted)",
+      parameters: ["include_eds"],
+      answer: (query) => json(views.configDump(query.has("include_eds"))),
+    },
+    { path: "/certs", help: "print certs on machine", answer: () => json(views.certificates()) },
+    {
+      path: "/memory",
+      help: "print current allocation/heap usage",
+      answer: () => json(memory()),
+    },
+    {
+      path: "/logging",
+      help: "query/change logging levels",
+      isMutation: true,
+      parameters: ["level"],
+      answer: (query) => answerLogging(query, views, actions),
+    },
+    {
+      path: "/drain_listeners",
+      help: "drain listeners",
+      isMutation: true,
+      parameters: ["graceful", "inboundonly"],
+      answer(query) {
+        actions.drainListeners({ graceful: query.has("graceful"), inboundOnly: query.has("inboundonly") });
+        return okAnswer;
+      },
+    },
+    {
+      path: "/quitquitquit",
+      help: "exit the server",
+      isMutation: true,
+      answer() {
+        actions.quit();
+        return okAnswer;
+      },
+    },
+    {
+      path: "/healthcheck/fail",
+      help: "cause the server to fail health checks",
+      isMutation: true,
+      answer() {
+        actions.failHealthCheck(true);
+        return okAnswer;
+      },
+    },
+    {
+      path: "/healthcheck/ok",
+      help: "cause the server to pass health checks",
+      isMutation: true,
+      answer() {
+        actions.failHealthCheck(false);
+        return okAnswer;
+      },
+    },
+  ];
+}
+
+function answerStats(query: URLSearchParams, views: AdminViews): AdminAnswer {
+  const format = query.get("format") ?? "text";
+  let filter: StringPredicate | undefined;
+  try {
+    const text = query.get("filter");
+    filter = text === null ? undefined : compileSearch(text);
+  } catch {
+    return { status: 400, body: "Invalid re2 regex\n" };
+  }
+  const options: StatsOptions = { filter, usedOnly: query.has("usedonly") };
+  switch (format) {
+    case "text":
+      return { body: views.statsText(options) };
+    case "json":
+      return json(views.statsJson(options));
+    case "prometheus":
+      return prometheus(views);
+    default:
+      return { status: 400, body: "usage: /stats?format=(text|json|prometheus)\n" };
+  }
+}
+
+function answerListeners(query: URLSearchParams, views: AdminViews): AdminAnswer {
+  const listeners = views.listeners();
+  if (query.get("format") === "json") {
+    return json({
+      listener_statuses: listeners.map(({ name, host, port }) => ({
+        name,
+        local_address:
+          port === undefined
+            ? { pipe: { path: host } }
+            : { socket_address: { address: host, port_value: port } },
+      })),
+    });
+  }
+  return {
+    body: listeners
+      .map(({ name, host, port }) => {
+        const shown = host.includes(":") ? `[${host}]` : host;
+        return `${name}::${port === undefined ? host : `${shown}:${port}`}\n`;
+      })
+      .join(""),
+  };
+}
+
+function answerLogging(query: URLSearchParams, views: AdminViews, actions: AdminActions): AdminAnswer {
+  const level = query.get("level");
+  if (level !== null) {
+    const known = logLevels.find((name) => name === level);
+    if (!known)
+      return { status: 400, body: `error: unknown level '${level}', one of ${logLevels.join(", ")}\n` };
+    actions.setLogLevel(known);
+  }
+  return { body: `active loggers:\n  weft: ${views.logLevel()}\n` };
+}
+
+function prometheus(views: AdminViews): AdminAnswer {
+  return { contentType: "text/plain; version=0.0.4; charset=utf-8", body: views.statsPrometheus() };
+}
+
+function json(value: unknown): AdminAnswer {
+  return { contentType: "application/json", body: `${JSON.stringify(value, undefined, 1)}\n` };
+}
+
+function memory(): unknown {
+  const usage = process.memoryUsage();
+  return {
+    allocated: String(usage.heapUsed + usage.external),
+    heap_size: String(usage.heapTotal),
+    pageheap_unmapped: "0",
+    pageheap_free: String(usage.heapTotal - usage.heapUsed),
+    total_thread_cache: "0",
+    total_physical_bytes: String(usage.rss),
+  };
+}

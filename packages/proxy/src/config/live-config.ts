@@ -1,0 +1,310 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Clock } from "@weft/base/clock";
+import { messageOf } from "@weft/base/errors";
+import type { ClusterPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type { ListenerPlan } from "../listener/listener-plan.ts";
+import { type Factories, noNeeds, type RouteHolder } from "./decode-context.ts";
+import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
+import { secretKey, type TlsContexts } from "./tls-contexts.ts";
+import { type Held, Warming } from "./warming.ts";
+
+/** The running proxy, as configuration sees it. */
+export interface DataPlane {
+  setCluster(plan: ClusterPlan): void;
+  removeCluster(name: string): void;
+  setEndpoints(cluster: string, endpoints: readonly LocalityEndpoints[]): void;
+  /** All listeners in force; what is missing from the list drains. */
+  setListeners(plans: readonly ListenerPlan[]): void;
+}
+
+/** One resource of a response. */
+export interface IncomingResource {
+  readonly name: string;
+  readonly version: string;
+  readonly body: Uint8Array;
+}
+
+export interface LiveConfigOptions {
+  readonly clock: Clock;
+  readonly dataPlane: DataPlane;
+  readonly factories: Factories;
+  readonly tls: TlsContexts;
+  readonly runtime: ReadonlyMap<string, unknown>;
+  readonly initialFetchTimeoutMs: number;
+  /** Something was put in force, or something else is needed now. */
+  onChange(): void;
+}
+
+interface Stamped {
+  readonly message: Message;
+  readonly version: string;
+  readonly updatedMs: number;
+}
+
+/** A route configuration with its holder, which listeners keep a reference to. */
+export interface HeldRoutes extends Stamped {
+  readonly holder: RouteHolder;
+}
+
+/** Endpoints by the name EDS knows them under. */
+export interface HeldEndpoints extends Stamped {
+  readonly endpoints: readonly LocalityEndpoints[];
+}
+
+/** What has to be subscribed to for everything accepted so far. */
+export interface WantedResources {
+  readonly services: ReadonlySet<string>;
+  readonly routes: ReadonlySet<string>;
+  /** Keys of secrets, as `secretKey` writes them. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+/**
+ * The configuration in force: what the bootstrap brought and what xDS adds,
+ * replaces and removes.
+ *
+ * Every update is compiled completely before anything changes. The good
+ * resources of an update take effect, a bad one leaves its last good version in
+ * force, and the returned text names every mistake for the NACK. A cluster is
+ * used once its endpoints and secrets are in, a listener once its routes and
+ * secrets are; until then what was there before serves on.
+ */
+export class LiveConfig {
+  readonly clusters: Warming<ClusterPlan>;
+  readonly listeners: Warming<ListenerPlan>;
+  readonly routes = new Map<string, HeldRoutes>();
+  readonly endpoints = new Map<string, HeldEndpoints>();
+  readonly #holders = new Map<string, RouteHolder>();
+  readonly #options: LiveConfigOptions;
+  readonly #decoder: ResourceDecoder;
+  #listenersChanged = false;
+
+  constructor(options: LiveConfigOptions) {
+    this.#options = options;
+    const { clock, dataPlane, tls } = options;
+    this.#decoder = new ResourceDecoder({
+      factories: options.factories,
+      tls,
+      runtime: options.runtime,
+      routeHolder: (name) => this.#holder(name),
+    });
+    this.clusters = new Warming({
+      clock,
+      timeoutMs: options.initialFetchTimeoutMs,
+      isReady: ({ plan, needs }) =>
+        (plan.discovery.kind !== "eds" || this.endpoints.has(plan.discovery.serviceName)) &&
+        [...needs.secrets].every((key) => tls.has(key)),
+      activate: ({ plan }) => {
+        dataPlane.setCluster(plan);
+        if (plan.discovery.kind === "eds") {
+          const known = this.endpoints.get(plan.discovery.serviceName);
+          if (known) dataPlane.setEndpoints(plan.name, known.endpoints);
+        }
+        options.onChange();
+      },
+      deactivate: (name) => dataPlane.removeCluster(name),
+    });
+    this.listeners = new Warming({
+      clock,
+      timeoutMs: options.initialFetchTimeoutMs,
+      isReady: ({ needs }) =>
+        [...needs.routes].every((name) => this.#holder(name).current !== undefined) &&
+        [...needs.secrets].every((key) => tls.has(key)),
+      activate: () => {
+        this.#listenersChanged = true;
+        this.#applyListeners();
+        options.onChange();
+      },
+      deactivate: () => {
+        this.#listenersChanged = true;
+      },
+    });
+  }
+
+  get decoder(): ResourceDecoder {
+    return this.#decoder;
+  }
+
+  /** Everything accepted is in force. */
+  get isWarm(): boolean {
+    return this.clusters.isWarm && this.listeners.isWarm;
+  }
+
+  addStatic(clusters: readonly Decoded<ClusterPlan>[], listeners: readonly Decoded<ListenerPlan>[]): void {
+    for (const decoded of clusters) this.clusters.set(decoded.plan.name, this.#hold(decoded, "", true));
+    this.#batch(() => {
+      listeners.forEach((decoded, i) => {
+        this.listeners.set(decoded.plan.name || `static ${i}`, this.#hold(decoded, "", true));
+      });
+    });
+  }
+
+  updateClusters(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+    const errors = this.#each("cluster", updated, (resource) => {
+      const decoded = this.#decoder.cluster(resource.body);
+      this.#refuseStatic(this.clusters, decoded.plan.name);
+      if (isSame(this.clusters, decoded.plan)) return;
+      this.clusters.set(decoded.plan.name, this.#hold(decoded, resource.version, false));
+    });
+    for (const name of removed) if (!this.clusters.latest(name)?.isStatic) this.clusters.remove(name);
+    return this.#finish(errors);
+  }
+
+  updateListeners(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+    let errors: string[] = [];
+    this.#batch(() => {
+      errors = this.#each("listener", updated, (resource) => {
+        const decoded = this.#decoder.listener(resource.body);
+        this.#refuseStatic(this.listeners, decoded.plan.name);
+        if (isSame(this.listeners, decoded.plan)) return;
+        this.listeners.set(decoded.plan.name, this.#hold(decoded, resource.version, false));
+      });
+      for (const name of removed) if (!this.listeners.latest(name)?.isStatic) this.listeners.remove(name);
+    });
+    return this.#finish(errors);
+  }
+
+  updateRoutes(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+    const errors = this.#each("route configuration", updated, (resource) => {
+      const { plan, message } = this.#decoder.routes(resource.body);
+      const holder = this.#holder(plan.name);
+      holder.current = plan;
+      this.routes.set(plan.name, { holder, message, ...this.#stamp(resource.version) });
+    });
+    // A removed table stays in force as long as a listener refers to it.
+    for (const name of removed) if (!this.wanted().routes.has(name)) this.#forgetRoutes(name);
+    return this.#finish(errors);
+  }
+
+  updateEndpoints(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+    const errors = this.#each("endpoints", updated, (resource) => {
+      const { plan, message } = this.#decoder.endpoints(resource.body);
+      this.#setEndpoints(resource.name, { endpoints: plan, message, ...this.#stamp(resource.version) });
+    });
+    for (const name of removed) this.endpoints.delete(name);
+    return this.#finish(errors);
+  }
+
+  /** `source` is where the secrets come from, as `SecretRef.source` names it. */
+  updateSecrets(source: string, updated: readonly IncomingResource[]): string | undefined {
+    const errors = this.#each("secret", updated, (resource) => {
+      const { plan } = this.#decoder.secret(resource.body);
+      if (plan) this.#options.tls.setSecret(secretKey({ source, name: resource.name }), plan);
+    });
+    return this.#finish(errors);
+  }
+
+  /** Names whatever active and waiting resources refer to; anything else may be unsubscribed. */
+  wanted(): WantedResources {
+    const services = new Set<string>();
+    const needs = noNeeds();
+    for (const { plan, needs: own } of this.clusters.all()) {
+      if (plan.discovery.kind === "eds") services.add(plan.discovery.serviceName);
+      for (const key of own.secrets) needs.secrets.add(key);
+    }
+    for (const { needs: own } of this.listeners.all()) {
+      for (const name of own.routes) needs.routes.add(name);
+      for (const key of own.secrets) needs.secrets.add(key);
+    }
+    return { services, routes: needs.routes, secrets: needs.secrets };
+  }
+
+  close(): void {
+    this.clusters.close();
+    this.listeners.close();
+  }
+
+  #each(
+    kind: string,
+    resources: readonly IncomingResource[],
+    accept: (resource: IncomingResource) => void,
+  ): string[] {
+    const errors: string[] = [];
+    for (const resource of resources) {
+      try {
+        accept(resource);
+      } catch (error) {
+        errors.push(`${kind} '${resource.name}': ${messageOf(error)}`);
+      }
+    }
+    return errors;
+  }
+
+  #finish(errors: readonly string[]): string | undefined {
+    this.clusters.check();
+    this.listeners.check();
+    this.#applyListeners();
+    this.#forgetUnwanted();
+    this.#options.onChange();
+    return errors.length > 0 ? errors.join("\n") : undefined;
+  }
+
+  #isBatching = false;
+
+  /** Several listeners change at once: the data plane hears of it once. */
+  #batch(change: () => void): void {
+    this.#isBatching = true;
+    try {
+      change();
+    } finally {
+      this.#isBatching = false;
+    }
+    this.#applyListeners();
+  }
+
+  #applyListeners(): void {
+    if (this.#isBatching || !this.#listenersChanged) return;
+    this.#listenersChanged = false;
+    this.#options.dataPlane.setListeners([...this.listeners.active.values()].map(({ plan }) => plan));
+  }
+
+  #setEndpoints(service: string, held: HeldEndpoints): void {
+    this.endpoints.set(service, held);
+    for (const { plan } of this.clusters.active.values()) {
+      if (plan.discovery.kind === "eds" && plan.discovery.serviceName === service) {
+        this.#options.dataPlane.setEndpoints(plan.name, held.endpoints);
+      }
+    }
+  }
+
+  #forgetUnwanted(): void {
+    const wanted = this.wanted();
+    for (const name of this.endpoints.keys()) if (!wanted.services.has(name)) this.endpoints.delete(name);
+    for (const name of this.#holders.keys()) if (!wanted.routes.has(name)) this.#forgetRoutes(name);
+  }
+
+  #forgetRoutes(name: string): void {
+    this.routes.delete(name);
+    this.#holders.delete(name);
+  }
+
+  #holder(name: string): RouteHolder {
+    let holder = this.#holders.get(name);
+    if (!holder) {
+      holder = { current: undefined };
+      this.#holders.set(name, holder);
+    }
+    return holder;
+  }
+
+  #refuseStatic(held: Warming<ClusterPlan> | Warming<ListenerPlan>, name: string): void {
+    if (held.latest(name)?.isStatic) {
+      throw new Error("the bootstrap defines one of that name, which cannot be replaced");
+    }
+  }
+
+  #hold<Plan>(decoded: Decoded<Plan>, version: string, isStatic: boolean): Held<Plan> {
+    return { ...decoded, isStatic, ...this.#stamp(version) };
+  }
+
+  #stamp(version: string): { version: string; updatedMs: number } {
+    return { version, updatedMs: this.#options.clock.now() };
+  }
+}
+
+function isSame<Plan extends { readonly name: string; readonly fingerprint: string }>(
+  held: Warming<Plan>,
+  plan: Plan,
+): boolean {
+  return held.latest(plan.name)?.plan.fingerprint === plan.fingerprint;
+}

@@ -1,0 +1,127 @@
+import { type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { messageOf } from "@weft/base/errors";
+import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import type { ClusterPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type { ListenerPlan } from "../listener/listener-plan.ts";
+import type { RouteTable } from "../route/route-plan.ts";
+import { decodeCluster } from "./decode-cluster.ts";
+import {
+  type DecodeContext,
+  type Factories,
+  type Needs,
+  noNeeds,
+  type RouteHolder,
+} from "./decode-context.ts";
+import { decodeEndpoints } from "./decode-endpoints.ts";
+import { decodeListener } from "./decode-listener.ts";
+import { decodeRouteConfiguration } from "./decode-route.ts";
+import { decodeSecret } from "./decode-tls.ts";
+import { extensionRegistry } from "./extension-registry.ts";
+import { Issues } from "./issues.ts";
+import type { SecretMaterial, TlsContexts } from "./tls-contexts.ts";
+import { reportUnsupported } from "./unsupported.ts";
+
+/** A resource that was understood completely: what runs, what it waits for, and what it was made from. */
+export interface Decoded<Plan> {
+  readonly plan: Plan;
+  readonly needs: Needs;
+  readonly message: Message;
+}
+
+export interface DecoderOptions {
+  readonly factories: Factories;
+  readonly tls: TlsContexts;
+  readonly runtime: ReadonlyMap<string, unknown>;
+  routeHolder(name: string): RouteHolder;
+}
+
+/**
+ * Turns xDS resources into plans. A resource with a single mistake gives no
+ * plan at all; its mistakes, every one with its path, are in the thrown
+ * `ResourceError`.
+ */
+export class ResourceDecoder {
+  readonly #options: DecoderOptions;
+
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+  }
+
+  cluster(body: Uint8Array): Decoded<ClusterPlan> {
+    return this.#decode(ClusterSchema, body, (message, context) => decodeCluster(message, "", context));
+  }
+
+  listener(body: Uint8Array): Decoded<ListenerPlan> {
+    return this.#decode(ListenerSchema, body, (message, context) => decodeListener(message, "", context));
+  }
+
+  routes(body: Uint8Array): Decoded<RouteTable> {
+    return this.#decode(RouteConfigurationSchema, body, (message, context) =>
+      decodeRouteConfiguration(message, "", context),
+    );
+  }
+
+  endpoints(body: Uint8Array): Decoded<readonly LocalityEndpoints[]> {
+    return this.#decode(ClusterLoadAssignmentSchema, body, (message, context) =>
+      decodeEndpoints(message, false, "", context.issues),
+    );
+  }
+
+  secret(body: Uint8Array): Decoded<SecretMaterial | undefined> {
+    return this.#decode(SecretSchema, body, (message, context) => decodeSecret(message, "", context.issues));
+  }
+
+  /** Compiles resources that came as part of a larger file, which has been checked for unsupported fields as a whole. */
+  staticCluster(message: Cluster, path: string, issues: Issues): Decoded<ClusterPlan> {
+    const context = this.#context(issues, undefined);
+    return { plan: decodeCluster(message, path, context), needs: context.needs, message };
+  }
+
+  staticListener(
+    message: Listener,
+    path: string,
+    issues: Issues,
+    knownClusters: ReadonlySet<string>,
+  ): Decoded<ListenerPlan> {
+    const context = this.#context(issues, knownClusters);
+    return { plan: decodeListener(message, path, context), needs: context.needs, message };
+  }
+
+  #decode<Schema extends DescMessage, Plan>(
+    schema: Schema,
+    body: Uint8Array,
+    compile: (message: MessageShape<Schema>, context: DecodeContext) => Plan,
+  ): Decoded<Plan> {
+    const issues = new Issues();
+    let message: MessageShape<Schema>;
+    try {
+      message = fromBinary(schema, body);
+    } catch (error) {
+      throw new ResourceError(`not a ${schema.typeName}: ${messageOf(error)}`);
+    }
+    reportUnsupported(schema, message, extensionRegistry, issues);
+    const context = this.#context(issues, undefined);
+    const plan = compile(message, context);
+    if (!issues.isEmpty) throw new ResourceError(issues.format());
+    return { plan, needs: context.needs, message };
+  }
+
+  #context(issues: Issues, knownClusters: ReadonlySet<string> | undefined): DecodeContext {
+    return {
+      ...this.#options,
+      routeHolder: (name) => this.#options.routeHolder(name),
+      issues,
+      knownClusters,
+      needs: noNeeds(),
+    };
+  }
+}
+
+/** Everything wrong with one resource, one finding to a line. */
+export class ResourceError extends Error {
+  override readonly name = "ResourceError";
+}
