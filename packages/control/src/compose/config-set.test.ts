@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigSet, readEntries } from "./config-set.ts";
+import { joinDocuments, splitDocuments } from "./split-documents.ts";
+
+function virtualService(name: string, destination = name): string {
+  return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: ${name}
+spec:
+  hosts:
+    - ${name}
+  http:
+    - route:
+        - destination:
+            host: ${destination}
+`;
+}
+
+const broken = virtualService("broken").replace("http:", "htpp:");
+
+const shapes: readonly (readonly [string, string])[] = [
+  ["one document", virtualService("a")],
+  ["several documents", `${virtualService("a")}---\n${virtualService("b")}---\n${virtualService("c")}`],
+  [
+    "comments and blank lines",
+    `# top\n\n---\n# about a\n\n${virtualService("a")}\n\n---  # next\n\n\n${virtualService("b")}`,
+  ],
+  ["no line break at the end", `---\n${virtualService("a").trimEnd()}`],
+  [
+    "a list",
+    `apiVersion: v1\nkind: List\nitems:\n  - apiVersion: networking.istio.io/v1\n    kind: VirtualService\n    metadata: {name: a}\n    spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}\n`,
+  ],
+];
+for (const [name, text] of shapes) {
+  test(`stored text of ${name} gives the same resources at the same lines when it is read again`, () => {
+    const file = { name: "mesh.yaml", text };
+    const { entries } = readEntries([file], "store");
+    assert.notEqual(entries.length, 0);
+    const again = new ConfigSet();
+    again.load(entries.map((entry) => entry.text));
+    assert.deepEqual([...again.entries.keys()].sort(), entries.map((entry) => entry.key).sort());
+    for (const entry of entries) {
+      const { resource } = again.entries.get(entry.key)!;
+      assert.equal(resource.origins.at("").line, entry.resource.origins.at("").line, entry.key);
+      assert.deepEqual(resource.spec, entry.resource.spec);
+    }
+  });
+}
+
+test("a document keeps its own comments and nothing of its neighbours", () => {
+  const file = {
+    name: "m.yaml",
+    text: `# about a\n${virtualService("a")}---\n# about b\n${virtualService("b")}`,
+  };
+  const texts = splitDocuments(file);
+  assert.equal(texts.get("VirtualService/default/b")!.text, `# about b\n${virtualService("b")}`);
+  assert.equal(texts.get("VirtualService/default/b")!.line, 14);
+});
+
+test("texts of one file that overlap are read as separate files of the same name", () => {
+  const texts = [1, 3].map((line) => ({ text: virtualService(`n${line}`), file: "m.yaml", line }));
+  const files = joinDocuments(texts);
+  assert.deepEqual(
+    files.map((file) => file.name),
+    ["m.yaml", "m.yaml"],
+  );
+});
+
+test("a bad file is reported and its last good version stays in force", () => {
+  const set = new ConfigSet();
+  const good = { name: "a.yaml", text: virtualService("a") };
+  set.setDirectory([good, { name: "b.yaml", text: virtualService("b") }]);
+  assert.equal(
+    set.setDirectory([
+      { name: "a.yaml", text: broken },
+      { name: "b.yaml", text: virtualService("b") },
+    ]),
+    true,
+  );
+  assert.ok(set.entries.has("VirtualService/default/a"));
+  assert.ok(set.entries.has("VirtualService/default/b"));
+  assert.ok(set.diagnostics.some((d) => d.severity === "error" && d.origin?.file === "a.yaml"));
+  set.setDirectory([good, { name: "b.yaml", text: virtualService("b") }]);
+  assert.deepEqual(
+    set.diagnostics.filter((d) => d.severity === "error"),
+    [],
+  );
+});
+
+test("a deleted file takes its resources with it", () => {
+  const set = new ConfigSet();
+  set.setDirectory([{ name: "a.yaml", text: virtualService("a") }]);
+  set.setDirectory([]);
+  assert.equal(set.entries.size, 0);
+});
+
+test("an unchanged directory changes nothing", () => {
+  const set = new ConfigSet();
+  set.setDirectory([{ name: "a.yaml", text: virtualService("a") }]);
+  assert.equal(set.setDirectory([{ name: "a.yaml", text: virtualService("a") }]), false);
+});
+
+test("a resource in two files is in force once, and the second is named", () => {
+  const set = new ConfigSet();
+  set.setDirectory([
+    { name: "a.yaml", text: virtualService("a") },
+    { name: "b.yaml", text: virtualService("a", "elsewhere") },
+  ]);
+  assert.equal(set.entries.get("VirtualService/default/a")!.text.file, "a.yaml");
+  assert.ok(set.diagnostics.some((d) => d.code === "W1011" && d.origin?.file === "b.yaml"));
+});
+
+test("the directory goes before what was applied, and says so", () => {
+  const set = new ConfigSet();
+  set.put(readEntries([{ name: "applied.yaml", text: virtualService("a") }], "store").entries);
+  set.setDirectory([{ name: "a.yaml", text: virtualService("a") }]);
+  assert.equal(set.entries.get("VirtualService/default/a")!.source, "directory");
+  assert.ok(set.diagnostics.some((d) => d.code === "W1012" && d.origin?.file === "applied.yaml"));
+});
+
+test("a stored resource that no longer parses is reported and takes no other down", () => {
+  const set = new ConfigSet();
+  set.load([
+    { text: virtualService("a"), file: "m.yaml", line: 1 },
+    { text: broken, file: "m.yaml", line: 20 },
+  ]);
+  assert.deepEqual([...set.entries.keys()], ["VirtualService/default/a"]);
+  const error = set.diagnostics.find((d) => d.severity === "error");
+  assert.equal(error?.origin?.line, 27);
+});

@@ -1,0 +1,186 @@
+import type { Diagnostic } from "@weft/base/diagnostics";
+import { formatOrigin } from "@weft/base/origin";
+import { parseConfig } from "../config/parse-config.ts";
+import type { ConfigFile } from "../config/parse-documents.ts";
+import { type ConfigResource, resourceKey } from "../config/resource.ts";
+import { joinDocuments, type ResourceText, splitDocuments } from "./split-documents.ts";
+
+/** A resource with the text it was made from, and what was found in that text. */
+export interface ConfigEntry {
+  readonly key: string;
+  readonly resource: ConfigResource;
+  readonly text: ResourceText;
+  readonly source: "store" | "directory";
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** One file of the watched directory, with what of it is in force. */
+interface DirectoryFile {
+  readonly text: string;
+  readonly entries: readonly ConfigEntry[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Every resource in force: those that were applied, and those of the watched
+ * directory. Holds only resources that parsed; what did not is in `diagnostics`.
+ */
+export class ConfigSet {
+  readonly #stored = new Map<string, ConfigEntry>();
+  #loadDiagnostics: readonly Diagnostic[] = [];
+  #files: ReadonlyMap<string, DirectoryFile> = new Map();
+  #cached: { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } | undefined;
+
+  /** What the store held at the start. A resource that no longer parses is reported and not in force. */
+  load(texts: readonly ResourceText[]): void {
+    const files = joinDocuments(texts);
+    const { resources, diagnostics } = parseConfig(files);
+    const byFile = Map.groupBy(texts, (text) => text.file);
+    const entries = resources.map((resource) => {
+      const { file, line } = resource.origins.at("");
+      const text = textAt(byFile.get(file) ?? [], line) ?? { text: "", file, line };
+      return entryOf(resource, text, "store", diagnostics);
+    });
+    for (const entry of entries) this.#stored.set(entry.key, entry);
+    this.#loadDiagnostics = withoutPlaced(diagnostics, entries);
+    this.#cached = undefined;
+  }
+
+  put(entries: readonly ConfigEntry[]): void {
+    for (const entry of entries) this.#stored.set(entry.key, entry);
+    this.#cached = undefined;
+  }
+
+  remove(key: string): void {
+    this.#stored.delete(key);
+    this.#cached = undefined;
+  }
+
+  /**
+   * Takes the files of the directory as they are now. A file with an error is
+   * reported and its last good version stays in force, as long as it exists.
+   * True when what is in force, or what is reported, has changed.
+   */
+  setDirectory(files: readonly ConfigFile[]): boolean {
+    const next = new Map<string, DirectoryFile>();
+    let isChanged = files.length !== this.#files.size;
+    for (const file of files) {
+      const before = this.#files.get(file.name);
+      if (before?.text === file.text) {
+        next.set(file.name, before);
+        continue;
+      }
+      isChanged = true;
+      const { entries, diagnostics } = readEntries([file], "directory");
+      const hasErrors = diagnostics.some((diagnostic) => diagnostic.severity === "error");
+      const inForce = hasErrors && before && before.entries.length > 0 ? before.entries : entries;
+      const own = inForce === entries ? withoutPlaced(diagnostics, entries) : diagnostics;
+      next.set(file.name, { text: file.text, entries: inForce, diagnostics: own });
+    }
+    this.#files = next;
+    if (isChanged) this.#cached = undefined;
+    return isChanged;
+  }
+
+  /** Everything in force, by resource key. What the directory holds goes before what was applied. */
+  get entries(): ReadonlyMap<string, ConfigEntry> {
+    return this.#merged().entries;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#merged().diagnostics;
+  }
+
+  get resources(): readonly ConfigResource[] {
+    return [...this.entries.values()].map((entry) => entry.resource);
+  }
+
+  #merged(): { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } {
+    if (this.#cached) return this.#cached;
+    const entries = new Map<string, ConfigEntry>();
+    const diagnostics = [...this.#loadDiagnostics];
+    for (const [, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      diagnostics.push(...file.diagnostics);
+      for (const entry of file.entries) {
+        const first = entries.get(entry.key);
+        if (first) diagnostics.push(writtenTwice(entry, first));
+        else entries.set(entry.key, entry);
+      }
+    }
+    for (const [key, entry] of this.#stored) {
+      const first = entries.get(key);
+      if (first) diagnostics.push(shadowed(entry, first));
+      else entries.set(key, entry);
+    }
+    for (const entry of entries.values()) diagnostics.push(...entry.diagnostics);
+    this.#cached = { entries, diagnostics };
+    return this.#cached;
+  }
+}
+
+/** Parses files into entries with their own text. */
+export function readEntries(
+  files: readonly ConfigFile[],
+  source: ConfigEntry["source"],
+): { readonly entries: readonly ConfigEntry[]; readonly diagnostics: readonly Diagnostic[] } {
+  const { resources, diagnostics } = parseConfig(files);
+  const texts = new Map(files.map((file) => [file.name, splitDocuments(file)]));
+  const entries = resources.map((resource) => {
+    const key = resourceKey(resource);
+    const { file, line } = resource.origins.at("");
+    const text = texts.get(file)?.get(key) ?? { text: "", file, line };
+    return entryOf(resource, text, source, diagnostics);
+  });
+  return { entries, diagnostics };
+}
+
+function entryOf(
+  resource: ConfigResource,
+  text: ResourceText,
+  source: ConfigEntry["source"],
+  diagnostics: readonly Diagnostic[],
+): ConfigEntry {
+  const endLine = text.line + text.text.split("\n").length;
+  const found = diagnostics.filter(
+    ({ origin }) => origin?.file === text.file && origin.line >= text.line && origin.line < endLine,
+  );
+  return { key: resourceKey(resource), resource, text, source, diagnostics: found };
+}
+
+/** The diagnostics that belong to no entry: about documents that are not in force. */
+function withoutPlaced(
+  diagnostics: readonly Diagnostic[],
+  entries: readonly ConfigEntry[],
+): readonly Diagnostic[] {
+  const placed = new Set(entries.flatMap((entry) => entry.diagnostics));
+  return diagnostics.filter((diagnostic) => !placed.has(diagnostic));
+}
+
+/** The text that a line of its file belongs to: the last that begins at or before it. */
+function textAt(texts: readonly ResourceText[], line: number): ResourceText | undefined {
+  let found: ResourceText | undefined;
+  for (const text of texts) if (text.line <= line && (!found || text.line > found.line)) found = text;
+  return found;
+}
+
+function writtenTwice(entry: ConfigEntry, first: ConfigEntry): Diagnostic {
+  const { kind, namespace, name, origins } = entry.resource;
+  return {
+    code: "W1011",
+    severity: "error",
+    message: `${kind} ${namespace}/${name} is written twice: this one is not in force`,
+    hint: `the first is at ${formatOrigin(first.resource.origins.at("metadata.name"))}: remove one of them`,
+    origin: origins.at("metadata.name"),
+  };
+}
+
+function shadowed(entry: ConfigEntry, first: ConfigEntry): Diagnostic {
+  const { kind, namespace, name, origins } = entry.resource;
+  return {
+    code: "W1012",
+    severity: "warning",
+    message: `the applied ${kind} ${namespace}/${name} is not in force: the watched directory has one`,
+    hint: `the other is at ${formatOrigin(first.resource.origins.at("metadata.name"))}: delete one of them`,
+    origin: origins.at("metadata.name"),
+  };
+}

@@ -1,0 +1,86 @@
+import { type Counter, type Histogram, type MetricFamily, MetricRegistry } from "@weft/base/metric-registry";
+
+/** Istio's bounds, and finer ones below them: a small mesh converges in milliseconds. */
+const convergenceBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 5, 10, 20, 30];
+
+/** What gauges are read from when somebody scrapes. */
+export interface PilotReadings {
+  readonly proxies: number;
+  readonly services: number;
+  readonly virtualServices: number;
+  readonly workloads: number;
+  readonly configErrors: number;
+  readonly rootExpirySeconds: number;
+  readonly issuedCertificates: number;
+}
+
+/** The control plane's own metrics, under the names Istio's dashboards and alerts use. */
+export class PilotMetrics {
+  readonly registry = new MetricRegistry();
+  /** Responses sent, by short type name. */
+  readonly pushes: MetricFamily<Counter>;
+  readonly rejects: Counter;
+  readonly triggers: MetricFamily<Counter>;
+  readonly convergence: Histogram;
+  readonly pushTime: Histogram;
+  readonly internalErrors: Counter;
+
+  constructor(version: string, read: () => PilotReadings) {
+    const { registry } = this;
+    this.pushes = registry.counter("pilot_xds_pushes", "xDS responses sent, by type.", ["type"]);
+    this.rejects = registry.counter("pilot_total_xds_rejects", "xDS responses that a proxy refused.").with();
+    this.triggers = registry.counter("pilot_push_triggers", "Pushes, by what asked for them.", ["type"]);
+    this.internalErrors = registry
+      .counter("pilot_total_xds_internal_errors", "Pushes that failed inside the control plane.")
+      .with();
+    this.convergence = registry
+      .histogram(
+        "pilot_proxy_convergence_time",
+        "Seconds from a change to its acknowledgement by the last proxy it concerns.",
+        convergenceBounds,
+      )
+      .with();
+    this.pushTime = registry
+      .histogram("pilot_xds_push_time", "Seconds to compute one push for all proxies.", convergenceBounds)
+      .with();
+    registry
+      .gauge("istio_build", "Version of the control plane.", ["component", "tag"])
+      .with("pilot", version)
+      .set(1);
+    const started = registry.gauge("process_start_time_seconds", "Start time since the Unix epoch.").with();
+    started.set(Math.round(Date.now() / 1000 - process.uptime()));
+    this.#readAtScrape(version, read);
+  }
+
+  #readAtScrape(version: string, read: () => PilotReadings): void {
+    const { registry } = this;
+    const gauge = (name: string, help: string) => registry.gauge(name, help).with();
+    const xds = registry.gauge("pilot_xds", "Connected xDS clients.", ["version"]).with(version);
+    const services = gauge("pilot_services", "Services in the mesh.");
+    const virtualServices = gauge("pilot_virt_services", "VirtualServices in force.");
+    const workloads = gauge("weft_workloads", "Registered workloads.");
+    const configErrors = gauge("weft_config_errors", "Errors in the configuration in force.");
+    const rootExpiry = gauge(
+      "citadel_server_root_cert_expiry_timestamp",
+      "When the root certificate expires, in seconds since the Unix epoch.",
+    );
+    const issued = registry
+      .counter("citadel_server_success_cert_issuance_count", "Certificates issued.")
+      .with();
+    const memory = gauge("process_resident_memory_bytes", "Resident memory.");
+    const cpu = registry.counter("process_cpu_seconds_total", "User and system CPU time.").with();
+    registry.onCollect(() => {
+      const now = read();
+      xds.set(now.proxies);
+      services.set(now.services);
+      virtualServices.set(now.virtualServices);
+      workloads.set(now.workloads);
+      configErrors.set(now.configErrors);
+      rootExpiry.set(now.rootExpirySeconds);
+      issued.value = now.issuedCertificates;
+      memory.set(process.memoryUsage.rss());
+      const { user, system } = process.cpuUsage();
+      cpu.value = (user + system) / 1e6;
+    });
+  }
+}
