@@ -40,8 +40,6 @@ function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): v
   const { tcp, http } = policy.connectionPool ?? {};
   const pool = `${path}.connectionPool`;
   find.duration(`${pool}.tcp.connectTimeout`, tcp?.connectTimeout, { minMs: 1 });
-  find.duration(`${pool}.tcp.tcpKeepalive.time`, tcp?.tcpKeepalive?.time, { minMs: 1000 });
-  find.duration(`${pool}.tcp.tcpKeepalive.interval`, tcp?.tcpKeepalive?.interval, { minMs: 1000 });
   find.duration(`${pool}.http.idleTimeout`, http?.idleTimeout);
   const limits = { ...http, maxConnections: tcp?.maxConnections };
   for (const [name, value] of Object.entries(limits)) {

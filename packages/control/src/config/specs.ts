@@ -160,7 +160,6 @@ export interface ConnectionPoolSpec {
   readonly tcp?: {
     readonly maxConnections?: number;
     readonly connectTimeout?: string;
-    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string };
   };
   readonly http?: {
     readonly http1MaxPendingRequests?: number;

@@ -61,7 +61,6 @@ function policyRows(base: string): FieldSupport[] {
     ...destinationRule.yes(
       `${tcp}.maxConnections`,
       `${tcp}.connectTimeout`,
-      `${tcp}.tcpKeepalive`,
       `${http}.http1MaxPendingRequests`,
       `${http}.http2MaxRequests`,
       `${http}.maxRequestsPerConnection`,
@@ -71,6 +70,7 @@ function policyRows(base: string): FieldSupport[] {
       `${base}.tls`,
     ),
     ...destinationRule.skipped(
+      [`${tcp}.tcpKeepalive`, "connections keep the system's keep-alive settings"],
       [`${tcp}.idleTimeout`, "TCP connections keep the proxy's idle timeout"],
       [`${tcp}.maxConnectionDuration`, "connections are not ended by age"],
       [`${http}.h2UpgradePolicy`, "HTTP/1.1 is not upgraded", oneOf("DEFAULT", "DO_NOT_UPGRADE")],

@@ -26,8 +26,10 @@ export function buildDestinations(
   const ruleOf = destinationRules(input, diagnostics);
   for (const [hostname, draft] of input.drafts) {
     const rule = ruleOf(draft);
+    const own = endpointsOf(draft, input);
     services.set(hostname, {
       ...draft.service,
+      isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
       identities: identitiesOf(draft, input),
       policy: buildTrafficPolicy(rule?.spec.trafficPolicy),
       subsets: (rule?.spec.subsets ?? [])
@@ -40,7 +42,7 @@ export function buildDestinations(
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       destinationRule: rule && provenanceOf(rule),
     });
-    endpoints.set(hostname, endpointsOf(draft, input));
+    endpoints.set(hostname, own);
   }
   return { services, endpoints };
 }

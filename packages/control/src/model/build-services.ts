@@ -10,7 +10,7 @@ import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
 
 /** A service before its endpoints' identities and its DestinationRule are known. */
 export interface ServiceDraft {
-  readonly service: Omit<Service, "identities" | "policy" | "subsets" | "destinationRule">;
+  readonly service: Omit<Service, "identities" | "isMutualTls" | "policy" | "subsets" | "destinationRule">;
   /** Workloads that serve it: service port to the workload's own port. */
   readonly backends: readonly Backend[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;

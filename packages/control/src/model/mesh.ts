@@ -60,6 +60,8 @@ export interface Service {
   /** How endpoints are found: from the mesh, by DNS (all addresses, or one), or the address the caller chose. */
   readonly resolution: "endpoints" | "dns" | "dns-single" | "passthrough";
   readonly isHeadless: boolean;
+  /** Headless only, where callers choose the endpoint: every endpoint speaks mutual TLS. */
+  readonly isMutualTls: boolean;
   /** Virtual or written addresses by which callers reach it; empty when callers use its name only. */
   readonly addresses: readonly string[];
   readonly ports: readonly ServicePort[];

@@ -18,9 +18,6 @@ export interface PortPolicy {
 export interface ConnectionPool {
   readonly maxConnections: number | undefined;
   readonly connectTimeoutMs: number | undefined;
-  readonly keepalive:
-    | { readonly probes?: number; readonly timeMs?: number; readonly intervalMs?: number }
-    | undefined;
   readonly maxPendingRequests: number | undefined;
   readonly maxRequests: number | undefined;
   readonly maxRequestsPerConnection: number | undefined;
@@ -94,15 +91,9 @@ function portPolicy(spec: PortPolicySpec): PortPolicy {
 }
 
 function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPool"]>): ConnectionPool {
-  const keepalive = tcp?.tcpKeepalive;
   return {
     maxConnections: tcp?.maxConnections,
     connectTimeoutMs: durationMs(tcp?.connectTimeout),
-    keepalive: keepalive && {
-      probes: keepalive.probes,
-      timeMs: durationMs(keepalive.time),
-      intervalMs: durationMs(keepalive.interval),
-    },
     maxPendingRequests: http?.http1MaxPendingRequests,
     maxRequests: http?.http2MaxRequests,
     maxRequestsPerConnection: http?.maxRequestsPerConnection,

@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import type { XdsResource } from "@weft/xds/snapshot";
+import { typeUrl } from "@weft/xds/type-url";
+import type { PartType } from "../translate/sidecar-parts.ts";
+import { resourceName } from "../translate/translate-sidecar.ts";
+import { type Reference, referencesOf } from "./references.ts";
+
+export const schemas: Readonly<Record<PartType, DescMessage>> = {
+  listener: ListenerSchema,
+  route: RouteConfigurationSchema,
+  cluster: ClusterSchema,
+  endpoint: ClusterLoadAssignmentSchema,
+  nameTable: NameTableSchema,
+};
+
+export const typeUrls: Readonly<Record<PartType, string>> = typeUrl;
+
+export interface EncodedResource extends XdsResource {
+  readonly references: readonly Reference[];
+}
+
+/** Encodes a message; its version is the hash of its bytes. */
+export function encode(type: PartType, message: Message): EncodedResource {
+  const body = toBinary(schemas[type], message);
+  return {
+    name: resourceName(type, message),
+    version: createHash("sha256").update(body).digest("base64url").slice(0, 22),
+    body,
+    references: referencesOf(type, message),
+  };
+}

@@ -1,0 +1,38 @@
+import type { Message } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { Listener } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { PartType } from "../translate/sidecar-parts.ts";
+
+/** Another resource that a data plane will wait for before it uses this one. */
+export interface Reference {
+  readonly type: PartType;
+  readonly name: string;
+}
+
+/**
+ * What a resource cannot be used without: a listener its route configurations,
+ * an EDS cluster its assignment. (A route may name a cluster that is not there:
+ * its calls are answered with 503, and only those.)
+ */
+export function referencesOf(type: PartType, message: Message): Reference[] {
+  if (type === "cluster") {
+    const { clusterDiscoveryType, edsClusterConfig, name } = message as Cluster;
+    const isEds = clusterDiscoveryType.case === "type" && clusterDiscoveryType.value === DiscoveryType.EDS;
+    return isEds ? [{ type: "endpoint", name: edsClusterConfig?.serviceName || name }] : [];
+  }
+  if (type !== "listener") return [];
+  const { filterChains, defaultFilterChain } = message as Listener;
+  return [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])]
+    .flatMap((chain) => chain.filters)
+    .flatMap(({ configType }) => {
+      const manager =
+        configType.case === "typedConfig" && anyUnpack(configType.value, HttpConnectionManagerSchema);
+      if (!manager || manager.routeSpecifier.case !== "rds") return [];
+      return [{ type: "route" as const, name: manager.routeSpecifier.value.routeConfigName }];
+    });
+}

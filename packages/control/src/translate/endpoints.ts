@@ -1,0 +1,57 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
+import type { LbEndpointSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import { hasLabels } from "../model/host.ts";
+import type { Endpoint, Service, Subset } from "../model/mesh.ts";
+import { socketAddress } from "./messages.ts";
+import { outboundClusterName } from "./names.ts";
+
+/** One assignment per port and subset of a service whose endpoints the mesh knows. */
+export function endpointAssignments(
+  service: Service,
+  endpoints: readonly Endpoint[],
+): ClusterLoadAssignment[] {
+  if (service.resolution !== "endpoints") return [];
+  return service.ports.flatMap((port) =>
+    [undefined, ...service.subsets].map((subset) => {
+      const name = outboundClusterName(port.number, subset?.name ?? "", service.hostname);
+      return buildAssignment(name, port.number, subset, endpoints);
+    }),
+  );
+}
+
+export function buildAssignment(
+  clusterName: string,
+  servicePort: number,
+  subset: Subset | undefined,
+  endpoints: readonly Endpoint[],
+): ClusterLoadAssignment {
+  const lbEndpoints = endpoints
+    .filter((endpoint) => hasLabels(endpoint.labels, subset?.labels))
+    .flatMap((endpoint) => lbEndpoint(endpoint, servicePort));
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: lbEndpoints.length > 0 ? [{ lbEndpoints }] : [],
+  });
+}
+
+function lbEndpoint(endpoint: Endpoint, servicePort: number): MessageInitShape<typeof LbEndpointSchema>[] {
+  const own = endpoint.ports.find((p) => p.servicePort === servicePort);
+  if (!own) return [];
+  const filterMetadata = {
+    ...(endpoint.workload === "" ? {} : { istio: { workload: endpoint.workload } }),
+    ...(own.isMutualTls ? { "envoy.transport_socket_match": { tlsMode: "istio" } } : {}),
+  };
+  return [
+    {
+      hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint.address, own.port) } },
+      healthStatus: HealthStatus.HEALTHY,
+      metadata: { filterMetadata },
+      ...(endpoint.weight > 0 ? { loadBalancingWeight: endpoint.weight } : {}),
+    },
+  ];
+}

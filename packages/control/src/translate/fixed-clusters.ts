@@ -1,0 +1,80 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import { isHttp } from "../model/protocol.ts";
+import { duration, istioMetadata, socketAddress } from "./messages.ts";
+import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
+import { httpProtocolOptions } from "./protocol-options.ts";
+import { circuitBreakers } from "./traffic-policy.ts";
+
+const noPolicy = {
+  connectionPool: undefined,
+  balancer: undefined,
+  outlier: undefined,
+  tls: undefined,
+  retryBudget: undefined,
+};
+
+/** What every sidecar has: the way out for hosts the mesh does not know, and the way nowhere. */
+export function outboundFixedClusters(options: MeshOptions): Cluster[] {
+  const blackHole = create(ClusterSchema, {
+    name: blackHoleCluster,
+    clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
+    connectTimeout: duration(options.defaults.connectTimeoutMs),
+    loadAssignment: { clusterName: blackHoleCluster },
+  });
+  return [blackHole, originalDst(passthroughCluster, options)];
+}
+
+/**
+ * The application's ports on loopback, where it may listen without being
+ * reachable around the sidecar; and, with traffic captured, any other port.
+ */
+export function inboundClusters(workload: MeshWorkload, options: MeshOptions): Cluster[] {
+  const clusters = workload.inbound.map((port) => inboundCluster(port, options));
+  if (workload.interception === "REDIRECT") clusters.push(inboundPassthrough(options));
+  return clusters;
+}
+
+function inboundCluster({ port, protocol, service }: InboundPort, options: MeshOptions): Cluster {
+  const name = inboundName(port);
+  const endpoint = { address: socketAddress("127.0.0.1", port) };
+  const lbEndpoint = { hostIdentifier: { case: "endpoint" as const, value: endpoint } };
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
+    connectTimeout: duration(options.defaults.connectTimeoutMs),
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint] }] },
+    circuitBreakers: circuitBreakers(noPolicy),
+    ...(isHttp(protocol) ? { typedExtensionProtocolOptions: httpProtocolOptions(protocol) } : {}),
+    metadata: service
+      ? istioMetadata(undefined, {
+          services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+        })
+      : undefined,
+  });
+}
+
+/** Leaves from 127.0.0.6, by which the capture rules know that it has been through the sidecar. */
+function inboundPassthrough(options: MeshOptions): Cluster {
+  const cluster = originalDst(inboundPassthroughCluster, options);
+  const sourceAddress = { address: "127.0.0.6", portSpecifier: { case: "portValue" as const, value: 0 } };
+  cluster.upstreamBindConfig = create(BindConfigSchema, { sourceAddress });
+  return cluster;
+}
+
+function originalDst(name: string, options: MeshOptions): Cluster {
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: "type", value: DiscoveryType.ORIGINAL_DST },
+    lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+    connectTimeout: duration(options.defaults.connectTimeoutMs),
+    circuitBreakers: circuitBreakers(noPolicy),
+  });
+}

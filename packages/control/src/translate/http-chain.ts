@@ -1,0 +1,83 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
+import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+  type HttpFilterSchema,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
+import type { MeshOptions } from "../model/mesh.ts";
+import { accessLogs } from "./access-log.ts";
+import { adsSource, duration, pack } from "./messages.ts";
+
+type HttpFilter = Exclude<MessageInitShape<typeof HttpFilterSchema>, { $typeName: string }>;
+type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
+
+/** Requests of the application on their way out: faults as its routes ask, statistics, router. */
+export function outboundHttp(statPrefix: string, routeConfigName: string, options: MeshOptions): Filter {
+  return manager(statPrefix, [filter("envoy.filters.http.fault", pack(HTTPFaultSchema, {}))], options, {
+    routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+    forwardClientCertDetails: ForwardClientCert.SANITIZE,
+  });
+}
+
+/**
+ * Requests on their way to the application. What is denied is denied before it
+ * is allowed, and before anything else looks at the request. What a client says
+ * about its own certificate is replaced by what it proved.
+ */
+export function inboundHttp(
+  statPrefix: string,
+  routes: RouteConfiguration,
+  rbac: { readonly deny?: RBAC; readonly allow?: RBAC },
+  options: MeshOptions,
+): Filter {
+  const rules = [rbac.deny, rbac.allow].filter((r) => r !== undefined);
+  const filters = rules.map((r) => filter("envoy.filters.http.rbac", pack(HttpRbacSchema, { rules: r })));
+  return manager(statPrefix, filters, options, {
+    routeSpecifier: { case: "routeConfig", value: routes },
+    forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+    setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
+  });
+}
+
+function manager(
+  statPrefix: string,
+  filters: readonly HttpFilter[],
+  options: MeshOptions,
+  fields: ManagerFields,
+): Filter {
+  const config = pack(HttpConnectionManagerSchema, {
+    statPrefix,
+    httpFilters: [...filters, istioStats(), filter("envoy.filters.http.router", pack(RouterSchema, {}))],
+    accessLog: accessLogs(options),
+    useRemoteAddress: false,
+    normalizePath: true,
+    streamIdleTimeout: duration(0),
+    serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    ...fields,
+  });
+  return create(FilterSchema, {
+    name: "envoy.filters.network.http_connection_manager",
+    configType: { case: "typedConfig", value: config },
+  });
+}
+
+function filter(name: string, value: Any): HttpFilter {
+  return { name, configType: { case: "typedConfig", value } };
+}
+
+/** Istio's standard metrics. Optional: a data plane that does not know the filter goes without. */
+function istioStats(): HttpFilter {
+  const config = pack(TypedStructSchema, { typeUrl: "type.googleapis.com/stats.PluginConfig", value: {} });
+  return { ...filter("istio.stats", config), isOptional: true };
+}

@@ -1,0 +1,188 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type {
+  Filter,
+  FilterChainSchema,
+} from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import { isHttp } from "../model/protocol.ts";
+import type { MtlsMode } from "../model/security.ts";
+import { inboundHttp } from "./http-chain.ts";
+import { originalDst, tlsInspector } from "./listener-parts.ts";
+import { duration, socketAddress } from "./messages.ts";
+import {
+  blackHoleCluster,
+  inboundCapturePort,
+  inboundName,
+  inboundPassthroughCluster,
+  listenerName,
+} from "./names.ts";
+import { workloadRbac } from "./rbac.ts";
+import { matchAll } from "./route-match.ts";
+import { tcpProxy, tcpRbac } from "./tcp-chain.ts";
+import { inboundTls } from "./tls.ts";
+
+type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
+
+/** How a member of the mesh can be told from anyone else that speaks TLS. */
+const meshAlpn = "istio";
+/** In the order a server chooses: real protocols first, then the mesh's mark for callers that offer nothing else. */
+const httpAlpn = ["h2", "http/1.1", meshAlpn];
+const tcpAlpn = [meshAlpn, "h2", "http/1.1"];
+
+/** Where traffic to the workload arrives: 15006 when it is captured, else one listener per port. */
+export function inboundListeners(workload: MeshWorkload, options: MeshOptions): Listener[] {
+  if (workload.interception === "NONE") {
+    const [address] = workload.addresses;
+    return workload.inbound.map((port) => portListener(address ?? "0.0.0.0", port, workload, options));
+  }
+  return [virtualInbound(workload, options)];
+}
+
+function virtualInbound(workload: MeshWorkload, options: MeshOptions): Listener {
+  const ports = workload.inbound.flatMap((port) => portChains(port, workload, options));
+  return create(ListenerSchema, {
+    ...common(),
+    name: "virtualInbound",
+    address: socketAddress("0.0.0.0", inboundCapturePort),
+    listenerFilters: [originalDst(), tlsInspector()],
+    filterChains: [
+      {
+        name: "virtualInbound-blackhole",
+        filterChainMatch: { destinationPort: inboundCapturePort },
+        filters: [tcpProxy([{ name: blackHoleCluster, weight: 1 }], options)],
+      },
+      ...ports,
+      ...passthroughChains(workload, options),
+    ],
+  });
+}
+
+function portListener(
+  address: string,
+  port: InboundPort,
+  workload: MeshWorkload,
+  options: MeshOptions,
+): Listener {
+  return create(ListenerSchema, {
+    ...common(),
+    name: `inbound_${listenerName(address, port.listenPort)}`,
+    address: socketAddress(address, port.listenPort),
+    listenerFilters: [tlsInspector()],
+    filterChains: portChains(port, workload, options).map((chain) => ({
+      ...chain,
+      filterChainMatch: { ...chain.filterChainMatch, destinationPort: undefined },
+    })),
+  });
+}
+
+function common() {
+  return {
+    trafficDirection: TrafficDirection.INBOUND,
+    listenerFiltersTimeout: duration(5_000),
+    continueOnListenerFiltersTimeout: true,
+  };
+}
+
+function portChains(port: InboundPort, workload: MeshWorkload, options: MeshOptions): Chain[] {
+  const isRequests = isHttp(port.protocol);
+  const rbac = workloadRbac(workload, "http");
+  const name = inboundName(port.port);
+  const opaque = () => [...tcpRbac(workloadRbac(workload, "tcp")), tcpProxy([{ name, weight: 1 }], options)];
+  const filters = isRequests
+    ? [inboundHttp(`inbound_0.0.0.0_${port.port}`, inboundRoutes(port), rbac, options)]
+    : opaque();
+  return securedChains(port.mtlsMode, {
+    name: listenerName("0.0.0.0", port.port),
+    destinationPort: port.port,
+    alpn: isRequests ? httpAlpn : tcpAlpn,
+    filters,
+    ...(isRequests ? { opaque: opaque() } : {}),
+    options,
+  });
+}
+
+/** Ports that nobody declared: bytes only, under the workload's own policy. */
+function passthroughChains(workload: MeshWorkload, options: MeshOptions): Chain[] {
+  const filters = [
+    ...tcpRbac(workloadRbac(workload, "tcp")),
+    tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], options),
+  ];
+  return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: tcpAlpn, filters, options });
+}
+
+interface ChainSpec {
+  readonly name: string;
+  readonly destinationPort?: number;
+  readonly alpn: readonly string[];
+  readonly filters: readonly Filter[];
+  /** For TLS of the application's own on a port whose requests are otherwise seen. */
+  readonly opaque?: readonly Filter[];
+  readonly options: MeshOptions;
+}
+
+/**
+ * STRICT has no chain for plaintext: such a connection is closed before a byte
+ * is passed on. PERMISSIVE takes mutual TLS from members of the mesh, and passes
+ * everything else, TLS of the application's own included, as it is.
+ */
+function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
+  const port = spec.destinationPort === undefined ? {} : { destinationPort: spec.destinationPort };
+  const secured = {
+    filters: [...spec.filters],
+    transportSocket: inboundTls(spec.options, spec.alpn),
+  };
+  switch (mode) {
+    case "STRICT":
+      return [{ ...secured, name: spec.name, filterChainMatch: { ...port, transportProtocol: "tls" } }];
+    case "DISABLE":
+      return [{ name: spec.name, filterChainMatch: port, filters: [...spec.filters] }];
+    case "PERMISSIVE":
+      return [
+        {
+          ...secured,
+          name: spec.name,
+          filterChainMatch: { ...port, transportProtocol: "tls", applicationProtocols: [meshAlpn] },
+        },
+        ...(spec.opaque
+          ? [
+              {
+                name: `${spec.name}-tls`,
+                filterChainMatch: { ...port, transportProtocol: "tls" },
+                filters: [...spec.opaque],
+              },
+            ]
+          : []),
+        { name: `${spec.name}-plaintext`, filterChainMatch: port, filters: [...spec.filters] },
+      ];
+  }
+}
+
+function inboundRoutes({ port }: InboundPort): RouteConfiguration {
+  const name = inboundName(port);
+  return create(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [
+      {
+        name: `inbound|http|${port}`,
+        domains: ["*"],
+        routes: [
+          {
+            name: "default",
+            match: matchAll(),
+            action: {
+              case: "route",
+              value: { clusterSpecifier: { case: "cluster", value: name }, timeout: duration(0) },
+            },
+          },
+        ],
+      },
+    ],
+    validateClusters: false,
+  });
+}

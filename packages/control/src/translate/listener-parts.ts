@@ -1,0 +1,23 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ListenerFilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
+import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
+import { pack } from "./messages.ts";
+
+type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
+
+/** Restores the address that a captured connection was for. */
+export function originalDst(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.original_dst",
+    configType: { case: "typedConfig", value: pack(OriginalDstSchema, {}) },
+  };
+}
+
+/** Sees whether a connection begins with TLS, and which name and protocols it asks for. */
+export function tlsInspector(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.tls_inspector",
+    configType: { case: "typedConfig", value: pack(TlsInspectorSchema, {}) },
+  };
+}

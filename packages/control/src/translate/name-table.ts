@@ -1,0 +1,27 @@
+import { create } from "@bufbuild/protobuf";
+import { type NameTable, NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import type { Mesh } from "../model/mesh.ts";
+import { sortedUnique } from "../model/sorting.ts";
+
+/**
+ * What the mesh's names resolve to, by full name; the agent adds the shorter
+ * spellings that are within its workload's reach. A name without an address of
+ * its own is left to the outer DNS, except that a headless service is its endpoints.
+ */
+export function nameTable(mesh: Pick<Mesh, "services" | "endpoints" | "options">): NameTable {
+  const table: MessageTable = {};
+  for (const service of mesh.services.values()) {
+    const { hostname, name, namespace, isHeadless } = service;
+    const ips = isHeadless
+      ? sortedUnique((mesh.endpoints.get(hostname) ?? []).map(({ address }) => address))
+      : [...service.addresses];
+    if (ips.length === 0 && !isHeadless) continue;
+    const isOfMesh = hostname === `${name}.${namespace}.svc.${mesh.options.domainSuffix}`;
+    table[hostname] = isOfMesh
+      ? { ips, registry: "Kubernetes", shortname: name, namespace }
+      : { ips, registry: "External", shortname: "", namespace };
+  }
+  return create(NameTableSchema, { table });
+}
+
+type MessageTable = Record<string, { ips: string[]; registry: string; shortname: string; namespace: string }>;

@@ -1,0 +1,154 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as DnsFamily,
+  Cluster_LbPolicy as LbPolicy,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { Endpoint, MeshOptions, Service, ServicePort, Subset } from "../model/mesh.ts";
+import { isHttp } from "../model/protocol.ts";
+import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
+import { buildAssignment } from "./endpoints.ts";
+import { adsSource, duration, istioMetadata } from "./messages.ts";
+import { outboundClusterName, outboundServerName } from "./names.ts";
+import { httpProtocolOptions } from "./protocol-options.ts";
+import { outboundMeshTls, outboundServerTls, plaintextSocket } from "./tls.ts";
+import { circuitBreakers, outlierDetection } from "./traffic-policy.ts";
+
+/**
+ * One cluster per port and subset of a service. Depends on the endpoints only
+ * where DNS finds them, so that a changed endpoint leaves the others as they are.
+ */
+export function outboundClusters(
+  service: Service,
+  endpoints: readonly Endpoint[],
+  options: MeshOptions,
+): Cluster[] {
+  return service.ports.flatMap((port) =>
+    [undefined, ...service.subsets].map((subset) =>
+      outboundCluster(service, port, subset, endpoints, options),
+    ),
+  );
+}
+
+function outboundCluster(
+  service: Service,
+  port: ServicePort,
+  subset: Subset | undefined,
+  endpoints: readonly Endpoint[],
+  options: MeshOptions,
+): Cluster {
+  const { hostname, namespace } = service;
+  const name = outboundClusterName(port.number, subset?.name ?? "", hostname);
+  const policy = policyFor(port.number, service.policy, subset?.policy);
+  const services = [{ host: hostname, name: service.name, namespace }];
+  const source = subset?.source ?? service.destinationRule ?? service.source;
+  return create(ClusterSchema, {
+    name,
+    connectTimeout: duration(policy.connectionPool?.connectTimeoutMs ?? options.defaults.connectTimeoutMs),
+    circuitBreakers: circuitBreakers(policy),
+    outlierDetection: outlierDetection(policy.outlier),
+    ...(policy.outlier
+      ? { commonLbConfig: { healthyPanicThreshold: { value: policy.outlier.minHealthPercent ?? 0 } } }
+      : {}),
+    ...(isHttp(port.protocol)
+      ? { typedExtensionProtocolOptions: httpProtocolOptions(port.protocol, policy) }
+      : {}),
+    metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
+    ...discovery(service, port, subset, name, endpoints, policy),
+    ...transport(service, port, subset, policy, options),
+  });
+}
+
+/** Fields of a cluster, to be spread into one. */
+type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Cluster>;
+
+function discovery(
+  service: Service,
+  port: ServicePort,
+  subset: Subset | undefined,
+  name: string,
+  endpoints: readonly Endpoint[],
+  policy: PortPolicy,
+): ClusterInit {
+  const lbPolicy = lbPolicies[policy.balancer ?? "least-request"];
+  switch (service.resolution) {
+    case "passthrough":
+      return {
+        clusterDiscoveryType: { case: "type", value: DiscoveryType.ORIGINAL_DST },
+        lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+      };
+    case "endpoints":
+      return {
+        clusterDiscoveryType: { case: "type", value: DiscoveryType.EDS },
+        edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
+        lbPolicy,
+      };
+    default: {
+      const value = service.resolution === "dns" ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS;
+      return {
+        clusterDiscoveryType: { case: "type", value },
+        dnsLookupFamily: DnsFamily.V4_ONLY,
+        dnsRefreshRate: duration(60_000),
+        respectDnsTtl: true,
+        loadAssignment: buildAssignment(name, port.number, subset, endpoints),
+        lbPolicy,
+      };
+    }
+  }
+}
+
+const lbPolicies = {
+  "round-robin": LbPolicy.ROUND_ROBIN,
+  "least-request": LbPolicy.LEAST_REQUEST,
+  random: LbPolicy.RANDOM,
+} as const;
+
+/**
+ * How connections are secured: as the DestinationRule says, else mutual TLS to
+ * exactly those endpoints that speak it.
+ */
+function transport(
+  service: Service,
+  port: ServicePort,
+  subset: Subset | undefined,
+  policy: PortPolicy,
+  options: MeshOptions,
+): ClusterInit {
+  const { tls } = policy;
+  const { hostname, identities, namespace } = service;
+  const peer = {
+    serverName: tls?.sni || outboundServerName(port.number, subset?.name ?? "", hostname),
+    namespace,
+    identities: tls?.subjectAltNames?.length ? tls.subjectAltNames : identities,
+    alpn: ["istio", ...alpn(port)],
+  };
+  switch (tls?.mode) {
+    case "DISABLE":
+      return {};
+    case "ISTIO_MUTUAL":
+      return { transportSocket: outboundMeshTls(peer, options) };
+    case "SIMPLE":
+    case "MUTUAL": {
+      const server = { host: hostname, names: identities, alpn: alpn(port) };
+      return { transportSocket: outboundServerTls(tls, server, options) };
+    }
+  }
+  if (!options.defaults.hasAutoMtls || service.isExternal) return {};
+  if (service.resolution === "passthrough") {
+    return service.isMutualTls ? { transportSocket: outboundMeshTls(peer, options) } : {};
+  }
+  return {
+    transportSocketMatches: [
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: outboundMeshTls(peer, options) },
+      { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket() },
+    ],
+  };
+}
+
+/** Beside `istio`, which marks the peer as a member of the mesh: what will be spoken inside. */
+function alpn({ protocol }: ServicePort): string[] {
+  if (protocol === "http") return ["http/1.1"];
+  return isHttp(protocol) ? ["h2"] : [];
+}

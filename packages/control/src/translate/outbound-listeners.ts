@@ -1,0 +1,172 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { FilterChainSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort } from "../model/mesh.ts";
+import { isHttp } from "../model/protocol.ts";
+import { isCaller, routingOf } from "../model/routing.ts";
+import type { Caller } from "./caller.ts";
+import { outboundHttp } from "./http-chain.ts";
+import { tlsInspector } from "./listener-parts.ts";
+import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
+import { blackHoleCluster, listenerName, outboundCapturePort, outboundClusterName } from "./names.ts";
+import { clusterOf, httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
+import { tcpProxy, type WeightedCluster } from "./tcp-chain.ts";
+
+type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
+
+/**
+ * Where captured traffic of the application arrives. A connection is handed to
+ * the listener of its destination; one that none is for leaves, or is refused.
+ */
+export function virtualOutbound(options: MeshOptions): Listener {
+  return create(ListenerSchema, {
+    name: "virtualOutbound",
+    address: socketAddress("0.0.0.0", outboundCapturePort),
+    useOriginalDst: true,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    filterChains: [
+      {
+        name: "virtualOutbound-blackhole",
+        filterChainMatch: { destinationPort: outboundCapturePort },
+        filters: [tcpProxy([{ name: blackHoleCluster, weight: 1 }], options)],
+      },
+      {
+        name: "virtualOutbound-catchall-tcp",
+        filters: [tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], options)],
+      },
+    ],
+  });
+}
+
+/** The listeners that captured connections are handed to: one per HTTP port, one per address of a TCP service. */
+export function outboundListeners(
+  mesh: RoutedMesh,
+  endpoints: Mesh["endpoints"],
+  caller: Caller,
+): Listener[] {
+  const http = new Set(httpPorts(mesh));
+  const anyAddress = new Map<number, Addressless>();
+  const listeners = new Map<string, Listener>();
+  for (const service of mesh.services.values()) {
+    for (const port of service.ports) {
+      if (isHttp(port.protocol)) continue;
+      const addresses = service.isHeadless
+        ? (endpoints.get(service.hostname) ?? []).map(({ address }) => address)
+        : service.addresses;
+      for (const address of addresses) {
+        const name = listenerName(address, port.number);
+        if (!listeners.has(name)) listeners.set(name, tcpListener(address, port, service, mesh, caller));
+      }
+      if (addresses.length === 0 && !service.isHeadless) {
+        const list = anyAddress.get(port.number) ?? [];
+        anyAddress.set(port.number, [...list, { service, port }]);
+      }
+    }
+  }
+  for (const port of new Set([...http, ...anyAddress.keys()])) {
+    const listener = portListener(port, http.has(port), anyAddress.get(port) ?? [], mesh, caller);
+    listeners.set(listener.name, listener);
+  }
+  return [...listeners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+type Addressless = readonly { readonly service: Service; readonly port: ServicePort }[];
+
+function tcpListener(
+  address: string,
+  port: ServicePort,
+  service: Service,
+  mesh: RoutedMesh,
+  caller: Caller,
+): Listener {
+  return create(ListenerSchema, {
+    name: listenerName(address, port.number),
+    address: socketAddress(address, port.number),
+    bindToPort: false,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    filterChains: [{ filters: [tcpProxy(tcpClusters(service, port.number, mesh, caller), mesh.options)] }],
+    metadata: istioMetadata(service.source),
+  });
+}
+
+/**
+ * Any address on one port. HTTP finds its host by the request; TLS to a service
+ * without an address finds it by the server name; a lone TCP service takes the
+ * rest of its port.
+ */
+function portListener(
+  port: number,
+  hasHttp: boolean,
+  services: Addressless,
+  mesh: RoutedMesh,
+  caller: Caller,
+): Listener {
+  const { options } = mesh;
+  const byName = services.filter((s) => s.port.protocol === "tls");
+  const tcp = services.filter((s) => s.port.protocol !== "tls");
+  const chains: Chain[] = byName.map(({ service }) => ({
+    name: service.hostname,
+    filterChainMatch: { serverNames: [service.hostname], transportProtocol: "tls" },
+    filters: [tcpProxy(tcpClusters(service, port, mesh, caller), options)],
+  }));
+  const rest = hasHttp
+    ? outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options)
+    : tcp.length === 1
+      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), options)
+      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], options);
+  return create(ListenerSchema, {
+    name: listenerName("0.0.0.0", port),
+    address: socketAddress("0.0.0.0", port),
+    bindToPort: false,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    listenerFilters: chains.length > 0 ? [tlsInspector()] : [],
+    ...(chains.length > 0
+      ? { listenerFiltersTimeout: { seconds: 5n }, continueOnListenerFiltersTimeout: true }
+      : {}),
+    ...(chains.length > 0 ? { defaultFilterChain: { filters: [rest] } } : {}),
+    filterChains: chains.length > 0 ? chains : [{ filters: [rest] }],
+  });
+}
+
+/** With interception `NONE`: one listener per upstream the workload names, for that service alone. */
+export function upstreamListeners(workload: MeshWorkload, mesh: RoutedMesh, caller: Caller): Listener[] {
+  return workload.upstreams.map(({ hostname, port, bindAddress, bindPort }) => {
+    const service = mesh.services.get(hostname);
+    const isTcp = service?.ports.some((p) => p.number === port && !isHttp(p.protocol)) ?? false;
+    const name = listenerName(bindAddress, bindPort);
+    const filter =
+      service && isTcp
+        ? tcpProxy(tcpClusters(service, port, mesh, caller), mesh.options)
+        : outboundHttp(
+            `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
+            upstreamRouteName(hostname, port),
+            mesh.options,
+          );
+    return create(ListenerSchema, {
+      name,
+      address: socketAddress(bindAddress, bindPort),
+      trafficDirection: TrafficDirection.OUTBOUND,
+      filterChains: [{ filters: [filter] }],
+      metadata: istioMetadata(service?.source),
+    });
+  });
+}
+
+/** The route configuration of an explicit upstream, e.g. `upstream|9080||reviews.default.svc.cluster.local`. */
+export function upstreamRouteName(hostname: string, port: number): string {
+  return `upstream|${port}||${hostname}`;
+}
+
+/** The first TCP route that is for this caller and port; a service without one is its own destination. */
+function tcpClusters(service: Service, port: number, mesh: RoutedMesh, caller: Caller): WeightedCluster[] {
+  for (const route of routingOf(mesh.routing, service.hostname)?.tcp ?? []) {
+    const isMatch = route.matches.some(
+      (match) => (match.port ?? port) === port && isCaller(match.source, caller),
+    );
+    if (route.matches.length > 0 && !isMatch) continue;
+    const used = route.destinations.filter(({ weight }) => weight > 0);
+    if (used.length > 0) return used.map((d) => ({ name: clusterOf(d, port, mesh), weight: d.weight }));
+  }
+  return [{ name: outboundClusterName(port, "", service.hostname), weight: 1 }];
+}

@@ -1,0 +1,181 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { Mesh, Service } from "../model/mesh.ts";
+import { isHttp } from "../model/protocol.ts";
+import { type Destination, type HostRouting, type HttpRoute, isCaller, routingOf } from "../model/routing.ts";
+import type { Caller } from "./caller.ts";
+import { hostLiteral, istioMetadata } from "./messages.ts";
+import { blackHoleCluster, outboundClusterName, passthroughCluster } from "./names.ts";
+import { plainForward, routeAction } from "./route-action.ts";
+import { matchAll, routeMatch } from "./route-match.ts";
+
+/** The part of a mesh that routes depend on. */
+export type RoutedMesh = Pick<Mesh, "services" | "routing" | "options">;
+
+/** Hosts that only a VirtualService names are reachable on this port. */
+const unknownHostPort = 80;
+
+/** Ports on which some service, or some routed host, is called by HTTP; ascending. */
+export function httpPorts(mesh: RoutedMesh): number[] {
+  const ports = new Set<number>();
+  for (const service of mesh.services.values()) {
+    for (const port of service.ports) if (isHttp(port.protocol)) ports.add(port.number);
+  }
+  if (unregisteredHosts(mesh).length > 0) ports.add(unknownHostPort);
+  return [...ports].sort((a, b) => a - b);
+}
+
+/** The route configuration of one port, named by it: every host that is called there, then the rest of the world. */
+export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteConfiguration {
+  const services = [...mesh.services.values()].filter((service) =>
+    service.ports.some((p) => p.number === port && isHttp(p.protocol)),
+  );
+  const taken = new Set<string>();
+  const claim = (domains: readonly string[]) =>
+    domains
+      .flatMap((domain) => [domain, `${domain}:${port}`])
+      .filter((domain) => !taken.has(domain) && taken.add(domain));
+  const own = new Map(services.map((service) => [service, claim([service.hostname])]));
+  const hosts = services.map((service) =>
+    virtualHost(
+      `${service.hostname}:${port}`,
+      [...own.get(service)!, ...claim(otherNames(service, caller, mesh))],
+      [...serviceRoutes(service, port, mesh, caller)],
+    ),
+  );
+  if (port === unknownHostPort) {
+    for (const routing of unregisteredHosts(mesh)) {
+      const routes = httpRoutes(routing.http, port, mesh, caller);
+      const domains = claim([routing.host]);
+      if (routes.length > 0 && domains.length > 0)
+        hosts.push(virtualHost(`${routing.host}:${port}`, domains, routes));
+    }
+  }
+  hosts.push(restOfTheWorld(mesh));
+  return create(RouteConfigurationSchema, {
+    name: String(port),
+    virtualHosts: hosts.filter(({ domains }) => domains.length > 0),
+    validateClusters: false,
+  });
+}
+
+/** One service under any host, for an explicit local listener. */
+export function upstreamRoutes(
+  name: string,
+  hostname: string,
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+): RouteConfiguration {
+  const service = mesh.services.get(hostname);
+  const routes = service ? serviceRoutes(service, port, mesh, caller) : [];
+  return create(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [virtualHost(`${hostname}:${port}`, ["*"], routes)],
+    validateClusters: false,
+  });
+}
+
+function virtualHost(name: string, domains: readonly string[], routes: readonly Route[]): VirtualHost {
+  return create(VirtualHostSchema, { name, domains: [...domains], routes: [...routes] });
+}
+
+/** Hosts with HTTP routes that are no service of the mesh. */
+function unregisteredHosts(mesh: RoutedMesh): HostRouting[] {
+  return [...mesh.routing.values()].filter(
+    ({ host, http }) => http.length > 0 && !mesh.services.has(host) && !coversService(host, mesh),
+  );
+}
+
+function coversService(host: string, mesh: RoutedMesh): boolean {
+  if (!host.startsWith("*.")) return false;
+  return [...mesh.services.keys()].some((hostname) => hostname.endsWith(host.slice(1)));
+}
+
+/** What else callers write for a service: shorter names within reach, and its addresses. */
+function otherNames(service: Service, caller: Caller, mesh: RoutedMesh): string[] {
+  const { name, namespace, hostname, addresses } = service;
+  const literal = addresses.map(hostLiteral);
+  if (hostname !== `${name}.${namespace}.svc.${mesh.options.domainSuffix}`) return literal;
+  const short = namespace === caller.namespace ? [name] : [];
+  return [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, ...literal];
+}
+
+function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller: Caller): Route[] {
+  const routing = routingOf(mesh.routing, service.hostname);
+  if (routing && routing.http.length > 0) return httpRoutes(routing.http, port, mesh, caller);
+  return [
+    create(RouteSchema, {
+      name: "default",
+      match: matchAll(),
+      action: { case: "route", value: plainForward(outboundClusterName(port, "", service.hostname)) },
+      metadata: istioMetadata(service.source),
+    }),
+  ];
+}
+
+/** One Route for each match that is for this caller and port; what follows a match of everything is left out. */
+function httpRoutes(routes: readonly HttpRoute[], port: number, mesh: RoutedMesh, caller: Caller): Route[] {
+  const built: Route[] = [];
+  const target = { port, clusterOf: (destination: Destination) => clusterOf(destination, port, mesh) };
+  for (const route of routes) {
+    const action = routeAction(route, target);
+    const metadata = istioMetadata(route.source);
+    if (route.matches.length === 0) {
+      built.push(
+        create(RouteSchema, { ...action, name: route.name || "default", match: matchAll(), metadata }),
+      );
+      return built;
+    }
+    for (const match of route.matches) {
+      if (!isCaller(match.source, caller)) continue;
+      if (match.port !== undefined && match.port !== port) continue;
+      const name = [route.name, match.name].filter((part) => part !== "").join(".");
+      built.push(create(RouteSchema, { ...action, name, match: routeMatch(match), metadata }));
+    }
+  }
+  return built;
+}
+
+/** The cluster of a destination: of the port it names, else its service's only one, else the port that was called. */
+export function clusterOf(destination: Destination, calledPort: number, mesh: RoutedMesh): string {
+  const ports = mesh.services.get(destination.host)?.ports ?? [];
+  const port = destination.port ?? (ports.length === 1 ? ports[0]!.number : calledPort);
+  return outboundClusterName(port, destination.subset, destination.host);
+}
+
+function restOfTheWorld({ options }: RoutedMesh): VirtualHost {
+  const isAllowed = options.defaults.outboundTrafficPolicy === "ALLOW_ANY";
+  const route = isAllowed
+    ? create(RouteSchema, {
+        name: "allow_any",
+        match: matchAll(),
+        action: {
+          case: "route",
+          value: {
+            clusterSpecifier: { case: "cluster", value: passthroughCluster },
+            timeout: { seconds: 0n },
+          },
+        },
+      })
+    : create(RouteSchema, {
+        name: "block_all",
+        match: matchAll(),
+        action: { case: "directResponse", value: { status: 502 } },
+      });
+  return virtualHost(isAllowed ? "allow_any" : "block_all", ["*"], [route]);
+}
+
+/** Where TCP of a host that may not be reached goes. */
+export function unknownTcpCluster({ options }: Pick<Mesh, "options">): string {
+  return options.defaults.outboundTrafficPolicy === "ALLOW_ANY" ? passthroughCluster : blackHoleCluster;
+}

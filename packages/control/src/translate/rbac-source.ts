@@ -1,0 +1,82 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Principal, PrincipalSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import type { SourceSpec } from "../config/specs.ts";
+import { parseCidr } from "../config/values.ts";
+import { cidr } from "./messages.ts";
+import { regexMatch, type StringMatch, segmentPattern, wildcardMatch } from "./string-match.ts";
+
+type Identifier = Exclude<MessageInitShape<typeof PrincipalSchema>, Principal>["identifier"];
+
+export function principal(identifier: Identifier): Principal {
+  return create(PrincipalSchema, { identifier });
+}
+
+export const anyPrincipal = (): Principal => principal({ case: "any", value: true });
+export const allOf = (ids: Principal[]): Principal =>
+  ids.length === 1 ? ids[0]! : principal({ case: "andIds", value: { ids } });
+export const oneOf = (ids: Principal[]): Principal =>
+  ids.length === 1 ? ids[0]! : principal({ case: "orIds", value: { ids } });
+export const not = (id: Principal): Principal => principal({ case: "notId", value: id });
+
+/** By the identity the peer's certificate proves; over plaintext nothing is proved and nothing matches. */
+function authenticated(principalName: StringMatch): Principal {
+  return principal({ case: "authenticated", value: { principalName } });
+}
+
+/** `cluster.local/ns/x/sa/y`, with Istio's wildcards. */
+export function byPrincipal(value: string): Principal {
+  return authenticated(wildcardMatch(value, { prefix: "spiffe://" }));
+}
+
+export function byNamespace(namespace: string): Principal {
+  return authenticated(regexMatch(`spiffe://[^/]+/ns/${segmentPattern(namespace)}/sa/[^/]+`));
+}
+
+/** `account`, of the policy's namespace, or `namespace/account`. */
+export function byServiceAccount(value: string, policyNamespace: string): Principal {
+  const [namespace, account] = value.includes("/") ? value.split("/", 2) : [policyNamespace, value];
+  const pattern = `spiffe://[^/]+/ns/${segmentPattern(namespace!)}/sa/${segmentPattern(account!)}`;
+  return authenticated(regexMatch(pattern));
+}
+
+function byTrustDomain(value: string): Principal {
+  return authenticated(regexMatch(`spiffe://${segmentPattern(value)}/ns/[^/]+/sa/[^/]+`));
+}
+
+/** The address of the connection's other end. */
+export function byDirectAddress(block: string): Principal {
+  return principal({ case: "directRemoteIp", value: range(block) });
+}
+
+/** The client's address as trusted proxies report it. */
+export function byRemoteAddress(block: string): Principal {
+  return principal({ case: "remoteIp", value: range(block) });
+}
+
+function range(block: string) {
+  const { address, prefixLength } = parseCidr(block)!;
+  return cidr(address, prefixLength);
+}
+
+/** All fields of a source must hold; within one field any value, within a `not` field none. */
+export function sourcePrincipal(source: SourceSpec, policyNamespace: string): Principal {
+  const account = (value: string) => byServiceAccount(value, policyNamespace);
+  const fields: [
+    yes: readonly string[] | undefined,
+    no: readonly string[] | undefined,
+    of: (v: string) => Principal,
+  ][] = [
+    [source.principals, source.notPrincipals, byPrincipal],
+    [source.namespaces, source.notNamespaces, byNamespace],
+    [source.serviceAccounts, source.notServiceAccounts, account],
+    [source.trustDomains, source.notTrustDomains, byTrustDomain],
+    [source.ipBlocks, source.notIpBlocks, byDirectAddress],
+    [source.remoteIpBlocks, source.notRemoteIpBlocks, byRemoteAddress],
+  ];
+  const ids: Principal[] = [];
+  for (const [yes, no, of] of fields) {
+    if (yes?.length) ids.push(oneOf(yes.map(of)));
+    if (no?.length) ids.push(not(oneOf(no.map(of))));
+  }
+  return ids.length > 0 ? allOf(ids) : anyPrincipal();
+}

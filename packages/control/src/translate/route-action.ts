@@ -1,0 +1,199 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  type RetryPolicy,
+  RetryPolicySchema,
+  type Route,
+  type RouteAction,
+  RouteActionSchema,
+  type RouteSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import type {
+  Fault,
+  ForwardAction,
+  HttpAction,
+  HttpDestination,
+  HttpRoute,
+  Retries,
+} from "../model/routing.ts";
+import { hasEdits, headerFields, hostFromEdits } from "./header-edits.ts";
+import { duration, fraction, pack } from "./messages.ts";
+
+export interface RouteTarget {
+  /** The port that was called. */
+  readonly port: number;
+  /** The cluster of a destination of that port. */
+  clusterOf(destination: HttpDestination): string;
+}
+
+/**
+ * Retried without being asked to: only what provably never reached the
+ * application (no connection, a stream refused, a reset before the request was
+ * sent), and the two gRPC statuses that say so. A 503 from the application is
+ * not among them: it may have acted on the request.
+ */
+const defaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,reset-before-request";
+const defaultAttempts = 2;
+
+/** Fields of a Route, to be spread into one. */
+type RouteFields = Exclude<MessageInitShape<typeof RouteSchema>, Route>;
+
+/** What a Route does with a request, without its match. */
+export function routeAction(route: HttpRoute, target: RouteTarget): RouteFields {
+  const { action } = route;
+  return {
+    action:
+      action.kind === "forward"
+        ? { case: "route", value: forward(action, route, target) }
+        : action.kind === "redirect"
+          ? redirect(action, target)
+          : directResponse(action),
+    ...headerFields(route.headers),
+    typedPerFilterConfig: route.fault ? { "envoy.filters.http.fault": fault(route.fault) } : {},
+  };
+}
+
+/** Straight to one cluster: what happens to a call that no VirtualService mentions. */
+export function plainForward(cluster: string): RouteAction {
+  return create(RouteActionSchema, {
+    clusterSpecifier: { case: "cluster", value: cluster },
+    timeout: duration(0),
+    retryPolicy: retryPolicy(undefined),
+  });
+}
+
+function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): RouteAction {
+  const used = action.destinations.filter(({ weight }) => weight > 0);
+  const [only] = used;
+  const clusterSpecifier =
+    used.length === 1 && !hasEdits(only!.headers)
+      ? { case: "cluster" as const, value: target.clusterOf(only!) }
+      : {
+          case: "weightedClusters" as const,
+          value: {
+            clusters: used.map((destination) => ({
+              name: target.clusterOf(destination),
+              weight: destination.weight,
+              ...headerFields(destination.headers),
+            })),
+          },
+        };
+  const host = action.rewriteAuthority ?? hostFromEdits(route.headers);
+  const retries = retryPolicy(action.retries);
+  return create(RouteActionSchema, {
+    clusterSpecifier,
+    timeout: duration(action.timeoutMs),
+    ...(action.rewritePath === undefined ? {} : { prefixRewrite: action.rewritePath }),
+    ...(action.rewriteRegex
+      ? {
+          regexRewrite: {
+            pattern: { regex: action.rewriteRegex.pattern },
+            substitution: action.rewriteRegex.substitution,
+          },
+        }
+      : {}),
+    ...(host === undefined
+      ? {}
+      : { hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: host } }),
+    ...(retries ? { retryPolicy: retries } : {}),
+  });
+}
+
+function retryPolicy(retries: Retries | "none" | undefined): RetryPolicy | undefined {
+  if (retries === "none") return undefined;
+  const words = (retries?.on ?? defaultRetryOn).split(",").map((word) => word.trim());
+  const statuses = words.filter((word) => /^\d+$/.test(word)).map(Number);
+  const conditions = words.filter((word) => word !== "" && !/^\d+$/.test(word));
+  if (statuses.length > 0 && !conditions.includes("retriable-status-codes")) {
+    conditions.push("retriable-status-codes");
+  }
+  const previousHosts = {
+    name: "envoy.retry_host_predicates.previous_hosts",
+    configType: { case: "typedConfig" as const, value: pack(PreviousHostsPredicateSchema, {}) },
+  };
+  return create(RetryPolicySchema, {
+    retryOn: conditions.join(","),
+    numRetries: retries?.attempts ?? defaultAttempts,
+    ...(retries?.perTryTimeoutMs === undefined ? {} : { perTryTimeout: duration(retries.perTryTimeoutMs) }),
+    ...(retries?.avoidsPreviousHosts === false ? {} : { retryHostPredicate: [previousHosts] }),
+    hostSelectionRetryMaxAttempts: 5n,
+    retriableStatusCodes: statuses,
+    ...(retries?.backoffMs === undefined
+      ? {}
+      : {
+          retryBackOff: {
+            baseInterval: duration(retries.backoffMs),
+            maxInterval: duration(retries.backoffMs * 10),
+          },
+        }),
+  });
+}
+
+const redirectCodes: Readonly<Record<number, RedirectCode>> = {
+  301: RedirectCode.MOVED_PERMANENTLY,
+  302: RedirectCode.FOUND,
+  303: RedirectCode.SEE_OTHER,
+  307: RedirectCode.TEMPORARY_REDIRECT,
+  308: RedirectCode.PERMANENT_REDIRECT,
+};
+
+function redirect(action: Extract<HttpAction, { kind: "redirect" }>, target: RouteTarget) {
+  const standard = action.scheme === "https" ? 443 : 80;
+  const ports = { request: target.port, "protocol-default": standard };
+  const port = typeof action.port === "string" ? ports[action.port] : action.port;
+  const path =
+    action.path !== undefined
+      ? { case: "pathRedirect" as const, value: action.path }
+      : action.pathPrefix !== undefined
+        ? { case: "prefixRewrite" as const, value: action.pathPrefix }
+        : undefined;
+  return {
+    case: "redirect" as const,
+    value: {
+      responseCode: redirectCodes[action.status],
+      ...(path ? { pathRewriteSpecifier: path } : {}),
+      ...(action.authority === undefined ? {} : { hostRedirect: action.authority }),
+      ...(port === undefined ? {} : { portRedirect: port }),
+      ...(action.scheme === undefined
+        ? {}
+        : { schemeRewriteSpecifier: { case: "schemeRedirect" as const, value: action.scheme } }),
+    },
+  };
+}
+
+function directResponse({ status, body }: Extract<HttpAction, { kind: "direct-response" }>) {
+  const specifier =
+    body === undefined
+      ? undefined
+      : "text" in body
+        ? { case: "inlineString" as const, value: body.text }
+        : { case: "inlineBytes" as const, value: Uint8Array.from(Buffer.from(body.base64, "base64")) };
+  return {
+    case: "directResponse" as const,
+    value: { status, ...(specifier ? { body: { specifier } } : {}) },
+  };
+}
+
+function fault({ delay, abort }: Fault): Any {
+  return pack(HTTPFaultSchema, {
+    ...(delay
+      ? {
+          delay: {
+            faultDelaySecifier: { case: "fixedDelay" as const, value: duration(delay.fixedMs) },
+            percentage: fraction(delay.percent),
+          },
+        }
+      : {}),
+    ...(abort
+      ? {
+          abort: {
+            errorType: { case: "httpStatus" as const, value: abort.status },
+            percentage: fraction(abort.percent),
+          },
+        }
+      : {}),
+  });
+}

@@ -1,0 +1,74 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type HeaderMatcherSchema,
+  type QueryParameterMatcherSchema,
+  type RouteMatch,
+  RouteMatchSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import type { StringMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/string_pb";
+import type { HttpMatch, StringMatcher } from "../model/routing.ts";
+
+type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
+type StringMatch = MessageInitShape<typeof StringMatcherSchema>;
+type QueryMatch = MessageInitShape<typeof QueryParameterMatcherSchema>;
+
+/** A match that every request satisfies. */
+export function matchAll(): RouteMatch {
+  return create(RouteMatchSchema, { pathSpecifier: { case: "prefix", value: "/" } });
+}
+
+export function routeMatch(match: HttpMatch): RouteMatch {
+  const pseudo: HeaderMatcher[] = [];
+  for (const name of ["method", "authority", "scheme"] as const) {
+    const matcher = match[name];
+    if (matcher) pseudo.push(headerMatcher(`:${name}`, matcher));
+  }
+  return create(RouteMatchSchema, {
+    pathSpecifier: pathOf(match.uri),
+    ...(match.isUriCaseIgnored ? { caseSensitive: false } : {}),
+    headers: [
+      ...pseudo,
+      ...match.headers.map(({ name, matcher }) => headerMatcher(name.toLowerCase(), matcher)),
+      ...match.withoutHeaders.map(({ name, matcher }) => withoutHeader(name.toLowerCase(), matcher)),
+    ],
+    queryParameters: match.queryParams.map(({ name, matcher }): QueryMatch => {
+      if (matcher.kind === "present") {
+        return { name, queryParameterMatchSpecifier: { case: "presentMatch", value: true } };
+      }
+      return { name, queryParameterMatchSpecifier: { case: "stringMatch", value: stringMatch(matcher) } };
+    }),
+  });
+}
+
+function pathOf(uri: StringMatcher | undefined): RouteMatch["pathSpecifier"] {
+  switch (uri?.kind) {
+    case "exact":
+      return { case: "path", value: uri.value };
+    case "prefix":
+      return { case: "prefix", value: uri.value };
+    case "regex":
+      return create(RouteMatchSchema, { pathSpecifier: { case: "safeRegex", value: { regex: uri.value } } })
+        .pathSpecifier;
+    default:
+      return { case: "prefix", value: "/" };
+  }
+}
+
+function headerMatcher(name: string, matcher: StringMatcher): HeaderMatcher {
+  if (matcher.kind === "present")
+    return { name, headerMatchSpecifier: { case: "presentMatch", value: true } };
+  return { name, headerMatchSpecifier: { case: "stringMatch", value: stringMatch(matcher) } };
+}
+
+/** A request without the header has it "without" whatever value was named. */
+function withoutHeader(name: string, matcher: StringMatcher): HeaderMatcher {
+  const matched = headerMatcher(name, matcher);
+  if (matcher.kind === "present") return { ...matched, invertMatch: true };
+  return { ...matched, invertMatch: true, treatMissingHeaderAsEmpty: true };
+}
+
+function stringMatch(matcher: Exclude<StringMatcher, { kind: "present" }>): StringMatch {
+  const { kind, value } = matcher;
+  if (kind === "regex") return { matchPattern: { case: "safeRegex", value: { regex: value } } };
+  return { matchPattern: { case: kind, value } };
+}

@@ -1,0 +1,112 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Mesh, MeshOptions, MeshWorkload, Service } from "../model/mesh.ts";
+import { type Caller, callerKey, callerOf } from "./caller.ts";
+import { endpointAssignments } from "./endpoints.ts";
+import { inboundClusters, outboundFixedClusters } from "./fixed-clusters.ts";
+import { inboundListeners } from "./inbound-listeners.ts";
+import { nameTable } from "./name-table.ts";
+import { outboundClusters } from "./outbound-clusters.ts";
+import {
+  outboundListeners,
+  upstreamListeners,
+  upstreamRouteName,
+  virtualOutbound,
+} from "./outbound-listeners.ts";
+import { httpPorts, outboundRoutes, upstreamRoutes } from "./outbound-routes.ts";
+
+/** Which type of resource a part consists of. */
+export type PartType = "listener" | "route" | "cluster" | "endpoint" | "nameTable";
+
+/**
+ * Some resources of a proxy, and what they are made of. Two parts with the same
+ * `id`, equal `variant` and identical `from` build equal resources, whichever
+ * proxy they are for: whoever keeps results may share them by that.
+ */
+export interface SidecarPart {
+  readonly id: string;
+  readonly type: PartType;
+  readonly from: readonly object[];
+  readonly variant: string;
+  build(): readonly Message[];
+}
+
+/** Everything a sidecar is given, in the smallest parts that change together. Pure, and cheap until built. */
+export function sidecarParts(mesh: Mesh, workload: MeshWorkload): SidecarPart[] {
+  const { options } = mesh;
+  const caller = callerOf(workload, mesh);
+  const parts = [
+    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh)),
+    part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
+    part("inbound-clusters", "cluster", [workload, options], "", () => inboundClusters(workload, options)),
+    part("inbound-listeners", "listener", [workload, options], "", () => inboundListeners(workload, options)),
+    namesPart(mesh),
+  ];
+  const outbound = workload.interception === "NONE" ? explicitParts : capturedParts;
+  return [...parts, ...outbound(mesh, workload, caller, options)];
+}
+
+function part(
+  id: string,
+  type: PartType,
+  from: readonly object[],
+  variant: string,
+  build: () => readonly Message[],
+): SidecarPart {
+  return { id, type, from, variant, build };
+}
+
+function serviceParts(service: Service, mesh: Mesh): SidecarPart[] {
+  const { options } = mesh;
+  const endpoints = mesh.endpoints.get(service.hostname) ?? none;
+  const isByDns = service.resolution.startsWith("dns");
+  const clusters = () => outboundClusters(service, isByDns ? endpoints : none, options);
+  return [
+    part("clusters", "cluster", isByDns ? [service, endpoints, options] : [service, options], "", clusters),
+    part("endpoints", "endpoint", [service, endpoints], "", () => endpointAssignments(service, endpoints)),
+  ];
+}
+
+/** One object for all, so that what is made from no endpoints is shared too. */
+const none: readonly never[] = [];
+
+function capturedParts(mesh: Mesh, _: MeshWorkload, caller: Caller, options: MeshOptions): SidecarPart[] {
+  const from = [mesh.services, mesh.routing, options];
+  const variant = callerKey(caller);
+  const listenersFrom = hasHeadless(mesh) ? [...from, mesh.endpoints] : from;
+  return [
+    part("virtual-outbound", "listener", [options], "", () => [virtualOutbound(options)]),
+    part("outbound-listeners", "listener", listenersFrom, variant, () =>
+      outboundListeners(mesh, mesh.endpoints, caller),
+    ),
+    part("outbound-routes", "route", from, variant, () =>
+      httpPorts(mesh).map((port) => outboundRoutes(port, mesh, caller)),
+    ),
+  ];
+}
+
+function explicitParts(
+  mesh: Mesh,
+  workload: MeshWorkload,
+  caller: Caller,
+  options: MeshOptions,
+): SidecarPart[] {
+  const from = [workload, mesh.services, mesh.routing, options];
+  const targets = new Map(workload.upstreams.map((u) => [upstreamRouteName(u.hostname, u.port), u]));
+  return [
+    part("upstream-listeners", "listener", from, "", () => upstreamListeners(workload, mesh, caller)),
+    part("upstream-routes", "route", from, "", () =>
+      [...targets].map(([name, { hostname, port }]) => upstreamRoutes(name, hostname, port, mesh, caller)),
+    ),
+  ];
+}
+
+function namesPart(mesh: Mesh): SidecarPart {
+  const from = hasHeadless(mesh)
+    ? [mesh.services, mesh.endpoints, mesh.options]
+    : [mesh.services, mesh.options];
+  return part("names", "nameTable", from, "", () => [nameTable(mesh)]);
+}
+
+function hasHeadless(mesh: Mesh): boolean {
+  return [...mesh.services.values()].some((service) => service.isHeadless);
+}

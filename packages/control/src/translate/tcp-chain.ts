@@ -1,0 +1,43 @@
+import { create } from "@bufbuild/protobuf";
+import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import type { MeshOptions } from "../model/mesh.ts";
+import { accessLogs } from "./access-log.ts";
+import { pack } from "./messages.ts";
+
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** Bytes to one cluster, or to one of several by weight. */
+export function tcpProxy(clusters: readonly WeightedCluster[], options: MeshOptions): Filter {
+  const [first] = clusters;
+  const clusterSpecifier =
+    clusters.length === 1
+      ? { case: "cluster" as const, value: first!.name }
+      : { case: "weightedClusters" as const, value: { clusters: clusters.map((c) => ({ ...c })) } };
+  const config = pack(TcpProxySchema, {
+    statPrefix: first!.name,
+    clusterSpecifier,
+    accessLog: accessLogs(options),
+  });
+  return create(FilterSchema, {
+    name: "envoy.filters.network.tcp_proxy",
+    configType: { case: "typedConfig", value: config },
+  });
+}
+
+/** Who may connect: what is denied is denied before it is allowed. */
+export function tcpRbac({ deny, allow }: { readonly deny?: RBAC; readonly allow?: RBAC }): Filter[] {
+  return [deny, allow]
+    .filter((rules) => rules !== undefined)
+    .map((rules) =>
+      create(FilterSchema, {
+        name: "envoy.filters.network.rbac",
+        configType: { case: "typedConfig", value: pack(NetworkRbacSchema, { rules, statPrefix: "tcp." }) },
+      }),
+    );
+}

@@ -1,0 +1,162 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type TransportSocket, TransportSocketSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import {
+  ApiConfigSource_ApiType as ApiType,
+  ApiVersion,
+  type ConfigSourceSchema,
+} from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
+import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
+import {
+  SubjectAltNameMatcher_SanType as SanType,
+  type SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol as TlsProtocol,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
+import type { MeshOptions } from "../model/mesh.ts";
+import type { ClientTls } from "../model/traffic-policy.ts";
+import { duration, pack } from "./messages.ts";
+
+type San = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
+type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
+
+const tlsSocketName = "envoy.transport_sockets.tls";
+
+export function plaintextSocket(): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.raw_buffer",
+    configType: { case: "typedConfig", value: pack(RawBufferSchema, {}) },
+  });
+}
+
+/**
+ * What a peer of the mesh must present: a certificate of the trust bundle for
+ * an identity of this trust domain. `alpn` is in the server's order of choice.
+ */
+export function inboundTls(options: MeshOptions, alpn: readonly string[]): TransportSocket {
+  const domain: San = {
+    sanType: SanType.URI,
+    matcher: { matchPattern: { case: "prefix", value: `spiffe://${options.trustDomain}/` } },
+  };
+  return create(TransportSocketSchema, {
+    name: tlsSocketName,
+    configType: {
+      case: "typedConfig",
+      value: pack(DownstreamTlsContextSchema, {
+        commonTlsContext: meshTls(alpn, [domain]),
+        requireClientCertificate: true,
+      }),
+    },
+  });
+}
+
+export interface MeshPeer {
+  readonly serverName: string;
+  /** The service's own namespace, for when no endpoint has told an identity yet. */
+  readonly namespace: string;
+  readonly identities: readonly string[];
+  readonly alpn: readonly string[];
+}
+
+/**
+ * Mutual TLS to workloads of the mesh: the peer must prove one of the service's
+ * identities. While none is known, only identities of its namespace are taken.
+ */
+export function outboundMeshTls(peer: MeshPeer, options: MeshOptions): TransportSocket {
+  const inNamespace = `spiffe://${options.trustDomain}/ns/${peer.namespace}/sa/`;
+  const sans: San[] =
+    peer.identities.length > 0
+      ? peer.identities.map(exactName)
+      : [{ sanType: SanType.URI, matcher: { matchPattern: { case: "prefix", value: inNamespace } } }];
+  return create(TransportSocketSchema, {
+    name: tlsSocketName,
+    configType: {
+      case: "typedConfig",
+      value: pack(UpstreamTlsContextSchema, {
+        commonTlsContext: meshTls(peer.alpn, sans),
+        sni: peer.serverName,
+      }),
+    },
+  });
+}
+
+/** TLS to a server outside the mesh (`SIMPLE`, `MUTUAL`), verified against its host unless told otherwise. */
+export function outboundServerTls(
+  tls: ClientTls,
+  server: { readonly host: string; readonly names: readonly string[]; readonly alpn: readonly string[] },
+  options: MeshOptions,
+): TransportSocket {
+  const sni = tls.sni || (server.host.startsWith("*") ? "" : server.host);
+  const names = tls.subjectAltNames?.length ? tls.subjectAltNames : server.names;
+  const expected = names.length > 0 ? names : sni === "" ? [] : [sni];
+  const common: CommonTls = { tlsParams: tlsParams(), alpnProtocols: [...server.alpn] };
+  if (!tls.insecureSkipVerify) {
+    common.validationContextType = {
+      case: "validationContext",
+      value: {
+        trustedCa: file(tls.caCertificates || options.defaults.systemCaFile),
+        matchTypedSubjectAltNames: expected.map(exactName),
+      },
+    };
+  }
+  if (tls.mode === "MUTUAL") {
+    common.tlsCertificates = [
+      { certificateChain: file(tls.clientCertificate!), privateKey: file(tls.privateKey!) },
+    ];
+  }
+  return create(TransportSocketSchema, {
+    name: tlsSocketName,
+    configType: {
+      case: "typedConfig",
+      value: pack(UpstreamTlsContextSchema, { commonTlsContext: common, sni }),
+    },
+  });
+}
+
+function exactName(name: string): San {
+  const sanType = name.includes("://") ? SanType.URI : SanType.DNS;
+  return { sanType, matcher: { matchPattern: { case: "exact", value: name } } };
+}
+
+function meshTls(alpn: readonly string[], sans: readonly San[]): CommonTls {
+  return {
+    tlsParams: tlsParams(),
+    alpnProtocols: [...alpn],
+    tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: sdsSource() }],
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: {
+        defaultValidationContext: { matchTypedSubjectAltNames: [...sans] },
+        validationContextSdsSecretConfig: { name: "ROOTCA", sdsConfig: sdsSource() },
+      },
+    },
+  };
+}
+
+function tlsParams() {
+  return { tlsMinimumProtocolVersion: TlsProtocol.TLSv1_2 };
+}
+
+function file(filename: string) {
+  return { specifier: { case: "filename" as const, value: filename } };
+}
+
+/** The agent's socket, which every bootstrap names `sds-grpc`. */
+function sdsSource(): MessageInitShape<typeof ConfigSourceSchema> {
+  return {
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: duration(0),
+    configSourceSpecifier: {
+      case: "apiConfigSource",
+      value: {
+        apiType: ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: "sds-grpc" } } }],
+      },
+    },
+  };
+}

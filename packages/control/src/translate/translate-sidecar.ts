@@ -1,0 +1,37 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import { type PartType, sidecarParts } from "./sidecar-parts.ts";
+
+export interface NamedResource {
+  readonly name: string;
+  readonly message: Message;
+}
+
+/** The resources of one proxy by type, each in order of name. */
+export type SidecarResources = Readonly<Record<PartType, readonly NamedResource[]>>;
+
+/** Everything the sidecar of `workload` is given, as messages. Pure. */
+export function translateSidecar(mesh: Mesh, workload: MeshWorkload): SidecarResources {
+  const resources: Record<PartType, NamedResource[]> = {
+    listener: [],
+    route: [],
+    cluster: [],
+    endpoint: [],
+    nameTable: [],
+  };
+  for (const { type, build } of sidecarParts(mesh, workload)) {
+    for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
+  }
+  for (const list of Object.values(resources)) list.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return resources;
+}
+
+/** The name a resource is subscribed to by. There is one name table, and its name is its type's. */
+export function resourceName(type: PartType, message: Message): string {
+  if (type === "endpoint") return (message as ClusterLoadAssignment).clusterName;
+  if (type === "nameTable") return nameTableName;
+  return (message as Message & { name: string }).name;
+}
+
+export const nameTableName = "istio.networking.nds.v1.NameTable";
