@@ -21,6 +21,7 @@ Example:
  * where there is one, the next step.
  */
 export async function runCli(args: readonly string[]): Promise<number> {
+  process.stdout.on("error", endOnClosedPipe);
   try {
     const program = await buildProgram(args);
     await program.parseAsync([...args], { from: "user" });
@@ -28,6 +29,12 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     return reportError(error);
   }
+}
+
+/** `weft get all | head` has read enough: no fault of anyone. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
 }
 
 async function buildProgram(args: readonly string[]): Promise<Command> {
@@ -80,7 +87,6 @@ function reportError(error: unknown): number {
     if (error.hint) process.stderr.write(`  next: ${error.hint}\n`);
     return error.exitCode;
   }
-  if ((error as NodeJS.ErrnoException)?.code === "EPIPE") return 0;
   const isVerbose = process.env.WEFT_DEBUG === "1";
   process.stderr.write(`weft: ${messageOf(error)}\n`);
   if (isVerbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
