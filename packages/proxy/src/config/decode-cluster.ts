@@ -5,6 +5,7 @@ import {
   type Cluster,
   ClusterSchema,
   Cluster_LbSubsetConfig_LbSubsetFallbackPolicy as Fallback,
+  Cluster_DnsLookupFamily as Family,
   Cluster_LbPolicy as LbPolicy,
   Cluster_DiscoveryType as Type,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
@@ -45,6 +46,9 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     balancer: decodeBalancer(cluster, discovery, path, issues),
     subsets: decodeSubsets(cluster, path, issues),
     breakers: decodeBreakers(cluster.circuitBreakers?.thresholds ?? []),
+    panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value,
+    isLocalityWeighted: cluster.commonLbConfig?.localityConfigSpecifier.case === "localityWeightedLbConfig",
+    service: decodeService(cluster),
     outlier:
       cluster.outlierDetection &&
       decodeOutlier(cluster.outlierDetection, at(path, "outlier_detection"), issues),
@@ -87,19 +91,29 @@ function decodeDiscovery(cluster: Cluster, path: string, issues: Issues): Discov
   return {
     kind: kind === Type.LOGICAL_DNS ? "logical-dns" : "strict-dns",
     endpoints,
+    family: families[cluster.dnsLookupFamily],
     refreshMs: timeoutMs(cluster.dnsRefreshRate, 5_000, at(path, "dns_refresh_rate"), issues) || 5_000,
   };
 }
 
+const families: Readonly<Record<Family, Extract<Discovery, { readonly refreshMs: number }>["family"]>> = {
+  [Family.AUTO]: "auto",
+  [Family.V4_ONLY]: "v4-only",
+  [Family.V6_ONLY]: "v6-only",
+  [Family.V4_PREFERRED]: "v4-preferred",
+  [Family.ALL]: "all",
+};
+
+/** The service a control plane says this cluster stands for. */
+function decodeService(cluster: Cluster): ClusterPlan["service"] {
+  const services = cluster.metadata?.filterMetadata.istio?.services;
+  const first: unknown = Array.isArray(services) ? services[0] : undefined;
+  if (typeof first !== "object" || first === null || Array.isArray(first)) return undefined;
+  const { host, name, namespace } = first as Readonly<Record<string, unknown>>;
+  return { host: String(host ?? ""), name: String(name ?? ""), namespace: String(namespace ?? "") };
+}
+
 function decodeBalancer(cluster: Cluster, discovery: Discovery, path: string, issues: Issues): BalancerPlan {
-  const panic = cluster.commonLbConfig?.healthyPanicThreshold;
-  if (panic && panic.value !== 0) {
-    issues.add(
-      at(path, "common_lb_config.healthy_panic_threshold"),
-      "unhealthy endpoints are never used: panic mode is not implemented",
-      "set its value to 0 or remove it",
-    );
-  }
   const isOriginalDst = discovery.kind === "original-dst";
   if (isOriginalDst !== (cluster.lbPolicy === LbPolicy.CLUSTER_PROVIDED)) {
     issues.add(at(path, "lb_policy"), "CLUSTER_PROVIDED goes with ORIGINAL_DST clusters, and only with them");
@@ -205,6 +219,7 @@ function decodeOutlier(outlier: OutlierDetection, path: string, issues: Issues):
       at(path, "enforcing_consecutive_gateway_failure"),
       issues,
     ),
+    alwaysEjectsOneHost: outlier.alwaysEjectOneHost ?? false,
     splitExternalLocalOriginErrors: outlier.splitExternalLocalOriginErrors,
     consecutiveLocalOriginFailure: outlier.consecutiveLocalOriginFailure ?? 5,
     enforcingConsecutiveLocalOriginFailure: percent(

@@ -6,6 +6,7 @@ import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import type { AccessLogPlan } from "./access-log-plan.ts";
+import type { IstioStatsSettings } from "./decode-istio-stats.ts";
 import type { Issues } from "./issues.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
@@ -33,7 +34,8 @@ export interface Factories {
   networkRbac(plan: RbacPlan, filterName: string, statPrefix: string): NetworkFilter;
   fault(plan: FaultPlan, filterName: string, statPrefix: string): HttpFilter;
   faultRoute(plan: FaultPlan): unknown;
-  istioStats(config: Readonly<Record<string, unknown>>, filterName: string, direction: Direction): HttpFilter;
+  istioStats(settings: IstioStatsSettings, filterName: string, direction: Direction): HttpFilter;
+  istioTcpStats(settings: IstioStatsSettings, filterName: string, direction: Direction): NetworkFilter;
   accessLog(plan: AccessLogPlan): AccessLog;
   /** A header value with command operators; throws a `SyntaxError` for an unknown operator. */
   headerValue(format: string): HeaderValue;

@@ -3,7 +3,7 @@ import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
 import type { LbEndpoint } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
-import type { EndpointPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type { EndpointAssignment, EndpointPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
 import { decodeAddress, metadataPairs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
@@ -18,7 +18,19 @@ const health: Readonly<Record<HealthStatus, EndpointPlan["health"]>> = {
 
 const noMetadata: EndpointPlan["metadata"] = new Map();
 
-/** Decodes endpoints. `resolves` says whether host names may stand where addresses do (DNS clusters). */
+/** Decodes what EDS delivers. */
+export function decodeAssignment(
+  assignment: ClusterLoadAssignment,
+  path: string,
+  issues: Issues,
+): EndpointAssignment {
+  return {
+    localities: decodeEndpoints(assignment, false, path, issues),
+    overprovisioningPercent: assignment.policy?.overprovisioningFactor,
+  };
+}
+
+/** `resolves` says whether host names may stand where addresses do (DNS clusters). */
 export function decodeEndpoints(
   assignment: ClusterLoadAssignment,
   resolves: boolean,

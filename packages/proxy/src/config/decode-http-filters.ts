@@ -8,12 +8,13 @@ import { isRouterFilter, routerFilter } from "../filters/router-plan.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
 import { decodeFault } from "./decode-fault.ts";
+import { decodeIstioStats } from "./decode-istio-stats.ts";
 import { decodeHttpRbac } from "./decode-rbac.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
 
 /** Istio's own filter configuration travels as a TypedStruct that names its type. */
-const istioStatsType = "type.googleapis.com/stats.PluginConfig";
+export const istioStatsType = "type.googleapis.com/stats.PluginConfig";
 
 interface Place {
   readonly statPrefix: string;
@@ -83,7 +84,10 @@ function decodeFilter(
         readonly typeUrl: string;
         readonly value?: JsonObject;
       };
-      if (typeUrl === istioStatsType) return factories.istioStats(value ?? {}, name, place.direction);
+      if (typeUrl === istioStatsType) {
+        const settings = decodeIstioStats(value ?? {}, at(path, "value"), issues);
+        return factories.istioStats(settings, name, place.direction);
+      }
       issues.add(
         at(path, "type_url"),
         `${typeUrl} is not implemented by this proxy`,

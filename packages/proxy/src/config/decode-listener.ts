@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import { toBinary } from "@bufbuild/protobuf";
+import { type JsonObject, type Message, toBinary } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   type Filter,
@@ -23,6 +23,8 @@ import type {
 import type { SocketAddress } from "../net/socket-address.ts";
 import { decodeConnectionManager } from "./decode-connection-manager.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
+import { istioStatsType } from "./decode-http-filters.ts";
+import { decodeIstioStats } from "./decode-istio-stats.ts";
 import { decodeNetworkRbac } from "./decode-rbac.ts";
 import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
 import { decodeDownstreamTls } from "./decode-tls.ts";
@@ -202,6 +204,23 @@ function decodeNetworkFilter(
       if (rbac.statPrefix === "")
         issues.add(at(place, "stat_prefix"), "is empty", "name the filter's statistics");
       return factories.networkRbac(decodeNetworkRbac(rbac, place, issues), filter.name, rbac.statPrefix);
+    }
+    case "xds.type.v3.TypedStruct":
+    case "udpa.type.v1.TypedStruct": {
+      const { typeUrl, value } = message as Message & {
+        readonly typeUrl: string;
+        readonly value?: JsonObject;
+      };
+      if (typeUrl === istioStatsType) {
+        const settings = decodeIstioStats(value ?? {}, at(place, "value"), issues);
+        return factories.istioTcpStats(settings, filter.name, direction);
+      }
+      issues.add(
+        at(place, "type_url"),
+        `${typeUrl} is not implemented by this proxy`,
+        `only ${istioStatsType} is`,
+      );
+      return undefined;
     }
     default:
       issues.add(place, `${message?.$typeName} is not a network filter`);

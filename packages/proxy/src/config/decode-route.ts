@@ -112,7 +112,11 @@ function decodeVirtualHost(
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
   return {
-    name: host.name,
+    plan: {
+      name: host.name,
+      includesRequestAttemptCount: host.includeRequestAttemptCount,
+      includesResponseAttemptCount: host.includeAttemptCountInResponse,
+    },
     domains: host.domains,
     routes: host.routes.map((route, i) =>
       decodeRoute(route, inherited, `${at(path, "routes")}[${i}]`, context),

@@ -80,6 +80,7 @@ export function decodeDownstreamTls(
   return {
     context: common.source,
     requireClientCertificate,
+    verifiesClients: common.material.trust !== undefined,
     alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
     matchesSan: common.matchesSan,
   };

@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
-import type { ClusterPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { type Factories, noNeeds, type RouteHolder } from "./decode-context.ts";
 import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
@@ -12,7 +12,7 @@ import { type Held, Warming } from "./warming.ts";
 export interface DataPlane {
   setCluster(plan: ClusterPlan): void;
   removeCluster(name: string): void;
-  setEndpoints(cluster: string, endpoints: readonly LocalityEndpoints[]): void;
+  setEndpoints(cluster: string, assignment: EndpointAssignment): void;
   /** All listeners in force; what is missing from the list drains. */
   setListeners(plans: readonly ListenerPlan[]): void;
 }
@@ -48,7 +48,7 @@ export interface HeldRoutes extends Stamped {
 
 /** Endpoints by the name EDS knows them under. */
 export interface HeldEndpoints extends Stamped {
-  readonly endpoints: readonly LocalityEndpoints[];
+  readonly assignment: EndpointAssignment;
 }
 
 /** What has to be subscribed to for everything accepted so far. */
@@ -98,7 +98,7 @@ export class LiveConfig {
         dataPlane.setCluster(plan);
         if (plan.discovery.kind === "eds") {
           const known = this.endpoints.get(plan.discovery.serviceName);
-          if (known) dataPlane.setEndpoints(plan.name, known.endpoints);
+          if (known) dataPlane.setEndpoints(plan.name, known.assignment);
         }
         options.onChange();
       },
@@ -179,7 +179,7 @@ export class LiveConfig {
   updateEndpoints(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
     const errors = this.#each("endpoints", updated, (resource) => {
       const { plan, message } = this.#decoder.endpoints(resource.body);
-      this.#setEndpoints(resource.name, { endpoints: plan, message, ...this.#stamp(resource.version) });
+      this.#setEndpoints(resource.name, { assignment: plan, message, ...this.#stamp(resource.version) });
     });
     for (const name of removed) this.endpoints.delete(name);
     return this.#finish(errors);
@@ -262,7 +262,7 @@ export class LiveConfig {
     this.endpoints.set(service, held);
     for (const { plan } of this.clusters.active.values()) {
       if (plan.discovery.kind === "eds" && plan.discovery.serviceName === service) {
-        this.#options.dataPlane.setEndpoints(plan.name, held.endpoints);
+        this.#options.dataPlane.setEndpoints(plan.name, held.assignment);
       }
     }
   }

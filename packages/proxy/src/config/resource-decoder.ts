@@ -5,7 +5,7 @@ import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
-import type { ClusterPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import { decodeCluster } from "./decode-cluster.ts";
@@ -16,7 +16,7 @@ import {
   noNeeds,
   type RouteHolder,
 } from "./decode-context.ts";
-import { decodeEndpoints } from "./decode-endpoints.ts";
+import { decodeAssignment } from "./decode-endpoints.ts";
 import { decodeListener } from "./decode-listener.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { decodeSecret } from "./decode-tls.ts";
@@ -65,9 +65,9 @@ export class ResourceDecoder {
     );
   }
 
-  endpoints(body: Uint8Array): Decoded<readonly LocalityEndpoints[]> {
+  endpoints(body: Uint8Array): Decoded<EndpointAssignment> {
     return this.#decode(ClusterLoadAssignmentSchema, body, (message, context) =>
-      decodeEndpoints(message, false, "", context.issues),
+      decodeAssignment(message, "", context.issues),
     );
   }
 

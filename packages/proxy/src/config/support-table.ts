@@ -227,10 +227,9 @@ function route(): Record<string, MessageSupport> {
       neutral: "ignore_path_parameters_in_path_matching",
     },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config retry_policy`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config retry_policy include_request_attempt_count include_attempt_count_in_response`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
-      neutral:
-        "include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header",
+      neutral: "include_is_timeout_retry_header",
     },
     [`${p}Route`]: {
       implemented: `name match route redirect direct_response metadata typed_per_filter_config ${edits}`,
@@ -311,13 +310,14 @@ function cluster(): Record<string, MessageSupport> {
     },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
     [`${p}Cluster.CommonLbConfig`]: {
-      implemented: "healthy_panic_threshold",
+      implemented: "healthy_panic_threshold locality_weighted_lb_config",
       harmless: {
         update_merge_window: "an endpoint update costs little and takes effect at once",
         ignore_new_hosts_until_first_hc: "there are no active health checks",
       },
-      neutral: "close_connections_on_host_set_change locality_weighted_lb_config",
+      neutral: "close_connections_on_host_set_change",
     },
+    [`${p}Cluster.CommonLbConfig.LocalityWeightedLbConfig`]: { implemented: "" },
     [`${p}Cluster.LeastRequestLbConfig`]: { implemented: "choice_count" },
     [`${p}Cluster.RoundRobinLbConfig`]: { implemented: "" },
     [`${p}Cluster.OriginalDstLbConfig`]: { implemented: "use_http_header http_header_name" },
@@ -332,9 +332,9 @@ function cluster(): Record<string, MessageSupport> {
     [`${p}CircuitBreakers.Thresholds.RetryBudget`]: { implemented: "budget_percent min_retry_concurrency" },
     [`${p}OutlierDetection`]: {
       implemented:
-        "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time",
+        "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time always_eject_one_host",
       neutral:
-        "enforcing_success_rate enforcing_local_origin_success_rate enforcing_failure_percentage enforcing_failure_percentage_local_origin max_ejection_time_jitter always_eject_one_host",
+        "enforcing_success_rate enforcing_local_origin_success_rate enforcing_failure_percentage enforcing_failure_percentage_local_origin max_ejection_time_jitter",
       harmless: {
         successful_active_health_check_uneject_host: "there are no active health checks",
         success_rate_minimum_hosts: "parameter of a detector that is off",
@@ -369,7 +369,7 @@ function cluster(): Record<string, MessageSupport> {
     },
     [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },
     [`${e}ClusterLoadAssignment.Policy`]: {
-      implemented: "",
+      implemented: "overprovisioning_factor",
       harmless: { endpoint_stale_after: "endpoints are kept until the control plane replaces them" },
       neutral: "weighted_priority_health",
     },

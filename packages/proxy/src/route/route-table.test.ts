@@ -37,7 +37,7 @@ function route(kind: PathKind, text: string, more: Partial<RouteSpec> = {}, case
 }
 
 function host(name: string, domains: readonly string[], routes: readonly RouteSpec[] = []): VirtualHostSpec {
-  return { name, domains, routes, tlsRedirect: undefined };
+  return { plan: { name }, domains, routes, tlsRedirect: undefined };
 }
 
 function table(virtualHosts: readonly VirtualHostSpec[], ignorePortInHost = false) {

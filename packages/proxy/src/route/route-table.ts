@@ -16,7 +16,7 @@ export interface RouteSpec {
 }
 
 export interface VirtualHostSpec {
-  readonly name: string;
+  readonly plan: VirtualHostPlan;
   readonly domains: readonly string[];
   readonly routes: readonly RouteSpec[];
   /** `require_tls`: which requests that came without TLS are redirected instead of routed. */
@@ -76,7 +76,7 @@ class VirtualHost {
   readonly #redirect: { readonly appliesTo: "all" | "external"; readonly match: RouteMatch } | undefined;
 
   constructor(spec: VirtualHostSpec) {
-    const virtualHost: VirtualHostPlan = { name: spec.name };
+    const virtualHost = spec.plan;
     this.#entries = spec.routes.map((route) => ({
       path: compilePath(route.path),
       conditions: route.conditions,

@@ -1,0 +1,61 @@
+import type { IstioMetricOverride, IstioStatsPlan } from "../filters/istio-stats-plan.ts";
+import { at, type Issues, nearest } from "./issues.ts";
+
+/** What a configuration may say of Istio's metrics; the rest is this proxy's own identity. */
+export type IstioStatsSettings = Pick<IstioStatsPlan, "isHostHeaderFallbackDisabled" | "overrides">;
+
+type Json = Readonly<Record<string, unknown>>;
+
+const settingNames = ["disable_host_header_fallback", "metrics"] as const;
+const metricNames = ["name", "tags_to_remove", "drop"] as const;
+
+/** Decodes `stats.PluginConfig`, which travels as plain JSON inside a TypedStruct; keys in either spelling. */
+export function decodeIstioStats(config: Json, path: string, issues: Issues): IstioStatsSettings {
+  const settings = readKeys(config, settingNames, path, issues);
+  const metrics = settings.get("metrics") ?? [];
+  if (!Array.isArray(metrics)) issues.add(at(path, "metrics"), "expected a list");
+  return {
+    isHostHeaderFallbackDisabled: settings.get("disable_host_header_fallback") === true,
+    overrides: (Array.isArray(metrics) ? metrics : []).map((metric: unknown, i) =>
+      decodeMetric(metric, `${at(path, "metrics")}[${i}]`, issues),
+    ),
+  };
+}
+
+function decodeMetric(metric: unknown, path: string, issues: Issues): IstioMetricOverride {
+  if (typeof metric !== "object" || metric === null) {
+    issues.add(path, "expected a mapping");
+    return { metric: "", isDropped: false, tagsToRemove: [] };
+  }
+  const fields = readKeys(metric as Json, metricNames, path, issues);
+  const tags = fields.get("tags_to_remove") ?? [];
+  const areTags = Array.isArray(tags) && tags.every((tag) => typeof tag === "string");
+  if (!areTags) issues.add(at(path, "tags_to_remove"), "expected a list of names");
+  return {
+    metric: String(fields.get("name") ?? ""),
+    isDropped: fields.get("drop") === true,
+    tagsToRemove: areTags ? (tags as readonly string[]) : [],
+  };
+}
+
+function readKeys(
+  config: Json,
+  known: readonly string[],
+  path: string,
+  issues: Issues,
+): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(config)) {
+    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (known.includes(name)) values.set(name, value);
+    else {
+      const near = nearest(name, known);
+      issues.add(
+        at(path, key),
+        `\`${key}\` is not implemented by this proxy`,
+        near ? `did you mean \`${near}\`?` : "remove it",
+      );
+    }
+  }
+  return values;
+}

@@ -1,0 +1,41 @@
+import type { AccessLogPlan } from "./access-log-plan.ts";
+import { decodeBootstrap } from "./bootstrap.ts";
+import type { Factories } from "./decode-context.ts";
+import { parseDocument } from "./document.ts";
+import { ResourceDecoder } from "./resource-decoder.ts";
+import { compileStaticResources, type StaticResources } from "./static-resources.ts";
+import { TlsContexts } from "./tls-contexts.ts";
+
+/** Factories for tests of configuration: filters that do nothing and carry their plan. */
+export function fakeFactories(accessLogs: AccessLogPlan[] = []): Factories {
+  return {
+    rbac: (plan, name) => ({ name, plan }) as never,
+    rbacRoute: (plan) => plan ?? "disabled",
+    networkRbac: (plan, name) => ({ name, plan, onConnection: () => true }) as never,
+    fault: (plan, name) => ({ name, plan }) as never,
+    faultRoute: (plan) => plan,
+    istioStats: (settings, name) => ({ name, settings }) as never,
+    istioTcpStats: (settings, name) => ({ name, settings, onConnection: () => true }) as never,
+    accessLog(plan) {
+      accessLogs.push(plan);
+      return { log() {} };
+    },
+    headerValue(format) {
+      if (/%[A-Z]/.test(format)) throw new SyntaxError(`unknown operator in ${format}`);
+      return format;
+    },
+  };
+}
+
+/** Decodes and compiles a bootstrap given as text, as `weft proxy` does before it starts anything. */
+export function compileText(text: string, factories: Factories = fakeFactories()): StaticResources {
+  const bootstrap = decodeBootstrap(parseDocument("bootstrap.yaml", text));
+  const tls = new TlsContexts();
+  const decoder = new ResourceDecoder({
+    factories,
+    tls,
+    runtime: bootstrap.runtime,
+    routeHolder: () => ({ current: undefined }),
+  });
+  return compileStaticResources(bootstrap, decoder, tls);
+}
