@@ -136,6 +136,11 @@ export class MetricRegistry {
     this.#collectors.push(collect);
   }
 
+  /** The families as they are now; collectors do not run. */
+  get families(): Iterable<MetricFamily> {
+    return this.#families.values();
+  }
+
   /** The families as they are now, collectors having run. */
   collect(): readonly MetricFamily[] {
     for (const collect of this.#collectors) collect();

@@ -40,9 +40,12 @@ export class EnvoyStats {
     return this.#family(template, "histogram").with(...labels) as Histogram;
   }
 
-  /** Forgets one series, when what it counted is gone. */
-  remove(template: string, kind: "counter" | "gauge" | "histogram", ...labels: string[]): void {
-    this.#family(template, kind).remove(...labels);
+  /** Forgets every series whose first label is `label` with this value: what they counted is gone. */
+  forget(label: string, value: string): void {
+    for (const family of this.registry.families) {
+      if (family.labelNames[0] !== label || !family.name.startsWith("envoy_")) continue;
+      for (const { labels } of [...family.series]) if (labels[0] === value) family.remove(...labels);
+    }
   }
 
   /** The dotted template a family was made from, or undefined when it is not one of Envoy's. */

@@ -1,0 +1,173 @@
+import type { Clock } from "@weft/base/clock";
+import type { Gauge } from "@weft/base/metric-registry";
+import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";
+import type { ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import { DnsDiscovery, type ResolveHost, resolveWithSystem } from "./dns-discovery.ts";
+import { UpstreamCluster } from "./upstream-cluster.ts";
+
+export interface ClusterManagerOptions {
+  readonly clock: Clock;
+  readonly stats: EnvoyStats;
+  readonly random?: () => number;
+  readonly resolve?: ResolveHost;
+  /** Given to every cluster: endpoints that leave have their pools drained. */
+  readonly onEndpointRemoved?: (endpoint: Endpoint, cluster: Cluster) => void;
+  /** The last cluster that was waiting for its first endpoints has them. */
+  readonly onWarm?: () => void;
+}
+
+interface Entry {
+  readonly cluster: UpstreamCluster;
+  dns: DnsDiscovery | undefined;
+  isWarm: boolean;
+}
+
+/**
+ * The clusters in service, by name.
+ *
+ * An update with an unchanged fingerprint changes nothing. A changed plan is
+ * put into the cluster that is running, so that requests, pools and ejections
+ * of endpoints that stay go on. EDS endpoints are delivered by configuration;
+ * DNS is watched here.
+ */
+export class ClusterManager implements ClusterDirectory {
+  readonly #options: ClusterManagerOptions;
+  readonly #random: () => number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #gauges: { readonly active: Gauge; readonly warming: Gauge };
+  readonly #counters;
+
+  constructor(options: ClusterManagerOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    const { stats } = options;
+    this.#gauges = {
+      active: stats.gauge("cluster_manager.active_clusters"),
+      warming: stats.gauge("cluster_manager.warming_clusters"),
+    };
+    this.#counters = {
+      added: stats.counter("cluster_manager.cluster_added"),
+      modified: stats.counter("cluster_manager.cluster_modified"),
+      removed: stats.counter("cluster_manager.cluster_removed"),
+    };
+    stats.registry.onCollect(() => {
+      this.#gauges.active.set(this.#entries.size - this.#warmingCount());
+      this.#gauges.warming.set(this.#warmingCount());
+      for (const { cluster } of this.#entries.values()) cluster.collect();
+    });
+  }
+
+  get(name: string): UpstreamCluster | undefined {
+    return this.#entries.get(name)?.cluster;
+  }
+
+  get clusters(): Iterable<UpstreamCluster> {
+    return [...this.#entries.values()].map((entry) => entry.cluster);
+  }
+
+  /** False while a cluster waits for its first endpoints from DNS or EDS. */
+  get isWarm(): boolean {
+    return this.#warmingCount() === 0;
+  }
+
+  /** Adds a cluster or replaces its plan. */
+  setCluster(plan: ClusterPlan): void {
+    let entry = this.#entries.get(plan.name);
+    if (entry?.cluster.plan.fingerprint === plan.fingerprint) return;
+    if (entry && entry.cluster.plan.statName !== plan.statName) {
+      // Its statistics have another name: nothing of the old cluster can be kept.
+      this.removeCluster(plan.name);
+      entry = undefined;
+    }
+    if (entry) {
+      entry.dns?.stop();
+      entry.dns = undefined;
+      entry.cluster.replacePlan(plan);
+      this.#counters.modified.add();
+    } else {
+      const { clock, stats, onEndpointRemoved } = this.#options;
+      const cluster = new UpstreamCluster(plan, { clock, stats, random: this.#random });
+      if (onEndpointRemoved) cluster.onEndpointRemoved = (endpoint) => onEndpointRemoved(endpoint, cluster);
+      entry = { cluster, dns: undefined, isWarm: false };
+      this.#entries.set(plan.name, entry);
+      this.#counters.added.add();
+    }
+    this.#discover(entry, plan);
+  }
+
+  removeCluster(name: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    this.#entries.delete(name);
+    entry.dns?.stop();
+    entry.cluster.close();
+    this.#options.stats.forget("envoy_cluster_name", entry.cluster.plan.statName);
+    this.#counters.removed.add();
+    if (!entry.isWarm) this.#noteWarm();
+  }
+
+  /** The endpoints EDS gives for a cluster; an empty list also ends the wait for the first. */
+  setEndpoints(
+    cluster: string,
+    localities: readonly LocalityEndpoints[],
+    overprovisioningPercent?: number,
+  ): void {
+    const entry = this.#entries.get(cluster);
+    if (!entry) return;
+    entry.cluster.setEndpoints(localities, overprovisioningPercent);
+    this.#warmed(entry);
+  }
+
+  /** Stops every timer and drains every pool. */
+  close(): void {
+    for (const name of [...this.#entries.keys()]) this.removeCluster(name);
+  }
+
+  #discover(entry: Entry, plan: ClusterPlan): void {
+    const { discovery } = plan;
+    switch (discovery.kind) {
+      case "static":
+        entry.cluster.setEndpoints(discovery.endpoints);
+        this.#warmed(entry);
+        return;
+      case "original-dst":
+        this.#warmed(entry);
+        return;
+      case "eds":
+        return;
+      case "strict-dns":
+      case "logical-dns": {
+        const { membership } = entry.cluster.allStats;
+        entry.dns = new DnsDiscovery(discovery, {
+          clock: this.#options.clock,
+          random: this.#random,
+          resolve: (host) => {
+            membership.updateAttempt.add();
+            return (this.#options.resolve ?? resolveWithSystem)(host);
+          },
+          onEndpoints: (localities) => entry.cluster.setEndpoints(localities),
+          onFailure: () => membership.updateFailure.add(),
+          onFirstRound: () => this.#warmed(entry),
+        });
+        entry.dns.start();
+      }
+    }
+  }
+
+  #warmed(entry: Entry): void {
+    if (entry.isWarm) return;
+    entry.isWarm = true;
+    this.#noteWarm();
+  }
+
+  #noteWarm(): void {
+    if (this.isWarm) this.#options.onWarm?.();
+  }
+
+  #warmingCount(): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) if (!entry.isWarm) count += 1;
+    return count;
+  }
+}
