@@ -1,0 +1,172 @@
+import { hostname } from "node:os";
+import type { Exchange } from "../layer/exchange.ts";
+import { formatResponseFlags } from "../layer/response-flag.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import { formatAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import { grpcStatusNames } from "./grpc-status-names.ts";
+import { requestHeader, responseHeader, trailer } from "./header-operators.ts";
+import { compileTimeFormat } from "./start-time.ts";
+
+/** What a command operator says of an exchange: undefined where Envoy prints `-` or null. */
+export type Operator = (exchange: Exchange) => string | number | undefined;
+
+/** Makes an operator from its argument; throws a SyntaxError for one it cannot use. */
+type OperatorFactory = (argument: string | undefined, name: string) => Operator;
+
+/**
+ * Resolves a command operator by name.
+ *
+ * @throws SyntaxError for a name that is not implemented.
+ */
+export function createOperator(name: string, argument: string | undefined): Operator {
+  const factory = operators[name];
+  if (!factory) {
+    const near = Object.keys(operators).find((known) => known.includes(name) || name.includes(known));
+    throw new SyntaxError(
+      `unknown command operator %${name}%${near ? `; did you mean %${near}%?` : "; see docs for those that exist"}`,
+    );
+  }
+  return factory(argument, name);
+}
+
+function plain(operator: Operator): OperatorFactory {
+  return (argument, name) => {
+    if (argument !== undefined) throw new SyntaxError(`%${name}% takes no argument, got (${argument})`);
+    return operator;
+  };
+}
+
+function required(argument: string | undefined, name: string): string {
+  if (!argument) throw new SyntaxError(`%${name}(…)% needs an argument`);
+  return argument;
+}
+
+const orNone = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
+const joined = (names: readonly string[] | undefined) => orNone(names?.join(","));
+const peer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory =>
+  plain(({ connection }) => (connection.peer ? orNone(read(connection.peer)) : undefined));
+const upstreamPeer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory =>
+  plain(({ upstreamPeer: identity }) => (identity ? orNone(read(identity)) : undefined));
+
+const text = (address: SocketAddress | undefined) => address && formatAddress(address);
+const withoutPort = (address: SocketAddress | undefined) =>
+  address && (address.kind === "ip" ? address.host : address.path);
+const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? address.port : undefined);
+
+const client = (exchange: Exchange) => exchange.clientAddress ?? exchange.connection.remote;
+const clientText = (exchange: Exchange) =>
+  exchange.clientAddress ? formatAddress(exchange.clientAddress) : exchange.connection.remoteText;
+
+/** Whole milliseconds between two moments; undefined while either has not come. */
+function elapsed(fromMs: number, toMs: number): number | undefined {
+  return fromMs > 0 && toMs >= fromMs ? Math.floor(toMs - fromMs) : undefined;
+}
+
+const requestDuration: Operator = (e) => elapsed(e.startMs, e.requestCompleteMs);
+const responseDuration: Operator = (e) => elapsed(e.startMs, e.upstreamFirstByteMs);
+const responseTxDuration: Operator = (e) => elapsed(e.upstreamFirstByteMs, e.endMs);
+
+function grpcStatus(exchange: Exchange): number | undefined {
+  const isGrpc = exchange.request?.headers.get("content-type")?.startsWith("application/grpc");
+  const status =
+    exchange.responseTrailers?.get("grpc-status") ?? exchange.response?.headers.get("grpc-status");
+  return isGrpc && status !== undefined && /^\d{1,3}$/.test(status) ? Number(status) : undefined;
+}
+
+const grpcStatusOperator: OperatorFactory = (argument = "CAMEL_STRING", name) => {
+  if (argument === "NUMBER") return grpcStatus;
+  if (argument !== "CAMEL_STRING" && argument !== "SNAKE_STRING") {
+    throw new SyntaxError(`%${name}(${argument})%: use CAMEL_STRING, SNAKE_STRING or NUMBER`);
+  }
+  const names = grpcStatusNames[argument];
+  return (exchange) => {
+    const status = grpcStatus(exchange);
+    return status === undefined ? undefined : (names[status] ?? String(status));
+  };
+};
+
+const operators: Readonly<Record<string, OperatorFactory>> = {
+  REQ: (argument, name) => requestHeader(required(argument, name)),
+  RESP: (argument, name) => responseHeader(required(argument, name)),
+  TRAILER: (argument, name) => trailer(required(argument, name)),
+  START_TIME: (argument) => {
+    const format = compileTimeFormat(argument || undefined);
+    return (exchange) => format(exchange.startEpochMs);
+  },
+  EMIT_TIME: (argument) => {
+    const format = compileTimeFormat(argument || undefined);
+    return (exchange) => format(exchange.startEpochMs + (exchange.endMs - exchange.startMs));
+  },
+  DURATION: plain((e) => Math.floor(e.endMs - e.startMs)),
+  REQUEST_DURATION: plain(requestDuration),
+  RESPONSE_DURATION: plain(responseDuration),
+  RESPONSE_TX_DURATION: plain(responseTxDuration),
+  PROTOCOL: plain((e) => orNone(e.protocol)),
+  RESPONSE_CODE: plain((e) => e.response?.status ?? 0),
+  RESPONSE_CODE_DETAILS: plain((e) => orNone(e.details.replace(/\s/g, "_"))),
+  CONNECTION_TERMINATION_DETAILS: plain((e) => orNone(e.connection.terminationDetails)),
+  RESPONSE_FLAGS: plain((e) => formatResponseFlags(e.flags)),
+  BYTES_RECEIVED: plain((e) => e.bytesReceived),
+  BYTES_SENT: plain((e) => e.bytesSent),
+  CONNECTION_ID: plain((e) => e.connection.id),
+  STREAM_ID: plain((e) => orNone(e.requestId)),
+  REQUESTED_SERVER_NAME: plain((e) => orNone(e.connection.requestedServerName)),
+  ROUTE_NAME: plain((e) => orNone(e.match?.route.name)),
+  HOSTNAME: plain(() => thisHost),
+  ENVIRONMENT: (argument, name) => {
+    const [variable = "", length] = required(argument, name).split(":");
+    const value = orNone(process.env[variable]);
+    return () => (length === undefined ? value : value?.slice(0, Number(length)));
+  },
+  DYNAMIC_METADATA: (argument, name) => {
+    const [filter = "", key] = required(argument, name).split(":");
+    if (key === undefined) {
+      return ({ dynamicMetadata }) => {
+        const values = dynamicMetadata?.get(filter);
+        return values && JSON.stringify(Object.fromEntries(values));
+      };
+    }
+    return ({ dynamicMetadata }) => dynamicMetadata?.get(filter)?.get(key);
+  },
+  GRPC_STATUS: grpcStatusOperator,
+  GRPC_STATUS_NUMBER: plain(grpcStatus),
+
+  UPSTREAM_CLUSTER: plain((e) => e.cluster?.plan.statName),
+  UPSTREAM_CLUSTER_RAW: plain((e) => e.cluster?.name),
+  UPSTREAM_HOST: plain((e) => e.endpoint?.addressText),
+  UPSTREAM_REMOTE_ADDRESS: plain((e) => e.endpoint?.addressText),
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.endpoint?.address)),
+  UPSTREAM_REMOTE_PORT: plain((e) => port(e.endpoint?.address)),
+  UPSTREAM_LOCAL_ADDRESS: plain((e) => text(e.upstreamLocal)),
+  UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.upstreamLocal)),
+  UPSTREAM_LOCAL_PORT: plain((e) => port(e.upstreamLocal)),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: plain((e) => e.attempts),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: plain((e) => orNone(e.upstreamTransportFailure.replace(/\s/g, "_"))),
+  UPSTREAM_PEER_URI_SAN: upstreamPeer((identity) => joined(identity.uris)),
+  UPSTREAM_PEER_DNS_SAN: upstreamPeer((identity) => joined(identity.dnsNames)),
+  UPSTREAM_PEER_SUBJECT: upstreamPeer((identity) => identity.subject),
+  UPSTREAM_METADATA: (argument, name) => {
+    const [filter = "", key = ""] = required(argument, name).split(":");
+    return (e) => e.endpoint?.plan.metadata.get(filter)?.get(key);
+  },
+
+  DOWNSTREAM_REMOTE_ADDRESS: plain(clientText),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(client(e))),
+  DOWNSTREAM_REMOTE_PORT: plain((e) => port(client(e))),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((e) => e.connection.remoteText),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.connection.remote)),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((e) => port(e.connection.remote)),
+  DOWNSTREAM_LOCAL_ADDRESS: plain((e) => e.connection.localText),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.connection.local)),
+  DOWNSTREAM_LOCAL_PORT: plain((e) => port(e.connection.local)),
+  DOWNSTREAM_LOCAL_URI_SAN: plain((e) => (e.connection.isTls ? joined(e.connection.ownUris) : undefined)),
+  DOWNSTREAM_PEER_URI_SAN: peer((identity) => joined(identity.uris)),
+  DOWNSTREAM_PEER_DNS_SAN: peer((identity) => joined(identity.dnsNames)),
+  DOWNSTREAM_PEER_SUBJECT: peer((identity) => identity.subject),
+  DOWNSTREAM_PEER_FINGERPRINT_256: peer((identity) => identity.fingerprint),
+  DOWNSTREAM_TLS_VERSION: plain((e) => (e.connection.isTls ? orNone(e.connection.tlsVersion) : undefined)),
+  DOWNSTREAM_TLS_CIPHER: plain((e) => (e.connection.isTls ? orNone(e.connection.tlsCipher) : undefined)),
+};
+
+const thisHost = hostname();

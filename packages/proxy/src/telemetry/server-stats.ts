@@ -1,0 +1,62 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Clock } from "@weft/base/clock";
+import type { EnvoyStats } from "./envoy-stats.ts";
+
+export interface ServerStatsOptions {
+  readonly clock: Clock;
+  readonly concurrency: number;
+}
+
+/**
+ * Envoy's `server.*`, read when somebody asks, and how late the event loop runs:
+ * the saturation of a single-threaded proxy.
+ */
+export class ServerStats {
+  readonly #live;
+  readonly #lag = monitorEventLoopDelay({ resolution: 100 });
+
+  constructor(stats: EnvoyStats, options: ServerStatsOptions) {
+    const startMs = options.clock.monotonicMs();
+    const gauge = (name: string) => stats.gauge(`server.${name}`);
+    this.#live = gauge("live");
+    gauge("concurrency").set(options.concurrency);
+    const uptime = gauge("uptime");
+    const allocated = gauge("memory_allocated");
+    const heap = gauge("memory_heap_size");
+    const physical = gauge("memory_physical_size");
+    const { registry } = stats;
+    const lagP50 = registry.gauge("weft_event_loop_lag_p50_ms", "Median delay of the event loop").with();
+    const lagP99 = registry
+      .gauge("weft_event_loop_lag_p99_ms", "99th percentile delay of the event loop")
+      .with();
+    const lagMax = registry.gauge("weft_event_loop_lag_max_ms", "Longest delay of the event loop").with();
+    const utilization = registry
+      .gauge("weft_event_loop_utilization", "Share of time the event loop was busy")
+      .with();
+    this.#lag.enable();
+    let last = performance.eventLoopUtilization();
+    registry.onCollect(() => {
+      uptime.set(Math.floor((options.clock.monotonicMs() - startMs) / 1_000));
+      const memory = process.memoryUsage();
+      allocated.set(memory.heapUsed + memory.external);
+      heap.set(memory.heapTotal);
+      physical.set(memory.rss);
+      lagP50.set(this.#lag.percentile(50) / 1e6);
+      lagP99.set(this.#lag.percentile(99) / 1e6);
+      lagMax.set(this.#lag.max / 1e6);
+      this.#lag.reset();
+      const now = performance.eventLoopUtilization();
+      utilization.set(performance.eventLoopUtilization(now, last).utilization);
+      last = now;
+    });
+  }
+
+  /** `server.live`: 1 once listeners accept, 0 while starting or draining. */
+  setLive(isLive: boolean): void {
+    this.#live.set(Number(isLive));
+  }
+
+  stop(): void {
+    this.#lag.disable();
+  }
+}
