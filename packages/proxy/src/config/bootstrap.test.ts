@@ -119,7 +119,7 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
   [
     "a domain claimed twice",
     bootstrap({}).replace('["*"]', '["a.com", "A.com"]'),
-    `bootstrap.yaml:19:43: ${hcm}.route_config.virtual_hosts[0].domains[1]: domain 'A.com' is already claimed by another virtual host (each domain belongs to one virtual host)`,
+    `bootstrap.yaml:19:42: ${hcm}.route_config.virtual_hosts[0].domains[1]: domain 'A.com' is already claimed by another virtual host (each domain belongs to one virtual host)`,
   ],
   [
     "an unknown retry condition",
