@@ -6,11 +6,20 @@ import { type ProxySync, ProxySyncTable, shortTypeName, typeSync } from "./proxy
 const cds = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const lds = "type.googleapis.com/envoy.config.listener.v3.Listener";
 
+const info = {
+  role: "sidecar" as const,
+  workloadId: "a.default",
+  identity: "spiffe://cluster.local/ns/default/sa/a",
+  address: "10.0.0.1",
+  version: "",
+};
+
 function setUp() {
   const clock = new FakeClock();
   const converged: number[] = [];
   const table = new ProxySyncTable(clock, (elapsedMs) => converged.push(elapsedMs));
-  return { clock, converged, table };
+  const connect = (nodeId: string) => table.connect({ ...info, nodeId });
+  return { clock, converged, table, connect };
 }
 
 function push(generation: number, clock: FakeClock, revision = generation) {
@@ -23,8 +32,8 @@ function answer(proxy: ProxySync, type: string, version: string): void {
 }
 
 test("a proxy is synced when every type it asked for is acknowledged at the wanted version", () => {
-  const { clock, table } = setUp();
-  const proxy = table.connect("sidecar~1");
+  const { clock, connect } = setUp();
+  const proxy = connect("sidecar~1");
   assert.equal(proxy.state, "not sent");
   proxy.aim(push(1, clock, 7), () => "v1");
   proxy.subscribe(cds, "v1");
@@ -38,8 +47,8 @@ test("a proxy is synced when every type it asked for is acknowledged at the want
 });
 
 test("a revision that changes nothing for a proxy is acknowledged at once", () => {
-  const { clock, table } = setUp();
-  const proxy = table.connect("sidecar~1");
+  const { clock, connect } = setUp();
+  const proxy = connect("sidecar~1");
   proxy.subscribe(cds, "v1");
   proxy.aim(push(1, clock), () => "v1");
   answer(proxy, cds, "v1");
@@ -51,8 +60,8 @@ test("a revision that changes nothing for a proxy is acknowledged at once", () =
 });
 
 test("a refusal shows its text and stays until the proxy accepts something", () => {
-  const { clock, table } = setUp();
-  const proxy = table.connect("sidecar~1");
+  const { clock, connect } = setUp();
+  const proxy = connect("sidecar~1");
   proxy.subscribe(cds, "v1");
   proxy.aim(push(1, clock), () => "v1");
   proxy.sent(cds, "v1");
@@ -67,8 +76,8 @@ test("a refusal shows its text and stays until the proxy accepts something", () 
 });
 
 test("convergence is the time until the last concerned proxy has acknowledged", async () => {
-  const { clock, converged, table } = setUp();
-  const [a, b, c] = ["a", "b", "c"].map((id) => table.connect(id));
+  const { clock, connect, converged, table } = setUp();
+  const [a, b, c] = ["a", "b", "c"].map((id) => connect(id));
   const all = [a!, b!, c!];
   for (const proxy of all) {
     proxy.subscribe(cds, "v1");
@@ -88,8 +97,8 @@ test("convergence is the time until the last concerned proxy has acknowledged", 
 });
 
 test("a proxy that leaves holds up no convergence, one that refuses spoils it", async () => {
-  const { clock, converged, table } = setUp();
-  const [a, b] = ["a", "b"].map((id) => table.connect(id));
+  const { clock, connect, converged, table } = setUp();
+  const [a, b] = ["a", "b"].map((id) => connect(id));
   for (const proxy of [a!, b!]) proxy.subscribe(cds, "v0");
   const first = push(1, clock);
   for (const proxy of [a!, b!]) proxy.aim(first, () => "v1");

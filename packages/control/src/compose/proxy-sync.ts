@@ -11,6 +11,17 @@ export interface Push {
   readonly changedAtMs: number;
 }
 
+/** Who an xDS client is: said by its node id, and verified by its certificate. */
+export interface ProxyInfo {
+  readonly nodeId: string;
+  readonly role: "agent" | "sidecar";
+  readonly workloadId: string;
+  readonly identity: string;
+  readonly address: string;
+  /** Version it says it runs; "" when it does not. */
+  readonly version: string;
+}
+
 interface TypeState {
   wanted: string | undefined;
   sent: string | undefined;
@@ -51,8 +62,8 @@ export class ProxySyncTable {
     return this.#proxies;
   }
 
-  connect(nodeId: string): ProxySync {
-    const proxy = new ProxySync(nodeId, this.#clock, () => this.#changed(proxy));
+  connect(info: ProxyInfo): ProxySync {
+    const proxy = new ProxySync(info, this.#clock, () => this.#changed(proxy));
     this.#proxies.add(proxy);
     this.#notify();
     return proxy;
@@ -105,7 +116,7 @@ export class ProxySyncTable {
 
 /** One client's side of the table. */
 export class ProxySync {
-  readonly nodeId: string;
+  readonly info: ProxyInfo;
   readonly connectedAtMs: number;
   readonly #clock: Clock;
   readonly #types = new Map<string, TypeState>();
@@ -113,8 +124,8 @@ export class ProxySync {
   #target: Push | undefined;
   #ackedRevision = 0;
 
-  constructor(nodeId: string, clock: Clock, onChange: () => void) {
-    this.nodeId = nodeId;
+  constructor(info: ProxyInfo, clock: Clock, onChange: () => void) {
+    this.info = info;
     this.connectedAtMs = clock.now();
     this.#clock = clock;
     this.#onChange = onChange;

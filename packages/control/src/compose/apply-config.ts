@@ -1,0 +1,98 @@
+import { type Diagnostic, formatDiagnostic } from "@weft/base/diagnostics";
+import type { ApplyAction, ApplyRequest, ResourceKey } from "../api/protocol.ts";
+import { ApiRefusal } from "../api/refusal.ts";
+import type { ConfigResource } from "../config/resource.ts";
+import { type ConfigEntry, type ConfigSet, readEntries } from "./config-set.ts";
+
+/** What an apply would do. */
+export interface ApplyPlan {
+  /** Created or changed; nothing else is written. */
+  readonly entries: readonly ConfigEntry[];
+  readonly resources: readonly (ResourceKey & { readonly action: ApplyAction })[];
+  /** Warnings and notes, of the files and of the mesh they make. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Decides what an apply does, or refuses it as a whole with everything that is
+ * wrong. What was wrong before and is not touched by it does not stand in its way.
+ */
+export function planApply(
+  request: ApplyRequest,
+  config: ConfigSet,
+  check: (resources: readonly ConfigResource[]) => readonly Diagnostic[],
+): ApplyPlan {
+  const { entries, diagnostics } = readEntries(request.files, "store");
+  const found = [...diagnostics, ...entries.flatMap((entry) => ownedByDirectory(entry, config))];
+  refuseErrors(found);
+  const after = new Map(config.entries);
+  for (const entry of entries) after.set(entry.key, entry);
+  const before = new Set(check(config.resources).map(formatDiagnostic));
+  const fresh = check([...after.values()].map((entry) => entry.resource)).filter(
+    (diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isAbout(diagnostic, entries),
+  );
+  refuseErrors([...found, ...fresh]);
+  const actions = entries.map((entry) => ({ entry, action: actionOf(entry, config) }));
+  if (entries.length === 0 && !found.some((diagnostic) => diagnostic.severity !== "info")) {
+    throw new ApiRefusal(422, {
+      error: "the files hold nothing to apply",
+      hint: "apply files with Service, VirtualService, DestinationRule … in them",
+      diagnostics: found,
+    });
+  }
+  return {
+    entries: actions.filter(({ action }) => action !== "unchanged").map(({ entry }) => entry),
+    resources: actions.map(({ entry, action }) => ({ ...keyOf(entry.resource), action })),
+    diagnostics: [...found, ...fresh],
+  };
+}
+
+export function keyOf({ kind, namespace, name }: ResourceKey): ResourceKey {
+  return { kind, namespace, name };
+}
+
+function refuseErrors(diagnostics: readonly Diagnostic[]): void {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
+  if (errors === 0) return;
+  throw new ApiRefusal(422, {
+    error: `nothing was applied: ${errors} ${errors === 1 ? "error" : "errors"}`,
+    hint: "correct the places above and apply again; the mesh runs on as it was",
+    diagnostics,
+  });
+}
+
+function ownedByDirectory(entry: ConfigEntry, config: ConfigSet): readonly Diagnostic[] {
+  const other = config.entries.get(entry.key);
+  if (other?.source !== "directory") return [];
+  const { kind, namespace, name, origins } = entry.resource;
+  return [
+    {
+      code: "W1013",
+      severity: "error",
+      message: `${kind} ${namespace}/${name} comes from the control plane's own directory`,
+      hint: `change it in ${other.text.file}:${other.text.line}`,
+      origin: origins.at("metadata.name"),
+    },
+  ];
+}
+
+function isAbout(diagnostic: Diagnostic, entries: readonly ConfigEntry[]): boolean {
+  const { origin } = diagnostic;
+  return (
+    origin !== undefined &&
+    entries.some(({ text }) => {
+      const lines = text.text.split("\n").length;
+      return text.file === origin.file && origin.line >= text.line && origin.line < text.line + lines;
+    })
+  );
+}
+
+/** Unchanged when text and place are the same: a moved resource must point to its new line. */
+function actionOf(entry: ConfigEntry, config: ConfigSet): ApplyAction {
+  const before = config.entries.get(entry.key);
+  if (!before) return "created";
+  const { text } = before;
+  const isSame =
+    text.text === entry.text.text && text.file === entry.text.file && text.line === entry.text.line;
+  return isSame ? "unchanged" : "changed";
+}

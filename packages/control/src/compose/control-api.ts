@@ -1,0 +1,291 @@
+import type { Clock } from "@weft/base/clock";
+import type {
+  ApplyRequest,
+  ApplyResult,
+  CaStatus,
+  CreatedToken,
+  CreateTokenRequest,
+  DeleteResult,
+  EventList,
+  ProxyStatus,
+  ResourceKey,
+  ResourceList,
+  ResourceRecord,
+  RevisionRecord,
+  StatsGroup,
+  StatsReport,
+  StatusReport,
+  SyncResult,
+  TokenList,
+  WorkloadStatus,
+} from "../api/protocol.ts";
+import { ApiRefusal } from "../api/refusal.ts";
+import type { ApiBackend } from "../api/routes.ts";
+import { resourceKey } from "../config/resource.ts";
+import type { Workload } from "../registry/workload.ts";
+import type { WorkloadRegistry } from "../registry/workload-registry.ts";
+import { goldenSignals } from "../telemetry/golden-signals.ts";
+import type { MetricHistory } from "../telemetry/metric-history.ts";
+import { planApply } from "./apply-config.ts";
+import type { ConfigEntry, ConfigSet } from "./config-set.ts";
+import type { ConvergenceLog } from "./convergence-log.ts";
+import type { EventLog } from "./event-log.ts";
+import type { MeshPipeline } from "./mesh-pipeline.ts";
+import { type ProxySync, type ProxySyncTable, typeSync } from "./proxy-sync.ts";
+
+/** When and in which revision a stored resource was last written. */
+export interface StoredVersion {
+  readonly revision: number;
+  readonly changedAtMs: number;
+}
+
+/** Stored configuration with its history: each call is durable when it returns. */
+export interface ConfigStore {
+  readonly revision: number;
+  put(entries: readonly ConfigEntry[]): number;
+  remove(key: ResourceKey): number;
+  versionOf(key: ResourceKey): StoredVersion | undefined;
+  history(limit: number): readonly RevisionRecord[];
+}
+
+/** The certificate authority and its join tokens, as far as the API shows them. */
+export interface AuthorityView {
+  caStatus(): CaStatus;
+  createToken(request: CreateTokenRequest): CreatedToken;
+  listTokens(): TokenList;
+  revokeToken(id: string): boolean;
+}
+
+export interface ControlApiOptions {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly store: ConfigStore;
+  readonly authority: AuthorityView;
+  readonly config: ConfigSet;
+  readonly pipeline: MeshPipeline;
+  readonly registry: WorkloadRegistry;
+  readonly sync: ProxySyncTable;
+  readonly convergence: ConvergenceLog;
+  readonly history: MetricHistory;
+  readonly events: EventLog;
+  /** Configuration changed: push it. */
+  readonly onConfigChange: () => void;
+}
+
+/** What the API answers, from the parts of the running control plane. */
+export class ControlApi implements ApiBackend {
+  readonly #parts: ControlApiOptions;
+  readonly #startedAtMs: number;
+
+  constructor(options: ControlApiOptions) {
+    this.#parts = options;
+    this.#startedAtMs = options.clock.now();
+  }
+
+  apply(request: ApplyRequest): ApplyResult {
+    const { config, pipeline, store, events, onConfigChange } = this.#parts;
+    const dryRun = request.dryRun ?? false;
+    const plan = planApply(request, config, (resources) => pipeline.check(resources));
+    const { resources, diagnostics } = plan;
+    if (dryRun || plan.entries.length === 0)
+      return { revision: store.revision, dryRun, resources, diagnostics };
+    const revision = store.put(plan.entries);
+    config.put(plan.entries);
+    const changed = resources.filter(({ action }) => action !== "unchanged");
+    events.add("apply", `revision ${revision}: ${changed.map(describe).join(", ")}`);
+    onConfigChange();
+    return { revision, dryRun, resources, diagnostics };
+  }
+
+  deleteResource(key: ResourceKey): DeleteResult {
+    const { config, store, events, onConfigChange } = this.#parts;
+    const entry = this.#entry(key);
+    if (entry.source === "directory") {
+      throw new ApiRefusal(409, {
+        error: `${name(key)} comes from the control plane's own directory`,
+        hint: `delete it in ${entry.text.file}`,
+      });
+    }
+    const revision = store.remove(key);
+    config.remove(entry.key);
+    events.add("delete", `revision ${revision}: ${name(key)}`);
+    onConfigChange();
+    return { revision, resource: key };
+  }
+
+  listResources(filter: { readonly kind?: string; readonly namespace?: string }): ResourceList {
+    const { config, store } = this.#parts;
+    const resources = [...config.entries.values()]
+      .filter(
+        ({ resource }) =>
+          (filter.kind === undefined || resource.kind === filter.kind) &&
+          (filter.namespace === undefined || resource.namespace === filter.namespace),
+      )
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map((entry) => this.#record(entry));
+    return { revision: store.revision, resources };
+  }
+
+  getResource(key: ResourceKey): ResourceRecord {
+    return this.#record(this.#entry(key));
+  }
+
+  revisions(limit: number): readonly RevisionRecord[] {
+    return this.#parts.store.history(limit);
+  }
+
+  status(): StatusReport {
+    const { clock, version, trustDomain, store, pipeline, registry, sync, convergence } = this.#parts;
+    const { mesh, diagnostics } = pipeline.current;
+    return {
+      version,
+      trustDomain,
+      startedAtMs: this.#startedAtMs,
+      nowMs: clock.now(),
+      revision: store.revision,
+      services: mesh.services.size,
+      proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
+      workloads: registry.workloads.map((workload) => workloadStatus(workload, registry)),
+      diagnostics,
+      convergence: convergence.summary(),
+    };
+  }
+
+  sync(revision: number, timeoutMs: number, signal: AbortSignal): Promise<SyncResult> {
+    const { clock, sync, store } = this.#parts;
+    if (revision > store.revision) {
+      throw new ApiRefusal(404, {
+        error: `there is no revision ${revision} yet; the newest is ${store.revision}`,
+      });
+    }
+    const startMs = clock.monotonicMs();
+    const hasAcked = (proxy: ProxySync) => proxy.ackedRevision >= revision || proxy.types.length === 0;
+    const isSynced = () => [...sync.proxies].every(hasAcked);
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        stopWatching();
+        timer.cancel();
+        signal.removeEventListener("abort", finish);
+        const waiting = [...sync.proxies].filter((proxy) => !hasAcked(proxy));
+        resolve({
+          revision,
+          isSynced: waiting.length === 0,
+          elapsedMs: clock.monotonicMs() - startMs,
+          acknowledged: [...sync.proxies].filter(hasAcked).map((proxy) => proxy.info.nodeId),
+          waiting: waiting.map(({ info, state, error }) => ({ nodeId: info.nodeId, state, error })),
+        });
+      };
+      const stopWatching = sync.watch(() => {
+        if (isSynced()) finish();
+      });
+      const timer = clock.setTimer(finish, timeoutMs);
+      signal.addEventListener("abort", finish);
+      if (isSynced() || signal.aborted) finish();
+    });
+  }
+
+  stats(by: StatsGroup, windowSeconds: number): StatsReport {
+    const { clock, history, registry, trustDomain } = this.#parts;
+    const windows = history.windows(windowSeconds * 1000);
+    const rows = goldenSignals(
+      { windows, workloads: registry.workloads, trustDomain, nowMs: clock.now() },
+      by,
+    );
+    return { windowSeconds, rows, droppedSeries: history.droppedSeries };
+  }
+
+  createToken(request: CreateTokenRequest): CreatedToken {
+    const created = this.#parts.authority.createToken(request);
+    this.#parts.events.add("token", `token ${created.id} created for ${created.identity}`);
+    return created;
+  }
+
+  listTokens(): TokenList {
+    return this.#parts.authority.listTokens();
+  }
+
+  revokeToken(id: string): void {
+    if (!this.#parts.authority.revokeToken(id)) {
+      throw new ApiRefusal(404, {
+        error: `there is no token ${id}`,
+        hint: "'weft token list' shows all of them",
+      });
+    }
+    this.#parts.events.add("token", `token ${id} revoked`);
+  }
+
+  caStatus(): CaStatus {
+    return this.#parts.authority.caStatus();
+  }
+
+  events(limit: number): EventList {
+    return { events: this.#parts.events.recent(limit) };
+  }
+
+  #entry(key: ResourceKey): ConfigEntry {
+    const entry = this.#parts.config.entries.get(resourceKey(key));
+    if (entry) return entry;
+    throw new ApiRefusal(404, {
+      error: `there is no ${name(key)}`,
+      hint: `'weft get ${key.kind}' lists what there is`,
+    });
+  }
+
+  #record({ resource, text, source }: ConfigEntry): ResourceRecord {
+    const { kind, namespace, name, apiVersion } = resource;
+    const stored = source === "store" ? this.#parts.store.versionOf(resource) : undefined;
+    return {
+      kind,
+      namespace,
+      name,
+      apiVersion,
+      text: text.text,
+      origin: `${text.file}:${text.line}`,
+      revision: stored?.revision ?? 0,
+      changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,
+      source,
+    };
+  }
+}
+
+function name({ kind, namespace, name }: ResourceKey): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function describe(resource: ResourceKey & { readonly action: string }): string {
+  return `${name(resource)} ${resource.action}`;
+}
+
+function proxyStatus(proxy: ProxySync): ProxyStatus {
+  const { nodeId, role, workloadId, identity, address, version } = proxy.info;
+  return {
+    nodeId,
+    role,
+    workload: workloadId,
+    identity,
+    address,
+    version,
+    connectedAtMs: proxy.connectedAtMs,
+    state: proxy.state,
+    ackedRevision: proxy.ackedRevision,
+    types: proxy.types.map(([typeUrl, type]) => typeSync(typeUrl, type)),
+  };
+}
+
+function workloadStatus(workload: Workload, registry: WorkloadRegistry): WorkloadStatus {
+  const { id, workloadName, namespace, serviceAccount, service, labels, addresses, ports, isHealthy } =
+    workload;
+  return {
+    id,
+    workloadName,
+    namespace,
+    serviceAccount,
+    service,
+    version: labels.version ?? "",
+    addresses,
+    ports: ports.map(({ port }) => port),
+    isHealthy,
+    isConnected: registry.isConnected(id),
+  };
+}
