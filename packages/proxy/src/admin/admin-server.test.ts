@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { UserError } from "@weft/base/errors";
+import { type AdminServer, serveAdmin } from "./admin-server.ts";
+import { type AdminViews, adminEndpoints, type LogLevel, type ServerState } from "./endpoints.ts";
+
+let server: AdminServer;
+let base = "";
+let state: ServerState = "PRE_INITIALIZING";
+let level: LogLevel = "info";
+const done: string[] = [];
+
+const views: AdminViews = {
+  state: () => state,
+  serverInfo: () => ({ state }),
+  statsText: ({ filter, usedOnly }) =>
+    ["cluster.a.x", "http.b.y"]
+      .filter((name) => !filter || filter(name))
+      .map((name) => `${name}: ${usedOnly ? 1 : 0}\n`)
+      .join(""),
+  statsJson: () => ({ stats: [] }),
+  statsPrometheus: () => "# TYPE x counter\n",
+  clustersText: () => "a::default_priority::max_connections::1024\n",
+  clustersJson: () => ({ cluster_statuses: [] }),
+  listeners: () => [
+    { name: "web", host: "127.0.0.1", port: 80 },
+    { name: "six", host: "::1", port: 80 },
+    { name: "pipe", host: "/run/x", port: undefined },
+  ],
+  configDump: (eds) => ({ configs: [eds] }),
+  certificates: () => ({ certificates: [] }),
+  logLevel: () => level,
+};
+
+before(async () => {
+  server = await serveAdmin(
+    { kind: "ip", host: "127.0.0.1", port: 0 },
+    adminEndpoints(views, {
+      drainListeners: (options) => done.push(JSON.stringify(options)),
+      quit: () => done.push("quit"),
+      failHealthCheck: (isFailed) => done.push(`fail ${isFailed}`),
+      setLogLevel: (wanted) => {
+        level = wanted;
+      },
+    }),
+  );
+  assert.ok(server.address.kind === "ip");
+  base = `http://127.0.0.1:${server.address.port}`;
+});
+
+after(() => server.close());
+
+async function call(path: string, method = "GET"): Promise<string> {
+  const response = await fetch(base + path, { method });
+  return `${response.status} ${await response.text()}`;
+}
+
+test("readiness follows the server's state", async () => {
+  assert.equal(await call("/ready"), "503 PRE_INITIALIZING\n");
+  state = "LIVE";
+  assert.equal(await call("/ready"), "200 LIVE\n");
+  state = "DRAINING";
+  assert.equal(await call("/ready"), "503 DRAINING\n");
+});
+
+const answers: readonly (readonly [request: string, answer: string])[] = [
+  ["GET /stats", "200 cluster.a.x: 0\nhttp.b.y: 0\n"],
+  ["GET /stats?filter=%5Ecluster&usedonly", "200 cluster.a.x: 1\n"],
+  ["GET /stats?filter=(", "400 Invalid re2 regex\n"],
+  ["GET /stats?format=xml", "400 usage: /stats?format=(text|json|prometheus)\n"],
+  ["GET /stats?typo", "400 /stats has no parameter 'typo' (it has: usedonly, filter, format)\n"],
+  ["GET /stats/prometheus", "200 # TYPE x counter\n"],
+  ["GET /stats?format=prometheus", "200 # TYPE x counter\n"],
+  ["GET /listeners", "200 web::127.0.0.1:80\nsix::[::1]:80\npipe::/run/x\n"],
+  ["GET /clusters", "200 a::default_priority::max_connections::1024\n"],
+  ["POST /logging?level=debug", "200 active loggers:\n  weft: debug\n"],
+  [
+    "POST /logging?level=loud",
+    "400 error: unknown level 'loud', one of trace, debug, info, warning, error, critical, off\n",
+  ],
+  ["GET /quitquitquit", "405 Method GET not allowed, POST required.\n"],
+  ["POST /stats", "405 Method POST not allowed, GET required.\n"],
+];
+
+for (const [request, expected] of answers) {
+  test(`${request} answers ${expected.slice(0, 3)}`, async () => {
+    const [method, path] = request.split(" ");
+    assert.equal(await call(path!, method), expected);
+  });
+}
+
+test("mutations act, by POST only", async () => {
+  done.length = 0;
+  await call("/drain_listeners");
+  assert.deepEqual(done, []);
+  await call("/drain_listeners?graceful", "POST");
+  await call("/healthcheck/fail", "POST");
+  await call("/healthcheck/ok", "POST");
+  await call("/quitquitquit", "POST");
+  assert.deepEqual(done, ['{"graceful":true,"inboundOnly":false}', "fail true", "fail false", "quit"]);
+});
+
+test("an unknown path is answered with the list of known ones", async () => {
+  const answer = await call("/nothing");
+  assert.match(answer, /^404 invalid path\. admin commands are:\n {2}\/: Admin home page\n/);
+  assert.match(answer, / {2}\/quitquitquit \(POST\): exit the server\n/);
+});
+
+test("an address in use names the setting to change", async () => {
+  await assert.rejects(serveAdmin(server.address, []), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /^the admin endpoint cannot listen on 127\.0\.0\.1:\d+: /);
+    assert.equal(error.hint, "another proxy may be running; change `admin.address`");
+    return true;
+  });
+});
