@@ -7,13 +7,21 @@ export interface ServerStatsOptions {
   readonly concurrency: number;
 }
 
+/** Seldom enough that an idle sidecar stays idle. */
+const sampleMs = 100;
+
+/** A sample is the time between two ticks in nanoseconds; what exceeds the interval was waiting. */
+function lateness(sampleNs: number): number {
+  return Math.max(0, sampleNs / 1e6 - sampleMs);
+}
+
 /**
  * Envoy's `server.*`, read when somebody asks, and how late the event loop runs:
  * the saturation of a single-threaded proxy.
  */
 export class ServerStats {
   readonly #live;
-  readonly #lag = monitorEventLoopDelay({ resolution: 100 });
+  readonly #lag = monitorEventLoopDelay({ resolution: sampleMs });
 
   constructor(stats: EnvoyStats, options: ServerStatsOptions) {
     const startMs = options.clock.monotonicMs();
@@ -41,9 +49,9 @@ export class ServerStats {
       allocated.set(memory.heapUsed + memory.external);
       heap.set(memory.heapTotal);
       physical.set(memory.rss);
-      lagP50.set(this.#lag.percentile(50) / 1e6);
-      lagP99.set(this.#lag.percentile(99) / 1e6);
-      lagMax.set(this.#lag.max / 1e6);
+      lagP50.set(lateness(this.#lag.percentile(50)));
+      lagP99.set(lateness(this.#lag.percentile(99)));
+      lagMax.set(lateness(this.#lag.max));
       this.#lag.reset();
       const now = performance.eventLoopUtilization();
       utilization.set(performance.eventLoopUtilization(now, last).utilization);

@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { UserError } from "@weft/base/errors";
+import type { BenchCase } from "./cases.ts";
+
+const run = promisify(execFile);
+
+export interface LoadTools {
+  readonly wrk: string;
+  readonly h2load: string;
+}
+
+export interface LoadSettings {
+  readonly url: string;
+  readonly seconds: number;
+  readonly connections: number;
+}
+
+/** As many requests as the chain takes, until the time is up. */
+export async function saturate(
+  tools: LoadTools,
+  one: BenchCase,
+  settings: LoadSettings,
+): Promise<{ readonly requests: number; readonly seconds: number }> {
+  return one.protocol === "http1" ? saturateHttp1(tools, settings) : saturateHttp2(tools, one, settings);
+}
+
+async function saturateHttp1(tools: LoadTools, { url, seconds, connections }: LoadSettings) {
+  const { stdout } = await run(tools.wrk, ["-t1", `-c${connections}`, `-d${seconds}s`, url]);
+  const done = /(\d+) requests in ([\d.]+)(m?s)/.exec(stdout);
+  const failed = /Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)/.exec(stdout);
+  if (!done || failed) throw new UserError(`wrk reports failures:\n${stdout}`);
+  return { requests: Number(done[1]), seconds: Number(done[2]) / (done[3] === "ms" ? 1_000 : 1) };
+}
+
+async function saturateHttp2(tools: LoadTools, one: BenchCase, { url, seconds, connections }: LoadSettings) {
+  const { stdout } = await run(tools.h2load, [
+    ...["-t1", `-c${connections}`, `-m${one.streams}`, "-D", String(seconds), url],
+  ]);
+  return { requests: checkedH2load(stdout), seconds };
+}
+
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Latency at a constant rate, whatever the answers take. */
+export async function measureLatency(
+  one: BenchCase,
+  settings: LoadSettings & { readonly rate: number },
+): Promise<Latency> {
+  const { url, seconds, connections, rate } = settings;
+  const client = join(import.meta.dirname, "constant-rate-client.ts");
+  const args = [client, url, one.protocol, String(rate), String(seconds), String(connections)];
+  const { stdout } = await run(process.execPath, args, { maxBuffer: 64 * 1024 * 1024 });
+  const { failures, latencies } = JSON.parse(stdout) as { failures: number; latencies: number[] };
+  if (failures > 0) {
+    throw new UserError(
+      `${failures} of ${rate * seconds} requests at ${rate}/s failed or were not answered`,
+      {
+        hint: "lower --rate, or free the machine of other work",
+      },
+    );
+  }
+  latencies.sort((a, b) => a - b);
+  return { p50Ms: percentile(latencies, 0.5) / 1_000, p99Ms: percentile(latencies, 0.99) / 1_000 };
+}
+
+/** The smallest value that `share` of the ascending values do not exceed. */
+export function percentile(ascending: readonly number[], share: number): number {
+  return ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? Number.NaN;
+}
+
+function checkedH2load(stdout: string): number {
+  const total = /requests: .*?(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored/.exec(stdout);
+  if (!total || Number(total[3]) > 0 || Number(total[4]) > 0) {
+    throw new UserError(`h2load reports failures:\n${stdout}`);
+  }
+  return Number(total[2]);
+}

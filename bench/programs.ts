@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "@weft/base/errors";
+import { findProgram, setUpPeers } from "../tools/peers.ts";
+import type { LoadTools } from "./load.ts";
+import type { ProxyProgram } from "./processes.ts";
+
+/** Finds the tools a benchmark needs, setting up what is missing. @throws UserError when one cannot be had. */
+export function findTools(): LoadTools & { readonly envoy: string; readonly openssl: string } {
+  const missing = setUpPeers(["envoy", "wrk", "h2load", "openssl"]);
+  const find = (name: string): string => {
+    const path = findProgram(name);
+    if (path) return path;
+    throw new UserError(`${name} is missing: ${missing.join("; ")}`, {
+      hint: "node tools/peers.ts shows more",
+    });
+  };
+  return { envoy: find("envoy"), wrk: find("wrk"), h2load: find("h2load"), openssl: find("openssl") };
+}
+
+export function envoyProgram(path: string): ProxyProgram {
+  return {
+    name: "envoy",
+    command: (bootstrap) => [
+      path,
+      ...["-c", bootstrap, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
+    ],
+  };
+}
+
+/** The bundle users install where it has been built, else the sources. */
+export function weftProgram(): ProxyProgram {
+  const cli = join(import.meta.dirname, "..", "packages", "cli");
+  const bundle = join(cli, "dist", "main.js");
+  const main = existsSync(bundle) ? bundle : join(cli, "src", "main.ts");
+  return {
+    name: "weft",
+    command: (bootstrap) => [process.execPath, main, "proxy", "-c", bootstrap, "--concurrency", "1"],
+  };
+}
