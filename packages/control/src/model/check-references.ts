@@ -4,6 +4,7 @@ import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { hasLabels, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
+import { isHttp } from "./protocol.ts";
 import type { ResourcesByKind } from "./sorting.ts";
 
 /** Names what a resource refers to and is not there, and rules that can never apply. Changes nothing. */
@@ -44,6 +45,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     const hint = didYouMean(host, mesh.services.keys()) ?? "it applies as soon as the service exists";
     diagnostics.info("W2104", resource.origins.at("spec.host"), `no service ${host} is known yet`, hint);
   }
+  checkAddresses(mesh, resources, diagnostics);
   for (const resource of resources.AuthorizationPolicy) {
     const labels = resource.spec.selector?.matchLabels;
     if (!labels || Object.keys(labels).length === 0) continue;
@@ -54,6 +56,33 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     if (isUsed) continue;
     const message = `no workload of namespace ${resource.namespace} has these labels: the policy protects nothing yet`;
     diagnostics.warning("IST0127", resource.origins.at("spec.selector.matchLabels"), message);
+  }
+}
+
+/** TCP says no host: without an address of its own, only one service can be told by its port alone. */
+function checkAddresses(mesh: Mesh, resources: ResourcesByKind, diagnostics: Diagnostics): void {
+  const byPort = new Map<number, string[]>();
+  const taken = new Set<number>();
+  for (const { hostname, ports, addresses, isHeadless } of mesh.services.values()) {
+    for (const { number, protocol } of ports) {
+      if (isHttp(protocol)) taken.add(number);
+      if (protocol !== "tcp" || addresses.length > 0 || isHeadless) continue;
+      byPort.set(number, [...(byPort.get(number) ?? []), hostname]);
+    }
+  }
+  for (const resource of resources.ServiceEntry) {
+    resource.spec.ports?.forEach(({ number }, i) => {
+      const hosts = byPort.get(number) ?? [];
+      const own = resource.spec.hosts.find((host) => hosts.includes(host.toLowerCase()));
+      if (!own || (hosts.length === 1 && !taken.has(number))) return;
+      const message = `${own} has no address, and TCP port ${number} is also used by others: it cannot be told apart`;
+      diagnostics.warning(
+        "W2111",
+        resource.origins.at(`spec.ports[${i}].number`),
+        message,
+        "add spec.addresses",
+      );
+    });
   }
 }
 

@@ -31,8 +31,10 @@ export function referencesOf(type: PartType, message: Message): Reference[] {
     .flatMap((chain) => chain.filters)
     .flatMap(({ configType }) => {
       const manager =
-        configType.case === "typedConfig" && anyUnpack(configType.value, HttpConnectionManagerSchema);
-      if (!manager || manager.routeSpecifier.case !== "rds") return [];
+        configType.case === "typedConfig"
+          ? anyUnpack(configType.value, HttpConnectionManagerSchema)
+          : undefined;
+      if (manager?.routeSpecifier.case !== "rds") return [];
       return [{ type: "route" as const, name: manager.routeSpecifier.value.routeConfigName }];
     });
 }

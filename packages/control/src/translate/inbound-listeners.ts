@@ -31,9 +31,14 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
 
 /** How a member of the mesh can be told from anyone else that speaks TLS. */
 const meshAlpn = "istio";
-/** In the order a server chooses: real protocols first, then the mesh's mark for callers that offer nothing else. */
-const httpAlpn = ["h2", "http/1.1", meshAlpn];
-const tcpAlpn = [meshAlpn, "h2", "http/1.1"];
+/** In the order a server chooses: what the port speaks, then the mesh's mark for callers that offer nothing else. */
+const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
+  http: ["http/1.1", meshAlpn],
+  http2: ["h2", meshAlpn],
+  grpc: ["h2", meshAlpn],
+  tcp: [meshAlpn, "h2", "http/1.1"],
+  tls: [meshAlpn, "h2", "http/1.1"],
+};
 
 /** Where traffic to the workload arrives: 15006 when it is captured, else one listener per port. */
 export function inboundListeners(workload: MeshWorkload, options: MeshOptions): Listener[] {
@@ -100,7 +105,7 @@ function portChains(port: InboundPort, workload: MeshWorkload, options: MeshOpti
   return securedChains(port.mtlsMode, {
     name: listenerName("0.0.0.0", port.port),
     destinationPort: port.port,
-    alpn: isRequests ? httpAlpn : tcpAlpn,
+    alpn: alpnOf[port.protocol],
     filters,
     ...(isRequests ? { opaque: opaque() } : {}),
     options,
@@ -113,7 +118,7 @@ function passthroughChains(workload: MeshWorkload, options: MeshOptions): Chain[
     ...tcpRbac(workloadRbac(workload, "tcp")),
     tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], options),
   ];
-  return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: tcpAlpn, filters, options });
+  return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: alpnOf.tcp, filters, options });
 }
 
 interface ChainSpec {

@@ -91,7 +91,6 @@ function discovery(
         clusterDiscoveryType: { case: "type", value },
         dnsLookupFamily: DnsFamily.V4_ONLY,
         dnsRefreshRate: duration(60_000),
-        respectDnsTtl: true,
         loadAssignment: buildAssignment(name, port.number, subset, endpoints),
         lbPolicy,
       };

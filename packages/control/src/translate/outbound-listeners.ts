@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { FilterChainSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort } from "../model/mesh.ts";
+import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
@@ -131,12 +131,12 @@ function portListener(
 
 /** With interception `NONE`: one listener per upstream the workload names, for that service alone. */
 export function upstreamListeners(workload: MeshWorkload, mesh: RoutedMesh, caller: Caller): Listener[] {
-  return workload.upstreams.map(({ hostname, port, bindAddress, bindPort }) => {
+  return workload.upstreams.map((upstream) => {
+    const { hostname, port, bindAddress, bindPort } = upstream;
     const service = mesh.services.get(hostname);
-    const isTcp = service?.ports.some((p) => p.number === port && !isHttp(p.protocol)) ?? false;
     const name = listenerName(bindAddress, bindPort);
     const filter =
-      service && isTcp
+      service && isTcpUpstream(upstream, mesh)
         ? tcpProxy(tcpClusters(service, port, mesh, caller), mesh.options)
         : outboundHttp(
             `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
@@ -151,6 +151,12 @@ export function upstreamListeners(workload: MeshWorkload, mesh: RoutedMesh, call
       metadata: istioMetadata(service?.source),
     });
   });
+}
+
+/** Whether an upstream's bytes are passed on unseen. One that is not known yet is taken for HTTP and answered. */
+export function isTcpUpstream({ hostname, port }: Upstream, mesh: RoutedMesh): boolean {
+  const known = mesh.services.get(hostname)?.ports.find((p) => p.number === port);
+  return known !== undefined && !isHttp(known.protocol);
 }
 
 /** The route configuration of an explicit upstream, e.g. `upstream|9080||reviews.default.svc.cluster.local`. */

@@ -7,6 +7,7 @@ import { inboundListeners } from "./inbound-listeners.ts";
 import { nameTable } from "./name-table.ts";
 import { outboundClusters } from "./outbound-clusters.ts";
 import {
+  isTcpUpstream,
   outboundListeners,
   upstreamListeners,
   upstreamRouteName,
@@ -91,7 +92,8 @@ function explicitParts(
   options: MeshOptions,
 ): SidecarPart[] {
   const from = [workload, mesh.services, mesh.routing, options];
-  const targets = new Map(workload.upstreams.map((u) => [upstreamRouteName(u.hostname, u.port), u]));
+  const http = workload.upstreams.filter((upstream) => !isTcpUpstream(upstream, mesh));
+  const targets = new Map(http.map((u) => [upstreamRouteName(u.hostname, u.port), u]));
   return [
     part("upstream-listeners", "listener", from, "", () => upstreamListeners(workload, mesh, caller)),
     part("upstream-routes", "route", from, "", () =>

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { formatDiagnostic } from "@weft/base/diagnostics";
+import { parseConfig } from "./parse-config.ts";
+
+function findings(text: string, name = "mesh.yaml"): string[] {
+  return parseConfig([{ name, text }]).diagnostics.map(formatDiagnostic);
+}
+
+const head = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews }\nspec:\n";
+const rule =
+  "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews }\nspec:\n";
+const policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec:\n";
+const route = "  hosts: [reviews]\n  http:\n    - route: [{ destination: { host: reviews } }]\n";
+
+describe("input that is wrong is refused with its place and a next step", () => {
+  const cases: [name: string, text: string, ...expected: string[]][] = [
+    [
+      "a syntax error",
+      "apiVersion: v1\nkind: [Service\n",
+      "mesh.yaml:3:1: error W1001: not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ] (align the keys of one map)",
+    ],
+    [
+      "a key written twice",
+      "apiVersion: v1\nkind: Service\nkind: Service\n",
+      "mesh.yaml:3:1: error W1001: not valid YAML: Map keys must be unique (remove one of the two)",
+    ],
+    [
+      "a document that is no resource",
+      "- a\n- b\n",
+      "mesh.yaml:1:1: error W1006: the document is not a resource (write apiVersion, kind, metadata, spec)",
+    ],
+    [
+      "an unknown kind",
+      "apiVersion: networking.istio.io/v1\nkind: VirtualServise\nmetadata: { name: a }\n",
+      'mesh.yaml:2:7: error W1007: unknown kind VirtualServise (networking.istio.io/v1) (did you mean "VirtualService"?)',
+    ],
+    [
+      "a wrong apiVersion",
+      "apiVersion: networking.istio.io/v2\nkind: VirtualService\nmetadata: { name: a }\n",
+      'mesh.yaml:1:13: error W1008: VirtualService has no apiVersion networking.istio.io/v2 (did you mean "networking.istio.io/v1"?)',
+    ],
+    [
+      "an unknown field",
+      `${head}${route}      timeot: 5s\n`,
+      'mesh.yaml:8:7: error W1101: unknown field spec.http[0].timeot (did you mean "timeout"?)',
+    ],
+    [
+      "a field of another level",
+      `${head}  hosts: [reviews]\n  match: []\n`,
+      "mesh.yaml:6:3: error W1101: unknown field spec.match (known here: exportTo, gateways, hosts, http, tcp, tls)",
+    ],
+    [
+      "a wrong type",
+      `${head}${route}      timeout: 5\n`,
+      'mesh.yaml:8:16: error W1102: spec.http[0].timeout must be a string, not the number 5 (write it in quotes: "5")',
+    ],
+    [
+      "a map where a list belongs",
+      `${head}  hosts: [reviews]\n  http: { route: [] }\n`,
+      "mesh.yaml:6:3: error W1102: spec.http must be a list, not a map",
+    ],
+    [
+      "an unknown value",
+      `${rule}  host: reviews\n  trafficPolicy: { tls: { mode: ISTIO_MUTAL } }\n`,
+      'mesh.yaml:6:33: error W1103: spec.trafficPolicy.tls.mode: unknown value ISTIO_MUTAL (did you mean "ISTIO_MUTUAL"?)',
+    ],
+    [
+      "a required field left out",
+      `${rule}  subsets: []\n`,
+      'mesh.yaml:4:1: error W1104: spec.host is missing (add "host:" here)',
+    ],
+    [
+      "two alternatives at once",
+      `${head}  hosts: [reviews]\n  http:\n    - match: [{ uri: { exact: /a, prefix: /b } }]\n      route: [{ destination: { host: r } }]\n`,
+      "mesh.yaml:7:17: error W1106: spec.http[0].match[0].uri sets exact and prefix at once (only one of them can apply: remove the others)",
+    ],
+    [
+      "a duration that is none",
+      `${head}${route}      timeout: soon\n`,
+      'mesh.yaml:8:16: error W1201: spec.http[0].timeout: "soon" is not a duration (write for example "5s", "250ms" or "1m30s")',
+    ],
+    [
+      "a regular expression that backtracks",
+      `${head}  hosts: [reviews]\n  http:\n    - match: [{ uri: { regex: "(?=a)" } }]\n      route: [{ destination: { host: r } }]\n`,
+      "mesh.yaml:7:31: error W1202: spec.http[0].match[0].uri.regex is not a regular expression in RE2 syntax: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+    ],
+    [
+      "weights that add up to nothing",
+      `${head}  hosts: [r]\n  http:\n    - route: [{ destination: { host: a } }, { destination: { host: b } }]\n`,
+      "mesh.yaml:7:7: error W1205: the weights of spec.http[0].route add up to 0 (give each destination a weight)",
+    ],
+    [
+      "a rule that does nothing",
+      `${head}  hosts: [r]\n  http:\n    - name: empty\n`,
+      "mesh.yaml:7:7: error W1207: spec.http[0] does nothing (add one of route, redirect, directResponse)",
+    ],
+    [
+      "a range that is no address",
+      `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
+      'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',
+    ],
+    [
+      "a resource without a name",
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {}\nspec: {}\n",
+      'mesh.yaml:3:1: error W1104: metadata.name is missing (add "name:" here)',
+    ],
+    [
+      "a document full of aliases",
+      `a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c]\n`,
+      "mesh.yaml:1:1: error W1005: aliases cannot be expanded: Excessive alias count indicates a resource exhaustion attack (write the values out instead of using aliases)",
+    ],
+    [
+      "a document nested too deeply",
+      `a: ${"[".repeat(100)}${"]".repeat(100)}\n`,
+      "mesh.yaml:1:1: error W1004: the document is nested more than 64 levels deep",
+    ],
+  ];
+  for (const [name, text, ...expected] of cases) {
+    it(name, () => {
+      assert.deepEqual(findings(text), expected);
+      assert.deepEqual(parseConfig([{ name: "mesh.yaml", text }]).resources, []);
+    });
+  }
+
+  it("a file nested beyond what the parser can follow", () => {
+    const [finding] = findings(`a: ${"[".repeat(200_000)}`);
+    assert.match(finding!, /^mesh.yaml:\d+:\d+: error W100[14]: /);
+  });
+
+  it("a document that is too large", () => {
+    const [finding] = findings(`a: ${"x".repeat(1024 * 1024)}\n`);
+    assert.match(finding!, /^mesh.yaml:1:1: error W1002: the document has \d+ bytes; at most 1 MiB is read/);
+  });
+
+  it("the same resource in two files, naming both", () => {
+    const text = `${head}${route}`;
+    const { resources, diagnostics } = parseConfig([
+      { name: "a.yaml", text },
+      { name: "b.yaml", text },
+    ]);
+    assert.equal(resources.length, 1);
+    assert.deepEqual(diagnostics.map(formatDiagnostic), [
+      "b.yaml:3:19: error W1011: VirtualService default/reviews is written twice (the first is at a.yaml:3:19: remove one of them)",
+    ]);
+  });
+});
+
+describe("what is not done yet is named", () => {
+  const cases: [name: string, text: string, isKept: boolean, ...expected: string[]][] = [
+    [
+      "a field that can be left out is a warning",
+      `${head}${route}      mirror: { host: other }\n`,
+      true,
+      "mesh.yaml:8:7: warning W1301: VirtualService.spec.http[].mirror is not supported yet: this rule is applied without mirroring",
+    ],
+    [
+      "a field that changes the meaning refuses the resource",
+      `${policy}  rules: [{ from: [{ source: { requestPrincipals: ["*"] } }] }]\n`,
+      false,
+      "mesh.yaml:5:32: error W1302: AuthorizationPolicy.spec.rules[].from[].source.requestPrincipals is not supported yet: tokens of end users are not verified (remove it to accept the rest)",
+    ],
+    [
+      "a value that is not supported names the value",
+      `${rule}  host: reviews\n  trafficPolicy: { loadBalancer: { simple: PASSTHROUGH } }\n`,
+      false,
+      "mesh.yaml:6:36: error W1302: DestinationRule.spec.trafficPolicy.loadBalancer.simple PASSTHROUGH is not supported yet: connections cannot be passed through to the address the caller chose (remove it to accept the rest)",
+    ],
+    [
+      "a condition that is not enforced refuses the policy",
+      `${policy}  rules: [{ when: [{ key: "request.auth.claims[x]", values: [a] }] }]\n`,
+      false,
+      "mesh.yaml:5:27: error W1302: condition request.auth.claims[x] is not supported yet (the policy would permit more than written)",
+    ],
+    [
+      "a service that is an external name",
+      "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { type: ExternalName }\n",
+      false,
+      "mesh.yaml:4:9: error W1302: Service.spec.type ExternalName is not supported yet: write a ServiceEntry for an external name (remove it to accept the rest)",
+    ],
+    [
+      "a kind of the mesh",
+      "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: a }\n",
+      false,
+      "mesh.yaml:2:7: warning W1303: kind Sidecar (networking.istio.io) is not supported yet: this resource is not applied",
+    ],
+    [
+      "a kind without which more is permitted than written",
+      "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: { name: a }\n",
+      false,
+      "mesh.yaml:2:7: error W1303: kind RequestAuthentication (security.istio.io) is not supported yet: this resource is not applied",
+    ],
+    [
+      "a kind of Kubernetes is no mistake",
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: a }\n",
+      false,
+      'mesh.yaml:2:7: info W1304: Deployment "a" is not used by Weft outside Kubernetes',
+    ],
+  ];
+  for (const [name, text, isKept, ...expected] of cases) {
+    it(name, () => {
+      assert.deepEqual(findings(text), expected);
+      assert.equal(parseConfig([{ name: "mesh.yaml", text }]).resources.length, isKept ? 1 : 0);
+    });
+  }
+});
+
+describe("reading", () => {
+  it("one bad document does not take the others down", () => {
+    const { resources, diagnostics } = parseConfig([
+      { name: "a.yaml", text: `${head}${route}---\nkind: [\n---\n${rule}  host: reviews\n` },
+    ]);
+    assert.ok(diagnostics.some((d) => d.severity === "error"));
+    assert.deepEqual(resources[0]?.kind, "VirtualService");
+  });
+
+  it("every value knows where it was written", () => {
+    const text = `${head}${route}`;
+    const [resource] = parseConfig([{ name: "a.yaml", text }]).resources;
+    assert.deepEqual(resource!.origins.at("spec.http[0].route[0].destination.host"), {
+      file: "a.yaml",
+      line: 7,
+      column: 38,
+      path: "spec.http[0].route[0].destination.host",
+    });
+    const { line } = resource!.origins.at("spec.http[0].timeout");
+    assert.equal(line, 7, "what was not written has the place of what would hold it");
+  });
+
+  it("a List is its items, each in its own place", () => {
+    const text = `apiVersion: v1\nkind: List\nitems:\n- apiVersion: networking.istio.io/v1\n  kind: DestinationRule\n  metadata: { name: a }\n  spec: { host: a, subset: [] }\n`;
+    assert.deepEqual(findings(text), [
+      'mesh.yaml:7:20: error W1101: unknown field spec.subset (did you mean "subsets"?)',
+    ]);
+  });
+});

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Snapshot } from "@weft/xds/snapshot";
+import { typeUrl } from "@weft/xds/type-url";
+import { buildMesh } from "../model/build-mesh.ts";
+import { fixture, workload } from "../translate/mesh-fixture.ts";
+import { SnapshotBuilder } from "./snapshot-builder.ts";
+
+const scenario = {
+  workloads: [{ service: "web" }, { service: "api", version: "v1" }, { service: "api", version: "v2" }],
+};
+const rule =
+  "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: api }\nspec: { host: api, trafficPolicy: { loadBalancer: { simple: RANDOM } } }\n";
+
+function changed(before: Snapshot, after: Snapshot): string[] {
+  const names: string[] = [];
+  for (const [type, resources] of after.byType) {
+    for (const [name, resource] of resources) {
+      if (before.byType.get(type)?.get(name) !== resource) names.push(name);
+    }
+  }
+  return names;
+}
+
+describe("snapshots", () => {
+  it("of an equal mesh hold the very same resources and maps", () => {
+    const builder = new SnapshotBuilder();
+    const first = builder.build(fixture(scenario).mesh, { id: "web-v1.default" });
+    const second = builder.build(fixture(scenario).mesh, { id: "web-v1.default" });
+    assert.deepEqual(changed(first, second), []);
+    for (const [type, map] of second.byType) assert.equal(map, first.byType.get(type));
+  });
+
+  it("change in their endpoints alone when an endpoint comes", () => {
+    const builder = new SnapshotBuilder();
+    const { input, mesh } = fixture(scenario);
+    const first = builder.build(mesh, { id: "web-v1.default" });
+    const more = [...input.workloads, workload({ service: "api", version: "v3" }, 9)];
+    const second = builder.build(buildMesh({ ...input, workloads: more }).mesh, { id: "web-v1.default" });
+    assert.deepEqual(changed(first, second), ["outbound|9080||api.default.svc.cluster.local"]);
+    assert.equal(second.byType.get(typeUrl.cluster), first.byType.get(typeUrl.cluster));
+    assert.notEqual(second.byType.get(typeUrl.endpoint), first.byType.get(typeUrl.endpoint));
+  });
+
+  it("change in one cluster alone when its DestinationRule changes", () => {
+    const builder = new SnapshotBuilder();
+    const first = builder.build(fixture(scenario).mesh, { id: "web-v1.default" });
+    const second = builder.build(fixture(scenario, rule).mesh, { id: "web-v1.default" });
+    const versions = changed(first, second).filter((name) => {
+      const type = [typeUrl.cluster, typeUrl.route, typeUrl.listener].find((t) =>
+        second.byType.get(t)!.has(name),
+      )!;
+      return first.byType.get(type)!.get(name)?.version !== second.byType.get(type)!.get(name)!.version;
+    });
+    assert.deepEqual(versions, ["outbound|9080||api.default.svc.cluster.local"]);
+  });
+
+  it("share between workloads whatever is equal", () => {
+    const builder = new SnapshotBuilder();
+    const { mesh } = fixture(scenario);
+    const [web, v1, v2] = ["web-v1", "api-v1", "api-v2"].map((n) =>
+      builder.build(mesh, { id: `${n}.default` }),
+    );
+    assert.equal(
+      web!.byType.get(typeUrl.endpoint),
+      v1!.byType.get(typeUrl.endpoint),
+      "one map of endpoints for all",
+    );
+    assert.deepEqual(changed(v1!, v2!), [], "replicas get the very same resources");
+    assert.deepEqual(changed(web!, v1!), ["inbound|9080||"], "callers of one namespace share their way out");
+  });
+
+  it("of a workload that is not in the mesh are refused", () => {
+    const { mesh } = fixture(scenario);
+    assert.throws(
+      () => new SnapshotBuilder().build(mesh, { id: "gone.default" }),
+      /gone.default is not part of the mesh/,
+    );
+  });
+});

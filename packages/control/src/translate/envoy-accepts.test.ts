@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { findPeer } from "@weft/testkit/peer";
+import { envoyBootstrap } from "./envoy-bootstrap.ts";
+import { type Fixture, fixture, readFixture } from "./mesh-fixture.ts";
+import { translateSidecar } from "./translate-sidecar.ts";
+
+const envoy = findPeer("envoy");
+const testdata = fileURLToPath(new URL("../../testdata/", import.meta.url));
+
+/** Loads everything one sidecar is given into real Envoy, which checks more than the messages' types. */
+function judge({ mesh }: Fixture, folder: string): void {
+  for (const [id, workload] of mesh.workloads) {
+    const file = join(folder, `${id}.json`);
+    writeFileSync(file, JSON.stringify(envoyBootstrap(translateSidecar(mesh, workload))));
+    const args = ["--mode", "validate", "-c", file, "-l", "error"];
+    const { status, stderr, stdout } = spawnSync(envoy!, args, { encoding: "utf8", timeout: 60_000 });
+    assert.equal(status, 0, `${id}: ${stderr}${stdout}`);
+  }
+}
+
+describe("real Envoy accepts", {
+  skip: envoy ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers",
+}, () => {
+  const cases: [name: string, make: () => Fixture][] = globSync("golden/*.in.yaml", { cwd: testdata })
+    .sort()
+    .map((file) => [file, () => readFixture(new URL(`file://${testdata}${file}`))]);
+  const workloads = ["productpage", "details", "ratings", "reviews"].map((service) => ({ service }));
+  const rules = readFileSync(`${testdata}istio-bookinfo/destination-rule-all.yaml`, "utf8");
+  for (const file of globSync("istio-bookinfo/*.yaml", { cwd: testdata }).sort()) {
+    const text = readFileSync(testdata + file, "utf8");
+    const yaml = text.includes("kind: DestinationRule") ? text : `${text}\n---\n${rules}`;
+    cases.push([file, () => fixture({ workloads }, yaml)]);
+  }
+  for (const [name, make] of cases) {
+    it(name, () => {
+      const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));
+      try {
+        judge(make(), folder);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { golden } from "@weft/testkit/golden";
+import { schemas } from "../snapshot/encode.ts";
+import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
+import { asYaml, type Fixture, messageJson, readFixture } from "./mesh-fixture.ts";
+import type { PartType } from "./sidecar-parts.ts";
+import { translateSidecar } from "./translate-sidecar.ts";
+
+const folder = new URL("../../testdata/golden/", import.meta.url);
+const inputs = globSync("*.in.yaml", { cwd: fileURLToPath(folder) }).sort();
+
+function modelText({ mesh, findings }: Fixture): string {
+  const { options: _, ...model } = mesh;
+  return asYaml({ findings, ...model });
+}
+
+function xdsText({ mesh, proxy }: Fixture): string {
+  const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!);
+  const shown = Object.entries(resources).map(([type, list]) => [
+    type,
+    Object.fromEntries(
+      list.map(({ name, message }) => [name, messageJson(schemas[type as PartType], message)]),
+    ),
+  ]);
+  return asYaml(Object.fromEntries(shown));
+}
+
+describe("from YAML to the model and to xDS", () => {
+  for (const input of inputs) {
+    const behaviour = basename(input, ".in.yaml");
+    it(behaviour.replaceAll("-", " "), () => {
+      const file = pathToFileURL(`${dirname(fileURLToPath(folder))}/golden/${input}`);
+      const fixture = readFixture(file);
+      golden(new URL(`${behaviour}.model.yaml`, folder), modelText(fixture));
+      golden(new URL(`${behaviour}.xds.yaml`, folder), xdsText(fixture));
+      const snapshot = new SnapshotBuilder().build(fixture.mesh, { id: fixture.proxy });
+      assert.ok(snapshot.byType.size > 0, "every golden is also a consistent snapshot");
+    });
+  }
+});
