@@ -34,15 +34,14 @@ function newPath(spec: RedirectSpec, path: string): string {
   return spec.rewrite ? spec.rewrite(kept) : kept;
 }
 
-/** The request's authority, without a port that the new scheme or the redirect's own port makes wrong. */
+/** The request's authority, without its port where the redirect brings another, or where it was the default of the scheme that is left. */
 function requestHost(request: RequestHead, scheme: string, hasPort: boolean): string {
   const { authority } = request;
   const bracket = authority.lastIndexOf("]");
   const colon = authority.indexOf(":", Math.max(bracket, 0));
   if (colon < 0) return authority;
   const port = authority.slice(colon + 1);
-  const isOtherDefault =
-    (scheme === "https" && request.scheme === "http" && port === "80") ||
-    (scheme === "http" && request.scheme === "https" && port === "443");
-  return hasPort || isOtherDefault ? authority.slice(0, colon) : authority;
+  const current = request.headers.get("x-forwarded-proto") ?? request.scheme;
+  const isDefault = (current === "http" && port === "80") || (current === "https" && port === "443");
+  return hasPort || (scheme !== current && isDefault) ? authority.slice(0, colon) : authority;
 }

@@ -15,28 +15,22 @@ export interface HeaderMatcherSpec {
   readonly treatMissingAsEmpty: boolean;
 }
 
-/**
- * The value conditions are judged on: fields of one name joined by commas, and
- * the parts of the request that HTTP/2 carries as pseudo-headers.
- */
+/** A header by name, or the part of the request that HTTP/2 carries as a pseudo-header. */
 export function readHeader(request: RequestHead, name: string): string | undefined {
-  switch (name) {
-    case ":authority":
-    case "host":
-      return request.authority;
-    case ":path":
-      return request.path;
-    case ":method":
-      return request.method;
-    case ":scheme":
-      return request.scheme;
-    default:
-      return request.headers.getAll(name);
-  }
+  return readPseudo.get(name)?.(request) ?? request.headers.get(name);
 }
 
+const readPseudo: ReadonlyMap<string, (request: RequestHead) => string> = new Map([
+  [":authority", (request: RequestHead) => request.authority],
+  ["host", (request: RequestHead) => request.authority],
+  [":path", (request: RequestHead) => request.path],
+  [":method", (request: RequestHead) => request.method],
+  [":scheme", (request: RequestHead) => request.scheme],
+]);
+
 /**
- * As Envoy judges: a value condition on an absent header fails, inverted or
+ * As Envoy judges: fields of one name are judged one by one, and one that
+ * matches is enough; a value condition on an absent header fails, inverted or
  * not, unless the absent header is to be read as empty.
  */
 export function compileHeaderMatcher(spec: HeaderMatcherSpec): RequestPredicate {
@@ -48,9 +42,18 @@ export function compileHeaderMatcher(spec: HeaderMatcherSpec): RequestPredicate 
     return (request) => (readHeader(request, name) !== undefined) === wanted;
   }
   const matches = test.kind === "value" ? test.matches : inRange(test.start, test.end);
+  const pseudo = readPseudo.get(name);
+  if (pseudo) return (request) => matches(pseudo(request)) !== invert;
+  const onMissing = treatMissingAsEmpty && matches("") !== invert;
   return (request) => {
-    const value = readHeader(request, name) ?? (treatMissingAsEmpty ? "" : undefined);
-    return value !== undefined && matches(value) !== invert;
+    const { flat } = request.headers;
+    let isPresent = false;
+    for (let i = 0; i < flat.length; i += 2) {
+      if (flat[i] !== name) continue;
+      if (matches(flat[i + 1]!)) return !invert;
+      isPresent = true;
+    }
+    return isPresent ? invert : onMissing;
   };
 }
 
@@ -62,7 +65,7 @@ export interface QueryParameterSpec {
   readonly expected: boolean;
 }
 
-/** Judges the first parameter of that name, percent-decoded. */
+/** Judges the first parameter of that name as it is written: Envoy does not decode escapes here. */
 export function compileQueryParameter(spec: QueryParameterSpec): RequestPredicate {
   const { name, matches, expected } = spec;
   return (request) => {
@@ -98,13 +101,8 @@ function queryParameter(path: string, name: string): string | undefined {
     if (stop < 0 || stop > end) stop = end;
     const equals = path.indexOf("=", start);
     const keyEnd = equals < 0 || equals > stop ? stop : equals;
-    if (decode(path.slice(start, keyEnd)) === name) return decode(path.slice(keyEnd + 1, stop));
+    if (keyEnd - start === name.length && path.startsWith(name, start)) return path.slice(keyEnd + 1, stop);
     start = stop + 1;
   }
   return undefined;
-}
-
-function decode(text: string): string {
-  if (!text.includes("%")) return text;
-  return text.replace(/%[0-9a-fA-F]{2}/g, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
 }
