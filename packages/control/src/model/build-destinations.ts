@@ -84,6 +84,12 @@ function destinationRules(input: Input, diagnostics: Diagnostics): (draft: Servi
     ];
     const inNamespace = (namespace: string) => candidates.find(({ rule }) => rule.namespace === namespace);
     const best = inNamespace(service.namespace) ?? inNamespace(options.rootNamespace) ?? candidates[0];
+    for (const { rule, host } of candidates) {
+      if (rule === best?.rule || host.startsWith("*") || rule.namespace === options.rootNamespace) continue;
+      const place = provenanceOf(best!.rule).origin;
+      const message = `rules for callers of one namespace are not supported yet: for ${host} another rule applies`;
+      diagnostics.error("W2112", rule.origins.at("spec.host"), message, `the one at ${place}: merge them`);
+    }
     return best?.rule;
   };
 }

@@ -23,9 +23,15 @@ function authenticated(principalName: StringMatch): Principal {
   return principal({ case: "authenticated", value: { principalName } });
 }
 
-/** `cluster.local/ns/x/sa/y`, with Istio's wildcards. */
-export function byPrincipal(value: string): Principal {
-  return authenticated(wildcardMatch(value, { prefix: "spiffe://" }));
+/** What policies call the mesh's own trust domain, whatever its name is. */
+const ownTrustDomain = "cluster.local/";
+
+/** `cluster.local/ns/x/sa/y`, with Istio's wildcards; `cluster.local` stands for the mesh's trust domain. */
+export function byPrincipal(value: string, trustDomain: string): Principal {
+  const full = value.startsWith(ownTrustDomain)
+    ? `${trustDomain}/${value.slice(ownTrustDomain.length)}`
+    : value;
+  return authenticated(wildcardMatch(full, { prefix: "spiffe://" }));
 }
 
 export function byNamespace(namespace: string): Principal {
@@ -59,14 +65,14 @@ function range(block: string) {
 }
 
 /** All fields of a source must hold; within one field any value, within a `not` field none. */
-export function sourcePrincipal(source: SourceSpec, policyNamespace: string): Principal {
+export function sourcePrincipal(source: SourceSpec, policyNamespace: string, trustDomain: string): Principal {
   const account = (value: string) => byServiceAccount(value, policyNamespace);
   const fields: [
     yes: readonly string[] | undefined,
     no: readonly string[] | undefined,
     of: (v: string) => Principal,
   ][] = [
-    [source.principals, source.notPrincipals, byPrincipal],
+    [source.principals, source.notPrincipals, (value) => byPrincipal(value, trustDomain)],
     [source.namespaces, source.notNamespaces, byNamespace],
     [source.serviceAccounts, source.notServiceAccounts, account],
     [source.trustDomains, source.notTrustDomains, byTrustDomain],

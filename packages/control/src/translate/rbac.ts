@@ -21,7 +21,8 @@ export type RbacLevel = "http" | "tcp";
 
 /** The DENY rules and then the ALLOW rules that a workload enforces; absent where it has none. */
 export function workloadRbac(workload: MeshWorkload, level: RbacLevel): { deny?: RBAC; allow?: RBAC } {
-  const context = { level, seenPort: portMap(workload) };
+  const trustDomain = workload.identity.split("/")[2]!;
+  const context = { level, seenPort: portMap(workload), trustDomain };
   return {
     ...(workload.denyPolicies.length > 0 ? { deny: rbac(Action.DENY, workload.denyPolicies, context) } : {}),
     ...(workload.allowPolicies ? { allow: rbac(Action.ALLOW, workload.allowPolicies, context) } : {}),
@@ -31,6 +32,7 @@ export function workloadRbac(workload: MeshWorkload, level: RbacLevel): { deny?:
 interface Context {
   readonly level: RbacLevel;
   readonly seenPort: op.PortMap;
+  readonly trustDomain: string;
 }
 
 function portMap(workload: MeshWorkload): op.PortMap {
@@ -71,7 +73,7 @@ function rulePolicy(
     }
   }
   const conditions = when.map((condition) => conditionOf(condition, namespace, context));
-  const sources = rule.from.map((source) => src.sourcePrincipal(source, namespace));
+  const sources = rule.from.map((source) => src.sourcePrincipal(source, namespace, context.trustDomain));
   const operations = to.map((operation) => op.operationPermission(operation, context.seenPort));
   const principals = [
     sources.length > 0 ? src.oneOf(sources) : undefined,
@@ -121,7 +123,7 @@ function conditionOf({ key, values, notValues }: ConditionSpec, namespace: strin
     case "source.namespace":
       return asPrincipal(src.byNamespace);
     case "source.principal":
-      return asPrincipal(src.byPrincipal);
+      return asPrincipal((value) => src.byPrincipal(value, context.trustDomain));
     case "source.serviceAccount":
       return asPrincipal((value) => src.byServiceAccount(value, namespace));
     case "destination.ip":
