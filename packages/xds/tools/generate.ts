@@ -48,10 +48,7 @@ function generate(): void {
         opt: ["target=js+dts", "import_extension=js"],
       },
     ],
-    inputs: [
-      { binary_image: join(protoDir, "xds.binpb.gz"), compression: "gzip" },
-      { directory: protoDir },
-    ],
+    inputs: [{ binary_image: join(protoDir, "xds.binpb.gz"), compression: "gzip" }, { directory: protoDir }],
   };
   const buf = require.resolve("@bufbuild/buf/bin/buf");
   const result = spawnSync(process.execPath, [buf, "generate", "--template", JSON.stringify(template)], {
@@ -60,6 +57,8 @@ function generate(): void {
   });
   if (result.status === 0) return;
   process.stderr.write(`${result.stdout}${result.stderr}`);
-  process.stderr.write("generating the protobuf messages failed; run `npm ci` again, then `npm run generate`\n");
+  process.stderr.write(
+    "generating the protobuf messages failed; run `npm ci` again, then `npm run generate`\n",
+  );
   process.exit(1);
 }

@@ -138,6 +138,8 @@ function stripEnum(enumeration: EnumDescriptorProto): void {
     ? create(EnumOptionsSchema, { allowAlias: true })
     : undefined;
   for (const value of enumeration.value) {
-    value.options = value.options?.deprecated ? create(EnumValueOptionsSchema, { deprecated: true }) : undefined;
+    value.options = value.options?.deprecated
+      ? create(EnumValueOptionsSchema, { deprecated: true })
+      : undefined;
   }
 }
