@@ -40,8 +40,10 @@ export function inboundHttp(
   rbac: { readonly deny?: RBAC; readonly allow?: RBAC },
   options: MeshOptions,
 ): Filter {
-  const rules = [rbac.deny, rbac.allow].filter((r) => r !== undefined);
-  const filters = rules.map((r) => filter("envoy.filters.http.rbac", pack(HttpRbacSchema, { rules: r })));
+  const filters = (["deny", "allow"] as const).flatMap((verdict) => {
+    const rules = rbac[verdict];
+    return rules ? [filter(`envoy.filters.http.rbac.${verdict}`, pack(HttpRbacSchema, { rules }))] : [];
+  });
   return manager(statPrefix, filters, options, {
     routeSpecifier: { case: "routeConfig", value: routes },
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
