@@ -18,7 +18,7 @@ const views: AdminViews = {
       .filter((name) => !filter || filter(name))
       .map((name) => `${name}: ${usedOnly ? 1 : 0}\n`)
       .join(""),
-  statsJson: () => ({ stats: [] }),
+  statsJson: () => '{"stats":[]}',
   statsPrometheus: () => "# TYPE x counter\n",
   clustersText: () => "a::default_priority::max_connections::1024\n",
   clustersJson: () => ({ cluster_statuses: [] }),

@@ -12,7 +12,8 @@ export interface AdminViews {
   state(): ServerState;
   serverInfo(): unknown;
   statsText(options: StatsOptions): string;
-  statsJson(options: StatsOptions): unknown;
+  /** JSON text. */
+  statsJson(options: StatsOptions): string;
   statsPrometheus(): string;
   clustersText(): string;
   clustersJson(): unknown;
@@ -149,7 +150,7 @@ function answerStats(query: URLSearchParams, views: AdminViews): AdminAnswer {
     case "text":
       return { body: views.statsText(options) };
     case "json":
-      return json(views.statsJson(options));
+      return { contentType: "application/json", body: views.statsJson(options) };
     case "prometheus":
       return prometheus(views);
     default:

@@ -286,7 +286,7 @@ function cluster(): Record<string, MessageSupport> {
   return {
     [`${p}Cluster`]: {
       implemented:
-        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata",
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options",
       harmless: {
         respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
         dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",
@@ -321,6 +321,13 @@ function cluster(): Record<string, MessageSupport> {
     [`${p}Cluster.LeastRequestLbConfig`]: { implemented: "choice_count" },
     [`${p}Cluster.RoundRobinLbConfig`]: { implemented: "" },
     [`${p}Cluster.OriginalDstLbConfig`]: { implemented: "use_http_header http_header_name" },
+    [`${p}UpstreamConnectionOptions`]: {
+      implemented: "",
+      harmless: {
+        tcp_keepalive:
+          "dead connections are found by connect, idle and response timeouts, and the xDS client asks its server for signs of life",
+      },
+    },
     [`${p}CircuitBreakers`]: { implemented: "thresholds" },
     [`${p}CircuitBreakers.Thresholds`]: {
       implemented: "priority max_connections max_pending_requests max_requests max_retries retry_budget",
