@@ -1,4 +1,4 @@
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { messageOf, UserError } from "@weft/base/errors";
 import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
 import {
@@ -33,6 +33,8 @@ export interface BootstrapPlan {
   /** How long a first response is waited for, in milliseconds; 0 is for ever. */
   readonly initialFetchTimeoutMs: number;
   readonly runtime: ReadonlyMap<string, unknown>;
+  /** Names of the clusters behind ADS and SDS. */
+  readonly managementClusters: ReadonlySet<string>;
   /** `file:line:column: ` of an issue found later in the same file. */
   place(issue: Issue): string;
 }
@@ -76,6 +78,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
       issues,
     ),
     runtime: decodeRuntime(message),
+    managementClusters: grpcClusters(message),
     place,
   };
   if (plan.ads && (!message.node?.id || !message.node.cluster)) {
@@ -139,6 +142,21 @@ function decodeGrpcTarget(
     metadata: service?.initialMetadata.map(({ key, value }) => [key, value] as const) ?? [],
     isDelta: config.apiType === ApiType.DELTA_GRPC,
   };
+}
+
+/** Every cluster a gRPC service in the file names: as messages nest deeply, the JSON form is searched. */
+function grpcClusters(message: Bootstrap): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (value: JsonValue) => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      const name = key === "envoyGrpc" ? (inner as { readonly clusterName?: string }).clusterName : undefined;
+      if (name) names.add(name);
+      else visit(inner);
+    }
+  };
+  visit(toJson(BootstrapSchema, message, { registry: extensionRegistry }));
+  return names;
 }
 
 /** Later layers win; nested keys are joined by dots, as in Envoy. */

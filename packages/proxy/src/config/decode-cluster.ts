@@ -36,6 +36,13 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
   const { issues } = context;
   if (cluster.name === "") issues.add(at(path, "name"), "is empty", "name the cluster");
   const http = decodeProtocol(cluster, path, issues);
+  if (http.protocol === "http2" && !context.managementClusters?.has(cluster.name)) {
+    issues.add(
+      at(path, "typed_extension_protocol_options"),
+      "HTTP/2 is not spoken to upstreams by this proxy, except to its own xDS and SDS servers",
+      "use http_protocol_options",
+    );
+  }
   const discovery = decodeDiscovery(cluster, path, issues);
   const originalDst = cluster.lbConfig.case === "originalDstLbConfig" ? cluster.lbConfig.value : undefined;
   return {

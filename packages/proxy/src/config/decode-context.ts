@@ -53,6 +53,8 @@ export interface DecodeContext {
   routeHolder(name: string): RouteHolder;
   /** Given where a route to a cluster that does not exist is a mistake: in static configuration. */
   readonly knownClusters: ReadonlySet<string> | undefined;
+  /** Clusters the xDS client dials itself, which therefore may speak HTTP/2; undefined allows none. */
+  readonly managementClusters: ReadonlySet<string> | undefined;
   /** Values of the static runtime layers. */
   readonly runtime: ReadonlyMap<string, unknown>;
 }

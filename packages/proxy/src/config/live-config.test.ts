@@ -109,6 +109,7 @@ function proxy() {
     hasCds: true,
     hasLds: true,
     initialFetchTimeoutMs: 15_000,
+    isAdsReachable: () => true,
     open(source, handle) {
       handlers.set(source, handle);
       return {
@@ -121,7 +122,7 @@ function proxy() {
     },
     onInitialized: () => log.push("initialized"),
   });
-  session.start();
+  session.update();
   const push = (type: string, updated: readonly IncomingResource[], removed: readonly string[] = []) =>
     handlers.get("ads")!(type, updated, removed);
   return {

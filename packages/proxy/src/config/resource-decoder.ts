@@ -76,8 +76,13 @@ export class ResourceDecoder {
   }
 
   /** Compiles resources that came as part of a larger file, which has been checked for unsupported fields as a whole. */
-  staticCluster(message: Cluster, path: string, issues: Issues): Decoded<ClusterPlan> {
-    const context = this.#context(issues, undefined);
+  staticCluster(
+    message: Cluster,
+    path: string,
+    issues: Issues,
+    managementClusters: ReadonlySet<string>,
+  ): Decoded<ClusterPlan> {
+    const context: DecodeContext = { ...this.#context(issues, undefined), managementClusters };
     return { plan: decodeCluster(message, path, context), needs: context.needs, message };
   }
 
@@ -116,6 +121,7 @@ export class ResourceDecoder {
       routeHolder: (name) => this.#options.routeHolder(name),
       issues,
       knownClusters,
+      managementClusters: undefined,
       needs: noNeeds(),
     };
   }

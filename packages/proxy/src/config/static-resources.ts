@@ -37,7 +37,7 @@ export function compileStaticResources(
   });
   const clusterNames = new Set(resources?.clusters.map((cluster) => cluster.name));
   const clusters = (resources?.clusters ?? []).map((cluster, i) =>
-    decoder.staticCluster(cluster, `${root}.clusters[${i}]`, issues),
+    decoder.staticCluster(cluster, `${root}.clusters[${i}]`, issues, bootstrap.managementClusters),
   );
   reportEqualNames(resources?.clusters ?? [], `${root}.clusters`, issues);
   const listeners = (resources?.listeners ?? []).map((listener, i) =>

@@ -6,6 +6,10 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  type HttpFilter,
+  HttpFilterSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { anySchema, unpackAny } from "./extension-registry.ts";
 import { at, atKey, type Issues } from "./issues.ts";
 import { reportUnknownType } from "./strict-json.ts";
@@ -96,6 +100,13 @@ function visit(
   }
 }
 
+/** Envoy's promise of `is_optional`: an extension that is not known is left out. */
+function isSkippable(schema: DescMessage, message: Message, registry: Registry): boolean {
+  if (schema.typeName !== HttpFilterSchema.typeName) return false;
+  const { isOptional, configType } = message as HttpFilter;
+  return isOptional && configType.case === "typedConfig" && !anySchema(configType.value, registry);
+}
+
 function visitMessage(
   schema: DescMessage,
   message: Message,
@@ -104,6 +115,7 @@ function visitMessage(
   path: string,
 ): void {
   if (schema.typeName !== "google.protobuf.Any") {
+    if (isSkippable(schema, message, registry)) return;
     reportUnsupported(schema, message, registry, issues, path);
     return;
   }

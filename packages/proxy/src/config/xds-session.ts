@@ -22,6 +22,8 @@ export interface XdsSessionOptions {
   readonly hasLds: boolean;
   readonly hasCds: boolean;
   readonly initialFetchTimeoutMs: number;
+  /** Whether the way to the ADS server is known: the cluster it is reached by has what it needs. */
+  isAdsReachable(): boolean;
   /** Opens the stream behind a source: `ads`, `grpc:<cluster>` or `path:<file>`. */
   open(source: string, handle: ResourceHandler): ResourceStream;
   /** Everything the first configuration brought is in force, or is no longer waited for. */
@@ -41,6 +43,7 @@ export class XdsSession {
   readonly #timers = new Set<Timer>();
   #hasClusters: boolean;
   #hasListeners: boolean;
+  #asksForClusters = false;
   #asksForListeners = false;
   #isInitialized = false;
   #isClosed = false;
@@ -51,25 +54,23 @@ export class XdsSession {
     this.#hasListeners = !options.hasLds;
   }
 
-  start(): void {
-    const { hasCds } = this.#options;
-    if (hasCds) {
-      this.#stream("ads").subscribe(typeUrl.cluster, undefined);
-      this.#giveUpLater(() => {
-        this.#hasClusters = true;
-      });
-    }
-    this.update();
-  }
-
-  /** Brings subscriptions in line with what is needed now. Call after every change of the configuration. */
+  /** Brings subscriptions in line with what is needed now. Call at the start and after every change of the configuration. */
   update(): void {
     if (this.#isClosed) return;
-    const { live, hasLds } = this.#options;
+    const { live, hasCds, hasLds } = this.#options;
     const wanted = live.wanted();
-    this.#want("ads", typeUrl.endpoint, wanted.services);
-    this.#want("ads", typeUrl.route, wanted.routes);
     this.#wantSecrets(wanted.secrets);
+    if (this.#options.isAdsReachable()) {
+      if (hasCds && !this.#asksForClusters) {
+        this.#asksForClusters = true;
+        this.#stream("ads").subscribe(typeUrl.cluster, undefined);
+        this.#giveUpLater(() => {
+          this.#hasClusters = true;
+        });
+      }
+      this.#want("ads", typeUrl.endpoint, wanted.services);
+      this.#want("ads", typeUrl.route, wanted.routes);
+    }
     if (hasLds && !this.#asksForListeners && this.#hasClusters && live.clusters.isWarm) {
       this.#asksForListeners = true;
       this.#stream("ads").subscribe(typeUrl.listener, undefined);
@@ -128,7 +129,7 @@ export class XdsSession {
     for (const key of keys) {
       const space = key.indexOf(" ");
       const source = key.slice(0, space);
-      if (source === "static") continue;
+      if (source === "static" || (source === "ads" && !this.#options.isAdsReachable())) continue;
       const names = bySource.get(source) ?? new Set();
       names.add(key.slice(space + 1));
       bySource.set(source, names);
