@@ -87,7 +87,6 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
   onEnd(): void {
     if (this.#state === "tunnel") {
       this.#stream?.receiver.onRequestData(nothing, true);
-      this.#stream?.requestEnded();
       return;
     }
     // Like Envoy: a client that stops sending has gone.
@@ -191,6 +190,11 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
       headBytes,
       protocol: head.minorVersion === 1 ? "HTTP/1.1" : "HTTP/1.0",
     });
+  }
+
+  /** Answers instead of waiting for the rest of a head. */
+  refuseHead(error: HeadError): void {
+    if (this.#state === "head" && !this.#stream) this.#refuse(error);
   }
 
   #refuse(error: HeadError): void {
@@ -301,15 +305,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     else if (!this.#waiting) this.connection.resume();
   }
 
-  /** Both directions of a tunnel have ended. */
-  tunnelEnded(stream: Http1ServerStream): void {
-    if (stream !== this.#stream) return;
-    this.#stream = undefined;
-    this.#state = "closed";
-    this.connection.closeGracefully();
-  }
-
-  /** Closes once the answer in progress is out; at once when there is none. */
+  /** The answer in progress, or the next one, is the last on this connection. */
   drain(): void {
     this.isDraining = true;
   }
@@ -323,14 +319,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
   }
 
   #finish(stream: Http1ServerStream): void {
-    if (stream.framing === "tunnel") {
-      stream.isResponseDone = true;
-      this.connection.end();
-      if (stream.isRequestDone) this.tunnelEnded(stream);
-      return;
-    }
     this.#stream = undefined;
-    if (stream.mustClose || !stream.isRequestDone || this.#state === "closed") {
+    if (stream.framing === "tunnel" || stream.mustClose || !stream.isRequestDone || this.#state === "closed") {
       this.#state = "closed";
       this.connection.closeGracefully();
       return;
@@ -360,7 +350,6 @@ class Http1ServerStream implements ServerStream {
   readonly upgrade: string;
   mustClose: boolean;
   isRequestDone = true;
-  isResponseDone = false;
   hasResponded = false;
   framing: ResponseFraming = "none";
 
@@ -402,11 +391,5 @@ class Http1ServerStream implements ServerStream {
 
   resumeRequest(): void {
     this.#codec.setRequestPaused(this, false);
-  }
-
-  /** The client half-closed a tunnel. */
-  requestEnded(): void {
-    this.isRequestDone = true;
-    if (this.isResponseDone) this.#codec.tunnelEnded(this);
   }
 }

@@ -95,9 +95,10 @@ export class Connection {
     this.handler = handler;
     if (this.#state !== "idle") return;
     this.#state = "open";
+    if (initial && initial.length > 0) this.#deliver(initial, 0, initial.length);
+    if (this.#state !== "open") return;
     if (this.#handle) this.#readDirectly(this.#handle);
     else this.#readPortably();
-    if (initial && initial.length > 0) this.#deliver(initial, 0, initial.length);
   }
 
   get isOpen(): boolean {

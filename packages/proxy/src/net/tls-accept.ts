@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { PeerCertificate } from "./peer-certificate.ts";
+import { TimerEntry, type Timers } from "./timers.ts";
 import type { DownstreamTlsPlan, PeerIdentity } from "./tls-plan.ts";
 
 /** A finished server handshake. `peer` is present exactly when the client's certificate was verified. */
@@ -27,6 +28,14 @@ export interface TlsAcceptEvents {
   onRefused(refusal: TlsRefusal, message: string): void;
 }
 
+export interface HandshakeLimit {
+  readonly timers: Timers;
+  /** 0 means the default of 15 seconds: an unfinished handshake never lasts. */
+  readonly timeoutMs: number;
+}
+
+const defaultHandshakeTimeoutMs = 15_000;
+
 interface TlsHandle {
   verifyError(): (Error & { code?: string }) | null;
 }
@@ -40,7 +49,13 @@ const ownNames = new WeakMap<SecureContext, readonly string[]>();
  * delivered before `onAccepted`, and that is called only when every requirement
  * of the plan is met.
  */
-export function acceptTls(raw: Socket, initial: Buffer, plan: DownstreamTlsPlan, events: TlsAcceptEvents): void {
+export function acceptTls(
+  raw: Socket,
+  initial: Buffer,
+  plan: DownstreamTlsPlan,
+  limit: HandshakeLimit,
+  events: TlsAcceptEvents,
+): void {
   const context = plan.context.current;
   if (!context) {
     raw.destroy();
@@ -61,10 +76,20 @@ export function acceptTls(raw: Socket, initial: Buffer, plan: DownstreamTlsPlan,
   const refuse = (refusal: TlsRefusal, message: string) => {
     if (isSettled) return;
     isSettled = true;
+    timer.stop();
     socket.destroy();
     raw.destroy();
     events.onRefused(refusal, message);
   };
+  const timer = new TimerEntry(
+    { onTimer: () => refuse("handshake-failed", "the handshake took too long") },
+    0,
+  );
+  limit.timers.start(
+    timer,
+    limit.timeoutMs || defaultHandshakeTimeoutMs,
+    limit.timers.clock.monotonicMs(),
+  );
   const onError = (error: NodeJS.ErrnoException) => {
     const isMissing = error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
     refuse(isMissing ? "no-certificate" : "handshake-failed", error.message);
@@ -97,6 +122,7 @@ export function acceptTls(raw: Socket, initial: Buffer, plan: DownstreamTlsPlan,
       }
     }
     isSettled = true;
+    timer.stop();
     socket.disableRenegotiation();
     socket.off("error", onError);
     socket.off("_tlsError", onError);

@@ -1,0 +1,97 @@
+import type { ClusterDirectory } from "../cluster/cluster.ts";
+import type { PoolContext } from "../http1/pool.ts";
+import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
+import type { HttpExchange } from "../layer/http-exchange.ts";
+import { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead } from "../layer/message.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
+import { applyHeaderEdits } from "../route/header-edits.ts";
+import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
+import { RouterCall } from "./router-call.ts";
+import type { RouterPlan } from "./router-plan.ts";
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The end of every filter chain: turns the matched route into a redirect, a
+ * direct response or a call to a cluster.
+ *
+ * @see envoy.extensions.filters.http.router.v3.Router
+ */
+export class Router implements Forwarder {
+  readonly #clusters: ClusterDirectory;
+  readonly #pools: PoolContext;
+
+  constructor(clusters: ClusterDirectory, pools: PoolContext) {
+    this.#clusters = clusters;
+    this.#pools = pools;
+  }
+
+  forward(exchange: HttpExchange, plan: RouterPlan): UpstreamCall | undefined {
+    const { match } = exchange;
+    if (!match) {
+      exchange.service.stats.noRoute.value += 1;
+      exchange.reply(404, "", "route_not_found", ResponseFlag.NoRouteFound);
+      return undefined;
+    }
+    const { action } = match.route;
+    switch (action.kind) {
+      case "redirect":
+        redirect(exchange, action);
+        return undefined;
+      case "direct-response":
+        respondDirectly(exchange, action);
+        return undefined;
+      case "forward":
+        return this.#call(exchange, action, plan);
+    }
+  }
+
+  #call(exchange: HttpExchange, action: ForwardAction, plan: RouterPlan): UpstreamCall | undefined {
+    const request = exchange.request!;
+    if (request.upgrade !== "" && !isUpgradeAllowed(exchange, action, request)) {
+      exchange.service.stats.rqWsOnNonWsRoute.value += 1;
+      exchange.reply(403, "", "upgrade_failed");
+      return undefined;
+    }
+    const choice = action.selectCluster(request, exchange.service.context.random());
+    const cluster = this.#clusters.get(choice.cluster);
+    if (!cluster) {
+      exchange.service.stats.noCluster.value += 1;
+      exchange.reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NoClusterFound);
+      return undefined;
+    }
+    exchange.cluster = cluster;
+    if (cluster.plan.protocol === "http2") {
+      exchange.reply(502, "HTTP/2 upstreams are not supported", "upstream_protocol_not_supported", ResponseFlag.UpstreamProtocolError);
+      return undefined;
+    }
+    const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);
+    call.start();
+    return call;
+  }
+}
+
+function isUpgradeAllowed(exchange: HttpExchange, action: ForwardAction, request: RequestHead): boolean {
+  return exchange.plan.upgrades.includes(request.upgrade) || action.upgrades.includes(request.upgrade);
+}
+
+function redirect(exchange: HttpExchange, action: RedirectAction): void {
+  exchange.service.stats.rqRedirect.value += 1;
+  const location = action.location(exchange.request!);
+  exchange.replyWith(action.status, nothing, "direct_response", 0, withEdits(exchange, ["location", location]));
+}
+
+function respondDirectly(exchange: HttpExchange, action: DirectResponseAction): void {
+  exchange.service.stats.rqDirectResponse.value += 1;
+  exchange.replyWith(action.status, action.body ?? nothing, "direct_response", 0, withEdits(exchange, []));
+}
+
+/** The route's response edits, applied to the fields a direct answer begins with. */
+function withEdits(exchange: HttpExchange, fields: string[]): readonly string[] {
+  const edits = exchange.match?.route.responseEdits;
+  if (!edits) return fields;
+  const headers = new HeaderList(fields);
+  applyHeaderEdits(edits, headers, exchange);
+  return headers.flat;
+}

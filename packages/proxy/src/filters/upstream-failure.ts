@@ -1,0 +1,56 @@
+import { ResponseFlag } from "../layer/response-flag.ts";
+import type { ResetReason } from "../layer/stream.ts";
+
+interface Failure {
+  /** Envoy's words, used in bodies; with underscores in details. */
+  readonly text: string;
+  readonly flag: number;
+  readonly status: number;
+}
+
+const failures: Readonly<Record<ResetReason, Failure>> = {
+  "local-reset": { text: "local reset", flag: ResponseFlag.LocalReset, status: 503 },
+  "remote-reset": { text: "remote reset", flag: ResponseFlag.UpstreamRemoteReset, status: 503 },
+  "remote-refused": { text: "remote refused stream reset", flag: ResponseFlag.UpstreamRemoteReset, status: 503 },
+  "connection-failure": {
+    text: "remote connection failure",
+    flag: ResponseFlag.UpstreamConnectionFailure,
+    status: 503,
+  },
+  "connect-timeout": { text: "connection timeout", flag: ResponseFlag.UpstreamConnectionFailure, status: 503 },
+  "connection-termination": {
+    text: "connection termination",
+    flag: ResponseFlag.UpstreamConnectionTermination,
+    status: 503,
+  },
+  overflow: { text: "overflow", flag: ResponseFlag.UpstreamOverflow, status: 503 },
+  "protocol-error": { text: "protocol error", flag: ResponseFlag.UpstreamProtocolError, status: 502 },
+};
+
+/** What a client and the access log are told of an upstream that failed before it answered. */
+export interface FailureReply {
+  readonly status: number;
+  readonly body: string;
+  readonly details: string;
+  readonly flag: number;
+}
+
+export function failureReply(reason: ResetReason, transport: string, wasRetried: boolean): FailureReply {
+  const { text, flag, status } = failures[reason];
+  const prefix = "upstream connect error or disconnect/reset before headers. ";
+  const label = wasRetried ? "retried and the latest reset reason: " : "reset reason: ";
+  const cause = transport === "" ? "" : `, transport failure reason: ${transport}`;
+  const inner = transport === "" ? text : `${text}|${transport}`;
+  return {
+    status,
+    body: `${prefix}${label}${text}${cause}`,
+    details: `upstream_reset_before_response_started{${inner.replaceAll(" ", "_")}}`,
+    flag,
+  };
+}
+
+/** Details and flag of a response that stopped half-way. */
+export function interruption(reason: ResetReason): { readonly details: string; readonly flag: number } {
+  const { text, flag } = failures[reason];
+  return { details: `upstream_reset_after_response_started{${text.replaceAll(" ", "_")}}`, flag };
+}

@@ -1,0 +1,300 @@
+import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { type Connecting, connectTo } from "../net/connect.ts";
+import { type CloseCause, Connection } from "../net/connection.ts";
+import { plainAddress } from "../net/cidr.ts";
+import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
+import type { PeerIdentity, UpstreamTlsPlan } from "../net/tls-plan.ts";
+import { type ClientCodecEvents, Http1ClientCodec } from "./client-codec.ts";
+import type { HeadLimits } from "./head.ts";
+
+export interface PoolContext {
+  readonly timers: Timers;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Envoy's limits on upstream response heads. */
+const responseLimits: HeadLimits = { maxBytes: 60 * 1024, maxCount: 100 };
+
+const connectTimer = 0;
+const idleTimer = 1;
+
+interface Waiting {
+  readonly requester: PoolRequester;
+  readonly breakers: Breakers;
+}
+
+/**
+ * HTTP/1.1 connections to one endpoint: one request each at a time, the most
+ * recently used first so that surplus ones grow old and close.
+ *
+ * A request that finds none idle waits for whichever is first, a new connection
+ * or one that becomes free. Connections made under a replaced certificate are
+ * not used again.
+ */
+export class Http1Pool implements UpstreamPool {
+  readonly endpoint: Endpoint;
+  readonly cluster: Cluster;
+  readonly context: PoolContext;
+  readonly #idle: PooledConnection[] = [];
+  readonly #all = new Set<PooledConnection>();
+  readonly #connecting = new Set<PendingConnection>();
+  #waiting: Waiting[] = [];
+  #isDraining = false;
+
+  constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
+    this.endpoint = endpoint;
+    this.cluster = cluster;
+    this.context = context;
+  }
+
+  request(requester: PoolRequester, breakers: Breakers, isFresh: boolean): void {
+    if (!isFresh) {
+      const idle = this.#takeIdle();
+      if (idle) {
+        requester.onStreamReady(idle.codec.newStream(requester), idle.info);
+        return;
+      }
+    }
+    const { stats } = this.cluster;
+    if (!breakers.pending.tryAcquire()) {
+      requester.onStreamFailed("overflow", "");
+      return;
+    }
+    stats.rqPendingTotal.value += 1;
+    stats.rqPendingActive.value += 1;
+    this.#waiting.push({ requester, breakers });
+    this.#connectFor(breakers);
+  }
+
+  cancel(requester: PoolRequester): void {
+    const at = this.#waiting.findIndex((waiting) => waiting.requester === requester);
+    if (at < 0) return;
+    const [waiting] = this.#waiting.splice(at, 1);
+    this.#unpend(waiting!);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    for (const idle of this.#idle.splice(0)) idle.close();
+  }
+
+  onConnected(pending: PendingConnection, connection: PooledConnection): void {
+    this.#connecting.delete(pending);
+    this.#all.add(connection);
+    this.#offer(connection);
+  }
+
+  onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string): void {
+    this.#connecting.delete(pending);
+    const { stats } = this.cluster;
+    stats.cxConnectFail.value += 1;
+    if (isTimeout) stats.cxConnectTimeout.value += 1;
+    // Those for whom another connection is on its way keep waiting.
+    while (this.#waiting.length > this.#connecting.size && this.#waiting.length > 0) {
+      const waiting = this.#waiting.shift()!;
+      this.#unpend(waiting);
+      stats.rqPendingFailureEject.value += 1;
+      waiting.requester.onStreamFailed(isTimeout ? "connect-timeout" : "connection-failure", transport);
+    }
+  }
+
+  onReusable(connection: PooledConnection): void {
+    const max = this.cluster.plan.maxRequestsPerConnection;
+    const isWorn = max > 0 && connection.codec.requestCount >= max;
+    if (isWorn || this.#isDraining || !this.#isCurrent(connection)) connection.close();
+    else this.#offer(connection);
+  }
+
+  onGone(connection: PooledConnection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const next = this.#waiting[0];
+    if (next && this.#connecting.size < this.#waiting.length) this.#connectFor(next.breakers);
+  }
+
+  #offer(connection: PooledConnection): void {
+    const next = this.#waiting.shift();
+    if (next) {
+      this.#unpend(next);
+      next.requester.onStreamReady(connection.codec.newStream(next.requester), connection.info);
+      return;
+    }
+    this.#idle.push(connection);
+    connection.becomeIdle();
+  }
+
+  #takeIdle(): PooledConnection | undefined {
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (!idle) return undefined;
+      if (idle.codec.isIdle && this.#isCurrent(idle)) {
+        idle.becomeBusy();
+        return idle;
+      }
+      idle.close();
+    }
+  }
+
+  #isCurrent(connection: PooledConnection): boolean {
+    const { tls } = this.endpoint;
+    return connection.tls === tls && (tls === undefined || tls.context.generation === connection.generation);
+  }
+
+  #connectFor(breakers: Breakers): void {
+    if (this.#connecting.size >= this.#waiting.length) return;
+    const isCounted = breakers.connections.tryAcquire();
+    // At the limit the request waits for a connection to become free; without any there would be none to wait for.
+    if (!isCounted && this.#all.size + this.#connecting.size > 0) return;
+    const pending = new PendingConnection(this, isCounted ? breakers : undefined);
+    this.#connecting.add(pending);
+    pending.start();
+  }
+
+  #unpend(waiting: Waiting): void {
+    waiting.breakers.pending.release();
+    this.cluster.stats.rqPendingActive.value -= 1;
+  }
+}
+
+/** A connection being made. */
+class PendingConnection implements TimerOwner {
+  readonly #pool: Http1Pool;
+  readonly #counted: Breakers | undefined;
+  readonly #timer = new TimerEntry(this, connectTimer);
+  #connecting: Connecting | undefined;
+
+  constructor(pool: Http1Pool, counted: Breakers | undefined) {
+    this.#pool = pool;
+    this.#counted = counted;
+  }
+
+  start(): void {
+    const { endpoint, cluster, context } = this.#pool;
+    const { timers } = context;
+    const { tls } = endpoint;
+    const generation = tls?.context.generation ?? 0;
+    cluster.stats.cxTotal.value += 1;
+    cluster.stats.cxHttp1Total.value += 1;
+    timers.start(this.#timer, cluster.plan.connectTimeoutMs, timers.clock.monotonicMs());
+    this.#connecting = connectTo(endpoint.address, tls, tls?.sni ?? "", {
+      onConnected: (socket, peer) => {
+        this.#timer.stop();
+        const connection = new Connection(socket, {
+          timers,
+          bufferLimitBytes: cluster.plan.bufferLimitBytes,
+          onFault: context.onFault,
+        });
+        const pooled = new PooledConnection(this.#pool, connection, this.#counted, peer, tls, generation);
+        this.#pool.onConnected(this, pooled);
+      },
+      onFailed: (_reason, message, transport) => this.#fail(false, transport || message),
+    });
+  }
+
+  onTimer(): void {
+    this.#connecting?.cancel();
+    this.#fail(true, "");
+  }
+
+  #fail(isTimeout: boolean, transport: string): void {
+    this.#timer.stop();
+    this.#counted?.connections.release();
+    this.#pool.onConnectFailed(this, isTimeout, transport);
+  }
+}
+
+/** An established connection and its place in the pool. */
+class PooledConnection implements ClientCodecEvents, TimerOwner {
+  readonly codec: Http1ClientCodec;
+  readonly info: UpstreamConnectionInfo;
+  readonly tls: UpstreamTlsPlan | undefined;
+  readonly generation: number;
+  readonly #pool: Http1Pool;
+  readonly #counted: Breakers | undefined;
+  readonly #timer = new TimerEntry(this, idleTimer);
+  #readBefore = 0;
+  #writtenBefore = 0;
+
+  constructor(
+    pool: Http1Pool,
+    connection: Connection,
+    counted: Breakers | undefined,
+    peer: PeerIdentity | undefined,
+    tls: UpstreamTlsPlan | undefined,
+    generation: number,
+  ) {
+    this.#pool = pool;
+    this.#counted = counted;
+    this.tls = tls;
+    this.generation = generation;
+    const { localAddress, localPort } = connection.socket;
+    this.info = {
+      peer,
+      local:
+        localAddress === undefined
+          ? undefined
+          : { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 },
+    };
+    this.codec = new Http1ClientCodec(connection, responseLimits, this);
+    pool.cluster.stats.cxActive.value += 1;
+    connection.start(this.codec);
+  }
+
+  becomeIdle(): void {
+    const { timers } = this.#pool.context;
+    timers.start(this.#timer, this.#pool.cluster.plan.idleTimeoutMs, timers.clock.monotonicMs());
+  }
+
+  becomeBusy(): void {
+    this.#timer.stop();
+  }
+
+  close(): void {
+    this.codec.connection.destroy();
+  }
+
+  onTimer(): void {
+    this.close();
+  }
+
+  onReusable(): void {
+    this.#countBytes();
+    this.#pool.onReusable(this);
+  }
+
+  onGone(_codec: Http1ClientCodec, cause: CloseCause | undefined): void {
+    const { stats } = this.#pool.cluster;
+    this.#timer.stop();
+    this.#countBytes();
+    this.#counted?.connections.release();
+    stats.cxActive.value -= 1;
+    if (cause === undefined || cause.kind === "local") stats.cxDestroyLocal.value += 1;
+    else stats.cxDestroyRemote.value += 1;
+    this.#pool.onGone(this);
+  }
+
+  #countBytes(): void {
+    const { stats } = this.#pool.cluster;
+    const { bytesRead, bytesWritten } = this.codec.connection;
+    stats.cxRxBytes.value += bytesRead - this.#readBefore;
+    stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
+    this.#readBefore = bytesRead;
+    this.#writtenBefore = bytesWritten;
+  }
+}
+
+/** The pool of an endpoint, made on first use. */
+export function poolOf(endpoint: Endpoint, cluster: Cluster, context: PoolContext): UpstreamPool {
+  const existing = endpoint.pool as UpstreamPool | undefined;
+  if (existing) return existing;
+  const pool = new Http1Pool(endpoint, cluster, context);
+  endpoint.pool = pool;
+  return pool;
+}
+
+/** For `Cluster.onEndpointRemoved`: idle connections close now, busy ones after their exchange. */
+export function drainEndpoint(endpoint: Endpoint): void {
+  (endpoint.pool as UpstreamPool | undefined)?.drain();
+}

@@ -1,0 +1,178 @@
+import type { HeadError } from "../http1/head.ts";
+import { Http1ServerCodec, type RequestInfo, type ServerCodecEvents } from "../http1/server-codec.ts";
+import type { CloseCause, Connection } from "../net/connection.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import { type ExchangeOwner, HttpExchange } from "./http-exchange.ts";
+import type { HttpService } from "./http-service.ts";
+import type { RequestHead } from "./message.ts";
+import type { ServerStream } from "./stream.ts";
+
+export interface HttpConnectionOwner {
+  onHttpConnectionClosed(connection: HttpConnection): void;
+}
+
+const idleTimer = 0;
+const headersTimer = 1;
+const ageTimer = 2;
+const drainTimer = 3;
+
+/**
+ * An accepted connection that speaks HTTP: codec below, exchanges above.
+ *
+ * The service may be replaced while the connection lives: a request begun under
+ * one plan ends under it, the next one finds the new plan in force.
+ */
+export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOwner {
+  readonly downstream: DownstreamConnection;
+  service: HttpService;
+  readonly #connection: Connection;
+  readonly #codec: Http1ServerCodec;
+  readonly #owner: HttpConnectionOwner;
+  readonly #idleTimer = new TimerEntry(this, idleTimer);
+  readonly #headersTimer = new TimerEntry(this, headersTimer);
+  readonly #ageTimer = new TimerEntry(this, ageTimer);
+  readonly #drainTimer = new TimerEntry(this, drainTimer);
+  #requests = 0;
+  #active = 0;
+  #readBefore = 0;
+  #writtenBefore = 0;
+
+  constructor(
+    connection: Connection,
+    downstream: DownstreamConnection,
+    service: HttpService,
+    owner: HttpConnectionOwner,
+  ) {
+    const { plan, stats, context } = service;
+    this.#connection = connection;
+    this.downstream = downstream;
+    this.service = service;
+    this.#owner = owner;
+    this.#codec = new Http1ServerCodec(
+      connection,
+      {
+        limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
+        isTls: downstream.isTls,
+        acceptHttp10: plan.acceptHttp10,
+        properCaseHeaders: plan.properCaseHeaders,
+      },
+      this,
+    );
+    stats.cxTotal.value += 1;
+    stats.cxActive.value += 1;
+    if (downstream.isTls) stats.cxSslTotal.value += 1;
+    const nowMs = context.clock.monotonicMs();
+    context.timers.start(this.#idleTimer, plan.idleTimeoutMs, nowMs);
+    context.timers.start(this.#ageTimer, plan.maxConnectionDurationMs, nowMs);
+  }
+
+  /** Begins to serve; `initial` is what was read while the connection was inspected. */
+  start(initial: Buffer | undefined): void {
+    this.#connection.start(this.#codec, initial);
+  }
+
+  /** Closes after the answer in progress, or at once when idle; after `graceMs` in any case. */
+  drain(graceMs: number): void {
+    if (this.#codec.isDraining) return;
+    this.#codec.drain();
+    this.service.stats.cxDrainClose.value += 1;
+    const { clock, timers } = this.service.context;
+    timers.start(this.#drainTimer, graceMs, clock.monotonicMs());
+  }
+
+  get isDraining(): boolean {
+    return this.#codec.isDraining;
+  }
+
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  onRequest(stream: ServerStream, head: RequestHead, end: boolean, info: RequestInfo): void {
+    const { service } = this;
+    const { plan, stats } = service;
+    this.#idleTimer.stop();
+    this.#headersTimer.stop();
+    this.#requests += 1;
+    this.#active += 1;
+    stats.rqHttp1Total.value += 1;
+    if (plan.maxRequestsPerConnection > 0 && this.#requests >= plan.maxRequestsPerConnection) {
+      this.#codec.drain();
+    }
+    const exchange = new HttpExchange(service, this, this.downstream, stream, head, info.protocol, info.headBytes);
+    exchange.begin(end);
+  }
+
+  onBadRequest(stream: ServerStream, error: HeadError): void {
+    this.#idleTimer.stop();
+    this.#headersTimer.stop();
+    this.#active += 1;
+    const exchange = new HttpExchange(this.service, this, this.downstream, stream, undefined, "HTTP/1.1", 0);
+    exchange.refuse(error.status, error.details);
+  }
+
+  onHeadStarted(): void {
+    const { context, plan } = this.service;
+    context.timers.start(this.#headersTimer, plan.requestHeadersTimeoutMs, context.clock.monotonicMs());
+  }
+
+  onIdle(): void {
+    if (this.#codec.isDraining) {
+      this.#connection.closeGracefully();
+      return;
+    }
+    const { context, plan } = this.service;
+    context.timers.start(this.#idleTimer, plan.idleTimeoutMs, context.clock.monotonicMs());
+  }
+
+  onExchangeOver(_exchange: HttpExchange): void {
+    this.#active -= 1;
+    this.#countBytes();
+  }
+
+  onConnectionClosed(cause: CloseCause): void {
+    const { stats } = this.service;
+    this.#idleTimer.stop();
+    this.#headersTimer.stop();
+    this.#ageTimer.stop();
+    this.#drainTimer.stop();
+    this.#countBytes();
+    stats.cxActive.value -= 1;
+    stats.cxDestroy.value += 1;
+    if (cause.kind === "local") stats.cxDestroyLocal.value += 1;
+    else stats.cxDestroyRemote.value += 1;
+    this.#owner.onHttpConnectionClosed(this);
+  }
+
+  onTimer(kind: number): void {
+    const { stats } = this.service;
+    switch (kind) {
+      case idleTimer:
+        stats.cxIdleTimeout.value += 1;
+        this.#connection.closeGracefully();
+        break;
+      case headersTimer:
+        stats.rqHeaderTimeout.value += 1;
+        this.#codec.refuseHead({ status: 408, details: "request_header_timeout" });
+        break;
+      case ageTimer:
+        stats.cxMaxDurationReached.value += 1;
+        this.drain(this.service.plan.drainTimeoutMs);
+        if (this.#codec.isIdle) this.#connection.closeGracefully();
+        break;
+      default:
+        if (this.#active === 0) this.#connection.closeGracefully();
+        else this.#connection.destroy();
+    }
+  }
+
+  #countBytes(): void {
+    const { stats } = this.service;
+    const { bytesRead, bytesWritten } = this.#connection;
+    stats.cxRxBytes.value += bytesRead - this.#readBefore;
+    stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
+    this.#readBefore = bytesRead;
+    this.#writtenBefore = bytesWritten;
+  }
+}

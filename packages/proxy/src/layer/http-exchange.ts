@@ -1,0 +1,440 @@
+import type { Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { RouteMatch } from "../route/route-plan.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { Exchange } from "./exchange.ts";
+import type { UpstreamCall } from "./forwarder.ts";
+import type { HeaderList } from "./header-list.ts";
+import { httpDate } from "./http-date.ts";
+import type { HttpService } from "./http-service.ts";
+import { buildLocalReply } from "./local-reply.ts";
+import type { RequestHead, ResponseHead } from "./message.ts";
+import { prepareRequest } from "./request-preparation.ts";
+import { ResponseFlag } from "./response-flag.ts";
+import type { RequestReceiver, ResetReason, ServerStream } from "./stream.ts";
+
+/** Told when an exchange is over, so that its connection can go on. */
+export interface ExchangeOwner {
+  onExchangeOver(exchange: HttpExchange): void;
+}
+
+const requestTimer = 0;
+const idleTimer = 1;
+const nothing = Buffer.alloc(0);
+
+/** Who wants request data held back; one bit each. */
+const heldByFilters = 1;
+const heldByUpstream = 2;
+
+/**
+ * One request on its way through the filters to the router, and its response on
+ * the way back.
+ *
+ * Whatever happens, and in whichever order, it ends exactly once: timers stop,
+ * the upstream half is cancelled, filters and access logs see the final record.
+ */
+export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
+  readonly service: HttpService;
+  readonly connection: DownstreamConnection;
+  readonly plan: HttpConnectionPlan;
+  readonly request: RequestHead | undefined;
+  readonly protocol: Exchange["protocol"];
+  readonly originalPath: string;
+  requestId = "";
+  clientAddress: SocketAddress | undefined = undefined;
+  response: ResponseHead | undefined = undefined;
+  responseTrailers: HeaderList | undefined = undefined;
+  match: RouteMatch | undefined = undefined;
+  cluster: Cluster | undefined = undefined;
+  endpoint: Endpoint | undefined = undefined;
+  upstreamPeer: PeerIdentity | undefined = undefined;
+  upstreamLocal: SocketAddress | undefined = undefined;
+  upstreamTransportFailure = "";
+  attempts = 0;
+  flags = 0;
+  details = "";
+  isLocalReply = false;
+  readonly startMs: number;
+  readonly startEpochMs: number;
+  requestCompleteMs = 0;
+  upstreamFirstByteMs = 0;
+  responseStartMs = 0;
+  endMs = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  requestHeaderBytes: number;
+  upstreamConnectionHeaders: readonly string[] | undefined = undefined;
+  filterState: Map<string, unknown> | undefined = undefined;
+  dynamicMetadata: Map<string, Map<string, string>> | undefined = undefined;
+  /** The downstream half of an upgraded connection: never complete, never retried. */
+  isUpgrade = false;
+  readonly #stream: ServerStream;
+  readonly #owner: ExchangeOwner;
+  #upstream: UpstreamCall | undefined = undefined;
+  #nextFilter = 0;
+  #isForwarding = false;
+  #isRequestDone = false;
+  #isOver = false;
+  #isRunning = false;
+  #isResumed = false;
+  #heldBy = 0;
+  #held: Buffer[] | undefined = undefined;
+  #heldBytes = 0;
+  #heldTrailers: HeaderList | undefined = undefined;
+  #requestTimer: TimerEntry | undefined = undefined;
+  #idleTimer: TimerEntry | undefined = undefined;
+  #idleTimeoutMs: number;
+
+  constructor(
+    service: HttpService,
+    owner: ExchangeOwner,
+    connection: DownstreamConnection,
+    stream: ServerStream,
+    request: RequestHead | undefined,
+    protocol: Exchange["protocol"],
+    headBytes: number,
+  ) {
+    const { clock } = service.context;
+    this.service = service;
+    this.plan = service.plan;
+    this.connection = connection;
+    this.request = request;
+    this.protocol = protocol;
+    this.originalPath = request?.path ?? "";
+    this.requestHeaderBytes = headBytes;
+    this.startMs = clock.monotonicMs();
+    this.startEpochMs = clock.now();
+    this.#stream = stream;
+    this.#owner = owner;
+    this.#idleTimeoutMs = service.plan.streamIdleTimeoutMs;
+    service.stats.rqTotal.value += 1;
+    service.stats.rqActive.value += 1;
+  }
+
+  get direction(): Exchange["direction"] {
+    return this.service.direction;
+  }
+
+  get isRequestDone(): boolean {
+    return this.#isRequestDone;
+  }
+
+  /** Whether body or trailers that came during the filters are still to be handed on. */
+  get holdsBody(): boolean {
+    return this.#held !== undefined || this.#heldTrailers !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get hasResponded(): boolean {
+    return this.response !== undefined;
+  }
+
+  get isResponseWritable(): boolean {
+    return this.#stream.isWritable;
+  }
+
+  /** Takes the request through preparation, routing and the filters. */
+  begin(end: boolean): void {
+    const { plan, service } = this;
+    const request = this.request!;
+    this.#stream.receiver = this;
+    if (end) this.#completeRequest(this.startMs);
+    else if (plan.requestTimeoutMs > 0) {
+      this.#requestTimer = new TimerEntry(this, requestTimer);
+      service.context.timers.start(this.#requestTimer, plan.requestTimeoutMs, this.startMs);
+    }
+    const prepared = prepareRequest(request, this.connection, plan);
+    this.requestId = prepared.requestId;
+    this.clientAddress = prepared.clientAddress;
+    if (prepared.refusal) {
+      const { status, details, location } = prepared.refusal;
+      this.replyWith(status, nothing, details, 0, location === undefined ? undefined : ["location", location]);
+      return;
+    }
+    this.match = plan.routes.current?.match(request, service.context.random());
+    const action = this.match?.route.action;
+    if (action?.kind === "forward" && action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
+    if (this.#idleTimeoutMs > 0) {
+      this.#idleTimer = new TimerEntry(this, idleTimer);
+      service.context.timers.start(this.#idleTimer, this.#idleTimeoutMs, this.startMs);
+    }
+    this.#runFilters();
+  }
+
+  /** Answers a request whose head or body could not be parsed. */
+  refuse(status: number, details: string): void {
+    this.#isRequestDone = true;
+    this.#stream.receiver = this;
+    this.service.stats.cxProtocolError.value += 1;
+    const body = status === 400 ? "Bad Request" : "";
+    this.replyWith(status, Buffer.from(body), details, ResponseFlag.DownstreamProtocolError, undefined);
+  }
+
+  reply(status: number, body: string, details: string, flags = 0, grpcStatus?: number): void {
+    this.replyWith(status, body === "" ? nothing : Buffer.from(body), details, flags, undefined, grpcStatus);
+  }
+
+  /** Answers from here; once a response has begun, breaks it off instead. */
+  replyWith(
+    status: number,
+    body: Buffer,
+    details: string,
+    flags: number,
+    fields: readonly string[] | undefined,
+    grpcStatus?: number,
+  ): void {
+    if (this.#isOver) return;
+    this.flags |= flags;
+    if (this.response) {
+      this.breakOff(0, details);
+      return;
+    }
+    this.#dropUpstream();
+    this.isLocalReply = true;
+    this.details = details;
+    const local = buildLocalReply(this.request, status, body, fields, grpcStatus);
+    this.#sendHead(local.head, local.body.length === 0);
+    if (local.body.length > 0) this.#sendBody(local.body, true);
+    this.#finish();
+  }
+
+  resume(): void {
+    if (this.#isOver || this.#isForwarding) return;
+    if (this.#isRunning) {
+      this.#isResumed = true;
+      return;
+    }
+    this.#runFilters();
+  }
+
+  sendInformational(head: ResponseHead): void {
+    if (!this.#isOver && !this.response) this.#stream.respondInformational(head);
+  }
+
+  /** Begins the upstream's response. */
+  sendResponse(head: ResponseHead, end: boolean): void {
+    if (this.#isOver) return;
+    this.details = "via_upstream";
+    this.#sendHead(head, end);
+    if (end) this.#finish();
+  }
+
+  sendData(chunk: Buffer, end: boolean): void {
+    if (this.#isOver) return;
+    this.#sendBody(chunk, end);
+    if (end) this.#finish();
+    else this.touch();
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#isOver) return;
+    this.responseTrailers = trailers;
+    this.#stream.respondTrailers(trailers);
+    this.#finish();
+  }
+
+  /** Ends a response that has begun and cannot be completed. */
+  breakOff(flags: number, details: string): void {
+    if (this.#isOver) return;
+    this.flags |= flags;
+    this.details = details;
+    this.service.stats.rqTxReset.value += 1;
+    this.#stream.reset("local-reset");
+    this.#finish();
+  }
+
+  pauseRequest(): void {
+    this.#hold(heldByUpstream);
+  }
+
+  resumeRequest(): void {
+    this.#unhold(heldByUpstream);
+  }
+
+  onRequestData(chunk: Buffer, end: boolean): void {
+    if (this.#isOver) return;
+    this.bytesReceived += chunk.length;
+    if (end) this.#completeRequest(this.service.context.clock.monotonicMs());
+    else this.touch();
+    if (this.#upstream) this.#upstream.onRequestData(chunk, end);
+    else this.#keep(chunk);
+  }
+
+  onRequestTrailers(trailers: HeaderList): void {
+    if (this.#isOver) return;
+    this.#completeRequest(this.service.context.clock.monotonicMs());
+    if (this.#upstream) this.#upstream.onRequestTrailers(trailers);
+    else this.#heldTrailers = trailers;
+  }
+
+  onRequestReset(reason: ResetReason): void {
+    if (this.#isOver) return;
+    if (reason === "protocol-error") {
+      this.flags |= ResponseFlag.DownstreamProtocolError;
+      this.details = "http1.codec_error";
+    } else {
+      this.flags |= ResponseFlag.DownstreamConnectionTermination;
+      this.details = "downstream_remote_disconnect";
+    }
+    this.service.stats.rqRxReset.value += 1;
+    this.#finish();
+  }
+
+  onResponseWritable(): void {
+    this.#upstream?.onResponseWritable();
+  }
+
+  onTimer(kind: number): void {
+    const { stats } = this.service;
+    const status = this.#isRequestDone ? 504 : 408;
+    if (kind === requestTimer) {
+      stats.rqTimeout.value += 1;
+      this.reply(408, "request timeout", "request_overall_timeout");
+    } else {
+      stats.rqIdleTimeout.value += 1;
+      this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
+    }
+  }
+
+  /** Something moved: the idle timeout starts anew. */
+  touch(): void {
+    if (!this.#idleTimer) return;
+    const { clock, timers } = this.service.context;
+    timers.start(this.#idleTimer, this.#idleTimeoutMs, clock.monotonicMs());
+  }
+
+  #runFilters(): void {
+    const filters = this.service.requestFilters;
+    this.#isRunning = true;
+    while (this.#nextFilter < filters.length) {
+      const filter = filters[this.#nextFilter++]!;
+      this.#isResumed = false;
+      const status = filter.onRequest!(this);
+      if (this.#isOver) return;
+      if (status === "stop" && !this.#isResumed) {
+        this.#isRunning = false;
+        return;
+      }
+    }
+    this.#isRunning = false;
+    this.#forward();
+  }
+
+  #forward(): void {
+    const { router, context } = this.service;
+    this.#isForwarding = true;
+    if (!router) {
+      this.reply(404, "", "no_router", ResponseFlag.NoRouteFound);
+      return;
+    }
+    const call = context.forwarder.forward(this, router);
+    if (!call || this.#isOver) {
+      call?.cancel();
+      return;
+    }
+    this.#upstream = call;
+    this.#deliverHeld(call);
+  }
+
+  #deliverHeld(call: UpstreamCall): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) {
+      const hasEnd = this.#isRequestDone && !this.#heldTrailers;
+      held.forEach((chunk, i) => {
+        if (!this.#isOver) call.onRequestData(chunk, hasEnd && i === held.length - 1);
+      });
+    }
+    if (this.#heldTrailers && !this.#isOver) call.onRequestTrailers(this.#heldTrailers);
+    this.#unhold(heldByFilters);
+  }
+
+  /** Request data that came before the filters were done. */
+  #keep(chunk: Buffer): void {
+    this.#held ??= [];
+    this.#held.push(Buffer.from(chunk));
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > this.service.bufferLimitBytes) this.#hold(heldByFilters);
+  }
+
+  #hold(who: number): void {
+    if (this.#heldBy === 0) this.#stream.pauseRequest();
+    this.#heldBy |= who;
+  }
+
+  #unhold(who: number): void {
+    if ((this.#heldBy & who) === 0) return;
+    this.#heldBy &= ~who;
+    if (this.#heldBy === 0 && !this.#isOver) this.#stream.resumeRequest();
+  }
+
+  #completeRequest(nowMs: number): void {
+    this.#isRequestDone = true;
+    this.requestCompleteMs = nowMs;
+    this.#requestTimer?.stop();
+  }
+
+  #sendHead(head: ResponseHead, end: boolean): void {
+    const { plan, service } = this;
+    this.response = head;
+    if (head.status === 101) this.#requestTimer?.stop();
+    this.responseStartMs = service.context.clock.monotonicMs();
+    for (const filter of service.responseFilters) filter.onResponse!(this);
+    const headers = head.headers;
+    if (!headers.has("date")) headers.append("date", httpDate(service.context.clock.now()));
+    if (plan.serverHeaderTransformation === "overwrite") headers.set("server", plan.serverName);
+    else if (plan.serverHeaderTransformation === "append-if-absent" && !headers.has("server")) {
+      headers.append("server", plan.serverName);
+    }
+    if (plan.via !== "") headers.append("via", plan.via);
+    this.#stream.respondHead(head, end);
+  }
+
+  #sendBody(chunk: Buffer, end: boolean): void {
+    this.bytesSent += chunk.length;
+    this.#stream.respondData(chunk, end);
+  }
+
+  #dropUpstream(): void {
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.cancel();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { service } = this;
+    const { stats, context } = service;
+    this.endMs = context.clock.monotonicMs();
+    this.#requestTimer?.stop();
+    this.#idleTimer?.stop();
+    this.#held = undefined;
+    this.#dropUpstream();
+    stats.rqActive.value -= 1;
+    if (this.isUpgrade) stats.cxUpgradesActive.value -= 1;
+    const status = this.response?.status ?? 0;
+    if (status > 0) {
+      stats.rqCompleted.value += 1;
+      if (status < 200) stats.rq1xx.value += 1;
+      else if (status < 300) stats.rq2xx.value += 1;
+      else if (status < 400) stats.rq3xx.value += 1;
+      else if (status < 500) stats.rq4xx.value += 1;
+      else stats.rq5xx.value += 1;
+      stats.rqTimeMs.observe(this.endMs - this.startMs);
+    }
+    try {
+      if (this.request) for (const filter of service.completeFilters) filter.onComplete!(this);
+      for (const log of this.plan.accessLogs) log.log(this);
+    } catch (error) {
+      context.onFault(error);
+    }
+    this.#owner.onExchangeOver(this);
+  }
+}

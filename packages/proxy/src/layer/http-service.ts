@@ -1,0 +1,54 @@
+import type { Clock } from "@weft/base/clock";
+import { isRouterFilter, type RouterPlan } from "../filters/router-plan.ts";
+import type { HttpStats } from "../listener/downstream-stats.ts";
+import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { Timers } from "../net/timers.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Forwarder } from "./forwarder.ts";
+import type { HttpFilter } from "./http-filter.ts";
+
+/** What every connection manager of a process shares. */
+export interface LayerContext {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly forwarder: Forwarder;
+  /** Something threw that must not: reported once, the request goes on without it. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * A connection manager ready to serve: its plan with filters sorted by what
+ * they take part in, so that a request walks lists and asks no questions.
+ */
+export class HttpService {
+  readonly plan: HttpConnectionPlan;
+  readonly context: LayerContext;
+  readonly stats: HttpStats;
+  readonly direction: Exchange["direction"];
+  readonly bufferLimitBytes: number;
+  readonly requestFilters: readonly HttpFilter[];
+  /** In reverse. */
+  readonly responseFilters: readonly HttpFilter[];
+  readonly completeFilters: readonly HttpFilter[];
+  readonly router: RouterPlan | undefined;
+
+  constructor(
+    plan: HttpConnectionPlan,
+    context: LayerContext,
+    stats: HttpStats,
+    direction: Exchange["direction"],
+    bufferLimitBytes: number,
+  ) {
+    this.plan = plan;
+    this.context = context;
+    this.stats = stats;
+    this.direction = direction;
+    this.bufferLimitBytes = bufferLimitBytes;
+    this.requestFilters = plan.filters.filter((filter) => filter.onRequest);
+    this.responseFilters = plan.filters.filter((filter) => filter.onResponse).reverse();
+    this.completeFilters = plan.filters.filter((filter) => filter.onComplete);
+    this.router = plan.filters.find(isRouterFilter)?.router;
+  }
+}

@@ -1,0 +1,31 @@
+import type { Breakers } from "../cluster/cluster.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { ClientStream, ResetReason, ResponseReceiver } from "./stream.ts";
+
+/** Facts about an upstream connection, fixed once it is established. */
+export interface UpstreamConnectionInfo {
+  /** The identity the upstream proved, when the hop is mutual TLS. */
+  readonly peer: PeerIdentity | undefined;
+  readonly local: SocketAddress | undefined;
+}
+
+/** Asks a pool for a stream, and then receives the response on it. */
+export interface PoolRequester extends ResponseReceiver {
+  onStreamReady(stream: ClientStream, connection: UpstreamConnectionInfo): void;
+  /** No stream will come. `transport` says what TLS or TCP reported. */
+  onStreamFailed(reason: ResetReason, transport: string): void;
+}
+
+/** The connections to one endpoint, whatever protocol they speak. */
+export interface UpstreamPool {
+  /**
+   * Answers with exactly one of the two calls, possibly before returning.
+   * `isFresh` wants a connection nobody used before.
+   */
+  request(requester: PoolRequester, breakers: Breakers, isFresh: boolean): void;
+  /** Withdraws a request that has not been answered. */
+  cancel(requester: PoolRequester): void;
+  /** The endpoint is leaving: idle connections close, busy ones after their exchange. */
+  drain(): void;
+}

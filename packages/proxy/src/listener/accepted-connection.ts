@@ -1,0 +1,59 @@
+import type { DownstreamConnection, PeerMetadata } from "../layer/downstream-connection.ts";
+import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
+import type { AcceptedTls } from "../net/tls-accept.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { ConnectionFacts } from "./filter-chain-matcher.ts";
+
+let nextId = 0;
+
+/** What became known of a connection while it was accepted. */
+export class AcceptedConnection implements DownstreamConnection {
+  readonly id: number;
+  readonly facts: ConnectionFacts;
+  readonly alpn: string;
+  readonly isTls: boolean;
+  readonly peer: PeerIdentity | undefined;
+  readonly ownUris: readonly string[];
+  readonly tlsVersion: string;
+  readonly tlsCipher: string;
+  readonly startMs: number;
+  peerMetadata: PeerMetadata | undefined = undefined;
+  terminationDetails = "";
+  #remoteText: string | undefined = undefined;
+  #localText: string | undefined = undefined;
+
+  constructor(facts: ConnectionFacts, tls: AcceptedTls | undefined, startMs: number) {
+    nextId += 1;
+    this.id = nextId;
+    this.facts = facts;
+    this.alpn = tls?.alpn ?? "";
+    this.isTls = tls !== undefined;
+    this.peer = tls?.peer;
+    this.ownUris = tls?.ownUris ?? [];
+    this.tlsVersion = tls?.version ?? "";
+    this.tlsCipher = tls?.cipher ?? "";
+    this.startMs = startMs;
+  }
+
+  get remote(): SocketAddress {
+    return this.facts.remote;
+  }
+
+  get local(): SocketAddress {
+    return this.facts.local;
+  }
+
+  get requestedServerName(): string {
+    return this.facts.serverName;
+  }
+
+  get remoteText(): string {
+    this.#remoteText ??= formatAddress(this.remote);
+    return this.#remoteText;
+  }
+
+  get localText(): string {
+    this.#localText ??= formatAddress(this.local);
+    return this.#localText;
+  }
+}

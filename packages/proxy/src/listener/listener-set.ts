@@ -1,0 +1,219 @@
+import net, { type Server } from "node:net";
+import { messageOf } from "@weft/base/errors";
+import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
+import { ActiveListener, type ListenerContext } from "./active-listener.ts";
+import type { ListenerPlan } from "./listener-plan.ts";
+
+/** A listener that could not be put in force; the version before it, if any, stays. */
+export interface ListenerFailure {
+  readonly name: string;
+  /** Names the address and the next step. */
+  readonly message: string;
+}
+
+export interface ListenerStatus {
+  readonly name: string;
+  readonly plan: ListenerPlan;
+  /** The addresses bound, ports resolved; empty for listeners that do not bind. */
+  readonly addresses: readonly SocketAddress[];
+  readonly connectionCount: number;
+}
+
+interface BoundSocket {
+  readonly server: Server;
+  readonly address: SocketAddress;
+  owner: ActiveListener;
+}
+
+/**
+ * The listeners in force. An update binds what is new before it lets go of what
+ * is old, and a socket whose address stays is handed from version to version
+ * without a moment in which it is closed.
+ */
+export class ListenerSet {
+  readonly #context: ListenerContext;
+  readonly #graceMs: number;
+  readonly #active = new Map<string, ActiveListener>();
+  readonly #sockets = new Map<string, BoundSocket>();
+  readonly #retired = new Set<ActiveListener>();
+  readonly #byAddress = new Map<string, ActiveListener>();
+  #updates: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  /** `context.findListener` is answered by `find` of the set that is made. */
+  constructor(context: Omit<ListenerContext, "findListener">, graceMs: number) {
+    this.#context = { ...context, findListener: (address) => this.find(address) };
+    this.#graceMs = graceMs;
+  }
+
+  /** Puts exactly these listeners in force. Updates run one after the other. */
+  apply(plans: readonly ListenerPlan[]): Promise<readonly ListenerFailure[]> {
+    const update = this.#updates.then(() => this.#apply(plans));
+    this.#updates = update.catch(() => undefined);
+    return update;
+  }
+
+  find(address: SocketAddress): ActiveListener | undefined {
+    if (address.kind !== "ip") return undefined;
+    const wildcard = address.host.includes(":") ? "[::]" : "0.0.0.0";
+    return this.#byAddress.get(formatAddress(address)) ?? this.#byAddress.get(`${wildcard}:${address.port}`);
+  }
+
+  get status(): readonly ListenerStatus[] {
+    return [...this.#active.values()].map((listener) => ({
+      name: listener.plan.name,
+      plan: listener.plan,
+      addresses: [...this.#sockets.values()].filter((s) => s.owner === listener).map((s) => s.address),
+      connectionCount: listener.connectionCount,
+    }));
+  }
+
+  /** Lets exchanges finish; resolves when no connection is left or the grace period is over. */
+  async drain(graceMs: number): Promise<void> {
+    await this.#updates;
+    for (const listener of this.#active.values()) listener.drain(graceMs);
+    const { clock } = this.#context;
+    const deadlineMs = clock.monotonicMs() + graceMs;
+    while (this.#connectionCount > 0 && clock.monotonicMs() < deadlineMs) await clock.sleepMs(50);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#updates;
+    for (const { server } of this.#sockets.values()) server.close();
+    this.#sockets.clear();
+    for (const listener of [...this.#active.values(), ...this.#retired]) listener.close();
+    this.#active.clear();
+    this.#retired.clear();
+    this.#byAddress.clear();
+  }
+
+  get #connectionCount(): number {
+    let count = 0;
+    for (const listener of [...this.#active.values(), ...this.#retired]) count += listener.connectionCount;
+    return count;
+  }
+
+  async #apply(plans: readonly ListenerPlan[]): Promise<readonly ListenerFailure[]> {
+    const failures: ListenerFailure[] = [];
+    if (this.#isClosed) return failures;
+    const wanted = new Set(plans.map((plan) => plan.name));
+    const kept = new Set<string>();
+    for (const plan of plans) {
+      const before = this.#active.get(plan.name);
+      if (before && before.plan.fingerprint === plan.fingerprint) {
+        for (const key of socketKeys(plan)) kept.add(key);
+        continue;
+      }
+      const keys = socketKeys(plan);
+      const listener = new ActiveListener(plan, this.#context);
+      const bound = await this.#bindMissing(plan, listener, keys);
+      if (typeof bound === "string") {
+        failures.push({ name: plan.name, message: bound });
+        if (before) for (const key of socketKeys(before.plan)) kept.add(key);
+        wanted.add(plan.name);
+        continue;
+      }
+      for (const key of keys) {
+        kept.add(key);
+        this.#sockets.get(key)!.owner = listener;
+      }
+      this.#active.set(plan.name, listener);
+      if (before) this.#retire(before, listener);
+    }
+    for (const [name, listener] of this.#active) {
+      if (wanted.has(name)) continue;
+      this.#active.delete(name);
+      this.#retire(listener, undefined);
+    }
+    for (const [key, socket] of this.#sockets) {
+      if (kept.has(key)) continue;
+      this.#sockets.delete(key);
+      socket.server.close();
+    }
+    this.#index();
+    return failures;
+  }
+
+  /** Binds the addresses that are not bound yet: all of them or, with the reason, none. */
+  async #bindMissing(
+    plan: ListenerPlan,
+    listener: ActiveListener,
+    keys: readonly string[],
+  ): Promise<undefined | string> {
+    const fresh: [string, BoundSocket][] = [];
+    for (const [i, key] of keys.entries()) {
+      if (this.#sockets.has(key)) continue;
+      const address = plan.addresses[i]!;
+      try {
+        fresh.push([key, await bind(address, listener)]);
+      } catch (error) {
+        for (const [, socket] of fresh) socket.server.close();
+        return bindMessage(address, error);
+      }
+    }
+    for (const [key, socket] of fresh) this.#sockets.set(key, socket);
+    return undefined;
+  }
+
+  #retire(listener: ActiveListener, successor: ActiveListener | undefined): void {
+    listener.handOver(successor, this.#graceMs);
+    if (listener.connectionCount === 0) return;
+    this.#retired.add(listener);
+    this.#context.clock.setTimer(() => this.#retired.delete(listener), this.#graceMs + 5000);
+  }
+
+  #index(): void {
+    this.#byAddress.clear();
+    for (const listener of this.#active.values()) {
+      for (const address of listener.plan.addresses) this.#byAddress.set(formatAddress(address), listener);
+    }
+  }
+}
+
+/** Equal addresses mean the same socket; port 0 is a new one for every listener. */
+function socketKeys(plan: ListenerPlan): string[] {
+  if (!plan.bindToPort) return [];
+  return plan.addresses.map((address, i) =>
+    address.kind === "ip" && address.port === 0 ? `${plan.name}#${i}` : formatAddress(address),
+  );
+}
+
+function bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocket> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
+    let socket: BoundSocket | undefined;
+    server.on("connection", (accepted) => socket!.owner.accept(accepted));
+    server.once("error", reject);
+    const options =
+      address.kind === "ip"
+        ? { host: address.host, port: address.port, ipv6Only: false, backlog: 4096 }
+        : { path: address.path };
+    server.listen(options, () => {
+      const bound = server.address();
+      const actual: SocketAddress =
+        address.kind === "ip" && typeof bound === "object" && bound
+          ? { kind: "ip", host: address.host, port: bound.port }
+          : address;
+      socket = { server, address: actual, owner };
+      server.off("error", reject);
+      server.on("error", () => {});
+      resolve(socket);
+    });
+  });
+}
+
+function bindMessage(address: SocketAddress, error: unknown): string {
+  const text = formatAddress(address);
+  const { code } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "EADDRINUSE":
+      return `cannot listen on ${text}: the address is in use; stop what uses it (\`ss -ltnp\` shows it) or choose another port`;
+    case "EACCES":
+      return `cannot listen on ${text}: permission denied; use a port from 1024 up or grant CAP_NET_BIND_SERVICE`;
+    case "EADDRNOTAVAIL":
+      return `cannot listen on ${text}: this machine has no such address; check it with \`ip address\``;
+    default:
+      return `cannot listen on ${text}: ${messageOf(error)}`;
+  }
+}

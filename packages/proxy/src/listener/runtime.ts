@@ -1,0 +1,74 @@
+import type { Clock } from "@weft/base/clock";
+import type { ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
+import { Router } from "../filters/router.ts";
+import { drainEndpoint } from "../http1/pool.ts";
+import { Timers } from "../net/timers.ts";
+import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { ConnectionLimit } from "./active-listener.ts";
+import { createDownstreamStats } from "./downstream-stats.ts";
+import type { ListenerPlan } from "./listener-plan.ts";
+import { type ListenerFailure, ListenerSet, type ListenerStatus } from "./listener-set.ts";
+
+export interface RuntimeOptions {
+  readonly clock: Clock;
+  readonly clusters: ClusterDirectory;
+  readonly stats: EnvoyStats;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Refused connections, and defects that were contained. */
+  readonly log?: (level: "debug" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** How long connections of a replaced or removed listener may go on (Envoy's `--drain-time-s`). */
+  readonly drainTimeMs?: number;
+  /** Downstream connections over all listeners; more are refused. */
+  readonly maxConnections?: number;
+}
+
+/** The request path in service: everything between accepted sockets and upstream connections. */
+export interface Runtime {
+  /** Puts exactly these listeners in force; what cannot be bound is reported and changes nothing. */
+  applyListeners(plans: readonly ListenerPlan[]): Promise<readonly ListenerFailure[]>;
+  listeners(): readonly ListenerStatus[];
+  /** To be given to the cluster manager: pools of endpoints that leave drain. */
+  onEndpointRemoved(endpoint: Endpoint): void;
+  /** Asks clients to leave as they finish; resolves when all have or after `graceMs`. Goes on accepting. */
+  drain(graceMs: number): Promise<void>;
+  /** Stops listening and ends every connection. */
+  close(): Promise<void>;
+}
+
+const defaultDrainTimeMs = 600_000;
+const defaultMaxConnections = 50_000;
+
+/** Composes the request path: listeners → filter chains → router → pools. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { clock, clusters, stats, random = Math.random, log } = options;
+  const timers = new Timers(clock);
+  const onFault = (error: unknown) => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    log?.("error", "a defect on the request path was contained", { stack });
+  };
+  const listeners = new ListenerSet(
+    {
+      clock,
+      timers,
+      random,
+      clusters,
+      onFault,
+      forwarder: new Router(clusters, { timers, onFault }),
+      stats: createDownstreamStats(stats),
+      connections: new ConnectionLimit(options.maxConnections ?? defaultMaxConnections),
+      log: (message, fields) => log?.("debug", message, fields),
+    },
+    options.drainTimeMs ?? defaultDrainTimeMs,
+  );
+  return {
+    applyListeners: (plans) => listeners.apply(plans),
+    listeners: () => listeners.status,
+    onEndpointRemoved: drainEndpoint,
+    drain: (graceMs) => listeners.drain(graceMs),
+    async close() {
+      await listeners.close();
+      timers.close();
+    },
+  };
+}
