@@ -1,0 +1,297 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "@weft/base/clock";
+import { MeshError, messageOf } from "@weft/base/errors";
+import { type Certificate, spkiPin } from "@weft/identity/certificate";
+import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
+import { type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
+import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
+import { type SvidChain, verifySvid } from "@weft/identity/verify-svid";
+import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
+import type { Store } from "../store/store.ts";
+import type { TokenUse, TokenVerdict } from "../store/token-store.ts";
+import { type AuthenticatedCaller, CallerAuthenticator } from "./authenticate-caller.ts";
+import type { CaLog } from "./ca-log.ts";
+import {
+  type CertificateAnswer,
+  CertificateRefusal,
+  type CertificateRequest,
+  type IssuedCertificate,
+} from "./certificate-request.ts";
+import { JoinTokens, type NewToken } from "./join-tokens.ts";
+import { openRoots } from "./open-root.ts";
+import { type Rate, RateLimit } from "./rate-limit.ts";
+import { ServingCertificate } from "./serving-certificate.ts";
+import { localSigner, type Signer, type SignRequest } from "./signer.ts";
+import { decideValidity, type ValidityPolicy, validityPolicy } from "./validity.ts";
+
+export interface CertificateAuthorityOptions {
+  readonly store: Pick<Store, "roots" | "tokens" | "audit">;
+  readonly trustDomain: TrustDomain;
+  readonly clock: Clock;
+  readonly log: CaLog;
+  /** Life of a certificate, and the most a request may ask for. Default 24 hours. */
+  readonly certificateTtlMs?: number;
+  /** Certificates for one identity at one address. Default 20 per second after 200. */
+  readonly issuanceRate?: Rate;
+  /** Refused join tokens from one address. Default 1 per second after 20. */
+  readonly failureRate?: Rate;
+  /** In [0, 1); for the jitter of renewals. */
+  readonly random?: () => number;
+}
+
+/** What the API shows, and how many certificates are in use. */
+export interface AuthorityStatus extends CaStatus {
+  /** Since the state directory was made. */
+  readonly issuedTotal: number;
+  /** Issued and not expired. */
+  readonly active: number;
+}
+
+interface Parts extends Required<Omit<CertificateAuthorityOptions, "certificateTtlMs">> {
+  readonly policy: ValidityPolicy;
+  readonly roots: readonly Certificate[];
+  readonly signer: Signer;
+}
+
+/**
+ * The certificate authority of one trust domain. It certifies a key for an
+ * identity when the caller proved both, verifies what was signed before it gives
+ * it away, and records every certificate.
+ */
+export class CertificateAuthority {
+  readonly trustDomain: TrustDomain;
+  /** What every member of the mesh trusts. */
+  readonly bundle: TrustBundle;
+  readonly #parts: Parts;
+  readonly #callers: CallerAuthenticator;
+  readonly #tokens: JoinTokens;
+  readonly #issuance: RateLimit;
+  #issued = 0;
+
+  /** Use `openCertificateAuthority`. */
+  constructor(parts: Parts) {
+    const { store, trustDomain, clock, log } = parts;
+    this.#parts = parts;
+    this.trustDomain = trustDomain;
+    this.bundle = trustBundle(trustDomain, parts.roots);
+    this.#issuance = new RateLimit(parts.issuanceRate);
+    const failures = new RateLimit(parts.failureRate);
+    this.#callers = new CallerAuthenticator({ tokens: store.tokens, failures, trustDomain, clock, log });
+    const pin = () => spkiPin(this.#issuingRoot);
+    this.#tokens = new JoinTokens({ tokens: store.tokens, audit: store.audit, trustDomain, clock, pin });
+  }
+
+  /**
+   * Answers a certificate request. A refusal changes nothing: a token that was
+   * presented with a bad request still works.
+   *
+   * @throws MeshError when the signer failed: the caller may try again.
+   */
+  async createCertificate(request: CertificateRequest): Promise<CertificateAnswer> {
+    try {
+      return await this.#create(request);
+    } catch (error) {
+      if (!(error instanceof CertificateRefusal)) throw error;
+      this.#parts.log.info(
+        { address: request.address, code: error.code },
+        `a certificate request from ${request.address} was refused: ${error.message}`,
+      );
+      return { isIssued: false, code: error.code, message: error.message };
+    }
+  }
+
+  /** Who presented this chain, by the current trust bundle. @throws SvidError */
+  verifyPeer(chain: SvidChain): SpiffeId {
+    return verifySvid(chain, this.bundle, this.#parts.clock.now());
+  }
+
+  /** The control plane's own certificate; the caller closes it. */
+  openServingCertificate(): Promise<ServingCertificate> {
+    const { trustDomain, clock, log, random, policy } = this.#parts;
+    return ServingCertificate.open({
+      trustDomain,
+      clock,
+      log,
+      random,
+      certify: async (request) => {
+        const validity = decideValidity(0, policy, clock.now())!;
+        const chain = await this.#sign({ ...request, ...validity });
+        await this.#record(chain, { identity: request.spiffeId, authorizedBy: "control plane" }, "");
+        return toAnswer(request.spiffeId, chain);
+      },
+    });
+  }
+
+  /** @throws UserError */
+  createToken(request: NewToken): CreatedToken {
+    return this.#tokens.create(request);
+  }
+
+  listTokens(): TokenList {
+    return this.#tokens.list();
+  }
+
+  /** False when there is no such token. */
+  revokeToken(id: string): boolean {
+    return this.#tokens.revoke(id);
+  }
+
+  caStatus(): AuthorityStatus {
+    const { store, clock, policy } = this.#parts;
+    const root = this.#issuingRoot;
+    const { total, active } = store.audit.countIssued(clock.now());
+    return {
+      trustDomain: this.trustDomain,
+      rootPem: root.pem,
+      rootFingerprint: root.x509.fingerprint256,
+      rootSubject: root.x509.subject.split("\n").join(", "),
+      rootNotBeforeMs: root.facts.notBeforeMs,
+      rootNotAfterMs: root.facts.notAfterMs,
+      certificateTtlSeconds: Math.round(policy.ttlMs / 1000),
+      issued: this.#issued,
+      issuedTotal: total,
+      active,
+    };
+  }
+
+  get #issuingRoot(): Certificate {
+    return this.#parts.roots.at(-1)!;
+  }
+
+  async #create(request: CertificateRequest): Promise<CertificateAnswer> {
+    const { clock, policy, store } = this.#parts;
+    const { address } = request;
+    // Who calls is settled first, so that strangers never reach the parsers below.
+    const caller = this.#callers.authenticate(request.auth, address);
+    const csr = parseCsr(request.csrPem);
+    this.#checkIdentity(csr.spiffeId, caller);
+    const token = caller.token && { ...caller.token, keyHash: sha256(csr.spki) };
+    if (token) this.#checkVerdict(store.tokens.judge(token), token, address);
+    const validity = decideValidity(request.validitySeconds ?? 0, policy, clock.now());
+    if (!validity) {
+      throw new CertificateRefusal(
+        "invalid-argument",
+        "the validity is not a number of seconds; leave it out for the default",
+      );
+    }
+    this.#limit(`${caller.identity} ${address}`);
+    const { spiffeId, spki } = csr;
+    const chain = await this.#sign({ csrPem: request.csrPem, spiffeId, spki, ...validity });
+    // The certificate leaves this process only once the token is used up and the log has it.
+    const verdict = await this.#record(chain, { ...caller, token }, address);
+    if (verdict) this.#checkVerdict(verdict, token!, address);
+    return toAnswer(spiffeId, chain);
+  }
+
+  #checkIdentity(asked: SpiffeId, { identity, authorizedBy }: AuthenticatedCaller): void {
+    if (asked === identity) return;
+    throw new CertificateRefusal(
+      "permission-denied",
+      `the request is for ${asked}, but ${authorizedBy.startsWith("token") ? "the join token" : "the certificate"} is for ${identity}; check the trust domain, namespace and service account`,
+    );
+  }
+
+  #checkVerdict(verdict: TokenVerdict, token: TokenUse, address: string): void {
+    if (!verdict.isGood) throw this.#callers.refuseToken(token.id, verdict.fault, address);
+  }
+
+  #limit(caller: string): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const waitMs = this.#issuance.waitMs(caller, nowMs);
+    if (waitMs > 0) {
+      const message = `too many certificates were asked for; try again in ${Math.ceil(waitMs / 1000)} s`;
+      throw new CertificateRefusal("resource-exhausted", message);
+    }
+    this.#issuance.take(caller, nowMs);
+  }
+
+  /** Signs, and verifies what was signed as any peer would. */
+  async #sign(request: SignRequest): Promise<readonly Certificate[]> {
+    try {
+      const chain = await this.#parts.signer.sign(request);
+      const id = verifySvid(chain, this.bundle, this.#parts.clock.now());
+      const { spki, notAfterMs } = chain[0]!.facts;
+      if (id !== request.spiffeId) throw new Error(`it is for ${id}`);
+      if (!spki.equals(request.spki)) throw new Error("it is for another key");
+      if (notAfterMs > request.notAfterMs) throw new Error("it is valid for longer than was asked");
+      return chain;
+    } catch (error) {
+      throw new MeshError(
+        `a certificate for ${request.spiffeId} was not signed as it must be: ${messageOf(error)}`,
+        {
+          source: "internal",
+          isRetrySafe: true,
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async #record(
+    [leaf]: readonly Certificate[],
+    { identity, authorizedBy, token }: Omit<AuthenticatedCaller, "token"> & { readonly token?: TokenUse },
+    address: string,
+  ): Promise<TokenVerdict | undefined> {
+    const { store, clock, log } = this.#parts;
+    const { serial, spki, notAfterMs } = leaf!.facts;
+    const keyHash = sha256(spki).toString("hex");
+    const verdict = await store.audit.recordIssuance(
+      {
+        atMs: clock.now(),
+        event: "certificate issued",
+        subject: identity,
+        authorizedBy,
+        address,
+        serial,
+        keyHash,
+        expiresAtMs: notAfterMs,
+      },
+      token,
+    );
+    if (verdict?.isGood === false) return verdict;
+    this.#issued += 1;
+    log.info({ identity, authorizedBy, address, serial, notAfterMs }, `certificate issued to ${identity}`);
+    return verdict;
+  }
+}
+
+/**
+ * Opens the certificate authority of a state directory, with a new root when
+ * it has none.
+ *
+ * @throws UserError
+ */
+export async function openCertificateAuthority(
+  options: CertificateAuthorityOptions,
+): Promise<CertificateAuthority> {
+  const { store, trustDomain, clock } = options;
+  const policy = validityPolicy(options.certificateTtlMs);
+  const issuers = await openRoots({ roots: store.roots, audit: store.audit, trustDomain, clock });
+  return new CertificateAuthority({
+    ...options,
+    issuanceRate: options.issuanceRate ?? { perSecond: 20, burst: 200 },
+    failureRate: options.failureRate ?? { perSecond: 1, burst: 20 },
+    random: options.random ?? Math.random,
+    policy,
+    roots: issuers.map(({ certificate }) => certificate),
+    signer: localSigner(issuers.at(-1)!),
+  });
+}
+
+function parseCsr(pem: string): VerifiedCsr {
+  try {
+    return verifyCsr(pem);
+  } catch (error) {
+    if (error instanceof CsrError) throw new CertificateRefusal("invalid-argument", error.message);
+    throw error;
+  }
+}
+
+function toAnswer(spiffeId: SpiffeId, chain: readonly Certificate[]): IssuedCertificate {
+  const { serial, notBeforeMs, notAfterMs } = chain[0]!.facts;
+  return { isIssued: true, chainPem: chain.map(({ pem }) => pem), spiffeId, serial, notBeforeMs, notAfterMs };
+}
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash("sha256").update(bytes).digest();
+}

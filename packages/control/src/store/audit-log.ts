@@ -1,0 +1,91 @@
+import type { Database } from "./database.ts";
+import type { TokenRedeemer, TokenUse, TokenVerdict } from "./token-store.ts";
+
+/** One line of the audit log. The database itself refuses to change or delete it. */
+export interface AuditEntry {
+  readonly atMs: number;
+  readonly event: "root created" | "token created" | "token revoked" | "certificate issued";
+  /** Whom it is about: a SPIFFE ID. */
+  readonly subject: string;
+  /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator` or `control plane`. */
+  readonly authorizedBy: string;
+  /** Where the request came from; "" for this machine's own. */
+  readonly address: string;
+  /** Of the certificate or the token. */
+  readonly serial?: string;
+  /** Hexadecimal SHA-256 of the certified key's SubjectPublicKeyInfo. */
+  readonly keyHash?: string;
+  readonly expiresAtMs?: number;
+}
+
+export interface AuditLog {
+  append(entry: AuditEntry): void;
+  /**
+   * Records a certificate, and uses up the token that allowed it, in one step:
+   * either both happened or neither. Nothing is recorded when the token turns
+   * out to be no good. Durable when it resolves.
+   */
+  recordIssuance(entry: AuditEntry, token?: TokenUse): Promise<TokenVerdict | undefined>;
+  /** Newest first. */
+  recent(limit: number): readonly AuditEntry[];
+  /** Certificates ever issued, and those of them that have not expired. */
+  countIssued(nowMs: number): { readonly total: number; readonly active: number };
+}
+
+interface Row {
+  at_ms: number;
+  event: AuditEntry["event"];
+  subject: string;
+  authorized_by: string;
+  address: string;
+  serial: string | null;
+  key_hash: string | null;
+  expires_at_ms: number | null;
+}
+
+export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): AuditLog {
+  const { sqlite } = database;
+  const insert = sqlite.prepare("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const newest = sqlite.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
+  const count = sqlite.prepare("SELECT count(*) AS n FROM audit WHERE event = ? AND expires_at_ms > ?");
+
+  const append = (entry: AuditEntry): void => {
+    const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
+    insert.run(
+      atMs,
+      event,
+      subject,
+      authorizedBy,
+      address,
+      serial ?? null,
+      keyHash ?? null,
+      expiresAtMs ?? null,
+    );
+  };
+  const countSince = (expiryMs: number) => (count.get("certificate issued", expiryMs) as { n: number }).n;
+
+  return {
+    append,
+    recordIssuance: (entry, token) =>
+      database.grouped(() => {
+        const verdict = token && tokens.redeem(token);
+        if (verdict?.isGood !== false) append(entry);
+        return verdict;
+      }),
+    recent: (limit) => (newest.all(limit) as unknown as Row[]).map(toEntry),
+    countIssued: (nowMs) => ({ total: countSince(0), active: countSince(nowMs) }),
+  };
+}
+
+function toEntry(row: Row): AuditEntry {
+  return {
+    atMs: row.at_ms,
+    event: row.event,
+    subject: row.subject,
+    authorizedBy: row.authorized_by,
+    address: row.address,
+    ...(row.serial !== null && { serial: row.serial }),
+    ...(row.key_hash !== null && { keyHash: row.key_hash }),
+    ...(row.expires_at_ms !== null && { expiresAtMs: row.expires_at_ms }),
+  };
+}

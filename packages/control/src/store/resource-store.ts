@@ -1,0 +1,176 @@
+import type { Clock } from "@weft/base/clock";
+import type { ResourceKey, RevisionRecord } from "../api/protocol.ts";
+import type { Database } from "./database.ts";
+
+/** One resource as it was written, and where its text begins. */
+export interface WrittenResource {
+  readonly resource: ResourceKey & { readonly apiVersion: string };
+  readonly text: { readonly text: string; readonly file: string; readonly line: number };
+}
+
+/** One version of a resource. A deleted one keeps the text it had. */
+export interface ResourceVersion extends WrittenResource {
+  /** From 1, per resource. */
+  readonly version: number;
+  readonly revision: number;
+  readonly action: "created" | "changed" | "deleted";
+  readonly author: string;
+  readonly changedAtMs: number;
+}
+
+/**
+ * Configuration with its whole history. Each change is one revision of the
+ * mesh, counted from 1, whatever number of resources it touches; it happens as a
+ * whole and is durable when the call returns.
+ */
+export interface ResourceStore {
+  /** The newest revision; 0 before the first change. */
+  readonly revision: number;
+  /** Everything that is in force, by file and line. */
+  current(): readonly ResourceVersion[];
+  /** Writes these. What is the same already is left as it is; when all are, there is no new revision. */
+  put(written: readonly WrittenResource[], author?: string): number;
+  /** Deletes one; deleting what is not there changes nothing. */
+  remove(key: ResourceKey, author?: string): number;
+  versionOf(key: ResourceKey): ResourceVersion | undefined;
+  /** All versions of one resource, newest first. */
+  versions(key: ResourceKey): readonly ResourceVersion[];
+  /** The last revisions, newest first. */
+  history(limit: number): readonly RevisionRecord[];
+}
+
+interface Row {
+  kind: string;
+  namespace: string;
+  name: string;
+  version: number;
+  revision: number;
+  action: ResourceVersion["action"];
+  api_version: string;
+  text: string;
+  file: string;
+  line: number;
+  author: string;
+  at_ms: number;
+}
+
+/** Who changes what through the API's Unix socket: whoever may open it. */
+const localOperator = "local";
+const select = "SELECT * FROM resource_versions JOIN revisions USING (revision)";
+
+export function sqliteResourceStore(database: Database, clock: Clock): ResourceStore {
+  const { sqlite } = database;
+  const findLatest = sqlite.prepare(
+    `${select} WHERE kind = ? AND namespace = ? AND name = ? AND is_latest = 1`,
+  );
+  const findAll = sqlite.prepare(
+    `${select} WHERE kind = ? AND namespace = ? AND name = ? ORDER BY version DESC`,
+  );
+  const findCurrent = sqlite.prepare(
+    `${select} WHERE is_latest = 1 AND action <> 'deleted' ORDER BY file, line`,
+  );
+  const unsetLatest = sqlite.prepare(
+    "UPDATE resource_versions SET is_latest = 0 WHERE kind = ? AND namespace = ? AND name = ? AND is_latest = 1",
+  );
+  const insertVersion = sqlite.prepare(
+    "INSERT INTO resource_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+  );
+  const insertRevision = sqlite.prepare("INSERT INTO revisions VALUES (?, ?, ?)");
+  const findRevisions = sqlite.prepare("SELECT * FROM revisions ORDER BY revision DESC LIMIT ?");
+  const findChanges = sqlite.prepare(
+    "SELECT kind, namespace, name, action FROM resource_versions WHERE revision = ? ORDER BY kind, namespace, name",
+  );
+  const newest = sqlite.prepare("SELECT coalesce(max(revision), 0) AS revision FROM revisions");
+  let revision = (newest.get() as { revision: number }).revision;
+
+  const latest = (key: ResourceKey) => findLatest.get(key.kind, key.namespace, key.name) as Row | undefined;
+
+  const append = (
+    next: number,
+    row: Omit<Row, "version" | "revision" | "author" | "at_ms">,
+    version: number,
+  ) => {
+    const { kind, namespace, name, action, api_version, text, file, line } = row;
+    unsetLatest.run(kind, namespace, name);
+    insertVersion.run(kind, namespace, name, version, next, action, api_version, text, file, line);
+  };
+
+  return {
+    get revision() {
+      return revision;
+    },
+    current: () => (findCurrent.all() as unknown as Row[]).map(toVersion),
+    put(written, author = localOperator) {
+      const next = database.transaction(() => {
+        const changes = written
+          .map(({ resource, text }) => ({ resource, text, before: latest(resource) }))
+          .filter(({ resource, text, before }) => !before || isChanged(before, resource, text));
+        if (changes.length === 0) return revision;
+        insertRevision.run(revision + 1, clock.now(), author);
+        for (const { resource, text, before } of changes) {
+          const { kind, namespace, name, apiVersion } = resource;
+          const action = !before || before.action === "deleted" ? "created" : "changed";
+          append(
+            revision + 1,
+            { kind, namespace, name, action, api_version: apiVersion, ...text },
+            (before?.version ?? 0) + 1,
+          );
+        }
+        return revision + 1;
+      });
+      revision = next;
+      return revision;
+    },
+    remove(key, author = localOperator) {
+      const next = database.transaction(() => {
+        const before = latest(key);
+        if (!before || before.action === "deleted") return revision;
+        insertRevision.run(revision + 1, clock.now(), author);
+        append(revision + 1, { ...before, action: "deleted" }, before.version + 1);
+        return revision + 1;
+      });
+      revision = next;
+      return revision;
+    },
+    versionOf(key) {
+      const row = latest(key);
+      return row && row.action !== "deleted" ? toVersion(row) : undefined;
+    },
+    versions: (key) => (findAll.all(key.kind, key.namespace, key.name) as unknown as Row[]).map(toVersion),
+    history: (limit) =>
+      (findRevisions.all(limit) as { revision: number; at_ms: number }[]).map((row) => ({
+        revision: row.revision,
+        atMs: row.at_ms,
+        changes: findChanges
+          .all(row.revision)
+          .map((change) => ({ ...change })) as unknown as RevisionRecord["changes"],
+      })),
+  };
+}
+
+function isChanged(
+  before: Row,
+  { apiVersion }: WrittenResource["resource"],
+  text: WrittenResource["text"],
+): boolean {
+  return (
+    before.action === "deleted" ||
+    before.api_version !== apiVersion ||
+    before.text !== text.text ||
+    before.file !== text.file ||
+    before.line !== text.line
+  );
+}
+
+function toVersion(row: Row): ResourceVersion {
+  const { kind, namespace, name, version, revision, action, author, text, file, line } = row;
+  return {
+    resource: { kind, namespace, name, apiVersion: row.api_version },
+    text: { text, file, line },
+    version,
+    revision,
+    action,
+    author,
+    changedAtMs: row.at_ms,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The steps that make the database what this version needs, in order. A step
+ * that was released never changes; what comes later is a new one.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    author TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE resource_versions (
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    revision INTEGER NOT NULL REFERENCES revisions (revision),
+    action TEXT NOT NULL CHECK (action IN ('created', 'changed', 'deleted')),
+    api_version TEXT NOT NULL,
+    text TEXT NOT NULL,
+    file TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    is_latest INTEGER NOT NULL,
+    PRIMARY KEY (kind, namespace, name, version)
+  ) STRICT;
+  CREATE UNIQUE INDEX resource_latest ON resource_versions (kind, namespace, name) WHERE is_latest = 1;
+  CREATE INDEX resource_revision ON resource_versions (revision);
+
+  CREATE TABLE roots (
+    id INTEGER PRIMARY KEY,
+    certificate_pem TEXT NOT NULL,
+    private_key_pem TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,
+    identity TEXT NOT NULL,
+    max_uses INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER
+  ) STRICT;
+  CREATE TABLE token_uses (
+    token_id TEXT NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+    key_hash BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (token_id, key_hash)
+  ) STRICT;
+
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    authorized_by TEXT NOT NULL,
+    address TEXT NOT NULL,
+    serial TEXT,
+    key_hash TEXT,
+    expires_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX audit_expiry ON audit (event, expires_at_ms);
+  CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+  END;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+  END;
+
+  CREATE TABLE virtual_addresses (
+    hostname TEXT PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE
+  ) STRICT;
+  `,
+];
