@@ -1,0 +1,89 @@
+import type { Clock } from "@weft/base/clock";
+import { renderPrometheusText } from "@weft/base/prometheus-text";
+import type { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { BootstrapPlan } from "../config/bootstrap.ts";
+import type { LiveConfig } from "../config/live-config.ts";
+import type { TlsContexts } from "../config/tls-contexts.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { listStats, renderStatsJson, renderStatsText } from "../telemetry/render-stats.ts";
+import { certificatesView } from "./certificates.ts";
+import { clustersJson, clustersText, type ShownCluster } from "./clusters-view.ts";
+import { configDump } from "./config-dump.ts";
+import type { AdminViews, ServerState, StatsOptions } from "./endpoints.ts";
+import type { Log } from "./log.ts";
+
+export interface ViewedProxy {
+  readonly clock: Clock;
+  readonly bootstrap: BootstrapPlan;
+  readonly live: LiveConfig;
+  readonly tls: TlsContexts;
+  readonly clusters: ClusterManager;
+  readonly stats: EnvoyStats;
+  readonly log: Log;
+  readonly version: string;
+  readonly configPath: string;
+  state(): ServerState;
+  /** Listeners with the addresses they are really bound to. */
+  listeners(): readonly { readonly name: string; readonly address: SocketAddress }[];
+}
+
+/** What the admin endpoints show of a running proxy. */
+export function proxyViews(proxy: ViewedProxy): AdminViews {
+  const { clock, stats, tls, live, bootstrap } = proxy;
+  const startedMs = clock.now();
+  const startedMonotonicMs = clock.monotonicMs();
+  const shown = function* (): Iterable<ShownCluster> {
+    for (const cluster of proxy.clusters.clusters) {
+      yield { cluster, isDynamic: live.clusters.get(cluster.name)?.isStatic === false };
+    }
+  };
+  return {
+    state: () => proxy.state(),
+    serverInfo() {
+      const uptime = `${Math.floor((clock.monotonicMs() - startedMonotonicMs) / 1000)}s`;
+      const { node } = bootstrap.message;
+      return {
+        version: proxy.version,
+        state: proxy.state(),
+        uptime_current_epoch: uptime,
+        uptime_all_epochs: uptime,
+        hot_restart_version: "disabled",
+        command_line_options: {
+          config_path: proxy.configPath,
+          concurrency: 1,
+          log_level: proxy.log.level,
+        },
+        node: { id: node?.id ?? "", cluster: node?.cluster ?? "", metadata: node?.metadata ?? {} },
+      };
+    },
+    statsText: (options) => renderStatsText(stats, statFilter(options, stats)),
+    statsJson: (options) => renderStatsJson(stats, statFilter(options, stats)),
+    statsPrometheus: () => renderPrometheusText(stats.registry),
+    clustersText: () => clustersText(shown()),
+    clustersJson: () => clustersJson(shown()),
+    listeners: () =>
+      proxy
+        .listeners()
+        .map(({ name, address }) =>
+          address.kind === "ip"
+            ? { name, host: address.host, port: address.port }
+            : { name, host: address.path, port: undefined },
+        ),
+    configDump: (includeEndpoints) => configDump(bootstrap, live, tls, startedMs, includeEndpoints),
+    certificates: () => certificatesView(tls, clock.now()),
+    logLevel: () => proxy.log.level,
+  };
+}
+
+function statFilter(
+  { filter, usedOnly }: StatsOptions,
+  stats: EnvoyStats,
+): ((name: string) => boolean) | undefined {
+  if (!usedOnly) return filter;
+  const used = new Set<string>();
+  for (const { name, metric } of listStats(stats)) {
+    if (typeof metric === "number" ? metric !== 0 : metric.count > 0) used.add(name);
+  }
+  return (name) => used.has(name) && (!filter || filter(name));
+}
