@@ -22,12 +22,25 @@ type OperatorFactory = (argument: string | undefined, name: string) => Operator;
 export function createOperator(name: string, argument: string | undefined): Operator {
   const factory = operators[name];
   if (!factory) {
-    const near = Object.keys(operators).find((known) => known.includes(name) || name.includes(known));
-    throw new SyntaxError(
-      `unknown command operator %${name}%${near ? `; did you mean %${near}%?` : "; see docs for those that exist"}`,
-    );
+    const near = mostAlike(name);
+    throw new SyntaxError(`unknown command operator %${name}%${near ? `; did you mean %${near}%?` : ""}`);
   }
   return factory(argument, name);
+}
+
+/** The known name with the longest common beginning, when that is at least half of it. */
+function mostAlike(name: string): string | undefined {
+  let best: string | undefined;
+  let bestLength = 0;
+  for (const known of Object.keys(operators)) {
+    let length = 0;
+    while (length < known.length && known[length] === name[length]) length += 1;
+    if (length > bestLength && length * 2 >= known.length) {
+      best = known;
+      bestLength = length;
+    }
+  }
+  return best;
 }
 
 function plain(operator: Operator): OperatorFactory {

@@ -80,23 +80,9 @@ function trim(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-/** Which scope a family's first label stands for, where no template says it. */
-const scopes: Readonly<Record<string, string>> = {
-  envoy_cluster_name: "cluster",
-  envoy_http_conn_manager_prefix: "http",
-  envoy_listener_address: "listener",
-  envoy_tcp_prefix: "tcp",
-};
-
 function dottedName(stats: EnvoyStats, family: MetricFamily, labels: readonly string[]): string {
   const template = stats.templateOf(family.name);
   if (template) return fillTemplate(template, labels.map(withoutColons));
-  const scope = scopes[family.labelNames[0] ?? ""];
-  if (scope && family.name.startsWith(`envoy_${scope}_`)) {
-    let rest = family.name.slice(`envoy_${scope}_`.length).replace(/^ssl_/, "ssl.");
-    if (family.labelNames[1] === "envoy_response_code_class") rest = rest.replace(/xx$/, `${labels[1]}xx`);
-    return `${scope}.${withoutColons(labels[0]!)}.${rest}`;
-  }
   if (labels.length === 0) return family.name;
   return `${family.name}{${family.labelNames.map((label, i) => `${label}=${JSON.stringify(labels[i])}`).join(",")}}`;
 }

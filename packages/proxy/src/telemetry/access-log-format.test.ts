@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Exchange } from "../layer/exchange.ts";
+import { HeaderList } from "../layer/header-list.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
+import {
+  compileHeaderValue,
+  compileJsonFormat,
+  compileTextFormat,
+  envoyDefaultFormat,
+  istioDefaultFormat,
+} from "./access-log-format.ts";
+import { connection, exchange, peerIdentity, request, response } from "./exchange-fixture.ts";
+
+describe("text formats", () => {
+  const full = () =>
+    exchange({
+      request: request({ "user-agent": "curl/8", "x-forwarded-for": "10.1.2.3", "x-request-id": "3f1b" }),
+      response: response(200, { "x-envoy-upstream-service-time": "9" }),
+    });
+
+  it("Envoy's default line is Envoy's", () => {
+    assert.equal(
+      compileTextFormat(envoyDefaultFormat)(full()),
+      '[2026-01-02T03:04:05.678Z] "GET /reviews/1?full=1 HTTP/1.1" 200 - 11 222 12 9 "10.1.2.3" "curl/8" "3f1b" "reviews:9080" "10.0.0.2:80"\n',
+    );
+  });
+
+  it("Istio's default line is Istio's", () => {
+    assert.equal(
+      compileTextFormat(istioDefaultFormat)(full()),
+      '[2026-01-02T03:04:05.678Z] "GET /reviews/1?full=1 HTTP/1.1" 200 - via_upstream - "-" 11 222 12 9 "10.1.2.3" "curl/8" "3f1b" "reviews:9080" "10.0.0.2:80" outbound|9080||reviews.default.svc.cluster.local 10.0.0.1:50000 10.0.0.1:9080 10.1.2.3:40000 - -\n',
+    );
+  });
+
+  it("the record of a TCP connection prints - for what only HTTP has", () => {
+    const tcp = exchange({ request: undefined, response: undefined, protocol: "", details: "" });
+    assert.equal(
+      compileTextFormat("%REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %BYTES_SENT%")(
+        tcp,
+      ),
+      "- - 0 - 222",
+    );
+  });
+
+  it("without empty values nothing stands for what is missing", () => {
+    assert.equal(compileTextFormat("[%REQ(X-NONE)%]", true)(exchange()), "[]");
+  });
+});
+
+describe("command operators", () => {
+  const spiffe = "spiffe://cluster.local/ns/default/sa/productpage";
+  const grpc = request({ "content-type": "application/grpc" });
+  const cases: readonly (readonly [format: string, expected: string, Partial<Exchange>?])[] = [
+    ["100%%", "100%"],
+    ["%REQ(X-A?X-B)%", "b", { request: request({ "x-b": "b" }) }],
+    ["%REQ(X-A?X-B)%", "a", { request: request({ "x-b": "b", "x-a": "a" }) }],
+    ["%REQ(X-A):3%", "abc", { request: request({ "x-a": "abcdef" }) }],
+    ["%REQ(:AUTHORITY)% %REQ(:SCHEME)%", "reviews:9080 http"],
+    ["%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "/old", { originalPath: "/old" }],
+    ["%RESP(:STATUS)% %RESP(SERVER)%", "200 -"],
+    ["%TRAILER(X-T)%", "t", { responseTrailers: new HeaderList(["x-t", "t"]) }],
+    ["%START_TIME(%s.%3f)%", "1767323045.678"],
+    ["%START_TIME(%d/%b/%Y:%H:%M:%S %z)%", "02/Jan/2026:03:04:05 +0000"],
+    ["%REQUEST_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%", "1 10 2"],
+    ["%RESPONSE_DURATION%", "-", { upstreamFirstByteMs: 0 }],
+    ["%RESPONSE_FLAGS%", "DI,FI", { flags: ResponseFlag.DelayInjected | ResponseFlag.FaultInjected }],
+    ["%RESPONSE_CODE_DETAILS%", "a_b", { details: "a b" }],
+    ["%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT%", "10.0.0.2 80"],
+    ["%UPSTREAM_HOST% %UPSTREAM_REQUEST_ATTEMPT_COUNT%", "- 0", { endpoint: undefined, attempts: 0 }],
+    ["%UPSTREAM_PEER_URI_SAN%", spiffe, { upstreamPeer: peerIdentity({ uris: [spiffe] }) }],
+    [
+      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+      "9.9.9.9",
+      { clientAddress: { kind: "ip", host: "9.9.9.9", port: 0 } },
+    ],
+    [
+      "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+      "10.1.2.3:40000",
+      { clientAddress: { kind: "ip", host: "9.9.9.9", port: 0 } },
+    ],
+    [
+      "%DOWNSTREAM_PEER_URI_SAN%",
+      spiffe,
+      { connection: connection({ peer: peerIdentity({ uris: [spiffe] }) }) },
+    ],
+    ["%DOWNSTREAM_PEER_URI_SAN%", "-"],
+    [
+      "%DOWNSTREAM_TLS_VERSION%",
+      "TLSv1.3",
+      { connection: connection({ isTls: true, tlsVersion: "TLSv1.3" }) },
+    ],
+    ["%REQUESTED_SERVER_NAME%", "web", { connection: connection({ requestedServerName: "web" }) }],
+    ["%CONNECTION_ID%", "7"],
+    ["%DYNAMIC_METADATA(f:k)%", "v", { dynamicMetadata: new Map([["f", new Map([["k", "v"]])]]) }],
+    ["%DYNAMIC_METADATA(f)%", '{"k":"v"}', { dynamicMetadata: new Map([["f", new Map([["k", "v"]])]]) }],
+    [
+      "%GRPC_STATUS% %GRPC_STATUS(NUMBER)%",
+      "PermissionDenied 7",
+      { request: grpc, response: response(200, { "grpc-status": "7" }) },
+    ],
+    [
+      "%GRPC_STATUS(SNAKE_STRING)%",
+      "OK",
+      { request: grpc, responseTrailers: new HeaderList(["grpc-status", "0"]) },
+    ],
+    ["%GRPC_STATUS%", "-"],
+  ];
+  for (const [format, expected, options] of cases) {
+    it(`${format} prints ${expected}`, () => {
+      assert.equal(compileTextFormat(format)(exchange(options)), expected);
+    });
+  }
+
+  const mistakes: readonly (readonly [format: string, said: RegExp])[] = [
+    ["%NO_SUCH_THING%", /unknown command operator %NO_SUCH_THING%/],
+    ["%RESPONSE_COD%", /did you mean %RESPONSE_CODE/],
+    ["50% of", /column 3 .*write %% for a percent sign/],
+    ["%REQ%", /%REQ\(…\)% needs an argument/],
+    ["%DURATION(x)%", /%DURATION% takes no argument/],
+    ["%START_TIME(%Q)%", /unknown conversion %Q/],
+    ["%REQ(A?B?C)%", /NAME\?ALTERNATIVE/],
+    ["%GRPC_STATUS(LOUD)%", /CAMEL_STRING, SNAKE_STRING or NUMBER/],
+  ];
+  for (const [format, said] of mistakes) {
+    it(`${format} is refused by name`, () => {
+      assert.throws(() => compileTextFormat(format), { name: "SyntaxError", message: said });
+    });
+  }
+});
+
+describe("JSON formats", () => {
+  const fields = {
+    status: "%RESPONSE_CODE%",
+    path: "%REQ(:PATH)%",
+    agent: "%REQ(USER-AGENT)%",
+    flags: "%RESPONSE_FLAGS%",
+    mixed: "%PROTOCOL% in %DURATION% ms",
+    nested: { upstream: "%UPSTREAM_HOST%", none: "%ROUTE_NAME%" },
+    list: ["%BYTES_SENT%", "x"],
+    constant: 3,
+  };
+
+  it("keep numbers, print null for what is missing and sort the keys", () => {
+    const line = compileJsonFormat(fields)(exchange());
+    assert.equal(
+      line,
+      '{"agent":null,"constant":3,"flags":"-","list":[222,"x"],"mixed":"HTTP/1.1 in 12 ms","nested":{"none":null,"upstream":"10.0.0.2:80"},"path":"/reviews/1?full=1","status":200}\n',
+    );
+  });
+
+  it("leave empty values out when told to", () => {
+    const line = compileJsonFormat(
+      { agent: "%REQ(USER-AGENT)%", status: "%RESPONSE_CODE%" },
+      true,
+    )(exchange());
+    assert.equal(line, '{"status":200}\n');
+  });
+
+  it("quote whatever a client sends", () => {
+    const hostile = 'a"b\\c\u0001\u00e9</script>';
+    const line = compileJsonFormat({ agent: "%REQ(USER-AGENT)%" })(
+      exchange({ request: request({ "user-agent": hostile }) }),
+    );
+    assert.deepEqual(JSON.parse(line), { agent: hostile });
+    assert.equal(line.trimEnd().includes("\n"), false);
+  });
+});
+
+describe("header values", () => {
+  it("without operators stay constants", () => {
+    assert.equal(compileHeaderValue("plain"), "plain");
+    assert.equal(compileHeaderValue("100%%"), "100%");
+  });
+
+  it("with operators are filled in, empty when missing", () => {
+    const value = compileHeaderValue("v=%REQ(X-V)%");
+    assert.ok(typeof value === "function");
+    assert.equal(value(exchange({ request: request({ "x-v": "1" }) })), "v=1");
+    assert.equal(value(exchange()), "v=");
+  });
+});
