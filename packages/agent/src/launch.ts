@@ -59,7 +59,7 @@ function groupsFlag({ uid }: Ids): string {
 export function resolveAppUser(asked: string | undefined, isRoot: boolean): AppUser | undefined {
   if (!isRoot) {
     if (asked === undefined) return undefined;
-    throw new UserError("--app-user needs root", { hint: "run with sudo, or leave it out" });
+    throw new UserError("--user needs root", { hint: "run with sudo, or leave it out" });
   }
   const sudoUid = process.env.SUDO_UID;
   if (asked === undefined) {
@@ -67,13 +67,13 @@ export function resolveAppUser(asked: string | undefined, isRoot: boolean): AppU
   }
   const user = lookUpUser(asked);
   if (!user && !/^\d+$/.test(asked)) {
-    throw new UserError(`--app-user ${asked}: no such user`, {
+    throw new UserError(`--user ${asked}: no such user`, {
       hint: "a name or a numeric user id of this machine",
     });
   }
   const ids = user ?? { uid: Number(asked), gid: Number(asked), env: {} };
   if (ids.uid === sidecarId || ids.gid === sidecarId) {
-    throw new UserError(`--app-user ${asked}: id ${sidecarId} is the sidecar's`, {
+    throw new UserError(`--user ${asked}: id ${sidecarId} is the sidecar's`, {
       hint: "its traffic is never captured; choose another user",
     });
   }
