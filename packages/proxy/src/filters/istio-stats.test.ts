@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Histogram, MetricRegistry } from "@weft/base/metric-registry";
+import { clusterWith, endpoint, locality } from "../cluster/cluster-fixture.ts";
+import type { Exchange } from "../layer/exchange.ts";
+import { HeaderList } from "../layer/header-list.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
+import { connection, exchange, peerIdentity, request, response } from "../telemetry/exchange-fixture.ts";
+import { decodePeerMetadata, encodePeerMetadata } from "../telemetry/peer-metadata.ts";
+import { createIstioStatsFilter, createIstioTcpStatsFilter } from "./istio-stats.ts";
+import type { IstioStatsPlan } from "./istio-stats-plan.ts";
+
+const workload = (name: string) => ({
+  workload: `${name}-v1`,
+  namespace: "default",
+  app: name,
+  version: "v1",
+  canonicalName: name,
+  canonicalRevision: "v1",
+  cluster: "Kubernetes",
+});
+const spiffe = (name: string) => `spiffe://cluster.local/ns/default/sa/${name}`;
+
+const plan = (reporter: "source" | "destination", options: Partial<IstioStatsPlan> = {}): IstioStatsPlan => ({
+  reporter,
+  local: workload(reporter === "source" ? "productpage" : "reviews"),
+  localService: undefined,
+  nodeId: "sidecar~10.0.0.1~x.default~default.svc.cluster.local",
+  localPrincipal: () => spiffe("productpage"),
+  isHostHeaderFallbackDisabled: false,
+  overrides: [],
+  ...options,
+});
+
+/** A call from productpage to reviews over mutual TLS, as the caller's sidecar sees it. */
+function outbound(options: Partial<Exchange> = {}) {
+  const metadata = { istio: { workload: "reviews-v1;default;reviews;v1;Kubernetes" } };
+  const { cluster } = clusterWith([locality([endpoint("10.0.0.2", { metadata })])], {
+    name: "outbound|9080|v1|reviews.default.svc.cluster.local",
+  });
+  return exchange({
+    cluster,
+    endpoint: [...cluster.endpoints][0],
+    upstreamPeer: peerIdentity({ uris: [spiffe("reviews")] }),
+    ...options,
+  });
+}
+
+function labelsOf(registry: MetricRegistry, name: string): Record<string, string>[] {
+  const family = [...registry.families].find((candidate) => candidate.name === name)!;
+  return [...family.series].map(({ labels }) =>
+    Object.fromEntries(family.labelNames.map((label, i) => [label, labels[i]!])),
+  );
+}
+
+describe("Istio's request metrics", () => {
+  it("of the caller name both ends, the service and both principals", () => {
+    const registry = new MetricRegistry();
+    createIstioStatsFilter(plan("source"), registry).onComplete!(outbound());
+    assert.deepEqual(labelsOf(registry, "istio_requests_total"), [
+      {
+        reporter: "source",
+        source_workload: "productpage-v1",
+        source_canonical_service: "productpage",
+        source_canonical_revision: "v1",
+        source_workload_namespace: "default",
+        source_principal: spiffe("productpage"),
+        source_app: "productpage",
+        source_version: "v1",
+        source_cluster: "Kubernetes",
+        destination_workload: "reviews-v1",
+        destination_workload_namespace: "default",
+        destination_principal: spiffe("reviews"),
+        destination_app: "reviews",
+        destination_version: "v1",
+        destination_service: "reviews.default.svc.cluster.local",
+        destination_canonical_service: "reviews",
+        destination_canonical_revision: "v1",
+        destination_service_name: "reviews",
+        destination_service_namespace: "default",
+        destination_cluster: "Kubernetes",
+        request_protocol: "http",
+        response_flags: "-",
+        connection_security_policy: "unknown",
+        response_code: "200",
+        grpc_response_status: "",
+      },
+    ]);
+  });
+
+  it("of the called side take the caller from its certificate and metadata", () => {
+    const registry = new MetricRegistry();
+    const localService = { host: "reviews.default.svc.cluster.local", name: "reviews", namespace: "default" };
+    const filter = createIstioStatsFilter(plan("destination", { localService }), registry);
+    const caller = connection({
+      isTls: true,
+      peer: peerIdentity({ uris: [spiffe("productpage")] }),
+      ownUris: [spiffe("reviews")],
+    });
+    const call = exchange({
+      connection: caller,
+      request: request({ "x-envoy-peer-metadata": encodePeerMetadata(workload("productpage")) }),
+    });
+    filter.onRequest!(call);
+    filter.onComplete!(call);
+    const [labels] = labelsOf(registry, "istio_requests_total");
+    assert.equal(labels!.reporter, "destination");
+    assert.equal(labels!.source_workload, "productpage-v1");
+    assert.equal(labels!.source_principal, spiffe("productpage"));
+    assert.equal(labels!.destination_principal, spiffe("reviews"));
+    assert.equal(labels!.destination_service, localService.host);
+    assert.equal(labels!.connection_security_policy, "mutual_tls");
+  });
+
+  it("count, time and measure each call", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry);
+    const call = outbound();
+    filter.onComplete!(call);
+    filter.onComplete!(call);
+    const value = (name: string) =>
+      [...[...registry.families].find((f) => f.name === name)!.series][0]!.metric;
+    assert.equal((value("istio_requests_total") as { value: number }).value, 2);
+    const duration = value("istio_request_duration_milliseconds") as Histogram;
+    assert.deepEqual([duration.count, Math.round(duration.sum)], [2, 26]);
+    assert.equal((value("istio_request_bytes") as Histogram).sum, 222);
+    assert.equal((value("istio_response_bytes") as Histogram).sum, 444);
+  });
+
+  it("make one series per status, flags and gRPC status, and reuse it", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry);
+    const grpc = { request: request({ "content-type": "application/grpc" }) };
+    const base = outbound();
+    const { cluster, endpoint: host } = base;
+    const variants: Partial<Exchange>[] = [
+      {},
+      { response: response(503), flags: ResponseFlag.UpstreamOverflow },
+      { ...grpc, responseTrailers: new HeaderList(["grpc-status", "0"]) },
+      { ...grpc, responseTrailers: new HeaderList(["grpc-status", "7"]) },
+      { ...grpc, responseTrailers: new HeaderList(["grpc-status", "made up"]) },
+    ];
+    for (let i = 0; i < 3; i++) {
+      for (const variant of variants) filter.onComplete!(outbound({ cluster, endpoint: host, ...variant }));
+    }
+    const series = labelsOf(registry, "istio_requests_total").map(
+      (labels) =>
+        `${labels.request_protocol} ${labels.response_code} ${labels.response_flags} ${labels.grpc_response_status}`,
+    );
+    assert.deepEqual(series, ["http 200 - ", "http 503 UO ", "grpc 200 - 0", "grpc 200 - 7", "grpc 200 - 2"]);
+  });
+
+  it("say unknown for a call that reached nobody", () => {
+    const registry = new MetricRegistry();
+    const call = exchange({ cluster: undefined, endpoint: undefined, response: response(404) });
+    createIstioStatsFilter(plan("source"), registry).onComplete!(call);
+    const [labels] = labelsOf(registry, "istio_requests_total");
+    assert.equal(labels!.destination_workload, "unknown");
+    assert.equal(labels!.destination_service, "reviews:9080");
+    assert.equal(labels!.response_code, "404");
+  });
+
+  it("stay bounded when a client makes hosts up", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry);
+    for (let i = 0; i < 2_000; i++) {
+      filter.onComplete!(
+        exchange({
+          cluster: undefined,
+          endpoint: undefined,
+          request: request({}, { authority: `h${i}.test` }),
+        }),
+      );
+    }
+    assert.equal(labelsOf(registry, "istio_requests_total").length, 501);
+  });
+
+  it("leave removed tags empty and dropped metrics out", () => {
+    const registry = new MetricRegistry();
+    const overrides = [
+      { metric: "", isDropped: false, tagsToRemove: ["source_principal"] },
+      { metric: "request_bytes", isDropped: true, tagsToRemove: [] },
+    ];
+    createIstioStatsFilter(plan("source", { overrides }), registry).onComplete!(outbound());
+    assert.equal(labelsOf(registry, "istio_requests_total")[0]!.source_principal, "");
+    assert.deepEqual(labelsOf(registry, "istio_request_bytes"), []);
+  });
+});
+
+describe("peer metadata on the wire", () => {
+  const forged = encodePeerMetadata(workload("productpage"));
+  const received = (peerUris: readonly string[] | undefined, encoded = forged) => {
+    const call = exchange({
+      connection: connection(peerUris ? { isTls: true, peer: peerIdentity({ uris: peerUris }) } : {}),
+      request: request({ "x-envoy-peer-metadata": encoded, "x-envoy-peer-metadata-id": "someone" }),
+    });
+    createIstioStatsFilter(plan("destination"), new MetricRegistry()).onRequest!(call);
+    return call;
+  };
+
+  it("is offered once per upstream connection by the caller", () => {
+    const call = outbound();
+    createIstioStatsFilter(plan("source"), new MetricRegistry()).onRequest!(call);
+    const [name, value, idName, id] = call.upstreamConnectionHeaders!;
+    assert.deepEqual([name, idName], ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"]);
+    assert.deepEqual(decodePeerMetadata(value!), workload("productpage"));
+    assert.match(id!, /^sidecar~/);
+  });
+
+  it("never reaches the application, nor passes through from it", () => {
+    const call = received([spiffe("productpage")]);
+    assert.deepEqual(call.request!.headers.flat, []);
+    assert.equal(call.upstreamConnectionHeaders, undefined);
+    const out = outbound({ request: request({ "x-envoy-peer-metadata": forged }) });
+    createIstioStatsFilter(plan("source"), new MetricRegistry()).onRequest!(out);
+    assert.deepEqual(out.request!.headers.flat, []);
+    assert.equal(out.connection.peerMetadata, undefined);
+  });
+
+  it("is believed from a verified peer, for the namespace of its certificate only", () => {
+    assert.equal(received([spiffe("productpage")]).connection.peerMetadata?.workload, "productpage-v1");
+    assert.equal(received(undefined).connection.peerMetadata, undefined);
+    assert.equal(received(["spiffe://cluster.local/ns/other/sa/x"]).connection.peerMetadata, undefined);
+    assert.equal(received([spiffe("productpage")], "nonsense!").connection.peerMetadata, undefined);
+  });
+});
+
+describe("Istio's TCP metrics", () => {
+  it("count a connection when it is established and its bytes when it ends", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioTcpStatsFilter(plan("source"), registry);
+    const call = outbound({ request: undefined, response: undefined, protocol: "" });
+    const value = (name: string) =>
+      [...[...registry.families].find((f) => f.name === name)!.series].map(
+        ({ metric }) => (metric as { value: number }).value,
+      );
+    assert.equal(filter.onConnection(call.connection), true);
+    filter.onEstablished!(call);
+    assert.deepEqual(value("istio_tcp_connections_opened_total"), [1]);
+    assert.deepEqual(value("istio_tcp_connections_closed_total"), [0]);
+    filter.onClose!(call);
+    assert.deepEqual(value("istio_tcp_connections_opened_total"), [1]);
+    assert.deepEqual(value("istio_tcp_connections_closed_total"), [1]);
+    assert.deepEqual(value("istio_tcp_received_bytes_total"), [11]);
+    assert.deepEqual(value("istio_tcp_sent_bytes_total"), [222]);
+    assert.equal(labelsOf(registry, "istio_tcp_sent_bytes_total")[0]!.request_protocol, "tcp");
+  });
+});
