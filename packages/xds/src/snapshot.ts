@@ -1,7 +1,7 @@
 /** One xDS resource, encoded once and shared by every client that gets it. */
 export interface XdsResource {
   readonly name: string;
-  /** Derived from the content: equal bytes have equal versions. */
+  /** Derived from the content: equal bytes have equal versions. Never empty. */
   readonly version: string;
   /** The encoded message, without its `Any`. */
   readonly body: Uint8Array;
@@ -9,8 +9,11 @@ export interface XdsResource {
 
 /**
  * All resources of one client, by type URL and name. Immutable: an update is a
- * new snapshot that shares the unchanged resources.
+ * new snapshot that shares the unchanged resources, and the unchanged maps, so
+ * that a push costs what has changed.
  */
 export interface Snapshot {
   readonly byType: ReadonlyMap<string, ReadonlyMap<string, XdsResource>>;
+  /** Names this state in status and logs, and is the version clients are told. */
+  readonly version?: string;
 }

@@ -8,3 +8,16 @@ export const typeUrl = {
   nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
   health: "type.googleapis.com/istio.v1.HealthInformation",
 } as const;
+
+const namedOnly: ReadonlySet<string> = new Set([typeUrl.route, typeUrl.endpoint, typeUrl.secret]);
+const whole: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.cluster]);
+
+/** Whether a first request without names means "everything", as it does for listeners and clusters. */
+export function isWildcardByDefault(type: string): boolean {
+  return !namedOnly.has(type);
+}
+
+/** Whether a state-of-the-world response of this type is the whole truth: what it lacks is gone. */
+export function isWholeInSotw(type: string): boolean {
+  return whole.has(type);
+}

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { messageOf } from "@weft/base/errors";
 
 /** Who is at the other end of a connection, as far as the connection proves it. */
 export interface GrpcPeer {
@@ -17,34 +18,34 @@ function isTls(socket: Socket | TLSSocket): socket is TLSSocket {
   return (socket as Partial<TLSSocket>).encrypted === true;
 }
 
+/** Says who presented a certificate. @throws when it proves nothing; the message says why. */
+export type IdentifyPeer = (socket: TLSSocket) => string;
+
 /** @param socket of an established connection; over TLS its handshake is done. */
-export function peerOf(socket: Socket | TLSSocket): GrpcPeer {
+export function peerOf(socket: Socket | TLSSocket, identify: IdentifyPeer = identifyByTls): GrpcPeer {
   const address = socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "";
-  if (!isTls(socket)) {
-    return { address, isEncrypted: false, spiffeId: undefined, certificateProblem: undefined };
+  const peer = { address, isEncrypted: isTls(socket), spiffeId: undefined, certificateProblem: undefined };
+  if (!isTls(socket) || !socket.getPeerX509Certificate()) return peer;
+  try {
+    return { ...peer, spiffeId: identify(socket) };
+  } catch (error) {
+    return { ...peer, certificateProblem: messageOf(error) };
   }
-  const certificate = socket.getPeerX509Certificate();
-  if (!certificate) return { address, isEncrypted: true, spiffeId: undefined, certificateProblem: undefined };
-  if (!socket.authorized) {
-    return { address, isEncrypted: true, spiffeId: undefined, certificateProblem: reasonOf(socket) };
-  }
-  const spiffeId = spiffeIdOf(certificate.subjectAltName);
-  return {
-    address,
-    isEncrypted: true,
-    spiffeId,
-    certificateProblem: spiffeId ? undefined : "it does not name exactly one SPIFFE ID",
-  };
+}
+
+/** What TLS verified against the trust bundle, and the one URI name in it (X.509-SVID). */
+function identifyByTls(socket: TLSSocket): string {
+  if (!socket.authorized) throw new Error(reasonOf(socket));
+  const uris = (socket.getPeerX509Certificate()?.subjectAltName ?? "")
+    // Node quotes names with odd characters; no SPIFFE ID has any.
+    .split(", ")
+    .filter((name) => name.startsWith("URI:"));
+  const uri = uris.length === 1 ? uris[0]!.slice("URI:".length) : "";
+  if (!uri.startsWith("spiffe://")) throw new Error("it does not name exactly one SPIFFE ID");
+  return uri;
 }
 
 function reasonOf(socket: TLSSocket): string {
   const reason: unknown = socket.authorizationError;
   return reason instanceof Error ? reason.message : String(reason ?? "not verified");
-}
-
-/** X.509-SVID: exactly one URI name. Node quotes names with odd characters; no SPIFFE ID has any. */
-function spiffeIdOf(subjectAltName: string | undefined): string | undefined {
-  const uris = (subjectAltName ?? "").split(", ").filter((name) => name.startsWith("URI:"));
-  const uri = uris.length === 1 ? uris[0]!.slice("URI:".length) : "";
-  return uri.startsWith("spiffe://") ? uri : undefined;
 }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { createSecureServer, createServer, type Http2SecureServer, type Http2Server } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "@weft/base/clock";
-import { type GrpcPeer, peerOf } from "./grpc-peer.ts";
+import { type GrpcPeer, type IdentifyPeer, peerOf } from "./grpc-peer.ts";
 import type { GrpcRoute } from "./grpc-route.ts";
 import { GrpcError, grpcCode } from "./grpc-status.ts";
 import { type ListenAddress, listenOn } from "./listen-on.ts";
@@ -22,6 +22,8 @@ export interface GrpcServerOptions {
   readonly routes: readonly GrpcRoute[];
   /** Absent: plaintext. A client certificate is asked for, and calls see whether it was good. */
   readonly tls?: ServerTlsMaterial;
+  /** Says who presented a client certificate. Default: TLS's own verdict, and exactly one SPIFFE ID. */
+  readonly identify?: IdentifyPeer;
   /** Largest request message. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** More connections than this are closed at once. Default 20,000. */
@@ -114,7 +116,7 @@ export class GrpcServer {
     session.on("error", () => {});
     const { socket } = session;
     if (!socket) return;
-    this.#peers.set(session, peerOf(socket));
+    this.#peers.set(session, peerOf(socket, this.#options.identify));
     this.#liveness.add(session);
   }
 

@@ -1,0 +1,50 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  DiscoveryRequest,
+  DiscoveryRequestSchema,
+} from "../gen/envoy/service/discovery/v3/discovery_pb.js";
+import { grpcCode } from "../grpc/grpc-status.ts";
+import type { ReceivedResource, ResourceUpdate } from "./ads-handler.ts";
+import type { Subscription, SubscriptionChange } from "./subscription.ts";
+
+/** A request, ready to be encoded. */
+export type OutgoingRequest =
+  | { readonly schema: typeof DeltaDiscoveryRequestSchema; readonly message: DeltaDiscoveryRequest }
+  | { readonly schema: typeof DiscoveryRequestSchema; readonly message: DiscoveryRequest };
+
+export interface IncomingResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly version: string;
+  readonly resources: readonly ReceivedResource[];
+  readonly removed: readonly string[];
+  /** Why the response itself is wrong, whatever its resources hold. */
+  readonly problem: string | undefined;
+}
+
+/** One of the two ways to speak xDS. Holds no state: that is in `Subscription`. */
+export interface ClientProtocol {
+  readonly paths: { readonly aggregated: string; readonly secret: string };
+  /** The first request of a type on a stream. */
+  first(subscription: Subscription): OutgoingRequest;
+  /** After the names have changed. */
+  change(subscription: Subscription, change: SubscriptionChange): OutgoingRequest;
+  /** ACK, or NACK with its text. */
+  answer(subscription: Subscription, error: string | undefined): OutgoingRequest;
+  report(typeUrl: string, error: string | undefined): OutgoingRequest;
+  parse(bytes: Uint8Array): IncomingResponse;
+  updateOf(subscription: Subscription, response: IncomingResponse): ResourceUpdate;
+}
+
+/** The `error_detail` of a NACK. */
+export function errorDetail(error: string | undefined) {
+  return error === undefined ? {} : { errorDetail: { code: grpcCode.invalidArgument, message: error } };
+}
+
+/** The problem of an `Any` that is not of the response's type. */
+export function typeProblem(any: Any | undefined, typeUrl: string, name: string): string | undefined {
+  if (any?.typeUrl === typeUrl) return undefined;
+  return `resource "${name}" is of type "${any?.typeUrl ?? ""}" in a response of type "${typeUrl}"`;
+}

@@ -1,0 +1,71 @@
+import { isWildcardByDefault } from "../type-url.ts";
+import type { ResourceUpdate } from "./ads-handler.ts";
+
+export interface SubscriptionChange {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly isWildcardChanged: boolean;
+}
+
+/** What a client asks for of one type, and what of it has been accepted. Outlives streams. */
+export class Subscription {
+  readonly typeUrl: string;
+  /** True once this stream has carried a request of it. */
+  isOpen = false;
+  #hasNamed = false;
+  isWildcard = false;
+  /** Empty with a wildcard. */
+  names: ReadonlySet<string> = new Set();
+  /** Version by name of what was accepted. */
+  readonly held = new Map<string, string>();
+  /** Of the newest response on this stream. */
+  nonce = "";
+  /** Of the newest accepted response: state of the world repeats it. */
+  acceptedVersion = "";
+
+  constructor(typeUrl: string) {
+    this.typeUrl = typeUrl;
+  }
+
+  set(names: "*" | Iterable<string>): SubscriptionChange {
+    const isWildcard = names === "*";
+    const next = new Set(isWildcard ? [] : names);
+    const added = [...next].filter((name) => !this.names.has(name));
+    const removed = [...this.names].filter((name) => !next.has(name));
+    const isWildcardChanged = this.isWildcard !== isWildcard;
+    this.names = next;
+    if (next.size > 0) this.#hasNamed = true;
+    this.isWildcard = isWildcard;
+    if (!isWildcard) for (const name of [...this.held.keys()]) if (!next.has(name)) this.held.delete(name);
+    return { added, removed, isWildcardChanged };
+  }
+
+  /** True when there is something to ask for: a first request without names would ask for everything. */
+  get isWanted(): boolean {
+    return this.isWildcard || this.names.size > 0;
+  }
+
+  /** The names as a request says them: silence is everything, where it is, until names were given. */
+  get wireNames(): Iterable<string> {
+    if (!this.isWildcard) return this.names;
+    return this.#hasNamed || !isWildcardByDefault(this.typeUrl) ? ["*"] : [];
+  }
+
+  /** A new stream knows nothing of the last one. */
+  reopen(): void {
+    this.isOpen = false;
+    this.nonce = "";
+    this.#hasNamed = this.names.size > 0;
+  }
+
+  /** True when a resource of this name was asked for: a response on its way may still carry others. */
+  covers(name: string): boolean {
+    return this.isWildcard || this.names.has(name);
+  }
+
+  accept(update: ResourceUpdate): void {
+    for (const { name, version } of update.added) this.held.set(name, version);
+    for (const name of update.removed) this.held.delete(name);
+    this.acceptedVersion = update.version;
+  }
+}

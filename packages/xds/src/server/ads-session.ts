@@ -1,0 +1,254 @@
+import type { Clock } from "@weft/base/clock";
+import type { GrpcPeer } from "../grpc/grpc-peer.ts";
+import type { CallListener } from "../grpc/grpc-route.ts";
+import { GrpcError, grpcCode } from "../grpc/grpc-status.ts";
+import type { ServerCall } from "../grpc/server-call.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type AdsNode, adsNodeOf } from "./ads-node.ts";
+import type { ResourceMap } from "./changed-names.ts";
+import type { AdsProtocol, ParsedRequest } from "./protocol.ts";
+import { pushSteps } from "./push-order.ts";
+import { TypeState, type TypeStatus } from "./type-state.ts";
+
+/** A request of a type that is a message to the server rather than a subscription. */
+export interface CustomRequest {
+  readonly typeUrl: string;
+  /** The text of `error_detail`; undefined when there is none. */
+  readonly error: string | undefined;
+}
+
+/** What the owner of a server wants to know. None may throw. */
+export interface AdsEvents {
+  /** A client's first request was admitted. The moment to give it a snapshot. */
+  onConnected(session: AdsSession): void;
+  /** Exactly once for each `onConnected`. */
+  onDisconnected(session: AdsSession): void;
+  onAck?(session: AdsSession, typeUrl: string): void;
+  onNack?(session: AdsSession, typeUrl: string, error: string): void;
+  /** The client has answered everything there was to tell of its newest snapshot. */
+  onSettled?(session: AdsSession, snapshot: Snapshot): void;
+  onCustomRequest?(session: AdsSession, request: CustomRequest): void;
+}
+
+export interface SessionOptions {
+  readonly id: number;
+  readonly clock: Clock;
+  readonly call: ServerCall;
+  readonly protocol: AdsProtocol;
+  readonly events: AdsEvents;
+  readonly customTypes: ReadonlySet<string>;
+  /** The only type of a per-type service; undefined for ADS. */
+  readonly onlyType: string | undefined;
+  readonly ackTimeoutMs: number;
+  /** @throws GrpcError to refuse. */
+  admit(node: AdsNode, peer: GrpcPeer): void;
+  onOver(session: AdsSession): void;
+}
+
+const maxTypes = 32;
+const maxNames = 50_000;
+const noResources: ResourceMap = new Map();
+
+/**
+ * One client's stream. Tells it, in make-before-break order, how its newest
+ * snapshot differs from what it holds.
+ *
+ * At most one response per type is unanswered, and nothing is written while the
+ * client does not read: a slow client costs one response and hears later only
+ * of the newest state. A type never overtakes one that goes before it.
+ */
+export class AdsSession implements CallListener {
+  readonly id: number;
+  readonly connectedMs: number;
+  readonly #options: SessionOptions;
+  readonly #types = new Map<string, TypeState>();
+  #node: AdsNode | undefined;
+  #snapshot: Snapshot | undefined;
+  #settled: Snapshot | undefined;
+  #nonce = 0;
+  #isOver = false;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.connectedMs = options.clock.now();
+    this.#options = options;
+  }
+
+  /** What the first request said. Only for sessions `onConnected` was told of. */
+  get node(): AdsNode {
+    if (!this.#node) throw new Error("this session is not admitted yet");
+    return this.#node;
+  }
+
+  get peer(): GrpcPeer {
+    return this.#options.call.peer;
+  }
+
+  get protocol(): "sotw" | "delta" {
+    return this.#options.protocol.name;
+  }
+
+  get isAdmitted(): boolean {
+    return this.#node !== undefined;
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** The newest snapshot this client has answered in full, with ACKs or NACKs. */
+  get settledSnapshot(): Snapshot | undefined {
+    return this.#settled;
+  }
+
+  get types(): readonly TypeStatus[] {
+    return [...this.#types.values()].map((state) => state.status);
+  }
+
+  /** The names asked for; undefined when the type was never asked for. */
+  subscription(
+    typeUrl: string,
+  ): { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined {
+    return this.#types.get(typeUrl);
+  }
+
+  /** What this client should hold from now on; what differs is pushed at once. */
+  setSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#push();
+  }
+
+  /** Ends the stream with a status that tells the client why. */
+  close(error: GrpcError): void {
+    this.#options.call.fail(error);
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    const request = this.#options.protocol.parse(bytes);
+    const typeUrl = this.#typeOf(request);
+    if (!this.#node) this.#admit(request);
+    if (this.#options.customTypes.has(typeUrl)) {
+      this.#options.events.onCustomRequest?.(this, { typeUrl, error: request.error });
+      return;
+    }
+    this.#onDiscoveryRequest(typeUrl, request);
+    this.#push();
+  }
+
+  onHalfClose(): void {
+    this.#options.call.end();
+  }
+
+  onDrain(): void {
+    this.#push();
+  }
+
+  onClose(): void {
+    this.#isOver = true;
+    this.#options.onOver(this);
+    if (this.#node) this.#options.events.onDisconnected(this);
+    this.#types.clear();
+    this.#snapshot = undefined;
+  }
+
+  /** Gives up on answers that are overdue, and on a client that never says who it is. */
+  sweep(nowMs: number): void {
+    const { ackTimeoutMs, call } = this.#options;
+    if (!this.#node) {
+      if (nowMs - this.connectedMs < ackTimeoutMs) return;
+      call.fail(new GrpcError(grpcCode.deadlineExceeded, "no discovery request came"));
+      return;
+    }
+    let isFreed = false;
+    for (const state of this.#types.values()) {
+      if (!state.inFlight || nowMs - state.inFlight.sentMs < ackTimeoutMs) continue;
+      state.inFlight = undefined;
+      isFreed = true;
+    }
+    if (isFreed) this.#push();
+  }
+
+  #typeOf(request: ParsedRequest): string {
+    const { onlyType } = this.#options;
+    const typeUrl = request.typeUrl || onlyType;
+    if (!typeUrl)
+      throw new GrpcError(grpcCode.invalidArgument, "a discovery request on ADS needs a type_url");
+    if (onlyType && typeUrl !== onlyType) {
+      throw new GrpcError(grpcCode.invalidArgument, `this service has only ${onlyType}`);
+    }
+    return typeUrl;
+  }
+
+  #admit(request: ParsedRequest): void {
+    if (!request.node) {
+      throw new GrpcError(grpcCode.invalidArgument, "the first discovery request on a stream needs a node");
+    }
+    const node = adsNodeOf(request.node);
+    this.#options.admit(node, this.peer);
+    this.#node = node;
+    this.#options.call.accept();
+    this.#options.events.onConnected(this);
+  }
+
+  #onDiscoveryRequest(typeUrl: string, request: ParsedRequest): void {
+    let state = this.#types.get(typeUrl);
+    const isFirst = !state;
+    if (!state) {
+      if (this.#types.size >= maxTypes) {
+        throw new GrpcError(grpcCode.resourceExhausted, `more than ${maxTypes} types on one stream`);
+      }
+      state = new TypeState(typeUrl);
+      this.#types.set(typeUrl, state);
+    } else if (request.responseNonce !== "") {
+      const isStale = state.lastNonce !== request.responseNonce;
+      if (!isStale) this.#answered(state, request.error);
+      // In state of the world a stale request is repeated by the client; a delta is said only once.
+      else if (this.protocol === "sotw") return;
+    }
+    request.subscribe(state, isFirst);
+    if (isFirst) state.owesAnswer = state.isWildcard;
+    if (state.names.size > maxNames) {
+      throw new GrpcError(grpcCode.resourceExhausted, `more than ${maxNames} names of ${typeUrl}`);
+    }
+  }
+
+  #answered(state: TypeState, error: string | undefined): void {
+    const { clock, events } = this.#options;
+    if (!state.answer(error, clock.now())) return;
+    if (error === undefined) events.onAck?.(this, state.typeUrl);
+    else events.onNack?.(this, state.typeUrl, error);
+  }
+
+  #push(): void {
+    const snapshot = this.#snapshot;
+    if (!snapshot || this.#isOver) return;
+    for (const state of this.#types.values()) {
+      state.lookAt(snapshot.byType.get(state.typeUrl) ?? noResources);
+    }
+    for (const step of pushSteps(this.#types)) {
+      const state = this.#types.get(step.typeUrl)!;
+      if (!state.hasNews(step.phase)) continue;
+      if (state.inFlight || !this.#options.call.isWritable) return;
+      this.#send(state, step.phase, snapshot);
+    }
+    this.#settle(snapshot);
+  }
+
+  #send(state: TypeState, phase: "update" | "remove" | "both", snapshot: Snapshot): void {
+    const { protocol, call, clock } = this.#options;
+    const nonce = String(this.#nonce + 1);
+    const version = snapshot.version ?? nonce;
+    const response = protocol.respond(state, phase, version, nonce);
+    if (!response) return;
+    this.#nonce += 1;
+    call.send(response);
+    state.await(nonce, version, clock.now());
+  }
+
+  #settle(snapshot: Snapshot): void {
+    if (this.#settled === snapshot || this.#types.size === 0) return;
+    for (const state of this.#types.values()) if (state.inFlight) return;
+    this.#settled = snapshot;
+    this.#options.events.onSettled?.(this, snapshot);
+  }
+}

@@ -1,0 +1,35 @@
+import type { XdsResource } from "../snapshot.ts";
+
+export type ResourceMap = ReadonlyMap<string, XdsResource>;
+
+const memo = new WeakMap<ResourceMap, WeakMap<ResourceMap, readonly string[]>>();
+
+/**
+ * The names whose resource differs between two maps. Computed once per pair of
+ * maps: when a thousand clients move from one snapshot to the next, they share
+ * the answer.
+ */
+export function changedNames(from: ResourceMap, to: ResourceMap): readonly string[] {
+  if (from === to) return [];
+  let byTarget = memo.get(from);
+  if (!byTarget) {
+    byTarget = new WeakMap();
+    memo.set(from, byTarget);
+  }
+  let names = byTarget.get(to);
+  if (!names) {
+    names = compare(from, to);
+    byTarget.set(to, names);
+  }
+  return names;
+}
+
+function compare(from: ResourceMap, to: ResourceMap): readonly string[] {
+  const names: string[] = [];
+  for (const [name, resource] of to) {
+    const before = from.get(name);
+    if (before !== resource && before?.version !== resource.version) names.push(name);
+  }
+  for (const name of from.keys()) if (!to.has(name)) names.push(name);
+  return names;
+}

@@ -1,0 +1,215 @@
+import type { XdsResource } from "../snapshot.ts";
+import { changedNames, type ResourceMap } from "./changed-names.ts";
+import type { PushStep } from "./push-order.ts";
+
+/** Held version of a resource the client was told does not exist. */
+const absent = "";
+
+/** What is known of one client and one type; times are wall-clock milliseconds. */
+export interface TypeStatus {
+  readonly typeUrl: string;
+  readonly isWildcard: boolean;
+  /** Names asked for, without those a wildcard covers. */
+  readonly subscribed: number;
+  /** Resources the client has been sent and not told to remove. */
+  readonly held: number;
+  readonly sentVersion: string;
+  readonly sentNonce: string;
+  readonly sentMs: number | undefined;
+  readonly ackedVersion: string;
+  readonly ackedMs: number | undefined;
+  readonly nackedVersion: string;
+  readonly nackedMs: number | undefined;
+  /** Why the newest answered response was refused; undefined once a later one is accepted. */
+  readonly error: string | undefined;
+  /** A response waits for its ACK or NACK. */
+  readonly isInFlight: boolean;
+}
+
+interface InFlight {
+  readonly nonce: string;
+  readonly version: string;
+  readonly sentMs: number;
+}
+
+/**
+ * One type on one stream: what the client asked for, what it holds, what it
+ * still has to be told, and what it said to the last response.
+ *
+ * Content that was refused counts as told, so that it is not pushed again
+ * before it changes.
+ */
+export class TypeState {
+  readonly typeUrl: string;
+  isWildcard = false;
+  readonly names = new Set<string>();
+  /** Versions the client holds, by name. */
+  readonly held = new Map<string, string>();
+  /** To be sent, as of the newest snapshot looked at. */
+  readonly toSend = new Map<string, XdsResource>();
+  /** To be removed, with what the client holds where that is still known. */
+  readonly toRemove = new Map<string, XdsResource | undefined>();
+  /** The client asked for everything and waits for an answer even if it is empty. */
+  owesAnswer = false;
+  inFlight: InFlight | undefined;
+  #seen: ResourceMap | undefined;
+  #isAllDirty = true;
+  readonly #dirty = new Set<string>();
+  #sent: InFlight | undefined;
+  #answeredNonce = "";
+  #ackedVersion = "";
+  #ackedMs: number | undefined;
+  #nackedVersion = "";
+  #nackedMs: number | undefined;
+  #error: string | undefined;
+
+  constructor(typeUrl: string) {
+    this.typeUrl = typeUrl;
+  }
+
+  /** Asks for a name; asking again gets it again. */
+  subscribe(name: string, isHeld: boolean): void {
+    this.names.add(name);
+    this.#dirty.add(name);
+    if (!isHeld) this.held.delete(name);
+  }
+
+  unsubscribe(name: string): void {
+    this.names.delete(name);
+    if (!this.isWildcard) this.#forget(name);
+  }
+
+  setWildcard(isWildcard: boolean): void {
+    if (this.isWildcard === isWildcard) return;
+    this.isWildcard = isWildcard;
+    this.#isAllDirty = true;
+    if (isWildcard) return;
+    for (const name of [...this.held.keys()]) if (!this.names.has(name)) this.#forget(name);
+  }
+
+  /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
+  lookAt(resources: ResourceMap): void {
+    if (this.#isAllDirty || !this.#seen) {
+      for (const name of this.held.keys()) this.#compare(name, resources);
+      if (this.isWildcard) for (const name of resources.keys()) this.#compare(name, resources);
+      for (const name of this.names) this.#compare(name, resources);
+    } else {
+      for (const name of changedNames(this.#seen, resources)) this.#compare(name, resources);
+      for (const name of this.#dirty) this.#compare(name, resources);
+    }
+    this.#isAllDirty = false;
+    this.#dirty.clear();
+    this.#seen = resources;
+  }
+
+  /** True while a step has something to tell: the client holds something else than it should, or waits. */
+  hasNews(phase: PushStep["phase"]): boolean {
+    const hasUpdates = this.owesAnswer || this.toSend.size > 0;
+    return (phase !== "remove" && hasUpdates) || (phase !== "update" && this.toRemove.size > 0);
+  }
+
+  /** The nonce of the newest response, answered or not; "" before the first. */
+  get lastNonce(): string {
+    return this.#sent?.nonce ?? "";
+  }
+
+  /** Every resource the client should hold, from the snapshot looked at last. */
+  *wanted(): Iterable<XdsResource> {
+    if (!this.#seen) return;
+    if (this.isWildcard) {
+      yield* this.#seen.values();
+      return;
+    }
+    for (const name of this.names) {
+      const resource = this.#seen.get(name);
+      if (resource) yield resource;
+    }
+  }
+
+  /** What was to be sent has been written. */
+  markSent(): void {
+    this.owesAnswer = false;
+    for (const resource of this.toSend.values()) this.held.set(resource.name, resource.version);
+    this.toSend.clear();
+  }
+
+  /** The removals have been written. */
+  markRemoved(): void {
+    for (const name of this.toRemove.keys()) {
+      if (this.names.has(name)) this.held.set(name, absent);
+      else this.held.delete(name);
+    }
+    this.toRemove.clear();
+  }
+
+  await(nonce: string, version: string, sentMs: number): void {
+    this.inFlight = { nonce, version, sentMs };
+    this.#sent = this.inFlight;
+  }
+
+  /**
+   * Takes the client's answer to the newest response; undefined `error` is an
+   * ACK. False when that response was answered before: state of the world
+   * repeats its nonce in every later request.
+   */
+  answer(error: string | undefined, nowMs: number): boolean {
+    if (!this.#sent || this.#answeredNonce === this.#sent.nonce) return false;
+    this.#answeredNonce = this.#sent.nonce;
+    this.#error = error;
+    this.inFlight = undefined;
+    if (error === undefined) {
+      this.#ackedVersion = this.#sent.version;
+      this.#ackedMs = nowMs;
+    } else {
+      this.#nackedVersion = this.#sent.version;
+      this.#nackedMs = nowMs;
+    }
+    return true;
+  }
+
+  get status(): TypeStatus {
+    let held = 0;
+    for (const version of this.held.values()) if (version !== absent) held += 1;
+    return {
+      typeUrl: this.typeUrl,
+      isWildcard: this.isWildcard,
+      subscribed: this.names.size,
+      held,
+      sentVersion: this.#sent?.version ?? "",
+      sentNonce: this.#sent?.nonce ?? "",
+      sentMs: this.#sent?.sentMs,
+      ackedVersion: this.#ackedVersion,
+      ackedMs: this.#ackedMs,
+      nackedVersion: this.#nackedVersion,
+      nackedMs: this.#nackedMs,
+      error: this.#error,
+      isInFlight: this.inFlight !== undefined,
+    };
+  }
+
+  #compare(name: string, resources: ResourceMap): void {
+    this.toSend.delete(name);
+    const isNamed = this.names.has(name);
+    if (!isNamed && !this.isWildcard) {
+      this.toRemove.delete(name);
+      return;
+    }
+    const resource = resources.get(name);
+    const held = this.held.get(name);
+    if (resource) {
+      this.toRemove.delete(name);
+      if (held !== resource.version) this.toSend.set(resource.name, resource);
+    } else if (held !== undefined ? held !== absent : isNamed) {
+      if (!this.toRemove.has(name)) this.toRemove.set(name, this.#seen?.get(name));
+    } else {
+      // It came and went while the client was busy: nothing was told, nothing is to be taken back.
+      this.toRemove.delete(name);
+    }
+  }
+
+  #forget(name: string): void {
+    this.held.delete(name);
+    this.toSend.delete(name);
+    this.toRemove.delete(name);
+  }
+}
