@@ -19,6 +19,8 @@ export interface RbacVerdict {
   readonly origin: string | undefined;
   /** Envoy's response code details for a denial by this verdict. */
   readonly details: string;
+  /** What the verdict leaves in the dynamic metadata of RBAC. Shared by all exchanges: never written to. */
+  readonly metadata: Map<string, string>;
 }
 
 /** Compiled rules: one call per request, no allocation. */
@@ -27,7 +29,6 @@ export type RbacDecision = (connection: DownstreamConnection, exchange: Exchange
 export interface RbacEngine {
   readonly enforced: RbacDecision | undefined;
   readonly shadow: RbacDecision | undefined;
-  readonly shadowRulesStatPrefix: string;
   readonly logs: boolean;
 }
 
@@ -36,14 +37,13 @@ type Test = (connection: DownstreamConnection, exchange: Exchange | undefined) =
 /** Compiles the Boolean structure of a plan into functions. */
 export function compileRbac(plan: RbacPlan): RbacEngine {
   return {
-    enforced: plan.rules && compileRules(plan.rules),
-    shadow: plan.shadowRules && compileRules(plan.shadowRules),
-    shadowRulesStatPrefix: plan.shadowRulesStatPrefix,
+    enforced: plan.rules && compileRules(plan.rules, "enforced"),
+    shadow: plan.shadowRules && compileRules(plan.shadowRules, `${plan.shadowRulesStatPrefix}shadow`),
     logs: plan.rules?.action === "log",
   };
 }
 
-function compileRules(rules: RbacRules): RbacDecision {
+function compileRules(rules: RbacRules, kind: string): RbacDecision {
   const allowsOnMatch = rules.action !== "deny";
   const allowsOtherwise = rules.action !== "allow";
   const policies = [...rules.policies]
@@ -51,9 +51,9 @@ function compileRules(rules: RbacRules): RbacDecision {
     .map((policy) => ({
       permits: anyOf(policy.permissions.map(compilePermission)),
       applies: anyOf(policy.principals.map(compilePrincipal)),
-      verdict: verdict(allowsOnMatch, policy.name, policy.origin),
+      verdict: verdict(kind, allowsOnMatch, policy.name, policy.origin),
     }));
-  const otherwise = verdict(allowsOtherwise, undefined, undefined);
+  const otherwise = verdict(kind, allowsOtherwise, undefined, undefined);
   return (connection, exchange) => {
     for (const policy of policies) {
       if (policy.permits(connection, exchange) && policy.applies(connection, exchange)) return policy.verdict;
@@ -62,9 +62,18 @@ function compileRules(rules: RbacRules): RbacDecision {
   };
 }
 
-function verdict(isAllowed: boolean, policy: string | undefined, origin: string | undefined): RbacVerdict {
+function verdict(
+  kind: string,
+  isAllowed: boolean,
+  policy: string | undefined,
+  origin: string | undefined,
+): RbacVerdict {
   const name = (policy ?? "none").replace(/\s/g, "_");
-  return { isAllowed, policy, origin, details: `rbac_access_denied_matched_policy[${name}]` };
+  const metadata = new Map<string, string>();
+  if (policy !== undefined) metadata.set(`${kind}_effective_policy_id`, policy);
+  metadata.set(`${kind}_engine_result`, isAllowed ? "allowed" : "denied");
+  if (origin !== undefined) metadata.set(`${kind}_policy_origin`, origin);
+  return { isAllowed, policy, origin, metadata, details: `rbac_access_denied_matched_policy[${name}]` };
 }
 
 function compilePermission(permission: RbacPermission): Test {

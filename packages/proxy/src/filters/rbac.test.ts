@@ -117,6 +117,27 @@ describe("the RBAC filter", () => {
     );
   });
 
+  it("notes what it enforced, whichever way, and adds to what another RBAC filter noted", () => {
+    const call = exchange();
+    const allowing = filterOf(plan({ action: "allow", policies: [policy("a")] })).filter;
+    const denying = filterOf(plan({ action: "deny", policies: [policy("d")] })).filter;
+    const shadow = filterOf(plan(undefined, { shadowRules: { action: "allow", policies: [] } })).filter;
+    allowing.onRequest!(call);
+    shadow.onRequest!(call);
+    denying.onRequest!(call);
+    assert.deepEqual(Object.fromEntries(call.dynamicMetadata!.get(rbacHttpFilterName)!), {
+      enforced_effective_policy_id: "d",
+      enforced_engine_result: "denied",
+      shadow_engine_result: "denied",
+    });
+    const other = exchange();
+    allowing.onRequest!(other);
+    assert.deepEqual(Object.fromEntries(other.dynamicMetadata!.get(rbacHttpFilterName)!), {
+      enforced_effective_policy_id: "a",
+      enforced_engine_result: "allowed",
+    });
+  });
+
   it("gives way to the route's own rules, and to a route that disables it", () => {
     const { filter } = filterOf(plan({ action: "allow", policies: [] }));
     const routed = (config: unknown) => {

@@ -1,7 +1,7 @@
 import type { Exchange } from "../layer/exchange.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
-import { compileRbac, type RbacEngine, type RbacVerdict } from "./rbac-engine.ts";
+import { compileRbac, type RbacEngine } from "./rbac-engine.ts";
 import type { RbacPlan } from "./rbac-plan.ts";
 import type { RbacStats } from "./rbac-stats.ts";
 
@@ -34,19 +34,19 @@ export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHt
       if (engine.shadow) {
         const verdict = engine.shadow(exchange.connection, exchange);
         (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
-        note(exchange, `${engine.shadowRulesStatPrefix}shadow`, verdict);
+        note(exchange, rbacHttpFilterName, verdict.metadata);
       }
       if (!engine.enforced) return "continue";
       const verdict = engine.enforced(exchange.connection, exchange);
       if (engine.logs) {
-        metadataOf(exchange, "envoy.common").set("access_log_hint", String(verdict.policy !== undefined));
+        note(exchange, "envoy.common", verdict.policy === undefined ? unmatchedHint : matchedHint);
       }
+      note(exchange, rbacHttpFilterName, verdict.metadata);
       if (verdict.isAllowed) {
         stats.allowed.add();
         return "continue";
       }
       stats.denied.add();
-      note(exchange, "enforced", verdict);
       exchange.reply(403, "RBAC: access denied", verdict.details);
       return "stop";
     },
@@ -76,19 +76,12 @@ export function createNetworkRbacFilter(
   };
 }
 
-function note(exchange: Exchange, kind: string, verdict: RbacVerdict): void {
-  const metadata = metadataOf(exchange, rbacHttpFilterName);
-  if (verdict.policy !== undefined) metadata.set(`${kind}_effective_policy_id`, verdict.policy);
-  metadata.set(`${kind}_engine_result`, verdict.isAllowed ? "allowed" : "denied");
-  if (verdict.origin !== undefined) metadata.set(`${kind}_policy_origin`, verdict.origin);
-}
+const matchedHint = new Map([["access_log_hint", "true"]]);
+const unmatchedHint = new Map([["access_log_hint", "false"]]);
 
-function metadataOf(exchange: Exchange, filter: string): Map<string, string> {
+/** Adds `values` to the metadata of `filter`; they are shared until something has to be added to them. */
+function note(exchange: Exchange, filter: string, values: Map<string, string>): void {
   exchange.dynamicMetadata ??= new Map();
-  let values = exchange.dynamicMetadata.get(filter);
-  if (!values) {
-    values = new Map();
-    exchange.dynamicMetadata.set(filter, values);
-  }
-  return values;
+  const before = exchange.dynamicMetadata.get(filter);
+  exchange.dynamicMetadata.set(filter, before ? new Map([...before, ...values]) : values);
 }

@@ -157,6 +157,17 @@ describe("JSON formats", () => {
     assert.equal(line, '{"status":200}\n');
   });
 
+  it("keep metadata an object, its keys sorted", () => {
+    const values = new Map([
+      ["b", "2"],
+      ["a", "1"],
+    ]);
+    const line = compileJsonFormat({ m: "%DYNAMIC_METADATA(f)%" })(
+      exchange({ dynamicMetadata: new Map([["f", values]]) }),
+    );
+    assert.equal(line, '{"m":{"a":"1","b":"2"}}\n');
+  });
+
   it("quote whatever a client sends", () => {
     const hostile = 'a"b\\c\u0001\u00e9</script>';
     const line = compileJsonFormat({ agent: "%REQ(USER-AGENT)%" })(

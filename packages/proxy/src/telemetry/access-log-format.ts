@@ -1,5 +1,5 @@
 import type { Exchange } from "../layer/exchange.ts";
-import { createOperator, type Operator } from "./command-operators.ts";
+import { createOperator, JsonText, type Operator } from "./command-operators.ts";
 import { parseFormat } from "./format-parser.ts";
 
 /** A compiled format: one line for one exchange, with its line end. */
@@ -120,6 +120,7 @@ function compileJsonText(format: string, omits: boolean): JsonWriter {
     return (exchange) => {
       const value = read(exchange);
       if (value === undefined) return undefined;
+      if (value instanceof JsonText) return value.json;
       return typeof value === "number" ? String(value) : quote(value);
     };
   }

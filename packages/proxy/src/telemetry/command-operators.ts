@@ -9,7 +9,21 @@ import { requestHeader, responseHeader, trailer } from "./header-operators.ts";
 import { compileTimeFormat } from "./start-time.ts";
 
 /** What a command operator says of an exchange: undefined where Envoy prints `-` or null. */
-export type Operator = (exchange: Exchange) => string | number | undefined;
+export type Operator = (exchange: Exchange) => string | number | JsonText | undefined;
+
+/** A value that is an object: JSON in a text format, a nested object in a JSON format. */
+export class JsonText {
+  readonly json: string;
+
+  constructor(fields: ReadonlyMap<string, string>) {
+    const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.json = JSON.stringify(Object.fromEntries(sorted));
+  }
+
+  toString(): string {
+    return this.json;
+  }
+}
 
 /** Makes an operator from its argument; throws a SyntaxError for one it cannot use. */
 type OperatorFactory = (argument: string | undefined, name: string) => Operator;
@@ -137,7 +151,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
     if (key === undefined) {
       return ({ dynamicMetadata }) => {
         const values = dynamicMetadata?.get(filter);
-        return values && JSON.stringify(Object.fromEntries(values));
+        return values && new JsonText(values);
       };
     }
     return ({ dynamicMetadata }) => dynamicMetadata?.get(filter)?.get(key);
