@@ -32,7 +32,7 @@ export interface StatsOptions {
 
 /** What an operator may do through the admin endpoint. */
 export interface AdminActions {
-  drainListeners(options: { readonly graceful: boolean; readonly inboundOnly: boolean }): void;
+  drainListeners(options: { readonly graceful: boolean }): void;
   quit(): void;
   failHealthCheck(isFailed: boolean): void;
   setLogLevel(level: LogLevel): void;
@@ -100,9 +100,9 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       path: "/drain_listeners",
       help: "drain listeners",
       isMutation: true,
-      parameters: ["graceful", "inboundonly"],
+      parameters: ["graceful"],
       answer(query) {
-        actions.drainListeners({ graceful: query.has("graceful"), inboundOnly: query.has("inboundonly") });
+        actions.drainListeners({ graceful: query.has("graceful") });
         return okAnswer;
       },
     },

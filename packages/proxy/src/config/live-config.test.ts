@@ -109,6 +109,7 @@ function proxy() {
     hasCds: true,
     hasLds: true,
     initialFetchTimeoutMs: 15_000,
+    isDataPlaneWarm: () => true,
     isAdsReachable: () => true,
     open(source, handle) {
       handlers.set(source, handle);
@@ -243,7 +244,7 @@ test("what never comes is waited for only so long", async () => {
   await p.clock.advance(14_999);
   assert.deepEqual(p.took(), []);
   await p.clock.advance(1);
-  assert.deepEqual(p.took(), ["cluster a"]);
+  assert.deepEqual(p.took(), ["cluster a", "a has 0 endpoints"]);
   assert.equal(p.subscriptions.get("ads Listener"), "*");
   await p.clock.advance(15_000);
   assert.deepEqual(p.took(), ["initialized"], "no listener came, and none is waited for any longer");

@@ -97,8 +97,9 @@ export class LiveConfig {
       activate: ({ plan }) => {
         dataPlane.setCluster(plan);
         if (plan.discovery.kind === "eds") {
+          // None at all after the wait is over: the cluster then has no endpoints, and says so.
           const known = this.endpoints.get(plan.discovery.serviceName);
-          if (known) dataPlane.setEndpoints(plan.name, known.assignment);
+          dataPlane.setEndpoints(plan.name, known?.assignment ?? { localities: [] });
         }
         options.onChange();
       },
@@ -125,17 +126,12 @@ export class LiveConfig {
     return this.#decoder;
   }
 
-  /** Everything accepted is in force. */
-  get isWarm(): boolean {
-    return this.clusters.isWarm && this.listeners.isWarm;
-  }
-
   addStatic(clusters: readonly Decoded<ClusterPlan>[], listeners: readonly Decoded<ListenerPlan>[]): void {
     for (const decoded of clusters) this.clusters.set(decoded.plan.name, this.#hold(decoded, "", true));
     this.#batch(() => {
-      listeners.forEach((decoded, i) => {
-        this.listeners.set(decoded.plan.name || `static ${i}`, this.#hold(decoded, "", true));
-      });
+      for (const decoded of listeners) {
+        this.listeners.set(decoded.plan.name, this.#hold(decoded, "", true));
+      }
     });
   }
 

@@ -40,9 +40,11 @@ export function compileStaticResources(
     decoder.staticCluster(cluster, `${root}.clusters[${i}]`, issues, bootstrap.managementClusters),
   );
   reportEqualNames(resources?.clusters ?? [], `${root}.clusters`, issues);
-  const listeners = (resources?.listeners ?? []).map((listener, i) =>
-    decoder.staticListener(listener, `${root}.listeners[${i}]`, issues, clusterNames),
-  );
+  const listeners = (resources?.listeners ?? []).map((listener, i) => {
+    const decoded = decoder.staticListener(listener, `${root}.listeners[${i}]`, issues, clusterNames);
+    // Envoy makes up a name too where there is none.
+    return { ...decoded, plan: { ...decoded.plan, name: decoded.plan.name || `static-${i}` } };
+  });
   reportEqualNames(resources?.listeners ?? [], `${root}.listeners`, issues);
   throwIssues(issues, (issue) => bootstrap.place(issue));
   return { clusters, listeners };

@@ -22,6 +22,8 @@ export interface XdsSessionOptions {
   readonly hasLds: boolean;
   readonly hasCds: boolean;
   readonly initialFetchTimeoutMs: number;
+  /** Whether clusters the data plane itself discovers (DNS) have their first endpoints. */
+  isDataPlaneWarm(): boolean;
   /** Whether the way to the ADS server is known: the cluster it is reached by has what it needs. */
   isAdsReachable(): boolean;
   /** Opens the stream behind a source: `ads`, `grpc:<cluster>` or `path:<file>`. */
@@ -71,17 +73,22 @@ export class XdsSession {
       this.#want("ads", typeUrl.endpoint, wanted.services);
       this.#want("ads", typeUrl.route, wanted.routes);
     }
-    if (hasLds && !this.#asksForListeners && this.#hasClusters && live.clusters.isWarm) {
+    if (hasLds && !this.#asksForListeners && this.#hasClusters && this.#areClustersWarm) {
       this.#asksForListeners = true;
       this.#stream("ads").subscribe(typeUrl.listener, undefined);
       this.#giveUpLater(() => {
         this.#hasListeners = true;
       });
     }
-    if (!this.#isInitialized && this.#hasClusters && this.#hasListeners && live.isWarm) {
+    if (this.#isInitialized || !this.#hasClusters || !this.#hasListeners) return;
+    if (this.#areClustersWarm && live.listeners.isWarm) {
       this.#isInitialized = true;
       this.#options.onInitialized();
     }
+  }
+
+  get #areClustersWarm(): boolean {
+    return this.#options.live.clusters.isWarm && this.#options.isDataPlaneWarm();
   }
 
   close(): void {

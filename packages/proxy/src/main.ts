@@ -1,0 +1,128 @@
+import { type Clock, systemClock } from "@weft/base/clock";
+import { UserError } from "@weft/base/errors";
+import { type LogLevel, logLevels } from "./admin/endpoints.ts";
+import { Log } from "./admin/log.ts";
+import { decodeBootstrap } from "./config/bootstrap.ts";
+import { readDocument } from "./config/document.ts";
+import { Sidecar } from "./sidecar.ts";
+
+/** The flags of `weft proxy`. */
+export interface ProxyOptions {
+  /** An Envoy bootstrap in YAML or JSON. */
+  readonly configPath: string;
+  /** Number of workers. Only 1 is offered. */
+  readonly concurrency?: number;
+  /** Default `info`. */
+  readonly logLevel?: string;
+  /** How long connections may finish after SIGTERM, in seconds. Default 5. */
+  readonly drainTimeS?: number;
+  /** Read and compile the bootstrap, report, and end. */
+  readonly isValidateOnly?: boolean;
+  /** Ends the proxy as SIGTERM does. */
+  readonly stop?: AbortSignal;
+  readonly clock?: Clock;
+  readonly writeError?: (text: string) => void;
+  readonly version?: string;
+}
+
+const defaultDrainTimeS = 5;
+
+/**
+ * Runs the sidecar until it is told to stop; the exit code is 0 after a drain
+ * and 1 when the configuration cannot be used, with the reason on stderr.
+ *
+ * SIGTERM and SIGINT drain and then end it; a second one ends it at once.
+ */
+export async function runProxy(options: ProxyOptions): Promise<number> {
+  const writeError = options.writeError ?? ((text) => void process.stderr.write(text));
+  try {
+    return await run(options, writeError);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    writeError(`weft: ${error.message}\n${error.hint ? `  next: ${error.hint}\n` : ""}`);
+    return error.exitCode;
+  }
+}
+
+async function run(options: ProxyOptions, writeError: (text: string) => void): Promise<number> {
+  const { clock = systemClock } = options;
+  const log = new Log(checkOptions(options), clock, writeError);
+  const bootstrap = decodeBootstrap(readDocument(options.configPath));
+  const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
+  const sidecar = new Sidecar(
+    bootstrap,
+    { configPath: options.configPath, drainTimeMs, version: options.version ?? "weft" },
+    log,
+    clock,
+  );
+  if (options.isValidateOnly) {
+    await sidecar.close();
+    log.info(`configuration '${options.configPath}' OK`);
+    return 0;
+  }
+  const stopping = waitForStop(options.stop);
+  try {
+    await sidecar.start();
+    await Promise.race([stopping.requested, sidecar.quitRequested]);
+    log.info(`stopping: connections have ${drainTimeMs} ms to finish`);
+    await Promise.race([sidecar.drain(drainTimeMs), stopping.repeated]);
+    return 0;
+  } finally {
+    stopping.forget();
+    await sidecar.close();
+  }
+}
+
+function checkOptions({ concurrency = 1, logLevel = "info", drainTimeS = 0 }: ProxyOptions): LogLevel {
+  if (concurrency !== 1) {
+    throw new UserError(`--concurrency ${concurrency}: this version runs one worker`, {
+      hint: "leave --concurrency out, or start several proxies behind one address",
+      exitCode: 2,
+    });
+  }
+  if (!Number.isFinite(drainTimeS) || drainTimeS < 0) {
+    throw new UserError(`--drain-time-s ${drainTimeS}: is not a number of seconds`, {
+      hint: "0 or more",
+      exitCode: 2,
+    });
+  }
+  const level = logLevels.find((known) => known === logLevel);
+  if (!level) {
+    throw new UserError(`--log-level ${logLevel}: unknown`, {
+      hint: `one of ${logLevels.join(", ")}`,
+      exitCode: 2,
+    });
+  }
+  return level;
+}
+
+interface Stopping {
+  /** Resolves with the first SIGTERM or SIGINT, or when the given signal aborts. */
+  readonly requested: Promise<void>;
+  /** Resolves when it is asked for once more. */
+  readonly repeated: Promise<void>;
+  forget(): void;
+}
+
+function waitForStop(stop: AbortSignal | undefined): Stopping {
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  const onStop = () => {
+    count += 1;
+    (count === 1 ? first : second).resolve();
+  };
+  process.on("SIGTERM", onStop);
+  process.on("SIGINT", onStop);
+  stop?.addEventListener("abort", onStop);
+  if (stop?.aborted) onStop();
+  return {
+    requested: first.promise,
+    repeated: second.promise,
+    forget() {
+      process.off("SIGTERM", onStop);
+      process.off("SIGINT", onStop);
+      stop?.removeEventListener("abort", onStop);
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import type { Clock } from "@weft/base/clock";
+import { UserError } from "@weft/base/errors";
+import { MetricRegistry } from "@weft/base/metric-registry";
+import { type AdminServer, serveAdmin } from "./admin/admin-server.ts";
+import { adminEndpoints, type ServerState } from "./admin/endpoints.ts";
+import type { Log } from "./admin/log.ts";
+import { proxyViews } from "./admin/proxy-views.ts";
+import { ClusterManager } from "./cluster/cluster-manager.ts";
+import type { BootstrapPlan } from "./config/bootstrap.ts";
+import { createFactories } from "./config/create-factories.ts";
+import { LiveConfig } from "./config/live-config.ts";
+import { openStream } from "./config/open-stream.ts";
+import { compileStaticResources } from "./config/static-resources.ts";
+import { TlsContexts } from "./config/tls-contexts.ts";
+import { XdsSession } from "./config/xds-session.ts";
+import type { ListenerFailure } from "./listener/listener-set.ts";
+import { createRuntime } from "./listener/runtime.ts";
+import { AccessLogs } from "./telemetry/access-log.ts";
+import { EnvoyStats } from "./telemetry/envoy-stats.ts";
+import { ServerStats } from "./telemetry/server-stats.ts";
+
+export interface SidecarOptions {
+  readonly configPath: string;
+  /** How long connections may finish once draining has begun. */
+  readonly drainTimeMs: number;
+  /** For `/server_info`. */
+  readonly version: string;
+}
+
+/**
+ * Composes a sidecar from a bootstrap: configuration decides which clusters and
+ * listeners there are, the runtime serves them, and the admin endpoint shows it.
+ *
+ * Making one compiles the whole bootstrap and binds nothing, so that a mistake
+ * in the file is found before anything is started.
+ */
+export class Sidecar {
+  readonly accessLogs: AccessLogs;
+  readonly quitRequested: Promise<void>;
+  readonly #options: SidecarOptions;
+  readonly #bootstrap: BootstrapPlan;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #stats = new EnvoyStats(new MetricRegistry());
+  readonly #tls = new TlsContexts();
+  readonly #serverStats: ServerStats;
+  readonly #clusters: ClusterManager;
+  readonly #runtime: ReturnType<typeof createRuntime>;
+  readonly #live: LiveConfig;
+  readonly #session: XdsSession;
+  readonly #static: ReturnType<typeof compileStaticResources>;
+  #quit: () => void = () => {};
+  #admin: AdminServer | undefined;
+  #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
+  #isDraining = false;
+  #isFailingHealthChecks = false;
+  #applied: Promise<readonly ListenerFailure[]> = Promise.resolve([]);
+
+  constructor(bootstrap: BootstrapPlan, options: SidecarOptions, log: Log, clock: Clock) {
+    this.#bootstrap = bootstrap;
+    this.#options = options;
+    this.#log = log;
+    this.#clock = clock;
+    this.accessLogs = new AccessLogs(clock, this.#stats);
+    this.quitRequested = new Promise((resolve) => {
+      this.#quit = resolve;
+    });
+    this.#serverStats = new ServerStats(this.#stats, { clock, concurrency: 1 });
+    this.#clusters = new ClusterManager({
+      clock,
+      stats: this.#stats,
+      onEndpointRemoved: (endpoint) => this.#runtime.onEndpointRemoved(endpoint),
+      onWarm: () => this.#update(),
+    });
+    this.#runtime = createRuntime({
+      clock,
+      clusters: this.#clusters,
+      stats: this.#stats,
+      log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
+    });
+    this.#live = new LiveConfig({
+      clock,
+      tls: this.#tls,
+      runtime: bootstrap.runtime,
+      initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
+      factories: createFactories({
+        clock,
+        stats: this.#stats,
+        accessLogs: this.accessLogs,
+        tls: this.#tls,
+        node: bootstrap.message.node,
+        random: Math.random,
+      }),
+      dataPlane: {
+        setCluster: (plan) => this.#clusters.setCluster(plan),
+        removeCluster: (name) => this.#clusters.removeCluster(name),
+        setEndpoints: (name, { localities, overprovisioningPercent }) =>
+          this.#clusters.setEndpoints(name, localities, overprovisioningPercent),
+        setListeners: (plans) => {
+          this.#applied = this.#runtime.applyListeners(plans).then((failures) => {
+            for (const { name, message } of failures) log.error(`listener '${name}': ${message}`);
+            return failures;
+          });
+        },
+      },
+      onChange: () => this.#update(),
+    });
+    this.#static = compileStaticResources(bootstrap, this.#live.decoder, this.#tls);
+    const adsCluster = bootstrap.ads?.cluster;
+    this.#session = new XdsSession({
+      clock,
+      live: this.#live,
+      hasLds: bootstrap.listensToLds,
+      hasCds: bootstrap.listensToCds,
+      initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
+      isDataPlaneWarm: () => this.#clusters.isWarm,
+      isAdsReachable: () => adsCluster !== undefined && this.#live.clusters.get(adsCluster) !== undefined,
+      open: (source, handle) =>
+        openStream(source, handle, {
+          clock,
+          bootstrap,
+          cluster: (name) => this.#live.clusters.latest(name)?.plan,
+          warn: (message) => log.warning(message),
+          inform: (message) => log.info(message),
+        }),
+      onInitialized: () => this.#onInitialized(),
+    });
+  }
+
+  /** Serves. Rejects with a `UserError` when an address of the bootstrap cannot be bound. */
+  async start(): Promise<void> {
+    await this.#serveAdmin();
+    this.#phase = "INITIALIZING";
+    this.#live.addStatic(this.#static.clusters, this.#static.listeners);
+    const [failure] = await this.#applied;
+    if (failure) {
+      throw new UserError(`listener '${failure.name}': ${failure.message}`, { hint: "nothing was started" });
+    }
+    this.#session.update();
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#serverStats.setLive(false);
+    await this.#applied;
+    await this.#runtime.drain(graceMs);
+  }
+
+  async close(): Promise<void> {
+    this.#session.close();
+    this.#live.close();
+    this.#admin?.close();
+    await this.#runtime.close();
+    this.#clusters.close();
+    this.#serverStats.stop();
+    this.accessLogs.close();
+  }
+
+  #state(): ServerState {
+    return this.#isDraining || this.#isFailingHealthChecks ? "DRAINING" : this.#phase;
+  }
+
+  async #serveAdmin(): Promise<void> {
+    const { admin } = this.#bootstrap;
+    if (!admin) return;
+    const views = proxyViews({
+      clock: this.#clock,
+      bootstrap: this.#bootstrap,
+      live: this.#live,
+      tls: this.#tls,
+      clusters: this.#clusters,
+      stats: this.#stats,
+      log: this.#log,
+      version: this.#options.version,
+      configPath: this.#options.configPath,
+      state: () => this.#state(),
+      listeners: () =>
+        this.#runtime
+          .listeners()
+          .flatMap(({ name, addresses }) => addresses.map((address) => ({ name, address }))),
+    });
+    const endpoints = adminEndpoints(views, {
+      drainListeners: ({ graceful }) => {
+        const graceMs = this.#options.drainTimeMs;
+        void this.drain(graceful ? graceMs : 0);
+      },
+      quit: () => this.#quit(),
+      failHealthCheck: (isFailed) => {
+        this.#isFailingHealthChecks = isFailed;
+      },
+      setLogLevel: (level) => {
+        this.#log.level = level;
+      },
+    });
+    this.#admin = await serveAdmin(admin, endpoints);
+  }
+
+  #update(): void {
+    // A change during construction has nothing to subscribe to yet.
+    if (this.#phase === "PRE_INITIALIZING") return;
+    this.#session.update();
+  }
+
+  #onInitialized(): void {
+    void this.#applied.then(() => {
+      this.#phase = "LIVE";
+      this.#serverStats.setLive(true);
+      this.#log.info("all configuration is in force; serving");
+    });
+  }
+}
