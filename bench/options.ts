@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly subject: "weft" | "envoy";
   readonly output: "table" | "json";
   readonly keep: boolean;
+  readonly usesSources: boolean;
 }
 
 export const help = `Measures weft proxy against Envoy on the same bootstrap files, side by side.
@@ -24,6 +25,7 @@ usage: npm run bench -- [options]
   --rate N           requests/s of the latency measurement (default 1000)
   --connections N    client connections (default 32)
   --subject NAME     weft, or envoy to measure Envoy against itself (default weft)
+  --sources          run weft from its sources instead of a fresh bundle
   --quick            one round of two seconds: does it run, roughly how fast
   --keep             keep the working directory with bootstraps and logs
   -o json            print JSON instead of a table
@@ -65,6 +67,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     subject,
     output,
     keep: values.keep,
+    usesSources: values.sources,
   };
 }
 
@@ -81,6 +84,7 @@ function read(args: readonly string[]) {
       output: { type: "string", short: "o", default: "table" },
       quick: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
+      sources: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });

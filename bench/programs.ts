@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { findProgram, setUpPeers } from "../tools/peers.ts";
@@ -28,11 +27,10 @@ export function envoyProgram(path: string): ProxyProgram {
   };
 }
 
-/** The bundle users install where it has been built, else the sources. */
-export function weftProgram(): ProxyProgram {
+/** The bundle as users install it, or the sources. */
+export function weftProgram(usesSources: boolean): ProxyProgram {
   const cli = join(import.meta.dirname, "..", "packages", "cli");
-  const bundle = join(cli, "dist", "main.js");
-  const main = existsSync(bundle) ? bundle : join(cli, "src", "main.ts");
+  const main = usesSources ? join(cli, "src", "main.ts") : join(cli, "dist", "main.js");
   return {
     name: "weft",
     command: (bootstrap) => [process.execPath, main, "proxy", "-c", bootstrap, "--concurrency", "1"],

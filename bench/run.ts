@@ -29,9 +29,10 @@ async function main(): Promise<number> {
     return 0;
   }
   const tools = findTools();
-  if (options.subject === "weft") build();
+  const { subject, usesSources } = options;
+  if (subject === "weft" && !usesSources) build();
   const envoy = envoyProgram(tools.envoy);
-  const programs = [envoy, options.subject === "weft" ? weftProgram() : envoy];
+  const programs = [envoy, subject === "weft" ? weftProgram(usesSources) : envoy];
   const directory = mkdtempSync(join(tmpdir(), "weft-bench-"));
   const summaries = [];
   try {
@@ -61,5 +62,8 @@ async function main(): Promise<number> {
 function build(): void {
   const script = join(import.meta.dirname, "..", "tools", "build.ts");
   const result = spawnSync(process.execPath, [script], { stdio: ["ignore", 2, 2] });
-  if (result.status !== 0) throw new UserError("the build failed", { hint: "npm run build shows why" });
+  if (result.status !== 0)
+    throw new UserError("the build failed", {
+      hint: "its words are above; --sources measures without a build",
+    });
 }

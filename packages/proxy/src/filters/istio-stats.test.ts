@@ -136,6 +136,7 @@ describe("Istio's request metrics", () => {
     const variants: Partial<Exchange>[] = [
       {},
       { response: response(503), flags: ResponseFlag.UpstreamOverflow },
+      { response: response(503), flags: ResponseFlag.UpstreamConnectionFailure },
       { ...grpc, responseTrailers: new HeaderList(["grpc-status", "0"]) },
       { ...grpc, responseTrailers: new HeaderList(["grpc-status", "7"]) },
       { ...grpc, responseTrailers: new HeaderList(["grpc-status", "made up"]) },
@@ -147,7 +148,14 @@ describe("Istio's request metrics", () => {
       (labels) =>
         `${labels.request_protocol} ${labels.response_code} ${labels.response_flags} ${labels.grpc_response_status}`,
     );
-    assert.deepEqual(series, ["http 200 - ", "http 503 UO ", "grpc 200 - 0", "grpc 200 - 7", "grpc 200 - 2"]);
+    assert.deepEqual(series, [
+      "http 200 - ",
+      "http 503 UO ",
+      "http 503 UF ",
+      "grpc 200 - 0",
+      "grpc 200 - 7",
+      "grpc 200 - 2",
+    ]);
   });
 
   it("say unknown for a call that reached nobody", () => {
