@@ -60,19 +60,23 @@ Example:
     .action(async (flags: Flags) => {
       const { startControlPlane } = await import("@weft/control/control-plane");
       const stateDir = resolveStateDir(flags.state);
+      const plainAddress = flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1");
       const plane = await startControlPlane({
         stateDir,
         configDir: flags.config,
         trustDomain: flags.trustDomain,
         address: flags.address,
         port: flags.port,
-        plainAddress: flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1"),
-        plainPort: flags.plainPort,
+        plain: { address: plainAddress, port: flags.plainPort },
         httpAddress: flags.httpAddress,
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
         version: productVersion,
       });
+      process.stderr.write(
+        `weft: control plane ready: xDS and certificates on ${flags.address}:${plane.port}, ` +
+          `metrics on http://${flags.httpAddress}:${plane.httpPort}/metrics, state in ${stateDir}\n`,
+      );
       await untilSignal();
       await plane.close();
     });

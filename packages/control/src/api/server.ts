@@ -1,7 +1,7 @@
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect } from "node:net";
 import { messageOf, UserError } from "@weft/base/errors";
+import { listenOn } from "@weft/xds/grpc/listen-on";
 import { type ApiErrorBody, maxBodyBytes } from "./protocol.ts";
 import { ApiRefusal } from "./refusal.ts";
 import { type ApiBackend, findRoute } from "./routes.ts";
@@ -11,6 +11,9 @@ export interface ApiServerOptions {
   readonly backend: ApiBackend;
   readonly logError: (error: unknown) => void;
 }
+
+/** What fits into `sockaddr_un`. */
+const maxSocketPathBytes = 107;
 
 /** The API on its Unix socket, open to the user who runs the control plane and to nobody else. */
 export interface ApiServer {
@@ -23,17 +26,16 @@ export interface ApiServer {
  */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { socketPath } = options;
-  if (await answers(socketPath)) {
-    throw new UserError(`another control plane uses ${socketPath}`, {
-      hint: "stop it first, or give this one a state directory of its own with --state",
+  if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
+    throw new UserError(`the path ${socketPath} is too long for a Unix socket`, {
+      hint: `choose a --state directory with a path of at most ${maxSocketPathBytes - "/api.sock".length} bytes`,
     });
   }
-  rmSync(socketPath, { force: true });
   const server = createServer({ maxHeaderSize: 16 << 10, requestTimeout: 60_000 }, (request, response) => {
     void answer(request, response, options);
   });
   server.maxConnections = 256;
-  await listen(server, socketPath);
+  await listenOn(server, { path: socketPath, mode: 0o600 });
   return { close: () => close(server, socketPath) };
 }
 
@@ -101,35 +103,6 @@ function readJson(request: IncomingMessage): Promise<unknown> {
         reject(new ApiRefusal(400, { error: "the request is not JSON" }));
       }
     });
-  });
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socketPath);
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once("error", () => resolve(false));
-  });
-}
-
-function listen(server: Server, socketPath: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const hint =
-        error.code === "EINVAL" || error.code === "ENAMETOOLONG"
-          ? "the path is longer than a Unix socket's may be (107 bytes): choose a shorter --state"
-          : "choose another directory with --state";
-      reject(new UserError(`cannot listen on ${socketPath}: ${error.message}`, { hint, cause: error }));
-    });
-    const mask = process.umask(0o177);
-    server.listen(socketPath, () => {
-      chmodSync(socketPath, 0o600);
-      resolve();
-    });
-    process.umask(mask);
   });
 }
 

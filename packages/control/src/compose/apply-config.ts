@@ -2,7 +2,7 @@ import { type Diagnostic, formatDiagnostic } from "@weft/base/diagnostics";
 import type { ApplyAction, ApplyRequest, ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ConfigResource } from "../config/resource.ts";
-import { type ConfigEntry, type ConfigSet, readEntries } from "./config-set.ts";
+import { type ConfigEntry, type ConfigSet, isWithin, readEntries } from "./config-set.ts";
 
 /** What an apply would do. */
 export interface ApplyPlan {
@@ -29,7 +29,8 @@ export function planApply(
   for (const entry of entries) after.set(entry.key, entry);
   const before = new Set(check(config.resources).map(formatDiagnostic));
   const fresh = check([...after.values()].map((entry) => entry.resource)).filter(
-    (diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isAbout(diagnostic, entries),
+    (diagnostic) =>
+      !before.has(formatDiagnostic(diagnostic)) || entries.some(({ text }) => isWithin(diagnostic, text)),
   );
   refuseErrors([...found, ...fresh]);
   const actions = entries.map((entry) => ({ entry, action: actionOf(entry, config) }));
@@ -74,17 +75,6 @@ function ownedByDirectory(entry: ConfigEntry, config: ConfigSet): readonly Diagn
       origin: origins.at("metadata.name"),
     },
   ];
-}
-
-function isAbout(diagnostic: Diagnostic, entries: readonly ConfigEntry[]): boolean {
-  const { origin } = diagnostic;
-  return (
-    origin !== undefined &&
-    entries.some(({ text }) => {
-      const lines = text.text.split("\n").length;
-      return text.file === origin.file && origin.line >= text.line && origin.line < text.line + lines;
-    })
-  );
 }
 
 /** Unchanged when text and place are the same: a moved resource must point to its new line. */

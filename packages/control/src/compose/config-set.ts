@@ -51,8 +51,10 @@ export class ConfigSet {
     this.#cached = undefined;
   }
 
-  remove(key: string): void {
+  /** Also of one that did not parse when it was loaded: what was said about it is then no longer said. */
+  remove(key: string, text?: ResourceText): void {
     this.#stored.delete(key);
+    if (text) this.#loadDiagnostics = this.#loadDiagnostics.filter((d) => !isWithin(d, text));
     this.#cached = undefined;
   }
 
@@ -140,11 +142,14 @@ function entryOf(
   source: ConfigEntry["source"],
   diagnostics: readonly Diagnostic[],
 ): ConfigEntry {
-  const endLine = text.line + text.text.split("\n").length;
-  const found = diagnostics.filter(
-    ({ origin }) => origin?.file === text.file && origin.line >= text.line && origin.line < endLine,
-  );
+  const found = diagnostics.filter((diagnostic) => isWithin(diagnostic, text));
   return { key: resourceKey(resource), resource, text, source, diagnostics: found };
+}
+
+/** Whether a diagnostic points into this text. */
+export function isWithin({ origin }: Diagnostic, text: ResourceText): boolean {
+  if (origin?.file !== text.file || origin.line < text.line) return false;
+  return origin.line < text.line + text.text.split("\n").length;
 }
 
 /** The diagnostics that belong to no entry: about documents that are not in force. */

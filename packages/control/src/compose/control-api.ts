@@ -21,9 +21,11 @@ import type {
 } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
+import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
+import type { ResourceStore } from "../store/resource-store.ts";
 import { goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
 import { planApply } from "./apply-config.ts";
@@ -31,37 +33,14 @@ import type { ConfigEntry, ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
-import { type ProxySync, type ProxySyncTable, typeSync } from "./proxy-sync.ts";
-
-/** When and in which revision a stored resource was last written. */
-export interface StoredVersion {
-  readonly revision: number;
-  readonly changedAtMs: number;
-}
-
-/** Stored configuration with its history: each call is durable when it returns. */
-export interface ConfigStore {
-  readonly revision: number;
-  put(entries: readonly ConfigEntry[]): number;
-  remove(key: ResourceKey): number;
-  versionOf(key: ResourceKey): StoredVersion | undefined;
-  history(limit: number): readonly RevisionRecord[];
-}
-
-/** The certificate authority and its join tokens, as far as the API shows them. */
-export interface AuthorityView {
-  caStatus(): CaStatus;
-  createToken(request: CreateTokenRequest): CreatedToken;
-  listTokens(): TokenList;
-  revokeToken(id: string): boolean;
-}
+import type { ProxySync, ProxySyncTable } from "./proxy-sync.ts";
 
 export interface ControlApiOptions {
   readonly clock: Clock;
   readonly version: string;
   readonly trustDomain: string;
-  readonly store: ConfigStore;
-  readonly authority: AuthorityView;
+  readonly store: ResourceStore;
+  readonly authority: Pick<CertificateAuthority, "caStatus" | "createToken" | "listTokens" | "revokeToken">;
   readonly config: ConfigSet;
   readonly pipeline: MeshPipeline;
   readonly registry: WorkloadRegistry;
@@ -100,15 +79,17 @@ export class ControlApi implements ApiBackend {
 
   deleteResource(key: ResourceKey): DeleteResult {
     const { config, store, events, onConfigChange } = this.#parts;
-    const entry = this.#entry(key);
-    if (entry.source === "directory") {
+    const text = store.versionOf(key)?.text;
+    const isBroken = !config.entries.has(resourceKey(key)) && text !== undefined;
+    const entry = isBroken ? undefined : this.#entry(key);
+    if (entry?.source === "directory") {
       throw new ApiRefusal(409, {
         error: `${name(key)} comes from the control plane's own directory`,
         hint: `delete it in ${entry.text.file}`,
       });
     }
     const revision = store.remove(key);
-    config.remove(entry.key);
+    config.remove(resourceKey(key), text);
     events.add("delete", `revision ${revision}: ${name(key)}`);
     onConfigChange();
     return { revision, resource: key };
@@ -160,7 +141,7 @@ export class ControlApi implements ApiBackend {
       });
     }
     const startMs = clock.monotonicMs();
-    const hasAcked = (proxy: ProxySync) => proxy.ackedRevision >= revision || proxy.types.length === 0;
+    const hasAcked = (proxy: ProxySync) => proxy.ackedRevision >= revision || proxy.isIdle;
     const isSynced = () => [...sync.proxies].every(hasAcked);
     return new Promise((resolve) => {
       const finish = (): void => {
@@ -269,7 +250,7 @@ function proxyStatus(proxy: ProxySync): ProxyStatus {
     connectedAtMs: proxy.connectedAtMs,
     state: proxy.state,
     ackedRevision: proxy.ackedRevision,
-    types: proxy.types.map(([typeUrl, type]) => typeSync(typeUrl, type)),
+    types: proxy.types,
   };
 }
 

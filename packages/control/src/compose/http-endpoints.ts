@@ -1,8 +1,7 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { UserError } from "@weft/base/errors";
+import { createServer } from "node:http";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
+import { listenOn } from "@weft/xds/grpc/listen-on";
 
 export interface HttpEndpointsOptions {
   readonly address: string;
@@ -39,55 +38,13 @@ export async function startHttpEndpoints(options: HttpEndpointsOptions): Promise
     answer(404, "there is /metrics, /healthz and /ready\n");
   });
   server.maxConnections = 512;
-  await listen(server, options);
+  const { port } = await listenOn(server, { host: options.address, port: options.port });
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-}
-
-function listen(server: Server, { address, port }: HttpEndpointsOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(listenError(error, address, port, "--http-port", "--http-address")),
-    );
-    server.listen({ host: address, port, exclusive: true }, resolve);
-  });
-}
-
-/** What a person can do about a listener that does not come up. */
-export function listenError(
-  error: NodeJS.ErrnoException,
-  address: string,
-  port: number,
-  portFlag: string,
-  addressFlag: string,
-): UserError {
-  const place = `${address}:${port}`;
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new UserError(`${place} is in use`, {
-        hint: `stop what listens there ('ss -ltnp' shows it), or choose another with ${portFlag}`,
-        cause: error,
-      });
-    case "EACCES":
-      return new UserError(`no permission to listen on ${place}`, {
-        hint: `choose a port above 1023 with ${portFlag}, or run as root`,
-        cause: error,
-      });
-    case "EADDRNOTAVAIL":
-      return new UserError(`${address} is no address of this machine`, {
-        hint: `choose one of 'ip address' with ${addressFlag}`,
-        cause: error,
-      });
-    default:
-      return new UserError(`cannot listen on ${place}: ${error.message}`, {
-        hint: `see ${portFlag}`,
-        cause: error,
-      });
-  }
 }

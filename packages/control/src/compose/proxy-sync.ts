@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { AdsSession, TypeStatus } from "@weft/xds/ads-server";
 import type { SyncState, TypeSync } from "../api/protocol.ts";
 
 /** What one push brings: resources are in sync once acknowledged at this generation or later. */
@@ -16,20 +17,15 @@ export interface ProxyInfo {
   readonly nodeId: string;
   readonly role: "agent" | "sidecar";
   readonly workloadId: string;
+  /** SPIFFE ID; "" on the plain listener, where nothing is verified. */
   readonly identity: string;
   readonly address: string;
   /** Version it says it runs; "" when it does not. */
   readonly version: string;
 }
 
-interface TypeState {
-  wanted: string | undefined;
-  sent: string | undefined;
-  acked: string | undefined;
-  sentAtMs: number | undefined;
-  ackedAtMs: number | undefined;
-  error: string | undefined;
-}
+/** The part of an ADS stream that says how far its client is. */
+export type SyncedStream = Pick<AdsSession, "types" | "snapshot" | "settledSnapshot">;
 
 /** A change on its way to the proxies that it concerns. */
 interface Convergence {
@@ -41,11 +37,7 @@ interface Convergence {
 /** Changes followed at once; older ones are given up when proxies never answer. */
 const maxConvergences = 256;
 
-/**
- * What every connected xDS client was meant to have, was sent, and has
- * acknowledged, per type. Versions are those of a client's whole type: equal
- * content has an equal version, so an unchanged type is in sync without a send.
- */
+/** How far every connected client is, and how long changes took to reach all of them. */
 export class ProxySyncTable {
   readonly #clock: Clock;
   readonly #proxies = new Set<ProxySync>();
@@ -62,8 +54,8 @@ export class ProxySyncTable {
     return this.#proxies;
   }
 
-  connect(info: ProxyInfo): ProxySync {
-    const proxy = new ProxySync(info, this.#clock, () => this.#changed(proxy));
+  connect(info: ProxyInfo, stream: SyncedStream): ProxySync {
+    const proxy = new ProxySync(info, stream, this.#clock.now());
     this.#proxies.add(proxy);
     this.#notify();
     return proxy;
@@ -71,16 +63,28 @@ export class ProxySyncTable {
 
   disconnect(proxy: ProxySync): void {
     this.#proxies.delete(proxy);
-    this.#settle(proxy);
+    this.#arrived(proxy);
     this.#notify();
   }
 
   /** Follows a push until the last of the proxies it changes something for has acknowledged it. */
-  follow(push: Push, concerned: Iterable<ProxySync>): void {
-    const waiting = new Set([...concerned].filter((proxy) => proxy.state !== "synced"));
+  follow(push: Push, concerned: readonly ProxySync[]): void {
+    const waiting = new Set(concerned.filter((proxy) => proxy.state !== "synced"));
     if (waiting.size === 0) return;
     this.#convergences.push({ changedAtMs: push.changedAtMs, waiting, hasRefusal: false });
     if (this.#convergences.length > maxConvergences) this.#convergences.shift();
+  }
+
+  /** The client has answered everything of a push. */
+  settled(proxy: ProxySync, push: Push): void {
+    proxy.settle(push);
+    if (proxy.state === "nacked") {
+      for (const convergence of this.#convergences) {
+        if (convergence.waiting.has(proxy)) convergence.hasRefusal = true;
+      }
+    }
+    this.#arrived(proxy, push);
+    this.#notify();
   }
 
   /** Calls back whenever any proxy's state changed. */
@@ -89,20 +93,10 @@ export class ProxySyncTable {
     return () => this.#watchers.delete(onChange);
   }
 
-  #changed(proxy: ProxySync): void {
-    if (proxy.state === "synced") this.#settle(proxy);
-    else if (proxy.state === "nacked") {
-      for (const convergence of this.#convergences) {
-        if (convergence.waiting.has(proxy)) convergence.hasRefusal = true;
-      }
-      this.#settle(proxy);
-    }
-    this.#notify();
-  }
-
-  #settle(proxy: ProxySync): void {
+  #arrived(proxy: ProxySync, push?: Push): void {
     for (let i = this.#convergences.length - 1; i >= 0; i--) {
       const convergence = this.#convergences[i]!;
+      if (push && push.changedAtMs < convergence.changedAtMs) continue;
       if (!convergence.waiting.delete(proxy) || convergence.waiting.size > 0) continue;
       this.#convergences.splice(i, 1);
       if (!convergence.hasRefusal) this.#onConverged(this.#clock.monotonicMs() - convergence.changedAtMs);
@@ -114,136 +108,85 @@ export class ProxySyncTable {
   }
 }
 
-/** One client's side of the table. */
+/** One client's line of the table. */
 export class ProxySync {
   readonly info: ProxyInfo;
   readonly connectedAtMs: number;
-  readonly #clock: Clock;
-  readonly #types = new Map<string, TypeState>();
-  readonly #onChange: () => void;
-  #target: Push | undefined;
+  readonly #stream: SyncedStream;
   #ackedRevision = 0;
 
-  constructor(info: ProxyInfo, clock: Clock, onChange: () => void) {
+  constructor(info: ProxyInfo, stream: SyncedStream, connectedAtMs: number) {
     this.info = info;
-    this.connectedAtMs = clock.now();
-    this.#clock = clock;
-    this.#onChange = onChange;
+    this.connectedAtMs = connectedAtMs;
+    this.#stream = stream;
   }
 
+  /** The newest revision acknowledged in every type it subscribes to. */
   get ackedRevision(): number {
     return this.#ackedRevision;
   }
 
-  get types(): readonly (readonly [typeUrl: string, state: TypeState])[] {
-    return [...this.#types];
+  /** True until it has asked for anything: there is nothing it could acknowledge. */
+  get isIdle(): boolean {
+    return this.#stream.types.length === 0;
   }
 
   get state(): SyncState {
-    if (this.#types.size === 0) return "not sent";
-    const states = [...this.#types.values()].map(stateOf);
-    if (states.includes("nacked")) return "nacked";
-    return states.every((state) => state === "synced") ? "synced" : "stale";
+    const { types, snapshot } = this.#stream;
+    if (types.length === 0 || !snapshot) return "not sent";
+    if (types.some((type) => type.error !== undefined)) return "nacked";
+    return this.#isSettled ? "synced" : "stale";
   }
 
   /** The first error of a refused type. */
   get error(): string | undefined {
-    return [...this.#types.values()].find((type) => type.error !== undefined)?.error;
+    return this.#stream.types.find((type) => type.error !== undefined)?.error;
   }
 
-  /** The client asked for a type; it is out of sync until it has acknowledged it. */
-  subscribe(typeUrl: string, wanted: string): void {
-    if (this.#types.has(typeUrl)) return;
-    this.#types.set(typeUrl, { ...blank, wanted });
-    this.#onChange();
+  get types(): readonly TypeSync[] {
+    return this.#stream.types.map((type) => typeSync(type, this.#isSettled));
   }
 
-  /** What the client is to have from now on. True when that differs from before in a type it subscribes to. */
-  aim(push: Push, versionOf: (typeUrl: string) => string): boolean {
-    this.#target = push;
-    let isChanged = false;
-    for (const [typeUrl, type] of this.#types) {
-      const wanted = versionOf(typeUrl);
-      if (wanted !== type.wanted) isChanged = true;
-      type.wanted = wanted;
-    }
-    this.#settle();
-    return isChanged;
+  settle(push: Push): void {
+    const hasError = this.#stream.types.some((type) => type.error !== undefined);
+    if (!hasError) this.#ackedRevision = Math.max(this.#ackedRevision, push.revision);
   }
 
-  sent(typeUrl: string, version: string): void {
-    const type = this.#types.get(typeUrl);
-    if (!type) return;
-    type.sent = version;
-    type.sentAtMs = this.#clock.now();
-  }
-
-  acked(typeUrl: string, version: string): void {
-    const type = this.#types.get(typeUrl);
-    if (!type) return;
-    type.acked = version;
-    type.ackedAtMs = this.#clock.now();
-    type.error = undefined;
-    this.#settle();
-    this.#onChange();
-  }
-
-  nacked(typeUrl: string, error: string): void {
-    const type = this.#types.get(typeUrl);
-    if (!type) return;
-    type.error = error;
-    this.#onChange();
-  }
-
-  #settle(): void {
-    if (
-      this.#target &&
-      this.#types.size > 0 &&
-      [...this.#types.values()].every((t) => stateOf(t) === "synced")
-    ) {
-      this.#ackedRevision = this.#target.revision;
-    }
+  get #isSettled(): boolean {
+    const { snapshot, settledSnapshot } = this.#stream;
+    return snapshot !== undefined && settledSnapshot === snapshot;
   }
 }
 
-const blank: TypeState = {
-  wanted: undefined,
-  sent: undefined,
-  acked: undefined,
-  sentAtMs: undefined,
-  ackedAtMs: undefined,
-  error: undefined,
+const shortNames: Readonly<Record<string, string>> = {
+  Cluster: "CDS",
+  ClusterLoadAssignment: "EDS",
+  Listener: "LDS",
+  RouteConfiguration: "RDS",
+  Secret: "SDS",
+  NameTable: "NDS",
 };
-
-function stateOf(type: TypeState): SyncState {
-  if (type.error !== undefined) return "nacked";
-  if (type.acked !== undefined && type.acked === type.wanted) return "synced";
-  return type.sent === undefined ? "not sent" : "stale";
-}
-
-const shortNames: readonly (readonly [suffix: string, short: string])[] = [
-  ["Cluster", "CDS"],
-  ["ClusterLoadAssignment", "EDS"],
-  ["Listener", "LDS"],
-  ["RouteConfiguration", "RDS"],
-  ["Secret", "SDS"],
-  ["NameTable", "NDS"],
-];
 
 /** `CDS` for the cluster type, and so on; the last word of a type nobody named. */
 export function shortTypeName(typeUrl: string): string {
   const last = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
-  return shortNames.find(([suffix]) => suffix === last)?.[1] ?? last;
+  return shortNames[last] ?? last;
 }
 
-export function typeSync(typeUrl: string, type: TypeState): TypeSync {
+function typeSync(type: TypeStatus, isSettled: boolean): TypeSync {
   return {
-    type: shortTypeName(typeUrl),
-    state: stateOf(type),
-    sentVersion: type.sent,
-    ackedVersion: type.acked,
-    sentAtMs: type.sentAtMs,
-    ackedAtMs: type.ackedAtMs,
+    type: shortTypeName(type.typeUrl),
+    state: typeState(type, isSettled),
+    sentVersion: type.sentVersion || undefined,
+    ackedVersion: type.ackedVersion || undefined,
+    sentAtMs: type.sentMs,
+    ackedAtMs: type.ackedMs,
     error: type.error,
   };
+}
+
+function typeState(type: TypeStatus, isSettled: boolean): SyncState {
+  if (type.error !== undefined) return "nacked";
+  if (type.isInFlight) return "stale";
+  return isSettled || type.ackedMs !== undefined ? "synced" : "not sent";
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AddressStore, VirtualAddresses } from "./virtual-addresses.ts";
+import type { VirtualAddressStore } from "../store/address-store.ts";
+import { VirtualAddresses } from "./virtual-addresses.ts";
 
-function memoryStore(): AddressStore & { readonly saved: Map<string, string> } {
+function memoryStore(): VirtualAddressStore & { readonly saved: Map<string, string> } {
   const saved = new Map<string, string>();
   return {
     saved,

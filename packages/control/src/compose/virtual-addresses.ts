@@ -1,11 +1,5 @@
 import { MeshError } from "@weft/base/errors";
-
-/** Where assignments are kept, so that a name has the same address after a restart. */
-export interface AddressStore {
-  /** Hostname to address, of all that were ever assigned and not released. */
-  load(): ReadonlyMap<string, string>;
-  add(assigned: ReadonlyMap<string, string>): void;
-}
+import type { VirtualAddressStore } from "../store/address-store.ts";
 
 const prefix = [240, 240] as const;
 /** 240.240.0.0/16 without its first and last address. */
@@ -16,11 +10,11 @@ const capacity = 2 ** 16 - 2;
  * address for good: clients hold on to what DNS told them.
  */
 export class VirtualAddresses {
-  readonly #store: AddressStore;
+  readonly #store: VirtualAddressStore;
   readonly #byHostname: Map<string, string>;
   readonly #taken: Set<string>;
 
-  constructor(store: AddressStore) {
+  constructor(store: VirtualAddressStore) {
     this.#store = store;
     this.#byHostname = new Map(store.load());
     this.#taken = new Set(this.#byHostname.values());

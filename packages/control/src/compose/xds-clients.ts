@@ -1,0 +1,216 @@
+import type { Clock } from "@weft/base/clock";
+import { MeshError, messageOf } from "@weft/base/errors";
+import { parseSpiffeId, type TrustDomain } from "@weft/identity/spiffe-id";
+import { parseWorkloadId } from "@weft/identity/workload-id";
+import type { AdsEvents, AdsNode, AdsSession } from "@weft/xds/ads-server";
+import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
+import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import type { Snapshot } from "@weft/xds/snapshot";
+import { typeUrl } from "@weft/xds/type-url";
+import { type NodeId, parseNodeId } from "../registry/node-id.ts";
+import { parseRegistration } from "../registry/parse-registration.ts";
+import type { Workload } from "../registry/workload.ts";
+import type { Lease, WorkloadRegistry } from "../registry/workload-registry.ts";
+import type { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
+import type { EventLog } from "./event-log.ts";
+import type { MeshPipeline } from "./mesh-pipeline.ts";
+import { type ProxySync, type ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
+
+export interface XdsClientsOptions {
+  readonly clock: Clock;
+  readonly trustDomain: TrustDomain;
+  readonly registry: WorkloadRegistry;
+  readonly pipeline: MeshPipeline;
+  readonly builder: Pick<SnapshotBuilder, "build">;
+  readonly sync: ProxySyncTable;
+  readonly events: EventLog;
+  /** A response was answered, by short type name in lower case. */
+  readonly onAnswer: (type: string, isAccepted: boolean) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What admission found out about a stream. */
+interface Admitted {
+  readonly id: NodeId;
+  /** "" on the plain listener. */
+  readonly identity: string;
+  /** Only of agents: what they register. */
+  readonly registration: Workload | undefined;
+}
+
+interface Client extends Admitted {
+  readonly session: AdsSession;
+  readonly proxy: ProxySync;
+  readonly lease: Lease | undefined;
+}
+
+const maxErrorLength = 2_000;
+
+/**
+ * The clients of the ADS server: an agent's stream is its workload's
+ * registration, and every stream gets the snapshot of the workload that its
+ * node id names, if that workload belongs to its verified identity.
+ *
+ * On the plain listener nothing is verified: it may look, for debugging on the
+ * control plane's own machine, and registers nothing.
+ */
+export class XdsClients implements AdsEvents {
+  readonly #options: XdsClientsOptions;
+  readonly #admitted = new WeakMap<AdsNode, Admitted>();
+  readonly #clients = new Map<AdsSession, Client>();
+  readonly #pushes = new WeakMap<Snapshot, Push>();
+  #push: Push;
+
+  constructor(options: XdsClientsOptions) {
+    this.#options = options;
+    this.#push = { generation: 0, revision: 0, changedAtMs: options.clock.monotonicMs() };
+  }
+
+  /** @throws GrpcError when the node is malformed, or is not what its peer may be. */
+  readonly admit = (node: AdsNode, peer: GrpcPeer): void => {
+    try {
+      this.#admitted.set(node, this.#admit(node, peer));
+    } catch (error) {
+      this.#options.events.add(
+        "refused",
+        `${node.id.slice(0, 200)} from ${peer.address}: ${messageOf(error)}`,
+      );
+      if (error instanceof MeshError) throw new GrpcError(grpcCode.permissionDenied, error.message);
+      throw error;
+    }
+  };
+
+  onConnected(session: AdsSession): void {
+    const { sync, events } = this.#options;
+    const admitted = this.#admitted.get(session.node)!;
+    const { id, identity } = admitted;
+    const version = session.node.metadata.WEFT_VERSION;
+    const info = {
+      nodeId: session.node.id,
+      role: id.role,
+      workloadId: id.workloadId,
+      identity,
+      address: id.address,
+      version: typeof version === "string" ? version.slice(0, 64) : "",
+    };
+    const client = {
+      ...admitted,
+      session,
+      proxy: sync.connect(info, session),
+      lease: this.#register(session, admitted),
+    };
+    this.#clients.set(session, client);
+    events.add("connect", `${id.role} of ${id.workloadId} connected${identity && ` as ${identity}`}`);
+    this.#give(client);
+  }
+
+  #register(session: AdsSession, { registration }: Admitted): Lease | undefined {
+    try {
+      return registration && this.#options.registry.register(registration);
+    } catch (error) {
+      session.close(new GrpcError(grpcCode.resourceExhausted, messageOf(error)));
+      return undefined;
+    }
+  }
+
+  onDisconnected(session: AdsSession): void {
+    const client = this.#clients.get(session);
+    if (!client) return;
+    this.#clients.delete(session);
+    client.lease?.end();
+    this.#options.sync.disconnect(client.proxy);
+    this.#options.events.add("disconnect", `${client.id.role} of ${client.id.workloadId} disconnected`);
+  }
+
+  onAck(_: AdsSession, type: string): void {
+    this.#options.onAnswer(shortTypeName(type).toLowerCase(), true);
+  }
+
+  onNack(session: AdsSession, type: string, error: string): void {
+    const shortType = shortTypeName(type);
+    this.#options.onAnswer(shortType.toLowerCase(), false);
+    this.#options.events.add(
+      "nack",
+      `${session.node.id} refused ${shortType}: ${error.slice(0, maxErrorLength)}`,
+    );
+  }
+
+  onSettled(session: AdsSession, snapshot: Snapshot): void {
+    const client = this.#clients.get(session);
+    const push = this.#pushes.get(snapshot);
+    if (client && push) this.#options.sync.settled(client.proxy, push);
+  }
+
+  /** An agent says whether its application may get traffic. */
+  onCustomRequest(
+    session: AdsSession,
+    request: { readonly typeUrl: string; readonly error: string | undefined },
+  ): void {
+    const client = this.#clients.get(session);
+    if (!client?.lease || request.typeUrl !== typeUrl.health) return;
+    const { registry, events } = this.#options;
+    const { workloadId } = client.id;
+    const isHealthy = request.error === undefined;
+    if (registry.get(workloadId)?.isHealthy !== isHealthy) {
+      const detail = request.error ? `: ${request.error.slice(0, maxErrorLength)}` : "";
+      events.add("health", `${workloadId} is ${isHealthy ? "healthy" : "unhealthy"}${detail}`);
+    }
+    client.lease.setHealth(isHealthy);
+  }
+
+  /** Gives every client its snapshot of the mesh as it is now. */
+  push(push: Push): void {
+    this.#push = push;
+    const concerned: ProxySync[] = [];
+    for (const client of this.#clients.values()) {
+      this.#give(client);
+      if (client.proxy.state === "stale") concerned.push(client.proxy);
+    }
+    this.#options.sync.follow(push, concerned);
+  }
+
+  /** A workload whose snapshot cannot be built keeps the one it has. */
+  #give({ id, identity, session }: Client): void {
+    const { pipeline, builder, onError } = this.#options;
+    const { mesh } = pipeline.current;
+    const workload = mesh.workloads.get(id.workloadId);
+    if (!workload || (identity !== "" && workload.identity !== identity)) return;
+    try {
+      const snapshot = { ...builder.build(mesh, workload), version: versionOf(this.#push) };
+      this.#pushes.set(snapshot, this.#push);
+      session.setSnapshot(snapshot);
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  #admit(node: AdsNode, peer: GrpcPeer): Admitted {
+    const id = parseNodeId(node.id);
+    if ("problem" in id) throw new GrpcError(grpcCode.invalidArgument, id.problem);
+    if (!peer.isEncrypted) {
+      if (id.role === "sidecar") return { id, identity: "", registration: undefined };
+      throw new GrpcError(grpcCode.unauthenticated, "registration needs mutual TLS: use port 15012");
+    }
+    if (!peer.spiffeId) {
+      throw new GrpcError(grpcCode.unauthenticated, "xDS needs a client certificate of the mesh");
+    }
+    const spiffeId = parseSpiffeId(peer.spiffeId);
+    const identity = parseWorkloadId(spiffeId);
+    if (identity?.trustDomain !== this.#options.trustDomain || identity.namespace !== id.namespace) {
+      throw new MeshError(`${node.id} does not belong to ${spiffeId}`, { source: "downstream" });
+    }
+    const existing = this.#options.registry.get(id.workloadId);
+    if (existing && existing.serviceAccount !== identity.serviceAccount) {
+      throw new MeshError(`${id.workloadId} belongs to another identity than ${spiffeId}`, {
+        source: "downstream",
+      });
+    }
+    const registration = id.role === "agent" ? parseRegistration(node, identity) : undefined;
+    return { id, identity: spiffeId, registration };
+  }
+}
+
+/** As Istio writes versions: a time for people, a count for order. */
+function versionOf({ generation, revision }: Push): string {
+  return `${revision}/${generation}`;
+}
