@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { type BadLeaf, TestCa } from "@weft/testkit/test-ca";
 import fc from "fast-check";
 import { parseCertificate } from "./certificate.ts";
+import { generateKeyPair } from "./key-pair.ts";
+import { issueIntermediate } from "./profiles.ts";
+import { parseTrustDomain } from "./spiffe-id.ts";
 import { formatTrustBundle, parseTrustBundle, trustBundle } from "./trust-bundle.ts";
 import { SvidError, type SvidRefusal, verifySvid } from "./verify-svid.ts";
 
@@ -55,6 +58,7 @@ test("a certificate that must not be accepted is refused with its reason", () =>
     foreignRoot: "unknown-root",
     forgedSignature: "bad-issuer",
     signedByLeaf: "bad-issuer",
+    signedByNonCa: "bad-issuer",
   };
   for (const [kind, { chainPem }] of Object.entries(ca.badLeaves())) {
     assert.equal(
@@ -63,6 +67,26 @@ test("a certificate that must not be accepted is refused with its reason", () =>
       kind,
     );
   }
+});
+
+test("an intermediate signs leaves only, and only of its own trust domain", async () => {
+  const top = new TestCa({ nowMs, hasIntermediate: true });
+  const life = { notBeforeMs: nowMs - 30_000, notAfterMs: nowMs + 3_600_000 };
+  const keys = await generateKeyPair();
+  const below = issueIntermediate(top.issuer, keys.publicKey, ca.trustDomain, life);
+  const tooDeep = top.leaf("default", "x", { issuer: { certificate: below, privateKey: keys.privateKey } });
+  const chain = [tooDeep.certificate, below, top.issuer.certificate, top.root];
+  assert.equal(
+    refusal(() => verifySvid(chain, top.bundle, nowMs)),
+    "bad-issuer",
+  );
+  const root = { certificate: top.root, privateKey: top.rootKeys.privateKey };
+  const foreign = issueIntermediate(root, keys.publicKey, parseTrustDomain("other.example"), life);
+  const leaf = top.leaf("default", "x", { issuer: { certificate: foreign, privateKey: keys.privateKey } });
+  assert.equal(
+    refusal(() => verifySvid([leaf.certificate, foreign], top.bundle, nowMs)),
+    "wrong-trust-domain",
+  );
 });
 
 test("a chain is good until the last second of each of its certificates", () => {

@@ -1,5 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { buildCertificate, type CertificateContent, emptyName } from "@weft/identity/build-certificate";
+import {
+  buildCertificate,
+  buildName,
+  type CertificateContent,
+  emptyName,
+} from "@weft/identity/build-certificate";
 import type { Certificate } from "@weft/identity/certificate";
 import { formatPrivateKey, type KeyPair, spkiOf } from "@weft/identity/key-pair";
 import { keyUsages, oids } from "@weft/identity/oids";
@@ -97,6 +102,11 @@ export class TestCa {
     const foreign = new TestCa({ trustDomain: this.trustDomain, nowMs: this.#nowMs });
     const victim = `spiffe://${this.trustDomain}/ns/default/sa/productpage`;
     const stolen = this.leaf("default", "ratings");
+    const mayCertify = this.leaf(undefined, undefined, {
+      keyUsage: keyUsages.digitalSignature | keyUsages.keyCertSign,
+      // A name of its own, so that it can stand as an issuer in a chain.
+      subjectName: buildName("Weft", "not an authority"),
+    });
     return {
       expired: this.leaf(undefined, undefined, {
         notBeforeMs: this.#nowMs - 2 * hourMs,
@@ -110,9 +120,7 @@ export class TestCa {
         uris: ["spiffe://evil.example/ns/default/sa/productpage"],
       }),
       caFlagged: this.leaf(undefined, undefined, { isCa: true }),
-      mayCertify: this.leaf(undefined, undefined, {
-        keyUsage: keyUsages.digitalSignature | keyUsages.keyCertSign,
-      }),
+      mayCertify,
       sanLess: this.leaf(undefined, undefined, { uris: [] }),
       dnsOnly: this.leaf(undefined, undefined, {
         uris: [],
@@ -130,6 +138,10 @@ export class TestCa {
       }),
       signedByLeaf: this.leaf(undefined, undefined, {
         issuer: { certificate: stolen.certificate, privateKey: stolen.keys.privateKey },
+        uris: [victim],
+      }),
+      signedByNonCa: this.leaf(undefined, undefined, {
+        issuer: { certificate: mayCertify.certificate, privateKey: mayCertify.keys.privateKey },
         uris: [victim],
       }),
     };
@@ -150,7 +162,8 @@ export type BadLeaf =
   | "clientOnly"
   | "foreignRoot"
   | "forgedSignature"
-  | "signedByLeaf";
+  | "signedByLeaf"
+  | "signedByNonCa";
 
 function newKeyPair(): KeyPair {
   return generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -10,7 +10,7 @@ import type { TokenState, TokenStore } from "../store/token-store.ts";
 const defaultTtlSeconds = 3_600;
 const maxTtlSeconds = 30 * 86_400;
 const maxUsesAllowed = 1_000;
-/** The most that may be waiting to be used: a script that runs away is stopped here. */
+/** The most that may be valid at once: a script that runs away is stopped here. */
 const maxTokens = 10_000;
 
 export interface NewToken extends CreateTokenRequest {
@@ -53,8 +53,8 @@ export class JoinTokens {
       });
     }
     const nowMs = this.#clock.now();
-    if (this.#tokens.list().filter((token) => stateOf(token, nowMs) === "unused").length >= maxTokens) {
-      throw new UserError(`there are ${maxTokens} unused join tokens`, {
+    if (this.#tokens.countLive(nowMs) >= maxTokens) {
+      throw new UserError(`there are ${maxTokens} join tokens that have not expired`, {
         hint: "revoke some, or let them expire",
       });
     }
@@ -79,7 +79,7 @@ export class JoinTokens {
 
   /** Certificates that were issued with it stay valid. False when there is no such token. */
   revoke(id: string): boolean {
-    const token = this.#tokens.list().find((candidate) => candidate.id === id);
+    const token = this.#tokens.find(id);
     if (!token || !this.#tokens.revoke(id, this.#clock.now())) return false;
     this.#record("token revoked", id, token.identity, token.expiresAtMs);
     return true;

@@ -62,6 +62,15 @@ test("a token for several uses works for that many keys", async (t) => {
   }
 });
 
+test("a key that used a token of several uses cannot use it again later", async (t) => {
+  const { tokens, audit } = setUp(t);
+  tokens.add({ ...token, maxUses: 2, expiresAtMs: 10_000_000 });
+  await audit.recordIssuance(entry, use);
+  const later = { ...use, nowMs: use.nowMs + 120_001 };
+  assert.deepEqual(tokens.judge(later), { isGood: false, fault: "already used" });
+  assert.equal(tokens.judge({ ...later, keyHash: hash("other") }).isGood, true);
+});
+
 test("the same key may ask again for two minutes, as when the answer got lost", async (t) => {
   const { tokens, audit } = setUp(t);
   tokens.add({ ...token, expiresAtMs: 10_000_000 });
@@ -94,6 +103,9 @@ test("each fault of a token has its own name in the operator's log", (t) => {
     assert.deepEqual(tokens.judge({ ...use, ...change }), { isGood: false, fault });
   }
   assert.deepEqual(tokens.judge({ ...use, nowMs: 999 }), { isGood: true, identity });
+  assert.equal(tokens.find("t2")?.isRevoked, true);
+  assert.equal(tokens.find("t3"), undefined);
+  assert.deepEqual([tokens.countLive(999), tokens.countLive(1_000)], [1, 0]);
 });
 
 test("the audit log can be read and extended, and not changed", async (t) => {

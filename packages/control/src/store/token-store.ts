@@ -39,6 +39,9 @@ export interface TokenStore {
   add(token: StoredToken): void;
   /** Newest first. */
   list(): readonly TokenState[];
+  find(id: string): TokenState | undefined;
+  /** Tokens that have neither expired nor been revoked, used ones included. */
+  countLive(nowMs: number): number;
   /** False when there is no such token. */
   revoke(id: string, nowMs: number): boolean;
   /** Whether a use would be accepted now; nothing is changed. Without a key, uses are not counted yet. */
@@ -72,6 +75,9 @@ export function sqliteTokenStore(database: Database): TokenStore & TokenRedeemer
   const purge = sqlite.prepare("DELETE FROM tokens WHERE expires_at_ms < ?");
   const all = sqlite.prepare(`${select} ORDER BY created_at_ms DESC, id`);
   const one = sqlite.prepare(`${select} WHERE id = ?`);
+  const live = sqlite.prepare(
+    "SELECT count(*) AS n FROM tokens WHERE expires_at_ms > ? AND revoked_at_ms IS NULL",
+  );
   const setRevoked = sqlite.prepare(
     "UPDATE tokens SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ?",
   );
@@ -103,6 +109,11 @@ export function sqliteTokenStore(database: Database): TokenStore & TokenRedeemer
       });
     },
     list: () => (all.all() as unknown as Row[]).map(toState),
+    find(id) {
+      const row = one.get(id) as Row | undefined;
+      return row && toState(row);
+    },
+    countLive: (nowMs) => (live.get(nowMs) as { n: number }).n,
     revoke: (id, nowMs) => Number(setRevoked.run(nowMs, id).changes) > 0,
     judge,
     redeem(use) {
