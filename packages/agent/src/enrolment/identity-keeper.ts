@@ -1,0 +1,171 @@
+import { Backoff } from "@weft/base/backoff";
+import type { Timer } from "@weft/base/clock";
+import { messageOf, UserError } from "@weft/base/errors";
+import { renewAfterMs, runAtWallTime } from "@weft/identity/renewal";
+import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import { type EnrolmentTarget, enrolByToken, renewBySvid } from "./certificate-authority.ts";
+import type { IdentityFile } from "./identity-file.ts";
+import { formatSvid, parseSvid, type Svid } from "./svid.ts";
+
+export interface IdentityOptions {
+  readonly target: EnrolmentTarget;
+  readonly file: IdentityFile;
+  /** Read only when there is no identity in the run directory. */
+  readonly readToken: () => string | undefined;
+  readonly talk: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** Only for tests: the exact jitter and other ways to get certificates. */
+  readonly random?: () => number;
+  readonly enrol?: typeof enrolByToken;
+  readonly renew?: typeof renewBySvid;
+}
+
+/** How long a first contact is tried while nothing answers. */
+const firstContactMs = 15_000;
+const retry = { baseMs: 500, maxMs: 30_000 };
+
+/**
+ * Holds the workload's SVID and keeps it fresh: renewed at a jittered
+ * half-life, retried with backoff while the control plane is away, in force
+ * until it expires, whatever happens.
+ */
+export class IdentityKeeper {
+  readonly #options: IdentityOptions;
+  readonly #listeners = new Set<(svid: Svid) => void>();
+  readonly #backoff: Backoff;
+  #svid: Svid;
+  #timer: Timer | undefined;
+  #hasFailed = false;
+  #isClosed = false;
+
+  private constructor(options: IdentityOptions, svid: Svid) {
+    this.#options = options;
+    this.#svid = svid;
+    this.#backoff = new Backoff({ ...retry, random: options.random });
+    this.#schedule();
+  }
+
+  /**
+   * The identity kept from an earlier run where it is still good, else a new one by the join token.
+   *
+   * @throws UserError that says what to do
+   */
+  static async open(options: IdentityOptions): Promise<IdentityKeeper> {
+    const kept = readKept(options);
+    if (kept) return new IdentityKeeper(options, kept);
+    const svid = await enrolFirst(options);
+    options.file.write(formatSvid(svid));
+    return new IdentityKeeper(options, svid);
+  }
+
+  get svid(): Svid {
+    return this.#svid;
+  }
+
+  /** Calls `listener` with each new SVID, from the next one on. */
+  onRotated(listener: (svid: Svid) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#listeners.clear();
+  }
+
+  #schedule(): void {
+    const { clock } = this.#options.target;
+    const dueMs = clock.now() + renewAfterMs(this.#svid, clock.now(), this.#options.random);
+    this.#timer = runAtWallTime(clock, dueMs, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    const { target, file, talk, renew = renewBySvid } = this.#options;
+    let svid: Svid;
+    try {
+      svid = await renew(target, this.#svid);
+    } catch (thrown) {
+      if (!this.#isClosed) this.#retryLater(thrown);
+      return;
+    }
+    if (this.#isClosed) return;
+    if (this.#hasFailed) talk(`certificate renewed; valid until ${new Date(svid.notAfterMs).toISOString()}`);
+    this.#hasFailed = false;
+    this.#backoff.reset();
+    this.#svid = svid;
+    try {
+      file.write(formatSvid(svid));
+    } catch (thrown) {
+      talk(
+        `the identity could not be kept in ${file.path}: ${messageOf(thrown)}; a restart will need a token`,
+      );
+    }
+    for (const listener of this.#listeners) listener(svid);
+    this.#schedule();
+  }
+
+  #retryLater(thrown: unknown): void {
+    const { target, talk } = this.#options;
+    const isExpired = target.clock.now() >= this.#svid.notAfterMs;
+    if (!this.#hasFailed) {
+      const until = new Date(this.#svid.notAfterMs).toISOString();
+      talk(
+        `certificate not renewed: ${describe(thrown)}; trying on, the current one is valid until ${until}`,
+      );
+      this.#hasFailed = true;
+    } else if (isExpired) {
+      talk(
+        `certificate expired and not renewed: ${describe(thrown)}; peers refuse this workload until it is. If it stays so, restart with a new --token`,
+      );
+    }
+    this.#timer = target.clock.setTimer(() => void this.#renew(), this.#backoff.nextMs(), {
+      keepAlive: true,
+    });
+  }
+}
+
+function readKept({ file, target, talk }: IdentityOptions): Svid | undefined {
+  const text = file.read();
+  if (text === undefined) return undefined;
+  try {
+    return parseSvid(text, target, target.clock.now());
+  } catch (thrown) {
+    talk(`the identity in ${file.path} is not used: ${messageOf(thrown)}`);
+    return undefined;
+  }
+}
+
+async function enrolFirst(options: IdentityOptions): Promise<Svid> {
+  const { target, talk, signal, enrol = enrolByToken } = options;
+  const token = options.readToken();
+  if (token === undefined) {
+    throw new UserError("no join token, and no identity from an earlier run", {
+      hint: `create one with 'weft token create' and pass it with --token-file FILE, --token TOKEN or WEFT_TOKEN`,
+    });
+  }
+  const backoff = new Backoff({ baseMs: 200, maxMs: 2_000, random: options.random });
+  const deadlineMs = target.clock.monotonicMs() + firstContactMs;
+  for (let isFirst = true; ; isFirst = false) {
+    signal?.throwIfAborted();
+    try {
+      return await enrol(target, token);
+    } catch (thrown) {
+      if (!(thrown instanceof GrpcError)) throw thrown;
+      const canHelp = thrown.code === grpcCode.unavailable || thrown.code === grpcCode.deadlineExceeded;
+      if (!canHelp || target.clock.monotonicMs() >= deadlineMs) {
+        throw new UserError(`no certificate from the control plane: ${describe(thrown)}`, {
+          hint: "start it with 'weft control-plane', and name its address with --control-plane HOST:PORT",
+          cause: thrown,
+        });
+      }
+      if (isFirst) talk(`waiting for the control plane: ${describe(thrown)}`);
+    }
+    await target.clock.sleepMs(backoff.nextMs(), signal);
+  }
+}
+
+function describe(thrown: unknown): string {
+  return thrown instanceof GrpcError && thrown.code !== grpcCode.unavailable
+    ? thrown.toString()
+    : messageOf(thrown);
+}

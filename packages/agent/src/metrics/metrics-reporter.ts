@@ -1,0 +1,85 @@
+import type { Clock } from "@weft/base/clock";
+import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
+import type { GrpcTarget } from "@weft/xds/grpc/dial";
+import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
+import type { Svid } from "../enrolment/svid.ts";
+import { buildExport, type OtlpContext } from "./otlp.ts";
+import { parsePrometheusText, type ScrapedFamily } from "./parse-prometheus-text.ts";
+
+export interface MetricsReporterOptions {
+  readonly clock: Clock;
+  readonly target: GrpcTarget;
+  /** The sidecar's Prometheus text; rejects while there is none. */
+  readonly scrape: () => Promise<string>;
+  readonly svid: () => Svid;
+  readonly resource: Pick<OtlpContext, "instance" | "service" | "namespace">;
+  readonly intervalMs?: number;
+}
+
+/**
+ * Sends the sidecar's `istio_*` series and the age of the certificate to the
+ * control plane every few seconds, so that `weft stat` needs no Prometheus. All
+ * values are cumulative: an export that is lost costs nothing but freshness.
+ */
+export class MetricsReporter {
+  readonly #options: MetricsReporterOptions;
+  readonly #channel: GrpcChannel;
+  readonly #startMs: number;
+  readonly #stop = new AbortController();
+
+  constructor(options: MetricsReporterOptions) {
+    this.#options = options;
+    this.#channel = new GrpcChannel({ clock: options.clock, target: options.target });
+    this.#startMs = options.clock.now();
+  }
+
+  start(): void {
+    void this.#run().catch(() => {}); // ends by `close` only
+  }
+
+  /** Sends the final values and ends. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#report(1_000);
+    this.#channel.close();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, intervalMs = 2_000 } = this.#options;
+    for (;;) {
+      await clock.sleepMs(intervalMs, this.#stop.signal);
+      await this.#report(5_000);
+    }
+  }
+
+  async #report(timeoutMs: number): Promise<void> {
+    const { clock, svid, resource } = this.#options;
+    try {
+      const families = [...(await this.#scrapeFamilies()), ...certificateGauges(svid())];
+      const context = { ...resource, startMs: this.#startMs, nowMs: clock.now() };
+      await this.#channel.unary(MetricsService.method.export, buildExport(families, context), { timeoutMs });
+    } catch {
+      // The control plane is away; the next export carries the same totals and more.
+    }
+  }
+
+  async #scrapeFamilies(): Promise<ScrapedFamily[]> {
+    try {
+      return parsePrometheusText(await this.#options.scrape(), (name) => name.startsWith("istio_"));
+    } catch {
+      return []; // the sidecar is being started again
+    }
+  }
+}
+
+function certificateGauges({ notBeforeMs, notAfterMs }: Svid): ScrapedFamily[] {
+  const gauge = (name: string, ms: number): ScrapedFamily => ({
+    name,
+    kind: "gauge",
+    series: [{ labels: {}, value: ms / 1000 }],
+  });
+  return [
+    gauge("weft_certificate_not_before_timestamp_seconds", notBeforeMs),
+    gauge("weft_certificate_not_after_timestamp_seconds", notAfterMs),
+  ];
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { Clock } from "@weft/base/clock";
+import { UserError } from "@weft/base/errors";
+import { AdsServer } from "@weft/xds/ads-server";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import { GrpcServer } from "@weft/xds/grpc/grpc-server";
+import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
+import { typeUrl } from "@weft/xds/type-url";
+import type { Svid } from "../enrolment/svid.ts";
+import type { Ids } from "../launch.ts";
+
+export interface SecretServer {
+  /** Pushes a new certificate, key and bundle to every connected sidecar. */
+  rotate(svid: Svid): void;
+  close(): Promise<void>;
+}
+
+export interface SecretServerOptions {
+  readonly path: string;
+  readonly svid: Svid;
+  /** Who may connect; undefined: only this process's own user. */
+  readonly owner: Ids | undefined;
+  readonly clock: Clock;
+  readonly talk: (line: string) => void;
+}
+
+/** Linux's limit for the path of a Unix socket, without its final zero byte. */
+const maxSocketPathBytes = 107;
+
+/**
+ * SDS on a Unix socket, under Istio's names: `default`, the certificate and
+ * its key, and `ROOTCA`, the trust bundle. The key leaves this process only
+ * here; socket and folder are the sidecar's user's alone, so no other user can connect.
+ */
+export async function startSecretServer(options: SecretServerOptions): Promise<SecretServer> {
+  const { path, owner, clock, talk } = options;
+  if (Buffer.byteLength(path) > maxSocketPathBytes) {
+    throw new UserError(`the path of the socket is longer than ${maxSocketPathBytes} bytes: ${path}`, {
+      hint: "choose a shorter --run-dir",
+    });
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  let snapshot = secretSnapshot(options.svid);
+  const ads = new AdsServer({
+    clock,
+    admit() {}, // the socket's permissions have decided
+    events: {
+      onConnected: (session) => session.setSnapshot(snapshot),
+      onDisconnected() {},
+      onNack: (_session, _type, error) => talk(`the sidecar refused a certificate: ${error}`),
+    },
+  });
+  const server = new GrpcServer({
+    clock,
+    routes: ads.routes("secret"),
+    onError: (error) => talk(`secret server: ${String(error)}`),
+  });
+  await server.listen({ path, mode: 0o600 });
+  if (owner) {
+    chownSync(path, owner.uid, owner.gid);
+    chownSync(dirname(path), owner.uid, owner.gid);
+  }
+  chmodSync(dirname(path), 0o700);
+  return {
+    rotate(svid) {
+      snapshot = secretSnapshot(svid);
+      for (const session of ads.sessions) session.setSnapshot(snapshot);
+    },
+    async close() {
+      ads.close();
+      await server.close();
+    },
+  };
+}
+
+function secretSnapshot(svid: Svid): Snapshot {
+  const secrets = [
+    secret(
+      "default",
+      create(SecretSchema, {
+        name: "default",
+        type: {
+          case: "tlsCertificate",
+          value: { certificateChain: inline(svid.chainPem), privateKey: inline(svid.keyPem) },
+        },
+      }),
+    ),
+    secret(
+      "ROOTCA",
+      create(SecretSchema, {
+        name: "ROOTCA",
+        type: { case: "validationContext", value: { trustedCa: inline(svid.bundlePem) } },
+      }),
+    ),
+  ];
+  return { byType: new Map([[typeUrl.secret, new Map(secrets.map((one) => [one.name, one]))]]) };
+}
+
+function secret(name: string, message: ReturnType<typeof create<typeof SecretSchema>>): XdsResource {
+  const body = toBinary(SecretSchema, message);
+  return { name, version: createHash("sha256").update(body).digest("hex").slice(0, 16), body };
+}
+
+function inline(text: string) {
+  return { specifier: { case: "inlineString" as const, value: text } };
+}
