@@ -111,9 +111,13 @@ export class ServerCall {
     this.#stream.end();
   }
 
-  /** The answer is complete: what the client still sends is not wanted (RFC 9113, section 8.1). */
+  /**
+   * The answer is complete: what the client still sends is not wanted (RFC 9113,
+   * section 8.1). A turn later, since a reset overtakes trailers that wait.
+   */
   #stopReading(): void {
-    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    if (this.#stream.readableEnded) return;
+    setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
   #startDeadline(clock: Clock): void {

@@ -55,7 +55,8 @@ const noResources: ResourceMap = new Map();
  *
  * At most one response per type is unanswered, and nothing is written while the
  * client does not read: a slow client costs one response and hears later only
- * of the newest state. A type never overtakes one that goes before it.
+ * of the newest state. A type never overtakes one that goes before it, and what
+ * refers to something waits until the client has answered for that.
  */
 export class AdsSession implements CallListener {
   readonly id: number;
@@ -228,7 +229,8 @@ export class AdsSession implements CallListener {
     for (const step of pushSteps(this.#types)) {
       const state = this.#types.get(step.typeUrl)!;
       if (!state.hasNews(step.phase)) continue;
-      if (state.inFlight || !this.#options.call.isWritable) return;
+      const isWaiting = state.inFlight || step.after.some((type) => this.#types.get(type)?.inFlight);
+      if (isWaiting || !this.#options.call.isWritable) return;
       this.#send(state, step.phase, snapshot);
     }
     this.#settle(snapshot);

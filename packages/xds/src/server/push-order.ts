@@ -4,29 +4,38 @@ import { typeUrl } from "../type-url.ts";
 export interface PushStep {
   readonly typeUrl: string;
   readonly phase: "update" | "remove" | "both";
+  /** Types whose last response must have been answered before. */
+  readonly after: readonly string[];
 }
+
+const { secret, cluster, endpoint, listener, route } = typeUrl;
 
 /**
  * Make before break: what is referred to goes before what refers to it, and is
  * taken away only after nothing refers to it any more.
+ *
+ * The order on the stream is not enough where a client asks for more before it
+ * is ready: a new cluster is usable only once its endpoints were asked for and
+ * given. So routes wait for the answers about clusters and endpoints, and
+ * removals for those about listeners and routes.
  */
 const steps: readonly PushStep[] = [
-  { typeUrl: typeUrl.secret, phase: "update" },
-  { typeUrl: typeUrl.cluster, phase: "update" },
-  { typeUrl: typeUrl.endpoint, phase: "update" },
-  { typeUrl: typeUrl.listener, phase: "both" },
-  { typeUrl: typeUrl.route, phase: "both" },
+  { typeUrl: secret, phase: "update", after: [] },
+  { typeUrl: cluster, phase: "update", after: [] },
+  { typeUrl: endpoint, phase: "update", after: [] },
+  { typeUrl: listener, phase: "both", after: [secret, cluster, endpoint] },
+  { typeUrl: route, phase: "both", after: [cluster, endpoint] },
 ];
 const lastSteps: readonly PushStep[] = [
-  { typeUrl: typeUrl.cluster, phase: "remove" },
-  { typeUrl: typeUrl.endpoint, phase: "remove" },
-  { typeUrl: typeUrl.secret, phase: "remove" },
+  { typeUrl: cluster, phase: "remove", after: [listener, route] },
+  { typeUrl: endpoint, phase: "remove", after: [listener, route] },
+  { typeUrl: secret, phase: "remove", after: [listener, cluster] },
 ];
 const ordered = new Set([...steps, ...lastSteps].map((step) => step.typeUrl));
 
 /** The steps of a push to a client that asked for these types. */
 export function* pushSteps(types: ReadonlyMap<string, unknown>): Iterable<PushStep> {
   for (const step of steps) if (types.has(step.typeUrl)) yield step;
-  for (const type of types.keys()) if (!ordered.has(type)) yield { typeUrl: type, phase: "both" };
+  for (const type of types.keys()) if (!ordered.has(type)) yield { typeUrl: type, phase: "both", after: [] };
   for (const step of lastSteps) if (types.has(step.typeUrl)) yield step;
 }
