@@ -33,6 +33,6 @@ export function weftProgram(usesSources: boolean): ProxyProgram {
   const main = usesSources ? join(cli, "src", "main.ts") : join(cli, "dist", "main.js");
   return {
     name: "weft",
-    command: (bootstrap) => [process.execPath, main, "proxy", "-c", bootstrap, "--concurrency", "1"],
+    command: (bootstrap) => [process.execPath, main, "proxy", "-c", bootstrap],
   };
 }
