@@ -15,6 +15,7 @@ import { TlsContexts } from "./config/tls-contexts.ts";
 import { XdsSession } from "./config/xds-session.ts";
 import type { ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime } from "./listener/runtime.ts";
+import type { SocketAddress } from "./net/socket-address.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
 import { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { ServerStats } from "./telemetry/server-stats.ts";
@@ -137,6 +138,11 @@ export class Sidecar {
       throw new UserError(`listener '${failure.name}': ${failure.message}`, { hint: "nothing was started" });
     }
     this.#session.update();
+  }
+
+  /** Where the admin endpoint listens, its port resolved. */
+  get adminAddress(): SocketAddress | undefined {
+    return this.#admin?.address;
   }
 
   async drain(graceMs: number): Promise<void> {

@@ -1,0 +1,367 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { request } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { systemClock } from "@weft/base/clock";
+import { FakeAds } from "@weft/testkit/fake-ads";
+import { TestCa } from "@weft/testkit/test-ca";
+import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import { Log } from "./admin/log.ts";
+import { decodeBootstrap } from "./config/bootstrap.ts";
+import { parseDocument } from "./config/document.ts";
+import { extensionRegistry } from "./config/extension-registry.ts";
+import { runProxy } from "./main.ts";
+import { Sidecar } from "./sidecar.ts";
+
+const registry = extensionRegistry;
+const directory = mkdtempSync(join(tmpdir(), "weft-sidecar-"));
+let upstream: Server;
+let otherUpstream: Server;
+
+before(async () => {
+  upstream = await echo("first");
+  otherUpstream = await echo("second");
+});
+
+after(() => {
+  upstream.close();
+  otherUpstream.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function echo(name: string): Promise<Server> {
+  const server = createServer((_, response) => response.end(name));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port;
+
+const cluster = (name: string) =>
+  fromJson(ClusterSchema, { name, type: "EDS", edsClusterConfig: { edsConfig: { ads: {} } } });
+
+const endpoints = (name: string, port: number, address = "127.0.0.1") =>
+  fromJson(ClusterLoadAssignmentSchema, {
+    clusterName: name,
+    endpoints: [
+      { lbEndpoints: [{ endpoint: { address: { socketAddress: { address, portValue: port } } } }] },
+    ],
+  });
+
+const routes = (name: string, target: string) =>
+  fromJson(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [
+      { name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: target } }] },
+    ],
+  });
+
+function listener(name: string, transportSocket?: JsonValue, statPrefix = "s") {
+  const manager = {
+    "@type":
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    statPrefix,
+    rds: { routeConfigName: "r", configSource: { ads: {} } },
+    httpFilters: [
+      {
+        name: "router",
+        typedConfig: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+      },
+    ],
+  };
+  return fromJson(
+    ListenerSchema,
+    {
+      name,
+      address: { socketAddress: { address: "127.0.0.1", portValue: 0 } },
+      filterChains: [
+        { filters: [{ name: "hcm", typedConfig: manager }], ...(transportSocket ? { transportSocket } : {}) },
+      ],
+    },
+    { registry },
+  );
+}
+
+interface Running {
+  readonly ads: FakeAds;
+  readonly sidecar: Sidecar;
+  /** The lines of the proxy's own log. */
+  readonly log: string[];
+  admin(path: string): Promise<{ status: number; text: string }>;
+  portOf(listener: string): Promise<number>;
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A sidecar whose only configuration is where its ADS server and admin endpoint are. */
+async function start(mode: "GRPC" | "DELTA_GRPC"): Promise<Running> {
+  const ads = await FakeAds.start();
+  const bootstrap = decodeBootstrap(
+    parseDocument(
+      "bootstrap.yaml",
+      `
+node: { id: test, cluster: test }
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
+dynamic_resources:
+  ads_config: { api_type: ${mode}, grpc_services: [{ envoy_grpc: { cluster_name: xds } }] }
+  lds_config: { ads: {} }
+  cds_config: { ads: {} }
+static_resources:
+  clusters:
+    - name: xds
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: { http2_protocol_options: {} }
+      load_assignment:
+        cluster_name: xds
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ads.port} } } } }] }]
+`,
+    ),
+  );
+  const log: string[] = [];
+  const sidecar = new Sidecar(
+    bootstrap,
+    { configPath: "bootstrap.yaml", drainTimeMs: 0, version: "test" },
+    new Log("info", systemClock, (line) => log.push(line)),
+    systemClock,
+  );
+  await sidecar.start();
+  const admin = async (path: string) => {
+    const address = sidecar.adminAddress;
+    assert.ok(address?.kind === "ip");
+    const response = await fetch(`http://127.0.0.1:${address.port}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  const until = async <T>(ask: () => Promise<T | undefined>): Promise<T> => {
+    for (let attempt = 0; attempt < 500; attempt++) {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`gave up waiting; the proxy says:\n${log.join("")}`);
+  };
+  return {
+    ads,
+    sidecar,
+    log,
+    admin,
+    portOf: (name) =>
+      until(async () => {
+        const found = new RegExp(`^${name}::127\\.0\\.0\\.1:(\\d+)`, "m").exec(
+          (await admin("/listeners")).text,
+        );
+        return found ? Number(found[1]) : undefined;
+      }),
+    ready: async () => {
+      await until(async () => ((await admin("/ready")).status === 200 ? true : undefined));
+    },
+    async stop() {
+      await sidecar.close();
+      await ads.close();
+    },
+  };
+}
+
+async function get(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  return `${response.status} ${await response.text()}`;
+}
+
+for (const mode of ["GRPC", "DELTA_GRPC"] as const) {
+  test(`a sidecar serves what ADS gives it, follows changes, and keeps the last good version (${mode})`, async () => {
+    const { ads, admin, portOf: listenerPort, ready, stop } = await start(mode);
+    try {
+      assert.deepEqual(await admin("/ready"), { status: 503, text: "INITIALIZING\n" });
+      ads.push({
+        clusters: [cluster("a")],
+        endpoints: [endpoints("a", portOf(upstream))],
+        listeners: [listener("web")],
+        routes: [routes("r", "a")],
+      });
+      await ads.expectAck("CDS");
+      await ads.expectAck("EDS");
+      await ads.expectAck("LDS");
+      await ads.expectAck("RDS");
+      await ready();
+      const port = await listenerPort("web");
+      assert.equal(await get(port), "200 first");
+
+      ads.push({ endpoints: [endpoints("a", portOf(otherUpstream))] });
+      await ads.expectAck("EDS");
+      assert.equal(await get(port), "200 second");
+
+      ads.push({ endpoints: [endpoints("a", 1, "not-an-address")] });
+      assert.match(
+        await ads.expectNack("EDS"),
+        /^endpoints 'a': endpoints\[0\]\.lb_endpoints\[0\]\.endpoint\.address\.socket_address\.address: "not-an-address" is not an IP address/,
+      );
+      assert.equal(await get(port), "200 second", "keeps the last good endpoints");
+
+      ads.push({
+        endpoints: [endpoints("a", portOf(otherUpstream))],
+        listeners: [listener("web", undefined, "")],
+      });
+      assert.match(await ads.expectNack("LDS"), /^listener 'web': .*stat_prefix: is empty/);
+      assert.equal(await get(port), "200 second", "keeps the last good listener");
+
+      ads.push({
+        clusters: [cluster("a"), cluster("b")],
+        endpoints: [endpoints("a", portOf(otherUpstream)), endpoints("b", portOf(upstream))],
+        listeners: [listener("web")],
+        routes: [routes("r", "b")],
+      });
+      await ads.expectAck("RDS");
+      assert.equal(await get(port), "200 first", "the new route leads to the new cluster, which is warm");
+
+      const { text } = await admin("/config_dump?include_eds");
+      const dump = JSON.parse(text) as { configs: { "@type": string }[] };
+      assert.deepEqual(
+        dump.configs.map((config) => config["@type"].split(".").at(-1)),
+        [
+          "BootstrapConfigDump",
+          "ClustersConfigDump",
+          "EndpointsConfigDump",
+          "ListenersConfigDump",
+          "RoutesConfigDump",
+          "SecretsConfigDump",
+        ],
+      );
+      assert.match((await admin("/clusters")).text, /^b::added_via_api::true$/m);
+    } finally {
+      await stop();
+    }
+  });
+}
+
+test("configuration stays in force while the ADS server is away", async () => {
+  const { ads, portOf: listenerPort, ready, stop } = await start("DELTA_GRPC");
+  try {
+    ads.push({
+      clusters: [cluster("a")],
+      endpoints: [endpoints("a", portOf(upstream))],
+      listeners: [listener("web")],
+      routes: [routes("r", "a")],
+    });
+    await ready();
+    const port = await listenerPort("web");
+    ads.disconnect();
+    assert.equal(await get(port), "200 first");
+    await ads.connected();
+    ads.push({ endpoints: [endpoints("a", portOf(otherUpstream))] });
+    await ads.settled();
+    assert.equal(await get(port), "200 second");
+  } finally {
+    await stop();
+  }
+});
+
+test("a listener waits for its secret, and a rotated one serves the next handshake", async () => {
+  const { ads, admin, portOf: listenerPort, ready, stop } = await start("DELTA_GRPC");
+  try {
+    const ca = new TestCa();
+    const secret = () => {
+      const svid = ca.leaf("default", "web", { dnsNames: ["web.test"] });
+      return fromJson(SecretSchema, {
+        name: "web",
+        tlsCertificate: {
+          certificateChain: { inlineString: svid.chainPem },
+          privateKey: { inlineString: svid.keyPem },
+        },
+      });
+    };
+    const tlsListener = listener("web", {
+      name: "tls",
+      typedConfig: {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: "web", sdsConfig: { ads: {} } }] },
+      },
+    });
+    ads.push({
+      clusters: [cluster("a")],
+      endpoints: [endpoints("a", portOf(upstream))],
+      listeners: [tlsListener],
+      routes: [routes("r", "a")],
+    });
+    await ads.expectAck("RDS");
+    assert.equal((await admin("/listeners")).text, "", "no certificate, no listener");
+    ads.push({ secrets: [secret()] });
+    await ads.settled();
+    await ready();
+    const port = await listenerPort("web");
+    const first = await serialOf(port, ca.bundlePem);
+    assert.equal(await serialOf(port, ca.bundlePem), first);
+
+    ads.push({ secrets: [secret()] });
+    await ads.settled();
+    assert.notEqual(await serialOf(port, ca.bundlePem), first);
+
+    const broken = fromJson(SecretSchema, {
+      name: "web",
+      tlsCertificate: { certificateChain: { inlineString: "x" }, privateKey: { inlineString: "y" } },
+    });
+    const second = await serialOf(port, ca.bundlePem);
+    ads.push({ secrets: [broken] });
+    assert.match(await ads.expectNack("SDS"), /^secret 'web': /);
+    assert.equal(await serialOf(port, ca.bundlePem), second, "keeps the last good certificate");
+    const dump = (await admin("/config_dump")).text;
+    assert.match(dump, /\[redacted\]/);
+    assert.doesNotMatch(dump, /PRIVATE KEY/);
+  } finally {
+    await stop();
+  }
+});
+
+/** The serial number of the certificate a listener shows. */
+function serialOf(port: number, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port, path: "/", ca, servername: "web.test", agent: false };
+    const asked = request(options, (response) => {
+      const serial = (response.socket as TLSSocket).getPeerX509Certificate()?.serialNumber ?? "";
+      response.resume();
+      response.on("end", () => resolve(serial));
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+test("the command ends with 1 and says why when its file or a flag is wrong", async () => {
+  const file = join(directory, "bad.yaml");
+  writeFileSync(file, "static_resorces: {}\n");
+  const said: string[] = [];
+  const run = (options: object) =>
+    runProxy({ configPath: file, writeError: (text) => said.push(text), ...options });
+  assert.equal(await run({}), 1);
+  assert.equal(await run({ configPath: join(directory, "none.yaml") }), 1);
+  assert.equal(await run({ concurrency: 4 }), 2);
+  assert.equal(await run({ logLevel: "loud" }), 2);
+  assert.deepEqual(said, [
+    `weft: ${file}:1:1: static_resorces: unknown field of envoy.config.bootstrap.v3.Bootstrap (did you mean \`static_resources\`?)\n  next: nothing was started\n`,
+    `weft: cannot read ${directory}/none.yaml: ENOENT: no such file or directory, open '${directory}/none.yaml'\n  next: give the path of an Envoy bootstrap file with -c\n`,
+    "weft: --concurrency 4: this version runs one worker\n  next: leave --concurrency out, or start several proxies behind one address\n",
+    "weft: --log-level loud: unknown\n  next: one of trace, debug, info, warning, error, critical, off\n",
+  ]);
+});
+
+test("a bootstrap is validated without starting anything, and a stop ends with 0", async () => {
+  const file = join(directory, "good.yaml");
+  writeFileSync(file, "admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }\n");
+  const said: string[] = [];
+  const writeError = (text: string) => said.push(text);
+  assert.equal(await runProxy({ configPath: file, isValidateOnly: true, writeError }), 0);
+  assert.match(said.join(""), /configuration '.*good\.yaml' OK/);
+  assert.equal(await runProxy({ configPath: file, stop: AbortSignal.abort(), writeError }), 0);
+});
