@@ -296,16 +296,17 @@ test("a listener waits for its secret, and a rotated one serves the next handsha
       routes: [routes("r", "a")],
     });
     await ads.expectAck("RDS");
-    assert.equal((await admin("/listeners")).text, "", "no certificate, no listener");
+    await ads.expectAck("SDS");
+    assert.equal((await admin("/listeners")).text, "", "the server has no such secret: no listener");
     ads.push({ secrets: [secret()] });
-    await ads.settled();
+    await ads.expectAck("SDS");
     await ready();
     const port = await listenerPort("web");
     const first = await serialOf(port, ca.bundlePem);
     assert.equal(await serialOf(port, ca.bundlePem), first);
 
     ads.push({ secrets: [secret()] });
-    await ads.settled();
+    await ads.expectAck("SDS");
     assert.notEqual(await serialOf(port, ca.bundlePem), first);
 
     const broken = fromJson(SecretSchema, {
