@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { connect as connectHttp2 } from "node:http2";
 import { after, describe, it } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { FakeAds, xdsResource } from "@weft/testkit/fake-ads";
 import { AdsClient, type AdsHandler, type AdsState, type ResourceUpdate } from "./ads-client.ts";
@@ -10,8 +11,10 @@ import { ClusterLoadAssignmentSchema } from "./gen/envoy/config/endpoint/v3/endp
 import { ListenerSchema } from "./gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "./gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "./gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { DeltaDiscoveryRequestSchema } from "./gen/envoy/service/discovery/v3/discovery_pb.js";
 import { GrpcServer } from "./grpc/grpc-server.ts";
 import { GrpcError, grpcCode } from "./grpc/grpc-status.ts";
+import { frameMessage } from "./grpc/message-framing.ts";
 import { typeUrl } from "./type-url.ts";
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -375,6 +378,28 @@ describe("the server", () => {
     for (let n = 1; n <= 50; n++) session.setSnapshot(snapshot(n));
     await server.wait(() => session.settledSnapshot?.version === "v50");
     assert.deepEqual(versions, ["v1", "v50"]);
+  });
+
+  it("writes nothing more to a client that does not read", async () => {
+    const server = await serve();
+    const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+    cleanups.push(() => session.destroy());
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+      "content-type": "application/grpc",
+    });
+    const first = create(DeltaDiscoveryRequestSchema, { typeUrl: typeUrl.cluster, node: { id: "slow" } });
+    stream.write(frameMessage(toBinary(DeltaDiscoveryRequestSchema, first)));
+    await server.wait(() => server.connected.length === 1);
+    for (let n = 1; n <= 50; n++) {
+      const resource = xdsResource("a", ClusterSchema, cluster("a", "x".repeat(200_000) + n));
+      const byType = new Map([[typeUrl.cluster, new Map([["a", resource]])]]);
+      server.connected[0]!.setSnapshot({ version: `v${n}`, byType });
+      // As if every answer were overdue: only the full buffer is left to hold it back.
+      server.connected[0]!.sweep(Number.POSITIVE_INFINITY);
+    }
+    assert.equal(server.connected[0]!.types[0]!.sentVersion, "v1");
   });
 
   it("keeps 1,000 streams in one process up to date", async () => {

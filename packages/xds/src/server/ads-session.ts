@@ -2,7 +2,6 @@ import type { Clock } from "@weft/base/clock";
 import type { GrpcPeer } from "../grpc/grpc-peer.ts";
 import type { CallListener } from "../grpc/grpc-route.ts";
 import { GrpcError, grpcCode } from "../grpc/grpc-status.ts";
-import type { ServerCall } from "../grpc/server-call.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type AdsNode, adsNodeOf } from "./ads-node.ts";
 import type { ResourceMap } from "./changed-names.ts";
@@ -30,10 +29,20 @@ export interface AdsEvents {
   onCustomRequest?(session: AdsSession, request: CustomRequest): void;
 }
 
+/** What a session needs of its call. */
+export interface SessionCall {
+  readonly peer: GrpcPeer;
+  readonly isWritable: boolean;
+  accept(): void;
+  send(message: Uint8Array): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
 export interface SessionOptions {
   readonly id: number;
   readonly clock: Clock;
-  readonly call: ServerCall;
+  readonly call: SessionCall;
   readonly protocol: AdsProtocol;
   readonly events: AdsEvents;
   readonly customTypes: ReadonlySet<string>;
@@ -244,7 +253,7 @@ export class AdsSession implements CallListener {
     if (!response) return;
     this.#nonce += 1;
     call.send(response);
-    state.await(nonce, version, clock.now());
+    state.expectAnswer(nonce, version, clock.now());
   }
 
   #settle(snapshot: Snapshot): void {

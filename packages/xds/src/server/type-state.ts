@@ -142,7 +142,8 @@ export class TypeState {
     this.toRemove.clear();
   }
 
-  await(nonce: string, version: string, sentMs: number): void {
+  /** A response has been written and is to be answered. */
+  expectAnswer(nonce: string, version: string, sentMs: number): void {
     this.inFlight = { nonce, version, sentMs };
     this.#sent = this.inFlight;
   }
