@@ -7,7 +7,7 @@ import { TestCa } from "@weft/testkit/test-ca";
 import { peerChain } from "./peer-chain.ts";
 import { verifySvid } from "./verify-svid.ts";
 
-const ca = new TestCa({ hasIntermediate: true });
+const ca = new TestCa();
 const reviews = ca.leaf("default", "reviews");
 const ratings = ca.leaf("default", "ratings");
 
@@ -24,19 +24,28 @@ test("both ends of a mutual TLS connection know who the other is", async (t) => 
   );
 });
 
+test("a client sees the intermediates a server presents", async (t) => {
+  const top = new TestCa({ hasIntermediate: true });
+  const { chainPem, keyPem } = top.leaf("default", "reviews");
+  const { client } = await handshake(t, {}, { cert: chainPem, key: keyPem, ca: top.bundlePem });
+  assert.equal(peerChain(client).length, 3);
+  verifySvid(peerChain(client), top.bundle, Date.now());
+});
+
 test("whoever presents nothing has an empty chain", async (t) => {
   const { server } = await handshake(t, {});
   assert.deepEqual(peerChain(server), []);
 });
 
-async function handshake(t: TestContext, identity: { readonly cert?: string; readonly key?: string }) {
-  const listener = createServer({
-    cert: reviews.chainPem,
-    key: reviews.keyPem,
-    ca: ca.bundlePem,
-    requestCert: true,
-    rejectUnauthorized: false,
-  });
+interface Identity {
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+const own = { cert: reviews.chainPem, key: reviews.keyPem, ca: ca.bundlePem };
+
+async function handshake(t: TestContext, identity: Identity, serving: typeof own = own) {
+  const listener = createServer({ ...serving, requestCert: true, rejectUnauthorized: false });
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
@@ -44,7 +53,7 @@ async function handshake(t: TestContext, identity: { readonly cert?: string; rea
   const client = connect({
     port,
     host: "127.0.0.1",
-    ca: ca.bundlePem,
+    ca: serving.ca,
     ...identity,
     checkServerIdentity: () => undefined,
   });
