@@ -19,7 +19,13 @@ const sessions = new WeakMap<UpstreamTlsPlan, SessionCache>();
 
 interface SessionCache {
   generation: number;
-  readonly byAddress: Map<string, Buffer>;
+  readonly byAddress: Map<string, SavedSession>;
+}
+
+/** A session with the peer it was made with: a resumed handshake shows no certificate again. */
+interface SavedSession {
+  readonly session: Buffer;
+  readonly peer: PeerIdentity | undefined;
 }
 
 const maxSessionsPerPlan = 256;
@@ -81,7 +87,9 @@ function connectTls(
     };
   }
   const cache = sessionCache(plan);
+  let peer: PeerIdentity | undefined;
   const key = `${address.kind === "ip" ? `${address.host}:${address.port}` : address.path} ${serverName}`;
+  const saved = cache.byAddress.get(key);
   // `allowHalfOpen` is passed on to the socket although the type leaves it out.
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
     ...target(address),
@@ -92,7 +100,7 @@ function connectTls(
     rejectUnauthorized: plan.verifiesPeer,
     // Names are checked below, by the plan's own matchers.
     checkServerIdentity: () => undefined,
-    session: cache.byAddress.get(key),
+    session: saved?.session,
   };
   const connecting = tls.connect(options);
   socket = connecting;
@@ -102,9 +110,11 @@ function connectTls(
     hasTcp = true;
   });
   connecting.on("session", (session: Buffer) => {
+    // Before the peer is known (TLS 1.2 may be this early) a session cannot stand for it.
+    if (plan.verifiesPeer && !peer) return;
     const latest = sessionCache(plan);
     if (latest.byAddress.size >= maxSessionsPerPlan) latest.byAddress.clear();
-    latest.byAddress.set(key, session);
+    latest.byAddress.set(key, { session, peer });
   });
   connecting.on("error", (error: NodeJS.ErrnoException) => {
     cache.byAddress.delete(key);
@@ -115,7 +125,8 @@ function connectTls(
   connecting.once("secureConnect", () => {
     if (isSettled) return;
     const certificate = connecting.getPeerX509Certificate();
-    const peer = certificate && plan.verifiesPeer ? new PeerCertificate(certificate) : undefined;
+    if (certificate && plan.verifiesPeer) peer = new PeerCertificate(certificate);
+    else if (connecting.isSessionReused()) peer = saved?.peer;
     if (plan.matchesSan && !(peer && plan.matchesSan(peer))) {
       const names = peer?.uris.join(", ") || peer?.subject || "none";
       fail("", `TLS_error: verify SAN list: none of ${names} is accepted`);
