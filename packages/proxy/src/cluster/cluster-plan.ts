@@ -23,6 +23,8 @@ export interface ClusterPlan {
   readonly protocol: "http1" | "http2" | "downstream";
   /** Chosen per endpoint, first match wins; `tls: undefined` is plaintext. */
   readonly transports: readonly TransportPlan[];
+  /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */
+  readonly keepsTrailers?: boolean;
   readonly maxRequestsPerConnection: number;
   /** 0 disables. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;

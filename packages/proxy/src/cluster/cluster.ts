@@ -16,6 +16,8 @@ export interface PickContext {
 /** How an attempt ended, as outlier detection and statistics see it. */
 export type AttemptOutcome =
   | { readonly kind: "response"; readonly status: number }
+  /** TCP: the connection was established. */
+  | { readonly kind: "connected" }
   | { readonly kind: "local-origin-failure" }
   | { readonly kind: "timeout" };
 

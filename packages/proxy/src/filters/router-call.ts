@@ -1,3 +1,4 @@
+import type { Timer } from "@weft/base/clock";
 import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
 import { type PoolContext, poolOf } from "../http1/pool.ts";
 import type { UpstreamCall } from "../layer/forwarder.ts";
@@ -10,7 +11,6 @@ import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../lay
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
-import type { Timer } from "@weft/base/clock";
 import { RequestBody } from "./request-body.ts";
 import { RetryState, type RetryVerdict } from "./retry-state.ts";
 import type { RouterPlan } from "./router-plan.ts";
@@ -317,8 +317,10 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     endpoint.activeRequests += 1;
     stats.rqTotal.value += 1;
     stats.rqActive.value += 1;
-    this.#attemptStartMs = exchange.attempts === 1 ? exchange.startMs : exchange.service.context.clock.monotonicMs();
-    if (this.#action.autoHostRewrite && endpoint.plan.hostname !== "") request.authority = endpoint.plan.hostname;
+    this.#attemptStartMs =
+      exchange.attempts === 1 ? exchange.startMs : exchange.service.context.clock.monotonicMs();
+    if (this.#action.autoHostRewrite && endpoint.plan.hostname !== "")
+      request.authority = endpoint.plan.hostname;
     if (exchange.match!.virtualHost.includesRequestAttemptCount) {
       request.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
@@ -341,7 +343,8 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
 
   /** A reused connection that closes before any answer: the upstream ended it as we began. */
   #isKeepAliveRace(stream: ClientStream, reason: ResetReason, isUnprocessed: boolean): boolean {
-    if (reason !== "connection-termination" || stream.isFirstOnConnection || stream.hasResponseBytes) return false;
+    if (reason !== "connection-termination" || stream.isFirstOnConnection || stream.hasResponseBytes)
+      return false;
     if (this.#hasRacedOnce || !this.#body.isReplayable || this.#exchange.isUpgrade) return false;
     return isUnprocessed || idempotent.has(this.#exchange.request!.method);
   }

@@ -1,8 +1,8 @@
 import type { ClusterDirectory } from "../cluster/cluster.ts";
 import type { PoolContext } from "../http1/pool.ts";
 import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
-import type { HttpExchange } from "../layer/http-exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
+import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
@@ -51,7 +51,7 @@ export class Router implements Forwarder {
     const request = exchange.request!;
     if (request.upgrade !== "" && !isUpgradeAllowed(exchange, action, request)) {
       exchange.service.stats.rqWsOnNonWsRoute.value += 1;
-      exchange.reply(403, "", "upgrade_failed");
+      exchange.replyWith(403, nothing, "upgrade_failed", 0, ["connection", "close"]);
       return undefined;
     }
     const choice = action.selectCluster(request, exchange.service.context.random());
@@ -63,7 +63,12 @@ export class Router implements Forwarder {
     }
     exchange.cluster = cluster;
     if (cluster.plan.protocol === "http2") {
-      exchange.reply(502, "HTTP/2 upstreams are not supported", "upstream_protocol_not_supported", ResponseFlag.UpstreamProtocolError);
+      exchange.reply(
+        502,
+        "HTTP/2 upstreams are not supported",
+        "upstream_protocol_not_supported",
+        ResponseFlag.UpstreamProtocolError,
+      );
       return undefined;
     }
     const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);
@@ -79,7 +84,13 @@ function isUpgradeAllowed(exchange: HttpExchange, action: ForwardAction, request
 function redirect(exchange: HttpExchange, action: RedirectAction): void {
   exchange.service.stats.rqRedirect.value += 1;
   const location = action.location(exchange.request!);
-  exchange.replyWith(action.status, nothing, "direct_response", 0, withEdits(exchange, ["location", location]));
+  exchange.replyWith(
+    action.status,
+    nothing,
+    "direct_response",
+    0,
+    withEdits(exchange, ["location", location]),
+  );
 }
 
 function respondDirectly(exchange: HttpExchange, action: DirectResponseAction): void {

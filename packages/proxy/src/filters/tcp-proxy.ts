@@ -9,7 +9,7 @@ import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { type CloseCause, Connection, type ConnectionHandler } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
-import { TcpExchange } from "./tcp-exchange.ts";
+import type { TcpExchange } from "./tcp-exchange.ts";
 
 /** What every TCP proxy of a process shares. */
 export interface TcpContext {

@@ -11,13 +11,21 @@ interface Failure {
 const failures: Readonly<Record<ResetReason, Failure>> = {
   "local-reset": { text: "local reset", flag: ResponseFlag.LocalReset, status: 503 },
   "remote-reset": { text: "remote reset", flag: ResponseFlag.UpstreamRemoteReset, status: 503 },
-  "remote-refused": { text: "remote refused stream reset", flag: ResponseFlag.UpstreamRemoteReset, status: 503 },
+  "remote-refused": {
+    text: "remote refused stream reset",
+    flag: ResponseFlag.UpstreamRemoteReset,
+    status: 503,
+  },
   "connection-failure": {
     text: "remote connection failure",
     flag: ResponseFlag.UpstreamConnectionFailure,
     status: 503,
   },
-  "connect-timeout": { text: "connection timeout", flag: ResponseFlag.UpstreamConnectionFailure, status: 503 },
+  "connect-timeout": {
+    text: "connection timeout",
+    flag: ResponseFlag.UpstreamConnectionFailure,
+    status: 503,
+  },
   "connection-termination": {
     text: "connection termination",
     flag: ResponseFlag.UpstreamConnectionTermination,

@@ -27,7 +27,8 @@ export class BodyDecoder {
   begin(framing: Framing): void {
     this.#isDone = false;
     this.#chunked = framing.isChunked ? new ChunkedDecoder(this.#limits) : undefined;
-    this.#remaining = framing.isChunked || framing.contentLength < 0 ? Number.POSITIVE_INFINITY : framing.contentLength;
+    this.#remaining =
+      framing.isChunked || framing.contentLength < 0 ? Number.POSITIVE_INFINITY : framing.contentLength;
   }
 
   get isDone(): boolean {

@@ -7,7 +7,16 @@ export interface ChunkedSink {
   onBodyData(chunk: Buffer): void;
 }
 
-type State = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailers" | "done" | "failed";
+type State =
+  | "size"
+  | "extension"
+  | "size-lf"
+  | "data"
+  | "data-cr"
+  | "data-lf"
+  | "trailers"
+  | "done"
+  | "failed";
 
 /** Extensions mean nothing to us, but they may not be an endless stream either. */
 const maxExtensionBytes = 4096;
@@ -72,7 +81,8 @@ export class ChunkedDecoder {
       case "extension":
         this.#extensionBytes += 1;
         if (byte === 13) this.#state = "size-lf";
-        else if ((byte < 32 && byte !== 9) || byte === 127 || this.#extensionBytes > maxExtensionBytes) this.#fail();
+        else if ((byte < 32 && byte !== 9) || byte === 127 || this.#extensionBytes > maxExtensionBytes)
+          this.#fail();
         break;
       case "size-lf":
         if (byte !== 10) this.#fail();

@@ -3,7 +3,14 @@ import type { RequestHead } from "../layer/message.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import { type BodyFraming, chunkHead, encodeRequestHead, encodeTrailers, lastChunk, requestFraming } from "./encode.ts";
+import {
+  type BodyFraming,
+  chunkHead,
+  encodeRequestHead,
+  encodeTrailers,
+  lastChunk,
+  requestFraming,
+} from "./encode.ts";
 import { type HeadLimits, Http1ResponseHead, parseResponseHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 
@@ -28,6 +35,8 @@ const nothing = Buffer.alloc(0);
  */
 export class Http1ClientCodec implements ConnectionHandler, BodySink {
   readonly connection: Connection;
+  /** Without it trailers are read and dropped, both ways, as Envoy does. */
+  readonly keepsTrailers: boolean;
   /** Requests begun on this connection. */
   requestCount = 0;
   readonly #events: ClientCodecEvents;
@@ -38,8 +47,9 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
   #stream: Http1ClientStream | undefined;
   #isGone = false;
 
-  constructor(connection: Connection, limits: HeadLimits, events: ClientCodecEvents) {
+  constructor(connection: Connection, limits: HeadLimits, keepsTrailers: boolean, events: ClientCodecEvents) {
     this.connection = connection;
+    this.keepsTrailers = keepsTrailers;
     this.#limits = limits;
     this.#events = events;
     this.#reader = new HeadReader(limits);
@@ -118,7 +128,10 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
     this.#state = "closed";
     this.#gone(cause);
     if (stream && !stream.isResponseDone) {
-      stream.receiver.onResponseReset("connection-termination", wasHead && !stream.hasResponseBytes && stream.isUnsent);
+      stream.receiver.onResponseReset(
+        "connection-termination",
+        wasHead && !stream.hasResponseBytes && stream.isUnsent,
+      );
     }
   }
 
@@ -133,7 +146,8 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
     const stream = this.#stream;
     if (!stream) return;
     stream.isResponseDone = true;
-    stream.receiver.onResponseTrailers(trailers);
+    if (this.keepsTrailers) stream.receiver.onResponseTrailers(trailers);
+    else stream.receiver.onResponseData(nothing, true);
   }
 
   /** The request's owner gave up. The connection cannot be used again. */
@@ -274,7 +288,10 @@ class Http1ClientStream implements ClientStream {
 
   sendTrailers(trailers: HeaderList): void {
     if (this.#isReset || this.isRequestDone) return;
-    if (this.#framing === "chunked") this.#codec.connection.writeLatin1(encodeTrailers(trailers));
+    if (this.#framing === "chunked") {
+      const text = this.#codec.keepsTrailers ? encodeTrailers(trailers) : lastChunk;
+      this.#codec.connection.writeLatin1(text);
+    }
     this.#requestEnded();
   }
 

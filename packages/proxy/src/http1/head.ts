@@ -38,6 +38,8 @@ export class Http1RequestHead implements RequestHead, Framing {
   minorVersion = 1;
   expectsContinue = false;
   hasHost = false;
+  /** The target is in absolute form and names https. */
+  targetIsHttps = false;
 }
 
 export class Http1ResponseHead implements ResponseHead, Framing {
@@ -61,8 +63,12 @@ const tooMany: HeadError = { status: 431, details: "too_many_headers" };
 /** Head longer than the limit. */
 export const headTooLarge: HeadError = { status: 431, details: "request_headers_too_large" };
 
+/** A version of HTTP that is not spoken here. */
+export const lowVersion: HeadError = { status: 426, details: "low_version" };
+
+const otherVersion = /^HTTP\/[0-9]\.[0-9]$/;
 const control = /[\0-\x08\x0a-\x1f\x7f]/;
-const notTargetCharacter = /[^\x21-\x7e\x80-\xff]/;
+const notTargetCharacter = /[^\x21-\x7e]/;
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
 const digits = /^[0-9]{1,15}$/;
 
@@ -72,10 +78,12 @@ const methods = new Set(
   ),
 );
 
+const misplaced = /[^\r]\n|\r[^\n]|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
 /** Whether `text` can no longer become a well-formed head, although its end has not arrived. */
 export function isHopeless(text: string): boolean {
   const lf = text.indexOf("\n");
-  return (lf >= 0 && text.charCodeAt(lf - 1) !== 13) || /[^\r]\n|\r[^\n]/.test(text);
+  return (lf >= 0 && text.charCodeAt(lf - 1) !== 13) || misplaced.test(text);
 }
 
 /**
@@ -94,9 +102,11 @@ export function parseRequestHead(text: string, limits: HeadLimits): Http1Request
   const method = text.slice(0, methodEnd);
   if (!methods.has(method)) return codecError;
   head.method = method;
-  if (lineEnd - targetEnd !== 9 || !text.startsWith("HTTP/1.", targetEnd + 1)) return codecError;
+  if (lineEnd - targetEnd !== 9 || !text.startsWith("HTTP/1.", targetEnd + 1)) {
+    return otherVersion.test(text.slice(targetEnd + 1, lineEnd)) ? lowVersion : codecError;
+  }
   const minor = text.charCodeAt(lineEnd - 1) - 48;
-  if (minor !== 0 && minor !== 1) return codecError;
+  if (minor !== 0 && minor !== 1) return minor > 1 && minor < 10 ? lowVersion : codecError;
   head.minorVersion = minor;
   head.isKeepAlive = minor === 1;
   const target = text.slice(methodEnd + 1, targetEnd);
@@ -121,7 +131,8 @@ export function parseResponseHead(text: string, limits: HeadLimits): Http1Respon
   const b = text.charCodeAt(10) - 48;
   const c = text.charCodeAt(11) - 48;
   if (a < 1 || a > 9 || b < 0 || b > 9 || c < 0 || c > 9) return codecError;
-  if (lineEnd > 12 && (text.charCodeAt(12) !== 32 || control.test(text.slice(12, lineEnd)))) return codecError;
+  if (lineEnd > 12 && (text.charCodeAt(12) !== 32 || control.test(text.slice(12, lineEnd))))
+    return codecError;
   const head = new Http1ResponseHead();
   head.status = a * 100 + b * 10 + c;
   head.minorVersion = minor;
@@ -240,13 +251,18 @@ function applyConnection(
         head.isKeepAlive = true;
         break;
       case "upgrade":
-        if (upgrade) head.upgrade = upgrade.toLowerCase();
+        // HTTP/2 is not entered this way: the offer is dropped and the request served as it is.
+        if (upgrade && upgrade.toLowerCase() !== "h2c") head.upgrade = upgrade.toLowerCase();
         break;
       // Removing these on a client's word would change what the message means.
       case "content-length":
       case "host":
       case "transfer-encoding":
       case "authorization":
+      case "x-forwarded-for":
+      case "x-forwarded-host":
+      case "x-forwarded-proto":
+      case "x-forwarded-client-cert":
         return rejectedConnection;
       default:
         head.headers.remove(option);
@@ -277,6 +293,7 @@ function setTarget(head: Http1RequestHead, target: string): HeadError | undefine
   if (!match || match[1] === "" || !authorityPattern.test(match[1]!)) return invalidUrl;
   // The target wins over Host, whose presence is still required of HTTP/1.1.
   head.authority = match[1]!;
+  head.targetIsHttps = target.charCodeAt(4) === 115 || target.charCodeAt(4) === 83;
   const rest = match[2] ?? "/";
   head.path = rest.charCodeAt(0) === 63 ? `/${rest}` : rest;
   return undefined;

@@ -1,8 +1,8 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { type CloseCause, Connection } from "../net/connection.ts";
-import { plainAddress } from "../net/cidr.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
 import type { PeerIdentity, UpstreamTlsPlan } from "../net/tls-plan.ts";
 import { type ClientCodecEvents, Http1ClientCodec } from "./client-codec.ts";
@@ -237,7 +237,12 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
           ? undefined
           : { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 },
     };
-    this.codec = new Http1ClientCodec(connection, responseLimits, this);
+    this.codec = new Http1ClientCodec(
+      connection,
+      responseLimits,
+      pool.cluster.plan.keepsTrailers ?? false,
+      this,
+    );
     pool.cluster.stats.cxActive.value += 1;
     connection.start(this.codec);
   }

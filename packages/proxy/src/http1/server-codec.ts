@@ -4,7 +4,7 @@ import type { RequestReceiver, ResetReason, ServerStream } from "../layer/stream
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { chunkHead, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
-import { type HeadError, type HeadLimits, Http1RequestHead, parseRequestHead } from "./head.ts";
+import { type HeadError, type HeadLimits, Http1RequestHead, lowVersion, parseRequestHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 
 export interface ServerCodecOptions {
@@ -12,6 +12,8 @@ export interface ServerCodecOptions {
   readonly isTls: boolean;
   readonly acceptHttp10: boolean;
   readonly properCaseHeaders: boolean;
+  /** Without it trailers are read and dropped, both ways, as Envoy does. */
+  readonly keepsTrailers: boolean;
 }
 
 /** What a server codec tells the layer above it. */
@@ -37,8 +39,7 @@ type ResponseFraming = "none" | "length" | "chunked" | "close" | "tunnel";
 
 const nothing = Buffer.alloc(0);
 const missingHost: HeadError = { status: 400, details: "missing_host_header" };
-const lowVersion: HeadError = { status: 426, details: "low_version" };
-const badBody: HeadError = { status: 400, details: "http1.codec_error" };
+const schemeMismatch: HeadError = { status: 403, details: "http1.invalid_scheme" };
 const unanswered: RequestReceiver = {
   onRequestData() {},
   onRequestTrailers() {},
@@ -116,7 +117,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     const stream = this.#stream;
     if (!stream) return;
     stream.isRequestDone = true;
-    stream.receiver.onRequestTrailers(trailers);
+    if (this.#options.keepsTrailers) stream.receiver.onRequestTrailers(trailers);
+    else stream.receiver.onRequestData(nothing, true);
   }
 
   #consume(bytes: Buffer, start: number, end: number): void {
@@ -175,6 +177,10 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
       this.#refuse(missingHost);
       return;
     }
+    if (head.targetIsHttps && !this.#options.isTls) {
+      this.#refuse(schemeMismatch);
+      return;
+    }
     if (this.#options.isTls) head.scheme = "https";
     const hasBody = head.isChunked || head.contentLength > 0;
     if (hasBody) head.upgrade = "";
@@ -209,16 +215,9 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     const stream = this.#stream;
     this.#state = "closed";
     if (!stream) return;
-    if (stream.hasResponded) this.reset(stream);
-    else {
-      stream.mustClose = true;
-      stream.receiver.onRequestReset("protocol-error");
-      if (this.#stream === stream) {
-        const answer = new Http1ServerStream(this, undefined);
-        this.#stream = answer;
-        this.#events.onBadRequest(answer, badBody);
-      }
-    }
+    stream.mustClose = true;
+    stream.receiver.onRequestReset("protocol-error");
+    if (this.#stream === stream) this.reset(stream);
   }
 
   informational(stream: Http1ServerStream, head: ResponseHead): void {
@@ -241,6 +240,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
       return;
     }
     if (status === 204) head.headers.remove("content-length");
+    if (stream.closesAfter(head)) head.headers.remove("connection");
     const hasNoBody = stream.isHead || status === 204 || status === 304;
     if (!stream.isRequestDone && end) stream.mustClose = true;
     text += fieldLines(flat, this.#options.properCaseHeaders);
@@ -284,7 +284,9 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
 
   trailers(stream: Http1ServerStream, trailers: HeaderList): void {
     if (stream !== this.#stream) return;
-    if (stream.framing === "chunked") this.connection.writeLatin1(encodeTrailers(trailers));
+    if (stream.framing === "chunked") {
+      this.connection.writeLatin1(this.#options.keepsTrailers ? encodeTrailers(trailers) : lastChunk);
+    }
     this.#finish(stream);
   }
 
@@ -320,7 +322,12 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
 
   #finish(stream: Http1ServerStream): void {
     this.#stream = undefined;
-    if (stream.framing === "tunnel" || stream.mustClose || !stream.isRequestDone || this.#state === "closed") {
+    if (
+      stream.framing === "tunnel" ||
+      stream.mustClose ||
+      !stream.isRequestDone ||
+      this.#state === "closed"
+    ) {
       this.#state = "closed";
       this.connection.closeGracefully();
       return;
@@ -363,6 +370,13 @@ class Http1ServerStream implements ServerStream {
 
   get isWritable(): boolean {
     return this.#codec.connection.isWritable;
+  }
+
+  /** An answer made here may ask for the connection to end; upstream's `connection` never gets this far. */
+  closesAfter(head: ResponseHead): boolean {
+    if (!head.headers.has("connection")) return false;
+    this.mustClose = true;
+    return true;
   }
 
   respondInformational(head: ResponseHead): void {

@@ -4,7 +4,10 @@ import type { HeaderList } from "./header-list.ts";
 
 export const clientCertificateHeader = "x-forwarded-client-cert";
 
-const elements = new WeakMap<DownstreamConnection, { readonly plan: HttpConnectionPlan; readonly text: string }>();
+const elements = new WeakMap<
+  DownstreamConnection,
+  { readonly plan: HttpConnectionPlan; readonly text: string }
+>();
 
 /**
  * Puts into `x-forwarded-client-cert` what this proxy itself verified, and lets
@@ -27,7 +30,8 @@ export function applyClientCertificate(
   }
   if (mode === "forward-only") return;
   const element = elementOf(connection, plan);
-  const existing = mode === "append-forward" && isPresent ? headers.getAll(clientCertificateHeader) : undefined;
+  const existing =
+    mode === "append-forward" && isPresent ? headers.getAll(clientCertificateHeader) : undefined;
   const value = existing ? `${existing},${element}` : element;
   if (value === "") headers.remove(clientCertificateHeader);
   else headers.set(clientCertificateHeader, value);

@@ -56,6 +56,7 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
         isTls: downstream.isTls,
         acceptHttp10: plan.acceptHttp10,
         properCaseHeaders: plan.properCaseHeaders,
+        keepsTrailers: plan.keepsTrailers ?? false,
       },
       this,
     );
@@ -100,7 +101,15 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     if (plan.maxRequestsPerConnection > 0 && this.#requests >= plan.maxRequestsPerConnection) {
       this.#codec.drain();
     }
-    const exchange = new HttpExchange(service, this, this.downstream, stream, head, info.protocol, info.headBytes);
+    const exchange = new HttpExchange(
+      service,
+      this,
+      this.downstream,
+      stream,
+      head,
+      info.protocol,
+      info.headBytes,
+    );
     exchange.begin(end);
   }
 

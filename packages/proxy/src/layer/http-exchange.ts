@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
@@ -24,6 +25,8 @@ export interface ExchangeOwner {
 const requestTimer = 0;
 const idleTimer = 1;
 const nothing = Buffer.alloc(0);
+const closing = ["connection", "close"] as const;
+const bodilessDetails = new Set(["missing_host_header", "http1.connection_header_rejected"]);
 
 /** Who wants request data held back; one bit each. */
 const heldByFilters = 1;
@@ -154,12 +157,13 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.clientAddress = prepared.clientAddress;
     if (prepared.refusal) {
       const { status, details, location } = prepared.refusal;
-      this.replyWith(status, nothing, details, 0, location === undefined ? undefined : ["location", location]);
+      this.replyWith(status, nothing, details, 0, location === undefined ? closing : ["location", location]);
       return;
     }
     this.match = plan.routes.current?.match(request, service.context.random());
     const action = this.match?.route.action;
-    if (action?.kind === "forward" && action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
+    if (action?.kind === "forward" && action.idleTimeoutMs !== undefined)
+      this.#idleTimeoutMs = action.idleTimeoutMs;
     if (this.#idleTimeoutMs > 0) {
       this.#idleTimer = new TimerEntry(this, idleTimer);
       service.context.timers.start(this.#idleTimer, this.#idleTimeoutMs, this.startMs);
@@ -172,7 +176,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.#isRequestDone = true;
     this.#stream.receiver = this;
     this.service.stats.cxProtocolError.value += 1;
-    const body = status === 400 ? "Bad Request" : "";
+    const body = bodilessDetails.has(details) ? "" : (STATUS_CODES[status] ?? "");
     this.replyWith(status, Buffer.from(body), details, ResponseFlag.DownstreamProtocolError, undefined);
   }
 
@@ -276,12 +280,13 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   onRequestReset(reason: ResetReason): void {
     if (this.#isOver) return;
     if (reason === "protocol-error") {
-      this.flags |= ResponseFlag.DownstreamProtocolError;
-      this.details = "http1.codec_error";
-    } else {
-      this.flags |= ResponseFlag.DownstreamConnectionTermination;
-      this.details = "downstream_remote_disconnect";
+      this.service.stats.cxProtocolError.value += 1;
+      const flag = ResponseFlag.DownstreamProtocolError;
+      this.replyWith(400, Buffer.from("Bad Request"), "http1.codec_error", flag, undefined);
+      return;
     }
+    this.flags |= ResponseFlag.DownstreamConnectionTermination;
+    this.details = "downstream_remote_disconnect";
     this.service.stats.rqRxReset.value += 1;
     this.#finish();
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
-import { parseAddress, plainAddress } from "../net/cidr.ts";
+import { isLoopback, parseAddress, plainAddress } from "../net/cidr.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { applyClientCertificate, clientCertificateHeader } from "./client-certificate-header.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
@@ -96,10 +97,15 @@ export function prepareRequest(
   let clientAddress: SocketAddress | undefined;
   if (plan.useRemoteAddress) {
     const remote = hostOf(connection.remote);
-    clientAddress = plan.xffNumTrustedHops > 0 ? trustedHop(forwardedFor, plan.xffNumTrustedHops - 1) : undefined;
+    clientAddress =
+      plan.xffNumTrustedHops > 0 ? trustedHop(forwardedFor, plan.xffNumTrustedHops - 1) : undefined;
     if (!plan.skipXffAppend && remote !== "") {
-      headers.set("x-forwarded-for", forwardedFor ? `${forwardedFor},${remote}` : remote);
+      // Like Envoy: for callers on this machine, the address the machine is known by.
+      const known = isLoopback(remote) ? machineAddress() : remote;
+      headers.set("x-forwarded-for", forwardedFor ? `${forwardedFor},${known}` : known);
     }
+    const external = clientAddress?.kind === "ip" ? clientAddress.host : remote;
+    if (external !== "") headers.set("x-envoy-external-address", external);
     if (plan.xffNumTrustedHops === 0 && forwardedProto !== undefined) {
       forwardedProto = head.scheme;
       headers.set("x-forwarded-proto", forwardedProto);
@@ -121,10 +127,12 @@ export function prepareRequest(
   if (hasClientCertificate || connection.peer) {
     applyClientCertificate(headers, connection, plan, hasClientCertificate);
   }
-  if (plan.stripPort !== "none") head.authority = withoutPort(head.authority, plan.stripPort, connection.local);
+  if (plan.stripPort !== "none")
+    head.authority = withoutPort(head.authority, plan.stripPort, connection.local);
 
   let refusal: Refusal | undefined;
-  if (plan.normalizePath || plan.mergeSlashes || plan.escapedSlashes !== "keep") {
+  if (head.path.includes("#")) refusal = rejectedPath;
+  else if (plan.normalizePath || plan.mergeSlashes || plan.escapedSlashes !== "keep") {
     const result = normalizePath(head.path, plan);
     if (result.kind === "reject") refusal = rejectedPath;
     else {
@@ -152,6 +160,17 @@ function trustedHop(forwardedFor: string | undefined, hops: number): SocketAddre
   const text = addresses[addresses.length - 1 - hops]?.trim();
   if (!text || !parseAddress(text)) return undefined;
   return { kind: "ip", host: plainAddress(text), port: 0 };
+}
+
+let ownAddress: string | undefined;
+
+/** The first address that is not loopback, as Envoy's "local address" is. */
+function machineAddress(): string {
+  if (ownAddress === undefined) {
+    const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    ownAddress = all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+  }
+  return ownAddress;
 }
 
 function hostOf(address: SocketAddress): string {

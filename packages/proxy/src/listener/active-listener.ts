@@ -110,7 +110,11 @@ export class ActiveListener implements HttpConnectionOwner {
       : { kind: "ip", host: plainAddress(socket.remoteAddress!), port: socket.remotePort ?? 0 };
     if (this.plan.listenerFilters.originalDst && !isPipe) local = originalDestination(socket) ?? local;
     const target = (this.plan.useOriginalDst && this.#context.findListener(local)) || this;
-    target.identify(socket, { local, remote, serverName: "", transportProtocol: "raw_buffer", applicationProtocols: [] }, startMs);
+    target.identify(
+      socket,
+      { local, remote, serverName: "", transportProtocol: "raw_buffer", applicationProtocols: [] },
+      startMs,
+    );
   }
 
   /** Looks at the connection as far as this listener's rules require, then serves it. */
@@ -129,7 +133,12 @@ export class ActiveListener implements HttpConnectionOwner {
         onInspected: ({ bytes, transportProtocol, hello, httpProtocol }) => {
           this.#stats.preCxActive.value -= 1;
           const applicationProtocols = hello?.alpnProtocols ?? (httpProtocol === "" ? [] : [httpProtocol]);
-          const seen = { ...facts, transportProtocol, applicationProtocols, serverName: hello?.serverName ?? "" };
+          const seen = {
+            ...facts,
+            transportProtocol,
+            applicationProtocols,
+            serverName: hello?.serverName ?? "",
+          };
           this.#dispatch(socket, seen, bytes, startMs);
         },
         onTimeout: (bytes) => {

@@ -54,7 +54,9 @@ export class FilterChainMatcher<C extends { readonly match: FilterChainMatch }> 
   needsInspection(facts: ConnectionFacts): boolean {
     return this.#narrow(facts, destinationCriteria).some(
       ({ compiled: { match } }) =>
-        match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0,
+        match.serverNames.length > 0 ||
+        match.transportProtocol !== "" ||
+        match.applicationProtocols.length > 0,
     );
   }
 
@@ -115,7 +117,8 @@ function serverName({ match }: CompiledMatch, facts: FactsForMatch): number {
   let best = -1;
   for (const name of match.serverNames) {
     if (name === facts.serverName && name !== "") return Number.MAX_SAFE_INTEGER;
-    if (name.startsWith("*.") && facts.serverName.endsWith(name.slice(1)) && name.length > best) best = name.length;
+    if (name.startsWith("*.") && facts.serverName.endsWith(name.slice(1)) && name.length > best)
+      best = name.length;
   }
   return best;
 }
@@ -127,7 +130,9 @@ function transportProtocol({ match }: CompiledMatch, facts: FactsForMatch): numb
 
 function applicationProtocol({ match }: CompiledMatch, facts: FactsForMatch): number {
   if (match.applicationProtocols.length === 0) return 0;
-  return facts.applicationProtocols.some((protocol) => match.applicationProtocols.includes(protocol)) ? 1 : -1;
+  return facts.applicationProtocols.some((protocol) => match.applicationProtocols.includes(protocol))
+    ? 1
+    : -1;
 }
 
 function directSourceRange({ directSourceRanges, match }: CompiledMatch, facts: FactsForMatch): number {

@@ -84,7 +84,10 @@ export function inspect(socket: Socket, options: InspectionOptions, events: Insp
 }
 
 /** Undefined while more bytes are needed. */
-export function judge(bytes: Buffer, options: { readonly tls: boolean; readonly http: boolean }): Inspection | undefined {
+export function judge(
+  bytes: Buffer,
+  options: { readonly tls: boolean; readonly http: boolean },
+): Inspection | undefined {
   if (options.tls) {
     const result = parseClientHello(bytes);
     if (result.kind === "hello") {

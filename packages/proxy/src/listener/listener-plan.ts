@@ -110,6 +110,8 @@ export interface HttpConnectionPlan {
   readonly escapedSlashes: "keep" | "reject" | "redirect" | "forward";
   readonly stripPort: "none" | "matching" | "any";
   readonly upgrades: readonly string[];
+  /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */
+  readonly keepsTrailers?: boolean;
   readonly acceptHttp10: boolean;
   readonly properCaseHeaders: boolean;
 }

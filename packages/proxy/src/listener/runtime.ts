@@ -16,7 +16,11 @@ export interface RuntimeOptions {
   /** Uniform in [0, 1). */
   readonly random?: () => number;
   /** Refused connections, and defects that were contained. */
-  readonly log?: (level: "debug" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly log?: (
+    level: "debug" | "error",
+    message: string,
+    fields: Readonly<Record<string, unknown>>,
+  ) => void;
   /** How long connections of a replaced or removed listener may go on (Envoy's `--drain-time-s`). */
   readonly drainTimeMs?: number;
   /** Downstream connections over all listeners; more are refused. */

@@ -31,7 +31,8 @@ export function parseAddress(text: string): readonly number[] | undefined {
     bare = `${head}${high}:${low}`;
   }
   const [left = "", right] = bare.split("::");
-  const parse = (side: string) => (side === "" ? [] : side.split(":").map((group) => Number.parseInt(group, 16)));
+  const parse = (side: string) =>
+    side === "" ? [] : side.split(":").map((group) => Number.parseInt(group, 16));
   const before = parse(left);
   if (right === undefined) return before;
   const after = parse(right);

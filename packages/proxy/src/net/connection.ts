@@ -122,7 +122,10 @@ export class Connection {
       // Small pieces stay whole; large ones fill what is left of the slab.
       const slab = slabFor(Math.min(bytes.length - from, 4096));
       const count = Math.min(bytes.length - from, slabSizeBytes - slab.offset);
-      slab.buffer.set(from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count), slab.offset);
+      slab.buffer.set(
+        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count),
+        slab.offset,
+      );
       this.#appended(slab, count);
       from += count;
     }

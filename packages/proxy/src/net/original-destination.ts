@@ -29,9 +29,7 @@ export function originalDestination(socket: Socket): SocketAddress | undefined {
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
   if (fd === undefined || fd < 0) return undefined;
   const isV6 = socket.remoteFamily === "IPv6";
-  return isV6
-    ? (read(fd, solIpv6) ?? read(fd, solIp))
-    : read(fd, solIp);
+  return isV6 ? (read(fd, solIpv6) ?? read(fd, solIp)) : read(fd, solIp);
 }
 
 function read(fd: number, level: number): SocketAddress | undefined {

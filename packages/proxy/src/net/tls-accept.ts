@@ -85,11 +85,7 @@ export function acceptTls(
     { onTimer: () => refuse("handshake-failed", "the handshake took too long") },
     0,
   );
-  limit.timers.start(
-    timer,
-    limit.timeoutMs || defaultHandshakeTimeoutMs,
-    limit.timers.clock.monotonicMs(),
-  );
+  limit.timers.start(timer, limit.timeoutMs || defaultHandshakeTimeoutMs, limit.timers.clock.monotonicMs());
   const onError = (error: NodeJS.ErrnoException) => {
     const isMissing = error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
     refuse(isMissing ? "no-certificate" : "handshake-failed", error.message);

@@ -6,7 +6,7 @@ export interface Flushable {
 
 let depth = 0;
 let isScheduled = false;
-let dirty: Flushable[] = [];
+const dirty: Flushable[] = [];
 
 /**
  * Runs around everything the network calls: what was written meanwhile leaves

@@ -1,0 +1,390 @@
+import net, { type Server, type Socket } from "node:net";
+import { systemClock } from "@weft/base/clock";
+import { MetricRegistry } from "@weft/base/metric-registry";
+import { ClusterManager } from "../cluster/cluster-manager.ts";
+import type { ClusterPlan, EndpointPlan } from "../cluster/cluster-plan.ts";
+import { routerFilter } from "../filters/router-plan.ts";
+import type { Exchange } from "../layer/exchange.ts";
+import type { RequestHead } from "../layer/message.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { ForwardAction, RetryPlan, RouteAction, RouteMatch, RoutePlan } from "../route/route-plan.ts";
+import { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import type { FilterChainPlan, HttpConnectionPlan, ListenerPlan, TcpProxyPlan } from "./listener-plan.ts";
+import { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
+
+/** A proxy on 127.0.0.1 with hand-made plans, for tests of the request path. */
+export interface TestProxy {
+  readonly runtime: Runtime;
+  readonly clusters: ClusterManager;
+  readonly registry: MetricRegistry;
+  readonly logged: Exchange[];
+  /** The port the listener of this name is bound to. */
+  port(listener?: string): number;
+  /** The series of this exposed name, labels ignored, added up. */
+  metric(name: string): number;
+  close(): Promise<void>;
+}
+
+export async function startTestProxy(
+  plans: readonly ListenerPlan[],
+  clusterPlans: readonly ClusterPlan[],
+  options: Partial<RuntimeOptions> & { readonly logged?: Exchange[] } = {},
+): Promise<TestProxy> {
+  const registry = new MetricRegistry();
+  const stats = new EnvoyStats(registry);
+  const clock = options.clock ?? systemClock;
+  let runtime: Runtime | undefined;
+  const clusters = new ClusterManager({
+    clock,
+    stats,
+    onEndpointRemoved: (endpoint) => runtime?.onEndpointRemoved(endpoint),
+  });
+  for (const plan of clusterPlans) clusters.setCluster(plan);
+  runtime = createRuntime({
+    clock,
+    clusters,
+    stats,
+    log: (level, message, fields) => {
+      if (level === "error") throw new Error(`${message}: ${JSON.stringify(fields)}`);
+    },
+    ...options,
+  });
+  const failures = await runtime.applyListeners(plans);
+  if (failures.length > 0) throw new Error(JSON.stringify(failures));
+  const started = runtime;
+  return {
+    runtime: started,
+    clusters,
+    registry,
+    logged: options.logged ?? [],
+    port(listener = "main") {
+      const address = started.listeners().find(({ name }) => name === listener)?.addresses[0];
+      if (address?.kind !== "ip") throw new Error(`no listener ${listener}`);
+      return address.port;
+    },
+    metric(name) {
+      const family = registry.collect().find((candidate) => candidate.name === name);
+      let sum = 0;
+      for (const { metric } of family?.series ?? []) sum += "value" in metric ? metric.value : metric.count;
+      return sum;
+    },
+    async close() {
+      await started.close();
+      clusters.close();
+    },
+  };
+}
+
+export const loopback: SocketAddress = { kind: "ip", host: "127.0.0.1", port: 0 };
+
+export function httpPlan(overrides: Partial<HttpConnectionPlan> = {}): HttpConnectionPlan {
+  return {
+    kind: "http",
+    statPrefix: "test",
+    codec: "auto",
+    routes: routesTo(forwardTo("upstream")),
+    filters: [routerFilter({ suppressEnvoyHeaders: false })],
+    accessLogs: [],
+    requestTimeoutMs: 0,
+    requestHeadersTimeoutMs: 0,
+    streamIdleTimeoutMs: 300_000,
+    idleTimeoutMs: 3_600_000,
+    maxConnectionDurationMs: 0,
+    drainTimeoutMs: 5_000,
+    maxRequestHeadersBytes: 60 * 1024,
+    maxHeadersCount: 100,
+    maxRequestsPerConnection: 0,
+    serverName: "envoy",
+    serverHeaderTransformation: "overwrite",
+    generateRequestId: true,
+    preserveExternalRequestId: false,
+    useRemoteAddress: false,
+    xffNumTrustedHops: 0,
+    skipXffAppend: false,
+    via: "",
+    forwardClientCert: "sanitize",
+    setClientCertDetails: { subject: false, cert: false, chain: false, dns: false, uri: false },
+    normalizePath: true,
+    mergeSlashes: false,
+    escapedSlashes: "keep",
+    stripPort: "none",
+    upgrades: [],
+    acceptHttp10: false,
+    properCaseHeaders: false,
+    ...overrides,
+  };
+}
+
+export function tcpPlan(overrides: Partial<TcpProxyPlan> = {}): TcpProxyPlan {
+  return {
+    kind: "tcp",
+    statPrefix: "test",
+    selectCluster: () => ({ cluster: "upstream", subset: undefined }),
+    idleTimeoutMs: 3_600_000,
+    maxConnectAttempts: 1,
+    accessLogs: [],
+    ...overrides,
+  };
+}
+
+export function chainPlan(
+  terminal: HttpConnectionPlan | TcpProxyPlan,
+  overrides: Partial<FilterChainPlan> = {},
+): FilterChainPlan {
+  return {
+    name: "",
+    match: {
+      destinationPort: undefined,
+      prefixRanges: [],
+      serverNames: [],
+      transportProtocol: "",
+      applicationProtocols: [],
+      directSourcePrefixRanges: [],
+      sourcePrefixRanges: [],
+      sourcePorts: [],
+      sourceType: "any",
+    },
+    tls: undefined,
+    transportConnectTimeoutMs: 0,
+    networkFilters: [],
+    terminal,
+    ...overrides,
+  };
+}
+
+let fingerprints = 0;
+
+export function listenerPlan(
+  chains: readonly FilterChainPlan[],
+  overrides: Partial<ListenerPlan> = {},
+): ListenerPlan {
+  fingerprints += 1;
+  return {
+    name: "main",
+    addresses: [loopback],
+    bindToPort: true,
+    useOriginalDst: false,
+    trafficDirection: "outbound",
+    listenerFilters: {
+      originalDst: false,
+      tlsInspector: false,
+      httpInspector: false,
+      timeoutMs: 15_000,
+      continueOnTimeout: false,
+    },
+    chains,
+    defaultChain: undefined,
+    bufferLimitBytes: 1024 * 1024,
+    origin: undefined,
+    fingerprint: `listener ${fingerprints}`,
+    ...overrides,
+  };
+}
+
+export function clusterPlan(
+  endpoints: readonly (SocketAddress | EndpointPlan)[],
+  overrides: Partial<ClusterPlan> = {},
+): ClusterPlan {
+  fingerprints += 1;
+  const limits = {
+    maxConnections: 1024,
+    maxPendingRequests: 1024,
+    maxRequests: 1024,
+    maxRetries: 3,
+    retryBudgetPercent: 20,
+    minRetryConcurrency: 3,
+  };
+  return {
+    name: "upstream",
+    statName: "upstream",
+    discovery: {
+      kind: "static",
+      endpoints: [
+        {
+          region: "",
+          zone: "",
+          subZone: "",
+          priority: 0,
+          weight: 0,
+          endpoints: endpoints.map((endpoint) => ("address" in endpoint ? endpoint : endpointPlan(endpoint))),
+        },
+      ],
+    },
+    connectTimeoutMs: 5_000,
+    balancer: { kind: "round-robin" },
+    subsets: undefined,
+    breakers: { default: limits, high: limits },
+    outlier: undefined,
+    protocol: "http1",
+    transports: [],
+    maxRequestsPerConnection: 0,
+    idleTimeoutMs: 3_600_000,
+    bufferLimitBytes: 1024 * 1024,
+    originalDstHeader: undefined,
+    origin: undefined,
+    fingerprint: `cluster ${fingerprints}`,
+    ...overrides,
+  };
+}
+
+export function endpointPlan(address: SocketAddress): EndpointPlan {
+  return { address, hostname: "", weight: 1, health: "healthy", metadata: new Map() };
+}
+
+export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {}): ForwardAction {
+  const choice = { cluster, subset: undefined, requestEdits: undefined, responseEdits: undefined };
+  return {
+    kind: "forward",
+    selectCluster: () => choice,
+    timeoutMs: 15_000,
+    idleTimeoutMs: undefined,
+    retry: undefined,
+    rewritePath: undefined,
+    rewriteAuthority: undefined,
+    autoHostRewrite: false,
+    hash: undefined,
+    priority: "default",
+    clusterNotFoundStatus: 503,
+    upgrades: [],
+    ...overrides,
+  };
+}
+
+export function retryPlan(on: Partial<RetryPlan["on"]>, overrides: Partial<RetryPlan> = {}): RetryPlan {
+  return {
+    on: {
+      is5xx: false,
+      gatewayError: false,
+      reset: false,
+      resetBeforeRequest: false,
+      connectFailure: false,
+      refusedStream: false,
+      retriable4xx: false,
+      envoyRateLimited: false,
+      retriableStatuses: undefined,
+      retriableHeaders: undefined,
+      grpcStatuses: undefined,
+      ...on,
+    },
+    numRetries: 2,
+    perTryTimeoutMs: 0,
+    backoffBaseMs: 1,
+    backoffMaxMs: 2,
+    avoidPreviousHosts: false,
+    hostSelectionAttempts: 1,
+    ...overrides,
+  };
+}
+
+export function routesTo(
+  action: RouteAction | ((request: RequestHead) => RouteAction | undefined),
+  overrides: Partial<RoutePlan> = {},
+): HttpConnectionPlan["routes"] {
+  const match = (chosen: RouteAction): RouteMatch => ({
+    virtualHost: { name: "all" },
+    route: {
+      name: "",
+      action: chosen,
+      requestEdits: undefined,
+      responseEdits: undefined,
+      filterConfigs: undefined,
+      origin: undefined,
+      ...overrides,
+    },
+  });
+  return {
+    current: {
+      name: "test",
+      match(request) {
+        const chosen = typeof action === "function" ? action(request) : action;
+        return chosen && match(chosen);
+      },
+    },
+  };
+}
+
+/** A TCP server on 127.0.0.1 that gives each connection to `serve`. */
+export async function startServer(
+  serve: (socket: Socket) => void,
+): Promise<{ readonly address: SocketAddress; readonly server: Server; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return {
+    address: { kind: "ip", host: "127.0.0.1", port },
+    server,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** A raw client that collects what it receives. */
+export class RawClient {
+  readonly socket: Socket;
+  text = "";
+  isClosed = false;
+  #changed: () => void = () => {};
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      this.text += chunk.toString("latin1");
+      this.#changed();
+    });
+    socket.on("error", () => {});
+    const onClosed = () => {
+      this.isClosed = true;
+      this.#changed();
+    };
+    socket.on("end", onClosed);
+    socket.on("close", onClosed);
+  }
+
+  static connect(port: number): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.once("error", reject);
+      socket.once("connect", () => resolve(new RawClient(socket)));
+    });
+  }
+
+  send(text: string | Buffer): this {
+    this.socket.write(typeof text === "string" ? Buffer.from(text, "latin1") : text);
+    return this;
+  }
+
+  /** Waits until what was received satisfies `condition`, or the server closed. */
+  async until(condition: RegExp | ((client: RawClient) => boolean)): Promise<string> {
+    const holds = typeof condition === "function" ? condition : (c: RawClient) => condition.test(c.text);
+    while (!holds(this)) {
+      if (this.isClosed && !holds(this)) {
+        throw new Error(`closed after ${JSON.stringify(this.text.slice(0, 500))}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+    return this.text;
+  }
+
+  async untilClosed(): Promise<string> {
+    while (!this.isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+    return this.text;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
