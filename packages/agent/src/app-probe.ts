@@ -1,30 +1,29 @@
 import { connect } from "node:net";
-import type { WorkloadPlan } from "./workload-plan.ts";
+import type { PlannedPort, WorkloadPlan } from "./workload-plan.ts";
 
 const timeoutMs = 1_000;
-/** What the sidecar's own inbound connections come from: never captured, so the probe reaches the application itself. */
-const uncapturedAddress = "127.0.0.6";
 
 /**
  * Whether the application accepts TCP connections on all its ports, tried from
- * inside: on loopback, and where it may listen on the workload's address only, there.
+ * inside, where its sidecar will connect.
  */
 export async function acceptsConnections(plan: WorkloadPlan): Promise<boolean> {
-  const answers = await Promise.all(plan.ports.map((port) => probePort(plan, port.port, port.listenPort)));
+  const answers = await Promise.all(plan.ports.map((port) => connects(appAddress(plan, port), port.port)));
   return answers.every((answer) => answer);
 }
 
-async function probePort(plan: WorkloadPlan, port: number, listenPort: number): Promise<boolean> {
-  if (await connects("127.0.0.1", port)) return true;
-  if (plan.address === "127.0.0.1") return false;
-  if (plan.capture === "nft") return connects(plan.address, port, uncapturedAddress);
-  // Without interception the sidecar itself may listen there, and would say yes for the application.
-  return port !== listenPort && connects(plan.address, port);
+/**
+ * Where the application listens, as the sidecar's inbound clusters have it:
+ * loopback; but a workload whose sidecar takes another port of its address
+ * has that address to itself, and others on this machine have the same port on theirs.
+ */
+export function appAddress({ capture, address }: WorkloadPlan, { port, listenPort }: PlannedPort): string {
+  return capture === "none" && listenPort !== port ? address : "127.0.0.1";
 }
 
-function connects(host: string, port: number, localAddress?: string): Promise<boolean> {
+function connects(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, localAddress: host.includes(":") ? undefined : localAddress });
+    const socket = connect({ host, port });
     const finish = (isOpen: boolean) => {
       socket.destroy();
       resolve(isOpen);

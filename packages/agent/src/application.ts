@@ -23,7 +23,22 @@ export interface ApplicationOptions {
   readonly clock: Clock;
 }
 
-/** @throws UserError with exit code 127 when there is no such program, as a shell does */
+/**
+ * The command with its program as a path.
+ *
+ * @throws UserError with exit code 127 when there is no such program, as a shell does
+ */
+export function resolveCommand(command: readonly string[], path: string | undefined): readonly string[] {
+  const [program, ...args] = command as [string, ...string[]];
+  const file = findExecutable(program, path);
+  if (file) return [file, ...args];
+  throw new UserError(`${program}: command not found`, {
+    hint: "give a path, or a program on the PATH",
+    exitCode: 127,
+  });
+}
+
+/** @param options.command as `resolveCommand` gives it */
 export function startApplication(options: ApplicationOptions): Application {
   const [program, ...args] = options.command as [string, ...string[]];
   const file = findExecutable(program, options.env.PATH);

@@ -8,6 +8,8 @@ import { sidecarId } from "./ports.ts";
 export interface Ids {
   readonly uid: number;
   readonly gid: number;
+  /** The only capabilities it may ever have, by setpriv's names; absent: whatever the user has. */
+  readonly capabilities?: readonly string[];
 }
 
 export interface AppUser extends Ids {
@@ -40,9 +42,14 @@ export function buildLaunch(
   const identity = ids ? [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, groupsFlag(ids)] : [];
   return {
     file: setpriv,
-    args: [...identity, `--pdeathsig=${onParentDeath.slice(3)}`, "--", file, ...args],
+    args: [...identity, ...boundingSet(ids), `--pdeathsig=${onParentDeath.slice(3)}`, "--", file, ...args],
     options: {},
   };
+}
+
+function boundingSet(ids: Ids | undefined): string[] {
+  if (!ids?.capabilities) return [];
+  return [`--bounding-set=${["-all", ...ids.capabilities.map((name) => `+${name}`)].join()}`];
 }
 
 function groupsFlag({ uid }: Ids): string {
@@ -100,20 +107,4 @@ export function findExecutable(name: string, path = process.env.PATH ?? ""): str
       return false;
     }
   });
-}
-
-/**
- * Whether the sidecar's user can read a file: every folder above it must be
- * open to others. False for an installation in a private home directory.
- */
-export function isReadableByOthers(file: string): boolean {
-  try {
-    if ((statSync(file).mode & 0o004) === 0) return false;
-    for (let folder = join(file, ".."); ; folder = join(folder, "..")) {
-      if ((statSync(folder).mode & 0o001) === 0) return false;
-      if (folder === "/") return true;
-    }
-  } catch {
-    return false;
-  }
 }

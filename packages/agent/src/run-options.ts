@@ -67,7 +67,7 @@ export interface RunOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Default `/run/weft/<namespace>/<workload>` as root, otherwise under `$XDG_RUNTIME_DIR` or the temporary directory. */
   readonly runDir?: string;
-  /** The sidecar's access log; `-` or absent is its standard output, `none` switches it off. */
+  /** File for the sidecar's access log; `-` is standard output, `none` or absent is off. */
   readonly accessLog?: string;
   /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */
   readonly appUser?: string;
@@ -75,6 +75,8 @@ export interface RunOptions {
   readonly command: readonly string[];
   /** How to start `weft proxy`: program and leading arguments. Default: this Node and the CLI's entry. */
   readonly proxyCommand?: readonly string[];
+  /** This Weft's version, which the control plane is told. */
+  readonly productVersion: string;
   /** Where people are told things; default `process.stderr`. */
   readonly talk?: (line: string) => void;
   /** Default the system's clock. */

@@ -1,13 +1,170 @@
-import { UserError } from "@weft/base/errors";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { systemClock } from "@weft/base/clock";
+import { messageOf, UserError } from "@weft/base/errors";
+import { watchAppHealth } from "./app-health.ts";
+import { acceptsConnections } from "./app-probe.ts";
+import { type Application, resolveCommand, startApplication, upstreamEnvironment } from "./application.ts";
+import { CleanupStack } from "./cleanup-stack.ts";
+import { findNft } from "./interception/nft.ts";
+import { type AppUser, findExecutable, resolveAppUser } from "./launch.ts";
+import { joinMesh, type MeshMember } from "./mesh-member.ts";
+import { sidecarId } from "./ports.ts";
 import type { RunOptions } from "./run-options.ts";
+import { chooseDataPlane } from "./sidecar/data-plane.ts";
+import { listenForStop, StopRequest, type StopSignals } from "./stop-signals.ts";
+import { planWorkload, surroundings, type WorkloadPlan } from "./workload-plan.ts";
 
 export type { RunOptions } from "./run-options.ts";
+
+/** Between leaving the mesh and ending the application: callers hear of it and finish what they began. */
+const drainMs = 1_000;
+const appGraceMs = 30_000;
 
 /**
  * Runs one workload in the mesh and resolves with the application's exit code
  * (128 + signal number when a signal ended it), with everything cleaned up.
- * Rejects with a `UserError` when the workload cannot start.
+ *
+ * The application starts only when its sidecar has its first configuration and
+ * certificate, and leaves the mesh before it is told to end.
+ *
+ * @throws UserError when the workload cannot start
  */
 export async function runWorkload(options: RunOptions): Promise<number> {
-  throw new UserError(`cannot run ${options.name} yet`);
+  const { clock = systemClock } = options;
+  const talk = options.talk ?? ((line: string) => void process.stderr.write(`weft: ${line}\n`));
+  const nft = findNft();
+  const isRoot = process.getuid?.() === 0;
+  const plan = planWorkload(options, surroundings(nft !== undefined, randomBytes(3).toString("hex")));
+  const dataPlane = chooseDataPlane(options);
+  const user = resolveAppUser(options.appUser, isRoot);
+  const command = resolveCommand(options.command, process.env.PATH);
+  sayWhatIsNotCaptured(options, plan, { isRoot, hasNft: nft !== undefined }, talk);
+
+  const cleanup = new CleanupStack();
+  let app: Application | undefined;
+  const signals = listenForStop(options.signal, {
+    again: () => app?.kill("SIGKILL"),
+    passing: (signal) => app?.kill(signal),
+  });
+  cleanup.add("signals", () => signals.forget());
+  const setpriv = findExecutable("setpriv");
+  if (isRoot && plan.capture === "nft") exemptOwnSockets(cleanup);
+  try {
+    const member = await joinMesh(
+      {
+        plan,
+        dataPlane,
+        productVersion: options.productVersion,
+        readToken: () => readToken(options),
+        accessLog: options.accessLog,
+        exclude: options.exclude,
+        nft,
+        setpriv,
+        isRoot,
+        clock,
+        talk,
+        stop: signals.stop,
+      },
+      cleanup,
+    );
+    signals.stop.throwIfAborted();
+    app = startApplication({
+      command,
+      user: appIds(user, isRoot),
+      env: appEnvironment(plan),
+      setpriv,
+      clock,
+    });
+    return await untilOver(app, member, plan, signals, clock);
+  } catch (thrown) {
+    if (thrown instanceof StopRequest) return 128 + constants.signals[thrown.signal];
+    throw thrown;
+  } finally {
+    await cleanup.run(talk);
+  }
+}
+
+/** Until the application ends by itself, or has been ended in good order. */
+async function untilOver(
+  app: Application,
+  member: MeshMember,
+  plan: WorkloadPlan,
+  signals: StopSignals,
+  clock: NonNullable<RunOptions["clock"]>,
+): Promise<number> {
+  const over = new AbortController();
+  const watching = watchAppHealth({
+    clock,
+    probe: () => acceptsConnections(plan),
+    onChange: (problem) => member.setHealth(problem),
+    signal: AbortSignal.any([over.signal, signals.stop]),
+  });
+  const stopAsked = new Promise<void>((resolve) => {
+    if (signals.stop.aborted) resolve();
+    signals.stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([app.exited, stopAsked]);
+  over.abort();
+  await watching;
+  if (!signals.stop.aborted) {
+    member.setHealth("the application has ended");
+    return app.exited;
+  }
+  member.setHealth("the application is being stopped");
+  await member.drain();
+  await Promise.race([app.exited, clock.sleepMs(drainMs)]);
+  return app.stop(signalFor(signals.received()), appGraceMs);
+}
+
+/** A terminal's Ctrl-C has reached the application already: it is in the same process group. */
+function signalFor(received: NodeJS.Signals | undefined): NodeJS.Signals | undefined {
+  return received === "SIGINT" && process.stdin.isTTY ? undefined : (received ?? "SIGTERM");
+}
+
+/** The rules know the agent's own sockets by their group, which they get when they are opened. */
+function exemptOwnSockets(cleanup: CleanupStack): void {
+  const original = process.getegid!();
+  process.setegid!(sidecarId);
+  cleanup.add("group", () => process.setegid!(original));
+}
+
+/** As root the ids are always set: the agent's own group would exempt the application from interception. */
+function appIds(user: AppUser | undefined, isRoot: boolean): AppUser | undefined {
+  return isRoot ? (user ?? { uid: 0, gid: 0, env: {} }) : undefined;
+}
+
+function appEnvironment(plan: WorkloadPlan): NodeJS.ProcessEnv {
+  const { WEFT_TOKEN: _, ...inherited } = process.env;
+  return { ...inherited, ...(plan.capture === "none" ? upstreamEnvironment(plan.upstreams) : {}) };
+}
+
+function readToken({ token, tokenFile }: RunOptions): string | undefined {
+  if (tokenFile === undefined) return token;
+  try {
+    return readFileSync(tokenFile, "utf8");
+  } catch (thrown) {
+    throw new UserError(`--token-file ${tokenFile}: ${messageOf(thrown)}`, {
+      hint: "weft token create --service-account NAME > FILE",
+      cause: thrown,
+    });
+  }
+}
+
+function sayWhatIsNotCaptured(
+  options: RunOptions,
+  plan: WorkloadPlan,
+  here: { readonly isRoot: boolean; readonly hasNft: boolean },
+  talk: (line: string) => void,
+): void {
+  if (plan.capture === "nft") return;
+  const why =
+    options.capture === "none" ? "as asked" : here.isRoot ? "nft is not installed" : "this is not root";
+  const upstreams = plan.upstreams.map(
+    ({ host, port, bindAddress, bindPort }) => `${host}:${port} at ${bindAddress}:${bindPort}`,
+  );
+  const reach =
+    upstreams.length > 0 ? upstreams.join(", ") : "no upstream (add --upstream HOST:PORT=IP:PORT)";
+  talk(`no interception (${why}): the application reaches ${reach}; other connections do not pass the mesh`);
 }

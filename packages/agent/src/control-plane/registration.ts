@@ -76,8 +76,8 @@ export class Registration {
 
   #onState(state: AdsState): void {
     if (state.t === "connected") {
-      // The state is set just before the subscriptions are sent; the first message carries the node.
-      queueMicrotask(() => this.#client.report(typeUrl.health, this.#problem));
+      // The state is set just before the subscriptions are sent; health comes after them.
+      if (!state.isAnswered) queueMicrotask(() => this.#client.report(typeUrl.health, this.#problem));
       if (state.isAnswered && this.#told !== "") {
         this.#talk("the control plane is back");
         this.#told = "";

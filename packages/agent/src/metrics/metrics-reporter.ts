@@ -12,6 +12,8 @@ export interface MetricsReporterOptions {
   /** The sidecar's Prometheus text; rejects while there is none. */
   readonly scrape: () => Promise<string>;
   readonly svid: () => Svid;
+  /** When the sidecar's counters began at 0. */
+  readonly startedMs: () => number;
   readonly resource: Pick<OtlpContext, "instance" | "service" | "namespace">;
   readonly intervalMs?: number;
 }
@@ -24,13 +26,11 @@ export interface MetricsReporterOptions {
 export class MetricsReporter {
   readonly #options: MetricsReporterOptions;
   readonly #channel: GrpcChannel;
-  readonly #startMs: number;
   readonly #stop = new AbortController();
 
   constructor(options: MetricsReporterOptions) {
     this.#options = options;
     this.#channel = new GrpcChannel({ clock: options.clock, target: options.target });
-    this.#startMs = options.clock.now();
   }
 
   start(): void {
@@ -53,10 +53,10 @@ export class MetricsReporter {
   }
 
   async #report(timeoutMs: number): Promise<void> {
-    const { clock, svid, resource } = this.#options;
+    const { clock, svid, resource, startedMs } = this.#options;
     try {
       const families = [...(await this.#scrapeFamilies()), ...certificateGauges(svid())];
-      const context = { ...resource, startMs: this.#startMs, nowMs: clock.now() };
+      const context = { ...resource, startMs: startedMs(), nowMs: clock.now() };
       await this.#channel.unary(MetricsService.method.export, buildExport(families, context), { timeoutMs });
     } catch {
       // The control plane is away; the next export carries the same totals and more.

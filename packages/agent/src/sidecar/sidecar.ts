@@ -38,6 +38,7 @@ export class Sidecar {
   readonly #backoff: Backoff;
   #state: State = { t: "stopped" };
   #restarts = 0;
+  #startedMs = 0;
 
   constructor(options: SidecarOptions) {
     this.#options = options;
@@ -52,10 +53,16 @@ export class Sidecar {
     return this.#restarts;
   }
 
+  /** Wall-clock time of the last start: when its counters began at 0. */
+  get startedMs(): number {
+    return this.#startedMs;
+  }
+
   start(): void {
     const { launch, stdio, env, clock, talk } = this.#options;
     const child = spawn(launch.file, launch.args, { ...launch.options, stdio, env, detached: true });
     const sinceMs = clock.monotonicMs();
+    this.#startedMs = clock.now();
     this.#state = { t: "running", child, sinceMs };
     let isOver = false;
     const onEnd = (how: string) => {
@@ -105,7 +112,10 @@ export class Sidecar {
     }
   }
 
-  /** Ends the sidecar for good: SIGTERM, then SIGKILL after `graceMs`. */
+  /**
+   * Ends the sidecar for good: SIGTERM, which lets connections finish, the same
+   * again after a third of `graceMs`, which does not, and SIGKILL after all of it.
+   */
   async stop(graceMs: number): Promise<void> {
     const state = this.#state;
     this.#state = { t: "stopped" };
@@ -113,11 +123,14 @@ export class Sidecar {
     if (state.t !== "running" || state.child.exitCode !== null || state.child.signalCode !== null) return;
     const { child } = state;
     if (child.pid === undefined) return;
-    const force = this.#options.clock.setTimer(() => child.kill("SIGKILL"), graceMs, { keepAlive: true });
+    const { clock } = this.#options;
+    const urge = clock.setTimer(() => child.kill("SIGTERM"), graceMs / 3, { keepAlive: true });
+    const force = clock.setTimer(() => child.kill("SIGKILL"), graceMs, { keepAlive: true });
     await new Promise<void>((resolve) => {
       child.on("exit", () => resolve());
       child.kill("SIGTERM");
     });
+    urge.cancel();
     force.cancel();
   }
 }

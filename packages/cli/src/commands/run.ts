@@ -10,6 +10,7 @@ import {
   parseUpstream,
 } from "../options/parse-values.ts";
 import { weftCommand } from "../package-root.ts";
+import { productVersion } from "../product-version.ts";
 
 interface Flags {
   readonly name: string;
@@ -121,6 +122,7 @@ Example:
         appUser: user,
         command: program,
         proxyCommand: [...weftCommand(), "proxy"],
+        productVersion,
       });
     });
 }

@@ -1,0 +1,248 @@
+import { once } from "node:events";
+import { closeSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Clock } from "@weft/base/clock";
+import { messageOf, UserError } from "@weft/base/errors";
+import { parseTrustDomain, type SpiffeId } from "@weft/identity/spiffe-id";
+import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
+import type { CleanupStack } from "./cleanup-stack.ts";
+import { Registration } from "./control-plane/registration.ts";
+import type { MeshName } from "./dns/mesh-names.ts";
+import { startWorkloadDns } from "./dns/workload-dns.ts";
+import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificate-authority.ts";
+import { IdentityFile } from "./enrolment/identity-file.ts";
+import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
+import { intercept } from "./interception/nft.ts";
+import { buildLaunch } from "./launch.ts";
+import { MetricsReporter } from "./metrics/metrics-reporter.ts";
+import { ports } from "./ports.ts";
+import { openAccessLog, openRunDirectory, type RunDirectory, writeBootstrap } from "./run-directory.ts";
+import type { CaptureExclusions } from "./run-options.ts";
+import { askAdmin } from "./sidecar/admin-client.ts";
+import { buildBootstrap, type Endpoint } from "./sidecar/bootstrap.ts";
+import type { DataPlane } from "./sidecar/data-plane.ts";
+import { startSecretServer } from "./sidecar/secret-server.ts";
+import { Sidecar } from "./sidecar/sidecar.ts";
+import { chooseSidecarUser } from "./sidecar/sidecar-user.ts";
+import { nodeId, nodeMetadata, type WorkloadPlan } from "./workload-plan.ts";
+
+export interface MemberOptions {
+  readonly plan: WorkloadPlan;
+  readonly dataPlane: DataPlane;
+  readonly productVersion: string;
+  readonly readToken: () => string | undefined;
+  readonly accessLog: string | undefined;
+  readonly exclude: CaptureExclusions | undefined;
+  /** Of the nft program; only with interception. */
+  readonly nft: string | undefined;
+  readonly setpriv: string | undefined;
+  readonly isRoot: boolean;
+  readonly clock: Clock;
+  readonly talk: (line: string) => void;
+  /** Gives the start up. */
+  readonly stop: AbortSignal;
+}
+
+/** A workload's place in the mesh: identity, sidecar, names and interception, all in service. */
+export interface MeshMember {
+  /** Undefined: the application is ready for traffic. Otherwise why not. */
+  setHealth(problem: string | undefined): void;
+  /** Asks peers to go elsewhere while requests in flight are finished. */
+  drain(): Promise<void>;
+}
+
+const sidecarGraceMs = 3_000;
+/** A person wants to know what a start is waiting for. */
+const patienceMs = 10_000;
+
+/**
+ * Joins the mesh, in an order in which each part finds what it needs: identity,
+ * secrets, registration and names, sidecar, and last, when the sidecar has its
+ * first configuration and certificate, the interception that brings it traffic.
+ * Everything begun is on `cleanup`, whether or not this succeeds.
+ *
+ * @throws UserError that says what to do
+ */
+export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): Promise<MeshMember> {
+  const { plan, clock, talk, stop } = options;
+  const files = openRunDirectory(plan.runDir);
+  const target = enrolmentTarget(plan, clock);
+  const keeper = await IdentityKeeper.open({
+    target,
+    file: new IdentityFile(files.identityPath),
+    readToken: options.readToken,
+    talk,
+    signal: stop,
+  });
+  cleanup.add("identity", () => keeper.close());
+  const sidecar = await prepareSidecar(options, files, keeper, cleanup);
+  const grpcTarget = controlPlaneTarget(target, () => ({ bundle: keeper.svid.bundle, svid: keeper.svid }));
+  const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
+  if (dns) cleanup.add("DNS", () => dns.close());
+
+  const firstNames = Promise.withResolvers<void>();
+  const registration = new Registration({
+    clock,
+    target: grpcTarget,
+    node: { id: nodeId(plan, "agent"), cluster: nodeCluster(plan), metadata: metadata(options) },
+    version: options.productVersion,
+    onNames: (names: readonly MeshName[]) => {
+      dns?.setNames(names);
+      firstNames.resolve();
+    },
+    talk,
+  });
+  cleanup.add("registration", () => registration.close());
+  registration.start();
+
+  sidecar.process.start();
+  cleanup.add("sidecar", () => sidecar.process.stop(sidecarGraceMs));
+  const reporter = new MetricsReporter({
+    clock,
+    target: grpcTarget,
+    scrape: async () => (await askAdmin(sidecar.admin, "GET", "/stats/prometheus")).body,
+    svid: () => keeper.svid,
+    startedMs: () => sidecar.process.startedMs,
+    resource: { instance: plan.instance, service: plan.service, namespace: plan.namespace },
+  });
+  reporter.start();
+  cleanup.add("metrics", () => reporter.close());
+
+  const impatience = clock.setTimer(() => {
+    const where = `${plan.controlPlane.host}:${plan.controlPlane.port}`;
+    talk(`the application waits for its first configuration from ${where}; 'weft status' there says why`);
+  }, patienceMs);
+  try {
+    await Promise.all([
+      sidecar.process.ready(stop),
+      untilStop(dns ? firstNames.promise : Promise.resolve(), stop),
+    ]);
+  } finally {
+    impatience.cancel();
+  }
+  if (options.nft !== undefined && plan.capture === "nft") {
+    const rules = await intercept(
+      { exclude: options.exclude, controlPlanePort: plan.controlPlane.port },
+      options.nft,
+    );
+    const onExit = () => rules.remove();
+    process.on("exit", onExit);
+    cleanup.add("interception", () => {
+      process.off("exit", onExit);
+      rules.remove();
+    });
+  }
+  return {
+    setHealth: (problem) => registration.setHealth(problem),
+    drain: async () => void (await sidecar.process.drain()),
+  };
+}
+
+async function prepareSidecar(
+  options: MemberOptions,
+  files: RunDirectory,
+  keeper: IdentityKeeper,
+  cleanup: CleanupStack,
+): Promise<{ readonly process: Sidecar; readonly admin: Endpoint }> {
+  const { plan, dataPlane, clock, talk, isRoot } = options;
+  const command = dataPlane.command(files.bootstrapPath);
+  const programs = command.filter((part, index) => index === 0 || (index === 1 && part.startsWith("/")));
+  const user = chooseSidecarUser({ programs, runDir: files.path }, isRoot, talk);
+  const secrets = await startSecretServer({
+    path: files.sdsSocketPath,
+    svid: keeper.svid,
+    owner: user,
+    clock,
+    talk,
+  });
+  cleanup.add("secrets", () => secrets.close());
+  keeper.onRotated((svid) => secrets.rotate(svid));
+
+  const admin = await adminEndpoint(plan);
+  const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
+  writeBootstrap(
+    files.bootstrapPath,
+    buildBootstrap({
+      nodeId: nodeId(plan, "sidecar"),
+      nodeCluster: nodeCluster(plan),
+      metadata: metadata(options),
+      controlPlane: plan.controlPlane,
+      controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
+      sdsSocketPath: files.sdsSocketPath,
+      admin,
+      stats: { address: outside, port: ports.stats },
+      health: { address: outside, port: ports.health },
+    }),
+  );
+  const accessLog = openAccessLog(options.accessLog);
+  if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
+  const launch = buildLaunch(command, user, "SIGKILL", options.setpriv);
+  return {
+    process: new Sidecar({
+      launch,
+      admin,
+      stdio: ["ignore", accessLog, "inherit"],
+      env: sidecarEnvironment(),
+      clock,
+      talk,
+    }),
+    admin,
+  };
+}
+
+function enrolmentTarget(plan: WorkloadPlan, clock: Clock): EnrolmentTarget {
+  try {
+    const trustDomain = parseTrustDomain(plan.trustDomain);
+    const spiffeId: SpiffeId = workloadSpiffeId(trustDomain, plan.namespace, plan.serviceAccount);
+    return { ...plan.controlPlane, trustDomain, spiffeId, clock };
+  } catch (thrown) {
+    throw new UserError(`--trust-domain: ${messageOf(thrown)}`, {
+      hint: "the name the control plane was started with, e.g. cluster.local",
+      exitCode: 2,
+      cause: thrown,
+    });
+  }
+}
+
+/**
+ * Where the sidecar's admin interface listens. Its endpoints can end the
+ * sidecar, so it is never on an address others can reach; workloads that share
+ * a machine's loopback each get a port of their own.
+ */
+async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
+  if (plan.capture === "nft") return { address: "127.0.0.1", port: ports.admin };
+  if (plan.address.startsWith("127.")) return { address: plan.address, port: ports.admin };
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return { address: "127.0.0.1", port };
+}
+
+function nodeCluster(plan: WorkloadPlan): string {
+  return `${plan.workloadName}.${plan.namespace}`;
+}
+
+function metadata({ plan, productVersion }: MemberOptions): JsonObject {
+  return nodeMetadata(plan, productVersion) as JsonObject;
+}
+
+/** Neither the join token nor what a person set for the application, as NODE_OPTIONS. */
+function sidecarEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, LANG, TZ } = process.env;
+  return { PATH, LANG, TZ };
+}
+
+function untilStop(promise: Promise<void>, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(stop.reason);
+    if (stop.aborted) onAbort();
+    stop.addEventListener("abort", onAbort, { once: true });
+    promise.then(() => {
+      stop.removeEventListener("abort", onAbort);
+      resolve();
+    }, reject);
+  });
+}

@@ -1,0 +1,65 @@
+import { mkdirSync, openSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, UserError } from "@weft/base/errors";
+import { sidecarId } from "./ports.ts";
+
+/** Where one workload keeps what its processes share. */
+export interface RunDirectory {
+  readonly path: string;
+  readonly bootstrapPath: string;
+  readonly identityPath: string;
+  /** In a folder of its own, which is the sidecar's user's alone. */
+  readonly sdsSocketPath: string;
+}
+
+/** Makes the folder where it is missing. Its own secrets are in folders of mode 0700. @throws UserError */
+export function openRunDirectory(path: string): RunDirectory {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } catch (thrown) {
+    throw new UserError(`cannot make the run directory ${path}: ${messageOf(thrown)}`, {
+      hint: "choose another with --run-dir",
+    });
+  }
+  return {
+    path,
+    bootstrapPath: join(path, "bootstrap.yaml"),
+    identityPath: join(path, "identity", "svid.json"),
+    sdsSocketPath: join(path, "sds", "sds.sock"),
+  };
+}
+
+/** Holds no secret: the sidecar's user must be able to read it. */
+export function writeBootstrap(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o644 });
+}
+
+/** The sidecar's standard output is its access log. @throws UserError */
+export function openAccessLog(file: string | undefined): number | "inherit" | "ignore" {
+  if (file === undefined || file === "none") return "ignore";
+  if (file === "-") return "inherit";
+  try {
+    return openSync(file, "a", 0o644);
+  } catch (thrown) {
+    throw new UserError(`--access-log ${file}: ${messageOf(thrown)}`, {
+      hint: "name a file that can be written",
+    });
+  }
+}
+
+/**
+ * The first folder or file on the way to `path` that the sidecar's user may not
+ * pass or read; undefined when it can be reached, as in any usual installation.
+ */
+export function obstacleFor(path: string, { isFile }: { readonly isFile: boolean }): string | undefined {
+  const parts = path.split("/").filter((part) => part !== "");
+  let current = "/";
+  for (const [index, part] of ["", ...parts].entries()) {
+    current = join(current, part);
+    const { mode, uid, gid } = statSync(current);
+    const needed = isFile && index === parts.length ? 4 : 1;
+    const shift = uid === sidecarId ? 6 : gid === sidecarId ? 3 : 0;
+    if (((mode >> shift) & needed) === 0) return current;
+  }
+  return undefined;
+}

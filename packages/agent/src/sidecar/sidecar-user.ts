@@ -1,0 +1,33 @@
+import type { Ids } from "../launch.ts";
+import { sidecarId } from "../ports.ts";
+import { obstacleFor } from "../run-directory.ts";
+
+export interface SidecarFiles {
+  /** The program and, for a script, the script. */
+  readonly programs: readonly string[];
+  readonly runDir: string;
+}
+
+/**
+ * Who the sidecar runs as. As root that is its own user, 1337. An installation
+ * or run directory in a private folder can't be read by that user; the sidecar
+ * then stays root, of group 1337 so that its traffic is known, and without
+ * root's powers but reading files and taking low ports; `talk` says so.
+ * Undefined, not being root: the current user.
+ */
+export function chooseSidecarUser(
+  files: SidecarFiles,
+  isRoot: boolean,
+  talk: (line: string) => void,
+): Ids | undefined {
+  if (!isRoot) return undefined;
+  const obstacle =
+    files.programs
+      .map((program) => obstacleFor(program, { isFile: true }))
+      .find((found) => found !== undefined) ?? obstacleFor(files.runDir, { isFile: false });
+  if (obstacle === undefined) return { uid: sidecarId, gid: sidecarId };
+  talk(
+    `the sidecar runs as root, because user ${sidecarId} may not read ${obstacle}; chmod o+rx it, or install elsewhere`,
+  );
+  return { uid: 0, gid: sidecarId, capabilities: ["dac_read_search", "net_bind_service"] };
+}
