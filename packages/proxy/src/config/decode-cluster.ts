@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
 import type { CircuitBreakers_Thresholds } from "@weft/xds/gen/envoy/config/cluster/v3/circuit_breaker_pb";
 import {
@@ -64,6 +65,7 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? 1024 * 1024,
+    bindAddress: decodeBindAddress(cluster, path, issues),
     originalDstHeader: originalDst?.useHttpHeader
       ? (originalDst.httpHeaderName || "x-envoy-original-dst-host").toLowerCase()
       : undefined,
@@ -146,6 +148,18 @@ function decodeBalancer(cluster: Cluster, discovery: Discovery, path: string, is
       );
       return { kind: "round-robin" };
   }
+}
+
+function decodeBindAddress(cluster: Cluster, path: string, issues: Issues): string | undefined {
+  const source = cluster.upstreamBindConfig?.sourceAddress;
+  if (!source) return undefined;
+  const place = at(path, "upstream_bind_config.source_address");
+  if (isIP(source.address) === 0)
+    issues.add(at(place, "address"), `${JSON.stringify(source.address)} is not an IP address`);
+  if (source.portSpecifier.case === "portValue" && source.portSpecifier.value !== 0) {
+    issues.add(at(place, "port_value"), "a fixed source port allows one connection only", "use 0");
+  }
+  return source.address;
 }
 
 const fallbacks: Readonly<Record<Fallback, SubsetPlan["fallback"]>> = {

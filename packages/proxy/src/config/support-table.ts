@@ -82,6 +82,7 @@ function core(): Record<string, MessageSupport> {
       neutral: "protocol resolver_name ipv4_compat network_namespace_filepath",
     },
     [`${p}Pipe`]: { implemented: "path", neutral: "mode" },
+    [`${p}BindConfig`]: { implemented: "source_address", neutral: "freebind" },
     [`${p}CidrRange`]: whole("address_prefix prefix_len"),
     [`${p}DataSource`]: whole("filename inline_bytes inline_string environment_variable"),
     [`${p}ConfigSource`]: {
@@ -286,7 +287,7 @@ function cluster(): Record<string, MessageSupport> {
   return {
     [`${p}Cluster`]: {
       implemented:
-        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options",
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_bind_config upstream_connection_options",
       harmless: {
         respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
         dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",

@@ -131,23 +131,29 @@ export class TcpSession implements TimerOwner {
     timers.start(this.#connectTimer, cluster.plan.connectTimeoutMs, clock.monotonicMs());
     const { tls } = endpoint;
     this.#subset = subset;
-    this.#connecting = connectTo(endpoint.address, tls, tls?.sni ?? "", {
-      onConnected: (socket, peer) => {
-        const { localAddress, localPort } = socket;
-        exchange.upstreamPeer = peer;
-        if (localAddress !== undefined) {
-          exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
-        }
-        this.#established(
-          new Connection(socket, {
-            timers,
-            bufferLimitBytes: cluster.plan.bufferLimitBytes,
-            onFault: this.#service.context.onFault,
-          }),
-        );
+    this.#connecting = connectTo(
+      endpoint.address,
+      tls,
+      tls?.sni ?? "",
+      {
+        onConnected: (socket, peer) => {
+          const { localAddress, localPort } = socket;
+          exchange.upstreamPeer = peer;
+          if (localAddress !== undefined) {
+            exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
+          }
+          this.#established(
+            new Connection(socket, {
+              timers,
+              bufferLimitBytes: cluster.plan.bufferLimitBytes,
+              onFault: this.#service.context.onFault,
+            }),
+          );
+        },
+        onFailed: (_reason, message, transport) => this.#connectFailed(transport || message),
       },
-      onFailed: (_reason, message, transport) => this.#connectFailed(transport || message),
-    });
+      cluster.plan.bindAddress,
+    );
   }
 
   #subset: ReturnType<TcpProxyPlan["selectCluster"]>["subset"];

@@ -58,7 +58,7 @@ export class Http1Pool implements UpstreamPool {
     }
     const { stats } = this.cluster;
     if (!breakers.pending.tryAcquire()) {
-      requester.onStreamFailed("overflow", "");
+      requester.onStreamFailed("overflow", "", false);
       return;
     }
     stats.rqPendingTotal.value += 1;
@@ -85,7 +85,7 @@ export class Http1Pool implements UpstreamPool {
     this.#offer(connection);
   }
 
-  onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string): void {
+  onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string, isTls: boolean): void {
     this.#connecting.delete(pending);
     const { stats } = this.cluster;
     stats.cxConnectFail.value += 1;
@@ -95,7 +95,11 @@ export class Http1Pool implements UpstreamPool {
       const waiting = this.#waiting.shift()!;
       this.#unpend(waiting);
       stats.rqPendingFailureEject.value += 1;
-      waiting.requester.onStreamFailed(isTimeout ? "connect-timeout" : "connection-failure", transport);
+      waiting.requester.onStreamFailed(
+        isTimeout ? "connect-timeout" : "connection-failure",
+        transport,
+        isTls,
+      );
     }
   }
 
@@ -178,30 +182,36 @@ class PendingConnection implements TimerOwner {
     cluster.stats.cxTotal.value += 1;
     cluster.stats.cxHttp1Total.value += 1;
     timers.start(this.#timer, cluster.plan.connectTimeoutMs, timers.clock.monotonicMs());
-    this.#connecting = connectTo(endpoint.address, tls, tls?.sni ?? "", {
-      onConnected: (socket, peer) => {
-        this.#timer.stop();
-        const connection = new Connection(socket, {
-          timers,
-          bufferLimitBytes: cluster.plan.bufferLimitBytes,
-          onFault: context.onFault,
-        });
-        const pooled = new PooledConnection(this.#pool, connection, this.#counted, peer, tls, generation);
-        this.#pool.onConnected(this, pooled);
+    this.#connecting = connectTo(
+      endpoint.address,
+      tls,
+      tls?.sni ?? "",
+      {
+        onConnected: (socket, peer) => {
+          this.#timer.stop();
+          const connection = new Connection(socket, {
+            timers,
+            bufferLimitBytes: cluster.plan.bufferLimitBytes,
+            onFault: context.onFault,
+          });
+          const pooled = new PooledConnection(this.#pool, connection, this.#counted, peer, tls, generation);
+          this.#pool.onConnected(this, pooled);
+        },
+        onFailed: (_reason, message, transport) => this.#fail(false, transport || message),
       },
-      onFailed: (_reason, message, transport) => this.#fail(false, transport || message),
-    });
+      cluster.plan.bindAddress,
+    );
   }
 
   onTimer(): void {
     this.#connecting?.cancel();
-    this.#fail(true, "");
+    this.#fail(true, "", false);
   }
 
-  #fail(isTimeout: boolean, transport: string): void {
+  #fail(isTimeout: boolean, transport: string, isTls: boolean): void {
     this.#timer.stop();
     this.#counted?.connections.release();
-    this.#pool.onConnectFailed(this, isTimeout, transport);
+    this.#pool.onConnectFailed(this, isTimeout, transport, isTls);
   }
 }
 
