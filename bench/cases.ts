@@ -1,5 +1,5 @@
 /** One proxy process of a case. */
-export interface Hop {
+interface Hop {
   readonly name: string;
   /** File under `bench/bootstraps`; `$NAME$` in it is filled in by `fillBootstrap`. */
   readonly bootstrap: string;

@@ -15,7 +15,7 @@ const rows: readonly Row[] = [
 ];
 
 /** Median, smallest and largest over the rounds. */
-export interface Spread {
+interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import { after, describe, it } from "node:test";
+import tls from "node:tls";
+import { TestCa } from "@weft/testkit/test-ca";
+import { connectTo } from "./connect.ts";
+import type { PeerIdentity, UpstreamTlsPlan } from "./tls-plan.ts";
+
+const ca = new TestCa();
+const serverSvid = ca.leaf("default", "reviews");
+const clientSvid = ca.leaf("default", "productpage");
+const expected = "spiffe://cluster.local/ns/default/sa/reviews";
+
+const resumptions: boolean[] = [];
+const server = tls.createServer(
+  {
+    key: serverSvid.keyPem,
+    cert: serverSvid.chainPem,
+    ca: ca.bundlePem,
+    requestCert: true,
+    sessionIdContext: "test",
+  },
+  (socket) => {
+    socket.on("error", () => {});
+    resumptions.push(socket.isSessionReused());
+    socket.write("hello");
+  },
+);
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+after(() => server.close());
+
+function plan(accepted: string): UpstreamTlsPlan {
+  return {
+    context: {
+      current: tls.createSecureContext({
+        key: clientSvid.keyPem,
+        cert: clientSvid.chainPem,
+        ca: ca.bundlePem,
+      }),
+      generation: 1,
+    },
+    sni: "reviews",
+    alpnProtocols: [],
+    verifiesPeer: true,
+    matchesSan: (peer) => peer.uris.includes(accepted),
+  };
+}
+
+/** Connects, waits for a byte and closes; the peer, or the reason why there is none. */
+function connectOnce(tlsPlan: UpstreamTlsPlan): Promise<PeerIdentity | string | undefined> {
+  const address = { kind: "ip", host: "127.0.0.1", port: (server.address() as AddressInfo).port } as const;
+  return new Promise((resolve) => {
+    connectTo(address, tlsPlan, "reviews", {
+      onConnected(socket: Socket, peer) {
+        // Session tickets come with the first bytes after the handshake.
+        socket.once("data", () => {
+          socket.destroy();
+          resolve(peer);
+        });
+      },
+      onFailed: (_reason, _message, transport) => resolve(transport),
+    });
+  });
+}
+
+describe("TLS to an endpoint", () => {
+  it("a resumed session keeps the identity of the peer it was made with", async () => {
+    const tlsPlan = plan(expected);
+    for (let i = 0; i < 3; i++) {
+      const peer = await connectOnce(tlsPlan);
+      assert.ok(typeof peer === "object", String(peer));
+      assert.deepEqual(peer.uris, [expected]);
+    }
+    assert.deepEqual(resumptions.slice(-3), [false, true, true]);
+  });
+
+  it("another name than the plan accepts is refused", async () => {
+    assert.match(
+      String(await connectOnce(plan("spiffe://cluster.local/ns/default/sa/ratings"))),
+      /verify SAN/,
+    );
+  });
+});
