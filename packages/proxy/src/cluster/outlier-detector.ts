@@ -76,9 +76,9 @@ export class OutlierDetector {
 
   report(endpoint: UpstreamEndpoint, outcome: AttemptOutcome): void {
     const { outlier } = endpoint;
-    if (outcome.kind === "response") {
+    if (outcome.kind === "response" || outcome.kind === "connected") {
       outlier.consecutiveLocalOriginFailure = 0;
-      this.#count5xx(endpoint, outcome.status);
+      this.#count5xx(endpoint, outcome.kind === "response" ? outcome.status : 200);
     } else if (this.#plan.splitExternalLocalOriginErrors) {
       outlier.consecutiveLocalOriginFailure += 1;
       if (outlier.consecutiveLocalOriginFailure === this.#plan.consecutiveLocalOriginFailure) {

@@ -8,6 +8,7 @@ import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ClientStream, ResetReason } from "../layer/stream.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { parseHostPort } from "../net/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
@@ -167,10 +168,10 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     if (body.isComplete) this.#startPerTryTimer();
   }
 
-  onStreamFailed(reason: ResetReason, transport: string): void {
+  onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void {
     this.#pool = undefined;
     this.#exchange.upstreamTransportFailure = transport;
-    this.#attemptFailed(reason, transport, true, reason !== "overflow");
+    this.#attemptFailed(reason, transport, isTls, true, reason !== "overflow");
   }
 
   onInformational(head: ResponseHead): void {
@@ -254,7 +255,7 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
       this.#attempt();
       return;
     }
-    this.#attemptFailed(reason, "", isUnprocessed, true);
+    this.#attemptFailed(reason, "", false, isUnprocessed, true);
   }
 
   onRequestWritable(): void {
@@ -309,7 +310,7 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     this.#endpoint = endpoint;
     if (!this.#breakers.requests.tryAcquire()) {
       this.#conclude();
-      this.#replyFailure("overflow", "");
+      this.#replyFailure("overflow", "", false);
       return;
     }
     exchange.attempts += 1;
@@ -332,11 +333,12 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
   }
 
   #pickContext(request: RequestHead): PickContext {
-    const { local } = this.#exchange.connection;
+    const header = this.#cluster.plan.originalDstHeader;
+    const named = header === undefined ? undefined : parseHostPort(request.headers.get(header));
     return {
       subset: this.#choice.subset,
       hash: this.#action.hash?.(request),
-      originalDestination: local,
+      originalDestination: named ?? this.#exchange.connection.local,
       avoid: this.#action.retry?.avoidPreviousHosts ? this.#tried : undefined,
     };
   }
@@ -349,7 +351,13 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     return isUnprocessed || idempotent.has(this.#exchange.request!.method);
   }
 
-  #attemptFailed(reason: ResetReason, transport: string, isUnsent: boolean, isReported: boolean): void {
+  #attemptFailed(
+    reason: ResetReason,
+    transport: string,
+    isTls: boolean,
+    isUnsent: boolean,
+    isReported: boolean,
+  ): void {
     if (this.#isOver) return;
     const exchange = this.#exchange;
     if (isReported) this.#cluster.report(this.#endpoint!, localFailure);
@@ -361,11 +369,11 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     }
     this.#flagRefusal(verdict);
     this.#conclude();
-    this.#replyFailure(reason, transport);
+    this.#replyFailure(reason, transport, isTls);
   }
 
-  #replyFailure(reason: ResetReason, transport: string): void {
-    const { status, body, details, flag } = failureReply(reason, transport, this.#wasRetried);
+  #replyFailure(reason: ResetReason, transport: string, isTls: boolean): void {
+    const { status, body, details, flag } = failureReply(reason, transport, isTls, this.#wasRetried);
     const fields = reason === "overflow" ? overloaded : undefined;
     this.#count(status);
     this.#exchange.replyWith(status, Buffer.from(body), details, flag, fields);

@@ -43,11 +43,17 @@ export interface FailureReply {
   readonly flag: number;
 }
 
-export function failureReply(reason: ResetReason, transport: string, wasRetried: boolean): FailureReply {
+/** `transport` is told to the client only when TLS reported it: addresses and ports are not its business. */
+export function failureReply(
+  reason: ResetReason,
+  transport: string,
+  isTls: boolean,
+  wasRetried: boolean,
+): FailureReply {
   const { text, flag, status } = failures[reason];
   const prefix = "upstream connect error or disconnect/reset before headers. ";
   const label = wasRetried ? "retried and the latest reset reason: " : "reset reason: ";
-  const cause = transport === "" ? "" : `, transport failure reason: ${transport}`;
+  const cause = transport === "" || !isTls ? "" : `, transport failure reason: ${transport}`;
   const inner = transport === "" ? text : `${text}|${transport}`;
   return {
     status,

@@ -114,7 +114,9 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
       this.#leave();
       return;
     }
-    this.connection.destroy({ kind: "remote" });
+    // A body cut short is the upstream's error, not a connection that failed.
+    if (this.#state === "body") this.#fail("protocol-error");
+    else this.connection.destroy({ kind: "remote" });
   }
 
   onWritable(): void {

@@ -197,7 +197,10 @@ class PendingConnection implements TimerOwner {
           const pooled = new PooledConnection(this.#pool, connection, this.#counted, peer, tls, generation);
           this.#pool.onConnected(this, pooled);
         },
-        onFailed: (_reason, message, transport) => this.#fail(false, transport || message),
+        onFailed: (_reason, message, transport) => {
+          if (transport !== "") this.#fail(false, transport, true);
+          else this.#fail(false, message === "" ? "" : `delayed connect error: ${message}`, false);
+        },
       },
       cluster.plan.bindAddress,
     );

@@ -31,7 +31,10 @@ export function buildLocalReply(
     flat.push("content-length", `${body.length}`);
     if (!flat.includes("content-type")) flat.push("content-type", "text/plain");
   }
-  return { head: { status, headers: new HeaderList(flat) }, body };
+  return {
+    head: { status, headers: new HeaderList(flat) },
+    body: request?.method === "HEAD" ? nothing : body,
+  };
 }
 
 function grpcStatusOf(status: number): number {

@@ -36,8 +36,8 @@ export function normalizePath(path: string, plan: HttpConnectionPlan): PathResul
   return { kind: redirects ? "redirect" : "forward", path: plain + query };
 }
 
-function decodeEscape(escape: string): string {
-  return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+function decodeEscape(triplet: string): string {
+  return String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
 }
 
 /** RFC 3986 §5.2.4; an empty segment is a segment like any other. */

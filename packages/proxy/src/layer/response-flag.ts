@@ -32,6 +32,7 @@ export const ResponseFlag = {
 } as const;
 
 const shortNames: readonly (readonly [flag: number, name: string])[] = [
+  [ResponseFlag.UpstreamRetryLimitExceeded, "URX"],
   [ResponseFlag.FailedLocalHealthCheck, "LH"],
   [ResponseFlag.NoHealthyUpstream, "UH"],
   [ResponseFlag.UpstreamRequestTimeout, "UT"],
@@ -47,7 +48,6 @@ const shortNames: readonly (readonly [flag: number, name: string])[] = [
   [ResponseFlag.UnauthorizedExternalService, "UAEX"],
   [ResponseFlag.RateLimitServiceError, "RLSE"],
   [ResponseFlag.DownstreamConnectionTermination, "DC"],
-  [ResponseFlag.UpstreamRetryLimitExceeded, "URX"],
   [ResponseFlag.StreamIdleTimeout, "SI"],
   [ResponseFlag.InvalidEnvoyRequestHeaders, "IH"],
   [ResponseFlag.DownstreamProtocolError, "DPE"],

@@ -13,8 +13,8 @@ export interface UpstreamConnectionInfo {
 /** Asks a pool for a stream, and then receives the response on it. */
 export interface PoolRequester extends ResponseReceiver {
   onStreamReady(stream: ClientStream, connection: UpstreamConnectionInfo): void;
-  /** No stream will come. `transport` says what TLS or TCP reported. */
-  onStreamFailed(reason: ResetReason, transport: string): void;
+  /** No stream will come. `isTls` tells whose report `transport` is. */
+  onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void;
 }
 
 /** The connections to one endpoint, whatever protocol they speak. */

@@ -48,14 +48,15 @@ function plan(accepted: string): UpstreamTlsPlan {
   };
 }
 
-/** Connects, waits for a byte and closes; the peer, or the reason why there is none. */
+/** Connects, waits for a session ticket and closes; the peer, or the reason why there is none. */
 function connectOnce(tlsPlan: UpstreamTlsPlan): Promise<PeerIdentity | string | undefined> {
   const address = { kind: "ip", host: "127.0.0.1", port: (server.address() as AddressInfo).port } as const;
   return new Promise((resolve) => {
     connectTo(address, tlsPlan, "reviews", {
       onConnected(socket: Socket, peer) {
-        // Session tickets come with the first bytes after the handshake.
-        socket.once("data", () => {
+        // TLS 1.3 sends its tickets after the handshake.
+        socket.resume();
+        socket.once("session", () => {
           socket.destroy();
           resolve(peer);
         });

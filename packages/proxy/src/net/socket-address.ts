@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 /** Where a connection goes: an IP address with a port, or a Unix socket path. */
 export type SocketAddress =
   | { readonly kind: "ip"; readonly host: string; readonly port: number }
@@ -7,4 +9,13 @@ export type SocketAddress =
 export function formatAddress(address: SocketAddress): string {
   if (address.kind === "pipe") return address.path;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** `10.0.0.1:80` or `[::1]:80`; undefined for anything else. */
+export function parseHostPort(text: string | undefined): SocketAddress | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text ?? "");
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || isIP(host) === 0 || port === 0 || port > 65535) return undefined;
+  return { kind: "ip", host, port };
 }
