@@ -96,7 +96,7 @@ async function fake(): Promise<FakeAds> {
 }
 
 for (const mode of ["delta", "sotw"] as const) {
-  describe(`${mode} client and server`, () => {
+  describe(`${mode} client and server`, { timeout: 30_000 }, () => {
     it("bring everything of a wildcard and only the named of the rest, in order of reference", async () => {
       const ads = await fake();
       ads.push({
@@ -231,7 +231,7 @@ for (const mode of ["delta", "sotw"] as const) {
   });
 }
 
-describe("a delta client", () => {
+describe("a delta client", { timeout: 30_000 }, () => {
   it("is told that a named resource does not exist, and when it does", async () => {
     const ads = await fake();
     ads.push({ endpoints: [] });
@@ -244,7 +244,7 @@ describe("a delta client", () => {
   });
 });
 
-describe("the server", () => {
+describe("the server", { timeout: 30_000 }, () => {
   interface Served {
     readonly port: number;
     readonly ads: AdsServer;
