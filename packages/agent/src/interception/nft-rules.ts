@@ -28,6 +28,9 @@ export const tableName = "inet weft";
  * - The application talking to itself over loopback stays direct.
  * - All other outbound TCP goes to 15001.
  *
+ * Only a connection's first packet decides: one that was open before the rules
+ * (the sidecar's own to the control plane) must not be taken up in the middle.
+ *
  * IPv6 is treated alike: an address family left out would be a way around policy.
  */
 export function buildNftRules(plan: InterceptionPlan): string {
@@ -40,11 +43,12 @@ export function buildNftRules(plan: InterceptionPlan): string {
     `table ${tableName} {`,
     "  chain guard {",
     "    type filter hook prerouting priority mangle; policy accept;",
-    `    iifname != "lo" tcp flags & (syn | ack) == syn tcp dport ${set([ports.admin, ports.outbound, ports.inbound, ports.dns])} fib daddr type local drop`,
+    `    iifname != "lo" tcp flags & (fin | syn | rst | ack) == syn tcp dport ${set([ports.admin, ports.outbound, ports.inbound, ports.dns])} fib daddr type local drop`,
     "  }",
     "  chain prerouting {",
     "    type nat hook prerouting priority dstnat; policy accept;",
     '    iifname "lo" return',
+    onlyNew,
     "    fib daddr type != local return",
     `    tcp dport ${set([ports.mergedStats, ports.health, ports.stats, ...(plan.exclude?.inboundPorts ?? [])])} return`,
     `    meta l4proto tcp redirect to :${ports.inbound}`,
@@ -53,6 +57,7 @@ export function buildNftRules(plan: InterceptionPlan): string {
     "    type nat hook output priority -100; policy accept;",
     `    meta skuid != ${sidecarId} meta skgid != ${sidecarId} udp dport 53 redirect to :${ports.dns}`,
     `    meta skuid != ${sidecarId} meta skgid != ${sidecarId} tcp dport 53 redirect to :${ports.dns}`,
+    onlyNew,
     '    oifname "lo" ip saddr 127.0.0.6 return',
     '    oifname "lo" ip6 saddr ::6 return',
     owner("return", `tcp dport ${plan.controlPlanePort} `),
@@ -80,6 +85,9 @@ export function buildNftRules(plan: InterceptionPlan): string {
 export function removeNftRules(): string {
   return `table ${tableName}\ndelete table ${tableName}\n`;
 }
+
+/** TCP is all there is to capture below this line. */
+const onlyNew = "    tcp flags & (fin | syn | rst | ack) != syn return";
 
 function set(numbers: readonly number[]): string {
   return `{ ${[...new Set(numbers)].sort((a, b) => a - b).join(", ")} }`;

@@ -17,7 +17,7 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
   const kind = options.proxy ?? "weft";
   if (kind === "weft") {
     const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
-    return { kind, command: (bootstrapPath) => [...start, "-c", bootstrapPath] };
+    return { kind, command: (bootstrapPath) => [...start, "-c", bootstrapPath, "--log-level", "warning"] };
   }
   if (kind === "envoy") {
     const envoy = findExecutable(options.envoyPath ?? "envoy");

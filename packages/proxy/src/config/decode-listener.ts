@@ -115,7 +115,10 @@ function decodeListenerFilters(
     ({ match }) => match.serverNames.length > 0 || match.transportProtocol === "tls",
   );
   return {
-    originalDst: types.has("envoy.extensions.filters.listener.original_dst.v3.OriginalDst"),
+    // As Envoy does: handing a connection to its destination's listener needs to know the destination.
+    originalDst:
+      (listener.useOriginalDst ?? false) ||
+      types.has("envoy.extensions.filters.listener.original_dst.v3.OriginalDst"),
     tlsInspector:
       needsTlsInspector || types.has("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"),
     httpInspector: types.has("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector"),
