@@ -9,7 +9,7 @@ import { ClusterManager } from "./cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
 import { createFactories } from "./config/create-factories.ts";
 import { LiveConfig } from "./config/live-config.ts";
-import { openStream } from "./config/open-stream.ts";
+import type { openStream } from "./config/open-stream.ts";
 import { compileStaticResources } from "./config/static-resources.ts";
 import { TlsContexts } from "./config/tls-contexts.ts";
 import { XdsSession } from "./config/xds-session.ts";
@@ -49,6 +49,8 @@ export class Sidecar {
   readonly #runtime: ReturnType<typeof createRuntime>;
   readonly #live: LiveConfig;
   readonly #session: XdsSession;
+  /** Loaded only where something is to be asked for: gRPC and HTTP/2 cost memory. */
+  #openStream: typeof openStream | undefined;
   readonly #static: ReturnType<typeof compileStaticResources>;
   #quit: () => void = () => {};
   #admin: AdminServer | undefined;
@@ -84,6 +86,8 @@ export class Sidecar {
       tls: this.#tls,
       runtime: bootstrap.runtime,
       initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
+      staticClusters: bootstrap.staticClusters,
+      hasAds: bootstrap.ads !== undefined,
       factories: createFactories({
         clock,
         stats: this.#stats,
@@ -117,7 +121,7 @@ export class Sidecar {
       isDataPlaneWarm: () => this.#clusters.isWarm,
       isAdsReachable: () => adsCluster !== undefined && this.#live.clusters.get(adsCluster) !== undefined,
       open: (source, handle) =>
-        openStream(source, handle, {
+        this.#openStream!(source, handle, {
           clock,
           bootstrap,
           cluster: (name) => this.#live.clusters.latest(name)?.plan,
@@ -131,8 +135,11 @@ export class Sidecar {
   /** Serves. Rejects with a `UserError` when an address of the bootstrap cannot be bound. */
   async start(): Promise<void> {
     await this.#serveAdmin();
+    const { clusters, listeners } = this.#static;
+    const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
+    if (this.#bootstrap.ads || asks) this.#openStream = (await import("./config/open-stream.ts")).openStream;
     this.#phase = "INITIALIZING";
-    this.#live.addStatic(this.#static.clusters, this.#static.listeners);
+    this.#live.addStatic(clusters, listeners);
     const [failure] = await this.#applied;
     if (failure) {
       throw new UserError(`listener '${failure.name}': ${failure.message}`, { hint: "nothing was started" });

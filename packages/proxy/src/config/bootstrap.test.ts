@@ -117,6 +117,11 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
     "bootstrap.yaml:28:3: dynamic_resources.ads_config: xDS needs a node with `id` and `cluster` (say who this proxy is)",
   ],
   [
+    "endpoints that nobody can be asked for",
+    bootstrap({ cluster: "type: EDS\n      eds_cluster_config: { eds_config: { ads: {} } }" }),
+    "bootstrap.yaml:26:29: static_resources.clusters[0].eds_cluster_config.eds_config: there is no ADS server to ask (set dynamic_resources.ads_config in the bootstrap)",
+  ],
+  [
     "a domain claimed twice",
     bootstrap({}).replace('["*"]', '["a.com", "A.com"]'),
     `bootstrap.yaml:19:42: ${hcm}.route_config.virtual_hosts[0].domains[1]: domain 'A.com' is already claimed by another virtual host (each domain belongs to one virtual host)`,

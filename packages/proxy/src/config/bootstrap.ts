@@ -33,6 +33,8 @@ export interface BootstrapPlan {
   /** How long a first response is waited for, in milliseconds; 0 is for ever. */
   readonly initialFetchTimeoutMs: number;
   readonly runtime: ReadonlyMap<string, unknown>;
+  /** Names of all clusters the file defines. */
+  readonly staticClusters: ReadonlySet<string>;
   /** Names of the clusters behind ADS and SDS. */
   readonly managementClusters: ReadonlySet<string>;
   /** `file:line:column: ` of an issue found later in the same file. */
@@ -78,6 +80,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
       issues,
     ),
     runtime: decodeRuntime(message),
+    staticClusters: new Set(message.staticResources?.clusters.map((cluster) => cluster.name)),
     managementClusters: grpcClusters(message),
     place,
   };

@@ -25,7 +25,7 @@ import type {
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeEndpoints } from "./decode-endpoints.ts";
 import { decodeUpstreamTls } from "./decode-tls.ts";
-import { metadataPairs, originOf, timeoutMs } from "./decode-values.ts";
+import { metadataPairs, originOf, requireAds, timeoutMs } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, atKey, type Issues } from "./issues.ts";
 
@@ -44,7 +44,7 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
       "use http_protocol_options",
     );
   }
-  const discovery = decodeDiscovery(cluster, path, issues);
+  const discovery = decodeDiscovery(cluster, path, context);
   const originalDst = cluster.lbConfig.case === "originalDstLbConfig" ? cluster.lbConfig.value : undefined;
   return {
     name: cluster.name,
@@ -74,7 +74,8 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
   };
 }
 
-function decodeDiscovery(cluster: Cluster, path: string, issues: Issues): Discovery {
+function decodeDiscovery(cluster: Cluster, path: string, context: DecodeContext): Discovery {
+  const { issues } = context;
   const type = cluster.clusterDiscoveryType;
   const kind = type.case === "type" ? type.value : Type.STATIC;
   const assignment = cluster.loadAssignment;
@@ -83,7 +84,7 @@ function decodeDiscovery(cluster: Cluster, path: string, issues: Issues): Discov
       issues.add(at(path, "eds_cluster_config.eds_config"), "is missing", "set `ads: {}`");
     else if (cluster.edsClusterConfig.edsConfig.configSourceSpecifier.case !== "ads") {
       issues.add(at(path, "eds_cluster_config.eds_config"), "endpoints come over ADS only", "set `ads: {}`");
-    }
+    } else requireAds(at(path, "eds_cluster_config.eds_config"), context);
     return { kind: "eds", serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
   }
   if (kind === Type.ORIGINAL_DST) return { kind: "original-dst" };

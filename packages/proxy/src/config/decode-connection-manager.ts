@@ -10,7 +10,7 @@ import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
-import { timeoutMs } from "./decode-values.ts";
+import { requireAds, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
 const hourMs = 3_600_000;
@@ -139,7 +139,7 @@ function decodeRoutes(hcm: HttpConnectionManager, path: string, context: DecodeC
       const { routeConfigName, configSource } = specifier.value;
       if (configSource?.configSourceSpecifier.case !== "ads") {
         context.issues.add(at(path, "rds.config_source"), "routes come over ADS only", "set `ads: {}`");
-      }
+      } else requireAds(at(path, "rds.config_source"), context);
       if (routeConfigName === "") {
         context.issues.add(at(path, "rds.route_config_name"), "is empty", "name the route configuration");
       }

@@ -55,6 +55,10 @@ export interface DecodeContext {
   readonly knownClusters: ReadonlySet<string> | undefined;
   /** Clusters the xDS client dials itself, which therefore may speak HTTP/2; undefined allows none. */
   readonly managementClusters: ReadonlySet<string> | undefined;
+  /** Clusters of the bootstrap, which SDS may be asked through. */
+  readonly staticClusters: ReadonlySet<string>;
+  /** Whether there is an ADS server to get routes, endpoints and secrets from. */
+  readonly hasAds: boolean;
   /** Values of the static runtime layers. */
   readonly runtime: ReadonlyMap<string, unknown>;
 }

@@ -29,7 +29,7 @@ import type {
 } from "../net/tls-plan.ts";
 import { compileStringMatcher } from "../route/string-matcher.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { compiled, readDataSource, stringMatcherSpec } from "./decode-values.ts";
+import { compiled, readDataSource, requireAds, stringMatcherSpec } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, type Issues } from "./issues.ts";
 import {
@@ -240,7 +240,7 @@ function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext
     return undefined;
   }
   const source = config.sdsConfig
-    ? secretSource(config.sdsConfig, at(path, "sds_config"), context.issues)
+    ? secretSource(config.sdsConfig, at(path, "sds_config"), context)
     : "static";
   if (source === undefined) return undefined;
   const ref = { source, name: config.name };
@@ -258,10 +258,12 @@ function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext
 }
 
 /** The name of the place secrets come from: `ads`, `grpc:<cluster>` or `path:<file>`. */
-function secretSource(config: ConfigSource, path: string, issues: Issues): string | undefined {
+function secretSource(config: ConfigSource, path: string, context: DecodeContext): string | undefined {
+  const { issues } = context;
   const specifier = config.configSourceSpecifier;
   switch (specifier.case) {
     case "ads":
+      requireAds(path, context);
       return "ads";
     case "pathConfigSource":
       return `path:${specifier.value.path}`;
@@ -269,7 +271,17 @@ function secretSource(config: ConfigSource, path: string, issues: Issues): strin
       return `path:${specifier.value}`;
     case "apiConfigSource": {
       const target = specifier.value.grpcServices[0]?.targetSpecifier;
-      if (target?.case === "envoyGrpc") return `grpc:${target.value.clusterName}`;
+      if (target?.case === "envoyGrpc") {
+        const { clusterName } = target.value;
+        if (!context.staticClusters.has(clusterName)) {
+          issues.add(
+            at(path, "api_config_source.grpc_services[0].envoy_grpc.cluster_name"),
+            `unknown cluster '${clusterName}'`,
+            "define it under static_resources.clusters of the bootstrap",
+          );
+        }
+        return `grpc:${clusterName}`;
+      }
       issues.add(at(path, "api_config_source.grpc_services"), "needs `envoy_grpc.cluster_name`");
       return undefined;
     }

@@ -27,6 +27,7 @@ import {
   type StringMatcherSpec,
   type StringPredicate,
 } from "../route/string-matcher.ts";
+import type { DecodeContext } from "./decode-context.ts";
 import { at, type Issues } from "./issues.ts";
 
 const never = () => false;
@@ -77,6 +78,12 @@ export function decodeCidr(range: CidrRangeMessage, path: string, issues: Issues
     issues.add(at(path, "prefix_len"), `${prefixLength} is too long for an IPv${version} address`);
   }
   return { address: range.addressPrefix, prefixLength };
+}
+
+/** Reports a resource that is to come over ADS where there is no ADS server. */
+export function requireAds(path: string, { hasAds, issues }: Pick<DecodeContext, "hasAds" | "issues">): void {
+  if (!hasAds)
+    issues.add(path, "there is no ADS server to ask", "set dynamic_resources.ads_config in the bootstrap");
 }
 
 /** The bytes of a data source. Reports a missing file or variable and gives undefined. */

@@ -101,6 +101,8 @@ function proxy() {
     tls: new TlsContexts(),
     runtime: new Map(),
     initialFetchTimeoutMs: 15_000,
+    staticClusters: new Set(),
+    hasAds: true,
     onChange: () => session?.update(),
   });
   session = new XdsSession({

@@ -31,6 +31,8 @@ export interface LiveConfigOptions {
   readonly tls: TlsContexts;
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly initialFetchTimeoutMs: number;
+  readonly staticClusters: ReadonlySet<string>;
+  readonly hasAds: boolean;
   /** Something was put in force, or something else is needed now. */
   onChange(): void;
 }
@@ -86,6 +88,8 @@ export class LiveConfig {
       factories: options.factories,
       tls,
       runtime: options.runtime,
+      staticClusters: options.staticClusters,
+      hasAds: options.hasAds,
       routeHolder: (name) => this.#holder(name),
     });
     this.clusters = new Warming({

@@ -32,7 +32,10 @@ export function openStream(
   const clusterName = kind === "ads" ? (ads?.cluster ?? "") : rest;
   const plan = deps.cluster(clusterName);
   const target = plan && grpcTarget(plan, kind === "ads" ? ads?.authority : undefined);
-  if (!target) throw new Error(`cluster '${clusterName}' has no endpoint to ask for ${source} resources`);
+  if (!target) {
+    deps.warn(`cluster '${clusterName}' has no endpoint to ask: nothing comes from ${source}`);
+    return { subscribe() {}, close() {} };
+  }
   return kind === "ads"
     ? openClient("ADS", target, handle, deps, {
         isDelta: ads?.isDelta ?? false,

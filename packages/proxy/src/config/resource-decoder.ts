@@ -36,6 +36,8 @@ export interface DecoderOptions {
   readonly factories: Factories;
   readonly tls: TlsContexts;
   readonly runtime: ReadonlyMap<string, unknown>;
+  readonly staticClusters: ReadonlySet<string>;
+  readonly hasAds: boolean;
   routeHolder(name: string): RouteHolder;
 }
 

@@ -35,13 +35,17 @@ export function compileStaticResources(
       issues.add(path, `TLS material is not usable: ${messageOf(error)}`);
     }
   });
-  const clusterNames = new Set(resources?.clusters.map((cluster) => cluster.name));
   const clusters = (resources?.clusters ?? []).map((cluster, i) =>
     decoder.staticCluster(cluster, `${root}.clusters[${i}]`, issues, bootstrap.managementClusters),
   );
   reportEqualNames(resources?.clusters ?? [], `${root}.clusters`, issues);
   const listeners = (resources?.listeners ?? []).map((listener, i) => {
-    const decoded = decoder.staticListener(listener, `${root}.listeners[${i}]`, issues, clusterNames);
+    const decoded = decoder.staticListener(
+      listener,
+      `${root}.listeners[${i}]`,
+      issues,
+      bootstrap.staticClusters,
+    );
     // Envoy makes up a name too where there is none.
     return { ...decoded, plan: { ...decoded.plan, name: decoded.plan.name || `static-${i}` } };
   });

@@ -35,6 +35,8 @@ export function compileText(text: string, factories: Factories = fakeFactories()
     factories,
     tls,
     runtime: bootstrap.runtime,
+    staticClusters: bootstrap.staticClusters,
+    hasAds: bootstrap.ads !== undefined,
     routeHolder: () => ({ current: undefined }),
   });
   return compileStaticResources(bootstrap, decoder, tls);
