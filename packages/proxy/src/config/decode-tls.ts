@@ -6,8 +6,6 @@ import type { ConfigSource } from "@weft/xds/gen/envoy/config/core/v3/config_sou
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
-  SubjectAltNameMatcher_SanType as SanType,
-  type SubjectAltNameMatcher,
   type TlsCertificate,
   type TlsParameters,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
