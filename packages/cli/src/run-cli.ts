@@ -43,6 +43,8 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
       "Weft: a service mesh. Identity, mutual TLS, traffic control and golden signals for every call.",
     )
     .version(productVersion, "-V, --version", "show the version")
+    // `weft run --version v1` is the workload's version, not a question for ours.
+    .enablePositionalOptions()
     .helpCommand("help [COMMAND]", "show a command's help")
     .addHelpText("after", exitCodesHelp);
   const wanted = wantedCommand(args);

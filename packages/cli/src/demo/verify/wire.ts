@@ -7,6 +7,9 @@ import { servicePort } from "../topology.ts";
 import { type Outcome, outcome } from "./outcome.ts";
 import { countTlsRecords, readTcpStreams } from "./pcap.ts";
 
+/** What HTTP and the services' answers look like in the clear; a ClientHello names `http/1.1` in small letters. */
+const plainText = /HTTP\/1\.[01]|Reviewer/;
+
 /** A running tcpdump on the bridge between all workloads. */
 export class WireCapture {
   readonly #file: string;
@@ -50,7 +53,7 @@ export class WireCapture {
       const count = stream.isComplete ? countTlsRecords(stream.bytes) : 0;
       if (count === undefined) plain.push(stream.key);
       else records += count;
-      if (/HTTP\/1\.[01]|reviewer/i.test(stream.bytes.toString("latin1")))
+      if (plainText.test(stream.bytes.toString("latin1")))
         plain.push(`${stream.key} (readable)`);
     }
     const seen =
