@@ -35,16 +35,24 @@ export function outboundFixedClusters(options: MeshOptions): Cluster[] {
 /**
  * The application's ports on loopback, where it may listen without being
  * reachable around the sidecar; and, with traffic captured, any other port.
+ * Without interception an application whose sidecar took another port of the
+ * workload's address listens on that address itself: loopback is shared.
  */
 export function inboundClusters(workload: MeshWorkload, options: MeshOptions): Cluster[] {
-  const clusters = workload.inbound.map((port) => inboundCluster(port, options));
+  const clusters = workload.inbound.map((port) => inboundCluster(port, workload, options));
   if (workload.interception === "REDIRECT") clusters.push(inboundPassthrough(options));
   return clusters;
 }
 
-function inboundCluster({ port, protocol, service }: InboundPort, options: MeshOptions): Cluster {
+function inboundCluster(
+  { port, protocol, service, listenPort }: InboundPort,
+  { interception, addresses }: MeshWorkload,
+  options: MeshOptions,
+): Cluster {
   const name = inboundName(port);
-  const endpoint = { address: socketAddress("127.0.0.1", port) };
+  const hasOwnAddress = interception === "NONE" && listenPort !== port;
+  const address = (hasOwnAddress && addresses[0]) || "127.0.0.1";
+  const endpoint = { address: socketAddress(address, port) };
   const lbEndpoint = { hostIdentifier: { case: "endpoint" as const, value: endpoint } };
   return create(ClusterSchema, {
     name,
