@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserError } from "@weft/base/errors";
+import type { RunOptions } from "./run-options.ts";
+import { nodeId, nodeMetadata, planWorkload, type Surroundings } from "./workload-plan.ts";
+
+const root: Surroundings = {
+  isRoot: true,
+  hasNft: true,
+  address: "10.0.0.7",
+  runtimeDir: "/run/weft",
+  suffix: "7f3a9c",
+};
+const options: RunOptions = {
+  name: "reviews",
+  version: "v1",
+  ports: [{ port: 9080, protocol: "http", name: "http" }],
+  command: ["node", "reviews.js"],
+  productVersion: "0.1.0",
+};
+const upstream = { host: "ratings", port: 9080, bindAddress: "127.0.0.1", bindPort: 20000 };
+
+test("a captured workload registers with the words of the contract", () => {
+  const plan = planWorkload({ ...options, labels: { team: "a" } }, root);
+  assert.equal(nodeId(plan, "agent"), "agent~10.0.0.7~reviews-v1-7f3a9c.default~default.svc.cluster.local");
+  assert.deepEqual(nodeMetadata(plan, "0.1.0"), {
+    NAME: "reviews-v1-7f3a9c",
+    WORKLOAD_NAME: "reviews-v1",
+    NAMESPACE: "default",
+    SERVICE_ACCOUNT: "reviews",
+    LABELS: { app: "reviews", version: "v1", team: "a" },
+    INSTANCE_IPS: "10.0.0.7",
+    INTERCEPTION_MODE: "REDIRECT",
+    MESH_ID: "cluster.local",
+    WEFT_VERSION: "0.1.0",
+    SERVICE: "reviews",
+    APP_PORTS: [{ port: 9080, protocol: "http", name: "http" }],
+  });
+  assert.equal(plan.runDir, "/run/weft/default/reviews-v1-10.0.0.7");
+});
+
+test("without interception it also says where peers connect and what it calls", () => {
+  const plan = planWorkload(
+    {
+      ...options,
+      capture: "none",
+      address: "127.77.0.3",
+      inboundPorts: new Map([[9080, 19080]]),
+      upstreams: [upstream],
+    },
+    { ...root, isRoot: false },
+  );
+  const metadata = nodeMetadata(plan, "0.1.0");
+  assert.equal(metadata.INTERCEPTION_MODE, "NONE");
+  assert.deepEqual(metadata.APP_PORTS, [{ port: 9080, protocol: "http", name: "http", listenPort: 19080 }]);
+  assert.deepEqual(metadata.UPSTREAMS, [upstream]);
+});
+
+test("a workload that only calls others serves nothing", () => {
+  assert.equal(planWorkload({ ...options, ports: [] }, root).service, "");
+});
+
+const captures: readonly [why: string, here: Partial<Surroundings>, expected: "nft" | "none"][] = [
+  ["root with nft is captured", {}, "nft"],
+  ["without root nothing is", { isRoot: false }, "none"],
+  ["without nft neither", { hasNft: false }, "none"],
+];
+for (const [why, here, expected] of captures) {
+  test(`interception by default: ${why}`, () => {
+    assert.equal(planWorkload(options, { ...root, ...here }).capture, expected);
+  });
+}
+
+const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>, message: RegExp][] = [
+  [{ name: "Reviews" }, {}, /--name "Reviews" is not a DNS label/],
+  [{ namespace: "a.b" }, {}, /--namespace/],
+  [{ serviceAccount: "" }, {}, /--service-account/],
+  [{ command: [] }, {}, /no command/],
+  [{ controlPlane: "10.0.0.2" }, {}, /--control-plane "10.0.0.2" is not HOST:PORT/],
+  [{ controlPlane: "10.0.0.2:99999" }, {}, /--control-plane/],
+  [{ capture: "nft" }, { isRoot: false }, /needs root/],
+  [{ capture: "nft" }, { hasNft: false }, /needs the nft command/],
+  [{ capture: "nft", upstreams: [upstream] }, {}, /--upstream has no effect with --capture nft/],
+  [{ upstreams: [upstream] }, {}, /--upstream has no effect/],
+  [{ inboundPorts: new Map([[9080, 1]]) }, {}, /--inbound-port has no effect/],
+  [{ capture: "none", inboundPorts: new Map([[1, 2]]) }, {}, /there is no --port 1/],
+  [{ ports: [options.ports[0]!, options.ports[0]!] }, {}, /--port 9080 is given twice/],
+  [{}, { address: undefined }, /no network interface/],
+];
+for (const [given, here, message] of refused) {
+  test(`refused with ${message.source}: ${JSON.stringify(given)} ${JSON.stringify(here)}`, () => {
+    assert.throws(
+      () => planWorkload({ ...options, ...given }, { ...root, ...here }),
+      (error) => error instanceof UserError && message.test(error.message),
+    );
+  });
+}
+
+test("an IPv6 control plane is written in brackets", () => {
+  assert.deepEqual(planWorkload({ ...options, controlPlane: "[fd00::2]:15012" }, root).controlPlane, {
+    host: "fd00::2",
+    port: 15012,
+  });
+});
