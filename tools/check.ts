@@ -11,7 +11,7 @@ interface Check {
 
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
-  { name: "format and lint", command: ["biome", "ci", "--max-diagnostics=50", "."] },
+  { name: "format and lint", command: ["biome", "ci", "--colors=off", "--max-diagnostics=50", "."] },
   {
     name: "import direction",
     command: ["depcruise", "--config", ".dependency-cruiser.cjs", "--output-type", "err", "packages"],
@@ -34,7 +34,10 @@ process.exit(failed === 0 ? 0 : 1);
 
 function run(command: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(join(root, "node_modules", ".bin", command[0]!), command.slice(1), { cwd: root });
+    const child = spawn(join(root, "node_modules", ".bin", command[0]!), command.slice(1), {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     let output = "";
     child.stdout.on("data", (chunk) => {
       output += chunk;
