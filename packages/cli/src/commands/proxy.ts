@@ -1,16 +1,30 @@
 import { parseArgs } from "node:util";
+import { productVersion } from "../product-version.ts";
 
-export const proxyHelp = `Usage: weft proxy -c <bootstrap>
+export const proxyHelp = `Usage: weft proxy -c <bootstrap> [options]
 
-Runs the sidecar on an Envoy bootstrap file, in YAML or JSON.
+Runs the sidecar on an Envoy bootstrap file, in YAML or JSON, until SIGTERM.
 
 Options:
   -c, --config-path <file>  Envoy bootstrap
+  --mode <mode>             serve, or validate: only check the file (default: serve)
+  --concurrency <n>         number of workers; this version runs 1 (default: 1)
+  -l, --log-level <level>   what it says about itself (default: info)
+  --drain-time-s <seconds>  how long connections may finish after SIGTERM (default: 5)
   -h, --help                display help for command
 
 Example:
   $ weft proxy -c bootstrap.yaml
+  $ weft proxy -c bootstrap.yaml --mode validate
 `;
+
+interface Flags {
+  readonly configPath: string;
+  readonly isValidateOnly: boolean;
+  readonly concurrency?: number;
+  readonly logLevel?: string;
+  readonly drainTimeS?: number;
+}
 
 /**
  * Parses the sidecar's few flags without a parser to load, and runs it. The
@@ -27,18 +41,40 @@ export async function runProxyCommand(args: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const { runProxy } = await import("@weft/proxy/main");
+  process.exit(await runProxy({ ...flags, version: productVersion }));
 }
 
-function parseFlags(args: readonly string[]): { readonly bootstrapPath: string } | string {
+function parseFlags(args: readonly string[]): Flags | "help" | string {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { "config-path": { type: "string", short: "c" }, help: { type: "boolean", short: "h" } },
+      options: {
+        "config-path": { type: "string", short: "c" },
+        mode: { type: "string", default: "serve" },
+        concurrency: { type: "string" },
+        "log-level": { type: "string", short: "l" },
+        "drain-time-s": { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
     });
     if (values.help) return "help";
-    const bootstrapPath = values["config-path"];
-    return bootstrapPath === undefined ? "proxy needs a bootstrap file: -c FILE" : { bootstrapPath };
+    const configPath = values["config-path"];
+    if (configPath === undefined) return "proxy needs a bootstrap file: -c FILE";
+    if (values.mode !== "serve" && values.mode !== "validate") return "--mode is serve or validate";
+    return {
+      configPath,
+      isValidateOnly: values.mode === "validate",
+      concurrency: numberOf(values.concurrency),
+      logLevel: values["log-level"],
+      drainTimeS: numberOf(values["drain-time-s"]),
+    };
   } catch (error) {
     return (error as Error).message.split(". To specify")[0]!;
   }
+}
+
+/** What is no number is left to the sidecar to refuse by name. */
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
