@@ -34,7 +34,8 @@ export class Subscription {
     const removed = [...this.names].filter((name) => !next.has(name));
     const isWildcardChanged = this.isWildcard !== isWildcard;
     this.names = next;
-    if (next.size > 0) this.#hasNamed = true;
+    // From here on silence would be read as it was before: a wildcard has to be said.
+    if (next.size > 0 || (isWildcardChanged && !isWildcard)) this.#hasNamed = true;
     this.isWildcard = isWildcard;
     if (!isWildcard) for (const name of [...this.held.keys()]) if (!next.has(name)) this.held.delete(name);
     return { added, removed, isWildcardChanged };

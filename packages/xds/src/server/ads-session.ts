@@ -210,10 +210,8 @@ export class AdsSession implements CallListener {
       state = new TypeState(typeUrl);
       this.#types.set(typeUrl, state);
     } else if (request.responseNonce !== "") {
-      const isStale = state.lastNonce !== request.responseNonce;
-      if (!isStale) this.#answered(state, request.error);
-      // In state of the world a stale request is repeated by the client; a delta is said only once.
-      else if (this.protocol === "sotw") return;
+      // Only the answer of a stale request is: the names are those of the moment it was sent.
+      if (state.lastNonce === request.responseNonce) this.#answered(state, request.error);
     }
     request.subscribe(state, isFirst);
     if (isFirst) state.owesAnswer = state.isWildcard;

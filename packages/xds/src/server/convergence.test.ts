@@ -198,7 +198,7 @@ for (const mode of ["delta", "sotw"] as const) {
           pair.deliverAll();
           assert.equal(pair.responses, responses, "an equal snapshot is not pushed");
         }),
-        { numRuns: 1_000 },
+        { numRuns: 2_000 },
       );
     });
   });

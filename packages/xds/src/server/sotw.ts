@@ -23,8 +23,10 @@ export const sotw: AdsProtocol = {
         // Once a client has given names, an empty list means none; until then it means all.
         const isSilent = names.size === 0 && !hasStar;
         const isLegacyWildcard =
-          isSilent &&
-          (isFirst ? isWildcardByDefault(state.typeUrl) : state.isWildcard && state.names.size === 0);
+          isSilent && (isFirst ? isWildcardByDefault(state.typeUrl) : state.isLegacyWildcard);
+        // Silence cannot end a wildcard that silence began: a client that says "*" then begins anew.
+        if (hasStar && state.isLegacyWildcard) state.restart();
+        state.isLegacyWildcard = isLegacyWildcard;
         for (const name of state.names) if (!names.has(name)) state.unsubscribe(name);
         for (const name of names) if (!state.names.has(name)) state.subscribe(name, false);
         state.setWildcard(hasStar || isLegacyWildcard);

@@ -4,6 +4,8 @@ import type { PushStep } from "./push-order.ts";
 
 /** Held version of a resource the client was told does not exist. */
 const absent = "";
+/** Held version of a resource that the client may or may not have taken. */
+const doubtful = "?";
 
 /** What is known of one client and one type; times are wall-clock milliseconds. */
 export interface TypeStatus {
@@ -42,6 +44,8 @@ interface InFlight {
 export class TypeState {
   readonly typeUrl: string;
   isWildcard = false;
+  /** State of the world: everything was asked for by giving no names, and none were given since. */
+  isLegacyWildcard = false;
   readonly names = new Set<string>();
   /** Versions the client holds, by name. */
   readonly held = new Map<string, string>();
@@ -54,6 +58,7 @@ export class TypeState {
   inFlight: InFlight | undefined;
   #seen: ResourceMap | undefined;
   #isAllDirty = true;
+  #hasDoubts = false;
   readonly #dirty = new Set<string>();
   #sent: InFlight | undefined;
   #answeredNonce = "";
@@ -71,7 +76,7 @@ export class TypeState {
   subscribe(name: string, isHeld: boolean): void {
     this.names.add(name);
     this.#dirty.add(name);
-    if (!isHeld) this.held.delete(name);
+    if (!isHeld && this.held.has(name)) this.held.set(name, doubtful);
   }
 
   unsubscribe(name: string): void {
@@ -85,6 +90,13 @@ export class TypeState {
     this.#isAllDirty = true;
     if (isWildcard) return;
     for (const name of [...this.held.keys()]) if (!this.names.has(name)) this.#forget(name);
+  }
+
+  /** Tells everything again. */
+  restart(): void {
+    this.held.clear();
+    this.#isAllDirty = true;
+    this.owesAnswer = true;
   }
 
   /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
@@ -158,6 +170,7 @@ export class TypeState {
     this.#answeredNonce = this.#sent.nonce;
     this.#error = error;
     this.inFlight = undefined;
+    this.#resolveDoubts();
     if (error === undefined) {
       this.#ackedVersion = this.#sent.version;
       this.#ackedMs = nowMs;
@@ -170,7 +183,7 @@ export class TypeState {
 
   get status(): TypeStatus {
     let held = 0;
-    for (const version of this.held.values()) if (version !== absent) held += 1;
+    for (const version of this.held.values()) if (version !== absent && version !== doubtful) held += 1;
     return {
       typeUrl: this.typeUrl,
       isWildcard: this.isWildcard,
@@ -208,9 +221,24 @@ export class TypeState {
     }
   }
 
+  /**
+   * A response on its way may still bring the name, and the client ask for it
+   * again before it comes: until that is answered nobody knows.
+   */
   #forget(name: string): void {
-    this.held.delete(name);
+    if (this.inFlight && this.held.has(name)) {
+      this.held.set(name, doubtful);
+      this.#hasDoubts = true;
+    } else this.held.delete(name);
     this.toSend.delete(name);
     this.toRemove.delete(name);
+  }
+
+  #resolveDoubts(): void {
+    if (!this.#hasDoubts) return;
+    this.#hasDoubts = false;
+    for (const [name, version] of this.held) {
+      if (version === doubtful && !this.isWildcard && !this.names.has(name)) this.held.delete(name);
+    }
   }
 }
