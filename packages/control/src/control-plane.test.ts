@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -24,12 +26,14 @@ import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 interface Setting {
-  readonly stateDir: string;
-  readonly plane: ControlPlane;
+  readonly plane: Pick<ControlPlane, "port" | "httpPort" | "socketPath">;
   readonly api: ApiClient;
 }
 
-async function setUp(t: TestContext, changes: Partial<ControlPlaneOptions> = {}): Promise<Setting> {
+async function setUp(
+  t: TestContext,
+  changes: Partial<ControlPlaneOptions> = {},
+): Promise<Setting & { readonly stateDir: string }> {
   const stateDir = mkdtempSync(join(tmpdir(), "weft-control-"));
   t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   const plane = await startControlPlane(optionsOf(stateDir, changes));
@@ -76,7 +80,7 @@ async function enrol({ plane, api }: Setting, serviceAccount: string): Promise<I
   }
 }
 
-function targetOf(plane: ControlPlane, root: string, identity?: Identity) {
+function targetOf(plane: Setting["plane"], root: string, identity?: Identity) {
   const options = {
     ca: root,
     servername: "weft-control-plane",
@@ -478,6 +482,64 @@ test("what a person can put right is said as such, and leaves nothing behind", a
     /belongs to trust domain cluster\.local/,
   );
 });
+
+test("kill -9 loses nothing: same root, same resources, same addresses, and no endpoint leaves on account of it", async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), "weft-control-"));
+  t.after(() => rmSync(stateDir, { recursive: true, force: true }));
+  const first = await startChild(t, stateDir, 0);
+  const { webSidecar, webAgent, reviewsAgent, web } = await runningMesh(t, first);
+  await first.api.apply({ files: [{ name: "r.yaml", text: `${destinationRule}---\n${virtualService}` }] });
+  await until(() => existsSync(join(stateDir, "workloads.json")));
+  await until(() => readFileSync(join(stateDir, "workloads.json"), "utf8").includes("reviews-v1-1"));
+  const before = await whatStays(first, webAgent);
+  reviewsAgent.client.close();
+  first.child.kill("SIGKILL");
+  await once(first.child, "exit");
+
+  const second = await startChild(t, stateDir, first.plane.port);
+  await until(async () => (await second.api.status()).proxies.some((proxy) => proxy.role === "sidecar"));
+  const fresh = sidecarOf(t, second, "web", web);
+  await until(() => endpointsOf(fresh) === 1);
+  assert.equal(endpointsOf(webSidecar), 1, "the agent that is still away keeps its endpoint for now");
+  assert.deepEqual(await whatStays(second, webAgent), before);
+  await assert.rejects(
+    startControlPlane(optionsOf(stateDir)),
+    /another control plane/,
+    "and nobody else runs on it",
+  );
+});
+
+/** A control plane in a process of its own. */
+async function startChild(
+  t: TestContext,
+  stateDir: string,
+  port: number,
+): Promise<Setting & { readonly child: ChildProcess }> {
+  const options = { ...optionsOf(stateDir, { port }), log: undefined };
+  const module = JSON.stringify(new URL("./control-plane.ts", import.meta.url).href);
+  const script = `const { startControlPlane } = await import(${module});
+    const log = { info() {}, warn() {}, error() {} };
+    const { close, ...ports } = await startControlPlane({ ...${JSON.stringify(options)}, log });
+    console.log(JSON.stringify(ports));`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const [line] = await once(child.stdout!, "data");
+  const plane: ControlPlane = JSON.parse(String(line));
+  return { child, plane, api: new ApiClient({ socketPath: plane.socketPath }) };
+}
+
+async function whatStays({ api }: Setting, agent: TestClient) {
+  const names = agent.get(typeUrl.nameTable, "istio.networking.nds.v1.NameTable", NameTableSchema);
+  return {
+    root: (await api.caStatus()).rootPem,
+    resources: (await api.listResources()).resources,
+    revisions: await api.revisions(),
+    tokens: (await api.listTokens()).tokens,
+    reviews: names?.table["reviews.default.svc.cluster.local"]?.ips,
+  };
+}
 
 function text(key: string, value: string) {
   return { key, value: { value: { case: "stringValue" as const, value } } };

@@ -5,7 +5,7 @@ export interface MetricHistoryOptions {
   readonly clock: Clock;
   /** How far back windows reach. Default 120 s. */
   readonly maxAgeMs?: number;
-  /** Exports that come faster than this replace the newest snapshot instead of adding one. Default 2 s. */
+  /** Exports that come faster than this replace the newest snapshot instead of adding one. Default 1.5 s. */
   readonly minSpacingMs?: number;
   /** Series kept per workload; the rest are counted as dropped. Default 2,000. */
   readonly maxSeries?: number;
@@ -51,7 +51,7 @@ export class MetricHistory {
   constructor(options: MetricHistoryOptions) {
     this.#clock = options.clock;
     this.#maxAgeMs = options.maxAgeMs ?? 120_000;
-    this.#minSpacingMs = options.minSpacingMs ?? 2_000;
+    this.#minSpacingMs = options.minSpacingMs ?? 1_500;
     this.#maxSeries = options.maxSeries ?? 2_000;
     this.#maxExporters = options.maxExporters ?? 20_000;
   }

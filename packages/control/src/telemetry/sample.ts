@@ -4,8 +4,6 @@ export const keptMetrics = {
   duration: "istio_request_duration_milliseconds",
   tcpOpened: "istio_tcp_connections_opened_total",
   tcpClosed: "istio_tcp_connections_closed_total",
-  tcpSent: "istio_tcp_sent_bytes_total",
-  tcpReceived: "istio_tcp_received_bytes_total",
   certificateNotBefore: "weft_certificate_not_before_timestamp_seconds",
   certificateNotAfter: "weft_certificate_not_after_timestamp_seconds",
 } as const;
@@ -19,7 +17,6 @@ export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];
  */
 export const keptLabels = [
   "reporter",
-  "destination_service",
   "source_principal",
   "connection_security_policy",
   "response_code",
