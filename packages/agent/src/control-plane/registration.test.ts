@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { systemClock } from "@weft/base/clock";
+import { type AdsNode, AdsServer, type AdsSession } from "@weft/xds/ads-server";
+import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import { GrpcServer } from "@weft/xds/grpc/grpc-server";
+import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import { typeUrl } from "@weft/xds/type-url";
+import type { MeshName } from "../dns/mesh-names.ts";
+import { Registration } from "./registration.ts";
+
+/** What the control plane saw, in order, and a way to wait for more. */
+class Seen {
+  readonly events: string[] = [];
+  #wake = () => {};
+
+  add(event: string): void {
+    this.events.push(event);
+    this.#wake();
+  }
+
+  async until(event: string, count = 1): Promise<void> {
+    while (this.events.filter((one) => one === event).length < count) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+const seen = new Seen();
+const nodes: AdsNode[] = [];
+let session: AdsSession | undefined;
+let refusal: GrpcError | undefined;
+const ads = new AdsServer({
+  clock: systemClock,
+  customTypes: [typeUrl.health],
+  admit(node) {
+    if (refusal) throw refusal;
+    nodes.push(node);
+  },
+  events: {
+    onConnected(connected) {
+      session = connected;
+      const body = toBinary(
+        NameTableSchema,
+        create(NameTableSchema, {
+          table: {
+            "web.default.svc.cluster.local": { ips: ["240.240.0.1"], shortname: "web", namespace: "default" },
+          },
+        }),
+      );
+      const table = { name: "names", version: "1", body };
+      connected.setSnapshot({ byType: new Map([[typeUrl.nameTable, new Map([["names", table]])]]) });
+      seen.add("connected");
+    },
+    onDisconnected: () => seen.add("gone"),
+    onCustomRequest: (_session, { error }) => seen.add(error ?? "healthy"),
+  },
+});
+const server = new GrpcServer({
+  clock: systemClock,
+  routes: ads.routes("aggregated"),
+  onError: (error) => assert.fail(String(error)),
+});
+const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+after(() => server.close());
+
+test("the stream registers, gets names, tells health, and says it again after a reconnect", async () => {
+  const names: (readonly MeshName[])[] = [];
+  const said: string[] = [];
+  const registration = new Registration({
+    clock: systemClock,
+    target: { address: { host: "127.0.0.1", port } },
+    node: {
+      id: "agent~10.0.0.7~web-1.default~default.svc.cluster.local",
+      cluster: "web.default",
+      metadata: { NAME: "web-1" },
+    },
+    version: "0.1.0",
+    onNames: (told) => {
+      names.push(told);
+      seen.add("names");
+    },
+    talk: (line) => {
+      said.push(line);
+      seen.add("said");
+    },
+  });
+  registration.start();
+  await seen.until("the application does not accept connections yet");
+  await seen.until("names");
+  assert.equal(nodes[0]?.metadata.NAME, "web-1");
+  assert.equal(nodes[0]?.userAgent, "weft-agent/0.1.0");
+  assert.deepEqual(names[0], [
+    {
+      host: "web.default.svc.cluster.local",
+      addresses: ["240.240.0.1"],
+      shortName: "web",
+      namespace: "default",
+    },
+  ]);
+
+  registration.setHealth(undefined);
+  await seen.until("healthy");
+  session!.close(new GrpcError(grpcCode.unavailable, "restarting"));
+  await seen.until("connected", 2);
+  await seen.until("healthy", 2);
+  assert.match(said[0]!, /no connection to the control plane \(restarting\)/);
+
+  registration.setHealth("the application is being stopped");
+  await seen.until("the application is being stopped");
+  registration.close();
+  await seen.until("gone", 2);
+});
+
+test("a registration that is refused says so, with the reason", async () => {
+  refusal = new GrpcError(grpcCode.permissionDenied, 'SERVICE_ACCOUNT is "api"');
+  const said: string[] = [];
+  const registration = new Registration({
+    clock: systemClock,
+    target: { address: { host: "127.0.0.1", port } },
+    node: { id: "agent", cluster: "", metadata: {} },
+    version: "0.1.0",
+    onNames: () => assert.fail("names for a refused workload"),
+    talk: (line) => {
+      said.push(line);
+      seen.add("refused");
+    },
+  });
+  registration.start();
+  await seen.until("refused");
+  registration.close();
+  assert.match(said[0]!, /the control plane refuses this workload: SERVICE_ACCOUNT is "api"/);
+});

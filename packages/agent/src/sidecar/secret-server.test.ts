@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { systemClock } from "@weft/base/clock";
+import { parseSpiffeId } from "@weft/identity/spiffe-id";
+import { TestCa } from "@weft/testkit/test-ca";
+import { AdsClient } from "@weft/xds/ads-client";
+import { type Secret, SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import { typeUrl } from "@weft/xds/type-url";
+import { assembleSvid, type Svid } from "../enrolment/svid.ts";
+import { startSecretServer } from "./secret-server.ts";
+
+const ca = new TestCa();
+const folder = mkdtempSync(join(tmpdir(), "weft-sds-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function issue(): Svid {
+  const leaf = ca.leaf("default", "web");
+  const spiffeId = parseSpiffeId("spiffe://cluster.local/ns/default/sa/web");
+  return assembleSvid(leaf.chainPem, leaf.keys, { spiffeId, trustDomain: ca.trustDomain }, Date.now());
+}
+
+function textOf(secret: Secret | undefined): string {
+  const source =
+    secret?.type.case === "tlsCertificate"
+      ? secret.type.value.certificateChain
+      : secret?.type.case === "validationContext"
+        ? secret.type.value.trustedCa
+        : undefined;
+  return source?.specifier.case === "inlineString" ? source.specifier.value : "";
+}
+
+test("a sidecar gets certificate and trust bundle, and each rotation at once", async () => {
+  const path = join(folder, "sds", "sds.sock");
+  const first = issue();
+  const server = await startSecretServer({
+    path,
+    svid: first,
+    owner: undefined,
+    clock: systemClock,
+    talk: (line) => assert.fail(line),
+  });
+  const held = new Map<string, Secret>();
+  let onUpdate = () => {};
+  const until = async (isDone: () => boolean) => {
+    while (!isDone()) await new Promise<void>((resolve) => (onUpdate = resolve));
+  };
+  const client = new AdsClient({
+    clock: systemClock,
+    target: { address: { path } },
+    node: () => ({ id: "sidecar" }),
+    mode: "delta",
+    service: "secret",
+    handler: {
+      onResources(_type, { added }) {
+        for (const { name, body } of added) held.set(name, fromBinary(SecretSchema, body));
+        onUpdate();
+      },
+    },
+  });
+  client.subscribe(typeUrl.secret, ["default", "ROOTCA"]);
+  client.start();
+  await until(() => held.size === 2);
+  assert.equal(textOf(held.get("default")), first.chainPem);
+  assert.equal(textOf(held.get("ROOTCA")), ca.bundlePem);
+
+  const second = issue();
+  server.rotate(second);
+  await until(() => textOf(held.get("default")) === second.chainPem);
+  assert.notEqual(second.chainPem, first.chainPem);
+
+  assert.equal(statSync(path).mode & 0o777, 0o600, "only the owner may connect");
+  assert.equal(statSync(join(folder, "sds")).mode & 0o777, 0o700);
+  client.close();
+  await server.close();
+});
+
+test("a path that is too long for a socket is refused with the flag", async () => {
+  const path = join(folder, "x".repeat(120), "sds.sock");
+  const svid = issue();
+  await assert.rejects(startSecretServer({ path, svid, owner: undefined, clock: systemClock, talk() {} }), {
+    name: "UserError",
+    hint: "choose a shorter --run-dir",
+  });
+});
