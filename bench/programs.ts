@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import { sidecarNodeFlags } from "../packages/cli/src/weft-command.ts";
 import { findProgram, setUpPeers } from "../tools/peers.ts";
 import type { LoadTools } from "./load.ts";
 import type { ProxyProgram } from "./processes.ts";
@@ -33,6 +34,6 @@ export function weftProgram(usesSources: boolean): ProxyProgram {
   const main = usesSources ? join(cli, "src", "main.ts") : join(cli, "dist", "main.js");
   return {
     name: "weft",
-    command: (bootstrap) => [process.execPath, main, "proxy", "-c", bootstrap],
+    command: (bootstrap) => [process.execPath, ...sidecarNodeFlags, main, "proxy", "-c", bootstrap],
   };
 }

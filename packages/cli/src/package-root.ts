@@ -10,9 +10,3 @@ function findPackageRoot(from: string): string {
   while (!existsSync(join(directory, "package.json"))) directory = dirname(directory);
   return directory;
 }
-
-/** Program and leading arguments that start this same `weft` again as a child. */
-export function weftCommand(): readonly string[] {
-  const source = join(packageRoot, "src", "main.ts");
-  return [process.execPath, process.argv[1]?.endsWith(".js") || !existsSync(source) ? join(packageRoot, "dist", "main.js") : source];
-}

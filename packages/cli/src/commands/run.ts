@@ -9,8 +9,8 @@ import {
   parsePort,
   parseUpstream,
 } from "../options/parse-values.ts";
-import { weftCommand } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
+import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
 
 interface Flags {
   readonly name: string;
@@ -121,7 +121,7 @@ Example:
         labels: label && Object.fromEntries(label),
         appUser: user,
         command: program,
-        proxyCommand: [...weftCommand(), "proxy"],
+        proxyCommand: [...weftCommand(sidecarNodeFlags), "proxy"],
         productVersion,
       });
     });

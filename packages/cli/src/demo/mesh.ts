@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ApiClient } from "@weft/control/api/client";
-import { packageRoot, weftCommand } from "../package-root.ts";
+import { packageRoot } from "../package-root.ts";
+import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
 import { type CommandResult, tryCommand } from "./command.ts";
 import {
   controlPlaneAddress,
@@ -90,7 +91,7 @@ export class DemoMesh {
   startWorkload(workload: DemoWorkload, token: string): void {
     const name = workloadName(workload);
     const command = [
-      ...weftCommand(),
+      ...weftCommand(sidecarNodeFlags),
       "run",
       ...this.#runFlags(workload),
       "--",

@@ -53,8 +53,7 @@ export class WireCapture {
       const count = stream.isComplete ? countTlsRecords(stream.bytes) : 0;
       if (count === undefined) plain.push(stream.key);
       else records += count;
-      if (plainText.test(stream.bytes.toString("latin1")))
-        plain.push(`${stream.key} (readable)`);
+      if (plainText.test(stream.bytes.toString("latin1"))) plain.push(`${stream.key} (readable)`);
     }
     const seen =
       plain.length > 0
