@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { systemClock } from "@weft/base/clock";
@@ -36,7 +35,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
   const talk = options.talk ?? ((line: string) => void process.stderr.write(`weft: ${line}\n`));
   const nft = findNft();
   const isRoot = process.getuid?.() === 0;
-  const plan = planWorkload(options, surroundings(nft !== undefined, randomBytes(3).toString("hex")));
+  const plan = planWorkload(options, surroundings(nft !== undefined));
   const dataPlane = chooseDataPlane(options);
   const user = resolveAppUser(options.appUser, isRoot);
   const command = resolveCommand(options.command, process.env.PATH);

@@ -9,7 +9,6 @@ const root: Surroundings = {
   hasNft: true,
   address: "10.0.0.7",
   runtimeDir: "/run/weft",
-  suffix: "7f3a9c",
 };
 const options: RunOptions = {
   name: "reviews",
@@ -22,9 +21,11 @@ const upstream = { host: "ratings", port: 9080, bindAddress: "127.0.0.1", bindPo
 
 test("a captured workload registers with the words of the contract", () => {
   const plan = planWorkload({ ...options, labels: { team: "a" } }, root);
-  assert.equal(nodeId(plan, "agent"), "agent~10.0.0.7~reviews-v1-7f3a9c.default~default.svc.cluster.local");
+  const { instance } = plan;
+  assert.match(instance, /^reviews-v1-[0-9a-f]{6}$/);
+  assert.equal(nodeId(plan, "agent"), `agent~10.0.0.7~${instance}.default~default.svc.cluster.local`);
   assert.deepEqual(nodeMetadata(plan, "0.1.0"), {
-    NAME: "reviews-v1-7f3a9c",
+    NAME: instance,
     WORKLOAD_NAME: "reviews-v1",
     NAMESPACE: "default",
     SERVICE_ACCOUNT: "reviews",
@@ -54,6 +55,13 @@ test("without interception it also says where peers connect and what it calls", 
   assert.equal(metadata.INTERCEPTION_MODE, "NONE");
   assert.deepEqual(metadata.APP_PORTS, [{ port: 9080, protocol: "http", name: "http", listenPort: 19080 }]);
   assert.deepEqual(metadata.UPSTREAMS, [upstream]);
+});
+
+test("an instance keeps its name when it is started again, and has it alone", () => {
+  const { instance } = planWorkload(options, root);
+  assert.equal(planWorkload(options, root).instance, instance);
+  assert.notEqual(planWorkload(options, { ...root, address: "10.0.0.8" }).instance, instance);
+  assert.notEqual(planWorkload({ ...options, runDir: "/tmp/other" }, root).instance, instance);
 });
 
 test("a workload that only calls others serves nothing", () => {

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { isIPv4 } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { UserError } from "@weft/base/errors";
 import type { AppPort, CaptureMode, RunOptions, Upstream } from "./run-options.ts";
 
@@ -35,8 +36,6 @@ export interface Surroundings {
   /** First global IPv4 address, where there is one. */
   readonly address: string | undefined;
   readonly runtimeDir: string;
-  /** Six hexadecimal digits that tell instances apart. */
-  readonly suffix: string;
 }
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -81,8 +80,10 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     });
   }
   const workloadName = version ? `${name}-${version}` : name;
+  const runDir =
+    options.runDir ?? join(here.runtimeDir, namespace, `${workloadName}-${address.replaceAll(":", "_")}`);
   return {
-    instance: `${workloadName}-${here.suffix}`,
+    instance: `${workloadName}-${instanceSuffix(address, runDir)}`,
     workloadName,
     service: options.ports.length > 0 ? name : "",
     namespace,
@@ -94,9 +95,19 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     capture,
     upstreams: options.upstreams ?? [],
     controlPlane: parseHostPort(options.controlPlane ?? "127.0.0.1:15012"),
-    runDir:
-      options.runDir ?? join(here.runtimeDir, namespace, `${workloadName}-${address.replaceAll(":", "_")}`),
+    runDir,
   };
+}
+
+/**
+ * Tells instances apart, and is the same when one is started again: its new
+ * registration takes the place of the one a killed agent left behind.
+ */
+function instanceSuffix(address: string, runDir: string): string {
+  return createHash("sha256")
+    .update(`${address}\0${resolve(runDir)}`)
+    .digest("hex")
+    .slice(0, 6);
 }
 
 function refuseImpossibleCapture(options: RunOptions, here: Surroundings): void {
@@ -156,7 +167,7 @@ function parseHostPort(text: string): { host: string; port: number } {
 }
 
 /** Reads the machine's state for `planWorkload`. */
-export function surroundings(hasNft: boolean, suffix: string): Surroundings {
+export function surroundings(hasNft: boolean): Surroundings {
   const isRoot = process.getuid?.() === 0;
   return {
     isRoot,
@@ -165,7 +176,6 @@ export function surroundings(hasNft: boolean, suffix: string): Surroundings {
     runtimeDir: isRoot
       ? "/run/weft"
       : join(process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `weft-${process.getuid?.() ?? "user"}`), "weft"),
-    suffix,
   };
 }
 
