@@ -180,7 +180,8 @@ async function runningMesh(t: TestContext, setting: Setting) {
   await until(async () => (await setting.api.status()).workloads.length === 2);
   for (const { client } of [reviewsAgent, webAgent]) client.report(typeUrl.health);
   const webSidecar = sidecarOf(t, setting, "web", web);
-  await until(() => endpointsOf(webSidecar) === 1);
+  await until(() => endpointsOf(webSidecar) === 1 && clustersOfRoute(webSidecar).length === 1);
+  await until(async () => (await setting.api.status()).proxies.every((proxy) => proxy.state === "synced"));
   return { reviews, web, reviewsAgent, webAgent, webSidecar };
 }
 

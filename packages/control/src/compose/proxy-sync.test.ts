@@ -133,6 +133,19 @@ test("the answer to an earlier push does not count for a later one", async () =>
   assert.deepEqual(converged, [5, 5]);
 });
 
+test("a client that still loads its first configuration is not in service", () => {
+  const { connect, push, table } = setUp();
+  const { stream, proxy } = connect("a");
+  assert.equal(proxy.isInService, false);
+  stream.send();
+  assert.equal(proxy.isInService, false);
+  stream.answer();
+  table.settled(proxy, push(1));
+  assert.equal(proxy.isInService, true);
+  stream.types = [...stream.types, status({ typeUrl: "other" })];
+  assert.equal(proxy.isInService, false, "it has just asked for another type");
+});
+
 test("a proxy that leaves holds up no convergence, one that refuses spoils it", () => {
   const { connect, converged, push, table } = setUp();
   const [a, b] = ["a", "b"].map(connect);

@@ -67,9 +67,9 @@ export class ProxySyncTable {
     this.#notify();
   }
 
-  /** Follows a push until the last of the proxies it changes something for has acknowledged it. */
-  follow(push: Push, concerned: readonly ProxySync[]): void {
-    const waiting = new Set(concerned.filter((proxy) => proxy.state !== "synced"));
+  /** Follows a push until the last of the proxies in service that it changes something for has acknowledged it. */
+  follow(push: Push, inService: Iterable<ProxySync>): void {
+    const waiting = new Set([...inService].filter((proxy) => proxy.state === "stale"));
     if (waiting.size === 0) return;
     this.#convergences.push({ changedAtMs: push.changedAtMs, waiting, hasRefusal: false });
     if (this.#convergences.length > maxConvergences) this.#convergences.shift();
@@ -129,6 +129,13 @@ export class ProxySync {
   /** True until it has asked for anything: there is nothing it could acknowledge. */
   get isIdle(): boolean {
     return this.#stream.types.length === 0;
+  }
+
+  /** False while it still loads its first configuration: how long that takes says nothing about a change. */
+  get isInService(): boolean {
+    const { types, settledSnapshot } = this.#stream;
+    const isAnswered = types.every((type) => type.ackedMs !== undefined || type.nackedMs !== undefined);
+    return settledSnapshot !== undefined && isAnswered;
   }
 
   get state(): SyncState {

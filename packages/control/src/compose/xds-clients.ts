@@ -161,12 +161,10 @@ export class XdsClients implements AdsEvents {
   /** Gives every client its snapshot of the mesh as it is now. */
   push(push: Push): void {
     this.#push = push;
-    const concerned: ProxySync[] = [];
-    for (const client of this.#clients.values()) {
-      this.#give(client);
-      if (client.proxy.state === "stale") concerned.push(client.proxy);
-    }
-    this.#options.sync.follow(push, concerned);
+    const proxies = [...this.#clients.values()].map(({ proxy }) => proxy);
+    const inService = proxies.filter((proxy) => proxy.isInService);
+    for (const client of this.#clients.values()) this.#give(client);
+    this.#options.sync.follow(push, inService);
   }
 
   /** A workload whose snapshot cannot be built keeps the one it has. */
