@@ -7,7 +7,6 @@ import type { Upstream } from "./run-options.ts";
 
 /** The application as a child process: its terminal, its signals and its exit code are those of `weft run`. */
 export interface Application {
-  readonly pid: number;
   /** The exit code, or 128 + the signal's number. Never rejects. */
   readonly exited: Promise<number>;
   kill(signal: NodeJS.Signals): void;
@@ -56,9 +55,6 @@ export function startApplication(options: ApplicationOptions): Application {
   });
   const exited = exitCodeOf(child);
   return {
-    get pid() {
-      return child.pid ?? 0;
-    },
     exited,
     kill: (signal) => void child.kill(signal),
     async stop(signal, graceMs) {

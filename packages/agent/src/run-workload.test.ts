@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "@weft/base/clock";
+import { type FakeAuthority, startFakeAuthority } from "@weft/testkit/fake-authority";
 import { AdsServer } from "@weft/xds/ads-server";
 import { typeUrl } from "@weft/xds/type-url";
-import { type FakeAuthority, startFakeAuthority } from "./enrolment/fake-authority.ts";
 import type { RunOptions } from "./run-options.ts";
 import { runWorkload } from "./run-workload.ts";
 

@@ -66,10 +66,6 @@ export class Registration {
     this.#client.report(typeUrl.health, problem);
   }
 
-  get isConnected(): boolean {
-    return this.#client.state.t === "connected";
-  }
-
   close(): void {
     this.#client.close();
   }

@@ -4,10 +4,10 @@ import { UserError } from "@weft/base/errors";
 import { spkiPin } from "@weft/identity/certificate";
 import { formatJoinToken, newJoinToken } from "@weft/identity/join-token";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
+import { type FakeAuthority, refusal, startFakeAuthority } from "@weft/testkit/fake-authority";
 import { TestCa } from "@weft/testkit/test-ca";
 import { grpcCode } from "@weft/xds/grpc/grpc-status";
 import { enrolByToken, renewBySvid } from "./certificate-authority.ts";
-import { type FakeAuthority, refusal, startFakeAuthority } from "./fake-authority.ts";
 import { formatSvid, parseSvid } from "./svid.ts";
 
 const authority: FakeAuthority = await startFakeAuthority();

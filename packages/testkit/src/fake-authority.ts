@@ -1,17 +1,23 @@
-import { systemClock } from "@weft/base/clock";
+import { type Clock, systemClock } from "@weft/base/clock";
 import { spkiPin } from "@weft/identity/certificate";
 import { formatJoinToken, newJoinToken } from "@weft/identity/join-token";
-import { parseSpiffeId, parseTrustDomain } from "@weft/identity/spiffe-id";
+import { parseSpiffeId, parseTrustDomain, type SpiffeId, type TrustDomain } from "@weft/identity/spiffe-id";
 import { verifyCsr } from "@weft/identity/verify-csr";
-import { TestCa } from "@weft/testkit/test-ca";
 import { IstioCertificateService } from "@weft/xds/gen/istio/v1/auth/ca_pb";
 import { type GrpcRoute, unaryRoute } from "@weft/xds/grpc/grpc-route";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
-import type { EnrolmentTarget } from "./certificate-authority.ts";
+import { TestCa } from "./test-ca.ts";
 
 export interface FakeAuthority {
-  readonly target: EnrolmentTarget;
+  /** Where it listens, and the workload it issues to. */
+  readonly target: {
+    readonly host: string;
+    readonly port: number;
+    readonly trustDomain: TrustDomain;
+    readonly spiffeId: SpiffeId;
+    readonly clock: Clock;
+  };
   readonly ca: TestCa;
   readonly token: string;
   /** What callers showed: "Bearer …" or a SPIFFE ID. */
