@@ -1,0 +1,219 @@
+import { join } from "node:path";
+import type { Clock } from "@weft/base/clock";
+import { formatDiagnostic } from "@weft/base/diagnostics";
+import { messageOf } from "@weft/base/errors";
+import type { TrustDomain } from "@weft/identity/spiffe-id";
+import { AdsServer } from "@weft/xds/ads-server";
+import { typeUrl } from "@weft/xds/type-url";
+import type { CaLog } from "../ca/ca-log.ts";
+import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
+import { WorkloadRegistry } from "../registry/workload-registry.ts";
+import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
+import type { Store } from "../store/store.ts";
+import { MetricHistory } from "../telemetry/metric-history.ts";
+import { ConfigDirectory } from "./config-directory.ts";
+import { ConfigSet } from "./config-set.ts";
+import { ControlApi } from "./control-api.ts";
+import { ConvergenceLog } from "./convergence-log.ts";
+import { EventLog } from "./event-log.ts";
+import { MeshPipeline } from "./mesh-pipeline.ts";
+import { metricsIntake } from "./metrics-intake.ts";
+import { PilotMetrics } from "./pilot-metrics.ts";
+import { ProxySyncTable } from "./proxy-sync.ts";
+import { PushLoop } from "./push-loop.ts";
+import { VirtualAddresses } from "./virtual-addresses.ts";
+import { XdsClients } from "./xds-clients.ts";
+
+export interface CompositionOptions {
+  readonly stateDir: string;
+  readonly configDir?: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: CaLog;
+  readonly trustDomain: TrustDomain;
+  readonly store: Store;
+  readonly authority: CertificateAuthority;
+}
+
+/**
+ * The parts between the state and the listeners, in the order of data: what is
+ * configured and what is registered make the mesh, the mesh makes snapshots, and
+ * the clients' answers are what `status` shows.
+ */
+export class Composition {
+  readonly ads: AdsServer;
+  readonly api: ControlApi;
+  readonly metrics: PilotMetrics;
+  readonly authority: CertificateAuthority;
+  readonly takeMetrics: ReturnType<typeof metricsIntake>;
+  readonly onError: (error: unknown) => void;
+  isStarted = false;
+  readonly #clock: Clock;
+  readonly #log: CaLog;
+  readonly #store: Store;
+  readonly #config = new ConfigSet();
+  readonly #directory: ConfigDirectory | undefined;
+  readonly #registry: WorkloadRegistry;
+  readonly #remembered: RememberedWorkloads;
+  readonly #history: MetricHistory;
+  readonly #pipeline: MeshPipeline;
+  readonly #builder = new SnapshotBuilder();
+  readonly #clients: XdsClients;
+  readonly #events: EventLog;
+  readonly #pushes: PushLoop;
+  #generation = 0;
+  /** When the oldest change that no push holds yet was made. */
+  #changedAtMs: number | undefined;
+
+  constructor(options: CompositionOptions) {
+    const { clock, log, store, authority, trustDomain, version, stateDir } = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#store = store;
+    this.authority = authority;
+    this.#events = new EventLog(clock);
+    this.onError = (error) => {
+      this.metrics.internalErrors.add();
+      log.error({ stack: error instanceof Error ? error.stack : undefined }, messageOf(error));
+    };
+
+    this.#config.load(store.resources.current().map(({ text }) => text));
+    this.#directory = this.#openDirectory(options.configDir);
+    this.#registry = new WorkloadRegistry({ clock });
+    this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);
+    this.#registry.restore(this.#remembered.read());
+    this.#pipeline = new MeshPipeline({
+      config: this.#config,
+      registry: this.#registry,
+      addresses: new VirtualAddresses(store.addresses),
+      settings: { trustDomain },
+    });
+
+    const convergence = new ConvergenceLog();
+    const sync = new ProxySyncTable(clock, (elapsedMs) => {
+      convergence.add(elapsedMs);
+      this.metrics.convergence.observe(elapsedMs / 1000);
+    });
+    this.#pushes = new PushLoop(() => this.#push(), this.onError);
+    this.#clients = new XdsClients({
+      clock,
+      trustDomain,
+      registry: this.#registry,
+      pipeline: this.#pipeline,
+      builder: this.#builder,
+      sync,
+      events: this.#events,
+      onAnswer: (type, isAccepted) => {
+        this.metrics.pushes.with(type).add();
+        if (!isAccepted) this.metrics.rejects.add();
+      },
+      onError: this.onError,
+    });
+    const { admit } = this.#clients;
+    this.ads = new AdsServer({ clock, admit, events: this.#clients, customTypes: [typeUrl.health] });
+
+    this.#history = new MetricHistory({ clock });
+    this.takeMetrics = metricsIntake(this.#history, this.#registry);
+    this.metrics = new PilotMetrics(version, () => this.#read(sync));
+    this.api = new ControlApi({
+      clock,
+      version,
+      trustDomain,
+      store: store.resources,
+      authority,
+      config: this.#config,
+      pipeline: this.#pipeline,
+      registry: this.#registry,
+      sync,
+      convergence,
+      history: this.#history,
+      events: this.#events,
+      onConfigChange: () => this.#changed("config"),
+    });
+    this.#registry.onChange(({ workloads, removed }) => {
+      for (const id of removed) {
+        this.#history.forget(id);
+        this.#builder.forget(id);
+        this.#events.add("leave", `${id} left the mesh`);
+      }
+      this.#remembered.save(workloads);
+      this.#changed("endpoint");
+    });
+  }
+
+  /** From here on the files of the directory are followed. */
+  start(): void {
+    this.#directory?.start();
+    this.isStarted = true;
+  }
+
+  close(): void {
+    this.isStarted = false;
+    this.#directory?.close();
+    this.#registry.close();
+    this.#remembered.flush();
+  }
+
+  #openDirectory(directory: string | undefined): ConfigDirectory | undefined {
+    if (directory === undefined) return undefined;
+    const opened = new ConfigDirectory({
+      directory,
+      clock: this.#clock,
+      onChange: () => this.#readDirectory(opened),
+      onProblem: (problem) => this.#log.warn({}, problem),
+    });
+    this.#readDirectory(opened);
+    return opened;
+  }
+
+  #readDirectory(directory: ConfigDirectory): void {
+    if (!this.#config.setDirectory(directory.files)) return;
+    const errors = this.#config.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
+    for (const error of errors.slice(0, 20)) {
+      this.#log.error({ code: error.code }, `not in force: ${formatDiagnostic(error)}`);
+      this.#events.add("config", formatDiagnostic(error));
+    }
+    if (this.isStarted) this.#changed("config");
+  }
+
+  #changed(trigger: "config" | "endpoint"): void {
+    this.#changedAtMs ??= this.#clock.monotonicMs();
+    this.metrics.triggers.with(trigger).add();
+    this.#pushes.request();
+  }
+
+  /** One turn of the event loop belongs to a push, so that a burst of changes becomes a few pushes. */
+  async #push(): Promise<void> {
+    const startMs = this.#clock.monotonicMs();
+    const changedAtMs = this.#changedAtMs ?? startMs;
+    this.#changedAtMs = undefined;
+    this.#pipeline.rebuild();
+    this.#generation += 1;
+    this.#clients.push({
+      generation: this.#generation,
+      revision: this.#store.resources.revision,
+      changedAtMs,
+    });
+    this.metrics.pushTime.observe((this.#clock.monotonicMs() - startMs) / 1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #read(sync: ProxySyncTable) {
+    const { mesh, diagnostics } = this.#pipeline.current;
+    const { rootNotAfterMs, issued } = this.authority.caStatus();
+    let virtualServices = 0;
+    for (const { resource } of this.#config.entries.values()) {
+      if (resource.kind === "VirtualService") virtualServices += 1;
+    }
+    return {
+      proxies: sync.proxies.size,
+      services: mesh.services.size,
+      virtualServices,
+      workloads: this.#registry.workloads.length,
+      configErrors: diagnostics.filter((diagnostic) => diagnostic.severity === "error").length,
+      rootExpirySeconds: rootNotAfterMs / 1000,
+      issuedCertificates: issued,
+    };
+  }
+}
