@@ -51,10 +51,6 @@ export function fieldName(raw: string): FieldName | undefined {
   return made;
 }
 
-export function isToken(text: string): boolean {
-  return token.test(text);
-}
-
 /** A copy that does not keep the message it was cut from alive. */
 function detached(text: string): string {
   return Buffer.from(text, "latin1").toString("latin1");

@@ -8,6 +8,7 @@ import { Connection } from "../net/connection.ts";
 import { originalDestination } from "../net/original-destination.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.ts";
+import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
@@ -37,6 +38,7 @@ export class ConnectionLimit {
 
 interface Chain {
   readonly plan: FilterChainPlan;
+  readonly tls: DownstreamTlsPlan | undefined;
   readonly match: FilterChainMatch;
   readonly http: HttpService | undefined;
   readonly tcp: TcpService | undefined;
@@ -205,7 +207,7 @@ export class ActiveListener implements HttpConnectionOwner {
       socket.destroy();
       return;
     }
-    const { tls } = chain.plan;
+    const { tls } = chain;
     if (!tls) {
       this.#serve(chain, socket, facts, undefined, initial, startMs);
       return;
@@ -326,7 +328,7 @@ export class ActiveListener implements HttpConnectionOwner {
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
       const http = new HttpService(terminal, this.#context, stats, direction, this.plan.bufferLimitBytes);
-      return { plan, match, http, tcp: undefined };
+      return { plan, match, tls: plan.tls && withoutHttp2(plan.tls), http, tcp: undefined };
     }
     const tcp: TcpService = {
       plan: terminal,
@@ -335,7 +337,7 @@ export class ActiveListener implements HttpConnectionOwner {
       networkFilters: plan.networkFilters,
       context: this.#context,
     };
-    return { plan, match, http: undefined, tcp };
+    return { plan, match, tls: plan.tls, http: undefined, tcp };
   }
 }
 
@@ -346,6 +348,11 @@ function isSameTransport(plan: FilterChainPlan, connection: AcceptedConnection):
   if (!tls) return true;
   if (tls.requireClientCertificate && !connection.peer) return false;
   return !(connection.peer && tls.matchesSan) || tls.matchesSan(connection.peer);
+}
+
+/** A protocol that is not spoken here is not offered: clients then choose HTTP/1.1. */
+function withoutHttp2(tls: DownstreamTlsPlan): DownstreamTlsPlan {
+  return { ...tls, alpnProtocols: tls.alpnProtocols.filter((protocol) => protocol !== "h2") };
 }
 
 function localOf(socket: Socket): SocketAddress {

@@ -84,7 +84,7 @@ export function inspect(socket: Socket, options: InspectionOptions, events: Insp
 }
 
 /** Undefined while more bytes are needed. */
-export function judge(
+function judge(
   bytes: Buffer,
   options: { readonly tls: boolean; readonly http: boolean },
 ): Inspection | undefined {

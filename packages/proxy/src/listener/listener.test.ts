@@ -329,6 +329,18 @@ describe("mutual TLS", () => {
     });
   }
 
+  it("counts a connection until it is closed", async () => {
+    const { proxy } = await strictProxy();
+    const socket = tlsClient(proxy.port(), productpage);
+    const client = new RawClient(socket);
+    client.send(get);
+    await client.until(/ok$/);
+    assert.equal(proxy.metric("envoy_listener_downstream_cx_active"), 1);
+    socket.destroy();
+    while (proxy.metric("envoy_listener_downstream_cx_active") > 0) await new Promise((r) => setImmediate(r));
+    assert.equal(proxy.metric("envoy_http_downstream_cx_active"), 0);
+  });
+
   it("refuses plain text before a byte reaches the application", async () => {
     const { proxy, hits } = await strictProxy();
     const client = await connect(proxy.port());

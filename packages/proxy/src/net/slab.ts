@@ -23,10 +23,6 @@ export class Slab {
 
 let current = new Slab();
 
-export function currentSlab(): Slab {
-  return current;
-}
-
 /** Replaces the current slab when fewer than `sizeBytes` (at most a slab) are left in it. */
 export function slabFor(sizeBytes: number): Slab {
   if (slabSizeBytes - current.offset >= sizeBytes) return current;
