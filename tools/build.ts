@@ -2,9 +2,9 @@
  * Bundles the CLI and everything behind it into `packages/cli/dist`, as it is
  * published: compiled JavaScript, one chunk per command.
  *
- * Small pure libraries go inside, which makes the sidecar load faster and hold
- * less memory; their licences go beside them. What has native parts, workers of
- * its own or is large and rarely loaded stays a dependency.
+ * Small ES modules go inside, which makes the sidecar load faster and hold
+ * less memory; their licences go beside them. What is CommonJS, has native parts or
+ * workers, or is large and rarely loaded stays a dependency.
  */
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

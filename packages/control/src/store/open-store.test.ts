@@ -63,7 +63,7 @@ test("a second control plane is told which process has the state, also when it i
 
   const script = `
     import { openStateDirectory } from ${JSON.stringify(import.meta.resolve("./state-directory.ts"))};
-    openStateDirectory(${JSON.stringify(path)});
+    globalThis.held = openStateDirectory(${JSON.stringify(path)});
     process.stdout.write("open");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", script]);
