@@ -45,10 +45,15 @@ export function fieldName(raw: string): FieldName | undefined {
   const found = known.get(raw);
   if (found) return found;
   if (!token.test(raw)) return undefined;
-  const name = detached(raw.toLowerCase());
+  const name = internalized(detached(raw.toLowerCase()));
   const made: FieldName = { name, kind: Object.hasOwn(kinds, name) ? kinds[name]! : FieldKind.Ordinary };
   if (known.size < maxKnown && raw.length <= maxKnownLength) known.set(detached(raw), made);
   return made;
+}
+
+/** The engine's one copy of a string, so that comparing names compares addresses. */
+function internalized(text: string): string {
+  return Object.keys({ [text]: true })[0]!;
 }
 
 /** A copy that does not keep the message it was cut from alive. */

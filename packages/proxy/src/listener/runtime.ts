@@ -3,6 +3,7 @@ import type { ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
 import { Router } from "../filters/router.ts";
 import { drainEndpoint } from "../http1/pool.ts";
 import { Timers } from "../net/timers.ts";
+import { turnClock } from "../net/turn.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
 import { createDownstreamStats } from "./downstream-stats.ts";
@@ -45,7 +46,8 @@ const defaultMaxConnections = 50_000;
 
 /** Composes the request path: listeners → filter chains → router → pools. */
 export function createRuntime(options: RuntimeOptions): Runtime {
-  const { clock, clusters, stats, random = Math.random, log } = options;
+  const { clusters, stats, random = Math.random, log } = options;
+  const clock = turnClock(options.clock);
   const timers = new Timers(clock);
   const onFault = (error: unknown) => {
     const stack = error instanceof Error ? error.stack : String(error);

@@ -64,6 +64,7 @@ export class Connection {
   readonly #limitBytes: number;
   readonly #onFault: ((error: unknown) => void) | undefined;
   readonly #handle: StreamHandle | undefined;
+  #request: WriteRequest | undefined;
   #state: State = "idle";
   #isPaused = false;
   #stash: Buffer[] | undefined;
@@ -234,10 +235,14 @@ export class Connection {
 
   #writeDirectly(handle: StreamHandle, regions: readonly Region[]): void {
     const binding = streamBinding!;
-    const request = new binding.WriteWrap();
-    request.handle = handle;
-    request.oncomplete = onWriteComplete;
-    request.buffer = this;
+    let request = this.#request;
+    if (!request) {
+      request = new binding.WriteWrap();
+      request.handle = handle;
+      request.oncomplete = onWriteComplete;
+      request.connection = this;
+      this.#request = request;
+    }
     let status: number;
     if (regions.length === 1) {
       const region = regions[0]!;
@@ -251,6 +256,8 @@ export class Connection {
     }
     if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
     else if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) this.written(0);
+    // A request the kernel still works on is spent; one it never needed serves again.
+    else this.#request = undefined;
   }
 
   #writePortably(regions: readonly Region[]): void {
@@ -395,7 +402,7 @@ export class Connection {
 }
 
 function onWriteComplete(this: WriteRequest, status: number): void {
-  const connection = this.buffer as Connection;
+  const connection = this.connection as Connection;
   enterTurn();
   connection.written(status);
   leaveTurn();

@@ -20,8 +20,8 @@ export interface StreamHandle {
 export interface WriteRequest {
   handle: StreamHandle;
   oncomplete: (this: WriteRequest, status: number) => void;
-  /** Keeps the memory alive while the kernel has not taken it all. */
-  buffer: unknown;
+  /** The connection it belongs to, which keeps the memory alive while the kernel has not taken it all. */
+  connection: unknown;
 }
 
 interface StreamBinding {

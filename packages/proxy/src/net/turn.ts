@@ -1,3 +1,5 @@
+import type { Clock } from "@weft/base/clock";
+
 /** Something with output to write once the current event has been handled. */
 export interface Flushable {
   isDirty: boolean;
@@ -5,6 +7,8 @@ export interface Flushable {
 }
 
 let depth = 0;
+/** Counts outermost turns: what was read of the clock in one holds until the next. */
+let turns = 0;
 let isScheduled = false;
 const dirty: Flushable[] = [];
 
@@ -13,6 +17,7 @@ const dirty: Flushable[] = [];
  * in one system call per connection when the outermost one ends.
  */
 export function enterTurn(): void {
+  if (depth === 0) turns += 1;
   depth += 1;
 }
 
@@ -47,4 +52,36 @@ function flushDirty(): void {
   }
   dirty.length = 0;
   depth -= 1;
+}
+
+/**
+ * The clock as the request path reads it: at most one real reading per turn,
+ * because everything one event causes happens at one moment for our purposes.
+ * Outside turns it is the clock itself.
+ */
+export function turnClock(clock: Clock): Clock {
+  let monotonicTurn = -1;
+  let monotonicMs = 0;
+  let wallTurn = -1;
+  let wallMs = 0;
+  return {
+    now() {
+      if (depth === 0) return clock.now();
+      if (wallTurn !== turns) {
+        wallTurn = turns;
+        wallMs = clock.now();
+      }
+      return wallMs;
+    },
+    monotonicMs() {
+      if (depth === 0) return clock.monotonicMs();
+      if (monotonicTurn !== turns) {
+        monotonicTurn = turns;
+        monotonicMs = clock.monotonicMs();
+      }
+      return monotonicMs;
+    },
+    setTimer: (run, delayMs, options) => clock.setTimer(run, delayMs, options),
+    sleepMs: (delayMs, signal) => clock.sleepMs(delayMs, signal),
+  };
 }
