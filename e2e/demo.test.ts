@@ -11,14 +11,18 @@ import { test } from "node:test";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import type { DemoReport } from "../packages/cli/src/demo/report.ts";
 
-const weft = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
+/** The build, as `npm run demo` uses it; `npm test` makes it. */
+const weft = [
+  process.execPath,
+  join(import.meta.dirname, "..", "packages", "cli", "dist", "main.js"),
+] as const;
 const isRoot = process.getuid?.() === 0;
 const skipWithoutRoot = isRoot || process.env.CI ? false : "needs root for namespaces and nft rules";
 
 async function runOnce(capture: "nft" | "none"): Promise<DemoReport> {
   const runDirectory = mkdtempSync(join(tmpdir(), `weft-demo-${capture}-`));
-  const args = ["demo", "--once", "-o", "json", "--capture", capture, "--run-dir", runDirectory];
-  const result = await tryCommand(weft, args, { timeoutMs: 400_000 });
+  const args = [weft[1], "demo", "--once", "-o", "json", "--capture", capture, "--run-dir", runDirectory];
+  const result = await tryCommand(weft[0], args, { timeoutMs: 400_000 });
   assert.ok(result.stdout.startsWith("{"), `no report; it said: ${result.stderr}`);
   return JSON.parse(result.stdout);
 }
@@ -49,14 +53,14 @@ test("without interception the same services run on local ports, and what is mis
 
 test("a demo that was killed outright is cleaned up by the next", { skip: skipWithoutRoot }, async () => {
   const runDirectory = mkdtempSync(join(tmpdir(), "weft-demo-crash-"));
-  const child = spawn(weft, ["demo", "--run-dir", runDirectory], { stdio: "ignore" });
+  const child = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], { stdio: "ignore" });
   const namespaces = async () => (await tryCommand("ip", ["netns", "list"])).stdout;
   while (!(await namespaces()).includes("weft-demo-traffic")) await new Promise((r) => setTimeout(r, 200));
   child.kill("SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
   assert.match(await namespaces(), /weft-demo/, "the crash left its namespaces behind");
 
-  const next = spawn(weft, ["demo", "--run-dir", runDirectory], { stdio: "ignore" });
+  const next = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], { stdio: "ignore" });
   const ended = new Promise((resolve) => next.once("close", resolve));
   await new Promise((r) => setTimeout(r, 3_000));
   next.kill("SIGINT");

@@ -1,5 +1,5 @@
 /**
- * `npm test`: sets up the real peers, then runs every test of the repository,
+ * `npm test`: sets up the real peers, builds, then runs every test of the repository,
  * or those whose path contains one of the arguments.
  */
 import { spawnSync } from "node:child_process";
@@ -22,6 +22,9 @@ if (files.length === 0) {
   console.error(`test: no test file's path contains ${filters.join(" or ")}`);
   process.exit(1);
 }
+
+const built = spawnSync(process.execPath, [join(root, "tools", "build.ts")], { cwd: root, stdio: "inherit" });
+if (built.status !== 0) process.exit(1);
 
 const result = spawnSync(
   process.execPath,
