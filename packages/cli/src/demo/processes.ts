@@ -106,7 +106,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals, wholeGroup
 }
 
 /** Start time in clock ticks since boot (field 22 of /proc/PID/stat); "" when there is no such process. */
-function startTime(pid: number): string {
+export function startTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";

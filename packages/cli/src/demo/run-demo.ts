@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import { takeDemoLock } from "./demo-lock.ts";
 import { renderLiveView } from "./live-table.ts";
 import { type Capture, DemoMesh } from "./mesh.ts";
 import { ensurePrerequisites, hasPython } from "./prerequisites.ts";
@@ -29,6 +30,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const startMs = performance.now();
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const capture = await chooseCapture(options, say);
+  const lock = takeDemoLock();
 
   const stop = new AbortController();
   const unexpected: string[] = [];
@@ -86,6 +88,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   } finally {
     say("demo: removing everything");
     await mesh.stop();
+    lock.release();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
     process.off("SIGHUP", interrupt);
