@@ -55,7 +55,7 @@ export interface RunOptions {
   readonly proxy?: DataPlaneKind;
   /** Path of Envoy for `proxy: "envoy"`; default: `envoy` on the PATH. */
   readonly envoyPath?: string;
-  /** Default: `nft` where this process is root and `nft` is installed, otherwise `none` (which it says). */
+  /** Default: `nft` as root in a network namespace of its own where `nft` is installed, otherwise `none` (which it says). */
   readonly capture?: CaptureMode;
   /** Only with `capture: "none"`. */
   readonly upstreams?: readonly Upstream[];

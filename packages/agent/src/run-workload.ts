@@ -13,7 +13,7 @@ import { sidecarId } from "./ports.ts";
 import type { RunOptions } from "./run-options.ts";
 import { chooseDataPlane } from "./sidecar/data-plane.ts";
 import { listenForStop, StopRequest, type StopSignals } from "./stop-signals.ts";
-import { planWorkload, surroundings, type WorkloadPlan } from "./workload-plan.ts";
+import { planWorkload, type Surroundings, surroundings, type WorkloadPlan } from "./workload-plan.ts";
 
 export type { RunOptions } from "./run-options.ts";
 
@@ -34,12 +34,13 @@ export async function runWorkload(options: RunOptions): Promise<number> {
   const { clock = systemClock } = options;
   const talk = options.talk ?? ((line: string) => void process.stderr.write(`weft: ${line}\n`));
   const nft = findNft();
-  const isRoot = process.getuid?.() === 0;
-  const plan = planWorkload(options, surroundings(nft !== undefined));
+  const here = surroundings(nft !== undefined);
+  const plan = planWorkload(options, here);
   const dataPlane = chooseDataPlane(options);
+  const { isRoot } = here;
   const user = resolveAppUser(options.appUser, isRoot);
   const command = resolveCommand(options.command, process.env.PATH);
-  sayWhatIsNotCaptured(options, plan, { isRoot, hasNft: nft !== undefined }, talk);
+  sayWhatIsNotCaptured(options, plan, here, talk);
 
   const cleanup = new CleanupStack();
   let app: Application | undefined;
@@ -154,16 +155,21 @@ function readToken({ token, tokenFile }: RunOptions): string | undefined {
 function sayWhatIsNotCaptured(
   options: RunOptions,
   plan: WorkloadPlan,
-  here: { readonly isRoot: boolean; readonly hasNft: boolean },
+  here: Surroundings,
   talk: (line: string) => void,
 ): void {
   if (plan.capture === "nft") return;
-  const why =
-    options.capture === "none" ? "as asked" : here.isRoot ? "nft is not installed" : "this is not root";
+  const why = options.capture === "none" ? "as asked" : reasonAgainstCapture(here);
   const upstreams = plan.upstreams.map(
     ({ host, port, bindAddress, bindPort }) => `${host}:${port} at ${bindAddress}:${bindPort}`,
   );
   const reach =
     upstreams.length > 0 ? upstreams.join(", ") : "no upstream (add --upstream HOST:PORT=IP:PORT)";
   talk(`no interception (${why}): the application reaches ${reach}; other connections do not pass the mesh`);
+}
+
+function reasonAgainstCapture(here: Surroundings): string {
+  if (!here.isRoot) return "this is not root";
+  if (!here.hasNft) return "nft is not installed";
+  return "this network namespace is the whole machine's; --capture nft captures all of it";
 }

@@ -7,6 +7,7 @@ import { nodeId, nodeMetadata, planWorkload, type Surroundings } from "./workloa
 const root: Surroundings = {
   isRoot: true,
   hasNft: true,
+  hasOwnNetwork: true,
   address: "10.0.0.7",
   runtimeDir: "/run/weft",
 };
@@ -72,6 +73,7 @@ const captures: readonly [why: string, here: Partial<Surroundings>, expected: "n
   ["root with nft is captured", {}, "nft"],
   ["without root nothing is", { isRoot: false }, "none"],
   ["without nft neither", { hasNft: false }, "none"],
+  ["nor the traffic of a whole machine", { hasOwnNetwork: false }, "none"],
 ];
 for (const [why, here, expected] of captures) {
   test(`interception by default: ${why}`, () => {

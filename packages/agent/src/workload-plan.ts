@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readlinkSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -33,6 +34,8 @@ export interface PlannedPort extends AppPort {
 export interface Surroundings {
   readonly isRoot: boolean;
   readonly hasNft: boolean;
+  /** False in the namespace of the machine's first process: capturing there captures everything on the machine. */
+  readonly hasOwnNetwork: boolean;
   /** First global IPv4 address, where there is one. */
   readonly address: string | undefined;
   readonly runtimeDir: string;
@@ -71,7 +74,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
       exitCode: 2,
     });
   }
-  const capture = options.capture ?? (here.isRoot && here.hasNft ? "nft" : "none");
+  const capture = options.capture ?? (here.isRoot && here.hasNft && here.hasOwnNetwork ? "nft" : "none");
   if (capture === "nft") refuseImpossibleCapture(options, here);
   const address = options.address ?? here.address ?? (capture === "none" ? "127.0.0.1" : undefined);
   if (address === undefined) {
@@ -172,11 +175,21 @@ export function surroundings(hasNft: boolean): Surroundings {
   return {
     isRoot,
     hasNft,
+    hasOwnNetwork: hasOwnNetwork(),
     address: globalAddress(),
     runtimeDir: isRoot
       ? "/run/weft"
       : join(process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `weft-${process.getuid?.() ?? "user"}`), "weft"),
   };
+}
+
+/** Whether this network namespace is another than the first process's; unknown counts as no. */
+function hasOwnNetwork(): boolean {
+  try {
+    return readlinkSync("/proc/self/ns/net") !== readlinkSync("/proc/1/ns/net");
+  } catch {
+    return false;
+  }
 }
 
 function globalAddress(): string | undefined {

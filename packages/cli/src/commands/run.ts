@@ -65,10 +65,10 @@ export function command(): Command {
     .addOption(new Option("--proxy <kind>", "data plane (default: weft)").choices(["weft", "envoy", "none"]))
     .option("--envoy-path <file>", "Envoy, for --proxy envoy (default: from the PATH)")
     .addOption(
-      new Option("--capture <mode>", "interception (default: nft as root where nft is installed)").choices([
-        "nft",
-        "none",
-      ]),
+      new Option(
+        "--capture <mode>",
+        "interception (default: nft as root in a network namespace of its own)",
+      ).choices(["nft", "none"]),
     )
     .option(
       "--upstream <host:port=ip:port>",
