@@ -105,7 +105,9 @@ async function openListeners(
     certificateChain: chainPem,
     trustBundle: authority.caStatus().rootPem,
   });
-  const listeners = await namingFlags("--port or --plain-port", "--address or --plain-address", () =>
+  const prefixOf = ({ address, port }: { address?: string; port?: number }): string =>
+    address === options.plain?.address && port === options.plain?.port ? "plain-" : "";
+  const listeners = await namingFlags(prefixOf, () =>
     GrpcListeners.open({
       clock,
       plain: options.plain && { host: options.plain.address, port: options.plain.port },
@@ -126,7 +128,9 @@ function openHttp(
   plane: Composition,
   { httpAddress, httpPort }: ControlPlaneOptions,
 ): Promise<HttpEndpoints> {
-  return namingFlags("--http-port", "--http-address", () =>
+  return namingFlags(
+    () => "http-",
+    () =>
     startHttpEndpoints({
       address: httpAddress,
       port: httpPort,
@@ -141,15 +145,18 @@ function openApi(plane: Composition, { stateDir }: ControlPlaneOptions): Promise
 }
 
 /** Says which flag to change when an address cannot be had. */
-async function namingFlags<T>(portFlags: string, addressFlags: string, open: () => Promise<T>): Promise<T> {
+async function namingFlags<T>(
+  prefixOf: (refused: { readonly address?: string; readonly port?: number }) => string,
+  open: () => Promise<T>,
+): Promise<T> {
   try {
     return await open();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
-    const flags = code === "EADDRNOTAVAIL" ? addressFlags : portFlags;
+    const cause = (error.cause ?? {}) as NodeJS.ErrnoException & { address?: string; port?: number };
+    const flag = `--${prefixOf(cause)}${cause.code === "EADDRNOTAVAIL" ? "address" : "port"}`;
     throw new UserError(error.message, {
-      hint: `${error.hint} with ${flags}`,
+      hint: `${error.hint} with ${flag}`,
       exitCode: error.exitCode,
       cause: error.cause,
     });

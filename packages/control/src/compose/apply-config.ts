@@ -28,15 +28,15 @@ export function planApply(
   const after = new Map(config.entries);
   for (const entry of entries) after.set(entry.key, entry);
   const before = new Set(check(config.resources).map(formatDiagnostic));
-  const fresh = check([...after.values()].map((entry) => entry.resource)).filter(
-    (diagnostic) =>
-      !before.has(formatDiagnostic(diagnostic)) || entries.some(({ text }) => isWithin(diagnostic, text)),
-  );
+  const isApplied = (diagnostic: Diagnostic) => entries.some(({ text }) => isWithin(diagnostic, text));
+  const fresh = check([...after.values()].map((entry) => entry.resource))
+    .filter((diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isApplied(diagnostic))
+    .map((diagnostic) => (isApplied(diagnostic) ? diagnostic : fromOtherPlace(diagnostic)));
   refuseErrors([...found, ...fresh]);
   const actions = entries.map((entry) => ({ entry, action: actionOf(entry, config) }));
   if (entries.length === 0 && !found.some((diagnostic) => diagnostic.severity !== "info")) {
     throw new ApiRefusal(422, {
-      error: "the files hold nothing to apply",
+      error: `${namesOf(request)}: nothing to apply`,
       hint: "apply files with Service, VirtualService, DestinationRule … in them",
       diagnostics: found,
     });
@@ -50,6 +50,17 @@ export function planApply(
 
 export function keyOf({ kind, namespace, name }: ResourceKey): ResourceKey {
   return { kind, namespace, name };
+}
+
+/** A conflict with what was applied before is to be corrected in the file that is applied now. */
+function fromOtherPlace(diagnostic: Diagnostic): Diagnostic {
+  const { origin, other } = diagnostic;
+  return other ? { ...diagnostic, origin: other, other: origin } : diagnostic;
+}
+
+function namesOf({ files }: ApplyRequest): string {
+  const names = files.slice(0, 3).map((file) => file.name);
+  return files.length > 3 ? `${names.join(", ")} and ${files.length - 3} more` : names.join(", ");
 }
 
 function refuseErrors(diagnostics: readonly Diagnostic[]): void {

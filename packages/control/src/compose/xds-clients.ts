@@ -12,6 +12,7 @@ import { parseRegistration } from "../registry/parse-registration.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { Lease, WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
+import { parseClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import { type ProxySync, type ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
@@ -174,7 +175,13 @@ export class XdsClients implements AdsEvents {
     const workload = mesh.workloads.get(id.workloadId);
     if (!workload || (identity !== "" && workload.identity !== identity)) return;
     try {
-      const snapshot = { ...builder.build(mesh, workload), version: versionOf(this.#push) };
+      // An agent asks for names alone, and so shares what its sidecar is likely to have.
+      const features =
+        id.role === "agent" ? sidecarFeatures : parseClientFeatures(session.node.clientFeatures);
+      const snapshot = {
+        ...builder.build(mesh, { id: workload.id, features }),
+        version: versionOf(this.#push),
+      };
       this.#pushes.set(snapshot, this.#push);
       session.setSnapshot(snapshot);
     } catch (error) {

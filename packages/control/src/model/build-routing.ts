@@ -37,7 +37,7 @@ export function buildRouting(
   diagnostics: Diagnostics,
 ): Map<string, HostRouting> {
   const routing = new Map<string, HostRouting>();
-  const owners = new Map<string, VirtualService>();
+  const owners = new Map<string, { readonly resource: VirtualService; readonly at: Origin }>();
   for (const resource of virtualServices) {
     const { spec, namespace, name } = resource;
     if (spec.gateways && !spec.gateways.includes("mesh")) continue;
@@ -50,14 +50,13 @@ export function buildRouting(
     spec.hosts?.forEach((written, i) => {
       const host = resolveHost(written, namespace, options);
       const owner = owners.get(host);
-      if (owner && owner !== resource) {
-        const first = provenanceOf(owner).origin;
-        const message = `VirtualServices "${owner.name}" and "${name}" both route ${host}: only the first applies`;
-        const at = resource.origins.at(`spec.hosts[${i}]`);
-        diagnostics.error("IST0109", at, message, `the first is at ${first}: merge them into one`);
+      const at = resource.origins.at(`spec.hosts[${i}]`);
+      if (owner && owner.resource !== resource) {
+        const message = `VirtualServices "${owner.resource.name}" and "${name}" both route ${host}: only one can`;
+        diagnostics.conflict("IST0109", at, owner.at, message, "merge them into one");
         return;
       }
-      owners.set(host, resource);
+      owners.set(host, { resource, at });
       routing.set(host, { host, namespace, name, http, tcp, source: provenanceOf(resource) });
     });
   }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { buildMesh } from "../model/build-mesh.ts";
+import { noFeatures, sidecarFeatures } from "../translate/client-features.ts";
 import { fixture, workload } from "../translate/mesh-fixture.ts";
 import { SnapshotBuilder } from "./snapshot-builder.ts";
 
@@ -68,6 +69,28 @@ describe("snapshots", () => {
     );
     assert.deepEqual(changed(v1!, v2!), [], "replicas get the very same resources");
     assert.deepEqual(changed(web!, v1!), ["inbound|9080||"], "callers of one namespace share their way out");
+  });
+
+  it("differ by what a proxy can do in the listeners that need it, and share them by that", () => {
+    const builder = new SnapshotBuilder();
+    const { mesh } = fixture({
+      workloads: [
+        { service: "api", version: "v1" },
+        { service: "api", version: "v2" },
+      ],
+    });
+    const build = (name: string, features = noFeatures) =>
+      builder.build(mesh, { id: `${name}.default`, features });
+    const plain = build("api-v1");
+    const able = build("api-v1", sidecarFeatures);
+    assert.deepEqual(changed(plain, able), ["virtualInbound", "virtualOutbound"]);
+    assert.deepEqual(changed(able, build("api-v2", sidecarFeatures)), [], "proxies alike share all of it");
+    for (const [again, first] of [
+      [build("api-v1"), plain],
+      [build("api-v1", sidecarFeatures), able],
+    ] as const) {
+      for (const [type, map] of again.byType) assert.equal(map, first.byType.get(type), "kept side by side");
+    }
   });
 
   it("of a workload that is not in the mesh are refused", () => {

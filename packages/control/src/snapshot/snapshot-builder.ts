@@ -2,6 +2,7 @@ import { MeshError } from "@weft/base/errors";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
+import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
 import { type PartType, type SidecarPart, sidecarParts } from "../translate/sidecar-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
 
@@ -48,25 +49,27 @@ export class SnapshotBuilder {
   readonly #lost = new FinalizationRegistry<string>((key) => {
     if (!this.#interned.get(key)?.deref()) this.#interned.delete(key);
   });
-  readonly #maps = new Map<string, Map<PartType, { lists: readonly Encoded[]; map: TypeMap }>>();
+  readonly #maps = new Map<string, Map<string, { lists: readonly Encoded[]; map: TypeMap }>>();
   #latest: Mesh | undefined;
 
   /**
-   * The snapshot of one workload's sidecar (and agent).
+   * The snapshot of one workload's sidecar (and agent), within what that proxy
+   * can do; `features` left out are Envoy's.
    *
    * @throws MeshError when the mesh does not know the workload, or when the
    * result would leave a proxy waiting for something that is not in it
    */
-  build(mesh: Mesh, workload: { readonly id: string }): Snapshot {
+  build(mesh: Mesh, proxy: { readonly id: string; readonly features?: ClientFeatures }): Snapshot {
+    const { id, features = noFeatures } = proxy;
     const shared = this.#share(mesh);
-    const own = shared.workloads.get(workload.id);
-    if (!own) throw new MeshError(`workload ${workload.id} is not part of the mesh`, { source: "internal" });
+    const own = shared.workloads.get(id);
+    if (!own) throw new MeshError(`workload ${id} is not part of the mesh`, { source: "internal" });
     const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
-    for (const part of sidecarParts(shared, own)) {
+    for (const part of sidecarParts(shared, own, features)) {
       lists.get(part.type)!.push(this.#parts.get(part, () => this.#encode(part)));
     }
     const byType = new Map(
-      partTypes.map((type) => [typeUrls[type], this.#map(own.id, type, lists.get(type)!)]),
+      partTypes.map((type) => [typeUrls[type], this.#map(own.id, type, features, lists.get(type)!)]),
     );
     checkReferences(own.id, lists, byType);
     return { byType };
@@ -100,7 +103,7 @@ export class SnapshotBuilder {
     });
   }
 
-  #map(workloadId: string, type: PartType, lists: readonly Encoded[]): TypeMap {
+  #map(workloadId: string, type: PartType, features: ClientFeatures, lists: readonly Encoded[]): TypeMap {
     // What no workload has of its own is one map for all.
     const owner = type === "endpoint" || type === "nameTable" ? "" : workloadId;
     let kept = this.#maps.get(owner);
@@ -108,7 +111,9 @@ export class SnapshotBuilder {
       kept = new Map();
       this.#maps.set(owner, kept);
     }
-    const last = kept.get(type);
+    // Only listeners depend on features: the rest is one map for all proxies of a workload.
+    const key = type === "listener" ? `${type} ${featuresKey(features)}` : type;
+    const last = kept.get(key);
     if (last && last.lists.length === lists.length && lists.every((list, i) => list === last.lists[i])) {
       return last.map;
     }
@@ -122,7 +127,7 @@ export class SnapshotBuilder {
       }
       map.set(resource.name, resource);
     }
-    kept.set(type, { lists, map });
+    kept.set(key, { lists, map });
     return map;
   }
 }

@@ -1,7 +1,6 @@
 import {
   chmodSync,
   closeSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,7 +10,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { messageOf, UserError } from "@weft/base/errors";
+import { UserError } from "@weft/base/errors";
+import { makeDirectory } from "@weft/base/make-directory";
+import { reasonOf } from "@weft/base/system-error";
 
 /** A state directory that this process alone may use until it is closed or dies. */
 export interface StateDirectory {
@@ -28,10 +29,8 @@ export interface StateDirectory {
  */
 export function openStateDirectory(path: string): StateDirectory {
   prepare(path);
-  const lockFile = join(path, "control-plane.lock");
   const pidFile = join(path, "control-plane.pid");
-  createPrivateFile(lockFile);
-  const lock = new DatabaseSync(lockFile, { timeout: 0 });
+  const lock = openLock(path);
   try {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {
@@ -64,9 +63,19 @@ export function createPrivateFile(path: string): void {
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
 
+function openLock(path: string): DatabaseSync {
+  const file = join(path, "control-plane.lock");
+  try {
+    createPrivateFile(file);
+    return new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
 function prepare(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path, 0o700);
     const { mode, uid } = statSync(path);
     if ((mode & 0o077) === 0) return;
     const isOurs = uid === process.getuid?.() && (mode & 0o1000) === 0;
@@ -85,7 +94,7 @@ function prepare(path: string): void {
 }
 
 function unusable(path: string, cause: unknown): UserError {
-  return new UserError(`the state directory ${path} cannot be used: ${messageOf(cause)}`, {
+  return new UserError(`the state directory ${path} cannot be used: ${reasonOf(cause)}`, {
     hint: "name a directory this user may write with --state",
     cause,
   });

@@ -18,8 +18,8 @@ function modelText({ mesh, findings }: Fixture): string {
   return asYaml({ findings, ...model });
 }
 
-function xdsText({ mesh, proxy }: Fixture): string {
-  const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!);
+function xdsText({ mesh, proxy, features }: Fixture): string {
+  const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!, features);
   const shown = Object.entries(resources).map(([type, list]) => [
     type,
     Object.fromEntries(
@@ -37,7 +37,10 @@ describe("from YAML to the model and to xDS", () => {
       const fixture = readFixture(file);
       golden(new URL(`${behaviour}.model.yaml`, folder), modelText(fixture));
       golden(new URL(`${behaviour}.xds.yaml`, folder), xdsText(fixture));
-      const snapshot = new SnapshotBuilder().build(fixture.mesh, { id: fixture.proxy });
+      const snapshot = new SnapshotBuilder().build(fixture.mesh, {
+        id: fixture.proxy,
+        features: fixture.features,
+      });
       assert.ok(snapshot.byType.size > 0, "every golden is also a consistent snapshot");
     });
   }

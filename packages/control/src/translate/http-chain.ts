@@ -13,9 +13,9 @@ import {
   type HttpFilterSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
+import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
 
 type HttpFilter = Exclude<MessageInitShape<typeof HttpFilterSchema>, { $typeName: string }>;
@@ -59,7 +59,12 @@ function manager(
 ): Filter {
   const config = pack(HttpConnectionManagerSchema, {
     statPrefix,
-    httpFilters: [...filters, istioStats(), filter("envoy.filters.http.router", pack(RouterSchema, {}))],
+    // Optional: a data plane that does not know the filter goes without.
+    httpFilters: [
+      ...filters,
+      { ...istioStats(), isOptional: true },
+      filter("envoy.filters.http.router", pack(RouterSchema, {})),
+    ],
     accessLog: accessLogs(options),
     useRemoteAddress: false,
     normalizePath: true,
@@ -76,10 +81,4 @@ function manager(
 
 function filter(name: string, value: Any): HttpFilter {
   return { name, configType: { case: "typedConfig", value } };
-}
-
-/** Istio's standard metrics. Optional: a data plane that does not know the filter goes without. */
-function istioStats(): HttpFilter {
-  const config = pack(TypedStructSchema, { typeUrl: "type.googleapis.com/stats.PluginConfig", value: {} });
-  return { ...filter("istio.stats", config), isOptional: true };
 }

@@ -12,6 +12,7 @@ import {
 import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { MtlsMode } from "../model/security.ts";
+import type { ClientFeatures } from "./client-features.ts";
 import { inboundHttp } from "./http-chain.ts";
 import { originalDst, tlsInspector } from "./listener-parts.ts";
 import { duration, socketAddress } from "./messages.ts";
@@ -41,16 +42,22 @@ const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
 };
 
 /** Where traffic to the workload arrives: 15006 when it is captured, else one listener per port. */
-export function inboundListeners(workload: MeshWorkload, options: MeshOptions): Listener[] {
+export function inboundListeners(
+  workload: MeshWorkload,
+  options: MeshOptions,
+  features: ClientFeatures,
+): Listener[] {
   if (workload.interception === "NONE") {
     const [address] = workload.addresses;
-    return workload.inbound.map((port) => portListener(address ?? "0.0.0.0", port, workload, options));
+    return workload.inbound.map((port) =>
+      portListener(address ?? "0.0.0.0", port, workload, options, features),
+    );
   }
-  return [virtualInbound(workload, options)];
+  return [virtualInbound(workload, options, features)];
 }
 
-function virtualInbound(workload: MeshWorkload, options: MeshOptions): Listener {
-  const ports = workload.inbound.flatMap((port) => portChains(port, workload, options));
+function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Listener {
+  const ports = workload.inbound.flatMap((port) => portChains(port, workload, options, features));
   return create(ListenerSchema, {
     ...common(),
     name: "virtualInbound",
@@ -60,10 +67,10 @@ function virtualInbound(workload: MeshWorkload, options: MeshOptions): Listener 
       {
         name: "virtualInbound-blackhole",
         filterChainMatch: { destinationPort: inboundCapturePort },
-        filters: [tcpProxy([{ name: blackHoleCluster, weight: 1 }], options)],
+        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], options, features),
       },
       ...ports,
-      ...passthroughChains(workload, options),
+      ...passthroughChains(workload, options, features),
     ],
   });
 }
@@ -73,13 +80,14 @@ function portListener(
   port: InboundPort,
   workload: MeshWorkload,
   options: MeshOptions,
+  features: ClientFeatures,
 ): Listener {
   return create(ListenerSchema, {
     ...common(),
     name: `inbound_${listenerName(address, port.listenPort)}`,
     address: socketAddress(address, port.listenPort),
     listenerFilters: [tlsInspector()],
-    filterChains: portChains(port, workload, options).map((chain) => ({
+    filterChains: portChains(port, workload, options, features).map((chain) => ({
       ...chain,
       filterChainMatch: { ...chain.filterChainMatch, destinationPort: undefined },
     })),
@@ -94,11 +102,19 @@ function common() {
   };
 }
 
-function portChains(port: InboundPort, workload: MeshWorkload, options: MeshOptions): Chain[] {
+function portChains(
+  port: InboundPort,
+  workload: MeshWorkload,
+  options: MeshOptions,
+  features: ClientFeatures,
+): Chain[] {
   const isRequests = isHttp(port.protocol);
   const rbac = workloadRbac(workload, "http");
   const name = inboundName(port.port);
-  const opaque = () => [...tcpRbac(workloadRbac(workload, "tcp")), tcpProxy([{ name, weight: 1 }], options)];
+  const opaque = () => [
+    ...tcpRbac(workloadRbac(workload, "tcp")),
+    ...tcpProxy([{ name, weight: 1 }], options, features),
+  ];
   const filters = isRequests
     ? [inboundHttp(`inbound_0.0.0.0_${port.port}`, inboundRoutes(port), rbac, options)]
     : opaque();
@@ -113,10 +129,10 @@ function portChains(port: InboundPort, workload: MeshWorkload, options: MeshOpti
 }
 
 /** Ports that nobody declared: bytes only, under the workload's own policy. */
-function passthroughChains(workload: MeshWorkload, options: MeshOptions): Chain[] {
+function passthroughChains(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Chain[] {
   const filters = [
     ...tcpRbac(workloadRbac(workload, "tcp")),
-    tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], options),
+    ...tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], options, features),
   ];
   return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: alpnOf.tcp, filters, options });
 }

@@ -25,6 +25,7 @@ import { buildMesh, type MeshInput } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh, MeshDefaults } from "../model/mesh.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
+import { type ClientFeatures, parseClientFeatures } from "./client-features.ts";
 
 /** Every extension that translation packs into an Any. */
 const registry = createRegistry(
@@ -89,6 +90,8 @@ export interface Scenario {
   /** The workload whose resources are looked at: the first unless named. */
   readonly proxy?: string;
   readonly defaults?: Partial<MeshDefaults>;
+  /** What the proxy's node declares in `client_features`. */
+  readonly features?: readonly string[];
 }
 
 export interface Fixture {
@@ -96,6 +99,7 @@ export interface Fixture {
   readonly diagnostics: readonly Diagnostic[];
   readonly findings: readonly string[];
   readonly proxy: string;
+  readonly features: ClientFeatures;
   readonly input: MeshInput;
 }
 
@@ -117,6 +121,7 @@ export function fixture(scenario: Scenario, yaml = "", file = "mesh.yaml"): Fixt
     diagnostics: all,
     findings: all.map(formatDiagnostic),
     proxy: scenario.proxy ?? workloads[0]!.id,
+    features: parseClientFeatures(scenario.features ?? []),
     input,
   };
 }

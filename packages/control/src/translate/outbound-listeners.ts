@@ -6,6 +6,7 @@ import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } 
 import { isHttp } from "../model/protocol.ts";
 import { isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
+import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
 import { tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
@@ -19,7 +20,7 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
  * Where captured traffic of the application arrives. A connection is handed to
  * the listener of its destination; one that none is for leaves, or is refused.
  */
-export function virtualOutbound(options: MeshOptions): Listener {
+export function virtualOutbound(options: MeshOptions, features: ClientFeatures): Listener {
   return create(ListenerSchema, {
     name: "virtualOutbound",
     address: socketAddress("0.0.0.0", outboundCapturePort),
@@ -29,11 +30,11 @@ export function virtualOutbound(options: MeshOptions): Listener {
       {
         name: "virtualOutbound-blackhole",
         filterChainMatch: { destinationPort: outboundCapturePort },
-        filters: [tcpProxy([{ name: blackHoleCluster, weight: 1 }], options)],
+        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], options, features),
       },
       {
         name: "virtualOutbound-catchall-tcp",
-        filters: [tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], options)],
+        filters: tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], options, features),
       },
     ],
   });
@@ -44,6 +45,7 @@ export function outboundListeners(
   mesh: RoutedMesh,
   endpoints: Mesh["endpoints"],
   caller: Caller,
+  features: ClientFeatures,
 ): Listener[] {
   const http = new Set(httpPorts(mesh));
   const anyAddress = new Map<number, Addressless>();
@@ -56,7 +58,8 @@ export function outboundListeners(
         : service.addresses;
       for (const address of addresses) {
         const name = listenerName(address, port.number);
-        if (!listeners.has(name)) listeners.set(name, tcpListener(address, port, service, mesh, caller));
+        if (!listeners.has(name))
+          listeners.set(name, tcpListener(address, port, service, mesh, caller, features));
       }
       if (addresses.length === 0 && !service.isHeadless) {
         const list = anyAddress.get(port.number) ?? [];
@@ -65,7 +68,7 @@ export function outboundListeners(
     }
   }
   for (const port of new Set([...http, ...anyAddress.keys()])) {
-    const listener = portListener(port, http.has(port), anyAddress.get(port) ?? [], mesh, caller);
+    const listener = portListener(port, http.has(port), anyAddress.get(port) ?? [], mesh, caller, features);
     listeners.set(listener.name, listener);
   }
   return [...listeners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -79,13 +82,16 @@ function tcpListener(
   service: Service,
   mesh: RoutedMesh,
   caller: Caller,
+  features: ClientFeatures,
 ): Listener {
   return create(ListenerSchema, {
     name: listenerName(address, port.number),
     address: socketAddress(address, port.number),
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [{ filters: [tcpProxy(tcpClusters(service, port.number, mesh, caller), mesh.options)] }],
+    filterChains: [
+      { filters: tcpProxy(tcpClusters(service, port.number, mesh, caller), mesh.options, features) },
+    ],
     metadata: istioMetadata(service.source),
   });
 }
@@ -101,6 +107,7 @@ function portListener(
   services: Addressless,
   mesh: RoutedMesh,
   caller: Caller,
+  features: ClientFeatures,
 ): Listener {
   const { options } = mesh;
   const byName = services.filter((s) => s.port.protocol === "tls");
@@ -108,13 +115,13 @@ function portListener(
   const chains: Chain[] = byName.map(({ service }) => ({
     name: service.hostname,
     filterChainMatch: { serverNames: [service.hostname], transportProtocol: "tls" },
-    filters: [tcpProxy(tcpClusters(service, port, mesh, caller), options)],
+    filters: tcpProxy(tcpClusters(service, port, mesh, caller), options, features),
   }));
   const rest = hasHttp
-    ? outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options)
+    ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options)]
     : tcp.length === 1
-      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), options)
-      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], options);
+      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), options, features)
+      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], options, features);
   return create(ListenerSchema, {
     name: listenerName("0.0.0.0", port),
     address: socketAddress("0.0.0.0", port),
@@ -124,30 +131,37 @@ function portListener(
     ...(chains.length > 0
       ? { listenerFiltersTimeout: { seconds: 5n }, continueOnListenerFiltersTimeout: true }
       : {}),
-    ...(chains.length > 0 ? { defaultFilterChain: { filters: [rest] } } : {}),
-    filterChains: chains.length > 0 ? chains : [{ filters: [rest] }],
+    ...(chains.length > 0 ? { defaultFilterChain: { filters: rest } } : {}),
+    filterChains: chains.length > 0 ? chains : [{ filters: rest }],
   });
 }
 
 /** With interception `NONE`: one listener per upstream the workload names, for that service alone. */
-export function upstreamListeners(workload: MeshWorkload, mesh: RoutedMesh, caller: Caller): Listener[] {
+export function upstreamListeners(
+  workload: MeshWorkload,
+  mesh: RoutedMesh,
+  caller: Caller,
+  features: ClientFeatures,
+): Listener[] {
   return workload.upstreams.map((upstream) => {
     const { hostname, port, bindAddress, bindPort } = upstream;
     const service = mesh.services.get(hostname);
     const name = listenerName(bindAddress, bindPort);
-    const filter =
+    const filters =
       service && isTcpUpstream(upstream, mesh)
-        ? tcpProxy(tcpClusters(service, port, mesh, caller), mesh.options)
-        : outboundHttp(
-            `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
-            upstreamRouteName(hostname, port),
-            mesh.options,
-          );
+        ? tcpProxy(tcpClusters(service, port, mesh, caller), mesh.options, features)
+        : [
+            outboundHttp(
+              `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
+              upstreamRouteName(hostname, port),
+              mesh.options,
+            ),
+          ];
     return create(ListenerSchema, {
       name,
       address: socketAddress(bindAddress, bindPort),
       trafficDirection: TrafficDirection.OUTBOUND,
-      filterChains: [{ filters: [filter] }],
+      filterChains: [{ filters }],
       metadata: istioMetadata(service?.source),
     });
   });

@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { Mesh, MeshOptions, MeshWorkload, Service } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload, Service } from "../model/mesh.ts";
 import { type Caller, callerKey, callerOf } from "./caller.ts";
+import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { endpointAssignments } from "./endpoints.ts";
 import { inboundClusters, outboundFixedClusters } from "./fixed-clusters.ts";
 import { inboundListeners } from "./inbound-listeners.ts";
@@ -32,18 +33,21 @@ export interface SidecarPart {
 }
 
 /** Everything a sidecar is given, in the smallest parts that change together. Pure, and cheap until built. */
-export function sidecarParts(mesh: Mesh, workload: MeshWorkload): SidecarPart[] {
+export function sidecarParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): SidecarPart[] {
   const { options } = mesh;
   const caller = callerOf(workload, mesh);
+  const variant = featuresKey(features);
   const parts = [
     ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh)),
     part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
     part("inbound-clusters", "cluster", [workload, options], "", () => inboundClusters(workload, options)),
-    part("inbound-listeners", "listener", [workload, options], "", () => inboundListeners(workload, options)),
+    part("inbound-listeners", "listener", [workload, options], variant, () =>
+      inboundListeners(workload, options, features),
+    ),
     namesPart(mesh),
   ];
   const outbound = workload.interception === "NONE" ? explicitParts : capturedParts;
-  return [...parts, ...outbound(mesh, workload, caller, options)];
+  return [...parts, ...outbound(mesh, workload, caller, features)];
 }
 
 function part(
@@ -70,14 +74,16 @@ function serviceParts(service: Service, mesh: Mesh): SidecarPart[] {
 /** One object for all, so that what is made from no endpoints is shared too. */
 const none: readonly never[] = [];
 
-function capturedParts(mesh: Mesh, _: MeshWorkload, caller: Caller, options: MeshOptions): SidecarPart[] {
+function capturedParts(mesh: Mesh, _: MeshWorkload, caller: Caller, features: ClientFeatures): SidecarPart[] {
+  const { options } = mesh;
+  const feature = featuresKey(features);
   const from = [mesh.services, mesh.routing, options];
   const variant = callerKey(caller);
   const listenersFrom = hasHeadless(mesh) ? [...from, mesh.endpoints] : from;
   return [
-    part("virtual-outbound", "listener", [options], "", () => [virtualOutbound(options)]),
-    part("outbound-listeners", "listener", listenersFrom, variant, () =>
-      outboundListeners(mesh, mesh.endpoints, caller),
+    part("virtual-outbound", "listener", [options], feature, () => [virtualOutbound(options, features)]),
+    part("outbound-listeners", "listener", listenersFrom, `${variant} ${feature}`, () =>
+      outboundListeners(mesh, mesh.endpoints, caller, features),
     ),
     part("outbound-routes", "route", from, variant, () =>
       httpPorts(mesh).map((port) => outboundRoutes(port, mesh, caller)),
@@ -89,13 +95,16 @@ function explicitParts(
   mesh: Mesh,
   workload: MeshWorkload,
   caller: Caller,
-  options: MeshOptions,
+  features: ClientFeatures,
 ): SidecarPart[] {
+  const { options } = mesh;
   const from = [workload, mesh.services, mesh.routing, options];
   const http = workload.upstreams.filter((upstream) => !isTcpUpstream(upstream, mesh));
   const targets = new Map(http.map((u) => [upstreamRouteName(u.hostname, u.port), u]));
   return [
-    part("upstream-listeners", "listener", from, "", () => upstreamListeners(workload, mesh, caller)),
+    part("upstream-listeners", "listener", from, featuresKey(features), () =>
+      upstreamListeners(workload, mesh, caller, features),
+    ),
     part("upstream-routes", "route", from, "", () =>
       [...targets].map(([name, { hostname, port }]) => upstreamRoutes(name, hostname, port, mesh, caller)),
     ),

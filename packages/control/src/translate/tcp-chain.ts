@@ -5,6 +5,8 @@ import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
+import type { ClientFeatures } from "./client-features.ts";
+import { istioStats } from "./istio-stats.ts";
 import { pack } from "./messages.ts";
 
 export interface WeightedCluster {
@@ -12,8 +14,12 @@ export interface WeightedCluster {
   readonly weight: number;
 }
 
-/** Bytes to one cluster, or to one of several by weight. */
-export function tcpProxy(clusters: readonly WeightedCluster[], options: MeshOptions): Filter {
+/** Bytes to one cluster, or to one of several by weight, counted where the data plane can. */
+export function tcpProxy(
+  clusters: readonly WeightedCluster[],
+  options: MeshOptions,
+  { hasIstioStatsNetwork }: ClientFeatures,
+): Filter[] {
   const [first] = clusters;
   const clusterSpecifier =
     clusters.length === 1
@@ -24,10 +30,11 @@ export function tcpProxy(clusters: readonly WeightedCluster[], options: MeshOpti
     clusterSpecifier,
     accessLog: accessLogs(options),
   });
-  return create(FilterSchema, {
+  const proxy = create(FilterSchema, {
     name: "envoy.filters.network.tcp_proxy",
     configType: { case: "typedConfig", value: config },
   });
+  return hasIstioStatsNetwork ? [create(FilterSchema, istioStats()), proxy] : [proxy];
 }
 
 /** Who may connect: what is denied is denied before it is allowed. */

@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import { type ClientFeatures, noFeatures } from "./client-features.ts";
 import { type PartType, sidecarParts } from "./sidecar-parts.ts";
 
 export interface NamedResource {
@@ -11,8 +12,12 @@ export interface NamedResource {
 /** The resources of one proxy by type, each in order of name. */
 export type SidecarResources = Readonly<Record<PartType, readonly NamedResource[]>>;
 
-/** Everything the sidecar of `workload` is given, as messages. Pure. */
-export function translateSidecar(mesh: Mesh, workload: MeshWorkload): SidecarResources {
+/** Everything a sidecar of `workload` with these features is given, as messages. Pure. */
+export function translateSidecar(
+  mesh: Mesh,
+  workload: MeshWorkload,
+  features: ClientFeatures = noFeatures,
+): SidecarResources {
   const resources: Record<PartType, NamedResource[]> = {
     listener: [],
     route: [],
@@ -20,7 +25,7 @@ export function translateSidecar(mesh: Mesh, workload: MeshWorkload): SidecarRes
     endpoint: [],
     nameTable: [],
   };
-  for (const { type, build } of sidecarParts(mesh, workload)) {
+  for (const { type, build } of sidecarParts(mesh, workload, features)) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }
   for (const list of Object.values(resources)) list.sort((a, b) => (a.name < b.name ? -1 : 1));

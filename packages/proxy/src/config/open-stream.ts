@@ -1,6 +1,7 @@
 import { clone, create } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { AdsClient, type AdsState } from "@weft/xds/ads-client";
+import { clientFeature } from "@weft/xds/client-feature";
 import { NodeSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { GrpcTarget as DialTarget } from "@weft/xds/grpc/dial";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
@@ -54,6 +55,7 @@ function openClient(
   const { node } = deps.bootstrap.message;
   const self = node ? clone(NodeSchema, node) : create(NodeSchema);
   self.userAgentName ||= "weft";
+  self.clientFeatures = [...new Set([...self.clientFeatures, ...Object.values(clientFeature)])];
   const client = new AdsClient({
     clock: deps.clock,
     target,

@@ -9,7 +9,11 @@ export interface AdsNode {
   readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
   /** e.g. `envoy/1.40.0`, `weft/0.1.0`, `gRPC Node` */
   readonly userAgent: string;
+  /** What the client says it can do, at most 64 of them. */
+  readonly clientFeatures: readonly string[];
 }
+
+const maxClientFeatures = 64;
 
 export function adsNodeOf(node: Node): AdsNode {
   const { locality, userAgentVersionType: agent } = node;
@@ -22,6 +26,7 @@ export function adsNodeOf(node: Node): AdsNode {
       zone: locality?.zone ?? "",
       subZone: locality?.subZone ?? "",
     },
+    clientFeatures: node.clientFeatures.slice(0, maxClientFeatures),
     userAgent: [node.userAgentName, versionOf(agent)].filter((part) => part !== "").join("/"),
   };
 }

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type CommandResult, tryCommand } from "../packages/cli/src/demo/command.ts";
+
+const launcher = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
+
+/**
+ * A control plane and workloads as a person would start them, without
+ * interception: each workload has a loopback address of its own.
+ */
+export class LocalMesh {
+  readonly #children: ChildProcess[] = [];
+  readonly #network: string;
+  readonly #said = new Map<ChildProcess, string>();
+  readonly state = mkdtempSync(join(tmpdir(), "weft-e2e-"));
+  #controlPlane = "";
+
+  private constructor(network: string) {
+    this.#network = network;
+  }
+
+  static async start(): Promise<LocalMesh> {
+    const { pid } = process;
+    const mesh = new LocalMesh(`127.${100 + (pid % 100)}.${Math.floor(pid / 100) % 250}`);
+    const port = String(await freePort());
+    const ports = ["--port", port, "--plain-port", "0", "--http-port", "0", "--address", "127.0.0.1"];
+    const plane = mesh.#spawn(["control-plane", ...ports]);
+    await mesh.until("the control plane is ready", () =>
+      mesh.#said.get(plane)!.includes("control plane ready"),
+    );
+    mesh.#controlPlane = `127.0.0.1:${port}`;
+    return mesh;
+  }
+
+  addressOf(host: number): string {
+    return `${this.#network}.${host}`;
+  }
+
+  /** Starts `weft run` at an address of its own; returns without waiting for it to be healthy. */
+  async run(name: string, host: number, flags: readonly string[], command: readonly string[]): Promise<void> {
+    const { stdout } = await this.weft("token", "create", "--service-account", name);
+    const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
+    const how = ["--capture", "none", "--run-dir", join(this.state, name), "--access-log", "none"];
+    this.#spawn([
+      "run",
+      "--name",
+      name,
+      "--token",
+      stdout.trim(),
+      ...where,
+      ...how,
+      ...flags,
+      "--",
+      ...command,
+    ]);
+  }
+
+  weft(...args: readonly string[]): Promise<CommandResult> {
+    return tryCommand(launcher, args, { env: this.#env });
+  }
+
+  /** Ends all of it, the newest first. */
+  async close(): Promise<void> {
+    for (const child of this.#children.toReversed()) {
+      if (child.exitCode !== null) continue;
+      const over = once(child, "exit");
+      child.kill("SIGTERM");
+      await over;
+    }
+    rmSync(this.state, { recursive: true, force: true });
+  }
+
+  /** Waits for something to become true; what the processes said is in the error when it does not. */
+  async until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      if (await check()) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`waited in vain: ${what}\n${[...this.#said.values()].join("\n")}`);
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    return { ...process.env, WEFT_STATE: this.state };
+  }
+
+  #spawn(args: readonly string[]): ChildProcess {
+    const child = spawn(launcher, args, { env: this.#env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#children.push(child);
+    this.#said.set(child, "");
+    const keep = (chunk: Buffer) => this.#said.set(child, (this.#said.get(child)! + chunk).slice(-20_000));
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    return child;
+  }
+}
+
+/** A port nobody listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address ? address.port : 0;
+}

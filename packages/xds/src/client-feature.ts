@@ -1,0 +1,11 @@
+/**
+ * What a data plane of Weft's own can do beyond Envoy, as its node declares it
+ * in `client_features`. A control plane sends nothing that needs a feature to a
+ * client that does not declare it.
+ *
+ * @see envoy.config.core.v3.Node
+ */
+export const clientFeature = {
+  /** Takes `istio.stats` as a network filter, for the metrics of TCP connections. */
+  istioStatsNetwork: "weft.istio-stats-network",
+} as const;
