@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "@weft/base/errors";
 import { ApiClient } from "@weft/control/api/client";
 import { packageRoot } from "../package-root.ts";
 import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
@@ -246,7 +247,8 @@ export class DemoMesh {
 async function until(timeoutMs: number, message: string, isDone: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isDone())) {
-    if (Date.now() > deadline) throw new Error(message);
+    if (Date.now() > deadline)
+      throw new UserError(message, { hint: "weft check says what this machine lacks" });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
