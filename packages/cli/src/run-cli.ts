@@ -54,7 +54,10 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   forAll(program, (command) => {
     command.exitOverride();
     command.showSuggestionAfterError(true);
-    command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "weft: ")) });
+    command.configureOutput({
+      outputError: (text, write) =>
+        write(`${text.replace(/^error: /, "weft: ")}  next: ${pathOf(command)} --help\n`),
+    });
   });
   return program;
 }
@@ -78,6 +81,11 @@ function overviewLine(entry: CommandEntry): Command {
 function forAll(command: Command, run: (command: Command) => void): void {
   run(command);
   for (const sub of command.commands) forAll(sub, run);
+}
+
+/** `weft token create`. */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function reportError(error: unknown): number {

@@ -17,7 +17,10 @@ async function visit() {
       reviews: reviews?.status ?? 0,
       version: reviews?.body?.version,
       stars: reviews?.body?.reviews?.[0]?.rating,
-      error: status === 200 ? (details?.body?.error ?? reviews?.body?.error) : body.error,
+      error:
+        status === 200
+          ? (details?.body?.error ?? reviews?.body?.error ?? reviews?.body?.reviews?.[0]?.rating?.error)
+          : body.error,
     }),
   );
 }

@@ -65,16 +65,17 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
     return {
       configPath,
       isValidateOnly: values.mode === "validate",
-      concurrency: numberOf(values.concurrency),
+      concurrency: numberOf("--concurrency", values.concurrency),
       logLevel: values["log-level"],
-      drainTimeS: numberOf(values["drain-time-s"]),
+      drainTimeS: numberOf("--drain-time-s", values["drain-time-s"]),
     };
   } catch (error) {
     return (error as Error).message.split(". To specify")[0]!;
   }
 }
 
-/** What is no number is left to the sidecar to refuse by name. */
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
+function numberOf(flag: string, text: string | undefined): number | undefined {
+  const number = text === undefined ? undefined : Number(text);
+  if (Number.isNaN(number)) throw new Error(`${flag} ${text}: is not a number`);
+  return number;
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import type { ApplyFile } from "@weft/control/api/protocol";
 
 const yamlFile = /\.(ya?ml|json)$/i;
@@ -55,13 +56,10 @@ function attempt<T>(path: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason =
-      code === "ENOENT"
-        ? "does not exist"
-        : code === "EACCES"
-          ? "may not be read by this user"
-          : (error as Error).message;
-    throw new UserError(`-f ${path}: ${reason}`, { hint: "check the path", exitCode: 2, cause: error });
+    throw new UserError(`-f ${path}: ${reasonOf(error)}`, {
+      hint: "check the path",
+      exitCode: 2,
+      cause: error,
+    });
   }
 }

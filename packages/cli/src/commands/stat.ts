@@ -33,8 +33,9 @@ export function command(): Command {
   return new Command("stat")
     .summary("golden signals: success, requests per second, latency")
     .description(
-      "What each service answered in the last seconds, as its own sidecars counted it. It works without\n" +
-        "Prometheus; SUCCESS is the share of answers that are no server error.",
+      "What each service answered in the last seconds, as its own sidecars counted it, and the calls to it\n" +
+        "that ended before it could answer, as its callers' sidecars did. It works without Prometheus; SUCCESS\n" +
+        "is the share of calls that ended in no server error. Versions and workloads show what reached them.",
     )
     .argument("[name]", "only the service, workload or version of this name")
     .addOption(

@@ -6,17 +6,29 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+export interface CommandOptions {
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
 /** Runs a program to its end; a non-zero exit is a result, not an exception. */
 export function tryCommand(
   command: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  options: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = execFile(
       command,
       [...args],
-      { timeout: options.timeoutMs ?? 60_000, maxBuffer: 64 << 20, env: options.env ?? process.env },
+      {
+        timeout: options.timeoutMs ?? 60_000,
+        maxBuffer: 64 << 20,
+        env: options.env ?? process.env,
+        cwd: options.cwd,
+      },
       (error, stdout, stderr) => {
         const code = error ? (typeof error.code === "number" ? error.code : 127) : 0;
         resolve({ code, stdout, stderr: stderr || (error && code === 127 ? error.message : stderr) });
@@ -30,7 +42,7 @@ export function tryCommand(
 export async function runCommand(
   command: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  options: CommandOptions = {},
 ): Promise<string> {
   const result = await tryCommand(command, args, options);
   if (result.code !== 0) {

@@ -9,12 +9,15 @@ export interface Visit {
   readonly details: number;
   readonly reviews: number;
   readonly version?: string;
+  /** The first review's rating, where the version of reviews shows any. */
+  readonly stars?: { readonly stars?: number; readonly error?: string };
   readonly error?: string;
 }
 
-/** True when the page and both its parts came back. */
+/** True when the page and all its parts came back, ratings included. */
 export function isComplete(visit: Visit): boolean {
-  return visit.status === 200 && visit.details === 200 && visit.reviews === 200;
+  const hasRatings = visit.stars?.error === undefined;
+  return visit.status === 200 && visit.details === 200 && visit.reviews === 200 && hasRatings;
 }
 
 /** Follows the traffic source's output from where it was last read. */
