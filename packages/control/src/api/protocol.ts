@@ -154,7 +154,10 @@ export interface StatsRow {
   /** Instances with a sidecar, and all instances. */
   readonly meshed: number;
   readonly instances: number;
+  /** Calls that arrived, and those to the service that were ended before they could. */
   readonly requestsPerSecond?: number;
+  /** Of them those that never arrived: their callers' sidecars answered. Only of services. */
+  readonly undeliveredPerSecond?: number;
   /** 0–1. */
   readonly successRate?: number;
   readonly p50Ms?: number;

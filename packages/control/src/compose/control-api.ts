@@ -167,10 +167,11 @@ export class ControlApi implements ApiBackend {
   }
 
   stats(by: StatsGroup, windowSeconds: number): StatsReport {
-    const { clock, history, registry, trustDomain } = this.#parts;
+    const { clock, history, registry, trustDomain, pipeline } = this.#parts;
+    const { domainSuffix } = pipeline.current.mesh.options;
     const windows = history.windows(windowSeconds * 1000);
     const rows = goldenSignals(
-      { windows, workloads: registry.workloads, trustDomain, nowMs: clock.now() },
+      { windows, workloads: registry.workloads, trustDomain, domainSuffix, nowMs: clock.now() },
       by,
     );
     return { windowSeconds, rows, droppedSeries: history.droppedSeries };

@@ -75,3 +75,27 @@ const skipped: readonly (readonly [string, MessageInitShape<typeof MetricSchema>
 for (const [name, metric] of skipped) {
   test(`skips ${name}`, () => assert.deepEqual(decodeOtlp(exported(metric)).samples, []));
 }
+
+test("of what a caller reports only calls without an answer are kept", () => {
+  const seen = (reporter: string, flags: string) => ({
+    attributes: [
+      text("reporter", reporter),
+      text("response_flags", flags),
+      text("destination_service", "reviews.default.svc.cluster.local"),
+    ],
+    value: { case: "asDouble" as const, value: 1 },
+  });
+  const dataPoints = [seen("source", "-"), seen("source", "UH"), seen("destination", "UH")];
+  const data = {
+    case: "sum" as const,
+    value: { aggregationTemporality: AggregationTemporality.CUMULATIVE, dataPoints },
+  };
+  assert.deepEqual(
+    decodeOtlp(exported({ name: "istio_requests_total", data })).samples.map((sample) => sample.labels),
+    [
+      { reporter: "source", response_flags: "UH", destination_service: "reviews.default.svc.cluster.local" },
+      { reporter: "destination" },
+    ],
+    "and a destination's series are no more for it",
+  );
+});

@@ -6,6 +6,7 @@ import {
   type Metric,
   type NumberDataPoint,
 } from "@weft/xds/gen/opentelemetry/proto/metrics/v1/metrics_pb";
+import { keepSample } from "./keep-sample.ts";
 import {
   isKeptMetric,
   type KeptLabel,
@@ -54,12 +55,16 @@ function readMetric({ data }: Metric, name: KeptMetric, samples: Sample[]): void
   if (data.case === "gauge" || (data.case === "sum" && isCumulative(data.value.aggregationTemporality))) {
     for (const point of data.value.dataPoints.slice(0, maxPoints - samples.length)) {
       const value = numberOf(point);
-      if (value !== undefined) samples.push({ metric: name, labels: labelsOf(point.attributes), value });
+      const sample =
+        value === undefined ? undefined : { metric: name, labels: labelsOf(point.attributes), value };
+      const kept = sample && keepSample(sample);
+      if (kept) samples.push(kept);
     }
   } else if (data.case === "histogram" && isCumulative(data.value.aggregationTemporality)) {
     for (const point of data.value.dataPoints.slice(0, maxPoints - samples.length)) {
       const sample = readHistogram(point, name);
-      if (sample) samples.push(sample);
+      const kept = sample && keepSample(sample);
+      if (kept) samples.push(kept);
     }
   }
 }

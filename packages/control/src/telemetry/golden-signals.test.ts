@@ -50,7 +50,13 @@ function setUp(options: { maxSeries?: number; maxExporters?: number } = {}) {
     windowMs = 10_000,
   ) =>
     goldenSignals(
-      { windows: history.windows(windowMs), workloads, trustDomain: "cluster.local", nowMs: clock.now() },
+      {
+        windows: history.windows(windowMs),
+        workloads,
+        trustDomain: "cluster.local",
+        domainSuffix: "cluster.local",
+        nowMs: clock.now(),
+      },
       by,
     );
   return { clock, history, signals };
@@ -131,6 +137,76 @@ test("what a client saw is not counted again for the server", async () => {
   await clock.advance(10_000);
   history.record(v1.id, [requests(100, { reporter: "source" })]);
   assert.equal(signals("service", [v1])[0]!.requestsPerSecond, undefined);
+});
+
+const reached = "spiffe://cluster.local/ns/default/sa/reviews";
+const endings: readonly (readonly [what: string, labels: Labels, rps: number, success: number])[] = [
+  ["an injected abort", { response_flags: "FI", response_code: "500" }, 15, 0.667],
+  ["an injected delay before an abort", { response_flags: "DI,FI", response_code: "503" }, 15, 0.667],
+  ["no healthy endpoint", { response_flags: "UH", response_code: "503" }, 15, 0.667],
+  ["a full connection pool", { response_flags: "UO", response_code: "503" }, 15, 0.667],
+  ["retries that never connected", { response_flags: "URX,UF", response_code: "503" }, 15, 0.667],
+  ["no route", { response_flags: "NR", response_code: "404" }, 15, 1],
+  [
+    "a gRPC call that never connected",
+    { response_flags: "UF", response_code: "200", grpc_response_status: "14" },
+    15,
+    0.667,
+  ],
+  ["a timeout before any connection", { response_flags: "UT", response_code: "504" }, 15, 0.667],
+  [
+    "a timeout of a call that arrived",
+    { response_flags: "UT", response_code: "504", destination_principal: reached },
+    10,
+    0.5,
+  ],
+  ["an answered failure", { response_flags: "-", response_code: "503" }, 10, 1],
+  ["the last of several answered failures", { response_flags: "URX", response_code: "503" }, 10, 1],
+  ["an injected delay alone", { response_flags: "DI", response_code: "200" }, 10, 1],
+  ["a caller that went away", { response_flags: "DC", response_code: "0" }, 10, 1],
+  [
+    "a call to another service",
+    { response_flags: "UH", response_code: "503", destination_service: "x" },
+    10,
+    1,
+  ],
+];
+for (const [what, labels, rps, success] of endings) {
+  test(`seen by its caller alone, ${what} makes ${rps} rps and a success of ${success}`, async () => {
+    const { clock, history, signals } = setUp();
+    const [v1, web] = [workload("reviews", "v1"), workload("web", "v1")];
+    const destination_service = "reviews.default.svc.cluster.local";
+    const seen = (value: number) =>
+      requests(value, { reporter: "source", source_principal: "", destination_service, ...labels });
+    history.record(v1.id, [requests(0)]);
+    history.record(web.id, [seen(0)]);
+    await clock.advance(10_000);
+    history.record(v1.id, [requests(100)]);
+    history.record(web.id, [seen(50)]);
+    const [row] = signals("service", [v1, web]);
+    assert.equal(row!.requestsPerSecond, rps);
+    assert.equal(row!.undeliveredPerSecond, rps - 10);
+    assert.equal(Number(row!.successRate!.toFixed(3)), success);
+    assert.equal(row!.securedRate, 1, "what did not arrive says nothing of how calls arrive");
+    assert.equal(signals("version", [v1])[0]!.requestsPerSecond, 10, "no version was chosen");
+  });
+}
+
+test("a service that nothing reaches any more shows its failures", async () => {
+  const { clock, history, signals } = setUp();
+  const [v1, web] = [workload("reviews", "v1"), workload("web", "v1")];
+  const seen = (value: number) =>
+    requests(value, {
+      reporter: "source",
+      response_code: "503",
+      response_flags: "UH",
+      destination_service: "reviews.default.svc.cluster.local",
+    });
+  history.record(web.id, [seen(0)]);
+  await clock.advance(10_000);
+  history.record(web.id, [seen(30)]);
+  const [row] = signals("service", [v1, web]);
+  assert.deepEqual([row!.requestsPerSecond, row!.successRate, row!.securedRate], [3, 0, undefined]);
 });
 
 test("a gRPC failure inside a 200 is a failure, a client's own mistake is not", async () => {

@@ -1,13 +1,17 @@
 import type { StatsGroup, StatsRow } from "../api/protocol.ts";
+import { hostnameOf } from "../model/host.ts";
 import type { Workload } from "../registry/workload.ts";
 import { addBuckets, type ExporterWindow, type SeriesWindow } from "./metric-history.ts";
 import { quantile } from "./quantile.ts";
 import { type BucketCounts, keptMetrics, type Labels } from "./sample.ts";
+import { endingOf } from "./unanswered-call.ts";
 
 export interface GoldenSignalsInput {
   readonly windows: readonly ExporterWindow[];
   readonly workloads: readonly Workload[];
   readonly trustDomain: string;
+  /** What ends the hostname of a service, e.g. `cluster.local`. */
+  readonly domainSuffix: string;
   readonly nowMs: number;
 }
 
@@ -21,12 +25,16 @@ const failedGrpcStatuses: ReadonlySet<string> = new Set(["2", "4", "12", "13", "
  * The golden signals of everything that serves, as its own sidecars saw it
  * (`reporter="destination"`), one row per service, workload or version.
  *
- * A row's numbers come only from the workloads that belong to it: what a
- * workload exports can change no other's row, whatever labels it sends.
+ * To a service are added the calls that its callers' sidecars report to have
+ * ended before it answered: injected faults, no healthy endpoint, timeouts. No
+ * version and no workload was chosen for most of them, so rows of those are
+ * without. They can add calls and failures, which `undeliveredPerSecond` shows
+ * apart, and nothing else: a workload's other labels change no row but its own.
  */
 export function goldenSignals(input: GoldenSignalsInput, by: StatsGroup): readonly StatsRow[] {
   const windows = new Map(input.windows.map((window) => [window.exporter, window]));
   const groups = new Map<string, Group>();
+  const services = new Map<string, Group>();
   for (const workload of input.workloads) {
     const { name, version } = groupOf(workload, by);
     const key = `${workload.namespace}/${name}/${version}`;
@@ -36,6 +44,15 @@ export function goldenSignals(input: GoldenSignalsInput, by: StatsGroup): readon
       groups.set(key, group);
     }
     group.add(workload, windows.get(workload.id));
+    if (by === "service" && workload.service) {
+      services.set(hostnameOf(workload.service, workload.namespace, input), group);
+    }
+  }
+  for (const { series, elapsedMs } of services.size > 0 ? input.windows : []) {
+    for (const one of series) {
+      if (one.sample.labels.reporter !== "source") continue;
+      services.get(one.sample.labels.destination_service ?? "")?.addUnanswered(one, elapsedMs / 1000);
+    }
   }
   const rows = [...groups.values()].map((group) => group.row(input.nowMs));
   return rows.sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
@@ -65,6 +82,7 @@ class Group {
   #meshed = 0;
   #requestsPerSecond = 0;
   #failedPerSecond = 0;
+  #undeliveredPerSecond = 0;
   #securedPerSecond = 0;
   #durations: BucketCounts | undefined;
   #tcpConnections = 0;
@@ -86,11 +104,21 @@ class Group {
     for (const series of window?.series ?? []) this.#addSeries(series, window!.elapsedMs / 1000);
   }
 
+  /** Calls to this service that a caller's sidecar ended. */
+  addUnanswered({ sample, increase }: SeriesWindow, seconds: number): void {
+    const { metric, labels } = sample;
+    const ending = endingOf(labels);
+    if (metric !== keptMetrics.requests || !ending || seconds <= 0) return;
+    if (ending === "undelivered") this.#undeliveredPerSecond += increase / seconds;
+    if (isFailure(labels)) this.#failedPerSecond += increase / seconds;
+  }
+
   row(nowMs: number): StatsRow {
-    const rps = this.#requestsPerSecond;
+    const hasArrivals = this.#requestsPerSecond > 0;
+    const rps = this.#requestsPerSecond + this.#undeliveredPerSecond;
     const hasCalls = rps > 0;
-    const arrivals = hasCalls ? rps : this.#newConnections;
-    const secured = hasCalls ? this.#securedPerSecond : this.#securedConnections;
+    const arrivals = hasArrivals ? this.#requestsPerSecond : this.#newConnections;
+    const secured = hasArrivals ? this.#securedPerSecond : this.#securedConnections;
     const nowSeconds = nowMs / 1000;
     return {
       name: this.#name,
@@ -101,6 +129,7 @@ class Group {
       instances: this.#instances,
       requestsPerSecond: hasCalls ? rps : undefined,
       successRate: hasCalls ? Math.max(0, 1 - this.#failedPerSecond / rps) : undefined,
+      undeliveredPerSecond: hasCalls ? this.#undeliveredPerSecond : undefined,
       p50Ms: this.#durations && quantile(this.#durations, 0.5),
       p95Ms: this.#durations && quantile(this.#durations, 0.95),
       p99Ms: this.#durations && quantile(this.#durations, 0.99),

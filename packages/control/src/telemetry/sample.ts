@@ -10,6 +10,9 @@ export const keptMetrics = {
 
 export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];
 
+/** Labels that are asked of callers alone, and kept of no other series. */
+export const sourceLabels = ["response_flags", "destination_service", "destination_principal"] as const;
+
 /**
  * The labels that decide an answer of `weft stat`; series that differ only in
  * others are added up on arrival, which keeps the number of series small
@@ -21,6 +24,7 @@ export const keptLabels = [
   "connection_security_policy",
   "response_code",
   "grpc_response_status",
+  ...sourceLabels,
 ] as const;
 
 export type KeptLabel = (typeof keptLabels)[number];

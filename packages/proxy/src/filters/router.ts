@@ -27,6 +27,12 @@ export class Router implements Forwarder {
     this.#pools = pools;
   }
 
+  choose(exchange: HttpExchange, action: ForwardAction): void {
+    const choice = action.selectCluster(exchange.request!, exchange.service.context.random());
+    exchange.clusterChoice = choice;
+    exchange.cluster = this.#clusters.get(choice.cluster);
+  }
+
   forward(exchange: HttpExchange, plan: RouterPlan): UpstreamCall | undefined {
     const { match } = exchange;
     if (!match) {
@@ -54,14 +60,15 @@ export class Router implements Forwarder {
       exchange.replyWith(403, nothing, "upgrade_failed", 0, ["connection", "close"]);
       return undefined;
     }
-    const choice = action.selectCluster(request, exchange.service.context.random());
+    const choice = exchange.clusterChoice!;
+    // Looked for again: a filter may have held the request while clusters changed.
     const cluster = this.#clusters.get(choice.cluster);
+    exchange.cluster = cluster;
     if (!cluster) {
       exchange.service.stats.noCluster.value += 1;
       exchange.reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NoClusterFound);
       return undefined;
     }
-    exchange.cluster = cluster;
     if (cluster.plan.protocol === "http2") {
       exchange.reply(
         502,

@@ -1,4 +1,5 @@
 import type { RouterPlan } from "../filters/router-plan.ts";
+import type { ForwardAction } from "../route/route-plan.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 
@@ -13,9 +14,11 @@ export interface UpstreamCall {
 }
 
 /**
- * Takes over once every filter has said "continue": sends the request upstream
+ * Chooses the cluster when the route is known, so that logs and metrics can name
+ * it even when a filter answers the request. Takes over once every filter has said "continue": sends the request upstream
  * or answers it. Returns undefined when it has answered already.
  */
 export interface Forwarder {
+  choose(exchange: HttpExchange, action: ForwardAction): void;
   forward(exchange: HttpExchange, plan: RouterPlan): UpstreamCall | undefined;
 }

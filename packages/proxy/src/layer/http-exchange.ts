@@ -4,7 +4,7 @@ import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
-import type { RouteMatch } from "../route/route-plan.ts";
+import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Exchange } from "./exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
@@ -51,6 +51,8 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   response: ResponseHead | undefined = undefined;
   responseTrailers: HeaderList | undefined = undefined;
   match: RouteMatch | undefined = undefined;
+  /** What the route chose, whether or not there is such a cluster. */
+  clusterChoice: ClusterChoice | undefined = undefined;
   cluster: Cluster | undefined = undefined;
   endpoint: Endpoint | undefined = undefined;
   upstreamPeer: PeerIdentity | undefined = undefined;
@@ -162,8 +164,10 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     }
     this.match = plan.routes.current?.match(request, service.context.random());
     const action = this.match?.route.action;
-    if (action?.kind === "forward" && action.idleTimeoutMs !== undefined)
-      this.#idleTimeoutMs = action.idleTimeoutMs;
+    if (action?.kind === "forward") {
+      service.context.forwarder.choose(this, action);
+      if (action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
+    }
     if (this.#idleTimeoutMs > 0) {
       this.#idleTimer = new TimerEntry(this, idleTimer);
       service.context.timers.start(this.#idleTimer, this.#idleTimeoutMs, this.startMs);

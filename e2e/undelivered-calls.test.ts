@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { LocalMesh } from "./local-mesh.ts";
+
+let mesh: LocalMesh;
+before(async () => {
+  mesh = await LocalMesh.start();
+});
+after(() => mesh.close());
+
+const server = (address: string) =>
+  `require("http").createServer((_, response) => response.end("hello")).listen(8080, ${JSON.stringify(address)})`;
+
+const fault = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: hello, namespace: default }
+spec:
+  hosts: [hello]
+  http:
+    - match: [{ headers: { break: { exact: "yes" } } }]
+      fault: { abort: { httpStatus: 500, percentage: { value: 100 } } }
+      route: [{ destination: { host: hello } }]
+    - route: [{ destination: { host: hello } }]
+`;
+
+async function call(headers: Record<string, string> = {}): Promise<number> {
+  try {
+    const response = await fetch(`http://${mesh.addressOf(1)}:20000/`, { headers });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+test("weft stat counts aborted calls, which no server ever saw, as failures of their service", async () => {
+  await mesh.run(
+    "hello",
+    2,
+    ["--port", "8080:http", "--inbound-port", "8080=18080"],
+    [process.execPath, "-e", server(mesh.addressOf(2))],
+  );
+  const upstream = `hello:8080=${mesh.addressOf(1)}:20000`;
+  await mesh.run(
+    "caller",
+    1,
+    ["--upstream", upstream],
+    [process.execPath, "-e", "setInterval(() => {}, 1000)"],
+  );
+  await mesh.until("the service answers", async () => (await call()) === 200);
+  const file = join(mesh.state, "fault.yaml");
+  writeFileSync(file, fault);
+  assert.equal((await mesh.weft("apply", "-f", file, "--wait")).code, 0);
+  await mesh.until("the fault is in force", async () => (await call({ break: "yes" })) === 500);
+  await mesh.until("stat shows answered calls and undelivered ones together", async () => {
+    await call();
+    await call({ break: "yes" });
+    const { stdout } = await mesh.weft("stat", "hello", "-o", "json");
+    const row = JSON.parse(stdout).rows[0];
+    return (
+      row?.successRate > 0.2 && row.successRate < 0.8 && row.undeliveredPerSecond < row.requestsPerSecond
+    );
+  });
+});
