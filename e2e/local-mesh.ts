@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, tryCommand } from "../packages/cli/src/demo/command.ts";
 
-const launcher = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
+/** The `weft` that a person calls. */
+export const launcher = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
 
 /**
  * A control plane and workloads as a person would start them, without
@@ -16,6 +17,8 @@ export class LocalMesh {
   readonly #children: ChildProcess[] = [];
   readonly #network: string;
   readonly #said = new Map<ChildProcess, string>();
+  readonly #workloads = new Map<string, ChildProcess>();
+  #plane: ChildProcess | undefined;
   readonly state = mkdtempSync(join(tmpdir(), "weft-e2e-"));
   #controlPlane = "";
 
@@ -26,14 +29,36 @@ export class LocalMesh {
   static async start(): Promise<LocalMesh> {
     const { pid } = process;
     const mesh = new LocalMesh(`127.${100 + (pid % 100)}.${Math.floor(pid / 100) % 250}`);
-    const port = String(await freePort());
-    const ports = ["--port", port, "--plain-port", "0", "--http-port", "0", "--address", "127.0.0.1"];
-    const plane = mesh.#spawn(["control-plane", ...ports]);
-    await mesh.until("the control plane is ready", () =>
-      mesh.#said.get(plane)!.includes("control plane ready"),
-    );
-    mesh.#controlPlane = `127.0.0.1:${port}`;
+    mesh.#controlPlane = `127.0.0.1:${await freePort()}`;
+    await mesh.startControlPlane();
     return mesh;
+  }
+
+  /** Also again, on the same port and state, after it was killed. */
+  async startControlPlane(): Promise<void> {
+    const [address, port] = this.#controlPlane.split(":") as [string, string];
+    const ports = ["--port", port, "--plain-port", "0", "--http-port", "0", "--address", address];
+    const plane = this.#spawn(["control-plane", ...ports]);
+    this.#plane = plane;
+    await this.until("the control plane is ready", () =>
+      this.#said.get(plane)!.includes("control plane ready"),
+    );
+  }
+
+  async killControlPlane(): Promise<void> {
+    const over = once(this.#plane!, "exit");
+    this.#plane!.kill("SIGKILL");
+    await over;
+  }
+
+  /** `HOST:PORT`. */
+  get controlPlane(): string {
+    return this.#controlPlane;
+  }
+
+  /** What a workload's agent and sidecar have said, its last 20,000 characters. */
+  saidBy(name: string): string {
+    return this.#said.get(this.#workloads.get(name)!)!;
   }
 
   addressOf(host: number): string {
@@ -45,7 +70,7 @@ export class LocalMesh {
     const { stdout } = await this.weft("token", "create", "--service-account", name);
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--capture", "none", "--run-dir", join(this.state, name), "--access-log", "none"];
-    this.#spawn([
+    const workload = this.#spawn([
       "run",
       "--name",
       name,
@@ -57,6 +82,7 @@ export class LocalMesh {
       "--",
       ...command,
     ]);
+    this.#workloads.set(name, workload);
   }
 
   weft(...args: readonly string[]): Promise<CommandResult> {
@@ -66,7 +92,7 @@ export class LocalMesh {
   /** Ends all of it, the newest first. */
   async close(): Promise<void> {
     for (const child of this.#children.toReversed()) {
-      if (child.exitCode !== null) continue;
+      if (child.exitCode !== null || child.signalCode !== null) continue;
       const over = once(child, "exit");
       child.kill("SIGTERM");
       await over;

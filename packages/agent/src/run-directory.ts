@@ -1,6 +1,8 @@
-import { mkdirSync, openSync, statSync, writeFileSync } from "node:fs";
+import { openSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, UserError } from "@weft/base/errors";
+import { UserError } from "@weft/base/errors";
+import { makeDirectory } from "@weft/base/make-directory";
+import { reasonOf } from "@weft/base/system-error";
 import { sidecarId } from "./ports.ts";
 
 /** Where one workload keeps what its processes share. */
@@ -15,9 +17,9 @@ export interface RunDirectory {
 /** Makes the folder where it is missing. Its own secrets are in folders of mode 0700. @throws UserError */
 export function openRunDirectory(path: string): RunDirectory {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeDirectory(path, 0o755);
   } catch (thrown) {
-    throw new UserError(`cannot make the run directory ${path}: ${messageOf(thrown)}`, {
+    throw new UserError(`the run directory ${path} cannot be made: ${reasonOf(thrown)}`, {
       hint: "choose another with --run-dir",
     });
   }
@@ -41,7 +43,7 @@ export function openAccessLog(file: string | undefined): number | "inherit" | "i
   try {
     return openSync(file, "a", 0o644);
   } catch (thrown) {
-    throw new UserError(`--access-log ${file}: ${messageOf(thrown)}`, {
+    throw new UserError(`--access-log ${file}: ${reasonOf(thrown)}`, {
       hint: "name a file that can be written",
     });
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { systemClock } from "@weft/base/clock";
-import { messageOf, UserError } from "@weft/base/errors";
+import { UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { watchAppHealth } from "./app-health.ts";
 import { acceptsConnections } from "./app-probe.ts";
 import { type Application, resolveCommand, startApplication, upstreamEnvironment } from "./application.ts";
@@ -145,8 +146,8 @@ function readToken({ token, tokenFile }: RunOptions): string | undefined {
   try {
     return readFileSync(tokenFile, "utf8");
   } catch (thrown) {
-    throw new UserError(`--token-file ${tokenFile}: ${messageOf(thrown)}`, {
-      hint: "weft token create --service-account NAME > FILE",
+    throw new UserError(`--token-file ${tokenFile}: ${reasonOf(thrown)}`, {
+      hint: "make one with 'weft token create --service-account NAME > FILE'",
       cause: thrown,
     });
   }

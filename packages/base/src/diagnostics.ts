@@ -11,6 +11,8 @@ export interface Diagnostic {
   /** The next step for whoever wrote the input. */
   readonly hint?: string;
   readonly origin?: Origin;
+  /** The other place of a conflict between two. */
+  readonly other?: Origin;
 }
 
 /**
@@ -22,6 +24,11 @@ export class Diagnostics {
 
   error(code: string, origin: Origin | undefined, message: string, hint?: string): void {
     this.#found.push({ code, severity: "error", message, hint, origin });
+  }
+
+  /** An error between two places, of which `origin` is the one to change. */
+  conflict(code: string, origin: Origin, other: Origin, message: string, hint: string): void {
+    this.#found.push({ code, severity: "error", message, hint, origin, other });
   }
 
   warning(code: string, origin: Origin | undefined, message: string, hint?: string): void {
@@ -45,9 +52,10 @@ export class Diagnostics {
   }
 }
 
-/** One line for a terminal: `file:line:column: error W2103: message (hint)`. */
+/** One line for a terminal: `file:line:column: error W2103: message (hint; the other is at file:line:column)`. */
 export function formatDiagnostic(d: Diagnostic): string {
   const place = d.origin ? `${formatOrigin(d.origin)}: ` : "";
-  const hint = d.hint ? ` (${d.hint})` : "";
+  const next = [d.hint, d.other && `the other is at ${formatOrigin(d.other)}`].filter(Boolean).join("; ");
+  const hint = next ? ` (${next})` : "";
   return `${place}${d.severity} ${d.code}: ${d.message}${hint}`;
 }

@@ -455,12 +455,28 @@ test("what a person can put right is said as such, and leaves nothing behind", a
   const other = mkdtempSync(join(tmpdir(), "weft-control-"));
   t.after(() => rmSync(other, { recursive: true }));
   const cases: readonly (readonly [string, Partial<ControlPlaneOptions>, RegExp, RegExp?])[] = [
-    ["a port in use", { port: plane.port }, /cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/, /--port/],
+    [
+      "a port in use",
+      { port: plane.port },
+      /cannot listen on 127\.0\.0\.1:\d+: the address is in use/,
+      /--port$/,
+    ],
     [
       "an HTTP port in use",
       { httpPort: plane.httpPort },
-      /cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/,
-      /--http-port/,
+      /cannot listen on 127\.0\.0\.1:\d+: the address is in use/,
+      /--http-port$/,
+    ],
+    [
+      "a plain port in use",
+      { plain: { address: "127.0.0.1", port: plane.port } },
+      /cannot listen on 127\.0\.0\.1:\d+: the address is in use/,
+      /--plain-port$/,
+    ],
+    [
+      "a state directory where the kernel makes none",
+      { stateDir: "/proc/weft" },
+      /state directory \/proc\/weft cannot be used: does not exist/,
     ],
     ["an address of another machine", { address: "192.0.2.1" }, /cannot listen on 192\.0\.2\.1/, /--address/],
     ["a state directory in use", { stateDir }, /another control plane/],

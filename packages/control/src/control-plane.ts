@@ -131,12 +131,12 @@ function openHttp(
   return namingFlags(
     () => "http-",
     () =>
-    startHttpEndpoints({
-      address: httpAddress,
-      port: httpPort,
-      metrics: plane.metrics.registry,
-      notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
-    }),
+      startHttpEndpoints({
+        address: httpAddress,
+        port: httpPort,
+        metrics: plane.metrics.registry,
+        notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
+      }),
   );
 }
 

@@ -32,12 +32,10 @@ export function parseJoinToken(text: string): JoinToken {
   const trimmed = text.length > maxLength ? "" : text.trim();
   const match = pattern.exec(trimmed);
   if (match) return { id: match[1]!, secret: match[2]!, pin: match[3]! };
-  const hint = "create one with 'weft token create'";
   if (/^weft-join-v(?!1\.)/.test(trimmed))
-    throw new JoinTokenError(`this version of Weft reads only ${version} tokens; ${hint}`);
-  if (trimmed.startsWith(`${version}.`))
-    throw new JoinTokenError(`the join token is cut off or changed; ${hint}`);
-  throw new JoinTokenError(`this is not a join token (${version}...); ${hint}`);
+    throw new JoinTokenError(`this version of Weft reads only ${version} tokens`);
+  if (trimmed.startsWith(`${version}.`)) throw new JoinTokenError("the join token is cut off or changed");
+  throw new JoinTokenError(`this is not a join token (${version}...)`);
 }
 
 /** What is stored of a token. A plain hash suffices: 256 random bits cannot be guessed. */

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { type LogLevel, logLevels } from "./admin/endpoints.ts";
 import { Log } from "./admin/log.ts";
-import { decodeBootstrap } from "./config/bootstrap.ts";
+import { type BootstrapPlan, decodeBootstrap } from "./config/bootstrap.ts";
 import { readDocument } from "./config/document.ts";
 import { Sidecar } from "./sidecar.ts";
 
@@ -48,6 +48,7 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   const { clock = systemClock } = options;
   const log = new Log(checkOptions(options), clock, writeError);
   const bootstrap = decodeBootstrap(readDocument(options.configPath));
+  refuseIdle(bootstrap);
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
   const sidecar = new Sidecar(
     bootstrap,
@@ -71,6 +72,15 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
     stopping.forget();
     await sidecar.close();
   }
+}
+
+/** A sidecar without any of these would have nothing to do, and nothing to be told what to do by. */
+function refuseIdle({ admin, ads, message, place }: BootstrapPlan): void {
+  if (admin || ads || message.staticResources?.listeners.length) return;
+  const problem = "nothing to serve: there is no listener, admin address or ADS server";
+  throw new UserError(`${place({ path: "", message: problem, hint: undefined })}${problem}`, {
+    hint: "add static_resources.listeners, admin or dynamic_resources",
+  });
 }
 
 function checkOptions({ concurrency = 1, logLevel = "info", drainTimeS = 0 }: ProxyOptions): LogLevel {

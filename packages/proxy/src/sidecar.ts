@@ -103,7 +103,10 @@ export class Sidecar {
           this.#clusters.setEndpoints(name, localities, overprovisioningPercent),
         setListeners: (plans) => {
           this.#applied = this.#runtime.applyListeners(plans).then((failures) => {
-            for (const { name, message } of failures) log.error(`listener '${name}': ${message}`);
+            // A start that fails says so itself.
+            if (this.#phase !== "PRE_INITIALIZING") {
+              for (const failure of failures) log.error(describeFailure(failure));
+            }
             return failures;
           });
         },
@@ -127,6 +130,7 @@ export class Sidecar {
           cluster: (name) => this.#live.clusters.latest(name)?.plan,
           warn: (message) => log.warning(message),
           inform: (message) => log.info(message),
+          debug: (message) => log.debug(message),
         }),
       onInitialized: () => this.#onInitialized(),
     });
@@ -138,12 +142,18 @@ export class Sidecar {
     const { clusters, listeners } = this.#static;
     const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
     if (this.#bootstrap.ads || asks) this.#openStream = (await import("./config/open-stream.ts")).openStream;
-    this.#phase = "INITIALIZING";
     this.#live.addStatic(clusters, listeners);
-    const [failure] = await this.#applied;
-    if (failure) {
-      throw new UserError(`listener '${failure.name}': ${failure.message}`, { hint: "nothing was started" });
+    const failures = await this.#applied;
+    if (failures.length > 0) {
+      const places = listeners.map(({ plan }, i) => [plan.name, `static_resources.listeners[${i}].address`]);
+      const pathOf = new Map(places as [string, string][]);
+      const lines = failures.map(({ name, message }) => {
+        const path = pathOf.get(name) ?? "static_resources.listeners";
+        return `${this.#bootstrap.place({ path, message, hint: undefined })}listener '${name}': ${message}`;
+      });
+      throw new UserError(lines.join("\n"), { hint: `${failures[0]!.hint}; nothing was started` });
     }
+    this.#phase = "INITIALIZING";
     this.#session.update();
   }
 
@@ -205,7 +215,14 @@ export class Sidecar {
         this.#log.level = level;
       },
     });
-    this.#admin = await serveAdmin(admin, endpoints);
+    try {
+      this.#admin = await serveAdmin(admin, endpoints);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const { message, hint } = error;
+      const place = this.#bootstrap.place({ path: "admin.address", message, hint });
+      throw new UserError(`${place}${message}`, { hint, cause: error });
+    }
   }
 
   #update(): void {
@@ -221,4 +238,8 @@ export class Sidecar {
       this.#log.info("all configuration is in force; serving");
     });
   }
+}
+
+function describeFailure({ name, message, hint }: ListenerFailure): string {
+  return `listener '${name}': ${message} (${hint})`;
 }

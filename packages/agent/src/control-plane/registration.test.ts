@@ -35,6 +35,7 @@ const ads = new AdsServer({
   clock: systemClock,
   customTypes: [typeUrl.health],
   admit(node) {
+    seen.add("asked");
     if (refusal) throw refusal;
     nodes.push(node);
   },
@@ -105,16 +106,25 @@ test("the stream registers, gets names, tells health, and says it again after a 
   session!.close(new GrpcError(grpcCode.unavailable, "restarting"));
   await seen.until("connected", 2);
   await seen.until("healthy", 2);
-  assert.match(said[0]!, /no connection to the control plane \(restarting\)/);
+  await seen.until("said", 2);
+  session!.close(new GrpcError(grpcCode.cancelled, "restarting again"));
+  await seen.until("said", 4);
+  assert.deepEqual(said, [
+    "no connection to the control plane (restarting); trying on with what is known",
+    "the control plane is back",
+    "no connection to the control plane (restarting again); trying on with what is known",
+    "the control plane is back",
+  ]);
 
   registration.setHealth("the application is being stopped");
   await seen.until("the application is being stopped");
   registration.close();
-  await seen.until("gone", 2);
+  await seen.until("gone", 3);
 });
 
 test("a registration that is refused says so, with the reason", async () => {
   refusal = new GrpcError(grpcCode.permissionDenied, 'SERVICE_ACCOUNT is "api"');
+  const before = seen.events.filter((event) => event === "asked").length;
   const said: string[] = [];
   const registration = new Registration({
     clock: systemClock,
@@ -129,6 +139,8 @@ test("a registration that is refused says so, with the reason", async () => {
   });
   registration.start();
   await seen.until("refused");
+  await seen.until("asked", before + 3);
   registration.close();
+  assert.equal(said.length, 1, "once, however often it is refused");
   assert.match(said[0]!, /the control plane refuses this workload: SERVICE_ACCOUNT is "api"/);
 });

@@ -1,10 +1,9 @@
 import { fromBinary, type JsonObject } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
-import { messageOf } from "@weft/base/errors";
 import { AdsClient, type AdsState } from "@weft/xds/ads-client";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import type { GrpcTarget } from "@weft/xds/grpc/dial";
-import { grpcCode } from "@weft/xds/grpc/grpc-status";
+import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { MeshName } from "../dns/mesh-names.ts";
 
@@ -30,7 +29,8 @@ export class Registration {
   readonly #client: AdsClient;
   readonly #talk: (line: string) => void;
   #problem: string | undefined = starting;
-  #told = "";
+  /** What people were told of the connection last. */
+  #told: "nothing" | "lost" | "refused" = "nothing";
 
   constructor(options: RegistrationOptions) {
     this.#talk = options.talk;
@@ -74,18 +74,20 @@ export class Registration {
     if (state.t === "connected") {
       // The state is set just before the subscriptions are sent; health comes after them.
       if (!state.isAnswered) queueMicrotask(() => this.#client.report(typeUrl.health, this.#problem));
-      if (state.isAnswered && this.#told !== "") {
+      if (state.isAnswered && this.#told !== "nothing") {
         this.#talk("the control plane is back");
-        this.#told = "";
+        this.#told = "nothing";
       }
     } else if (state.t === "waiting") {
-      const { code } = state.error;
-      const isRefusal = code === grpcCode.permissionDenied || code === grpcCode.invalidArgument;
-      const why = isRefusal
-        ? `the control plane refuses this workload: ${messageOf(state.error)}`
-        : `no connection to the control plane (${state.error.message}); trying on with what is known`;
-      if (why !== this.#told) this.#talk(why);
-      this.#told = why;
+      const { code, message } = state.error;
+      const what = isRefusal(code) ? "refused" : "lost";
+      if (what === this.#told) return;
+      this.#told = what;
+      this.#talk(
+        what === "refused"
+          ? `the control plane refuses this workload: ${message}`
+          : `no connection to the control plane (${message}); trying on with what is known`,
+      );
     }
   }
 }

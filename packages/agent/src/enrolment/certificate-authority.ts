@@ -1,6 +1,7 @@
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { createCsr } from "@weft/identity/csr";
 import { type JoinToken, JoinTokenError, parseJoinToken } from "@weft/identity/join-token";
 import { generateKeyPair } from "@weft/identity/key-pair";
@@ -95,7 +96,7 @@ function readToken(text: string): JoinToken {
   } catch (thrown) {
     if (!(thrown instanceof JoinTokenError)) throw thrown;
     throw new UserError(`--token: ${thrown.message}`, {
-      hint: "weft token create --service-account NAME",
+      hint: "make one with 'weft token create --service-account NAME'",
       exitCode: 2,
     });
   }
@@ -129,23 +130,31 @@ async function recogniseControlPlane(target: EnrolmentTarget, token: JoinToken):
     return verifyPinnedChain(chain, token.pin, target.clock.now(), target.trustDomain).bundle;
   } catch (thrown) {
     if (!(thrown instanceof SvidError)) throw thrown;
-    throw new UserError(`--control-plane ${target.host}:${target.port}: ${thrown.message}`, {
-      hint: hintFor(thrown, target),
-      cause: thrown,
-    });
+    throw explainChain(thrown, target);
   }
 }
 
-function hintFor(error: SvidError, { trustDomain }: EnrolmentTarget): string {
-  switch (error.reason) {
+/** Why what answers is not the control plane of the token, in the words of the flags. */
+function explainChain(cause: SvidError, { host, port, trustDomain }: EnrolmentTarget): UserError {
+  const place = `${host}:${port}`;
+  switch (cause.reason) {
     case "wrong-trust-domain":
     case "bad-spiffe-id":
-      return `--trust-domain ${trustDomain} must be the one the control plane was started with`;
+      return new UserError(
+        `--trust-domain ${trustDomain}: the control plane at ${place} is of another (${cause.message})`,
+        { hint: "give the one it was started with; 'weft check' there shows it", cause },
+      );
     case "expired":
     case "not-yet-valid":
-      return "set this machine's clock";
+      return new UserError(`--control-plane ${place}: ${cause.message}`, {
+        hint: "set this machine's clock",
+        cause,
+      });
     default:
-      return "create a token at this control plane with 'weft token create', and check the address";
+      return new UserError(`--control-plane ${place}: ${cause.message}`, {
+        hint: "create a token at this control plane with 'weft token create', and check the address",
+        cause,
+      });
   }
 }
 
@@ -165,7 +174,7 @@ function presentedChain({ host, port, clock }: EnrolmentTarget): Promise<Buffer[
       reject(new GrpcError(grpcCode.unavailable, `${host}:${port}: ${why}`, { cause }));
     };
     const timer = clock.setTimer(() => fail(`no connection within ${connectTimeoutMs} ms`), connectTimeoutMs);
-    socket.on("error", (cause) => fail(cause.message, cause));
+    socket.on("error", (cause) => fail(reasonOf(cause), cause));
     socket.on("close", () => fail("the connection was closed"));
     socket.on("secureConnect", () => {
       timer.cancel();
@@ -187,13 +196,13 @@ function explainRefusal(thrown: unknown, { spiffeId }: EnrolmentTarget): unknown
   if (!(thrown instanceof GrpcError)) return thrown;
   switch (thrown.code) {
     case grpcCode.unauthenticated:
-      return new UserError(`the join token was refused: ${thrown.message}`, {
-        hint: "a token works once and expires; create another with 'weft token create'",
+      return new UserError(`--token: refused by the control plane: ${thrown.message}`, {
+        hint: "make another with 'weft token create --service-account NAME'",
         cause: thrown,
       });
     case grpcCode.permissionDenied:
       return new UserError(`no certificate for ${spiffeId}: ${thrown.message}`, {
-        hint: "the token must be made for this --namespace and --service-account",
+        hint: "give the --namespace and --service-account the token was made for, or make another token",
         cause: thrown,
       });
     case grpcCode.invalidArgument:

@@ -73,8 +73,8 @@ const attempts: readonly [
   [
     "another trust domain",
     () => ({ trustDomain: "other.example" }),
-    /not of trust domain other\.example/,
-    /--trust-domain other\.example must be the one/,
+    /--trust-domain other\.example: the control plane at 127\.0\.0\.1:\d+ is of another/,
+    /started with/,
   ],
   [
     "a token that was used already",
@@ -82,8 +82,8 @@ const attempts: readonly [
       authority.refusal = refusal("unauthenticated", "the join token is not known");
       return {};
     },
-    /the join token was refused: the join token is not known/,
-    /works once and expires/,
+    /--token: refused by the control plane: the join token is not known/,
+    /weft token create/,
   ],
   [
     "a token of another identity",

@@ -126,7 +126,7 @@ test("a socket left by a killed control plane is replaced, one that answers is n
   const { socketPath, directory } = await setUp(t, {});
   await assert.rejects(
     startApiServer({ socketPath, backend: {} as ApiBackend, logError: () => undefined }),
-    /cannot listen on .*EADDRINUSE/,
+    /cannot listen on .*the address is in use/,
   );
   const stale = join(directory, "stale.sock");
   writeFileSync(stale, "");

@@ -17,8 +17,7 @@ export interface AuthenticatedCaller {
 }
 
 /** Deliberately the same for every fault: a guesser learns nothing from it. */
-const tokenRefusal =
-  "the join token is not known, has expired or was used already";
+const tokenRefusal = "the join token is not known, has expired or was used already";
 
 /** Says who calls, from the little a caller shows. Guessing tokens is slowed down by address. */
 export class CallerAuthenticator {

@@ -41,7 +41,7 @@ describe("references are checked where they are written", () => {
           "    - route: [{ destination: { host: reviews } }]\n",
           "reviews.default.svc.cluster.local",
         ),
-      'mesh.yaml:13:11: error IST0109: VirtualServices "a" and "b" both route reviews.default.svc.cluster.local: only the first applies (the first is at mesh.yaml:3:19: merge them into one)',
+      'mesh.yaml:13:11: error IST0109: VirtualServices "a" and "b" both route reviews.default.svc.cluster.local: only one can (merge them into one; the other is at mesh.yaml:5:11)',
     ],
     [
       "a rule after one that matches everything",

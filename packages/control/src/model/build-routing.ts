@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import type { Origin } from "@weft/base/origin";
 import type { ResourceOf } from "../config/resource.ts";
 import type {
   DestinationSpec,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { messageOf, UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 
 /** What an endpoint answers; `text/plain` unless it says otherwise. */
@@ -59,7 +60,7 @@ function listen(server: Server, address: SocketAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
-        new UserError(`the admin endpoint cannot listen on ${formatAddress(address)}: ${messageOf(error)}`, {
+        new UserError(`the admin endpoint cannot listen on ${formatAddress(address)}: ${reasonOf(error)}`, {
           hint:
             error.code === "EADDRINUSE"
               ? "another proxy may be running; change `admin.address`"

@@ -97,7 +97,8 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
 
 /** Ends a start when anything was found, naming all of it. */
 export function throwIssues(issues: Issues, place: (issue: Issue) => string): void {
-  if (!issues.isEmpty) throw new UserError(issues.format(place), { hint: "nothing was started" });
+  if (!issues.isEmpty)
+    throw new UserError(issues.format(place), { hint: "correct it and start again; nothing was started" });
 }
 
 function requireAds(source: ConfigSource | undefined, hasAds: boolean, path: string, issues: Issues): void {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { messageOf, UserError } from "@weft/base/errors";
+import { UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import type * as Yaml from "yaml";
 
 /** A configuration file as plain JSON values, and the places they were written at. */
@@ -22,7 +23,7 @@ export function readDocument(file: string): ConfigDocument {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`cannot read ${file}: ${messageOf(error)}`, {
+    throw new UserError(`cannot read ${file}: it ${reasonOf(error)}`, {
       hint: "give the path of an Envoy bootstrap file with -c",
       cause: error,
     });

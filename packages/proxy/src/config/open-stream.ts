@@ -4,6 +4,7 @@ import { AdsClient, type AdsState } from "@weft/xds/ads-client";
 import { clientFeature } from "@weft/xds/client-feature";
 import { NodeSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { GrpcTarget as DialTarget } from "@weft/xds/grpc/dial";
+import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { BootstrapPlan } from "./bootstrap.ts";
 import { openFileSecrets } from "./file-secrets.ts";
@@ -17,6 +18,8 @@ export interface StreamDependencies {
   /** Something an operator should know of: a lost connection, a refused update. */
   warn(message: string): void;
   inform(message: string): void;
+  /** What only somebody who looks for a fault wants to read. */
+  debug(message: string): void;
 }
 
 /** Opens the stream behind a source of configuration: `ads`, `grpc:<cluster>` (SDS) or `path:<file>`. */
@@ -63,7 +66,7 @@ function openClient(
     mode: options.isDelta ? "delta" : "sotw",
     service: label === "ADS" ? "aggregated" : "secret",
     metadata: () => options.metadata,
-    onState: (state) => reportState(label, state, deps),
+    onState: connectionReport(label, deps),
     handler: {
       onResources(type, update) {
         // State of the world versions responses, not resources.
@@ -84,9 +87,24 @@ function openClient(
   };
 }
 
-function reportState(label: string, state: AdsState, { warn, inform }: StreamDependencies): void {
-  if (state.t === "connected" && state.isAnswered) inform(`${label}: connected`);
-  else if (state.t === "waiting") {
-    warn(`${label}: ${state.error.message}; trying again in ${Math.round(state.retryMs)} ms`);
-  }
+/** Says once that a connection is lost, or refused, and once that it is back; the attempts between are for debugging. */
+function connectionReport(label: string, deps: StreamDependencies): (state: AdsState) => void {
+  let told: "nothing" | "lost" | "refused" = "nothing";
+  return (state) => {
+    if (state.t === "connected" && state.isAnswered) {
+      if (told === "nothing") deps.inform(`${label}: connected`);
+      // At the level at which the loss was told.
+      else deps.warn(`${label}: connected again`);
+      told = "nothing";
+    } else if (state.t === "waiting") {
+      const { code, message } = state.error;
+      const what = isRefusal(code) ? "refused" : "lost";
+      if (what === told) {
+        deps.debug(`${label}: ${message}; trying again in ${Math.round(state.retryMs)} ms`);
+      } else {
+        deps.warn(`${label}: not connected: ${message}; trying on, what was received stays in force`);
+      }
+      told = what;
+    }
+  };
 }

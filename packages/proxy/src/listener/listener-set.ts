@@ -1,5 +1,5 @@
 import net, { type Server } from "node:net";
-import { messageOf } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
@@ -7,8 +7,10 @@ import type { ListenerPlan } from "./listener-plan.ts";
 /** A listener that could not be put in force; the version before it, if any, stays. */
 export interface ListenerFailure {
   readonly name: string;
-  /** Names the address and the next step. */
+  /** Names the address. */
   readonly message: string;
+  /** The next step. */
+  readonly hint: string;
 }
 
 export interface ListenerStatus {
@@ -108,8 +110,8 @@ export class ListenerSet {
       const keys = socketKeys(plan);
       const listener = new ActiveListener(plan, this.#context);
       const bound = await this.#bindMissing(plan, listener, keys);
-      if (typeof bound === "string") {
-        failures.push({ name: plan.name, message: bound });
+      if (bound) {
+        failures.push({ name: plan.name, ...bound });
         if (before) for (const key of socketKeys(before.plan)) kept.add(key);
         wanted.add(plan.name);
         continue;
@@ -140,7 +142,7 @@ export class ListenerSet {
     plan: ListenerPlan,
     listener: ActiveListener,
     keys: readonly string[],
-  ): Promise<undefined | string> {
+  ): Promise<Omit<ListenerFailure, "name"> | undefined> {
     const fresh: [string, BoundSocket][] = [];
     for (const [i, key] of keys.entries()) {
       if (this.#sockets.has(key)) continue;
@@ -149,7 +151,7 @@ export class ListenerSet {
         fresh.push([key, await bind(address, listener)]);
       } catch (error) {
         for (const [, socket] of fresh) socket.server.close();
-        return bindMessage(address, error);
+        return refusalOf(address, error);
       }
     }
     for (const [key, socket] of fresh) this.#sockets.set(key, socket);
@@ -203,17 +205,16 @@ function bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocke
   });
 }
 
-function bindMessage(address: SocketAddress, error: unknown): string {
-  const text = formatAddress(address);
-  const { code } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case "EADDRINUSE":
-      return `cannot listen on ${text}: the address is in use; stop what uses it (\`ss -ltnp\` shows it) or choose another port`;
-    case "EACCES":
-      return `cannot listen on ${text}: permission denied; use a port from 1024 up or grant CAP_NET_BIND_SERVICE`;
-    case "EADDRNOTAVAIL":
-      return `cannot listen on ${text}: this machine has no such address; check it with \`ip address\``;
-    default:
-      return `cannot listen on ${text}: ${messageOf(error)}`;
-  }
+const bindHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: "stop what uses it (`ss -ltnp` shows it) or choose another port",
+  EACCES: "use a port from 1024 up or grant CAP_NET_BIND_SERVICE",
+  EADDRNOTAVAIL: "check it with `ip address`",
+};
+
+function refusalOf(address: SocketAddress, error: unknown): Omit<ListenerFailure, "name"> {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return {
+    message: `cannot listen on ${formatAddress(address)}: ${reasonOf(error)}`,
+    hint: bindHints[code] ?? "choose another address",
+  };
 }

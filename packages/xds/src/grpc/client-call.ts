@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
+import { reasonOf } from "@weft/base/system-error";
 import { decodeGrpcMessage, type GrpcCode, GrpcError, grpcCode, parseGrpcCode } from "./grpc-status.ts";
 import { frameMessage, MessageReader } from "./message-framing.ts";
 
@@ -79,8 +80,12 @@ export class ClientCall {
   }
 
   #lost(cause: Error | undefined): GrpcError {
-    const why = cause?.message ?? `the connection was lost (HTTP/2 code ${this.#stream.rstCode ?? 0})`;
-    return new GrpcError(codeOfReset(this.#stream.rstCode), why, { cause });
+    const code = this.#stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
+    // A connection that breaks cancels its streams; that code says nothing.
+    const isPlainLoss = code === constants.NGHTTP2_NO_ERROR || code === constants.NGHTTP2_CANCEL;
+    const detail = isPlainLoss ? "" : ` (HTTP/2 code ${code})`;
+    const why = cause ? reasonOf(cause) : `the connection was lost${detail}`;
+    return new GrpcError(codeOfReset(code), why, { cause });
   }
 
   #finish(error: GrpcError | undefined): void {

@@ -3,6 +3,7 @@ import { connect as connectPlain, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { GrpcError, grpcCode } from "./grpc-status.ts";
 
 /** Where a gRPC server is, and how to be sure that it is the one. */
@@ -68,7 +69,7 @@ function openSocket(target: GrpcTarget, clock: Clock, timeoutMs: number): Promis
       reject(unavailable(target, why, cause));
     };
     const timer = clock.setTimer(() => fail(`no connection within ${timeoutMs} ms`), timeoutMs);
-    socket.on("error", (error) => fail(error.message, error));
+    socket.on("error", (error) => fail(reasonOf(error), error));
     socket.once("close", () => fail("the connection was closed"));
     socket.once(tls ? "secureConnect" : "connect", () => {
       const problem = tls && problemOf(socket as TLSSocket, tls);

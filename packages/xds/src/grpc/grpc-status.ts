@@ -51,6 +51,16 @@ export function grpcCodeName(code: number): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
+/** Whether a server has understood who asks, and says no: not a fault of the way to it. */
+export function isRefusal(code: GrpcCode): boolean {
+  const refusals: readonly GrpcCode[] = [
+    grpcCode.invalidArgument,
+    grpcCode.permissionDenied,
+    grpcCode.unauthenticated,
+  ];
+  return refusals.includes(code);
+}
+
 /** The status of anything thrown. What is not a `GrpcError` tells the peer nothing about the inside. */
 export function grpcErrorOf(thrown: unknown): GrpcError {
   if (thrown instanceof GrpcError) return thrown;

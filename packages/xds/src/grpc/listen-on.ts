@@ -1,6 +1,7 @@
 import { chmodSync, unlinkSync } from "node:fs";
 import { type AddressInfo, connect, type Server } from "node:net";
 import { UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 
 /** A TCP address, or the path of a Unix socket with its permission bits. */
 export type ListenAddress =
@@ -63,7 +64,7 @@ function refusal(address: ListenAddress, cause: unknown): UserError {
     EADDRNOTAVAIL: "choose an address of this machine",
   };
   const code = codeOf(cause) ?? "error";
-  return new UserError(`cannot listen on ${place} (${code})`, {
+  return new UserError(`cannot listen on ${place}: ${reasonOf(cause)}`, {
     hint: hints[code] ?? "choose another address",
     cause,
   });
