@@ -25,6 +25,7 @@ import type { DataPlane } from "./sidecar/data-plane.ts";
 import { startSecretServer } from "./sidecar/secret-server.ts";
 import { Sidecar } from "./sidecar/sidecar.ts";
 import { chooseSidecarUser } from "./sidecar/sidecar-user.ts";
+import { refuseTakenAddresses } from "./sidecar/taken-addresses.ts";
 import { nodeId, nodeMetadata, type WorkloadPlan } from "./workload-plan.ts";
 
 export interface MemberOptions {
@@ -68,6 +69,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const { plan, clock, talk, stop } = options;
   const files = openRunDirectory(plan.runDir);
   const target = enrolmentTarget(plan, clock);
+  await refuseTakenAddresses(plan, clock);
   const keeper = await IdentityKeeper.open({
     target,
     file: new IdentityFile(files.identityPath),
