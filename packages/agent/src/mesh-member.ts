@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
@@ -169,6 +170,7 @@ async function prepareSidecar(
       nodeId: nodeId(plan, "sidecar"),
       nodeCluster: nodeCluster(plan),
       metadata: metadata(options),
+      hasIpv6: hasIpv6(),
       controlPlane: plan.controlPlane,
       controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
       sdsSocketPath: files.sdsSocketPath,
@@ -191,6 +193,11 @@ async function prepareSidecar(
     }),
     admin,
   };
+}
+
+/** Whether this network namespace speaks IPv6 at all: its loopback interface has ::1 then. */
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
 }
 
 function enrolmentTarget(plan: WorkloadPlan, clock: Clock): EnrolmentTarget {

@@ -1,6 +1,6 @@
 /**
- * What a data plane of Weft's own can do beyond Envoy, as its node declares it
- * in `client_features`. A control plane sends nothing that needs a feature to a
+ * What a data plane can do where it runs that not every one can, as its node
+ * declares it in `client_features`. A control plane sends nothing that needs a feature to a
  * client that does not declare it.
  *
  * @see envoy.config.core.v3.Node
@@ -8,4 +8,6 @@
 export const clientFeature = {
   /** Takes `istio.stats` as a network filter, for the metrics of TCP connections. */
   istioStatsNetwork: "weft.istio-stats-network",
+  /** Its machine has IPv6: it can bind `::`. */
+  ipv6: "weft.ipv6",
 } as const;

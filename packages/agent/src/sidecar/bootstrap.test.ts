@@ -14,6 +14,7 @@ const captured: BootstrapPlan = {
     LABELS: { app: "reviews", version: "v1" },
     APP_PORTS: [{ port: 9080 }],
   },
+  hasIpv6: true,
   controlPlane: { host: "10.0.0.2", port: 15012 },
   controlPlaneSpiffeId: "spiffe://cluster.local/ns/weft-system/sa/weft-control-plane",
   sdsSocketPath: "/run/weft/default/reviews-v1/sds/sds.sock",
@@ -23,6 +24,7 @@ const captured: BootstrapPlan = {
 };
 const onOneAddress: BootstrapPlan = {
   ...captured,
+  hasIpv6: false,
   controlPlane: { host: "control.example", port: 443 },
   admin: { address: "127.77.0.3", port: 15000 },
   stats: { address: "127.77.0.3", port: 15090 },

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { clientFeature } from "@weft/xds/client-feature";
 import { stringify } from "yaml";
 
 /** Everything in a sidecar's bootstrap that differs from one workload to the next. */
@@ -6,6 +7,7 @@ export interface BootstrapPlan {
   readonly nodeId: string;
   readonly nodeCluster: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  readonly hasIpv6: boolean;
   readonly controlPlane: { readonly host: string; readonly port: number };
   /** The identity the control plane must prove. */
   readonly controlPlaneSpiffeId: string;
@@ -33,7 +35,12 @@ const controlPlaneName = "weft-control-plane";
 export function buildBootstrap(plan: BootstrapPlan): string {
   return stringify(
     {
-      node: { id: plan.nodeId, cluster: plan.nodeCluster, metadata: plan.metadata },
+      node: {
+        id: plan.nodeId,
+        cluster: plan.nodeCluster,
+        metadata: plan.metadata,
+        ...(plan.hasIpv6 ? { client_features: [clientFeature.ipv6] } : {}),
+      },
       admin: { address: socketAddress(plan.admin) },
       dynamic_resources: {
         ads_config: {

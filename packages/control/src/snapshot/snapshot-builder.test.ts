@@ -71,7 +71,7 @@ describe("snapshots", () => {
     assert.deepEqual(changed(web!, v1!), ["inbound|9080||"], "callers of one namespace share their way out");
   });
 
-  it("differ by what a proxy can do in the listeners that need it, and share them by that", () => {
+  it("differ by what a proxy can do where that matters, and share them by that", () => {
     const builder = new SnapshotBuilder();
     const { mesh } = fixture({
       workloads: [
@@ -83,7 +83,12 @@ describe("snapshots", () => {
       builder.build(mesh, { id: `${name}.default`, features });
     const plain = build("api-v1");
     const able = build("api-v1", sidecarFeatures);
-    assert.deepEqual(changed(plain, able), ["virtualInbound", "virtualOutbound"]);
+    assert.deepEqual(changed(plain, able), [
+      "0.0.0.0_9080",
+      "virtualInbound",
+      "virtualOutbound",
+      "InboundPassthroughCluster",
+    ]);
     assert.deepEqual(changed(able, build("api-v2", sidecarFeatures)), [], "proxies alike share all of it");
     for (const [again, first] of [
       [build("api-v1"), plain],

@@ -111,8 +111,8 @@ export class SnapshotBuilder {
       kept = new Map();
       this.#maps.set(owner, kept);
     }
-    // Only listeners depend on features: the rest is one map for all proxies of a workload.
-    const key = type === "listener" ? `${type} ${featuresKey(features)}` : type;
+    const isOwn = type === "listener" || type === "cluster";
+    const key = isOwn ? `${type} ${featuresKey(features)}` : type;
     const last = kept.get(key);
     if (last && last.lists.length === lists.length && lists.every((list, i) => list === last.lists[i])) {
       return last.map;

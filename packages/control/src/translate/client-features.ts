@@ -4,20 +4,25 @@ import { clientFeature } from "@weft/xds/client-feature";
 export interface ClientFeatures {
   /** Takes `istio.stats` as a network filter. Envoy refuses a listener with a network filter it does not know. */
   readonly hasIstioStatsNetwork: boolean;
+  /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
+  readonly hasIpv6: boolean;
 }
 
-/** What Envoy is taken to be able to do. */
-export const noFeatures: ClientFeatures = { hasIstioStatsNetwork: false };
+/** What a client that declares nothing is taken to be able to do. */
+export const noFeatures: ClientFeatures = { hasIstioStatsNetwork: false, hasIpv6: false };
 
-/** What Weft's own sidecar can do. */
-export const sidecarFeatures: ClientFeatures = { hasIstioStatsNetwork: true };
+/** What Weft's own sidecar can do on most machines. */
+export const sidecarFeatures: ClientFeatures = { hasIstioStatsNetwork: true, hasIpv6: true };
 
 /** Reads a node's `client_features`; names that change nothing here are passed over. */
 export function parseClientFeatures(names: readonly string[]): ClientFeatures {
-  return { hasIstioStatsNetwork: names.includes(clientFeature.istioStatsNetwork) };
+  return {
+    hasIstioStatsNetwork: names.includes(clientFeature.istioStatsNetwork),
+    hasIpv6: names.includes(clientFeature.ipv6),
+  };
 }
 
-/** Equal for data planes that get equal listeners. */
-export function featuresKey({ hasIstioStatsNetwork }: ClientFeatures): string {
-  return hasIstioStatsNetwork ? clientFeature.istioStatsNetwork : "";
+/** Equal for data planes that get equal resources. */
+export function featuresKey({ hasIstioStatsNetwork, hasIpv6 }: ClientFeatures): string {
+  return `${hasIstioStatsNetwork ? "stats" : ""} ${hasIpv6 ? "ipv6" : ""}`;
 }

@@ -14,10 +14,15 @@ const envoy = findPeer("envoy");
 const testdata = fileURLToPath(new URL("../../testdata/", import.meta.url));
 
 /** Loads everything one sidecar is given into real Envoy, which checks more than the messages' types. */
-function judge({ mesh }: Fixture, folder: string): void {
+function judge({ mesh, features }: Fixture, folder: string): void {
   for (const [id, workload] of mesh.workloads) {
     const file = join(folder, `${id}.json`);
-    writeFileSync(file, JSON.stringify(envoyBootstrap(translateSidecar(mesh, workload))));
+    writeFileSync(
+      file,
+      JSON.stringify(
+        envoyBootstrap(translateSidecar(mesh, workload, { ...features, hasIstioStatsNetwork: false })),
+      ),
+    );
     const args = ["--mode", "validate", "-c", file, "-l", "error"];
     const { status, stderr, stdout } = spawnSync(envoy!, args, { encoding: "utf8", timeout: 60_000 });
     assert.equal(status, 0, `${id}: ${stderr}${stdout}`);

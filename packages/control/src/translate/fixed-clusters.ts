@@ -8,6 +8,7 @@ import {
 import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import type { ClientFeatures } from "./client-features.ts";
 import { duration, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
 import { httpProtocolOptions } from "./protocol-options.ts";
@@ -38,9 +39,13 @@ export function outboundFixedClusters(options: MeshOptions): Cluster[] {
  * Without interception an application whose sidecar took another port of the
  * workload's address listens on that address itself: loopback is shared.
  */
-export function inboundClusters(workload: MeshWorkload, options: MeshOptions): Cluster[] {
+export function inboundClusters(
+  workload: MeshWorkload,
+  options: MeshOptions,
+  features: ClientFeatures,
+): Cluster[] {
   const clusters = workload.inbound.map((port) => inboundCluster(port, workload, options));
-  if (workload.interception === "REDIRECT") clusters.push(inboundPassthrough(options));
+  if (workload.interception === "REDIRECT") clusters.push(inboundPassthrough(options, features));
   return clusters;
 }
 
@@ -69,11 +74,14 @@ function inboundCluster(
   });
 }
 
-/** Leaves from 127.0.0.6, by which the capture rules know that it has been through the sidecar. */
-function inboundPassthrough(options: MeshOptions): Cluster {
+/** Leaves from 127.0.0.6 or ::6, by which the capture rules know that it has been through the sidecar. */
+function inboundPassthrough(options: MeshOptions, { hasIpv6 }: ClientFeatures): Cluster {
   const cluster = originalDst(inboundPassthroughCluster, options);
-  const sourceAddress = { address: "127.0.0.6", portSpecifier: { case: "portValue" as const, value: 0 } };
-  cluster.upstreamBindConfig = create(BindConfigSchema, { sourceAddress });
+  const anyPort = { case: "portValue" as const, value: 0 };
+  cluster.upstreamBindConfig = create(BindConfigSchema, {
+    sourceAddress: { address: "127.0.0.6", portSpecifier: anyPort },
+    extraSourceAddresses: hasIpv6 ? [{ address: { address: "::6", portSpecifier: anyPort } }] : [],
+  });
   return cluster;
 }
 

@@ -14,7 +14,7 @@ import { isHttp } from "../model/protocol.ts";
 import type { MtlsMode } from "../model/security.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { inboundHttp } from "./http-chain.ts";
-import { originalDst, tlsInspector } from "./listener-parts.ts";
+import { anyAddress, originalDst, tlsInspector } from "./listener-parts.ts";
 import { duration, socketAddress } from "./messages.ts";
 import {
   blackHoleCluster,
@@ -61,7 +61,7 @@ function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: 
   return create(ListenerSchema, {
     ...common(),
     name: "virtualInbound",
-    address: socketAddress("0.0.0.0", inboundCapturePort),
+    ...anyAddress(inboundCapturePort, features),
     listenerFilters: [originalDst(), tlsInspector()],
     filterChains: [
       {

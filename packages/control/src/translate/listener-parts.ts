@@ -2,9 +2,18 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListenerFilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
 import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
-import { pack } from "./messages.ts";
+import type { ClientFeatures } from "./client-features.ts";
+import { pack, socketAddress } from "./messages.ts";
 
 type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
+
+/** Every address of the machine, of both families where it has both. */
+export function anyAddress(port: number, { hasIpv6 }: ClientFeatures) {
+  return {
+    address: socketAddress("0.0.0.0", port),
+    additionalAddresses: hasIpv6 ? [{ address: socketAddress("::", port) }] : [],
+  };
+}
 
 /** Restores the address that a captured connection was for. */
 export function originalDst(): ListenerFilter {

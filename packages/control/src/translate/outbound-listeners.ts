@@ -8,7 +8,7 @@ import { isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
-import { tlsInspector } from "./listener-parts.ts";
+import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort, outboundClusterName } from "./names.ts";
 import { clusterOf, httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
@@ -23,7 +23,7 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
 export function virtualOutbound(options: MeshOptions, features: ClientFeatures): Listener {
   return create(ListenerSchema, {
     name: "virtualOutbound",
-    address: socketAddress("0.0.0.0", outboundCapturePort),
+    ...anyAddress(outboundCapturePort, features),
     useOriginalDst: true,
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
@@ -124,7 +124,7 @@ function portListener(
       : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], options, features);
   return create(ListenerSchema, {
     name: listenerName("0.0.0.0", port),
-    address: socketAddress("0.0.0.0", port),
+    ...anyAddress(port, features),
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
     listenerFilters: chains.length > 0 ? [tlsInspector()] : [],

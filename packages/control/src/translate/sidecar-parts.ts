@@ -40,7 +40,9 @@ export function sidecarParts(mesh: Mesh, workload: MeshWorkload, features: Clien
   const parts = [
     ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh)),
     part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
-    part("inbound-clusters", "cluster", [workload, options], "", () => inboundClusters(workload, options)),
+    part("inbound-clusters", "cluster", [workload, options], variant, () =>
+      inboundClusters(workload, options, features),
+    ),
     part("inbound-listeners", "listener", [workload, options], variant, () =>
       inboundListeners(workload, options, features),
     ),

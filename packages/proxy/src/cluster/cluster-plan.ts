@@ -29,8 +29,8 @@ export interface ClusterPlan {
   /** 0 disables. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;
   readonly bufferLimitBytes: number;
-  /** `upstream_bind_config.source_address`: where connections come from, for endpoints of its family. */
-  readonly bindAddress?: string;
+  /** `upstream_bind_config`: where connections come from; the first of the endpoint's family. */
+  readonly bindAddresses?: readonly string[];
   /** `lb_policy: CLUSTER_PROVIDED` on an ORIGINAL_DST cluster honours this header when set. */
   readonly originalDstHeader: string | undefined;
   /** `common_lb_config.healthy_panic_threshold`; undefined is Envoy's 50, 0 switches panic off. */

@@ -65,7 +65,7 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? 1024 * 1024,
-    bindAddress: decodeBindAddress(cluster, path, issues),
+    bindAddresses: decodeBindAddresses(cluster, path, issues),
     originalDstHeader: originalDst?.useHttpHeader
       ? (originalDst.httpHeaderName || "x-envoy-original-dst-host").toLowerCase()
       : undefined,
@@ -151,16 +151,24 @@ function decodeBalancer(cluster: Cluster, discovery: Discovery, path: string, is
   }
 }
 
-function decodeBindAddress(cluster: Cluster, path: string, issues: Issues): string | undefined {
-  const source = cluster.upstreamBindConfig?.sourceAddress;
-  if (!source) return undefined;
-  const place = at(path, "upstream_bind_config.source_address");
-  if (isIP(source.address) === 0)
-    issues.add(at(place, "address"), `${JSON.stringify(source.address)} is not an IP address`);
-  if (source.portSpecifier.case === "portValue" && source.portSpecifier.value !== 0) {
-    issues.add(at(place, "port_value"), "a fixed source port allows one connection only", "use 0");
-  }
-  return source.address;
+function decodeBindAddresses(cluster: Cluster, path: string, issues: Issues): readonly string[] {
+  const { sourceAddress, extraSourceAddresses = [] } = cluster.upstreamBindConfig ?? {};
+  const sources = [
+    [sourceAddress, at(path, "upstream_bind_config.source_address")] as const,
+    ...extraSourceAddresses.map(
+      ({ address }, i) =>
+        [address, `${at(path, "upstream_bind_config.extra_source_addresses")}[${i}].address`] as const,
+    ),
+  ];
+  return sources.flatMap(([source, place]) => {
+    if (!source) return [];
+    if (isIP(source.address) === 0)
+      issues.add(at(place, "address"), `${JSON.stringify(source.address)} is not an IP address`);
+    if (source.portSpecifier.case === "portValue" && source.portSpecifier.value !== 0) {
+      issues.add(at(place, "port_value"), "a fixed source port allows one connection only", "use 0");
+    }
+    return source.address;
+  });
 }
 
 const fallbacks: Readonly<Record<Fallback, SubsetPlan["fallback"]>> = {

@@ -66,7 +66,7 @@ export function decodeAddress(
     issues.add(at(path, "socket_address.address"), "is empty", "give an IP address or a host name");
   const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;
   if (port > 65_535) issues.add(at(path, "socket_address.port_value"), `${port} is not a port`, "0 to 65535");
-  return { kind: "ip", host, port };
+  return { kind: "ip", host, port, ...(value.value.ipv4Compat ? { isIpv4Compatible: true } : {}) };
 }
 
 export function decodeCidr(range: CidrRangeMessage, path: string, issues: Issues): CidrRange {

@@ -58,7 +58,7 @@ function openClient(
   const { node } = deps.bootstrap.message;
   const self = node ? clone(NodeSchema, node) : create(NodeSchema);
   self.userAgentName ||= "weft";
-  self.clientFeatures = [...new Set([...self.clientFeatures, ...Object.values(clientFeature)])];
+  self.clientFeatures = [...new Set([...self.clientFeatures, clientFeature.istioStatsNetwork])];
   const client = new AdsClient({
     clock: deps.clock,
     target,

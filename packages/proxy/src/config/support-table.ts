@@ -78,11 +78,12 @@ function core(): Record<string, MessageSupport> {
     },
     [`${p}Address`]: whole("socket_address pipe"),
     [`${p}SocketAddress`]: {
-      implemented: "address port_value",
-      neutral: "protocol resolver_name ipv4_compat network_namespace_filepath",
+      implemented: "address port_value ipv4_compat",
+      neutral: "protocol resolver_name network_namespace_filepath",
     },
     [`${p}Pipe`]: { implemented: "path", neutral: "mode" },
-    [`${p}BindConfig`]: { implemented: "source_address", neutral: "freebind" },
+    [`${p}ExtraSourceAddress`]: { implemented: "address" },
+    [`${p}BindConfig`]: { implemented: "source_address extra_source_addresses", neutral: "freebind" },
     [`${p}CidrRange`]: whole("address_prefix prefix_len"),
     [`${p}DataSource`]: whole("filename inline_bytes inline_string environment_variable"),
     [`${p}ConfigSource`]: {

@@ -152,7 +152,7 @@ export class TcpSession implements TimerOwner {
         },
         onFailed: (_reason, message, transport) => this.#connectFailed(transport || message),
       },
-      cluster.plan.bindAddress,
+      cluster.plan.bindAddresses,
     );
   }
 

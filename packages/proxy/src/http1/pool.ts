@@ -202,7 +202,7 @@ class PendingConnection implements TimerOwner {
           else this.#fail(false, message === "" ? "" : `delayed connect error: ${message}`, false);
         },
       },
-      cluster.plan.bindAddress,
+      cluster.plan.bindAddresses,
     );
   }
 

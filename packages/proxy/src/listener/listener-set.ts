@@ -189,7 +189,7 @@ function bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocke
     server.once("error", reject);
     const options =
       address.kind === "ip"
-        ? { host: address.host, port: address.port, ipv6Only: false, backlog: 4096 }
+        ? { host: address.host, port: address.port, ipv6Only: !address.isIpv4Compatible, backlog: 4096 }
         : { path: address.path };
     server.listen(options, () => {
       const bound = server.address();

@@ -34,17 +34,17 @@ const maxSessionsPerPlan = 256;
  * Connects to an endpoint, with TLS when the plan says so. Succeeds only after
  * the peer's chain and names are verified; always ends in exactly one event
  * unless cancelled. The owner applies the connect timeout by cancelling.
- * `localAddress` is where to connect from, for endpoints of its family.
+ * `localAddresses` are where to connect from: the first of the endpoint's family.
  */
 export function connectTo(
   address: SocketAddress,
   plan: UpstreamTlsPlan | undefined,
   serverName: string,
   events: ConnectEvents,
-  localAddress?: string,
+  localAddresses?: readonly string[],
 ): Connecting {
-  if (plan) return connectTls(address, plan, serverName, events, localAddress);
-  const socket = net.connect({ ...target(address, localAddress), noDelay: true, allowHalfOpen: true });
+  if (plan) return connectTls(address, plan, serverName, events, localAddresses);
+  const socket = net.connect({ ...target(address, localAddresses), noDelay: true, allowHalfOpen: true });
   let isSettled = false;
   const onError = (error: NodeJS.ErrnoException) => {
     if (isSettled) return;
@@ -70,7 +70,7 @@ function connectTls(
   plan: UpstreamTlsPlan,
   serverName: string,
   events: ConnectEvents,
-  localAddress: string | undefined,
+  localAddresses: readonly string[] | undefined,
 ): Connecting {
   let isSettled = false;
   const fail = (message: string, transport: string) => {
@@ -95,7 +95,7 @@ function connectTls(
   const saved = cache.byAddress.get(key);
   // `allowHalfOpen` is passed on to the socket although the type leaves it out.
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
-    ...target(address, localAddress),
+    ...target(address, localAddresses),
     allowHalfOpen: true,
     secureContext: context,
     servername: serverName,
@@ -161,12 +161,12 @@ function sessionCache(plan: UpstreamTlsPlan): SessionCache {
 
 function target(
   address: SocketAddress,
-  localAddress: string | undefined,
+  localAddresses: readonly string[] = [],
 ): { host: string; port: number; localAddress?: string } | { path: string } {
   if (address.kind === "pipe") return { path: address.path };
   const { host, port } = address;
-  const canBind = localAddress !== undefined && net.isIPv6(localAddress) === net.isIPv6(host);
-  return canBind ? { host, port, localAddress } : { host, port };
+  const localAddress = localAddresses.find((local) => net.isIPv6(local) === net.isIPv6(host));
+  return localAddress === undefined ? { host, port } : { host, port, localAddress };
 }
 
 function describe(error: NodeJS.ErrnoException): string {

@@ -2,7 +2,13 @@ import { isIP } from "node:net";
 
 /** Where a connection goes: an IP address with a port, or a Unix socket path. */
 export type SocketAddress =
-  | { readonly kind: "ip"; readonly host: string; readonly port: number }
+  | {
+      readonly kind: "ip";
+      readonly host: string;
+      readonly port: number;
+      /** Where to listen: on `::` take IPv4 too. */
+      readonly isIpv4Compatible?: boolean;
+    }
   | { readonly kind: "pipe"; readonly path: string };
 
 /** `10.0.0.1:9080`, `[::1]:9080` or the socket's path: the form Envoy logs. */
