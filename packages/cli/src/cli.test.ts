@@ -52,8 +52,18 @@ for (const { name } of commandList) {
 }
 
 const refused: readonly (readonly [string, readonly string[], number, RegExp])[] = [
-  ["an unknown command, with a guess", ["aply"], 2, /weft: unknown command 'aply'\n\(Did you mean apply\?\)/],
-  ["an unknown subcommand, with a guess", ["token", "creat"], 2, /Did you mean create\?/],
+  [
+    "an unknown command, with a guess",
+    ["aply"],
+    2,
+    /weft: unknown command 'aply'\n\(Did you mean apply\?\)\n {2}next: weft --help\n$/,
+  ],
+  [
+    "an unknown subcommand, with a guess",
+    ["token", "creat"],
+    2,
+    /Did you mean create\?\)\n {2}next: weft token --help/,
+  ],
   ["an unknown option, with a guess", ["apply", "-f", "x.yaml", "--dryrun"], 2, /Did you mean --dry-run\?/],
   ["apply without a file", ["apply"], 2, /required option '-f, --file <path>'/],
   [
@@ -81,6 +91,7 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
     1,
     /weft: .*\/nonexistent\.yaml/,
   ],
+  ["a number that is none", ["proxy", "-c", "x", "--concurrency", "many"], 2, /--concurrency many: is not/],
   ["proxy with an unknown option", ["proxy", "--config", "x"], 2, /weft: .*--config/],
 ];
 for (const [name, args, code, message] of refused) {

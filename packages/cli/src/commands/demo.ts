@@ -1,6 +1,5 @@
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Command, Option } from "commander";
+import { defaultRunDirectory } from "../demo/places.ts";
 import { parseCount, parseDurationMs } from "../options/parse-values.ts";
 
 interface Flags {
@@ -35,7 +34,7 @@ export function command(): Command {
     )
     .option("--rate <number>", "page visits per second", parseCount, 20)
     .option("--step <time>", "time between two steps of the live demo", parseDurationMs, 8_000)
-    .option("--run-dir <dir>", "where its state and logs go", join(tmpdir(), "weft-demo"))
+    .option("--run-dir <dir>", "where its state and logs go", defaultRunDirectory)
     .addHelpText(
       "after",
       "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none",

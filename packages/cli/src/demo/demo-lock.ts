@@ -1,10 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import { lockFile } from "./places.ts";
 import { startTime } from "./processes.ts";
-
-const lockFile = join(tmpdir(), "weft-demo.lock");
 
 /**
  * Makes this process the one demo of the machine: demos share namespaces and
