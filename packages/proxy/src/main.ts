@@ -32,6 +32,7 @@ const defaultDrainTimeS = 5;
  * and 1 when the configuration cannot be used, with the reason on stderr.
  *
  * SIGTERM and SIGINT drain and then end it; a second one ends it at once.
+ * SIGUSR1 opens the files of access logs anew, after they have been rotated.
  */
 export async function runProxy(options: ProxyOptions): Promise<number> {
   const writeError = options.writeError ?? ((text) => void process.stderr.write(text));
@@ -62,6 +63,8 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
     return 0;
   }
   const stopping = waitForStop(options.stop);
+  const reopen = () => sidecar.accessLogs.reopen();
+  process.on("SIGUSR1", reopen);
   try {
     await sidecar.start();
     await Promise.race([stopping.requested, sidecar.quitRequested]);
@@ -71,6 +74,8 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   } finally {
     stopping.forget();
     await sidecar.close();
+    // Until the end: without a listener the signal would be Node's, which opens its debugger.
+    process.off("SIGUSR1", reopen);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -357,6 +357,41 @@ test("the command ends with 1 and says why when its file or a flag is wrong", as
   ]);
 });
 
+test("a start that finds its port taken says so once, with the place, and serves nothing", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const file = join(directory, "taken.yaml");
+  const address = `{ socket_address: { address: 127.0.0.1, port_value: ${port} } }`;
+  const filter = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+  const chain = `{ filters: [{ name: tcp, typed_config: { "@type": ${filter}, stat_prefix: s, cluster: c } }] }`;
+  const starts: readonly (readonly [string, RegExp])[] = [
+    [
+      `static_resources:
+  clusters: [{ name: c, type: STATIC, load_assignment: { cluster_name: c } }]
+  listeners:
+    - name: l
+      address: ${address}
+      filter_chains: [${chain}]
+`,
+      /^weft: .*taken\.yaml:5:7: listener 'l': cannot listen on 127\.0\.0\.1:\d+: the address is in use\n {2}next: .*ss -ltnp.*\n$/,
+    ],
+    [
+      `admin:\n  address: ${address}\n`,
+      /^weft: .*taken\.yaml:2:3: the admin endpoint cannot listen on .*: the address is in use\n {2}next: .*\n$/,
+    ],
+    ["{}\n", /^weft: .*taken\.yaml:1:1: nothing to serve.*\n {2}next: .*static_resources.*\n$/],
+  ];
+  for (const [text, message] of starts) {
+    writeFileSync(file, text);
+    const said: string[] = [];
+    const code = await runProxy({ configPath: file, writeError: (line) => said.push(line) });
+    assert.equal(code, 1);
+    assert.match(said.join(""), message);
+  }
+  taken.close();
+});
+
 test("a bootstrap is validated without starting anything, and a stop ends with 0", async () => {
   const file = join(directory, "good.yaml");
   writeFileSync(file, "admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }\n");
@@ -365,4 +400,66 @@ test("a bootstrap is validated without starting anything, and a stop ends with 0
   assert.equal(await runProxy({ configPath: file, isValidateOnly: true, writeError }), 0);
   assert.match(said.join(""), /configuration '.*good\.yaml' OK/);
   assert.equal(await runProxy({ configPath: file, stop: AbortSignal.abort(), writeError }), 0);
+});
+
+test("SIGUSR1 opens an access log anew after it was rotated", async () => {
+  const probe = await echo("");
+  const port = portOf(probe);
+  probe.close();
+  await once(probe, "close");
+  const log = join(directory, "access.log");
+  const file = join(directory, "logging.yaml");
+  writeFileSync(
+    file,
+    `
+static_resources:
+  listeners:
+    - name: l
+      address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }
+      filter_chains:
+        - filters:
+            - name: hcm
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: s
+                access_log:
+                  - name: file
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+                      path: ${log}
+                      log_format: { text_format_source: { inline_string: "%REQ(:PATH)%\\n" } }
+                route_config:
+                  virtual_hosts:
+                    - { name: v, domains: ["*"], routes: [{ match: { prefix: / }, direct_response: { status: 200 } }] }
+                http_filters:
+                  - name: router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+`,
+  );
+  const stop = new AbortController();
+  const said: string[] = [];
+  const running = runProxy({
+    configPath: file,
+    drainTimeS: 0,
+    stop: stop.signal,
+    writeError: (text) => said.push(text),
+  });
+  const call = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
+  for (let tries = 0; tries < 500; tries++) {
+    const isUp = await call("/before").then(
+      () => true,
+      () => false,
+    );
+    if (isUp) break;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  renameSync(log, `${log}.1`);
+  process.kill(process.pid, "SIGUSR1");
+  while (!existsSync(log)) await new Promise((resolve) => setTimeout(resolve, 5));
+  await call("/after");
+  stop.abort();
+  assert.equal(await running, 0, said.join(""));
+  assert.equal(readFileSync(`${log}.1`, "utf8"), "/before\n");
+  assert.equal(readFileSync(log, "utf8"), "/after\n");
 });
