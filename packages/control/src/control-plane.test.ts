@@ -286,6 +286,30 @@ test("an apply with an error is refused with its place, and nothing has changed"
   assert.deepEqual(clustersOfRoute(webSidecar), [reviewsCluster]);
 });
 
+test("a conflict with what is applied is told at the place that is applied now, and names the other", async (t) => {
+  const { api } = await setUp(t);
+  const files = [{ name: "first.yaml", text: `${destinationRule}---\n${virtualService}` }];
+  const { revision } = await api.apply({ files });
+  for (const name of ["a-before", "z-after"]) {
+    const text = virtualService.replace("name: reviews", `name: ${name}`);
+    await assert.rejects(api.apply({ files: [{ name: "second.yaml", text }] }), (error) => {
+      assert.ok(error instanceof ApiError);
+      const found = error.diagnostics.filter(({ severity }) => severity === "error");
+      assert.deepEqual(
+        found.map(({ code, origin, other }) => [code, origin?.file, other?.file]),
+        [["IST0109", "second.yaml", "first.yaml"]],
+        name,
+      );
+      return true;
+    });
+  }
+  await assert.rejects(
+    api.apply({ files: [{ name: "empty.yaml", text: "# later\n" }] }),
+    /^UserError: empty\.yaml: nothing to apply/,
+  );
+  assert.equal((await api.status()).revision, revision);
+});
+
 test("a dry run says what would change and changes nothing", async (t) => {
   const { api } = await setUp(t);
   const files = [{ name: "dr.yaml", text: destinationRule }];
