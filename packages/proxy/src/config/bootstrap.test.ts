@@ -210,3 +210,13 @@ test("defaults are Envoy's", () => {
   assert.ok(match?.route.action.kind === "forward");
   assert.equal(match.route.action.timeoutMs, 15_000);
 });
+
+test("a configured retry budget takes the place of max_retries, and a panic threshold of 0 switches panic off", () => {
+  const thresholds =
+    "{ max_retries: 1, retry_budget: { budget_percent: { value: 50 }, min_retry_concurrency: 7 } }";
+  const cluster = `circuit_breakers: { thresholds: [${thresholds}] }\n      common_lb_config: { healthy_panic_threshold: { value: 0 } }`;
+  const { plan } = compileText(bootstrap({ cluster })).clusters[0]!;
+  const { maxRetries, retryBudgetPercent, minRetryConcurrency } = plan.breakers.default;
+  assert.deepEqual([maxRetries, retryBudgetPercent, minRetryConcurrency], [2 ** 32 - 1, 50, 7]);
+  assert.equal(plan.panicThresholdPercent, 0);
+});
