@@ -9,7 +9,7 @@ import type { CommandResult } from "../packages/cli/src/demo/command.ts";
 import { badFiles, routing, rules } from "./bad-input/bad-files.ts";
 import { misuses } from "./bad-input/misuses.ts";
 import { proxyMisuses } from "./bad-input/proxy-misuses.ts";
-import { Scene } from "./bad-input/scene.ts";
+import { Scene, skipAsNobody } from "./bad-input/scene.ts";
 import { freePort } from "./local-mesh.ts";
 
 let scene: Scene;
@@ -66,7 +66,7 @@ for (const { name, files, place, says } of badFiles) {
 }
 
 for (const misuse of [...misuses, ...proxyMisuses]) {
-  const skip = misuse.prefix?.[0] === "false" && "needs root to be somebody else";
+  const { skip = misuse.prefix ? skipAsNobody : false } = misuse;
   test(`weft refuses ${misuse.name}`, { skip }, async () => {
     const result = await scene.weft(await misuse.args(scene), {
       prefix: misuse.prefix,

@@ -14,6 +14,7 @@ export interface Misuse {
   readonly env?: (scene: Scene) => NodeJS.ProcessEnv;
   /** What runs the command. */
   readonly prefix?: readonly string[];
+  readonly skip?: string | undefined;
 }
 
 /** What the commands of a mesh refuse. */
@@ -253,7 +254,8 @@ export const misuses: readonly Misuse[] = [
   {
     name: "a control plane of another user",
     args: () => ["status"],
-    prefix: isRoot ? asNobody : ["false"],
+    prefix: asNobody,
+    skip: isRoot ? undefined : "needs root to be somebody else",
     code: 3,
     says: /^no permission to use \S+api\.sock$/,
     next: /user who runs the control plane/,

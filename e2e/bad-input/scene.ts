@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,11 @@ export const isRoot = process.getuid?.() === 0;
 export const asNobody: readonly string[] = isRoot
   ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   : [];
+/** Why nobody else can be asked, or false: somebody's private folder may hold the whole of `weft`. */
+export const skipAsNobody =
+  isRoot && spawnSync(asNobody[0]!, [...asNobody.slice(1), launcher, "version"]).status !== 0
+    ? "uid 65534 cannot run weft from this folder"
+    : false;
 export const freePorts: readonly string[] = [
   ...["--port", "0", "--plain-port", "0", "--http-port", "0", "--address", "127.0.0.1"],
 ];
