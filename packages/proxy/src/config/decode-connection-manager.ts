@@ -9,6 +9,7 @@ import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
+import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { requireAds, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
@@ -57,6 +58,7 @@ export function decodeConnectionManager(
     kind: "http",
     statPrefix: hcm.statPrefix,
     codec: decodeCodec(hcm.codecType, at(path, "codec_type"), issues),
+    http2: decodeHttp2(hcm.http2ProtocolOptions, at(path, "http2_protocol_options"), issues),
     routes: decodeRoutes(hcm, path, context),
     filters: decodeHttpFilters(
       hcm.httpFilters,
@@ -117,8 +119,9 @@ export function decodeConnectionManager(
 
 function decodeCodec(type: CodecType, path: string, issues: Issues): HttpConnectionPlan["codec"] {
   if (type === CodecType.HTTP1) return "http1";
+  if (type === CodecType.HTTP2) return "http2";
   if (type !== CodecType.AUTO) {
-    issues.add(path, `${CodecType[type]} is not spoken downstream by this proxy`, "use AUTO or HTTP1");
+    issues.add(path, `${CodecType[type]} is not spoken downstream by this proxy`, "use AUTO, HTTP1 or HTTP2");
   }
   return "auto";
 }

@@ -4,7 +4,7 @@ import { huffmanLength, writeHuffman } from "./huffman.ts";
 import { staticCount, staticNames, staticValues } from "./static-table.ts";
 
 /** How a value is sent when the table does not have it. */
-type Treatment = "index" | "plain" | "secret";
+type Treatment = "index" | "plain" | "secret" | "drop";
 
 interface KnownName {
   readonly staticIndex: number;
@@ -19,6 +19,8 @@ const perMessage =
   );
 /** Must not become guessable through the table, here or at a later hop. @see RFC 7541 §7.1.3 */
 const secrets = ["authorization", "proxy-authorization"];
+/** Concern an HTTP/1 connection and are malformed here. @see RFC 9113 §8.2.2 */
+const connectionFields = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 const knownNames = buildKnownNames();
 
 /** A value longer than this is not worth its room in the table. */
@@ -31,7 +33,8 @@ let scratch = Buffer.allocUnsafeSlow(16384);
  * Encodes header blocks of one connection: `begin`, `field` for each, `finish`.
  *
  * Values that repeat are found by two map look-ups and cost one or two octets;
- * values of one message only and secrets never enter the table.
+ * values of one message only and secrets never enter the table. Fields that
+ * concern an HTTP/1 connection are left out.
  *
  * @see RFC 7541
  */
@@ -74,6 +77,7 @@ export class HpackEncoder {
       return;
     }
     const treatment = known?.treatment ?? "index";
+    if (treatment === "drop") return;
     if (treatment !== "index" || value.length > maxIndexedBytes) {
       this.#name(treatment === "secret" ? 0x10 : 0, 4, name, known);
       this.#plain(value);
@@ -181,6 +185,7 @@ function buildKnownNames(): ReadonlyMap<string, KnownName> {
   const treatments = new Map<string, Treatment>();
   for (const name of perMessage) treatments.set(name, "plain");
   for (const name of secrets) treatments.set(name, "secret");
+  for (const name of connectionFields) treatments.set(name, "drop");
   const known = new Map<string, KnownName>();
   for (const name of new Set([...staticNames.slice(1), ...treatments.keys()])) {
     const values = new Map<string, number>();

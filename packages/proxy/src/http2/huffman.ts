@@ -1,3 +1,5 @@
+import { latin1 } from "../net/latin1.ts";
+
 /** Code lengths of the 256 octets and EOS, one base-36 digit each; the code is canonical, so they say it all. */
 const lengthDigits =
   "dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6f56565666577666567655677777fbed" +
@@ -85,7 +87,7 @@ export function readHuffman(bytes: Buffer, start: number, end: number): string |
   }
   const ones = (1 << bits) - 1;
   if (table !== 0 || (window & ones) !== ones) return undefined;
-  return out.latin1Slice(0, length);
+  return latin1(out, 0, length);
 }
 
 function buildLookup(): Int32Array {
