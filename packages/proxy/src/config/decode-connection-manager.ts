@@ -51,6 +51,10 @@ export function decodeConnectionManager(
   const common = hcm.commonHttpProtocolOptions;
   const commonPath = at(path, "common_http_protocol_options");
   const http1 = hcm.httpProtocolOptions;
+  if (hcm.http2ProtocolOptions?.connectionKeepalive) {
+    const place = at(path, "http2_protocol_options.connection_keepalive");
+    issues.add(place, "is not implemented by this proxy", "use the listener's tcp_keepalive or idle_timeout");
+  }
   const details = hcm.setCurrentClientCertDetails;
   const time = (value: Parameters<typeof timeoutMs>[0], fallback: number, place: string) =>
     timeoutMs(value, fallback, place, issues);

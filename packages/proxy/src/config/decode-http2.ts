@@ -5,7 +5,7 @@ import { at, type Issues } from "./issues.ts";
 const smallestWindowBytes = 65_535;
 const largestWindowBytes = 0x7fffffff;
 
-/** Decodes how a listener speaks HTTP/2, within the ranges that Envoy's API declares. */
+/** Decodes how a listener or a cluster speaks HTTP/2, within the ranges that Envoy's API declares. */
 export function decodeHttp2(
   options: Http2ProtocolOptions | undefined,
   path: string,
@@ -22,9 +22,6 @@ export function decodeHttp2(
     inRange(field, value, fallback, smallestWindowBytes, largestWindowBytes);
   const streams = options.maxConcurrentStreams;
   const plan = defaultHttp2Plan;
-  if (options.connectionKeepalive) {
-    issues.add(at(path, "connection_keepalive"), "is not implemented downstream by this proxy");
-  }
   return {
     hpackTableBytes: inRange("hpack_table_size", options.hpackTableSize, plan.hpackTableBytes, 0, 1 << 20),
     maxConcurrentStreams: inRange(

@@ -8,8 +8,7 @@ export interface MessageSupport {
   readonly neutral?: string;
 }
 
-const noUpstreamHttp2 = "HTTP/2 is not spoken to applications, so its settings are never used";
-const controlPlaneHttp2 = "only the xDS client speaks HTTP/2 upstream, and it chooses its own settings";
+const controlPlaneHttp2 = "the xDS client keeps its connections alive by itself; elsewhere it is refused";
 const singleWorker = "there is one worker";
 
 /**
@@ -360,8 +359,8 @@ function cluster(): Record<string, MessageSupport> {
       implemented: "http_protocol_options http2_protocol_options",
     },
     [`${u}HttpProtocolOptions.UseDownstreamHttpConfig`]: {
-      implemented: "http_protocol_options",
-      harmless: { http2_protocol_options: noUpstreamHttp2, http3_protocol_options: "HTTP/3 is not spoken" },
+      implemented: "http_protocol_options http2_protocol_options",
+      harmless: { http3_protocol_options: "HTTP/3 is not spoken" },
     },
     "envoy.config.core.v3.Http2ProtocolOptions": {
       implemented:

@@ -16,7 +16,8 @@ export class Http2RequestHead implements RequestHead {
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const badValue = /[\0-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/;
+/** Characters no value may hold, and blanks around it. @see RFC 9113 §8.2.1 */
+export const badValue = /[\0-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/;
 const notTargetCharacter = /[^\x21-\x7e]/;
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
 const digits = /^[0-9]{1,15}$/;

@@ -82,8 +82,8 @@ export abstract class Http2Session<S extends Http2Stream>
   #receiveWindow: number;
   #uncredited = 0;
   #sendWindow = defaultWindowBytes;
-  /** What the peer allows; assumed modest until it says. */
-  protected peerMaxStreams = 100;
+  /** What the peer allows; no limit until it says. */
+  protected peerMaxStreams = maxWindowBytes;
   protected peerStreamWindow = defaultWindowBytes;
 
   /** Whether a stream is over once all is sent, as a server's is, or once all is received. */
@@ -445,7 +445,7 @@ export abstract class Http2Session<S extends Http2Stream>
     const isRefused = code === ErrorCode.RefusedStream;
     stream.deliverReset(isRefused ? "remote-refused" : "remote-reset", isRefused);
     const ageMs = this.options.timers.clock.monotonicMs() - stream.openedMs;
-    if (this.guard.resetByPeer(ageMs)) this.#flood("premature resets");
+    if (this.#endsWhenSent && this.guard.resetByPeer(ageMs)) this.#flood("premature resets");
   }
 
   #onSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -753,7 +753,7 @@ export abstract class Http2Session<S extends Http2Stream>
 
   protected goAway(code: number): void {
     this.isFinal = true;
-    this.connection.write(wordFrame(FrameType.Goaway, 0, this.lastStreamId, code));
+    this.connection.write(wordFrame(FrameType.Goaway, 0, this.#endsWhenSent ? this.lastStreamId : 0, code));
   }
 
   protected violation(): void {
