@@ -1,3 +1,4 @@
+import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 
@@ -21,6 +22,8 @@ export interface ClusterPlan {
   readonly outlier: OutlierPlan | undefined;
   /** The protocol spoken on upstream connections. */
   readonly protocol: "http1" | "http2" | "downstream";
+  /** How HTTP/2 is spoken, where it is; absent means the defaults. */
+  readonly http2?: Http2Plan;
   /** Chosen per endpoint, first match wins; `tls: undefined` is plaintext. */
   readonly transports: readonly TransportPlan[];
   /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */

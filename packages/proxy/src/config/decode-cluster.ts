@@ -22,8 +22,10 @@ import type {
   SubsetPlan,
   TransportPlan,
 } from "../cluster/cluster-plan.ts";
+import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeEndpoints } from "./decode-endpoints.ts";
+import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeUpstreamTls } from "./decode-tls.ts";
 import { metadataPairs, originOf, requireAds, timeoutMs } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
@@ -37,11 +39,12 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
   const { issues } = context;
   if (cluster.name === "") issues.add(at(path, "name"), "is empty", "name the cluster");
   const http = decodeProtocol(cluster, path, issues);
-  if (http.protocol === "http2" && !context.managementClusters?.has(cluster.name)) {
+  // The client of management servers keeps their connections alive by itself.
+  if (http.keepsAlive && !context.managementClusters?.has(cluster.name)) {
     issues.add(
       at(path, "typed_extension_protocol_options"),
-      "HTTP/2 is not spoken to upstreams by this proxy, except to its own xDS and SDS servers",
-      "use http_protocol_options",
+      "`connection_keepalive` is not implemented by this proxy",
+      "use upstream_connection_options.tcp_keepalive",
     );
   }
   const discovery = decodeDiscovery(cluster, path, context);
@@ -61,7 +64,10 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
       cluster.outlierDetection &&
       decodeOutlier(cluster.outlierDetection, at(path, "outlier_detection"), issues),
     protocol: http.protocol,
-    transports: decodeTransports(cluster, path, context),
+    http2: http.http2,
+    transports: decodeTransports(cluster, path, context).map((transport) =>
+      http.protocol === "http2" ? offeringHttp2(transport) : transport,
+    ),
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? 1024 * 1024,
@@ -282,6 +288,9 @@ function decodeTransports(cluster: Cluster, path: string, context: DecodeContext
 }
 
 interface ProtocolChoice {
+  readonly http2: Http2Plan;
+  /** PINGs were asked for. */
+  readonly keepsAlive: boolean;
   readonly protocol: ClusterPlan["protocol"];
   readonly maxRequestsPerConnection: number;
   readonly idleTimeoutMs: number;
@@ -312,7 +321,15 @@ function decodeProtocol(cluster: Cluster, path: string, issues: Issues): Protoco
     );
   }
   const isHttp2 = explicit === "http2ProtocolOptions" || cluster.http2ProtocolOptions !== undefined;
+  const http2 =
+    (upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "http2ProtocolOptions"
+      ? upstream.value.protocolConfig.value
+      : upstream?.case === "useDownstreamProtocolConfig"
+        ? upstream.value.http2ProtocolOptions
+        : undefined) ?? cluster.http2ProtocolOptions;
   return {
+    http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),
+    keepsAlive: http2?.connectionKeepalive !== undefined,
     protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: timeoutMs(
@@ -322,4 +339,12 @@ function decodeProtocol(cluster: Cluster, path: string, issues: Issues): Protoco
       issues,
     ),
   };
+}
+
+/** Where the configuration offers nothing by ALPN, what will be spoken is offered, as Envoy does. */
+function offeringHttp2(transport: TransportPlan): TransportPlan {
+  const { tls } = transport;
+  return tls && tls.alpnProtocols.length === 0
+    ? { ...transport, tls: { ...tls, alpnProtocols: ["h2"] } }
+    : transport;
 }

@@ -9,6 +9,7 @@ import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
+import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { requireAds, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
@@ -50,6 +51,10 @@ export function decodeConnectionManager(
   const common = hcm.commonHttpProtocolOptions;
   const commonPath = at(path, "common_http_protocol_options");
   const http1 = hcm.httpProtocolOptions;
+  if (hcm.http2ProtocolOptions?.connectionKeepalive) {
+    const place = at(path, "http2_protocol_options.connection_keepalive");
+    issues.add(place, "is not implemented by this proxy", "use the listener's tcp_keepalive or idle_timeout");
+  }
   const details = hcm.setCurrentClientCertDetails;
   const time = (value: Parameters<typeof timeoutMs>[0], fallback: number, place: string) =>
     timeoutMs(value, fallback, place, issues);
@@ -57,6 +62,7 @@ export function decodeConnectionManager(
     kind: "http",
     statPrefix: hcm.statPrefix,
     codec: decodeCodec(hcm.codecType, at(path, "codec_type"), issues),
+    http2: decodeHttp2(hcm.http2ProtocolOptions, at(path, "http2_protocol_options"), issues),
     routes: decodeRoutes(hcm, path, context),
     filters: decodeHttpFilters(
       hcm.httpFilters,
@@ -117,8 +123,9 @@ export function decodeConnectionManager(
 
 function decodeCodec(type: CodecType, path: string, issues: Issues): HttpConnectionPlan["codec"] {
   if (type === CodecType.HTTP1) return "http1";
+  if (type === CodecType.HTTP2) return "http2";
   if (type !== CodecType.AUTO) {
-    issues.add(path, `${CodecType[type]} is not spoken downstream by this proxy`, "use AUTO or HTTP1");
+    issues.add(path, `${CodecType[type]} is not spoken downstream by this proxy`, "use AUTO, HTTP1 or HTTP2");
   }
   return "auto";
 }

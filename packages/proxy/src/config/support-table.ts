@@ -8,8 +8,7 @@ export interface MessageSupport {
   readonly neutral?: string;
 }
 
-const noHttp2 = "downstream HTTP/2 is not spoken, so its settings are never used";
-const controlPlaneHttp2 = "only the xDS client speaks HTTP/2 upstream, and it chooses its own settings";
+const controlPlaneHttp2 = "the xDS client keeps its connections alive by itself; elsewhere it is refused";
 const singleWorker = "there is one worker";
 
 /**
@@ -176,9 +175,8 @@ function connectionManager(): Record<string, MessageSupport> {
   return {
     [`${p}HttpConnectionManager`]: {
       implemented:
-        "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port",
+        "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port",
       harmless: {
-        http2_protocol_options: noHttp2,
         http3_protocol_options: "HTTP/3 is not spoken, so its settings are never used",
         delayed_close_timeout: "a connection is closed once its last response is written",
       },
@@ -361,20 +359,13 @@ function cluster(): Record<string, MessageSupport> {
       implemented: "http_protocol_options http2_protocol_options",
     },
     [`${u}HttpProtocolOptions.UseDownstreamHttpConfig`]: {
-      implemented: "http_protocol_options",
-      harmless: { http2_protocol_options: noHttp2, http3_protocol_options: "HTTP/3 is not spoken" },
+      implemented: "http_protocol_options http2_protocol_options",
+      harmless: { http3_protocol_options: "HTTP/3 is not spoken" },
     },
     "envoy.config.core.v3.Http2ProtocolOptions": {
-      implemented: "",
-      harmless: {
-        hpack_table_size: controlPlaneHttp2,
-        max_concurrent_streams: controlPlaneHttp2,
-        initial_stream_window_size: controlPlaneHttp2,
-        initial_connection_window_size: controlPlaneHttp2,
-        connection_keepalive: controlPlaneHttp2,
-        max_outbound_frames: controlPlaneHttp2,
-        max_outbound_control_frames: controlPlaneHttp2,
-      },
+      implemented:
+        "hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message",
+      harmless: { connection_keepalive: controlPlaneHttp2 },
     },
     [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },
     [`${e}ClusterLoadAssignment.Policy`]: {

@@ -1,10 +1,11 @@
 import type { Timer } from "@weft/base/clock";
 import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
-import { type PoolContext, poolOf } from "../http1/pool.ts";
+import { poolOf } from "../cluster/endpoint-pools.ts";
 import type { UpstreamCall } from "../layer/forwarder.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ClientStream, ResetReason } from "../layer/stream.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
@@ -325,7 +326,7 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     if (exchange.match!.virtualHost.includesRequestAttemptCount) {
       request.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
-    const pool = poolOf(endpoint, this.#cluster, this.#pools);
+    const pool = poolOf(endpoint, this.#cluster, this.#exchange.protocol, this.#pools);
     this.#pool = pool;
     const isFresh = this.#isFresh;
     this.#isFresh = false;

@@ -1,9 +1,9 @@
 import type { ClusterDirectory } from "../cluster/cluster.ts";
-import type { PoolContext } from "../http1/pool.ts";
 import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
+import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
@@ -67,15 +67,6 @@ export class Router implements Forwarder {
     if (!cluster) {
       exchange.service.stats.noCluster.value += 1;
       exchange.reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NoClusterFound);
-      return undefined;
-    }
-    if (cluster.plan.protocol === "http2") {
-      exchange.reply(
-        502,
-        "HTTP/2 upstreams are not supported",
-        "upstream_protocol_not_supported",
-        ResponseFlag.UpstreamProtocolError,
-      );
       return undefined;
     }
     const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);

@@ -1,22 +1,20 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import {
+  type ConnectionOwner,
+  type MadeConnection,
+  PendingConnection,
+  type PoolContext,
+} from "../layer/pending-connection.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
-import { plainAddress } from "../net/cidr.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
-import { type CloseCause, Connection } from "../net/connection.ts";
-import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
-import type { PeerIdentity, UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { CloseCause } from "../net/connection.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import { type ClientCodecEvents, Http1ClientCodec } from "./client-codec.ts";
 import type { HeadLimits } from "./head.ts";
-
-export interface PoolContext {
-  readonly timers: Timers;
-  readonly onFault: (error: unknown) => void;
-}
 
 /** Envoy's limits on upstream response heads. */
 const responseLimits: HeadLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 
-const connectTimer = 0;
 const idleTimer = 1;
 
 interface Waiting {
@@ -32,7 +30,7 @@ interface Waiting {
  * or one that becomes free. Connections made under a replaced certificate are
  * not used again.
  */
-export class Http1Pool implements UpstreamPool {
+export class Http1Pool implements UpstreamPool, ConnectionOwner {
   readonly endpoint: Endpoint;
   readonly cluster: Cluster;
   readonly context: PoolContext;
@@ -79,8 +77,9 @@ export class Http1Pool implements UpstreamPool {
     for (const idle of this.#idle.splice(0)) idle.close();
   }
 
-  onConnected(pending: PendingConnection, connection: PooledConnection): void {
+  onConnected(pending: PendingConnection, made: MadeConnection): void {
     this.#connecting.delete(pending);
+    const connection = new PooledConnection(this, made);
     this.#all.add(connection);
     this.#offer(connection);
   }
@@ -153,68 +152,13 @@ export class Http1Pool implements UpstreamPool {
     if (!isCounted && this.#all.size + this.#connecting.size > 0) return;
     const pending = new PendingConnection(this, isCounted ? breakers : undefined);
     this.#connecting.add(pending);
+    this.cluster.stats.cxHttp1Total.value += 1;
     pending.start();
   }
 
   #unpend(waiting: Waiting): void {
     waiting.breakers.pending.release();
     this.cluster.stats.rqPendingActive.value -= 1;
-  }
-}
-
-/** A connection being made. */
-class PendingConnection implements TimerOwner {
-  readonly #pool: Http1Pool;
-  readonly #counted: Breakers | undefined;
-  readonly #timer = new TimerEntry(this, connectTimer);
-  #connecting: Connecting | undefined;
-
-  constructor(pool: Http1Pool, counted: Breakers | undefined) {
-    this.#pool = pool;
-    this.#counted = counted;
-  }
-
-  start(): void {
-    const { endpoint, cluster, context } = this.#pool;
-    const { timers } = context;
-    const { tls } = endpoint;
-    const generation = tls?.context.generation ?? 0;
-    cluster.stats.cxTotal.value += 1;
-    cluster.stats.cxHttp1Total.value += 1;
-    timers.start(this.#timer, cluster.plan.connectTimeoutMs, timers.clock.monotonicMs());
-    this.#connecting = connectTo(
-      endpoint.address,
-      tls,
-      tls?.sni ?? "",
-      {
-        onConnected: (socket, peer) => {
-          this.#timer.stop();
-          const connection = new Connection(socket, {
-            timers,
-            bufferLimitBytes: cluster.plan.bufferLimitBytes,
-            onFault: context.onFault,
-          });
-          const pooled = new PooledConnection(this.#pool, connection, this.#counted, peer, tls, generation);
-          this.#pool.onConnected(this, pooled);
-        },
-        onFailed: (_reason, message, transport) => {
-          if (transport !== "") this.#fail(false, transport, true);
-          else this.#fail(false, message === "" ? "" : `delayed connect error: ${message}`, false);
-        },
-      },
-      cluster.plan.bindAddresses,
-    );
-  }
-
-  onTimer(): void {
-    this.#connecting?.cancel();
-    this.#fail(true, "", false);
-  }
-
-  #fail(isTimeout: boolean, transport: string, isTls: boolean): void {
-    this.#timer.stop();
-    this.#counted?.connections.release();
-    this.#pool.onConnectFailed(this, isTimeout, transport, isTls);
   }
 }
 
@@ -230,26 +174,13 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
   #readBefore = 0;
   #writtenBefore = 0;
 
-  constructor(
-    pool: Http1Pool,
-    connection: Connection,
-    counted: Breakers | undefined,
-    peer: PeerIdentity | undefined,
-    tls: UpstreamTlsPlan | undefined,
-    generation: number,
-  ) {
+  constructor(pool: Http1Pool, made: MadeConnection) {
+    const { connection } = made;
     this.#pool = pool;
-    this.#counted = counted;
-    this.tls = tls;
-    this.generation = generation;
-    const { localAddress, localPort } = connection.socket;
-    this.info = {
-      peer,
-      local:
-        localAddress === undefined
-          ? undefined
-          : { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 },
-    };
+    this.#counted = made.counted;
+    this.tls = made.tls;
+    this.generation = made.generation;
+    this.info = made.info;
     this.codec = new Http1ClientCodec(
       connection,
       responseLimits,
@@ -301,18 +232,4 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
     this.#readBefore = bytesRead;
     this.#writtenBefore = bytesWritten;
   }
-}
-
-/** The pool of an endpoint, made on first use. */
-export function poolOf(endpoint: Endpoint, cluster: Cluster, context: PoolContext): UpstreamPool {
-  const existing = endpoint.pool as UpstreamPool | undefined;
-  if (existing) return existing;
-  const pool = new Http1Pool(endpoint, cluster, context);
-  endpoint.pool = pool;
-  return pool;
-}
-
-/** For `Cluster.onEndpointRemoved`: idle connections close now, busy ones after their exchange. */
-export function drainEndpoint(endpoint: Endpoint): void {
-  (endpoint.pool as UpstreamPool | undefined)?.drain();
 }

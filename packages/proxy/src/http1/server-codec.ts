@@ -307,6 +307,16 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     else if (!this.#waiting) this.connection.resume();
   }
 
+  /** Whether nothing more can come of this connection once it is idle. */
+  get isDrained(): boolean {
+    return this.isDraining;
+  }
+
+  /** Ends the connection once everything written has been sent. */
+  close(): void {
+    this.connection.closeGracefully();
+  }
+
   /** The answer in progress, or the next one, is the last on this connection. */
   drain(): void {
     this.isDraining = true;

@@ -1,6 +1,8 @@
 import type { HeadError } from "../http1/head.ts";
-import { Http1ServerCodec, type RequestInfo, type ServerCodecEvents } from "../http1/server-codec.ts";
-import type { CloseCause, Connection } from "../net/connection.ts";
+import { Http1ServerCodec, type ServerCodecEvents } from "../http1/server-codec.ts";
+import { PrefaceSniffer } from "../http2/preface-sniffer.ts";
+import { Http2ServerCodec, type Http2ServerCodecEvents } from "../http2/server-codec.ts";
+import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import { type ExchangeOwner, HttpExchange } from "./http-exchange.ts";
@@ -10,6 +12,21 @@ import type { ServerStream } from "./stream.ts";
 
 export interface HttpConnectionOwner {
   onHttpConnectionClosed(connection: HttpConnection): void;
+}
+
+/** What a connection asks of its codec, whichever version of HTTP it speaks. */
+interface ServerCodec extends ConnectionHandler {
+  readonly isDraining: boolean;
+  readonly isIdle: boolean;
+  readonly isDrained: boolean;
+  drain(): void;
+  close(): void;
+  refuseHead(error: HeadError): void;
+}
+
+interface RequestInfo {
+  readonly headBytes: number;
+  readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 }
 
 const idleTimer = 0;
@@ -23,16 +40,17 @@ const drainTimer = 3;
  * The service may be replaced while the connection lives: a request begun under
  * one plan ends under it, the next one finds the new plan in force.
  */
-export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOwner {
+export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents, ExchangeOwner, TimerOwner {
   readonly downstream: DownstreamConnection;
   service: HttpService;
   readonly #connection: Connection;
-  readonly #codec: Http1ServerCodec;
+  #codec: ServerCodec;
   readonly #owner: HttpConnectionOwner;
   readonly #idleTimer = new TimerEntry(this, idleTimer);
   readonly #headersTimer = new TimerEntry(this, headersTimer);
   readonly #ageTimer = new TimerEntry(this, ageTimer);
   readonly #drainTimer = new TimerEntry(this, drainTimer);
+  #isHttp2 = false;
   #requests = 0;
   #active = 0;
   #readBefore = 0;
@@ -49,17 +67,8 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     this.downstream = downstream;
     this.service = service;
     this.#owner = owner;
-    this.#codec = new Http1ServerCodec(
-      connection,
-      {
-        limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
-        isTls: downstream.isTls,
-        acceptHttp10: plan.acceptHttp10,
-        properCaseHeaders: plan.properCaseHeaders,
-        keepsTrailers: plan.keepsTrailers ?? false,
-      },
-      this,
-    );
+    const isHttp2 = plan.codec === "http2" || (plan.codec === "auto" && downstream.alpn === "h2");
+    this.#codec = isHttp2 ? this.#createHttp2() : this.#createHttp1();
     stats.cxTotal.value += 1;
     stats.cxActive.value += 1;
     if (downstream.isTls) stats.cxSslTotal.value += 1;
@@ -70,7 +79,55 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
 
   /** Begins to serve; `initial` is what was read while the connection was inspected. */
   start(initial: Buffer | undefined): void {
-    this.#connection.start(this.#codec, initial);
+    const { codec } = this.service.plan;
+    const isOpen = codec === "auto" && this.downstream.alpn === "";
+    this.#connection.start(isOpen ? this.#sniffer() : this.#codec, initial);
+  }
+
+  /** HTTP/1 is assumed until the client's first bytes are the preface of HTTP/2. */
+  #sniffer(): ConnectionHandler {
+    return new PrefaceSniffer(this.#codec, (isHttp2) => {
+      if (isHttp2) {
+        const { isDraining } = this.#codec;
+        this.#codec = this.#createHttp2();
+        if (isDraining) this.#codec.drain();
+      }
+      this.#connection.handler = this.#codec;
+      return this.#codec;
+    });
+  }
+
+  #createHttp1(): Http1ServerCodec {
+    const { plan } = this.service;
+    return new Http1ServerCodec(
+      this.#connection,
+      {
+        limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
+        isTls: this.downstream.isTls,
+        acceptHttp10: plan.acceptHttp10,
+        properCaseHeaders: plan.properCaseHeaders,
+        keepsTrailers: plan.keepsTrailers ?? false,
+      },
+      this,
+    );
+  }
+
+  #createHttp2(): Http2ServerCodec {
+    const { plan, stats, context } = this.service;
+    this.#isHttp2 = true;
+    stats.cxHttp2Total.value += 1;
+    stats.cxHttp2Active.value += 1;
+    return new Http2ServerCodec(
+      this.#connection,
+      {
+        plan: plan.http2,
+        limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
+        isTls: this.downstream.isTls,
+        timers: context.timers,
+        flushTimeoutMs: plan.streamIdleTimeoutMs,
+      },
+      this,
+    );
   }
 
   /** Closes after the answer in progress, or at once when idle; after `graceMs` in any case. */
@@ -97,7 +154,8 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     this.#headersTimer.stop();
     this.#requests += 1;
     this.#active += 1;
-    stats.rqHttp1Total.value += 1;
+    if (this.#isHttp2) stats.rqHttp2Total.value += 1;
+    else stats.rqHttp1Total.value += 1;
     if (plan.maxRequestsPerConnection > 0 && this.#requests >= plan.maxRequestsPerConnection) {
       this.#codec.drain();
     }
@@ -117,7 +175,8 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     this.#idleTimer.stop();
     this.#headersTimer.stop();
     this.#active += 1;
-    const exchange = new HttpExchange(this.service, this, this.downstream, stream, undefined, "HTTP/1.1", 0);
+    const protocol = this.#isHttp2 ? "HTTP/2" : "HTTP/1.1";
+    const exchange = new HttpExchange(this.service, this, this.downstream, stream, undefined, protocol, 0);
     exchange.refuse(error.status, error.details);
   }
 
@@ -127,12 +186,16 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
   }
 
   onIdle(): void {
-    if (this.#codec.isDraining) {
-      this.#connection.closeGracefully();
+    if (this.#codec.isDrained) {
+      this.#codec.close();
       return;
     }
     const { context, plan } = this.service;
     context.timers.start(this.#idleTimer, plan.idleTimeoutMs, context.clock.monotonicMs());
+  }
+
+  onProtocolError(_details: string): void {
+    this.service.stats.cxProtocolError.value += 1;
   }
 
   onExchangeOver(_exchange: HttpExchange): void {
@@ -148,6 +211,7 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     this.#drainTimer.stop();
     this.#countBytes();
     stats.cxActive.value -= 1;
+    if (this.#isHttp2) stats.cxHttp2Active.value -= 1;
     stats.cxDestroy.value += 1;
     if (cause.kind === "local") stats.cxDestroyLocal.value += 1;
     else stats.cxDestroyRemote.value += 1;
@@ -159,7 +223,7 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
     switch (kind) {
       case idleTimer:
         stats.cxIdleTimeout.value += 1;
-        this.#connection.closeGracefully();
+        this.#codec.close();
         break;
       case headersTimer:
         stats.rqHeaderTimeout.value += 1;
@@ -168,10 +232,10 @@ export class HttpConnection implements ServerCodecEvents, ExchangeOwner, TimerOw
       case ageTimer:
         stats.cxMaxDurationReached.value += 1;
         this.drain(this.service.plan.drainTimeoutMs);
-        if (this.#codec.isIdle) this.#connection.closeGracefully();
+        if (this.#codec.isIdle) this.#codec.close();
         break;
       default:
-        if (this.#active === 0) this.#connection.closeGracefully();
+        if (this.#active === 0) this.#codec.close();
         else this.#connection.destroy();
     }
   }

@@ -328,7 +328,13 @@ export class ActiveListener implements HttpConnectionOwner {
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
       const http = new HttpService(terminal, this.#context, stats, direction, this.plan.bufferLimitBytes);
-      return { plan, match, tls: plan.tls && withoutHttp2(plan.tls), http, tcp: undefined };
+      return {
+        plan,
+        match,
+        tls: terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls,
+        http,
+        tcp: undefined,
+      };
     }
     const tcp: TcpService = {
       plan: terminal,

@@ -15,10 +15,13 @@ export interface HttpStats {
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
   readonly cxSslTotal: Counter;
+  readonly cxHttp2Total: Counter;
+  readonly cxHttp2Active: Gauge;
   readonly cxUpgradesTotal: Counter;
   readonly cxUpgradesActive: Gauge;
   readonly rqTotal: Counter;
   readonly rqHttp1Total: Counter;
+  readonly rqHttp2Total: Counter;
   readonly rqActive: Gauge;
   readonly rqCompleted: Counter;
   readonly rq1xx: Counter;
@@ -87,9 +90,11 @@ const httpCounters = {
   cxRxBytes: "downstream_cx_rx_bytes_total",
   cxTxBytes: "downstream_cx_tx_bytes_total",
   cxSslTotal: "downstream_cx_ssl_total",
+  cxHttp2Total: "downstream_cx_http2_total",
   cxUpgradesTotal: "downstream_cx_upgrades_total",
   rqTotal: "downstream_rq_total",
   rqHttp1Total: "downstream_rq_http1_total",
+  rqHttp2Total: "downstream_rq_http2_total",
   rqCompleted: "downstream_rq_completed",
   rqTimeout: "downstream_rq_timeout",
   rqHeaderTimeout: "downstream_rq_header_timeout",
@@ -105,6 +110,7 @@ const httpCounters = {
 
 const httpGauges = {
   cxActive: "downstream_cx_active",
+  cxHttp2Active: "downstream_cx_http2_active",
   cxUpgradesActive: "downstream_cx_upgrades_active",
   rqActive: "downstream_rq_active",
 } as const;

@@ -1,3 +1,4 @@
+import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
@@ -70,6 +71,7 @@ export interface HttpConnectionPlan {
   readonly kind: "http";
   readonly statPrefix: string;
   readonly codec: "auto" | "http1" | "http2";
+  readonly http2: Http2Plan;
   /** The table in force now: RDS replaces it under running connections. Undefined before the first arrives (404 NR). */
   readonly routes: { readonly current: RouteTable | undefined };
   /** In order; the router is last. */

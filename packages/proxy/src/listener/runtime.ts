@@ -1,7 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
+import { drainEndpoint } from "../cluster/endpoint-pools.ts";
 import { Router } from "../filters/router.ts";
-import { drainEndpoint } from "../http1/pool.ts";
 import { Timers } from "../net/timers.ts";
 import { turnClock } from "../net/turn.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";

@@ -4,6 +4,7 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { ClusterPlan, EndpointPlan } from "../cluster/cluster-plan.ts";
 import { routerFilter } from "../filters/router-plan.ts";
+import { defaultHttp2Plan } from "../http2/http2-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
@@ -82,6 +83,7 @@ export function httpPlan(overrides: Partial<HttpConnectionPlan> = {}): HttpConne
     kind: "http",
     statPrefix: "test",
     codec: "auto",
+    http2: defaultHttp2Plan,
     routes: routesTo(forwardTo("upstream")),
     filters: [routerFilter({ suppressEnvoyHeaders: false })],
     accessLogs: [],

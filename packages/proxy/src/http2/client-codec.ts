@@ -1,0 +1,141 @@
+import type { RequestHead } from "../layer/message.ts";
+import type { ClientStream, ResponseReceiver } from "../layer/stream.ts";
+import type { CloseCause, Connection } from "../net/connection.ts";
+import { type ClientStreamCarrier, Http2ClientStream } from "./client-stream.ts";
+import { clientPreface, ErrorCode } from "./frames.ts";
+import { parseResponseFields } from "./response-fields.ts";
+import { Http2Session, type SessionOptions } from "./session.ts";
+
+/** What the codec tells the pool. */
+export interface Http2ClientCodecEvents {
+  /** A stream ended or the server allowed more or fewer: `capacity` may have changed. */
+  onCapacity(): void;
+  /** The server said how many streams it allows. */
+  onSettled(maxStreams: number): void;
+  onGone(cause: CloseCause): void;
+}
+
+/** Stream identifiers end at 2^31; a connection is replaced long before. */
+const maxStreamId = 0x3fffffff;
+
+/**
+ * The client side of HTTP/2 on one connection: as many requests at once as the
+ * server allows. After the server's GOAWAY those it did not see are handed back
+ * as unprocessed and no new ones begin.
+ */
+export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements ClientStreamCarrier {
+  /** Requests begun on this connection. */
+  requestCount = 0;
+  readonly #events: Http2ClientCodecEvents;
+  #assumedStreams = 1;
+
+  constructor(connection: Connection, options: SessionOptions, events: Http2ClientCodecEvents) {
+    super(connection, options, false);
+    this.#events = events;
+  }
+
+  /** Says the preface; the connection must be open. `maxStreams` is assumed until the server says what it allows. */
+  greet(maxStreams: number): void {
+    this.#assumedStreams = maxStreams;
+    this.connection.write(clientPreface);
+    this.sendSettings(false);
+  }
+
+  /** Requests that may begin now. */
+  get capacity(): number {
+    if (this.isDraining || this.state === "closed" || !this.connection.isOpen) return 0;
+    const allowed = this.state === "open" ? this.peerMaxStreams : this.#assumedStreams;
+    return Math.min(allowed, this.plan.maxConcurrentStreams) - this.streams.size;
+  }
+
+  /** The stream begins with its `sendHead`, which must follow at once. */
+  newStream(receiver: ResponseReceiver): ClientStream {
+    this.requestCount += 1;
+    return new Http2ClientStream(this, receiver, this.requestCount === 1);
+  }
+
+  override onClosed(cause: CloseCause): void {
+    super.onClosed(cause);
+    this.#events.onGone(cause);
+  }
+
+  sendHead(stream: Http2ClientStream, head: RequestHead, end: boolean, extra?: readonly string[]): void {
+    const isConnect = head.upgrade === "connect";
+    if (this.state === "closed" || (head.upgrade !== "" && !isConnect)) {
+      // Protocols that HTTP/1.1 is upgraded to cannot be asked for here.
+      stream.isGone = true;
+      stream.deliverReset(this.state === "closed" ? "connection-termination" : "protocol-error", true);
+      return;
+    }
+    const id = this.lastStreamId === 0 ? 1 : this.lastStreamId + 2;
+    this.lastStreamId = id;
+    if (id > maxStreamId) this.isDraining = true;
+    this.guard.streamOpened();
+    this.open(id, stream);
+    const pseudo = [":method", head.method, ":authority", head.authority];
+    if (!isConnect) pseudo.push(":scheme", head.scheme, ":path", head.path);
+    this.writeHeaders(id, pseudo, head.headers.flat, extra, end);
+    if (end) this.sent(stream);
+  }
+
+  abandon(stream: Http2ClientStream): void {
+    this.resetStream(stream, "local-reset", ErrorCode.Cancel);
+  }
+
+  protected onFields(stream: Http2ClientStream, flat: readonly string[], isEnd: boolean): void {
+    stream.hasResponseBytes = true;
+    if (stream.hasHead) {
+      this.onTrailers(stream, flat, isEnd);
+      return;
+    }
+    const head = this.decoder.isOverLimit ? undefined : parseResponseFields(flat);
+    if (!head || (head.status < 200 && isEnd)) {
+      this.malformed(stream.id, stream);
+      return;
+    }
+    if (head.status < 200) {
+      stream.receiver.onInformational(head);
+      return;
+    }
+    const hasNoBody = stream.isHead || head.status === 204 || head.status === 304;
+    if (!hasNoBody) stream.contentLength = head.contentLength;
+    if (isEnd && stream.contentLength > 0) {
+      this.malformed(stream.id, stream);
+      return;
+    }
+    stream.hasHead = true;
+    stream.isReceived = isEnd;
+    stream.receiver.onResponseHead(head, isEnd);
+    if (isEnd) this.received(stream);
+  }
+
+  /** A stream the client did not open. */
+  protected onNewStream(): void {
+    this.fail(ErrorCode.ProtocolError, "http2.protocol_error");
+  }
+
+  protected onGoaway(lastStreamId: number): void {
+    this.isDraining = true;
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastStreamId) continue;
+      this.forget(stream);
+      stream.deliverReset("remote-refused", true);
+    }
+    this.#events.onCapacity();
+  }
+
+  protected onSettled(): void {
+    this.#events.onSettled(this.peerMaxStreams);
+    this.#events.onCapacity();
+  }
+
+  protected onStreamGone(): void {
+    this.#events.onCapacity();
+  }
+
+  /** The streams are told each; the connection closes. */
+  protected onProtocolError(): void {}
+  /** Limits on heads are enough: an upstream is chosen, not a stranger. */
+  protected onHeadStarted(): void {}
+  protected onPingAnswered(): void {}
+}

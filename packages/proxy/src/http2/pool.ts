@@ -1,0 +1,234 @@
+import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import {
+  type ConnectionOwner,
+  type MadeConnection,
+  PendingConnection,
+  type PoolContext,
+} from "../layer/pending-connection.ts";
+import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import type { CloseCause } from "../net/connection.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import { Http2ClientCodec, type Http2ClientCodecEvents } from "./client-codec.ts";
+import type { FieldLimits } from "./hpack-decoder.ts";
+import { defaultHttp2Plan } from "./http2-plan.ts";
+
+/** Envoy's limits on upstream response heads. */
+const responseLimits: FieldLimits = { maxBytes: 60 * 1024, maxCount: 100 };
+const flushTimeoutMs = 300_000;
+const idleTimer = 0;
+
+interface Waiting {
+  readonly requester: PoolRequester;
+  readonly breakers: Breakers;
+}
+
+/**
+ * HTTP/2 connections to one endpoint. All requests share the first connection
+ * that has room; another is made only when none has.
+ */
+export class Http2Pool implements UpstreamPool, ConnectionOwner {
+  readonly endpoint: Endpoint;
+  readonly cluster: Cluster;
+  readonly context: PoolContext;
+  readonly #all = new Set<PooledConnection>();
+  readonly #connecting = new Set<PendingConnection>();
+  /** What the endpoint last said it allows on a connection; modest until it has. */
+  maxStreams = 100;
+  #waiting: Waiting[] = [];
+  #isDraining = false;
+
+  constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
+    this.endpoint = endpoint;
+    this.cluster = cluster;
+    this.context = context;
+  }
+
+  request(requester: PoolRequester, breakers: Breakers, isFresh: boolean): void {
+    const connection = isFresh ? undefined : this.#withRoom();
+    if (connection) {
+      connection.begin(requester);
+      return;
+    }
+    const { stats } = this.cluster;
+    if (!breakers.pending.tryAcquire()) {
+      requester.onStreamFailed("overflow", "", false);
+      return;
+    }
+    stats.rqPendingTotal.value += 1;
+    stats.rqPendingActive.value += 1;
+    this.#waiting.push({ requester, breakers });
+    if (isFresh || this.#connecting.size === 0) this.#connectFor(breakers);
+  }
+
+  cancel(requester: PoolRequester): void {
+    const at = this.#waiting.findIndex((waiting) => waiting.requester === requester);
+    if (at < 0) return;
+    const [waiting] = this.#waiting.splice(at, 1);
+    this.#unpend(waiting!);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    for (const connection of [...this.#all]) if (connection.codec.isIdle) connection.codec.close();
+  }
+
+  onConnected(pending: PendingConnection, made: MadeConnection): void {
+    this.#connecting.delete(pending);
+    const connection = new PooledConnection(this, made);
+    this.#all.add(connection);
+    this.#serve();
+    connection.settle();
+  }
+
+  onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string, isTls: boolean): void {
+    this.#connecting.delete(pending);
+    const { stats } = this.cluster;
+    stats.cxConnectFail.value += 1;
+    if (isTimeout) stats.cxConnectTimeout.value += 1;
+    if (this.#connecting.size > 0) return;
+    const reason = isTimeout ? "connect-timeout" : "connection-failure";
+    for (const waiting of this.#waiting.splice(0)) {
+      this.#unpend(waiting);
+      stats.rqPendingFailureEject.value += 1;
+      waiting.requester.onStreamFailed(reason, transport, isTls);
+    }
+  }
+
+  /** Called by a connection that may have room again. */
+  onCapacity(): void {
+    if (this.#waiting.length > 0) this.#serve();
+  }
+
+  onGone(connection: PooledConnection): void {
+    this.#all.delete(connection);
+    const next = this.#waiting[0];
+    if (next && this.#connecting.size === 0) this.#connectFor(next.breakers);
+  }
+
+  /** Whether new requests may use it: not worn, and made under the certificate in force. */
+  isUsable(connection: PooledConnection): boolean {
+    const max = this.cluster.plan.maxRequestsPerConnection;
+    if (this.#isDraining || (max > 0 && connection.codec.requestCount >= max)) return false;
+    const { tls } = this.endpoint;
+    if (connection.tls !== tls) return false;
+    return tls === undefined || tls.context.generation === connection.generation;
+  }
+
+  #serve(): void {
+    while (this.#waiting.length > 0) {
+      const connection = this.#withRoom();
+      if (!connection) {
+        if (this.#connecting.size === 0) this.#connectFor(this.#waiting[0]!.breakers);
+        return;
+      }
+      const next = this.#waiting.shift()!;
+      this.#unpend(next);
+      connection.begin(next.requester);
+    }
+  }
+
+  #withRoom(): PooledConnection | undefined {
+    for (const connection of this.#all) {
+      if (connection.codec.capacity > 0 && this.isUsable(connection)) return connection;
+    }
+    return undefined;
+  }
+
+  #connectFor(breakers: Breakers): void {
+    const isCounted = breakers.connections.tryAcquire();
+    // At the limit the request waits for room; without any connection there would be none to wait for.
+    if (!isCounted && this.#all.size + this.#connecting.size > 0) return;
+    const pending = new PendingConnection(this, isCounted ? breakers : undefined);
+    this.#connecting.add(pending);
+    this.cluster.stats.cxHttp2Total.value += 1;
+    pending.start();
+  }
+
+  #unpend(waiting: Waiting): void {
+    waiting.breakers.pending.release();
+    this.cluster.stats.rqPendingActive.value -= 1;
+  }
+}
+
+/** An established connection and its place in the pool. */
+class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
+  readonly codec: Http2ClientCodec;
+  readonly info: UpstreamConnectionInfo;
+  readonly tls: UpstreamTlsPlan | undefined;
+  readonly generation: number;
+  readonly #pool: Http2Pool;
+  readonly #counted: Breakers | undefined;
+  readonly #timer = new TimerEntry(this, idleTimer);
+  #readBefore = 0;
+  #writtenBefore = 0;
+
+  constructor(pool: Http2Pool, made: MadeConnection) {
+    const { connection } = made;
+    this.#pool = pool;
+    this.#counted = made.counted;
+    this.tls = made.tls;
+    this.generation = made.generation;
+    this.info = made.info;
+    const { timers } = pool.context;
+    const plan = pool.cluster.plan.http2 ?? defaultHttp2Plan;
+    this.codec = new Http2ClientCodec(
+      connection,
+      { plan, limits: responseLimits, timers, flushTimeoutMs },
+      this,
+    );
+    pool.cluster.stats.cxActive.value += 1;
+    connection.start(this.codec);
+    this.codec.greet(pool.maxStreams);
+  }
+
+  begin(requester: PoolRequester): void {
+    this.#timer.stop();
+    requester.onStreamReady(this.codec.newStream(requester), this.info);
+  }
+
+  /** Idle, it waits for its timeout, or closes when nothing may begin on it any more. */
+  settle(): void {
+    if (!this.codec.isIdle) return;
+    if (this.codec.isDraining || !this.#pool.isUsable(this)) {
+      this.codec.close();
+      return;
+    }
+    const { timers } = this.#pool.context;
+    timers.start(this.#timer, this.#pool.cluster.plan.idleTimeoutMs, timers.clock.monotonicMs());
+  }
+
+  onTimer(): void {
+    this.codec.close();
+  }
+
+  onSettled(maxStreams: number): void {
+    this.#pool.maxStreams = maxStreams;
+  }
+
+  onCapacity(): void {
+    this.#countBytes();
+    this.#pool.onCapacity();
+    this.settle();
+  }
+
+  onGone(cause: CloseCause): void {
+    const { stats } = this.#pool.cluster;
+    this.#timer.stop();
+    this.#countBytes();
+    this.#counted?.connections.release();
+    stats.cxActive.value -= 1;
+    if (cause.kind === "local") stats.cxDestroyLocal.value += 1;
+    else stats.cxDestroyRemote.value += 1;
+    this.#pool.onGone(this);
+  }
+
+  #countBytes(): void {
+    const { stats } = this.#pool.cluster;
+    const { bytesRead, bytesWritten } = this.codec.connection;
+    stats.cxRxBytes.value += bytesRead - this.#readBefore;
+    stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
+    this.#readBefore = bytesRead;
+    this.#writtenBefore = bytesWritten;
+  }
+}

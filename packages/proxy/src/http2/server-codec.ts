@@ -1,0 +1,163 @@
+import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import type { ServerStream } from "../layer/stream.ts";
+import type { CloseCause, Connection } from "../net/connection.ts";
+import {
+  clientPreface,
+  ErrorCode,
+  FrameType,
+  frameHeadBytes,
+  maxWindowBytes,
+  wordFrame,
+  writeFrameHead,
+} from "./frames.ts";
+import { parseRequestFields } from "./request-fields.ts";
+import { Http2ServerStream, type ServerStreamCarrier } from "./server-stream.ts";
+import { Http2Session, type SessionOptions } from "./session.ts";
+
+export interface Http2ServerCodecOptions extends SessionOptions {
+  readonly isTls: boolean;
+}
+
+/** What the codec tells the layer above it. */
+export interface Http2ServerCodecEvents {
+  /** A request began; `stream.receiver` must be set before this returns unless the stream has been answered. */
+  onRequest(
+    stream: ServerStream,
+    head: RequestHead,
+    end: boolean,
+    info: { readonly headBytes: number; readonly protocol: "HTTP/2" },
+  ): void;
+  /** A request nobody can serve: answer it on `stream`. */
+  onBadRequest(stream: ServerStream, error: { readonly status: number; readonly details: string }): void;
+  /** A head began that is not complete. */
+  onHeadStarted(): void;
+  /** No request is in progress any more. */
+  onIdle(): void;
+  /** The client broke the protocol; the connection is closing. */
+  onProtocolError(details: string): void;
+  onConnectionClosed(cause: CloseCause): void;
+}
+
+const drainPing = Buffer.alloc(frameHeadBytes + 8, "weftdrain");
+writeFrameHead(drainPing, 0, 8, FrameType.Ping, 0, 0);
+
+/**
+ * The server side of HTTP/2 on one connection: many requests at once, each in
+ * its own window, answers written in the order they come.
+ */
+export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements ServerStreamCarrier {
+  readonly #isTls: boolean;
+  readonly #events: Http2ServerCodecEvents;
+  #prefaceBytes = 0;
+
+  constructor(connection: Connection, options: Http2ServerCodecOptions, events: Http2ServerCodecEvents) {
+    super(connection, options, true);
+    this.#isTls = options.isTls;
+    this.#events = events;
+  }
+
+  override onRead(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (this.state === "preface" && at < end) {
+      if (bytes[at++] !== clientPreface[this.#prefaceBytes++]) {
+        this.fail(ErrorCode.ProtocolError, "http2.invalid_preface");
+        return;
+      }
+      if (this.#prefaceBytes < clientPreface.length) continue;
+      this.state = "settings";
+      this.sendSettings(true);
+      if (this.isDraining) this.#announceEnd();
+    }
+    super.onRead(bytes, at, end);
+  }
+
+  override onClosed(cause: CloseCause): void {
+    super.onClosed(cause);
+    this.#events.onConnectionClosed(cause);
+  }
+
+  /** Announces that the connection will end; streams the client opens until it knows are still served. */
+  drain(): void {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    if (this.state !== "preface" && this.state !== "closed") this.#announceEnd();
+  }
+
+  /** A head that does not become complete. */
+  refuseHead(): void {
+    if (this.isHeadIncomplete) this.fail(ErrorCode.EnhanceYourCalm, "request_header_timeout");
+  }
+
+  respondInformational(stream: Http2ServerStream, head: ResponseHead): void {
+    this.writeHeaders(stream.id, [":status", `${head.status}`], head.headers.flat, undefined, false);
+  }
+
+  respondHead(stream: Http2ServerStream, head: ResponseHead, end: boolean): void {
+    const { status } = head;
+    const isEnd = end || stream.isHead || status === 204 || status === 304;
+    this.writeHeaders(stream.id, [":status", `${status}`], head.headers.flat, undefined, isEnd);
+    if (isEnd) this.sent(stream);
+  }
+
+  protected onNewStream(streamId: number, flat: readonly string[], isEnd: boolean, headBytes: number): void {
+    this.guard.streamOpened();
+    this.lastStreamId = streamId;
+    if (this.isFinal || this.streams.size >= this.plan.maxConcurrentStreams) {
+      this.sendReset(streamId, ErrorCode.RefusedStream);
+      return;
+    }
+    if (this.decoder.isOverLimit) {
+      this.sendReset(streamId, ErrorCode.InternalError);
+      return;
+    }
+    const head = parseRequestFields(flat);
+    if (!head || (isEnd && head.contentLength > 0)) {
+      this.malformed(streamId, undefined);
+      return;
+    }
+    head.scheme = this.#isTls ? "https" : "http";
+    const stream = new Http2ServerStream(this, head.method === "HEAD");
+    stream.contentLength = head.contentLength;
+    stream.isReceived = isEnd;
+    this.open(streamId, stream);
+    if (head.authority === "") {
+      this.#events.onBadRequest(stream, { status: 400, details: "missing_host_header" });
+      return;
+    }
+    if (head.expectsContinue && !isEnd) this.writeHeaders(streamId, [":status", "100"], [], undefined, false);
+    this.#events.onRequest(stream, head, isEnd, { headBytes, protocol: "HTTP/2" });
+  }
+
+  protected onFields(stream: Http2ServerStream, flat: readonly string[], isEnd: boolean): void {
+    this.onTrailers(stream, flat, isEnd);
+  }
+
+  protected onHeadStarted(): void {
+    this.#events.onHeadStarted();
+  }
+
+  protected onStreamGone(): void {
+    if (this.isIdle) this.#events.onIdle();
+  }
+
+  protected onProtocolError(details: string): void {
+    this.#events.onProtocolError(details);
+  }
+
+  /** A client that goes away still gets its answers. */
+  protected onGoaway(): void {}
+
+  protected onSettled(): void {}
+
+  protected onPingAnswered(): void {
+    if (!this.isDraining || this.isFinal) return;
+    this.goAway(ErrorCode.NoError);
+    if (this.isIdle) this.#events.onIdle();
+  }
+
+  #announceEnd(): void {
+    this.connection.write(wordFrame(FrameType.Goaway, 0, maxWindowBytes, ErrorCode.NoError));
+    // Its answer tells that the client has read the above.
+    this.connection.write(drainPing);
+  }
+}

@@ -1,0 +1,100 @@
+import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import { plainAddress } from "../net/cidr.ts";
+import { type Connecting, connectTo } from "../net/connect.ts";
+import { Connection } from "../net/connection.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
+
+export interface PoolContext {
+  readonly timers: Timers;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** An established connection nobody reads from yet. */
+export interface MadeConnection {
+  readonly connection: Connection;
+  readonly info: UpstreamConnectionInfo;
+  /** The breakers it counts against, to be released when it is gone. */
+  readonly counted: Breakers | undefined;
+  readonly tls: UpstreamTlsPlan | undefined;
+  /** Of the certificate it was made under. */
+  readonly generation: number;
+}
+
+/** A pool that has connections made. */
+export interface ConnectionOwner {
+  readonly endpoint: Endpoint;
+  readonly cluster: Cluster;
+  readonly context: PoolContext;
+  onConnected(pending: PendingConnection, made: MadeConnection): void;
+  onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string, isTls: boolean): void;
+}
+
+const connectTimer = 0;
+
+/** A connection being made. */
+export class PendingConnection implements TimerOwner {
+  readonly #owner: ConnectionOwner;
+  readonly #counted: Breakers | undefined;
+  readonly #timer = new TimerEntry(this, connectTimer);
+  #connecting: Connecting | undefined;
+
+  constructor(owner: ConnectionOwner, counted: Breakers | undefined) {
+    this.#owner = owner;
+    this.#counted = counted;
+  }
+
+  start(): void {
+    const { endpoint, cluster, context } = this.#owner;
+    const { timers } = context;
+    const { tls } = endpoint;
+    const generation = tls?.context.generation ?? 0;
+    cluster.stats.cxTotal.value += 1;
+    timers.start(this.#timer, cluster.plan.connectTimeoutMs, timers.clock.monotonicMs());
+    this.#connecting = connectTo(
+      endpoint.address,
+      tls,
+      tls?.sni ?? "",
+      {
+        onConnected: (socket, peer) => {
+          this.#timer.stop();
+          const connection = new Connection(socket, {
+            timers,
+            bufferLimitBytes: cluster.plan.bufferLimitBytes,
+            onFault: context.onFault,
+          });
+          const { localAddress, localPort } = socket;
+          const local: SocketAddress | undefined =
+            localAddress === undefined
+              ? undefined
+              : { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
+          this.#owner.onConnected(this, {
+            connection,
+            info: { peer, local },
+            counted: this.#counted,
+            tls,
+            generation,
+          });
+        },
+        onFailed: (_reason, message, transport) => {
+          if (transport !== "") this.#fail(false, transport, true);
+          else this.#fail(false, message === "" ? "" : `delayed connect error: ${message}`, false);
+        },
+      },
+      cluster.plan.bindAddresses,
+    );
+  }
+
+  onTimer(): void {
+    this.#connecting?.cancel();
+    this.#fail(true, "", false);
+  }
+
+  #fail(isTimeout: boolean, transport: string, isTls: boolean): void {
+    this.#timer.stop();
+    this.#counted?.connections.release();
+    this.#owner.onConnectFailed(this, isTimeout, transport, isTls);
+  }
+}
