@@ -1,4 +1,5 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import { ConnectionAccount } from "../layer/connection-account.ts";
 import {
   type ConnectionOwner,
   type MadeConnection,
@@ -6,9 +7,9 @@ import {
   type PoolContext,
 } from "../layer/pending-connection.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { WaitingRequests } from "../layer/waiting-requests.ts";
 import type { CloseCause } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
-import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import { type ClientCodecEvents, Http1ClientCodec } from "./client-codec.ts";
 import type { HeadLimits } from "./head.ts";
 
@@ -16,11 +17,6 @@ import type { HeadLimits } from "./head.ts";
 const responseLimits: HeadLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 
 const idleTimer = 1;
-
-interface Waiting {
-  readonly requester: PoolRequester;
-  readonly breakers: Breakers;
-}
 
 /**
  * HTTP/1.1 connections to one endpoint: one request each at a time, the most
@@ -37,13 +33,14 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
   readonly #idle: PooledConnection[] = [];
   readonly #all = new Set<PooledConnection>();
   readonly #connecting = new Set<PendingConnection>();
-  #waiting: Waiting[] = [];
+  readonly #waiting: WaitingRequests;
   #isDraining = false;
 
   constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
     this.endpoint = endpoint;
     this.cluster = cluster;
     this.context = context;
+    this.#waiting = new WaitingRequests(cluster.stats);
   }
 
   request(requester: PoolRequester, breakers: Breakers, isFresh: boolean): void {
@@ -54,22 +51,12 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
         return;
       }
     }
-    const { stats } = this.cluster;
-    if (!breakers.pending.tryAcquire()) {
-      requester.onStreamFailed("overflow", "", false);
-      return;
-    }
-    stats.rqPendingTotal.value += 1;
-    stats.rqPendingActive.value += 1;
-    this.#waiting.push({ requester, breakers });
+    if (!this.#waiting.add(requester, breakers)) return;
     this.#connectFor(breakers);
   }
 
   cancel(requester: PoolRequester): void {
-    const at = this.#waiting.findIndex((waiting) => waiting.requester === requester);
-    if (at < 0) return;
-    const [waiting] = this.#waiting.splice(at, 1);
-    this.#unpend(waiting!);
+    this.#waiting.cancel(requester);
   }
 
   drain(): void {
@@ -90,22 +77,13 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
     stats.cxConnectFail.value += 1;
     if (isTimeout) stats.cxConnectTimeout.value += 1;
     // Those for whom another connection is on its way keep waiting.
-    while (this.#waiting.length > this.#connecting.size && this.#waiting.length > 0) {
-      const waiting = this.#waiting.shift()!;
-      this.#unpend(waiting);
-      stats.rqPendingFailureEject.value += 1;
-      waiting.requester.onStreamFailed(
-        isTimeout ? "connect-timeout" : "connection-failure",
-        transport,
-        isTls,
-      );
-    }
+    while (this.#waiting.length > this.#connecting.size) this.#waiting.failNext(isTimeout, transport, isTls);
   }
 
   onReusable(connection: PooledConnection): void {
     const max = this.cluster.plan.maxRequestsPerConnection;
     const isWorn = max > 0 && connection.codec.requestCount >= max;
-    if (isWorn || this.#isDraining || !this.#isCurrent(connection)) connection.close();
+    if (isWorn || this.#isDraining || !connection.account.isCurrent(this.endpoint)) connection.close();
     else this.#offer(connection);
   }
 
@@ -113,15 +91,14 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
     this.#all.delete(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
-    const next = this.#waiting[0];
-    if (next && this.#connecting.size < this.#waiting.length) this.#connectFor(next.breakers);
+    const breakers = this.#waiting.nextBreakers;
+    if (breakers && this.#connecting.size < this.#waiting.length) this.#connectFor(breakers);
   }
 
   #offer(connection: PooledConnection): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.take();
     if (next) {
-      this.#unpend(next);
-      next.requester.onStreamReady(connection.codec.newStream(next.requester), connection.info);
+      next.onStreamReady(connection.codec.newStream(next), connection.info);
       return;
     }
     this.#idle.push(connection);
@@ -132,17 +109,12 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
     for (;;) {
       const idle = this.#idle.pop();
       if (!idle) return undefined;
-      if (idle.codec.isIdle && this.#isCurrent(idle)) {
+      if (idle.codec.isIdle && idle.account.isCurrent(this.endpoint)) {
         idle.becomeBusy();
         return idle;
       }
       idle.close();
     }
-  }
-
-  #isCurrent(connection: PooledConnection): boolean {
-    const { tls } = this.endpoint;
-    return connection.tls === tls && (tls === undefined || tls.context.generation === connection.generation);
   }
 
   #connectFor(breakers: Breakers): void {
@@ -155,31 +127,20 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
     this.cluster.stats.cxHttp1Total.value += 1;
     pending.start();
   }
-
-  #unpend(waiting: Waiting): void {
-    waiting.breakers.pending.release();
-    this.cluster.stats.rqPendingActive.value -= 1;
-  }
 }
 
 /** An established connection and its place in the pool. */
 class PooledConnection implements ClientCodecEvents, TimerOwner {
   readonly codec: Http1ClientCodec;
   readonly info: UpstreamConnectionInfo;
-  readonly tls: UpstreamTlsPlan | undefined;
-  readonly generation: number;
+  readonly account: ConnectionAccount;
   readonly #pool: Http1Pool;
-  readonly #counted: Breakers | undefined;
   readonly #timer = new TimerEntry(this, idleTimer);
-  #readBefore = 0;
-  #writtenBefore = 0;
 
   constructor(pool: Http1Pool, made: MadeConnection) {
     const { connection } = made;
     this.#pool = pool;
-    this.#counted = made.counted;
-    this.tls = made.tls;
-    this.generation = made.generation;
+    this.account = new ConnectionAccount(made, pool.cluster.stats);
     this.info = made.info;
     this.codec = new Http1ClientCodec(
       connection,
@@ -187,7 +148,6 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
       pool.cluster.plan.keepsTrailers ?? false,
       this,
     );
-    pool.cluster.stats.cxActive.value += 1;
     connection.start(this.codec);
   }
 
@@ -209,27 +169,13 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
   }
 
   onReusable(): void {
-    this.#countBytes();
+    this.account.countBytes();
     this.#pool.onReusable(this);
   }
 
   onGone(_codec: Http1ClientCodec, cause: CloseCause | undefined): void {
-    const { stats } = this.#pool.cluster;
     this.#timer.stop();
-    this.#countBytes();
-    this.#counted?.connections.release();
-    stats.cxActive.value -= 1;
-    if (cause === undefined || cause.kind === "local") stats.cxDestroyLocal.value += 1;
-    else stats.cxDestroyRemote.value += 1;
+    this.account.close(cause === undefined || cause.kind === "local");
     this.#pool.onGone(this);
-  }
-
-  #countBytes(): void {
-    const { stats } = this.#pool.cluster;
-    const { bytesRead, bytesWritten } = this.codec.connection;
-    stats.cxRxBytes.value += bytesRead - this.#readBefore;
-    stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
-    this.#readBefore = bytesRead;
-    this.#writtenBefore = bytesWritten;
   }
 }

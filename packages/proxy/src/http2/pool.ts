@@ -1,4 +1,5 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import { ConnectionAccount } from "../layer/connection-account.ts";
 import {
   type ConnectionOwner,
   type MadeConnection,
@@ -6,9 +7,9 @@ import {
   type PoolContext,
 } from "../layer/pending-connection.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { WaitingRequests } from "../layer/waiting-requests.ts";
 import type { CloseCause } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
-import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import { Http2ClientCodec, type Http2ClientCodecEvents } from "./client-codec.ts";
 import type { FieldLimits } from "./hpack-decoder.ts";
 import { defaultHttp2Plan } from "./http2-plan.ts";
@@ -17,11 +18,6 @@ import { defaultHttp2Plan } from "./http2-plan.ts";
 const responseLimits: FieldLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 const flushTimeoutMs = 300_000;
 const idleTimer = 0;
-
-interface Waiting {
-  readonly requester: PoolRequester;
-  readonly breakers: Breakers;
-}
 
 /**
  * HTTP/2 connections to one endpoint. All requests share the first connection
@@ -35,13 +31,14 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
   readonly #connecting = new Set<PendingConnection>();
   /** What the endpoint last said it allows on a connection; modest until it has. */
   maxStreams = 100;
-  #waiting: Waiting[] = [];
+  readonly #waiting: WaitingRequests;
   #isDraining = false;
 
   constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
     this.endpoint = endpoint;
     this.cluster = cluster;
     this.context = context;
+    this.#waiting = new WaitingRequests(cluster.stats);
   }
 
   request(requester: PoolRequester, breakers: Breakers, isFresh: boolean): void {
@@ -50,22 +47,12 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
       connection.begin(requester);
       return;
     }
-    const { stats } = this.cluster;
-    if (!breakers.pending.tryAcquire()) {
-      requester.onStreamFailed("overflow", "", false);
-      return;
-    }
-    stats.rqPendingTotal.value += 1;
-    stats.rqPendingActive.value += 1;
-    this.#waiting.push({ requester, breakers });
+    if (!this.#waiting.add(requester, breakers)) return;
     if (isFresh || this.#connecting.size === 0) this.#connectFor(breakers);
   }
 
   cancel(requester: PoolRequester): void {
-    const at = this.#waiting.findIndex((waiting) => waiting.requester === requester);
-    if (at < 0) return;
-    const [waiting] = this.#waiting.splice(at, 1);
-    this.#unpend(waiting!);
+    this.#waiting.cancel(requester);
   }
 
   drain(): void {
@@ -87,12 +74,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
     stats.cxConnectFail.value += 1;
     if (isTimeout) stats.cxConnectTimeout.value += 1;
     if (this.#connecting.size > 0) return;
-    const reason = isTimeout ? "connect-timeout" : "connection-failure";
-    for (const waiting of this.#waiting.splice(0)) {
-      this.#unpend(waiting);
-      stats.rqPendingFailureEject.value += 1;
-      waiting.requester.onStreamFailed(reason, transport, isTls);
-    }
+    this.#waiting.failAll(isTimeout, transport, isTls);
   }
 
   /** Called by a connection that may have room again. */
@@ -102,29 +84,25 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
 
   onGone(connection: PooledConnection): void {
     this.#all.delete(connection);
-    const next = this.#waiting[0];
-    if (next && this.#connecting.size === 0) this.#connectFor(next.breakers);
+    const breakers = this.#waiting.nextBreakers;
+    if (breakers && this.#connecting.size === 0) this.#connectFor(breakers);
   }
 
   /** Whether new requests may use it: not worn, and made under the certificate in force. */
   isUsable(connection: PooledConnection): boolean {
     const max = this.cluster.plan.maxRequestsPerConnection;
     if (this.#isDraining || (max > 0 && connection.codec.requestCount >= max)) return false;
-    const { tls } = this.endpoint;
-    if (connection.tls !== tls) return false;
-    return tls === undefined || tls.context.generation === connection.generation;
+    return connection.account.isCurrent(this.endpoint);
   }
 
   #serve(): void {
     while (this.#waiting.length > 0) {
       const connection = this.#withRoom();
       if (!connection) {
-        if (this.#connecting.size === 0) this.#connectFor(this.#waiting[0]!.breakers);
+        if (this.#connecting.size === 0) this.#connectFor(this.#waiting.nextBreakers!);
         return;
       }
-      const next = this.#waiting.shift()!;
-      this.#unpend(next);
-      connection.begin(next.requester);
+      connection.begin(this.#waiting.take()!);
     }
   }
 
@@ -144,31 +122,20 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
     this.cluster.stats.cxHttp2Total.value += 1;
     pending.start();
   }
-
-  #unpend(waiting: Waiting): void {
-    waiting.breakers.pending.release();
-    this.cluster.stats.rqPendingActive.value -= 1;
-  }
 }
 
 /** An established connection and its place in the pool. */
 class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
   readonly codec: Http2ClientCodec;
   readonly info: UpstreamConnectionInfo;
-  readonly tls: UpstreamTlsPlan | undefined;
-  readonly generation: number;
+  readonly account: ConnectionAccount;
   readonly #pool: Http2Pool;
-  readonly #counted: Breakers | undefined;
   readonly #timer = new TimerEntry(this, idleTimer);
-  #readBefore = 0;
-  #writtenBefore = 0;
 
   constructor(pool: Http2Pool, made: MadeConnection) {
     const { connection } = made;
     this.#pool = pool;
-    this.#counted = made.counted;
-    this.tls = made.tls;
-    this.generation = made.generation;
+    this.account = new ConnectionAccount(made, pool.cluster.stats);
     this.info = made.info;
     const { timers } = pool.context;
     const plan = pool.cluster.plan.http2 ?? defaultHttp2Plan;
@@ -177,7 +144,6 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
       { plan, limits: responseLimits, timers, flushTimeoutMs },
       this,
     );
-    pool.cluster.stats.cxActive.value += 1;
     connection.start(this.codec);
     this.codec.greet(pool.maxStreams);
   }
@@ -207,28 +173,14 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
   }
 
   onCapacity(): void {
-    this.#countBytes();
+    this.account.countBytes();
     this.#pool.onCapacity();
     this.settle();
   }
 
   onGone(cause: CloseCause): void {
-    const { stats } = this.#pool.cluster;
     this.#timer.stop();
-    this.#countBytes();
-    this.#counted?.connections.release();
-    stats.cxActive.value -= 1;
-    if (cause.kind === "local") stats.cxDestroyLocal.value += 1;
-    else stats.cxDestroyRemote.value += 1;
+    this.account.close(cause.kind === "local");
     this.#pool.onGone(this);
-  }
-
-  #countBytes(): void {
-    const { stats } = this.#pool.cluster;
-    const { bytesRead, bytesWritten } = this.codec.connection;
-    stats.cxRxBytes.value += bytesRead - this.#readBefore;
-    stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
-    this.#readBefore = bytesRead;
-    this.#writtenBefore = bytesWritten;
   }
 }

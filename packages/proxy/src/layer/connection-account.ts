@@ -1,0 +1,40 @@
+import type { ClusterStats, Endpoint } from "../cluster/cluster.ts";
+import type { MadeConnection } from "./pending-connection.ts";
+
+/** What one established upstream connection counts for in its cluster's statistics and breakers. */
+export class ConnectionAccount {
+  readonly #made: MadeConnection;
+  readonly #stats: ClusterStats;
+  #readBefore = 0;
+  #writtenBefore = 0;
+
+  constructor(made: MadeConnection, stats: ClusterStats) {
+    this.#made = made;
+    this.#stats = stats;
+    stats.cxActive.value += 1;
+  }
+
+  /** Whether it was made with the endpoint's transport, under the certificate in force. */
+  isCurrent({ tls }: Endpoint): boolean {
+    const { tls: madeWith, generation } = this.#made;
+    return madeWith === tls && (tls === undefined || tls.context.generation === generation);
+  }
+
+  /** Adds the bytes since it was last asked. */
+  countBytes(): void {
+    const { bytesRead, bytesWritten } = this.#made.connection;
+    this.#stats.cxRxBytes.value += bytesRead - this.#readBefore;
+    this.#stats.cxTxBytes.value += bytesWritten - this.#writtenBefore;
+    this.#readBefore = bytesRead;
+    this.#writtenBefore = bytesWritten;
+  }
+
+  /** The connection is gone; called once. */
+  close(isLocal: boolean): void {
+    this.countBytes();
+    this.#made.counted?.connections.release();
+    this.#stats.cxActive.value -= 1;
+    if (isLocal) this.#stats.cxDestroyLocal.value += 1;
+    else this.#stats.cxDestroyRemote.value += 1;
+  }
+}
