@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { UserError } from "@weft/base/errors";
+import { formatJoinToken, newJoinToken } from "@weft/identity/join-token";
 import { parseSpiffeId, parseTrustDomain } from "@weft/identity/spiffe-id";
+import { bundlePins } from "@weft/identity/trust-bundle";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
@@ -133,6 +135,23 @@ test("an agent that comes back needs no token while its certificate is good", as
   assert.equal(statSync(join(folder, "identity")).mode & 0o777, 0o700);
   assert.equal(statSync(join(folder, "identity", "svid.json")).mode & 0o777, 0o600);
   second.close();
+});
+
+test("a token for another control plane's root replaces what is kept; one for the same root does not", async () => {
+  const first = await open();
+  first.close();
+  const tokenFor = (from: Svid) => formatJoinToken(newJoinToken(bundlePins(from.bundle)[0]!));
+  const same = tokenFor(first.svid);
+  const again = await open({ readToken: () => same, enrol: () => assert.fail("enrolled again") });
+  again.close();
+  assert.equal(again.svid.serial, first.svid.serial);
+
+  ca = new TestCa({ nowMs: clock.now() });
+  const other = tokenFor(issue());
+  const moved = await open({ readToken: () => other });
+  moved.close();
+  assert.notEqual(moved.svid.bundlePem, first.svid.bundlePem);
+  assert.match(said.join(), /is not used: the join token is for another control plane/);
 });
 
 test("a renewed identity is the one that is kept", async () => {

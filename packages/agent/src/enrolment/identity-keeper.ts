@@ -1,7 +1,9 @@
 import { Backoff } from "@weft/base/backoff";
 import type { Timer } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
+import { parseJoinToken } from "@weft/identity/join-token";
 import { renewAfterMs, runAtWallTime } from "@weft/identity/renewal";
+import { bundlePins } from "@weft/identity/trust-bundle";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { type EnrolmentTarget, enrolByToken, renewBySvid } from "./certificate-authority.ts";
 import type { IdentityFile } from "./identity-file.ts";
@@ -10,7 +12,7 @@ import { formatSvid, parseSvid, type Svid } from "./svid.ts";
 export interface IdentityOptions {
   readonly target: EnrolmentTarget;
   readonly file: IdentityFile;
-  /** Read only when there is no identity in the run directory. */
+  /** May fail where an identity is kept: then it is not needed. */
   readonly readToken: () => string | undefined;
   readonly talk: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -124,14 +126,27 @@ export class IdentityKeeper {
   }
 }
 
-function readKept({ file, target, talk }: IdentityOptions): Svid | undefined {
+function readKept({ file, target, readToken, talk }: IdentityOptions): Svid | undefined {
   const text = file.read();
   if (text === undefined) return undefined;
   try {
-    return parseSvid(text, target, target.clock.now());
+    const svid = parseSvid(text, target, target.clock.now());
+    if (!isForAnotherRoot(svid, readToken)) return svid;
+    talk(`the identity in ${file.path} is not used: the join token is for another control plane`);
+    return undefined;
   } catch (thrown) {
     talk(`the identity in ${file.path} is not used: ${messageOf(thrown)}`);
     return undefined;
+  }
+}
+
+/** A token that names another root says that the workload moves; one that cannot be read decides nothing. */
+function isForAnotherRoot(svid: Svid, readToken: () => string | undefined): boolean {
+  try {
+    const token = readToken();
+    return token !== undefined && !bundlePins(svid.bundle).includes(parseJoinToken(token).pin);
+  } catch {
+    return false;
   }
 }
 
