@@ -1,0 +1,26 @@
+import type { MessageSupport } from "./message-support.ts";
+
+/** What this proxy does with the messages of access logs. */
+export function accessLogSupport(): Record<string, MessageSupport> {
+  const p = "envoy.config.accesslog.v3.";
+  return {
+    [`${p}AccessLog`]: { implemented: "name filter typed_config" },
+    [`${p}AccessLogFilter`]: {
+      implemented:
+        "status_code_filter duration_filter and_filter or_filter header_filter response_flag_filter",
+      neutral: "not_health_check_filter traceable_filter",
+    },
+    [`${p}StatusCodeFilter`]: { implemented: "comparison" },
+    [`${p}DurationFilter`]: { implemented: "comparison" },
+    [`${p}ComparisonFilter`]: { implemented: "op value" },
+    [`${p}AndFilter`]: { implemented: "filters" },
+    [`${p}OrFilter`]: { implemented: "filters" },
+    [`${p}HeaderFilter`]: { implemented: "header" },
+    [`${p}ResponseFlagFilter`]: { implemented: "flags" },
+    "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
+      implemented: "path format json_format typed_json_format log_format",
+    },
+    "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": { implemented: "log_format" },
+    "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": { implemented: "log_format" },
+  };
+}

@@ -1,0 +1,31 @@
+import type { MessageSupport } from "./message-support.ts";
+
+/** What this proxy does with the messages of `bootstrap.v3`. */
+export function bootstrapSupport(): Record<string, MessageSupport> {
+  const p = "envoy.config.bootstrap.v3.";
+  return {
+    [`${p}Bootstrap`]: {
+      implemented: "node static_resources dynamic_resources layered_runtime admin",
+      harmless: {
+        stats_flush_interval: "statistics are read when asked for, never flushed",
+        stats_flush_on_admin: "statistics are read when asked for, never flushed",
+      },
+    },
+    [`${p}Bootstrap.StaticResources`]: { implemented: "listeners clusters secrets" },
+    [`${p}Bootstrap.DynamicResources`]: { implemented: "lds_config cds_config ads_config" },
+    [`${p}Admin`]: {
+      implemented: "address",
+      harmless: {
+        access_log: "the admin endpoint keeps no access log",
+        access_log_path: "the admin endpoint keeps no access log",
+        profile_path: "there is no CPU profiler endpoint",
+        ignore_global_conn_limit: "there is no global connection limit",
+      },
+    },
+    [`${p}LayeredRuntime`]: { implemented: "layers" },
+    [`${p}RuntimeLayer`]: {
+      implemented: "name static_layer",
+      harmless: { admin_layer: "the admin endpoint does not change runtime values" },
+    },
+  };
+}

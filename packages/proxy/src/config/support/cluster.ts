@@ -1,0 +1,113 @@
+import type { MessageSupport } from "./message-support.ts";
+
+const controlPlaneHttp2 = "the xDS client keeps its connections alive by itself; elsewhere it is refused";
+
+/** What this proxy does with the messages of `cluster.v3`, `endpoint.v3` and upstream protocol options. */
+export function clusterSupport(): Record<string, MessageSupport> {
+  const p = "envoy.config.cluster.v3.";
+  const e = "envoy.config.endpoint.v3.";
+  const u = "envoy.extensions.upstreams.http.v3.";
+  return {
+    [`${p}Cluster`]: {
+      implemented:
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_bind_config upstream_connection_options",
+      harmless: {
+        respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
+        dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",
+        cleanup_interval: "unused original destinations are forgotten with their connections",
+        wait_for_warm_on_init: "every cluster is warmed before it is used",
+        ignore_health_on_host_removal: "there are no active health checks",
+        close_connections_on_host_health_failure: "there are no active health checks",
+      },
+      neutral:
+        "use_tcp_for_dns_lookups track_timeout_budgets connection_pool_per_downstream_connection protocol_selection dns_jitter",
+    },
+    [`${p}Cluster.EdsClusterConfig`]: { implemented: "eds_config service_name" },
+    [`${p}Cluster.LbSubsetConfig`]: {
+      implemented: "fallback_policy default_subset subset_selectors",
+      neutral:
+        "locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy",
+    },
+    [`${p}Cluster.LbSubsetConfig.LbSubsetSelector`]: {
+      implemented: "keys",
+      neutral: "single_host_per_subset fallback_policy",
+    },
+    [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
+    [`${p}Cluster.CommonLbConfig`]: {
+      implemented: "healthy_panic_threshold locality_weighted_lb_config",
+      harmless: {
+        update_merge_window: "an endpoint update costs little and takes effect at once",
+        ignore_new_hosts_until_first_hc: "there are no active health checks",
+      },
+      neutral: "close_connections_on_host_set_change",
+    },
+    [`${p}Cluster.CommonLbConfig.LocalityWeightedLbConfig`]: { implemented: "" },
+    [`${p}Cluster.LeastRequestLbConfig`]: { implemented: "choice_count" },
+    [`${p}Cluster.RoundRobinLbConfig`]: { implemented: "" },
+    [`${p}Cluster.OriginalDstLbConfig`]: { implemented: "use_http_header http_header_name" },
+    [`${p}UpstreamConnectionOptions`]: {
+      implemented: "",
+      harmless: {
+        tcp_keepalive:
+          "dead connections are found by connect, idle and response timeouts, and the xDS client asks its server for signs of life",
+      },
+    },
+    [`${p}CircuitBreakers`]: { implemented: "thresholds" },
+    [`${p}CircuitBreakers.Thresholds`]: {
+      implemented: "priority max_connections max_pending_requests max_requests max_retries retry_budget",
+      harmless: {
+        track_remaining: "what remains is the limit less the active count, both of which are statistics",
+        max_connection_pools: "there is one pool for each endpoint",
+      },
+    },
+    [`${p}CircuitBreakers.Thresholds.RetryBudget`]: { implemented: "budget_percent min_retry_concurrency" },
+    [`${p}OutlierDetection`]: {
+      implemented:
+        "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time always_eject_one_host",
+      neutral:
+        "enforcing_success_rate enforcing_local_origin_success_rate enforcing_failure_percentage enforcing_failure_percentage_local_origin max_ejection_time_jitter",
+      harmless: {
+        successful_active_health_check_uneject_host: "there are no active health checks",
+        success_rate_minimum_hosts: "parameter of a detector that is off",
+        success_rate_request_volume: "parameter of a detector that is off",
+        success_rate_stdev_factor: "parameter of a detector that is off",
+        failure_percentage_threshold: "parameter of a detector that is off",
+        failure_percentage_minimum_hosts: "parameter of a detector that is off",
+        failure_percentage_request_volume: "parameter of a detector that is off",
+      },
+    },
+    [`${u}HttpProtocolOptions`]: {
+      implemented: "common_http_protocol_options explicit_http_config use_downstream_protocol_config",
+    },
+    [`${u}HttpProtocolOptions.ExplicitHttpConfig`]: {
+      implemented: "http_protocol_options http2_protocol_options",
+    },
+    [`${u}HttpProtocolOptions.UseDownstreamHttpConfig`]: {
+      implemented: "http_protocol_options http2_protocol_options",
+      harmless: { http3_protocol_options: "HTTP/3 is not spoken" },
+    },
+    "envoy.config.core.v3.Http2ProtocolOptions": {
+      implemented:
+        "hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message",
+      harmless: { connection_keepalive: controlPlaneHttp2 },
+    },
+    [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },
+    [`${e}ClusterLoadAssignment.Policy`]: {
+      implemented: "overprovisioning_factor",
+      harmless: { endpoint_stale_after: "endpoints are kept until the control plane replaces them" },
+      neutral: "weighted_priority_health",
+    },
+    [`${e}LocalityLbEndpoints`]: {
+      implemented: "locality lb_endpoints load_balancing_weight priority",
+      harmless: {
+        metadata: "no filter reads a locality's metadata",
+        proximity: "Envoy does not act on it either",
+      },
+    },
+    [`${e}LbEndpoint`]: { implemented: "endpoint health_status metadata load_balancing_weight" },
+    [`${e}Endpoint`]: {
+      implemented: "address hostname",
+      harmless: { health_check_config: "there are no active health checks" },
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { MessageSupport } from "./message-support.ts";
+
+/** What this proxy does with the messages of HTTP and network filters. */
+export function filtersSupport(): Record<string, MessageSupport> {
+  const rbac = "envoy.config.rbac.v3.";
+  const fault = "envoy.extensions.filters.common.fault.v3.";
+  return {
+    "envoy.extensions.filters.http.router.v3.Router": {
+      implemented: "suppress_envoy_headers",
+      harmless: {
+        start_child_span: "no tracer is configured",
+        dynamic_stats: "statistics of a cluster cost one addition each and are always kept",
+      },
+      neutral: "respect_expected_rq_timeout suppress_grpc_request_failure_code_stats",
+    },
+    "envoy.extensions.filters.http.rbac.v3.RBAC": {
+      implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
+      neutral: "track_per_rule_stats",
+    },
+    "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { implemented: "rbac" },
+    "envoy.extensions.filters.network.rbac.v3.RBAC": {
+      implemented: "rules shadow_rules shadow_rules_stat_prefix stat_prefix",
+      neutral: "enforcement_type",
+    },
+    [`${rbac}RBAC`]: { implemented: "action policies" },
+    [`${rbac}Policy`]: { implemented: "permissions principals" },
+    [`${rbac}Permission`]: {
+      implemented:
+        "and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name",
+    },
+    [`${rbac}Permission.Set`]: { implemented: "rules" },
+    [`${rbac}Principal`]: {
+      implemented:
+        "and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata not_id",
+    },
+    [`${rbac}Principal.Set`]: { implemented: "ids" },
+    [`${rbac}Principal.Authenticated`]: { implemented: "principal_name" },
+    "envoy.extensions.filters.http.fault.v3.HTTPFault": {
+      implemented: "delay abort headers downstream_nodes max_active_faults",
+      harmless: {
+        disable_downstream_cluster_stats: "faults are not counted per downstream cluster",
+        delay_percent_runtime: "runtime values do not change faults",
+        abort_percent_runtime: "runtime values do not change faults",
+        delay_duration_runtime: "runtime values do not change faults",
+        abort_http_status_runtime: "runtime values do not change faults",
+        max_active_faults_runtime: "runtime values do not change faults",
+        abort_grpc_status_runtime: "runtime values do not change faults",
+      },
+    },
+    "envoy.extensions.filters.http.fault.v3.FaultAbort": {
+      implemented: "http_status grpc_status header_abort percentage",
+    },
+    "envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort": { implemented: "" },
+    [`${fault}FaultDelay`]: { implemented: "fixed_delay header_delay percentage" },
+    [`${fault}FaultDelay.HeaderDelay`]: { implemented: "" },
+    "xds.type.v3.TypedStruct": { implemented: "type_url value" },
+    "udpa.type.v1.TypedStruct": { implemented: "type_url value" },
+  };
+}

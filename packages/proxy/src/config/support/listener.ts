@@ -1,0 +1,46 @@
+import type { MessageSupport } from "./message-support.ts";
+
+const singleWorker = "there is one worker";
+
+/** What this proxy does with the messages of `listener.v3` and listener filters. */
+export function listenerSupport(): Record<string, MessageSupport> {
+  const p = "envoy.config.listener.v3.";
+  return {
+    [`${p}Listener`]: {
+      implemented:
+        "name address additional_addresses filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port",
+      harmless: {
+        stat_prefix: "listener statistics are named by address",
+        enable_reuse_port: singleWorker,
+        reuse_port: singleWorker,
+        connection_balance_config: singleWorker,
+        tcp_backlog_size: "the system's largest backlog is always asked for",
+        max_connections_to_accept_per_socket_event: "connections are accepted one at a time",
+        ignore_global_conn_limit: "there is no global connection limit",
+        bypass_overload_manager: "there is no overload manager",
+      },
+      neutral: "drain_type transparent freebind tcp_fast_open_queue_length enable_mptcp",
+    },
+    [`${p}AdditionalAddress`]: { implemented: "address" },
+    [`${p}ListenerFilter`]: { implemented: "name typed_config" },
+    [`${p}FilterChain`]: {
+      implemented: "filter_chain_match filters transport_socket transport_socket_connect_timeout name",
+      harmless: { metadata: "no filter reads a chain's metadata" },
+      neutral: "use_proxy_proto",
+    },
+    [`${p}FilterChainMatch`]: {
+      implemented:
+        "destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges source_ports server_names transport_protocol application_protocols",
+    },
+    [`${p}Filter`]: { implemented: "name typed_config" },
+    "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": { implemented: "" },
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
+      implemented: "",
+      harmless: {
+        initial_read_buffer_size: "the buffer grows with the ClientHello up to its limit",
+      },
+      neutral: "enable_ja3_fingerprinting enable_ja4_fingerprinting",
+    },
+    "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": { implemented: "" },
+  };
+}

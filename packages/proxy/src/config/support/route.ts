@@ -1,0 +1,68 @@
+import type { MessageSupport } from "./message-support.ts";
+
+/** What this proxy does with the messages of `route.v3`. */
+export function routeSupport(): Record<string, MessageSupport> {
+  const p = "envoy.config.route.v3.";
+  const edits =
+    "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
+  return {
+    [`${p}RouteConfiguration`]: {
+      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching typed_per_filter_config`,
+      harmless: {
+        metadata: "no filter reads a route configuration's metadata",
+        internal_only_headers: "internal headers are stripped at the edge of the mesh",
+      },
+      neutral: "ignore_path_parameters_in_path_matching",
+    },
+    [`${p}VirtualHost`]: {
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config retry_policy include_request_attempt_count include_attempt_count_in_response`,
+      harmless: { metadata: "no filter reads a virtual host's metadata" },
+      neutral: "include_is_timeout_retry_header",
+    },
+    [`${p}Route`]: {
+      implemented: `name match route redirect direct_response metadata typed_per_filter_config ${edits}`,
+      harmless: {
+        decorator: "names spans, and no tracer is configured",
+        stat_prefix: "there are no statistics per route",
+      },
+    },
+    [`${p}RouteMatch`]: {
+      implemented:
+        "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc",
+    },
+    [`${p}RouteMatch.GrpcRouteMatchOptions`]: { implemented: "" },
+    [`${p}HeaderMatcher`]: {
+      implemented:
+        "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
+    },
+    [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
+    [`${p}RouteAction`]: {
+      implemented:
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs",
+      harmless: {
+        max_grpc_timeout: "`grpc-timeout` is passed on and not used as this route's timeout",
+        grpc_timeout_offset: "`grpc-timeout` is passed on and not used as this route's timeout",
+      },
+      neutral:
+        "append_x_forwarded_host max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
+    },
+    [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
+    [`${p}WeightedCluster`]: {
+      implemented: "clusters total_weight",
+      harmless: { runtime_key_prefix: "runtime values do not change weights" },
+    },
+    [`${p}WeightedCluster.ClusterWeight`]: { implemented: `name weight metadata_match ${edits}` },
+    [`${p}RetryPolicy`]: {
+      implemented:
+        "retry_on num_retries per_try_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retry_back_off retriable_headers",
+    },
+    [`${p}RetryPolicy.RetryBackOff`]: { implemented: "base_interval max_interval" },
+    [`${p}RetryPolicy.RetryHostPredicate`]: { implemented: "name typed_config" },
+    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate": { implemented: "" },
+    [`${p}RedirectAction`]: {
+      implemented:
+        "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
+    },
+    [`${p}DirectResponseAction`]: { implemented: "status body" },
+  };
+}

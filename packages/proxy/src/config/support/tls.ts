@@ -1,0 +1,45 @@
+import type { MessageSupport } from "./message-support.ts";
+
+/** What this proxy does with the messages of transport sockets. */
+export function tlsSupport(): Record<string, MessageSupport> {
+  const p = "envoy.extensions.transport_sockets.tls.v3.";
+  return {
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": { implemented: "" },
+    [`${p}UpstreamTlsContext`]: {
+      implemented: "common_tls_context sni",
+      harmless: {
+        max_session_keys: "the number of kept sessions is bounded by the connection pools",
+        enforce_rsa_key_usage: "key usage is always enforced",
+      },
+      neutral: "auto_host_sni auto_sni_san_validation allow_renegotiation",
+    },
+    [`${p}DownstreamTlsContext`]: {
+      implemented: "common_tls_context require_client_certificate",
+      harmless: {
+        session_timeout: "sessions are kept for at most five minutes",
+        disable_stateful_session_resumption: "sessions are resumed by ticket only",
+      },
+      neutral:
+        "require_sni disable_stateless_session_resumption ocsp_staple_policy prefer_client_ciphers full_scan_certs_on_sni_mismatch",
+    },
+    [`${p}CommonTlsContext`]: {
+      implemented:
+        "tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols",
+    },
+    [`${p}CommonTlsContext.CombinedCertificateValidationContext`]: {
+      implemented: "default_validation_context validation_context_sds_secret_config",
+    },
+    [`${p}TlsParameters`]: {
+      implemented: "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves",
+    },
+    [`${p}TlsCertificate`]: { implemented: "certificate_chain private_key password" },
+    [`${p}CertificateValidationContext`]: {
+      implemented: "trusted_ca match_typed_subject_alt_names match_subject_alt_names crl",
+      neutral:
+        "allow_expired_certificate trust_chain_verification only_verify_leaf_cert_crl require_signed_certificate_timestamp",
+    },
+    [`${p}SubjectAltNameMatcher`]: { implemented: "san_type matcher" },
+    [`${p}SdsSecretConfig`]: { implemented: "name sds_config" },
+    [`${p}Secret`]: { implemented: "name tls_certificate validation_context" },
+  };
+}
