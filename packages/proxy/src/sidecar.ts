@@ -99,8 +99,7 @@ export class Sidecar {
       dataPlane: {
         setCluster: (plan) => this.#clusters.setCluster(plan),
         removeCluster: (name) => this.#clusters.removeCluster(name),
-        setEndpoints: (name, { localities, overprovisioningPercent }) =>
-          this.#clusters.setEndpoints(name, localities, overprovisioningPercent),
+        setEndpoints: (name, { localities, policy }) => this.#clusters.setEndpoints(name, localities, policy),
         setListeners: (plans) => {
           this.#applied = this.#runtime.applyListeners(plans).then((failures) => {
             // A start that fails says so itself.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { BalancerPlan } from "./balancer-plan.ts";
 import { clusterWith, endpoint, locality, noContext, tally } from "./cluster-fixture.ts";
-import type { BalancerPlan } from "./cluster-plan.ts";
 
 const balancers: readonly BalancerPlan[] = [
   { kind: "round-robin" },

@@ -2,7 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import type { Gauge } from "@weft/base/metric-registry";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";
-import type { ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import type { AssignmentPolicy, ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
 import { DnsDiscovery, type ResolveHost, resolveWithSystem } from "./dns-discovery.ts";
 import { UpstreamCluster } from "./upstream-cluster.ts";
 
@@ -108,14 +108,10 @@ export class ClusterManager implements ClusterDirectory {
   }
 
   /** The endpoints EDS gives for a cluster; an empty list also ends the wait for the first. */
-  setEndpoints(
-    cluster: string,
-    localities: readonly LocalityEndpoints[],
-    overprovisioningPercent?: number,
-  ): void {
+  setEndpoints(cluster: string, localities: readonly LocalityEndpoints[], policy?: AssignmentPolicy): void {
     const entry = this.#entries.get(cluster);
     if (!entry) return;
-    entry.cluster.setEndpoints(localities, overprovisioningPercent);
+    entry.cluster.setEndpoints(localities, policy);
     this.#warmed(entry);
   }
 
@@ -128,7 +124,7 @@ export class ClusterManager implements ClusterDirectory {
     const { discovery } = plan;
     switch (discovery.kind) {
       case "static":
-        entry.cluster.setEndpoints(discovery.endpoints);
+        entry.cluster.setEndpoints(discovery.endpoints, discovery.policy);
         this.#warmed(entry);
         return;
       case "original-dst":
@@ -146,7 +142,7 @@ export class ClusterManager implements ClusterDirectory {
             membership.updateAttempt.add();
             return (this.#options.resolve ?? resolveWithSystem)(host);
           },
-          onEndpoints: (localities) => entry.cluster.setEndpoints(localities),
+          onEndpoints: (localities) => entry.cluster.setEndpoints(localities, discovery.policy),
           onFailure: () => membership.updateFailure.add(),
           onFirstRound: () => this.#warmed(entry),
         });

@@ -1,6 +1,7 @@
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { BalancerPlan } from "./balancer-plan.ts";
 
 /**
  * An upstream cluster, compiled from CDS or a bootstrap. Immutable; the runtime
@@ -48,10 +49,15 @@ export interface ClusterPlan {
 }
 
 export type Discovery =
-  | { readonly kind: "static"; readonly endpoints: readonly LocalityEndpoints[] }
+  | {
+      readonly kind: "static";
+      readonly endpoints: readonly LocalityEndpoints[];
+      readonly policy?: AssignmentPolicy;
+    }
   | {
       readonly kind: "strict-dns" | "logical-dns";
       readonly endpoints: readonly LocalityEndpoints[];
+      readonly policy?: AssignmentPolicy;
       readonly refreshMs: number;
       /** Undefined is Envoy's AUTO: IPv6, else IPv4. */
       readonly family?: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
@@ -65,12 +71,6 @@ export interface TransportPlan {
   readonly match: readonly (readonly [key: string, value: string])[];
   readonly tls: UpstreamTlsPlan | undefined;
 }
-
-export type BalancerPlan =
-  | { readonly kind: "round-robin" }
-  | { readonly kind: "random" }
-  | { readonly kind: "least-request"; readonly choiceCount: number }
-  | { readonly kind: "cluster-provided" };
 
 export interface SubsetPlan {
   readonly selectors: readonly (readonly string[])[];
@@ -109,8 +109,15 @@ export interface OutlierPlan {
 /** @see envoy.config.endpoint.v3.ClusterLoadAssignment */
 export interface EndpointAssignment {
   readonly localities: readonly LocalityEndpoints[];
+  readonly policy?: AssignmentPolicy;
+}
+
+/** @see envoy.config.endpoint.v3.ClusterLoadAssignment.Policy */
+export interface AssignmentPolicy {
   /** Percent; undefined is Envoy's 140. */
-  readonly overprovisioningPercent?: number;
+  readonly overprovisioningPercent?: number | undefined;
+  /** `weighted_priority_health`: a priority's health counts endpoint weights instead of endpoints. */
+  readonly weighsPriorityHealth?: boolean;
 }
 
 /** @see envoy.config.endpoint.v3.LocalityLbEndpoints */

@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Histogram } from "@weft/base/metric-registry";
+import type { Hash64 } from "../hash/hash64.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
@@ -6,7 +7,8 @@ import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
 /** What the balancer may know of the request it places. */
 export interface PickContext {
   readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
-  readonly hash: number | undefined;
+  /** What consistent hashing places the request by; undefined places it anywhere. */
+  readonly hash: Hash64 | undefined;
   /** For ORIGINAL_DST. */
   readonly originalDestination: SocketAddress | undefined;
   /** Endpoints a retry should avoid. */

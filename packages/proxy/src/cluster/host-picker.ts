@@ -1,5 +1,4 @@
-import type { BalancerPlan } from "./cluster-plan.ts";
-import { EdfScheduler } from "./edf-scheduler.ts";
+import type { Hash64 } from "../hash/hash64.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
 
 /**
@@ -8,30 +7,15 @@ import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
  */
 export interface HostPicker {
   readonly hosts: readonly UpstreamEndpoint[];
-  pick(): UpstreamEndpoint;
-}
-
-export function createHostPicker(
-  plan: BalancerPlan,
-  hosts: readonly UpstreamEndpoint[],
-  random: () => number,
-): HostPicker {
-  if (plan.kind === "random") return new RandomPicker(hosts, random);
-  const isWeighted = hosts.some((host) => host.plan.weight !== hosts[0]!.plan.weight);
-  if (plan.kind === "least-request") {
-    return isWeighted
-      ? new ScheduledPicker(hosts, random, (host) => weightOf(host) / (host.activeRequests + 1))
-      : new LeastRequestPicker(hosts, random, plan.choiceCount);
-  }
-  return isWeighted ? new ScheduledPicker(hosts, random, weightOf) : new RotatingPicker(hosts, random);
-}
-
-function weightOf(host: UpstreamEndpoint): number {
-  return Math.max(1, host.plan.weight);
+  /**
+   * `hash` is set for balancers that choose by it; `attempt` counts from 0 the
+   * times this request has asked for another endpoint than the last.
+   */
+  pick(hash: Hash64 | undefined, attempt: number): UpstreamEndpoint;
 }
 
 /** Uniform, whatever the weights: Envoy's RANDOM. */
-class RandomPicker implements HostPicker {
+export class RandomPicker implements HostPicker {
   readonly hosts: readonly UpstreamEndpoint[];
   readonly #random: () => number;
 
@@ -46,7 +30,7 @@ class RandomPicker implements HostPicker {
 }
 
 /** Equal weights: one after the other. Starts anywhere, so that many proxies do not all begin with the first. */
-class RotatingPicker implements HostPicker {
+export class RotatingPicker implements HostPicker {
   readonly hosts: readonly UpstreamEndpoint[];
   #next: number;
 
@@ -63,7 +47,7 @@ class RotatingPicker implements HostPicker {
 }
 
 /** The least busy of `choiceCount` chosen at random (power of two choices). */
-class LeastRequestPicker implements HostPicker {
+export class LeastRequestPicker implements HostPicker {
   readonly hosts: readonly UpstreamEndpoint[];
   readonly #random: () => number;
   readonly #choiceCount: number;
@@ -85,27 +69,30 @@ class LeastRequestPicker implements HostPicker {
   }
 }
 
-/** Unequal weights: by deadline; the weight is read anew at each turn, so it may depend on load. */
-class ScheduledPicker implements HostPicker {
+/** The least busy of all; among equals any, each as likely as the others. */
+export class FullScanPicker implements HostPicker {
   readonly hosts: readonly UpstreamEndpoint[];
-  readonly #scheduler: EdfScheduler;
-  readonly #weightOf: (host: UpstreamEndpoint) => number;
+  readonly #random: () => number;
 
-  constructor(
-    hosts: readonly UpstreamEndpoint[],
-    random: () => number,
-    weightOf: (host: UpstreamEndpoint) => number,
-  ) {
+  constructor(hosts: readonly UpstreamEndpoint[], random: () => number) {
     this.hosts = hosts;
-    this.#weightOf = weightOf;
-    this.#scheduler = new EdfScheduler(hosts.map(weightOf));
-    const skipped = Math.floor(random() * hosts.length);
-    for (let i = 0; i < skipped; i++) this.pick();
+    this.#random = random;
   }
 
   pick(): UpstreamEndpoint {
-    const host = this.hosts[this.#scheduler.peek()]!;
-    this.#scheduler.postpone(this.#weightOf(host));
-    return host;
+    const { hosts } = this;
+    let best = hosts[0]!;
+    let equals = 1;
+    for (let i = 1; i < hosts.length; i++) {
+      const other = hosts[i]!;
+      if (other.activeRequests < best.activeRequests) {
+        best = other;
+        equals = 1;
+      } else if (other.activeRequests === best.activeRequests) {
+        equals += 1;
+        if (this.#random() * equals < 1) best = other;
+      }
+    }
+    return best;
   }
 }

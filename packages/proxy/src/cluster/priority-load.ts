@@ -3,6 +3,8 @@ export interface LevelHealth {
   readonly total: number;
   readonly healthy: number;
   readonly degraded: number;
+  /** Given where health is counted by endpoint weight; panic always counts endpoints. */
+  readonly weights?: { readonly total: number; readonly healthy: number; readonly degraded: number };
 }
 
 /** Share of traffic, in percent, a level takes with its healthy and its degraded endpoints. */
@@ -27,8 +29,9 @@ export function computePriorityLoads(
 ): LevelLoad[] {
   const capacity = (available: number, total: number) =>
     total === 0 ? 0 : Math.min(100, Math.floor((overprovisioningPercent * available) / total));
-  const healthy = levels.map((level) => capacity(level.healthy, level.total));
-  const degraded = levels.map((level) => capacity(level.degraded, level.total));
+  const measures = levels.map((level) => level.weights ?? level);
+  const healthy = measures.map((measure) => capacity(measure.healthy, measure.total));
+  const degraded = measures.map((measure) => capacity(measure.degraded, measure.total));
   const available = Math.min(100, sum(healthy) + sum(degraded));
 
   if (available === 0) return panicEverywhere(levels, panicPercent);
@@ -66,8 +69,14 @@ export function computePriorityLoads(
 /** Nothing better is left: levels share by their size, or take nothing when panic is switched off. */
 function panicEverywhere(levels: readonly LevelHealth[], panicPercent: number): LevelLoad[] {
   const total = sum(levels.map((level) => level.total));
-  return levels.map((level) => ({
-    healthyPercent: panicPercent > 0 && total > 0 ? (100 * level.total) / total : 0,
+  const shares = levels.map((level) =>
+    panicPercent > 0 && total > 0 ? Math.floor((100 * level.total) / total) : 0,
+  );
+  // Whole percents, as with the other loads; the first level with endpoints takes the rest.
+  const first = shares.findIndex((_, i) => levels[i]!.total > 0);
+  if (panicPercent > 0 && first >= 0) shares[first]! += 100 - sum(shares);
+  return shares.map((healthyPercent) => ({
+    healthyPercent,
     degradedPercent: 0,
     isPanicking: panicPercent > 0,
   }));

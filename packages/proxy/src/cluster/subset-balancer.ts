@@ -1,7 +1,8 @@
 import type { Counter } from "@weft/base/metric-registry";
 import type { PickContext } from "./cluster.ts";
 import type { SubsetPlan } from "./cluster-plan.ts";
-import { LoadBalancer, type LoadBalancerOptions, type LocalityGroup } from "./load-balancer.ts";
+import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
+import type { LocalityGroup } from "./locality-group.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
 
 type Criteria = readonly (readonly [key: string, value: string])[];
@@ -55,13 +56,13 @@ export class SubsetBalancer {
   pick(context: PickContext): UpstreamEndpoint | undefined {
     const chosen = context.subset && this.#find(context.subset);
     if (chosen) {
-      const host = chosen.pick(context.avoid);
+      const host = chosen.pick(context);
       if (host) {
         this.#counters.selected.value += 1;
         return host;
       }
     }
-    const host = this.#fallback?.pick(context.avoid);
+    const host = this.#fallback?.pick(context);
     if (host) this.#counters.fallback.value += 1;
     return host;
   }

@@ -3,9 +3,10 @@ import { formatAddress } from "../net/socket-address.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { BreakerSet } from "./circuit-breaker.ts";
 import type { AttemptOutcome, Breakers, Cluster, ClusterStats, Endpoint, PickContext } from "./cluster.ts";
-import type { ClusterPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import type { AssignmentPolicy, ClusterPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
 import { type AllClusterStats, createClusterStats } from "./cluster-stats.ts";
-import { LoadBalancer, type LocalityGroup } from "./load-balancer.ts";
+import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
+import type { LocalityGroup } from "./locality-group.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
 import { OutlierDetector, outlierStats } from "./outlier-detector.ts";
 import { SubsetBalancer } from "./subset-balancer.ts";
@@ -36,7 +37,7 @@ export class UpstreamCluster implements Cluster {
   #plan: ClusterPlan;
   #endpoints = new Map<string, UpstreamEndpoint>();
   #groups: readonly LocalityGroup[] = [];
-  #overprovisioningPercent = defaultOverprovisioningPercent;
+  #policy: AssignmentPolicy = {};
   #balancer: LoadBalancer | undefined;
   #subsets: SubsetBalancer | undefined;
   #outlier: OutlierDetector | undefined;
@@ -76,7 +77,7 @@ export class UpstreamCluster implements Cluster {
     let host: UpstreamEndpoint | undefined;
     if (this.#originals) host = this.#originals.pick(context.originalDestination);
     else if (this.#subsets) host = this.#subsets.pick(context);
-    else host = this.#balancer?.pick(context.avoid);
+    else host = this.#balancer?.pick(context);
     return host;
   }
 
@@ -101,14 +102,11 @@ export class UpstreamCluster implements Cluster {
   }
 
   /** Replaces the endpoints; the first of two with the same address counts. */
-  setEndpoints(
-    localities: readonly LocalityEndpoints[],
-    overprovisioningPercent = defaultOverprovisioningPercent,
-  ): void {
+  setEndpoints(localities: readonly LocalityEndpoints[], policy: AssignmentPolicy = {}): void {
     const { membership } = this.allStats;
     membership.updateSuccess.add();
     if (localities.every((locality) => locality.endpoints.length === 0)) membership.updateEmpty.add();
-    this.#overprovisioningPercent = overprovisioningPercent;
+    this.#policy = policy;
     this.#replaceEndpoints(localities);
   }
 
@@ -196,7 +194,7 @@ export class UpstreamCluster implements Cluster {
         after.set(address, endpoint);
         hosts.push(endpoint);
       }
-      return { priority: locality.priority, weight: locality.weight, hosts };
+      return { priority: locality.priority, weight: locality.weight, locality, hosts };
     });
     this.#localities = localities;
     this.#groups = groups;
@@ -213,13 +211,23 @@ export class UpstreamCluster implements Cluster {
 
   #rebuild(): void {
     const { membership } = this.allStats;
-    const options = {
+    const { clock, random, stats } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.health !== "healthy") endpoint.healthySinceMs = undefined;
+      else endpoint.healthySinceMs ??= nowMs;
+    }
+    const options: LoadBalancerOptions = {
       balancer: this.#plan.balancer,
-      overprovisioningPercent: this.#overprovisioningPercent,
+      overprovisioningPercent: this.#policy.overprovisioningPercent ?? defaultOverprovisioningPercent,
+      weighsPriorityHealth: this.#policy.weighsPriorityHealth ?? false,
       panicPercent: this.#plan.panicThresholdPercent ?? defaultPanicPercent,
       isLocalityWeighted: this.#plan.isLocalityWeighted ?? false,
-      random: this.#deps.random,
+      random,
+      nowMs: () => clock.monotonicMs(),
       panics: membership.healthyPanic,
+      activeRequests: this.stats.rqActive,
+      gauge: (name) => stats.gauge(`cluster.{envoy_cluster_name}.${name}`, this.#plan.statName),
     };
     const { subsets } = this.#plan;
     this.#balancer = subsets ? undefined : new LoadBalancer(this.#groups, options);

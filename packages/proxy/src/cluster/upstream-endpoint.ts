@@ -23,6 +23,8 @@ export class UpstreamEndpoint implements Endpoint {
     /** How many times the ejection time has grown. */
     backoff: 0,
   };
+  /** When it was first seen healthy, or became so again: where slow start begins. */
+  healthySinceMs: number | undefined;
   /** ORIGINAL_DST only: chosen since the last sweep. */
   isFresh = true;
 
@@ -31,6 +33,10 @@ export class UpstreamEndpoint implements Endpoint {
     this.address = plan.address;
     this.addressText = formatAddress(plan.address);
     this.tls = tls;
+  }
+
+  get weight(): number {
+    return Math.max(1, this.plan.weight);
   }
 
   get health(): "healthy" | "degraded" | "unhealthy" {

@@ -74,8 +74,8 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
   ],
   [
     "a value that is known to Envoy only",
-    bootstrap({ cluster: "lb_policy: RING_HASH" }),
-    "bootstrap.yaml:25:7: static_resources.clusters[0].lb_policy: RING_HASH is not implemented by this proxy (use ROUND_ROBIN, LEAST_REQUEST or RANDOM)",
+    bootstrap({ cluster: "lb_policy: LOAD_BALANCING_POLICY_CONFIG" }),
+    "bootstrap.yaml:25:7: static_resources.clusters[0].lb_policy: LOAD_BALANCING_POLICY_CONFIG needs `load_balancing_policy` (name a policy there)",
   ],
   [
     "an extension that is not implemented",

@@ -2,8 +2,16 @@ import { isIP } from "node:net";
 import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
 import type { LbEndpoint } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
-import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
-import type { EndpointAssignment, EndpointPlan, LocalityEndpoints } from "../cluster/cluster-plan.ts";
+import type {
+  ClusterLoadAssignment,
+  ClusterLoadAssignment_Policy,
+} from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import type {
+  AssignmentPolicy,
+  EndpointAssignment,
+  EndpointPlan,
+  LocalityEndpoints,
+} from "../cluster/cluster-plan.ts";
 import { decodeAddress, metadataPairs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
@@ -26,7 +34,14 @@ export function decodeAssignment(
 ): EndpointAssignment {
   return {
     localities: decodeEndpoints(assignment, false, path, issues),
-    overprovisioningPercent: assignment.policy?.overprovisioningFactor,
+    policy: decodePolicy(assignment.policy),
+  };
+}
+
+export function decodePolicy(policy: ClusterLoadAssignment_Policy | undefined): AssignmentPolicy {
+  return {
+    overprovisioningPercent: policy?.overprovisioningFactor,
+    weighsPriorityHealth: policy?.weightedPriorityHealth ?? false,
   };
 }
 

@@ -19,6 +19,7 @@ import type {
   RetryPlan,
 } from "../route/route-plan.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeHashPolicy } from "./decode-hash-policy.ts";
 import { decodeHeaderEdits } from "./decode-header-edits.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import { compiled, readDataSource, regexText, subsetOf, timeoutMs } from "./decode-values.ts";
@@ -64,7 +65,7 @@ export function decodeForward(
     rewritePath: decodeRewrite(action, match, path, context),
     rewriteAuthority: hostRewrite.case === "hostRewriteLiteral" ? hostRewrite.value : undefined,
     autoHostRewrite: hostRewrite.case === "autoHostRewrite" && hostRewrite.value.value,
-    hash: undefined,
+    hashPolicy: decodeHashPolicy(action.hashPolicy, at(path, "hash_policy"), issues),
     priority: action.priority === RoutingPriority.HIGH ? "high" : "default",
     clusterNotFoundStatus: notFoundStatus[action.clusterNotFoundResponseCode],
     upgrades: action.upgradeConfigs

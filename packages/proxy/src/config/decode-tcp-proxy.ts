@@ -1,4 +1,5 @@
 import type { TcpProxy } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { hashSourceIp } from "../hash/hash-policy.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -16,6 +17,9 @@ export function decodeTcpProxy(tcp: TcpProxy, path: string, context: DecodeConte
     kind: "tcp",
     statPrefix: tcp.statPrefix,
     selectCluster: decodeChoice(tcp, path, context),
+    hashPolicy: tcp.hashPolicy.some(({ policySpecifier }) => policySpecifier.case === "sourceIp")
+      ? hashSourceIp
+      : undefined,
     idleTimeoutMs: timeoutMs(tcp.idleTimeout, 3_600_000, at(path, "idle_timeout"), issues),
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
     accessLogs: decodeAccessLogs(tcp.accessLog, at(path, "access_log"), context),

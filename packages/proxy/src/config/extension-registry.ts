@@ -20,6 +20,13 @@ import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/liste
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { ClusterProvidedSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb";
+import { LeastRequestSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb";
+import { MaglevSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb";
+import { RandomSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb";
+import { RingHashSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb";
+import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb";
+import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
 import {
@@ -50,6 +57,13 @@ export const extensionRegistry: Registry = createRegistry(
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   PreviousHostsPredicateSchema,
+  RoundRobinSchema,
+  LeastRequestSchema,
+  RandomSchema,
+  RingHashSchema,
+  MaglevSchema,
+  WrrLocalitySchema,
+  ClusterProvidedSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,
 );

@@ -5,6 +5,7 @@ import { connectionManagerSupport } from "./support/connection-manager.ts";
 import { coreSupport } from "./support/core.ts";
 import { filtersSupport } from "./support/filters.ts";
 import { listenerSupport } from "./support/listener.ts";
+import { loadBalancingSupport } from "./support/load-balancing.ts";
 import type { MessageSupport } from "./support/message-support.ts";
 import { routeSupport } from "./support/route.ts";
 import { tlsSupport } from "./support/tls.ts";
@@ -21,6 +22,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
   ...connectionManagerSupport(),
   ...routeSupport(),
   ...clusterSupport(),
+  ...loadBalancingSupport(),
   ...tlsSupport(),
   ...accessLogSupport(),
   ...filtersSupport(),

@@ -7,6 +7,10 @@ import {
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
+  type LoadBalancingPolicy_Policy,
+  LoadBalancingPolicy_PolicySchema,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import {
   type HttpFilter,
   HttpFilterSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
@@ -100,8 +104,12 @@ function visit(
   }
 }
 
-/** Envoy's promise of `is_optional`: an extension that is not known is left out. */
+/** Envoy's promises: of an optional filter and of a list of load balancing policies, what is not known is left out. */
 function isSkippable(schema: DescMessage, message: Message, registry: Registry): boolean {
+  if (schema.typeName === LoadBalancingPolicy_PolicySchema.typeName) {
+    const any = (message as LoadBalancingPolicy_Policy).typedExtensionConfig?.typedConfig;
+    return any !== undefined && !anySchema(any, registry);
+  }
   if (schema.typeName !== HttpFilterSchema.typeName) return false;
   const { isOptional, configType } = message as HttpFilter;
   return isOptional && configType.case === "typedConfig" && !anySchema(configType.value, registry);

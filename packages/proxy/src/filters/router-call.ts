@@ -1,6 +1,7 @@
 import type { Timer } from "@weft/base/clock";
 import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
 import { poolOf } from "../cluster/endpoint-pools.ts";
+import { requestHash } from "../cluster/request-hash.ts";
 import type { UpstreamCall } from "../layer/forwarder.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
@@ -208,6 +209,7 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     if (exchange.match!.virtualHost.includesResponseAttemptCount) {
       headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
+    if (exchange.stickyCookie !== undefined) headers.append("set-cookie", exchange.stickyCookie);
     if (this.#choice.responseEdits) applyHeaderEdits(this.#choice.responseEdits, headers, exchange);
     const edits = exchange.match!.route.responseEdits;
     if (edits) applyHeaderEdits(edits, headers, exchange);
@@ -338,7 +340,7 @@ export class RouterCall implements UpstreamCall, PoolRequester, TimerOwner {
     const named = header === undefined ? undefined : parseHostPort(request.headers.get(header));
     return {
       subset: this.#choice.subset,
-      hash: this.#action.hash?.(request),
+      hash: requestHash(this.#cluster.plan.balancer, this.#action.hashPolicy, this.#exchange),
       originalDestination: named ?? this.#exchange.connection.local,
       avoid: this.#action.retry?.avoidPreviousHosts ? this.#tried : undefined,
     };

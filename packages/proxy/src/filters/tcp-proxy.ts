@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { AttemptOutcome, Breakers, Cluster, ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
+import { requestHash } from "../cluster/request-hash.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
@@ -115,7 +116,7 @@ export class TcpSession implements TimerOwner {
     const { timers, clock } = this.#service.context;
     const endpoint = cluster.pick({
       subset,
-      hash: undefined,
+      hash: requestHash(cluster.plan.balancer, this.#service.plan.hashPolicy, exchange),
       originalDestination: exchange.connection.local,
       avoid: undefined,
     });

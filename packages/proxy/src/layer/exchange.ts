@@ -31,6 +31,9 @@ export interface Exchange {
   /** The client's address where `x-forwarded-for` is trusted; undefined or absent means `connection.remote`. */
   readonly clientAddress?: SocketAddress | undefined;
 
+  /** Set when the client is to be given a cookie that keeps it at its endpoint: a `set-cookie` value. */
+  stickyCookie?: string | undefined;
+
   match: RouteMatch | undefined;
   cluster: Cluster | undefined;
   endpoint: Endpoint | undefined;

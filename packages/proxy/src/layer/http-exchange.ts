@@ -50,6 +50,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   clientAddress: SocketAddress | undefined = undefined;
   response: ResponseHead | undefined = undefined;
   responseTrailers: HeaderList | undefined = undefined;
+  stickyCookie: string | undefined = undefined;
   match: RouteMatch | undefined = undefined;
   /** What the route chose, whether or not there is such a cluster. */
   clusterChoice: ClusterChoice | undefined = undefined;

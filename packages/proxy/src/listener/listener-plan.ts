@@ -1,3 +1,4 @@
+import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
@@ -126,6 +127,8 @@ export interface TcpProxyPlan {
     readonly cluster: string;
     readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
   };
+  /** What consistent hashing places connections by. */
+  readonly hashPolicy?: HashPolicy | undefined;
   readonly idleTimeoutMs: number;
   readonly maxConnectAttempts: number;
   readonly accessLogs: readonly AccessLog[];

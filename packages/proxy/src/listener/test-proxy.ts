@@ -244,7 +244,7 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
     rewritePath: undefined,
     rewriteAuthority: undefined,
     autoHostRewrite: false,
-    hash: undefined,
+    hashPolicy: undefined,
     priority: "default",
     clusterNotFoundStatus: 503,
     upgrades: [],

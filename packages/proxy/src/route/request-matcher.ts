@@ -90,7 +90,8 @@ function inRange(start: number, end: number): StringPredicate {
   };
 }
 
-function queryParameter(path: string, name: string): string | undefined {
+/** The first parameter of that name, as it is written; "" when it has no value. */
+export function queryParameter(path: string, name: string): string | undefined {
   const query = path.indexOf("?");
   if (query < 0) return undefined;
   const fragment = path.indexOf("#", query);

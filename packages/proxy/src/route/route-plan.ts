@@ -1,3 +1,4 @@
+import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { HeaderEdits } from "./header-edits.ts";
@@ -55,8 +56,8 @@ export interface ForwardAction {
   readonly rewriteAuthority: string | undefined;
   /** `auto_host_rewrite`: send the chosen endpoint's hostname. */
   readonly autoHostRewrite: boolean;
-  /** For consistent hashing: undefined when no policy applied. */
-  readonly hash: ((request: RequestHead) => number | undefined) | undefined;
+  /** `hash_policy`: what consistent hashing places requests by. */
+  readonly hashPolicy: HashPolicy | undefined;
   readonly priority: "default" | "high";
   readonly clusterNotFoundStatus: number;
   /** `upgrade_configs` allowed on this route, lower case (`websocket`). */

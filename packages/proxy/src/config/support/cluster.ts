@@ -10,7 +10,7 @@ export function clusterSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Cluster`]: {
       implemented:
-        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_bind_config upstream_connection_options",
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config load_balancing_policy common_lb_config transport_socket metadata upstream_bind_config upstream_connection_options",
       harmless: {
         respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
         dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",
@@ -33,18 +33,6 @@ export function clusterSupport(): Record<string, MessageSupport> {
       neutral: "single_host_per_subset fallback_policy",
     },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
-    [`${p}Cluster.CommonLbConfig`]: {
-      implemented: "healthy_panic_threshold locality_weighted_lb_config",
-      harmless: {
-        update_merge_window: "an endpoint update costs little and takes effect at once",
-        ignore_new_hosts_until_first_hc: "there are no active health checks",
-      },
-      neutral: "close_connections_on_host_set_change",
-    },
-    [`${p}Cluster.CommonLbConfig.LocalityWeightedLbConfig`]: { implemented: "" },
-    [`${p}Cluster.LeastRequestLbConfig`]: { implemented: "choice_count" },
-    [`${p}Cluster.RoundRobinLbConfig`]: { implemented: "" },
-    [`${p}Cluster.OriginalDstLbConfig`]: { implemented: "use_http_header http_header_name" },
     [`${p}UpstreamConnectionOptions`]: {
       implemented: "",
       harmless: {
@@ -93,9 +81,8 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },
     [`${e}ClusterLoadAssignment.Policy`]: {
-      implemented: "overprovisioning_factor",
+      implemented: "overprovisioning_factor weighted_priority_health",
       harmless: { endpoint_stale_after: "endpoints are kept until the control plane replaces them" },
-      neutral: "weighted_priority_health",
     },
     [`${e}LocalityLbEndpoints`]: {
       implemented: "locality lb_endpoints load_balancing_weight priority",

@@ -37,7 +37,7 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
     [`${p}HttpConnectionManager.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
     [`${tcp}TcpProxy`]: {
       implemented:
-        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts",
+        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy",
       neutral: "access_log_flush_interval flush_access_log_on_connected upstream_connect_mode",
     },
     [`${tcp}TcpProxy.WeightedCluster`]: { implemented: "clusters" },

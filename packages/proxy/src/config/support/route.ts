@@ -38,7 +38,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs hash_policy",
       harmless: {
         max_grpc_timeout: "`grpc-timeout` is passed on and not used as this route's timeout",
         grpc_timeout_offset: "`grpc-timeout` is passed on and not used as this route's timeout",

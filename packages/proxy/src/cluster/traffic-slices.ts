@@ -1,0 +1,110 @@
+import { choosesByHash } from "./balancer-plan.ts";
+import { createHashPicker, createHostPicker } from "./create-host-picker.ts";
+import type { HostPicker } from "./host-picker.ts";
+import type { LoadBalancerOptions } from "./load-balancer.ts";
+import { compareLocalities, type LocalityGroup } from "./locality-group.ts";
+import { LocalityPicker } from "./locality-picker.ts";
+import { computePriorityLoads, type LevelHealth } from "./priority-load.ts";
+import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
+import { weighHosts } from "./weighted-hosts.ts";
+
+/** A share of the traffic and who takes it. */
+export interface Slice {
+  /** Upper end of the share, cumulative, in percent. */
+  readonly upTo: number;
+  readonly isPanicking: boolean;
+  readonly picker: HostPicker;
+}
+
+/** Divides traffic among priorities and, within each, between healthy and degraded endpoints. */
+export function buildSlices(groups: readonly LocalityGroup[], options: LoadBalancerOptions): Slice[] {
+  const levels: LocalityGroup[][] = [];
+  for (const group of groups) {
+    while (levels.length <= group.priority) levels.push([]);
+    levels[group.priority]!.push(group);
+  }
+  const loads = computePriorityLoads(
+    levels.map((level) => healthOf(level, options.weighsPriorityHealth)),
+    options.overprovisioningPercent,
+    options.panicPercent,
+  );
+  const slices: Slice[] = [];
+  let upTo = 0;
+  const add = (percent: number, at: number, health: "healthy" | "degraded") => {
+    if (percent <= 0) return;
+    const { isPanicking } = loads[at]!;
+    const picker = buildPicker(levels[at]!, health, isPanicking, options);
+    if (!picker) return;
+    upTo += percent;
+    slices.push({ upTo, isPanicking, picker });
+  };
+  loads.forEach(({ healthyPercent }, i) => {
+    add(healthyPercent, i, "healthy");
+  });
+  loads.forEach(({ degradedPercent }, i) => {
+    add(degradedPercent, i, "degraded");
+  });
+  return slices;
+}
+
+function healthOf(level: readonly LocalityGroup[], isWeighted: boolean): LevelHealth {
+  const counts = { total: 0, healthy: 0, degraded: 0 };
+  const weights = { total: 0, healthy: 0, degraded: 0 };
+  for (const { hosts } of level) {
+    for (const { health, weight } of hosts) {
+      counts.total += 1;
+      weights.total += weight;
+      if (health === "unhealthy") continue;
+      counts[health] += 1;
+      weights[health] += weight;
+    }
+  }
+  return isWeighted ? { ...counts, weights } : counts;
+}
+
+function buildPicker(
+  level: readonly LocalityGroup[],
+  health: "healthy" | "degraded",
+  isPanicking: boolean,
+  options: LoadBalancerOptions,
+): HostPicker | undefined {
+  const { balancer, isLocalityWeighted } = options;
+  const only = (wanted: "healthy" | "degraded") =>
+    narrow(level, (host) => isPanicking || host.health === wanted);
+  if (choosesByHash(balancer)) {
+    // A key stays where it is however traffic is divided by health: degraded endpoints serve only where no other is left.
+    let usable = only("healthy");
+    if (usable.length === 0) usable = only("degraded");
+    if (isLocalityWeighted) usable.sort((a, b) => compareLocalities(a.locality, b.locality));
+    const weighted = weighHosts(usable, isLocalityWeighted);
+    return weighted.hosts.length === 0 ? undefined : createHashPicker(weighted, balancer, options);
+  }
+  const usable = only(health);
+  if (usable.length === 0) return undefined;
+  const weighted = usable.filter(({ weight }) => weight > 0);
+  if (!isLocalityWeighted || weighted.length === 0) {
+    return createHostPicker(
+      usable.flatMap(({ hosts }) => hosts),
+      options,
+    );
+  }
+  const sizes = new Map(level.map((group) => [group.locality, group.hosts.length]));
+  const weights = weighted.map(({ locality, weight, hosts }) => {
+    const share = (options.overprovisioningPercent / 100) * (hosts.length / sizes.get(locality)!);
+    return weight * Math.min(1, share);
+  });
+  return new LocalityPicker(
+    weighted.map(({ hosts }) => createHostPicker(hosts, options)),
+    weights,
+  );
+}
+
+/** Localities with some endpoint for which `isUsable`, with only those. */
+function narrow(
+  groups: readonly LocalityGroup[],
+  isUsable: (host: UpstreamEndpoint) => boolean,
+): LocalityGroup[] {
+  return groups
+    .map((group) => ({ ...group, hosts: group.hosts.filter(isUsable) }))
+    .filter(({ hosts }) => hosts.length > 0);
+}

@@ -1,0 +1,66 @@
+import type { Cluster } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { HttpProtocolOptions } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
+import type { ClusterPlan } from "../cluster/cluster-plan.ts";
+import type { Http2Plan } from "../http2/http2-plan.ts";
+import { decodeHttp2 } from "./decode-http2.ts";
+import { timeoutMs } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at, atKey, type Issues } from "./issues.ts";
+
+const protocolOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const defaultIdleTimeoutMs = 3_600_000;
+
+export interface ProtocolChoice {
+  readonly http2: Http2Plan;
+  /** PINGs were asked for. */
+  readonly keepsAlive: boolean;
+  readonly protocol: ClusterPlan["protocol"];
+  readonly maxRequestsPerConnection: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** Decodes what a cluster speaks, from either place that says so. */
+export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): ProtocolChoice {
+  const place = at(path, "typed_extension_protocol_options");
+  let options: HttpProtocolOptions | undefined;
+  for (const [name, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
+    const message = unpackAny(any);
+    if (name === protocolOptionsKey && message?.$typeName === protocolOptionsKey)
+      options = message as HttpProtocolOptions;
+    else issues.add(atKey(place, name), "is not implemented by this proxy", `only ${protocolOptionsKey} is`);
+  }
+  const upstream = options?.upstreamProtocolOptions;
+  const common = options?.commonHttpProtocolOptions;
+  if (options && !upstream?.case) {
+    issues.add(
+      atKey(place, protocolOptionsKey),
+      "needs `explicit_http_config` or `use_downstream_protocol_config`",
+    );
+  }
+  const explicit = upstream?.case === "explicitHttpConfig" ? upstream.value.protocolConfig.case : undefined;
+  if (upstream?.case === "explicitHttpConfig" && !explicit) {
+    issues.add(
+      at(atKey(place, protocolOptionsKey), "explicit_http_config"),
+      "needs `http_protocol_options` or `http2_protocol_options`",
+    );
+  }
+  const isHttp2 = explicit === "http2ProtocolOptions" || cluster.http2ProtocolOptions !== undefined;
+  const http2 =
+    (upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "http2ProtocolOptions"
+      ? upstream.value.protocolConfig.value
+      : upstream?.case === "useDownstreamProtocolConfig"
+        ? upstream.value.http2ProtocolOptions
+        : undefined) ?? cluster.http2ProtocolOptions;
+  return {
+    http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),
+    keepsAlive: http2?.connectionKeepalive !== undefined,
+    protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
+    idleTimeoutMs: timeoutMs(
+      common?.idleTimeout,
+      defaultIdleTimeoutMs,
+      at(atKey(place, protocolOptionsKey), "common_http_protocol_options.idle_timeout"),
+      issues,
+    ),
+  };
+}
