@@ -18,6 +18,7 @@ export class LocalMesh {
   readonly #network: string;
   readonly #said = new Map<ChildProcess, string>();
   readonly #workloads = new Map<string, ChildProcess>();
+  readonly #commands = new Map<string, readonly string[]>();
   #plane: ChildProcess | undefined;
   readonly state = mkdtempSync(join(tmpdir(), "weft-e2e-"));
   #controlPlane = "";
@@ -70,19 +71,21 @@ export class LocalMesh {
     const { stdout } = await this.weft("token", "create", "--service-account", name);
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--capture", "none", "--run-dir", join(this.state, name), "--access-log", "none"];
-    const workload = this.#spawn([
-      "run",
-      "--name",
+    const again = ["run", "--name", name, ...where, ...how, ...flags, "--", ...command];
+    this.#commands.set(name, again);
+    this.#workloads.set(
       name,
-      "--token",
-      stdout.trim(),
-      ...where,
-      ...how,
-      ...flags,
-      "--",
-      ...command,
-    ]);
-    this.#workloads.set(name, workload);
+      this.#spawn([...again.slice(0, 3), "--token", stdout.trim(), ...again.slice(3)]),
+    );
+  }
+
+  /** Ends a workload without warning and starts it again, with the identity it kept and no token. */
+  async killAndRestart(name: string): Promise<void> {
+    const workload = this.#workloads.get(name)!;
+    const over = once(workload, "exit");
+    workload.kill("SIGKILL");
+    await over;
+    this.#workloads.set(name, this.#spawn(this.#commands.get(name)!));
   }
 
   weft(...args: readonly string[]): Promise<CommandResult> {

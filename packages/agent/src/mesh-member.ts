@@ -9,6 +9,7 @@ import { parseTrustDomain, type SpiffeId } from "@weft/identity/spiffe-id";
 import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
 import type { CleanupStack } from "./cleanup-stack.ts";
 import { Registration } from "./control-plane/registration.ts";
+import { NameKeeper, readKeptNames } from "./dns/kept-names.ts";
 import type { MeshName } from "./dns/mesh-names.ts";
 import { startWorkloadDns } from "./dns/workload-dns.ts";
 import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificate-authority.ts";
@@ -18,7 +19,14 @@ import { intercept } from "./interception/nft.ts";
 import { buildLaunch } from "./launch.ts";
 import { MetricsReporter } from "./metrics/metrics-reporter.ts";
 import { ports } from "./ports.ts";
-import { openAccessLog, openRunDirectory, type RunDirectory, writeBootstrap } from "./run-directory.ts";
+import {
+  forgetKept,
+  openAccessLog,
+  openConfigFolder,
+  openRunDirectory,
+  type RunDirectory,
+  writeBootstrap,
+} from "./run-directory.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import { askAdmin } from "./sidecar/admin-client.ts";
 import { buildBootstrap, type Endpoint } from "./sidecar/bootstrap.ts";
@@ -55,6 +63,8 @@ export interface MeshMember {
 }
 
 const sidecarGraceMs = 3_000;
+/** As the sidecar: how long the control plane has to say something before what the last run kept is used. */
+const keptAfterMs = 1_000;
 /** A person wants to know what a start is waiting for. */
 const patienceMs = 10_000;
 
@@ -79,12 +89,15 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     signal: stop,
   });
   cleanup.add("identity", () => keeper.close());
+  if (!keeper.isFromEarlierRun) forgetKept(files);
   const sidecar = await prepareSidecar(options, files, keeper, cleanup);
   const grpcTarget = controlPlaneTarget(target, () => ({ bundle: keeper.svid.bundle, svid: keeper.svid }));
   const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
 
   const firstNames = Promise.withResolvers<void>();
+  const nameKeeper = new NameKeeper(files.keptNamesPath, talk);
+  cleanup.add("names", () => nameKeeper.settled());
   const registration = new Registration({
     clock,
     target: grpcTarget,
@@ -92,12 +105,24 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     version: options.productVersion,
     onNames: (names: readonly MeshName[]) => {
       dns?.setNames(names);
+      nameKeeper.keep(names);
+      keptNames?.cancel();
       firstNames.resolve();
     },
     talk,
   });
   cleanup.add("registration", () => registration.close());
   registration.start();
+  const keptNames =
+    dns &&
+    clock.setTimer(() => {
+      const names = readKeptNames(files.keptNamesPath, talk);
+      if (!names) return;
+      talk("the control plane does not answer: starting with the names of the last run");
+      dns.setNames(names);
+      firstNames.resolve();
+    }, keptAfterMs);
+  cleanup.add("kept names", () => keptNames?.cancel());
 
   sidecar.process.start();
   cleanup.add("sidecar", () => sidecar.process.stop(sidecarGraceMs));
@@ -149,9 +174,10 @@ async function prepareSidecar(
   cleanup: CleanupStack,
 ): Promise<{ readonly process: Sidecar; readonly admin: Endpoint }> {
   const { plan, dataPlane, clock, talk, isRoot } = options;
-  const command = dataPlane.command(files.bootstrapPath);
+  const command = dataPlane.command(files);
   const programs = command.filter((part, index) => index === 0 || (index === 1 && part.startsWith("/")));
   const user = chooseSidecarUser({ programs, runDir: files.path }, isRoot, talk);
+  openConfigFolder(files, user);
   const secrets = await startSecretServer({
     path: files.sdsSocketPath,
     svid: keeper.svid,

@@ -1,8 +1,9 @@
-import { openSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chownSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { makeDirectory } from "@weft/base/make-directory";
 import { reasonOf } from "@weft/base/system-error";
+import type { Ids } from "./launch.ts";
 import { sidecarId } from "./ports.ts";
 
 /** Where one workload keeps what its processes share. */
@@ -12,6 +13,10 @@ export interface RunDirectory {
   readonly identityPath: string;
   /** In a folder of its own, which is the sidecar's user's alone. */
   readonly sdsSocketPath: string;
+  /** The sidecar's last configuration, in a folder that is its user's alone. */
+  readonly keptConfigPath: string;
+  /** The last name table, beside the identity. */
+  readonly keptNamesPath: string;
 }
 
 /** Makes the folder where it is missing. Its own secrets are in folders of mode 0700. @throws UserError */
@@ -28,12 +33,27 @@ export function openRunDirectory(path: string): RunDirectory {
     bootstrapPath: join(path, "bootstrap.yaml"),
     identityPath: join(path, "identity", "svid.json"),
     sdsSocketPath: join(path, "sds", "sds.sock"),
+    keptConfigPath: join(path, "config", "kept-config"),
+    keptNamesPath: join(path, "identity", "names.json"),
   };
 }
 
 /** Holds no secret: the sidecar's user must be able to read it. */
 export function writeBootstrap(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o644 });
+}
+
+/** Makes the folder in which the sidecar keeps its configuration: its user's alone. */
+export function openConfigFolder({ keptConfigPath }: RunDirectory, owner: Ids | undefined): void {
+  const folder = dirname(keptConfigPath);
+  makeDirectory(folder, 0o700);
+  if (owner) chownSync(folder, owner.uid, owner.gid);
+}
+
+/** Forgets what an earlier run was told: it is for an identity, or a control plane, that is no longer ours. */
+export function forgetKept({ keptConfigPath, keptNamesPath }: RunDirectory): void {
+  rmSync(keptConfigPath, { force: true });
+  rmSync(keptNamesPath, { force: true });
 }
 
 /** The sidecar's standard output is its access log. @throws UserError */

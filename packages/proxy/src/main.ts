@@ -16,6 +16,8 @@ export interface ProxyOptions {
   readonly logLevel?: string;
   /** How long connections may finish after SIGTERM, in seconds. Default 5. */
   readonly drainTimeS?: number;
+  /** File that keeps the configuration received, for a restart while the management server is away. */
+  readonly keepConfigPath?: string;
   /** Read and compile the bootstrap, report, and end. */
   readonly isValidateOnly?: boolean;
   /** Ends the proxy as SIGTERM does. */
@@ -53,7 +55,12 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
   const sidecar = new Sidecar(
     bootstrap,
-    { configPath: options.configPath, drainTimeMs, version: options.version ?? "weft" },
+    {
+      configPath: options.configPath,
+      drainTimeMs,
+      version: options.version ?? "weft",
+      ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
+    },
     log,
     clock,
   );

@@ -8,23 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { systemClock } from "@weft/base/clock";
-import { FakeAds } from "@weft/testkit/fake-ads";
+import { fromJson } from "@bufbuild/protobuf";
 import { TestCa } from "@weft/testkit/test-ca";
-import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
-import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
-import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
-import { Log } from "./admin/log.ts";
-import { decodeBootstrap } from "./config/bootstrap.ts";
-import { parseDocument } from "./config/document.ts";
-import { extensionRegistry } from "./config/extension-registry.ts";
 import { runProxy } from "./main.ts";
-import { Sidecar } from "./sidecar.ts";
+import { cluster, endpoints, listener, routes, startSidecar } from "./test-sidecar.ts";
 
-const registry = extensionRegistry;
 const directory = mkdtempSync(join(tmpdir(), "weft-sidecar-"));
 let upstream: Server;
 let otherUpstream: Server;
@@ -49,132 +38,6 @@ async function echo(name: string): Promise<Server> {
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
-const cluster = (name: string) =>
-  fromJson(ClusterSchema, { name, type: "EDS", edsClusterConfig: { edsConfig: { ads: {} } } });
-
-const endpoints = (name: string, port: number, address = "127.0.0.1") =>
-  fromJson(ClusterLoadAssignmentSchema, {
-    clusterName: name,
-    endpoints: [
-      { lbEndpoints: [{ endpoint: { address: { socketAddress: { address, portValue: port } } } }] },
-    ],
-  });
-
-const routes = (name: string, target: string) =>
-  fromJson(RouteConfigurationSchema, {
-    name,
-    virtualHosts: [
-      { name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: target } }] },
-    ],
-  });
-
-function listener(name: string, transportSocket?: JsonValue, statPrefix = "s") {
-  const manager = {
-    "@type":
-      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    statPrefix,
-    rds: { routeConfigName: "r", configSource: { ads: {} } },
-    httpFilters: [
-      {
-        name: "router",
-        typedConfig: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-      },
-    ],
-  };
-  return fromJson(
-    ListenerSchema,
-    {
-      name,
-      address: { socketAddress: { address: "127.0.0.1", portValue: 0 } },
-      filterChains: [
-        { filters: [{ name: "hcm", typedConfig: manager }], ...(transportSocket ? { transportSocket } : {}) },
-      ],
-    },
-    { registry },
-  );
-}
-
-interface Running {
-  readonly ads: FakeAds;
-  readonly sidecar: Sidecar;
-  /** The lines of the proxy's own log. */
-  readonly log: string[];
-  admin(path: string): Promise<{ status: number; text: string }>;
-  portOf(listener: string): Promise<number>;
-  ready(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** A sidecar whose only configuration is where its ADS server and admin endpoint are. */
-async function start(mode: "GRPC" | "DELTA_GRPC"): Promise<Running> {
-  const ads = await FakeAds.start();
-  const bootstrap = decodeBootstrap(
-    parseDocument(
-      "bootstrap.yaml",
-      `
-node: { id: test, cluster: test }
-admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
-dynamic_resources:
-  ads_config: { api_type: ${mode}, grpc_services: [{ envoy_grpc: { cluster_name: xds } }] }
-  lds_config: { ads: {} }
-  cds_config: { ads: {} }
-static_resources:
-  clusters:
-    - name: xds
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: { http2_protocol_options: {} }
-      load_assignment:
-        cluster_name: xds
-        endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ads.port} } } } }] }]
-`,
-    ),
-  );
-  const log: string[] = [];
-  const sidecar = new Sidecar(
-    bootstrap,
-    { configPath: "bootstrap.yaml", drainTimeMs: 0, version: "test" },
-    new Log("info", systemClock, (line) => log.push(line)),
-    systemClock,
-  );
-  await sidecar.start();
-  const admin = async (path: string) => {
-    const address = sidecar.adminAddress;
-    assert.ok(address?.kind === "ip");
-    const response = await fetch(`http://127.0.0.1:${address.port}${path}`);
-    return { status: response.status, text: await response.text() };
-  };
-  const until = async <T>(ask: () => Promise<T | undefined>): Promise<T> => {
-    for (let attempt = 0; attempt < 500; attempt++) {
-      const answer = await ask();
-      if (answer !== undefined) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`gave up waiting; the proxy says:\n${log.join("")}`);
-  };
-  return {
-    ads,
-    sidecar,
-    log,
-    admin,
-    portOf: (name) =>
-      until(async () => {
-        const found = new RegExp(`^${name}::127\\.0\\.0\\.1:(\\d+)`, "m").exec(
-          (await admin("/listeners")).text,
-        );
-        return found ? Number(found[1]) : undefined;
-      }),
-    ready: async () => {
-      await until(async () => ((await admin("/ready")).status === 200 ? true : undefined));
-    },
-    async stop() {
-      await sidecar.close();
-      await ads.close();
-    },
-  };
-}
-
 async function get(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/`);
   return `${response.status} ${await response.text()}`;
@@ -182,7 +45,7 @@ async function get(port: number): Promise<string> {
 
 for (const mode of ["GRPC", "DELTA_GRPC"] as const) {
   test(`a sidecar serves what ADS gives it, follows changes, and keeps the last good version (${mode})`, async () => {
-    const { ads, admin, portOf: listenerPort, ready, stop } = await start(mode);
+    const { ads, admin, portOf: listenerPort, ready, stop } = await startSidecar(mode);
     try {
       assert.deepEqual(await admin("/ready"), { status: 503, text: "INITIALIZING\n" });
       ads.push({
@@ -247,7 +110,7 @@ for (const mode of ["GRPC", "DELTA_GRPC"] as const) {
 }
 
 test("configuration stays in force while the ADS server is away", async () => {
-  const { ads, portOf: listenerPort, ready, stop } = await start("DELTA_GRPC");
+  const { ads, portOf: listenerPort, ready, stop } = await startSidecar("DELTA_GRPC");
   try {
     ads.push({
       clusters: [cluster("a")],
@@ -269,7 +132,7 @@ test("configuration stays in force while the ADS server is away", async () => {
 });
 
 test("a listener waits for its secret, and a rotated one serves the next handshake", async () => {
-  const { ads, admin, portOf: listenerPort, ready, stop } = await start("DELTA_GRPC");
+  const { ads, admin, portOf: listenerPort, ready, stop } = await startSidecar("DELTA_GRPC");
   try {
     const ca = new TestCa();
     const secret = () => {

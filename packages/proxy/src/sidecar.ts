@@ -8,6 +8,10 @@ import { proxyViews } from "./admin/proxy-views.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
 import { createFactories } from "./config/create-factories.ts";
+import { acceptedResources } from "./config/kept/accepted-resources.ts";
+import { ConfigKeeper } from "./config/kept/config-keeper.ts";
+import { configOwner } from "./config/kept/config-owner.ts";
+import type { KeptConfig } from "./config/kept/kept-format.ts";
 import { LiveConfig } from "./config/live-config.ts";
 import type { openStream } from "./config/open-stream.ts";
 import { compileStaticResources } from "./config/static-resources.ts";
@@ -26,7 +30,12 @@ export interface SidecarOptions {
   readonly drainTimeMs: number;
   /** For `/server_info`. */
   readonly version: string;
+  /** Where the configuration received is kept for a restart while the management server is away. */
+  readonly keptConfigPath?: string;
 }
+
+/** How long a management server has to say something before what an earlier run kept is used. */
+const keptAfterMs = 1_000;
 
 /**
  * Composes a sidecar from a bootstrap: configuration decides which clusters and
@@ -49,6 +58,7 @@ export class Sidecar {
   readonly #runtime: ReturnType<typeof createRuntime>;
   readonly #live: LiveConfig;
   readonly #session: XdsSession;
+  readonly #keeper: ConfigKeeper | undefined;
   /** Loaded only where something is to be asked for: gRPC and HTTP/2 cost memory. */
   #openStream: typeof openStream | undefined;
   readonly #static: ReturnType<typeof compileStaticResources>;
@@ -57,6 +67,7 @@ export class Sidecar {
   #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   #isDraining = false;
   #isFailingHealthChecks = false;
+  #keptInForce: KeptConfig | undefined;
   #applied: Promise<readonly ListenerFailure[]> = Promise.resolve([]);
 
   constructor(bootstrap: BootstrapPlan, options: SidecarOptions, log: Log, clock: Clock) {
@@ -114,6 +125,8 @@ export class Sidecar {
     });
     this.#static = compileStaticResources(bootstrap, this.#live.decoder, this.#tls);
     const adsCluster = bootstrap.ads?.cluster;
+    const keeper = options.keptConfigPath ? this.#keepConfig(options.keptConfigPath) : undefined;
+    this.#keeper = keeper;
     this.#session = new XdsSession({
       clock,
       live: this.#live,
@@ -131,6 +144,8 @@ export class Sidecar {
           inform: (message) => log.info(message),
           debug: (message) => log.debug(message),
         }),
+      ...(keeper && { kept: { afterMs: keptAfterMs, read: () => keeper.read() } }),
+      onKeptInForce: (kept) => this.#onKeptInForce(kept),
       onInitialized: () => this.#onInitialized(),
     });
   }
@@ -170,6 +185,7 @@ export class Sidecar {
 
   async close(): Promise<void> {
     this.#session.close();
+    await this.#keeper?.close();
     this.#live.close();
     this.#admin?.close();
     await this.#runtime.close();
@@ -196,6 +212,7 @@ export class Sidecar {
       version: this.#options.version,
       configPath: this.#options.configPath,
       state: () => this.#state(),
+      keptInForce: () => this.#keptInForce,
       listeners: () =>
         this.#runtime
           .listeners()
@@ -228,6 +245,31 @@ export class Sidecar {
     // A change during construction has nothing to subscribe to yet.
     if (this.#phase === "PRE_INITIALIZING") return;
     this.#session.update();
+    if (this.#phase === "LIVE") this.#keeper?.changed();
+  }
+
+  #keepConfig(path: string): ConfigKeeper {
+    const { registry } = this.#stats;
+    const counter = (name: string, help: string) => registry.counter(`weft_kept_config_${name}`, help).with();
+    return new ConfigKeeper({
+      clock: this.#clock,
+      path,
+      owner: configOwner(this.#bootstrap),
+      resources: () => acceptedResources(this.#live, this.#tls),
+      stats: {
+        writes: counter("writes_total", "Times the configuration received was written to disk"),
+        failures: counter("write_failures_total", "Times it could not be"),
+        inForce: registry
+          .gauge("weft_kept_config_in_force", "1 while the configuration of an earlier run is served")
+          .with(),
+      },
+      warn: (message) => this.#log.warning(message),
+    });
+  }
+
+  #onKeptInForce(kept: KeptConfig | undefined): void {
+    this.#keptInForce = kept;
+    this.#keeper?.setInForce(kept);
   }
 
   #onInitialized(): void {
@@ -235,6 +277,7 @@ export class Sidecar {
       this.#phase = "LIVE";
       this.#serverStats.setLive(true);
       this.#log.info("all configuration is in force; serving");
+      this.#keeper?.changed();
     });
   }
 }

@@ -116,6 +116,21 @@ export class AdsClient {
   }
 
   /**
+   * Counts these versions, by name, as accepted: what an earlier run left. The
+   * server is told, on a stream that is opened anew for it where one is open,
+   * and says what differs and what is gone.
+   */
+  hold(held: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    for (const [typeUrl, versions] of held) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      for (const [name, version] of versions) {
+        if (subscription?.covers(name)) subscription.held.set(name, version);
+      }
+    }
+    this.#call?.cancel(new GrpcError(grpcCode.unavailable, "starting anew with what is held"));
+  }
+
+  /**
    * Sends a request of a type that is a message rather than a subscription, as
    * `istio.v1.HealthInformation` is. False when there is no stream: say it again
    * when there is one.

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, rmSync } from "node:fs";
 import { messageOf, UserError } from "@weft/base/errors";
+import { writePrivateFileSync } from "@weft/base/private-file";
 
 /**
  * Keeps the identity between two runs of one workload, so that an agent that
@@ -27,11 +27,7 @@ export class IdentityFile {
   }
 
   write(text: string): void {
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
-    const next = `${this.path}.next`;
-    rmSync(next, { force: true });
-    writeFileSync(next, text, { mode: 0o600, flag: "wx" });
-    renameSync(next, this.path);
+    writePrivateFileSync(this.path, text);
   }
 
   remove(): void {

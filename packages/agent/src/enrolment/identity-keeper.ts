@@ -33,6 +33,8 @@ const retry = { baseMs: 500, maxMs: 30_000 };
  */
 export class IdentityKeeper {
   readonly #options: IdentityOptions;
+  /** Whether the identity came from disk rather than for a join token. */
+  readonly isFromEarlierRun: boolean;
   readonly #listeners = new Set<(svid: Svid) => void>();
   readonly #backoff: Backoff;
   #svid: Svid;
@@ -40,8 +42,9 @@ export class IdentityKeeper {
   #hasFailed = false;
   #isClosed = false;
 
-  private constructor(options: IdentityOptions, svid: Svid) {
+  private constructor(options: IdentityOptions, svid: Svid, isFromEarlierRun: boolean) {
     this.#options = options;
+    this.isFromEarlierRun = isFromEarlierRun;
     this.#svid = svid;
     this.#backoff = new Backoff({ ...retry, random: options.random });
     this.#schedule();
@@ -54,10 +57,10 @@ export class IdentityKeeper {
    */
   static async open(options: IdentityOptions): Promise<IdentityKeeper> {
     const kept = readKept(options);
-    if (kept) return new IdentityKeeper(options, kept);
+    if (kept) return new IdentityKeeper(options, kept, true);
     const svid = await enrolFirst(options);
     options.file.write(formatSvid(svid));
-    return new IdentityKeeper(options, svid);
+    return new IdentityKeeper(options, svid, false);
   }
 
   get svid(): Svid {

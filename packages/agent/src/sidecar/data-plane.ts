@@ -1,5 +1,6 @@
 import { UserError } from "@weft/base/errors";
 import { findExecutable } from "../launch.ts";
+import type { RunDirectory } from "../run-directory.ts";
 import type { DataPlaneKind, RunOptions } from "../run-options.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { DataPlaneKind, RunOptions } from "../run-options.ts";
 export interface DataPlane {
   readonly kind: DataPlaneKind;
   /** The program and its arguments. The first element is an absolute path. */
-  command(bootstrapPath: string): readonly string[];
+  command(files: Pick<RunDirectory, "bootstrapPath" | "keptConfigPath">): readonly string[];
 }
 
 /** @throws UserError for a data plane that is not there */
@@ -17,7 +18,14 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
   const kind = options.proxy ?? "weft";
   if (kind === "weft") {
     const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
-    return { kind, command: (bootstrapPath) => [...start, "-c", bootstrapPath, "--log-level", "warning"] };
+    const flags = ["--log-level", "warning"];
+    return {
+      kind,
+      command: ({ bootstrapPath, keptConfigPath }) => [
+        ...start,
+        ...["-c", bootstrapPath, "--keep-config", keptConfigPath, ...flags],
+      ],
+    };
   }
   if (kind === "envoy") {
     const envoy = findExecutable(options.envoyPath ?? "envoy");
@@ -27,7 +35,7 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
       });
     }
     const flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"];
-    return { kind, command: (bootstrapPath) => [envoy, "-c", bootstrapPath, ...flags] };
+    return { kind, command: ({ bootstrapPath }) => [envoy, "-c", bootstrapPath, ...flags] };
   }
   throw new UserError("--proxy none: running without a sidecar is not supported", {
     hint: "leave --proxy out",

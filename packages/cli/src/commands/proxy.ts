@@ -11,6 +11,8 @@ Options:
   --concurrency <n>         number of workers; this version runs 1 (default: 1)
   -l, --log-level <level>   what it says about itself (default: info)
   --drain-time-s <seconds>  how long connections may finish after SIGTERM (default: 5)
+  --keep-config <file>      keep the configuration received in it, and start from it
+                            while the management server does not answer
   -h, --help                display help for command
 
 Example:
@@ -24,6 +26,7 @@ interface Flags {
   readonly concurrency?: number;
   readonly logLevel?: string;
   readonly drainTimeS?: number;
+  readonly keepConfigPath?: string;
 }
 
 /**
@@ -55,6 +58,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
         concurrency: { type: "string" },
         "log-level": { type: "string", short: "l" },
         "drain-time-s": { type: "string" },
+        "keep-config": { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -68,6 +72,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
       concurrency: numberOf("--concurrency", values.concurrency),
       logLevel: values["log-level"],
       drainTimeS: numberOf("--drain-time-s", values["drain-time-s"]),
+      keepConfigPath: values["keep-config"],
     };
   } catch (error) {
     return (error as Error).message.split(". To specify")[0]!;

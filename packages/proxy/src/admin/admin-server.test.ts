@@ -12,6 +12,7 @@ const done: string[] = [];
 
 const views: AdminViews = {
   state: () => state,
+  keptSince: () => undefined,
   serverInfo: () => ({ state }),
   statsText: ({ filter, usedOnly }) =>
     ["cluster.a.x", "http.b.y"]

@@ -10,6 +10,8 @@ export type LogLevel = (typeof logLevels)[number];
 /** Views of the running proxy, made when asked for. */
 export interface AdminViews {
   state(): ServerState;
+  /** When the configuration served was written to disk; undefined while a management server stands behind it. */
+  keptSince(): number | undefined;
   serverInfo(): unknown;
   statsText(options: StatsOptions): string;
   /** JSON text. */
@@ -46,7 +48,7 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
     {
       path: "/ready",
       help: "print server state, return 200 if LIVE, otherwise return 503",
-      answer: () => ({ status: views.state() === "LIVE" ? 200 : 503, body: `${views.state()}\n` }),
+      answer: () => answerReady(views),
     },
     {
       path: "/server_info",
@@ -134,6 +136,16 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       },
     },
   ];
+}
+
+function answerReady(views: AdminViews): AdminAnswer {
+  const state = views.state();
+  const keptMs = views.keptSince();
+  const note =
+    keptMs === undefined
+      ? ""
+      : `configuration of ${new Date(keptMs).toISOString()}, kept on disk: the management server does not answer\n`;
+  return { status: state === "LIVE" ? 200 : 503, body: `${state}\n${note}` };
 }
 
 function answerStats(query: URLSearchParams, views: AdminViews): AdminAnswer {

@@ -24,6 +24,8 @@ export interface ViewedProxy {
   readonly version: string;
   readonly configPath: string;
   state(): ServerState;
+  /** The configuration of an earlier run, while that is what is served. */
+  keptInForce(): { readonly writtenMs: number } | undefined;
   /** Listeners with the addresses they are really bound to. */
   listeners(): readonly { readonly name: string; readonly address: SocketAddress }[];
 }
@@ -40,6 +42,7 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
   };
   return {
     state: () => proxy.state(),
+    keptSince: () => proxy.keptInForce()?.writtenMs,
     serverInfo() {
       const uptime = `${Math.floor((clock.monotonicMs() - startedMonotonicMs) / 1000)}s`;
       const { node } = bootstrap.message;

@@ -56,6 +56,7 @@ export function openFileSecrets(
       // Not within the call that subscribes: the caller is in the middle of a change.
       queueMicrotask(load);
     },
+    hold() {},
     close() {
       watcher?.close();
     },

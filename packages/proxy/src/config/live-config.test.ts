@@ -120,6 +120,7 @@ function proxy() {
           const kind = type.slice(type.lastIndexOf(".") + 1);
           subscriptions.set(`${source} ${kind}`, names ? [...names].sort().join(",") : "*");
         },
+        hold: () => {},
         close: () => {},
       };
     },

@@ -194,6 +194,11 @@ export class LiveConfig {
     return this.#finish(errors);
   }
 
+  /** Whether a secret of this key, as `secretKey` writes it, is in force. */
+  hasSecret(key: string): boolean {
+    return this.#options.tls.has(key);
+  }
+
   /** Names whatever active and waiting resources refer to; anything else may be unsubscribed. */
   wanted(): WantedResources {
     const services = new Set<string>();

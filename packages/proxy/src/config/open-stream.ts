@@ -38,7 +38,7 @@ export function openStream(
   const target = plan && grpcTarget(plan, kind === "ads" ? ads?.authority : undefined);
   if (!target) {
     deps.warn(`cluster '${clusterName}' has no endpoint to ask: nothing comes from ${source}`);
-    return { subscribe() {}, close() {} };
+    return { subscribe() {}, hold() {}, close() {} };
   }
   return kind === "ads"
     ? openClient("ADS", target, handle, deps, {
@@ -83,6 +83,7 @@ function openClient(
   client.start();
   return {
     subscribe: (type, names) => client.subscribe(type, names ?? "*"),
+    hold: (held) => client.hold(held),
     close: () => client.close(),
   };
 }

@@ -63,6 +63,12 @@ export class Warming<Plan> {
     for (const { held } of this.#waiting.values()) yield held;
   }
 
+  /** The newest accepted version of each. */
+  *newest(): Iterable<Held<Plan>> {
+    yield* this.waiting();
+    for (const [name, held] of this.#active) if (!this.#waiting.has(name)) yield held;
+  }
+
   /** Everything that may still be asked for: active and waiting. */
   *all(): Iterable<Held<Plan>> {
     yield* this.#active.values();

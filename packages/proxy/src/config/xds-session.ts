@@ -1,11 +1,25 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { typeUrl } from "@weft/xds/type-url";
+import { acceptedVersions } from "./kept/accepted-resources.ts";
+import type { KeptConfig } from "./kept/kept-format.ts";
 import type { IncomingResource, LiveConfig } from "./live-config.ts";
+import { secretKey } from "./tls-contexts.ts";
+
+/** Each type before those that refer to it; listeners ask for their routes, which nothing would hold without them. */
+const restoreOrder = [
+  typeUrl.secret,
+  typeUrl.cluster,
+  typeUrl.endpoint,
+  typeUrl.listener,
+  typeUrl.route,
+] as const;
 
 /** An open line to one management server: ADS, or a server of secrets only. */
 export interface ResourceStream {
   /** Replaces what is asked for of one type; undefined asks for everything (wildcard). */
   subscribe(type: string, names: ReadonlySet<string> | undefined): void;
+  /** Counts versions, by type and name, as received, so that the server says what differs. */
+  hold(held: ReadonlyMap<string, ReadonlyMap<string, string>>): void;
   close(): void;
 }
 
@@ -28,6 +42,10 @@ export interface XdsSessionOptions {
   isAdsReachable(): boolean;
   /** Opens the stream behind a source: `ads`, `grpc:<cluster>` or `path:<file>`. */
   open(source: string, handle: ResourceHandler): ResourceStream;
+  /** What an earlier run kept, to start from when the ADS server has said nothing for `afterMs`. */
+  readonly kept?: { readonly afterMs: number; read(): KeptConfig | undefined };
+  /** Configuration that was kept is in force (true), or the server has been heard (false). */
+  onKeptInForce?(kept: KeptConfig | undefined): void;
   /** Everything the first configuration brought is in force, or is no longer waited for. */
   onInitialized(): void;
 }
@@ -48,12 +66,16 @@ export class XdsSession {
   #asksForClusters = false;
   #asksForListeners = false;
   #isInitialized = false;
+  #isAdsHeard = false;
+  #isKeptInForce = false;
   #isClosed = false;
 
   constructor(options: XdsSessionOptions) {
     this.#options = options;
     this.#hasClusters = !options.hasCds;
     this.#hasListeners = !options.hasLds;
+    const { kept, clock } = options;
+    if (kept) this.#timers.add(clock.setTimer(() => this.#startFromKept(kept.read), kept.afterMs));
   }
 
   /** Brings subscriptions in line with what is needed now. Call at the start and after every change of the configuration. */
@@ -87,6 +109,27 @@ export class XdsSession {
     }
   }
 
+  /** Takes up what an earlier run left, as if it came from the servers it came from. */
+  #startFromKept(read: () => KeptConfig | undefined): void {
+    if (this.#isClosed || this.#isAdsHeard) return;
+    const kept = read();
+    if (!kept) return;
+    const { live } = this.#options;
+    this.#isKeptInForce = true;
+    for (const type of restoreOrder) {
+      const bySource = Map.groupBy(
+        kept.resources.filter((resource) => resource.type === type && !live.hasSecret(secretKey(resource))),
+        ({ source }) => source,
+      );
+      for (const [source, resources] of bySource) this.#accept(source, type, resources, [], live);
+    }
+    this.#hasClusters = true;
+    this.#hasListeners = true;
+    this.#options.onKeptInForce?.(kept);
+    this.update();
+    this.#streams.get("ads")?.hold(acceptedVersions(live));
+  }
+
   get #areClustersWarm(): boolean {
     return this.#options.live.clusters.isWarm && this.#options.isDataPlaneWarm();
   }
@@ -100,6 +143,10 @@ export class XdsSession {
 
   #handle(source: string, type: string, updated: readonly IncomingResource[], removed: readonly string[]) {
     const { live } = this.#options;
+    if (source === "ads" && !this.#isAdsHeard) {
+      this.#isAdsHeard = true;
+      if (this.#isKeptInForce) this.#options.onKeptInForce?.(undefined);
+    }
     const error = this.#accept(source, type, updated, removed, live);
     if (type === typeUrl.cluster) this.#hasClusters = true;
     if (type === typeUrl.listener) this.#hasListeners = true;
