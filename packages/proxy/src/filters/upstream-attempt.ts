@@ -1,0 +1,259 @@
+import type { AttemptOutcome, Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { HeaderList } from "../layer/header-list.ts";
+import type { LayerContext } from "../layer/http-service.ts";
+import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import type { ClientStream, ResetReason } from "../layer/stream.ts";
+import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { RequestBody } from "./request-body.ts";
+
+/** How an attempt failed before its response was complete. */
+export interface AttemptFailure {
+  readonly reason: ResetReason;
+  /** What the transport said; "" when it said nothing. */
+  readonly transport: string;
+  /** Whether TLS said it. */
+  readonly isTls: boolean;
+  /** The upstream provably did not act on the request. */
+  readonly isUnprocessed: boolean;
+  /** A reused connection closed before any answer: the upstream ended it as we began. The endpoint is not yet charged with it. */
+  readonly isKeepAliveRace: boolean;
+}
+
+/**
+ * Whoever makes attempts: says what is sent, and decides what comes of each
+ * attempt. It settles or abandons each one it hears the last of: after
+ * `onAttemptFailed`, `onAttemptTimeout` or a head that ends the response, once
+ * it has judged the outcome, so that a retry budget still counts the request.
+ * No call follows those, the end of the response, or `abandon`.
+ */
+export interface AttemptOwner {
+  readonly context: LayerContext;
+  readonly cluster: Cluster;
+  readonly breakers: Breakers;
+  readonly head: RequestHead;
+  readonly body: RequestBody;
+  /** Fields to add where the request is the first on its connection. */
+  readonly connectionHeaders: readonly string[] | undefined;
+  /** From the whole request sent to the first byte of the answer; 0 means none. */
+  readonly perTryTimeoutMs: number;
+  /** The request, as far as it has come, is on its way. */
+  onAttemptSent(attempt: UpstreamAttempt, connection: UpstreamConnectionInfo): void;
+  onAttemptFailed(attempt: UpstreamAttempt, failure: AttemptFailure): void;
+  onAttemptTimeout(attempt: UpstreamAttempt): void;
+  onAttemptInformational(attempt: UpstreamAttempt, head: ResponseHead): void;
+  onAttemptHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): void;
+  onAttemptData(attempt: UpstreamAttempt, chunk: Buffer, end: boolean): void;
+  onAttemptTrailers(attempt: UpstreamAttempt, trailers: HeaderList): void;
+  onAttemptWritable(attempt: UpstreamAttempt): void;
+}
+
+const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
+const timedOut: AttemptOutcome = { kind: "timeout" };
+const responses: AttemptOutcome[] = [];
+const emptyChunk = Buffer.alloc(0);
+
+/**
+ * One try of a request at one endpoint: waits for a connection, sends, times
+ * out, and keeps the endpoint's and the cluster's accounts of it. What its
+ * outcome means for the request is its owner's business.
+ *
+ * Holds a place in the cluster's request breaker, which its owner took, until it is over.
+ */
+export class UpstreamAttempt implements PoolRequester, TimerOwner {
+  readonly endpoint: Endpoint;
+  readonly startMs: number;
+  readonly #owner: AttemptOwner;
+  #pool: UpstreamPool | undefined = undefined;
+  #stream: ClientStream | undefined = undefined;
+  #isOver = false;
+  #perTryTimer: TimerEntry | undefined = undefined;
+
+  constructor(owner: AttemptOwner, endpoint: Endpoint, startMs: number) {
+    const { stats } = owner.cluster;
+    this.endpoint = endpoint;
+    this.startMs = startMs;
+    this.#owner = owner;
+    endpoint.activeRequests += 1;
+    stats.rqTotal.value += 1;
+    stats.rqActive.value += 1;
+  }
+
+  /** Whether a connection takes request data already. */
+  get isConnected(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Whether the connection takes more request data now. */
+  get isWritable(): boolean {
+    return this.#stream?.isWritable ?? false;
+  }
+
+  /** Asks for a connection, one nobody used before where `isFresh`. */
+  begin(pool: UpstreamPool, isFresh: boolean): void {
+    this.#pool = pool;
+    pool.request(this, this.#owner.breakers, isFresh);
+  }
+
+  /** No effect before `isConnected`: then the owner's `body` is what is sent. */
+  sendData(chunk: Buffer, end: boolean): void {
+    this.#stream?.sendData(chunk, end);
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    this.#stream?.sendTrailers(trailers);
+  }
+
+  /** The request is complete: from here on the answer has its time. */
+  requestComplete(): void {
+    if (this.#stream) this.#startPerTryTimer();
+  }
+
+  pauseResponse(): void {
+    this.#stream?.pauseResponse();
+  }
+
+  resumeResponse(): void {
+    this.#stream?.resumeResponse();
+  }
+
+  /** Gives back what the attempt holds. No effect once over. */
+  settle(nowMs: number): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#perTryTimer?.stop();
+    const { breakers, cluster } = this.#owner;
+    this.endpoint.activeRequests -= 1;
+    breakers.requests.release();
+    cluster.stats.rqActive.value -= 1;
+    cluster.stats.rqTimeMs.observe(nowMs - this.startMs);
+  }
+
+  /** Charges the endpoint with a failure that may have been nobody's fault: a keep-alive race. */
+  blame(): void {
+    this.#owner.cluster.report(this.endpoint, localFailure);
+  }
+
+  /** Gives up, telling the upstream. No effect once over. */
+  abandon(): void {
+    if (this.#isOver) return;
+    this.settle(this.#owner.context.clock.monotonicMs());
+    this.#pool?.cancel(this);
+    this.#pool = undefined;
+    this.#reset();
+  }
+
+  /** The request took longer than its owner allows: as `abandon`, and the endpoint is charged with it. */
+  expire(): void {
+    if (this.#isOver) return;
+    this.#owner.cluster.report(this.endpoint, timedOut);
+    this.abandon();
+  }
+
+  onStreamReady(stream: ClientStream, connection: UpstreamConnectionInfo): void {
+    const { head, body, connectionHeaders } = this.#owner;
+    this.#pool = undefined;
+    this.#stream = stream;
+    const isBare = body.isEmpty && body.isComplete && !body.trailers;
+    stream.sendHead(head, isBare, stream.isFirstOnConnection ? connectionHeaders : undefined);
+    if (!isBare && !body.isEmpty) {
+      const { chunks } = body;
+      const hasEnd = body.isComplete && !body.trailers;
+      for (let i = 0; i < chunks.length; i++) stream.sendData(chunks[i]!, hasEnd && i === chunks.length - 1);
+    } else if (!isBare && body.isComplete && !body.trailers) stream.sendData(emptyChunk, true);
+    if (body.trailers) stream.sendTrailers(body.trailers);
+    body.sent();
+    this.#owner.onAttemptSent(this, connection);
+    if (body.isComplete) this.#startPerTryTimer();
+  }
+
+  onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void {
+    this.#pool = undefined;
+    if (this.#isOver) return;
+    if (reason !== "overflow") this.#owner.cluster.report(this.endpoint, localFailure);
+    const failure = { reason, transport, isTls, isUnprocessed: true, isKeepAliveRace: false };
+    this.#owner.onAttemptFailed(this, failure);
+  }
+
+  onInformational(head: ResponseHead): void {
+    // 100 has been answered by the codec; the others go on.
+    if (!this.#isOver && head.status !== 100) this.#owner.onAttemptInformational(this, head);
+  }
+
+  onResponseHead(head: ResponseHead, end: boolean): void {
+    if (this.#isOver) return;
+    const nowMs = this.#owner.context.clock.monotonicMs();
+    this.#perTryTimer?.stop();
+    this.#owner.cluster.report(this.endpoint, outcomeOf(head.status));
+    this.#owner.onAttemptHead(this, head, end, nowMs);
+  }
+
+  onResponseData(chunk: Buffer, end: boolean): void {
+    if (this.#isOver) return;
+    if (end) this.settle(this.#owner.context.clock.monotonicMs());
+    this.#owner.onAttemptData(this, chunk, end);
+  }
+
+  onResponseTrailers(trailers: HeaderList): void {
+    if (this.#isOver) return;
+    this.settle(this.#owner.context.clock.monotonicMs());
+    this.#owner.onAttemptTrailers(this, trailers);
+  }
+
+  onResponseReset(reason: ResetReason, isUnprocessed: boolean): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (this.#isOver) return;
+    const { cluster } = this.#owner;
+    cluster.stats.rqRxReset.value += 1;
+    const isKeepAliveRace =
+      reason === "connection-termination" &&
+      stream !== undefined &&
+      !stream.isFirstOnConnection &&
+      !stream.hasResponseBytes;
+    if (!isKeepAliveRace) cluster.report(this.endpoint, localFailure);
+    this.#owner.onAttemptFailed(this, {
+      reason,
+      transport: "",
+      isTls: false,
+      isUnprocessed,
+      isKeepAliveRace,
+    });
+  }
+
+  onRequestWritable(): void {
+    if (!this.#isOver) this.#owner.onAttemptWritable(this);
+  }
+
+  onTimer(): void {
+    const { cluster } = this.#owner;
+    cluster.stats.rqPerTryTimeout.value += 1;
+    cluster.report(this.endpoint, timedOut);
+    this.#owner.onAttemptTimeout(this);
+  }
+
+  #startPerTryTimer(): void {
+    const timeoutMs = this.#owner.perTryTimeoutMs;
+    if (timeoutMs === 0 || this.#isOver) return;
+    this.#perTryTimer ??= new TimerEntry(this, 0);
+    const { clock, timers } = this.#owner.context;
+    timers.start(this.#perTryTimer, timeoutMs, clock.monotonicMs());
+  }
+
+  #reset(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (!stream) return;
+    this.#owner.cluster.stats.rqTxReset.value += 1;
+    stream.reset("local-reset");
+  }
+}
+
+function outcomeOf(status: number): AttemptOutcome {
+  let outcome = responses[status];
+  if (!outcome) {
+    outcome = { kind: "response", status };
+    responses[status] = outcome;
+  }
+  return outcome;
+}
