@@ -7,7 +7,7 @@ import type { Log } from "./admin/log.ts";
 import { proxyViews } from "./admin/proxy-views.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
-import { createFactories } from "./config/create-factories.ts";
+import { createFactories, createFilterServices } from "./config/create-factories.ts";
 import { acceptedResources } from "./config/kept/accepted-resources.ts";
 import { ConfigKeeper } from "./config/kept/config-keeper.ts";
 import { configOwner } from "./config/kept/config-owner.ts";
@@ -92,6 +92,15 @@ export class Sidecar {
       stats: this.#stats,
       log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
     });
+    const dependencies = {
+      clock,
+      stats: this.#stats,
+      accessLogs: this.accessLogs,
+      tls: this.#tls,
+      node: bootstrap.message.node,
+      random: Math.random,
+    };
+    const services = createFilterServices(dependencies);
     this.#live = new LiveConfig({
       clock,
       tls: this.#tls,
@@ -99,14 +108,8 @@ export class Sidecar {
       initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
       staticClusters: bootstrap.staticClusters,
       hasAds: bootstrap.ads !== undefined,
-      factories: createFactories({
-        clock,
-        stats: this.#stats,
-        accessLogs: this.accessLogs,
-        tls: this.#tls,
-        node: bootstrap.message.node,
-        random: Math.random,
-      }),
+      services,
+      factories: createFactories(dependencies, services),
       dataPlane: {
         setCluster: (plan) => this.#clusters.setCluster(plan),
         removeCluster: (name) => this.#clusters.removeCluster(name),

@@ -1,17 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import type { Node } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import { createFaultFilter, faultStats } from "../filters/fault.ts";
-import { createIstioStatsFilter, createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
-import type { IstioStatsPlan, ServiceName } from "../filters/istio-stats-plan.ts";
-import { compileRbacRoute, createNetworkRbacFilter, createRbacFilter } from "../filters/rbac.ts";
-import { httpRbacStats, networkRbacStats } from "../filters/rbac-stats.ts";
+import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
+import type { ServiceName } from "../filters/istio-stats-plan.ts";
+import { createNetworkRbacFilter } from "../filters/rbac.ts";
+import { networkRbacStats } from "../filters/rbac-stats.ts";
 import type { AccessLogs } from "../telemetry/access-log.ts";
 import { compileHeaderValue } from "../telemetry/access-log-format.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { localPeerMetadata } from "../telemetry/peer-metadata.ts";
-import type { Direction, Factories } from "./decode-context.ts";
-import type { IstioStatsSettings } from "./decode-istio-stats.ts";
+import type { Factories, FilterServices } from "./decode-context.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface FactoryDependencies {
@@ -24,36 +22,33 @@ export interface FactoryDependencies {
   readonly random: () => number;
 }
 
-/** The implementations of everything configuration can ask for. */
-export function createFactories(deps: FactoryDependencies): Factories {
-  const { clock, stats, random } = deps;
+/** What HTTP filters of this process are made with. */
+export function createFilterServices(deps: FactoryDependencies): FilterServices {
   const identity = istioIdentity(deps);
-  const istioPlan = (settings: IstioStatsSettings, direction: Direction): IstioStatsPlan => ({
-    ...identity,
-    ...settings,
-    reporter: direction === "inbound" ? "destination" : "source",
-  });
   return {
-    rbac: (plan, name, statPrefix) =>
-      createRbacFilter(
-        plan,
-        httpRbacStats(stats, statPrefix, plan.rulesStatPrefix, plan.shadowRulesStatPrefix),
-        name,
-      ),
-    rbacRoute: compileRbacRoute,
+    clock: deps.clock,
+    stats: deps.stats,
+    random: deps.random,
+    istioPlan: (settings, direction) => ({
+      ...identity,
+      ...settings,
+      reporter: direction === "inbound" ? "destination" : "source",
+    }),
+  };
+}
+
+/** The implementations of network filters and loggers configuration can ask for. */
+export function createFactories(deps: FactoryDependencies, services: FilterServices): Factories {
+  const { stats } = deps;
+  return {
     networkRbac: (plan, name, statPrefix) =>
       createNetworkRbacFilter(
         plan,
         networkRbacStats(stats, statPrefix, plan.rulesStatPrefix, plan.shadowRulesStatPrefix),
         name,
       ),
-    fault: (plan, name, statPrefix) =>
-      createFaultFilter(plan, { clock, random, stats: faultStats(stats, statPrefix) }, name),
-    faultRoute: (plan) => plan,
-    istioStats: (settings, name, direction) =>
-      createIstioStatsFilter(istioPlan(settings, direction), stats.registry, name),
     istioTcpStats: (settings, name, direction) =>
-      createIstioTcpStatsFilter(istioPlan(settings, direction), stats.registry, name),
+      createIstioTcpStatsFilter(services.istioPlan(settings, direction), stats.registry, name),
     accessLog: (plan) => deps.accessLogs.create(plan),
     headerValue: compileHeaderValue,
   };

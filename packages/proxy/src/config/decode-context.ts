@@ -1,10 +1,11 @@
-import type { FaultPlan } from "../filters/fault-plan.ts";
+import type { Clock } from "@weft/base/clock";
+import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
-import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
+import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AccessLogPlan } from "./access-log-plan.ts";
 import type { IstioStatsSettings } from "./decode-istio-stats.ts";
 import type { Issues } from "./issues.ts";
@@ -27,14 +28,19 @@ export function noNeeds(): Needs {
   return { routes: new Set(), secrets: new Set() };
 }
 
-/** Makes filters and loggers out of plans; the composition root knows the implementations. */
+/** What HTTP filters are made with: nothing of it is a filter's own. */
+export interface FilterServices {
+  readonly clock: Clock;
+  readonly stats: EnvoyStats;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Completes what was configured of Istio's metrics with who this proxy is. */
+  istioPlan(settings: IstioStatsSettings, direction: Direction): IstioStatsPlan;
+}
+
+/** Makes network filters and loggers out of plans; the composition root knows the implementations. */
 export interface Factories {
-  rbac(plan: RbacPlan, filterName: string, statPrefix: string): HttpFilter;
-  rbacRoute(plan: RbacPlan | undefined): unknown;
   networkRbac(plan: RbacPlan, filterName: string, statPrefix: string): NetworkFilter;
-  fault(plan: FaultPlan, filterName: string, statPrefix: string): HttpFilter;
-  faultRoute(plan: FaultPlan): unknown;
-  istioStats(settings: IstioStatsSettings, filterName: string, direction: Direction): HttpFilter;
   istioTcpStats(settings: IstioStatsSettings, filterName: string, direction: Direction): NetworkFilter;
   accessLog(plan: AccessLogPlan): AccessLog;
   /** A header value with command operators; throws a `SyntaxError` for an unknown operator. */
@@ -47,6 +53,7 @@ export type Direction = "inbound" | "outbound" | "unspecified";
 export interface DecodeContext {
   readonly issues: Issues;
   readonly factories: Factories;
+  readonly services: FilterServices;
   readonly tls: TlsContexts;
   readonly needs: Needs;
   /** The holder of a route configuration that RDS delivers. */

@@ -1,30 +1,19 @@
-import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import type { HTTPFault } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
-import type { RBAC, RBACPerRoute } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
-import type { Router } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import type { FilterConfig } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { HttpFilter as HttpFilterMessage } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import { isRouterFilter, routerFilter } from "../filters/router-plan.ts";
+import { isRouterFilter } from "../filters/router-plan.ts";
+import { filterDisabled, filterEnabled } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
-import type { DecodeContext, Direction } from "./decode-context.ts";
-import { decodeFault } from "./decode-fault.ts";
-import { decodeIstioStats } from "./decode-istio-stats.ts";
-import { decodeHttpRbac } from "./decode-rbac.ts";
-import { unpackAny } from "./extension-registry.ts";
+import type { DecodeContext } from "./decode-context.ts";
+import { anySchema, unpackAny } from "./extension-registry.ts";
+import type { HttpFilterPlace } from "./http-filters/http-filter-type.ts";
+import { findHttpFilter, findRouteConfig } from "./http-filters/registry.ts";
 import { at } from "./issues.ts";
-
-/** Istio's own filter configuration travels as a TypedStruct that names its type. */
-export const istioStatsType = "type.googleapis.com/stats.PluginConfig";
-
-interface Place {
-  readonly statPrefix: string;
-  readonly direction: Direction;
-}
 
 /** Decodes the filters of a connection manager, in order; the last must be the router. */
 export function decodeHttpFilters(
   filters: readonly HttpFilterMessage[],
-  place: Place,
+  place: Pick<HttpFilterPlace, "statPrefix" | "direction">,
   path: string,
   context: DecodeContext,
 ): readonly HttpFilter[] {
@@ -32,27 +21,23 @@ export function decodeHttpFilters(
   const decoded: HttpFilter[] = [];
   const names = new Set<string>();
   filters.forEach((filter, i) => {
+    const { name, configType } = filter;
     const filterPath = `${path}[${i}]`;
-    if (filter.name === "") issues.add(at(filterPath, "name"), "is empty", "name the filter");
-    if (names.has(filter.name))
-      issues.add(at(filterPath, "name"), `'${filter.name}' stands twice in this chain`);
-    names.add(filter.name);
-    if (filter.configType.case !== "typedConfig") {
+    if (name === "") issues.add(at(filterPath, "name"), "is empty", "name the filter");
+    if (names.has(name)) issues.add(at(filterPath, "name"), `'${name}' stands twice in this chain`);
+    names.add(name);
+    if (configType.case !== "typedConfig") {
       issues.add(filterPath, "needs `typed_config`", "name the filter's type with @type");
       return;
     }
-    const made = decodeFilter(
-      filter.name,
-      filter.configType.value,
-      place,
-      at(filterPath, "typed_config"),
-      context,
-    );
+    const own: HttpFilterPlace = { ...place, name, path: at(filterPath, "typed_config") };
+    const made = decodeFilter(configType.value, own, context);
     if (!made) return;
-    if (isRouterFilter(made) && i !== filters.length - 1) {
-      issues.add(filterPath, "the router ends a chain", "put it last");
+    if (isRouterFilter(made)) {
+      if (i !== filters.length - 1) issues.add(filterPath, "the router ends a chain", "put it last");
+      if (filter.disabled) issues.add(at(filterPath, "disabled"), "the router cannot be disabled");
     }
-    decoded.push(made);
+    decoded.push(filter.disabled ? { ...made, isDisabled: true } : made);
   });
   const last = decoded.at(-1);
   if (!last || !isRouterFilter(last))
@@ -60,62 +45,42 @@ export function decodeHttpFilters(
   return decoded;
 }
 
-function decodeFilter(
-  name: string,
-  config: Any,
-  place: Place,
-  path: string,
-  context: DecodeContext,
-): HttpFilter | undefined {
+/** An unknown type gives nothing: it has been reported, or is optional and left out. */
+function decodeFilter(config: Any, place: HttpFilterPlace, context: DecodeContext): HttpFilter | undefined {
   const message = unpackAny(config);
-  const { factories, issues } = context;
-  switch (message?.$typeName) {
-    case undefined:
-      return undefined;
-    case "envoy.extensions.filters.http.router.v3.Router":
-      return routerFilter({ suppressEnvoyHeaders: (message as Router).suppressEnvoyHeaders });
-    case "envoy.extensions.filters.http.rbac.v3.RBAC":
-      return factories.rbac(decodeHttpRbac(message as RBAC, path, issues), name, place.statPrefix);
-    case "envoy.extensions.filters.http.fault.v3.HTTPFault":
-      return factories.fault(decodeFault(message as HTTPFault, path, issues), name, place.statPrefix);
-    case "xds.type.v3.TypedStruct":
-    case "udpa.type.v1.TypedStruct": {
-      const { typeUrl, value } = message as Message & {
-        readonly typeUrl: string;
-        readonly value?: JsonObject;
-      };
-      if (typeUrl === istioStatsType) {
-        const settings = decodeIstioStats(value ?? {}, at(path, "value"), issues);
-        return factories.istioStats(settings, name, place.direction);
-      }
-      issues.add(
-        at(path, "type_url"),
-        `${typeUrl} is not implemented by this proxy`,
-        `only ${istioStatsType} is`,
-      );
-      return undefined;
-    }
-    default:
-      issues.add(path, `${message?.$typeName} is not an HTTP filter`);
-      return undefined;
-  }
+  if (!message) return undefined;
+  const type = findHttpFilter(message.$typeName);
+  if (!type) context.issues.add(place.path, `${message.$typeName} is not an HTTP filter`);
+  return type?.decode(message, place, context);
 }
 
-/** Decodes one entry of `typed_per_filter_config` into what its filter reads at run time. */
+/**
+ * Decodes one entry of `typed_per_filter_config` into what its filter reads at
+ * run time, or into whether the filter takes part at all. Undefined where the
+ * entry is optional and its type unknown.
+ */
 export function decodePerFilterConfig(config: Any, path: string, context: DecodeContext): unknown {
   const message = unpackAny(config);
-  const { factories, issues } = context;
-  switch (message?.$typeName) {
-    case undefined:
-      return undefined;
-    case "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": {
-      const { rbac } = message as RBACPerRoute;
-      return factories.rbacRoute(rbac && decodeHttpRbac(rbac, at(path, "rbac"), issues));
-    }
-    case "envoy.extensions.filters.http.fault.v3.HTTPFault":
-      return factories.faultRoute(decodeFault(message as HTTPFault, path, issues));
-    default:
-      issues.add(path, `${message?.$typeName} is not the route configuration of a filter`);
-      return undefined;
+  if (!message) return undefined;
+  if (message.$typeName === "envoy.config.route.v3.FilterConfig") {
+    return decodeFilterConfig(message as FilterConfig, path, context);
   }
+  const type = findRouteConfig(message.$typeName);
+  if (!type) context.issues.add(path, `${message.$typeName} is not the route configuration of a filter`);
+  return type?.decode(message, path, context);
+}
+
+function decodeFilterConfig(filter: FilterConfig, path: string, context: DecodeContext): unknown {
+  if (filter.disabled) return filterDisabled;
+  const { config } = filter;
+  if (!config) {
+    context.issues.add(at(path, "config"), "is not set", "give one, or set `disabled: true`");
+    return undefined;
+  }
+  if (config.typeUrl === "") return filterEnabled;
+  if (anySchema(config)?.typeName === filter.$typeName) {
+    context.issues.add(at(path, "config"), "holds another FilterConfig", "give the filter's own message");
+    return undefined;
+  }
+  return decodePerFilterConfig(config, at(path, "config"), context);
 }

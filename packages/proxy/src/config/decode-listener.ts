@@ -23,13 +23,13 @@ import type {
 import type { SocketAddress } from "../net/socket-address.ts";
 import { decodeConnectionManager } from "./decode-connection-manager.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
-import { istioStatsType } from "./decode-http-filters.ts";
 import { decodeIstioStats } from "./decode-istio-stats.ts";
 import { decodeNetworkRbac } from "./decode-rbac.ts";
 import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
 import { decodeDownstreamTls } from "./decode-tls.ts";
 import { decodeAddress, decodeCidr, originOf, timeoutMs } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
+import { istioStatsType } from "./http-filters/istio-stats.ts";
 import { at } from "./issues.ts";
 
 const directions: Readonly<Record<TrafficDirection, Direction>> = {

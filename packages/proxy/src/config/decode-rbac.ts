@@ -7,9 +7,7 @@ import {
 } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { RBAC as HttpRbac } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import type { RBAC as NetworkRbac } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
-import type { MetadataMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/metadata_pb";
 import type {
-  MetadataTest,
   RbacPermission,
   RbacPlan,
   RbacPolicy,
@@ -17,6 +15,7 @@ import type {
   RbacRules,
   StringTest,
 } from "../filters/rbac-plan.ts";
+import { decodeMetadataMatcher } from "./decode-metadata-matcher.ts";
 import { decodeCidr, decodeHeaderMatcher, decodeStringMatcher } from "./decode-values.ts";
 import { at, atKey, type Issues } from "./issues.ts";
 
@@ -121,7 +120,7 @@ function decodePermission(
         matches: decodeStringMatcher(rule.value, at(path, "requested_server_name"), issues),
       };
     case "metadata":
-      return { kind: "metadata", ...decodeMetadataTest(rule.value, at(path, "metadata"), issues) };
+      return { kind: "metadata", ...decodeMetadataMatcher(rule.value, at(path, "metadata"), issues) };
     default:
       if (!rule.case) issues.add(path, "needs a rule", "use `any: true` for every request");
       return refused;
@@ -170,7 +169,7 @@ function decodePrincipal(principal: Principal, path: string, issues: Issues, dep
     case "urlPath":
       return { kind: "url-path", matches: decodePathMatcher(identifier.value, at(path, "url_path"), issues) };
     case "metadata":
-      return { kind: "metadata", ...decodeMetadataTest(identifier.value, at(path, "metadata"), issues) };
+      return { kind: "metadata", ...decodeMetadataMatcher(identifier.value, at(path, "metadata"), issues) };
     default:
       if (!identifier.case) issues.add(path, "needs an identifier", "use `any: true` for every caller");
       return refused;
@@ -187,25 +186,4 @@ function decodePathMatcher(
     at(path, "path"),
     issues,
   );
-}
-
-function decodeMetadataTest(matcher: MetadataMatcher, path: string, issues: Issues): MetadataTest {
-  const keys = matcher.path.map((segment) => (segment.segment.case === "key" ? segment.segment.value : ""));
-  if (keys.length !== 1) {
-    issues.add(at(path, "path"), "has one key: metadata here is not nested", "name the key itself");
-  }
-  const { invert } = matcher;
-  const pattern = matcher.value?.matchPattern;
-  let matches: MetadataTest["matches"];
-  if (pattern?.case === "stringMatch") {
-    const matchesString = decodeStringMatcher(pattern.value, at(path, "value.string_match"), issues);
-    matches = (value) => (value !== undefined && matchesString(value)) !== invert;
-  } else if (pattern?.case === "presentMatch") {
-    const isExpected = pattern.value;
-    matches = (value) => ((value !== undefined) === isExpected) !== invert;
-  } else {
-    issues.add(at(path, "value"), "needs `string_match` or `present_match`");
-    matches = () => false;
-  }
-  return { filter: matcher.filter, key: keys[0] ?? "", matches };
 }

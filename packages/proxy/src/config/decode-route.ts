@@ -302,11 +302,10 @@ function decodeFilterConfigs(
   path: string,
   context: DecodeContext,
 ): ReadonlyMap<string, unknown> | undefined {
-  const entries = Object.entries(configs);
-  if (entries.length === 0) return undefined;
-  return new Map(
-    entries.map(([name, config]) => [name, decodePerFilterConfig(config, atKey(path, name), context)]),
-  );
+  const decoded = Object.entries(configs)
+    .map(([name, config]) => [name, decodePerFilterConfig(config, atKey(path, name), context)] as const)
+    .filter(([, config]) => config !== undefined);
+  return decoded.length > 0 ? new Map(decoded) : undefined;
 }
 
 /** Later levels replace earlier ones, filter by filter. */

@@ -6,6 +6,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
 import {
   StderrAccessLogSchema,
@@ -46,6 +47,7 @@ export const extensionRegistry: Registry = createRegistry(
   RBACSchema,
   RBACPerRouteSchema,
   HTTPFaultSchema,
+  FilterConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,

@@ -10,7 +10,7 @@ import { typeUrl } from "@weft/xds/type-url";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 import { type IncomingResource, LiveConfig } from "./live-config.ts";
-import { fakeFactories } from "./testing.ts";
+import { fakeFactories, testServices } from "./testing.ts";
 import { TlsContexts } from "./tls-contexts.ts";
 import { type ResourceHandler, XdsSession } from "./xds-session.ts";
 
@@ -98,6 +98,7 @@ function proxy() {
       },
     },
     factories: fakeFactories(),
+    services: testServices(),
     tls: new TlsContexts(),
     runtime: new Map(),
     initialFetchTimeoutMs: 15_000,

@@ -3,7 +3,7 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
-import { type Factories, noNeeds, type RouteHolder } from "./decode-context.ts";
+import { type Factories, type FilterServices, noNeeds, type RouteHolder } from "./decode-context.ts";
 import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
 import { secretKey, type TlsContexts } from "./tls-contexts.ts";
 import { type Held, Warming } from "./warming.ts";
@@ -28,6 +28,7 @@ export interface LiveConfigOptions {
   readonly clock: Clock;
   readonly dataPlane: DataPlane;
   readonly factories: Factories;
+  readonly services: FilterServices;
   readonly tls: TlsContexts;
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly initialFetchTimeoutMs: number;
@@ -86,6 +87,7 @@ export class LiveConfig {
     const { clock, dataPlane, tls } = options;
     this.#decoder = new ResourceDecoder({
       factories: options.factories,
+      services: options.services,
       tls,
       runtime: options.runtime,
       staticClusters: options.staticClusters,

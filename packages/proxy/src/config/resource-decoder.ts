@@ -12,6 +12,7 @@ import { decodeCluster } from "./decode-cluster.ts";
 import {
   type DecodeContext,
   type Factories,
+  type FilterServices,
   type Needs,
   noNeeds,
   type RouteHolder,
@@ -34,6 +35,7 @@ export interface Decoded<Plan> {
 
 export interface DecoderOptions {
   readonly factories: Factories;
+  readonly services: FilterServices;
   readonly tls: TlsContexts;
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly staticClusters: ReadonlySet<string>;

@@ -70,8 +70,19 @@ function checkFields(
         issues.add(at(path, key), `excludes \`${other}\`: only one of them may be set`, "remove one");
       setOneofs.set(field.oneof.name, key);
     }
+    if (isSwitch(field, value)) continue;
     checkField(field, value, registry, issues, at(path, key));
   }
+}
+
+/** `FilterConfig.config: {}` says that the filter takes part: the one empty `Any` that means something. */
+function isSwitch(field: DescField, value: unknown): boolean {
+  return (
+    field.name === "config" &&
+    field.parent.typeName === "envoy.config.route.v3.FilterConfig" &&
+    isObject(value) &&
+    Object.keys(value).length === 0
+  );
 }
 
 function checkField(field: DescField, json: unknown, registry: Registry, issues: Issues, path: string): void {

@@ -1,6 +1,9 @@
+import { systemClock } from "@weft/base/clock";
+import { MetricRegistry } from "@weft/base/metric-registry";
+import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AccessLogPlan } from "./access-log-plan.ts";
 import { decodeBootstrap } from "./bootstrap.ts";
-import type { Factories } from "./decode-context.ts";
+import type { Factories, FilterServices } from "./decode-context.ts";
 import { parseDocument } from "./document.ts";
 import { ResourceDecoder } from "./resource-decoder.ts";
 import { compileStaticResources, type StaticResources } from "./static-resources.ts";
@@ -9,12 +12,7 @@ import { TlsContexts } from "./tls-contexts.ts";
 /** Factories for tests of configuration: filters that do nothing and carry their plan. */
 export function fakeFactories(accessLogs: AccessLogPlan[] = []): Factories {
   return {
-    rbac: (plan, name) => ({ name, plan }) as never,
-    rbacRoute: (plan) => plan ?? "disabled",
     networkRbac: (plan, name) => ({ name, plan, onConnection: () => true }) as never,
-    fault: (plan, name) => ({ name, plan }) as never,
-    faultRoute: (plan) => plan,
-    istioStats: (settings, name) => ({ name, settings }) as never,
     istioTcpStats: (settings, name) => ({ name, settings, onConnection: () => true }) as never,
     accessLog(plan) {
       accessLogs.push(plan);
@@ -27,12 +25,23 @@ export function fakeFactories(accessLogs: AccessLogPlan[] = []): Factories {
   };
 }
 
+/** What filters are made with in tests of configuration. */
+export function testServices(): FilterServices {
+  return {
+    clock: systemClock,
+    stats: new EnvoyStats(new MetricRegistry()),
+    random: Math.random,
+    istioPlan: (settings) => ({ ...settings, reporter: "source" }) as never,
+  };
+}
+
 /** Decodes and compiles a bootstrap given as text, as `weft proxy` does before it starts anything. */
 export function compileText(text: string, factories: Factories = fakeFactories()): StaticResources {
   const bootstrap = decodeBootstrap(parseDocument("bootstrap.yaml", text));
   const tls = new TlsContexts();
   const decoder = new ResourceDecoder({
     factories,
+    services: testServices(),
     tls,
     runtime: bootstrap.runtime,
     staticClusters: bootstrap.staticClusters,

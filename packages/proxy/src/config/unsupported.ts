@@ -11,6 +11,10 @@ import {
   LoadBalancingPolicy_PolicySchema,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import {
+  type FilterConfig,
+  FilterConfigSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
   type HttpFilter,
   HttpFilterSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
@@ -110,9 +114,17 @@ function isSkippable(schema: DescMessage, message: Message, registry: Registry):
     const any = (message as LoadBalancingPolicy_Policy).typedExtensionConfig?.typedConfig;
     return any !== undefined && !anySchema(any, registry);
   }
-  if (schema.typeName !== HttpFilterSchema.typeName) return false;
-  const { isOptional, configType } = message as HttpFilter;
-  return isOptional && configType.case === "typedConfig" && !anySchema(configType.value, registry);
+  if (schema.typeName === HttpFilterSchema.typeName) {
+    const { isOptional, configType } = message as HttpFilter;
+    return isOptional && configType.case === "typedConfig" && !anySchema(configType.value, registry);
+  }
+  if (schema.typeName === FilterConfigSchema.typeName) {
+    const { isOptional, disabled, config } = message as FilterConfig;
+    // What is disabled is not read, and an empty type only switches the filter on.
+    if (disabled || config?.typeUrl === "") return true;
+    return isOptional && config !== undefined && !anySchema(config, registry);
+  }
+  return false;
 }
 
 function visitMessage(
@@ -140,7 +152,9 @@ function visitMessage(
   }
   const unpacked = unpackAny(any, registry);
   if (!unpacked) issues.add(path, `does not hold a valid ${inner.typeName}`);
-  else reportUnsupported(inner, unpacked, registry, issues, path);
+  else if (!isSkippable(inner, unpacked, registry)) {
+    reportUnsupported(inner, unpacked, registry, issues, path);
+  }
 }
 
 function read(message: Message, field: DescField): unknown {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import type { Counter, Gauge } from "@weft/base/metric-registry";
 import type { Exchange } from "../layer/exchange.ts";
+import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { FilterStatus, HttpFilter } from "../layer/http-filter.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
@@ -78,7 +79,7 @@ export function createFaultFilter(
   return {
     name,
     onRequest(exchange) {
-      const effective = (exchange.match?.route.filterConfigs?.get(name) as FaultPlan | undefined) ?? plan;
+      const effective = routeConfigOf<FaultPlan>(exchange, name) ?? plan;
       if (!applies(effective, exchange)) return "continue";
       const delayMs = effective.delay ? chooseDelay(effective.delay, exchange, random) : 0;
       const fault = effective.abort && chooseAbort(effective.abort, exchange, random);

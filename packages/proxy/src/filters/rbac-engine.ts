@@ -1,5 +1,6 @@
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { Exchange } from "../layer/exchange.ts";
+import { metadataAt } from "../layer/dynamic-metadata.ts";
+import type { Exchange, MetadataValue } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import { compileRange } from "./address-range.ts";
 import type {
@@ -20,7 +21,7 @@ export interface RbacVerdict {
   /** Envoy's response code details for a denial by this verdict. */
   readonly details: string;
   /** What the verdict leaves in the dynamic metadata of RBAC. Shared by all exchanges: never written to. */
-  readonly metadata: Map<string, string>;
+  readonly metadata: Map<string, MetadataValue>;
 }
 
 /** Compiled rules: one call per request, no allocation. */
@@ -69,7 +70,7 @@ function verdict(
   origin: string | undefined,
 ): RbacVerdict {
   const name = (policy ?? "none").replace(/\s/g, "_");
-  const metadata = new Map<string, string>();
+  const metadata = new Map<string, MetadataValue>();
   if (policy !== undefined) metadata.set(`${kind}_effective_policy_id`, policy);
   metadata.set(`${kind}_engine_result`, isAllowed ? "allowed" : "denied");
   if (origin !== undefined) metadata.set(`${kind}_policy_origin`, origin);
@@ -166,8 +167,8 @@ function pathTest(matches: StringTest): Test {
   };
 }
 
-function metadataTest({ filter, key, matches }: MetadataTest): Test {
-  return (_connection, exchange) => matches(exchange?.dynamicMetadata?.get(filter)?.get(key));
+function metadataTest({ filter, keys, matches }: MetadataTest): Test {
+  return (_connection, exchange) => matches(metadataAt(exchange?.dynamicMetadata, filter, keys));
 }
 
 function portTest(matches: (port: number) => boolean): Test {

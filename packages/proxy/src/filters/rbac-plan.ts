@@ -1,3 +1,4 @@
+import type { MetadataValue } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CidrRange } from "../listener/listener-plan.ts";
 
@@ -42,11 +43,11 @@ export interface RbacPolicy {
   readonly origin: string | undefined;
 }
 
-/** `path` names nested keys; dynamic metadata here is two levels deep, so it has one element. */
+/** A test of the value that `keys`, from the outside in, lead to in a filter's dynamic metadata. */
 export interface MetadataTest {
   readonly filter: string;
-  readonly key: string;
-  readonly matches: (value: string | undefined) => boolean;
+  readonly keys: readonly string[];
+  readonly matches: (value: MetadataValue | undefined) => boolean;
 }
 
 /** @see envoy.config.rbac.v3.Permission */

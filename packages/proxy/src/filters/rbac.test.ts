@@ -171,7 +171,7 @@ describe("permissions", () => {
     ["and", { kind: "and", rules: [anyPermission, { kind: "destination-port", port: 80 }] }, false],
     ["or", { kind: "or", rules: [{ kind: "destination-port", port: 80 }, anyPermission] }, true],
     ["an empty or", { kind: "or", rules: [] }, false],
-    ["absent metadata", { kind: "metadata", filter: "f", key: "k", matches: (v) => v === "x" }, false],
+    ["absent metadata", { kind: "metadata", filter: "f", keys: ["k"], matches: (v) => v === "x" }, false],
     ["a server name", { kind: "requested-server-name", matches: isExactly("web") }, false],
   ];
   for (const [what, permission, expected] of cases) {

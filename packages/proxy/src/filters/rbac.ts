@@ -1,4 +1,6 @@
-import type { Exchange } from "../layer/exchange.ts";
+import { noteMetadata } from "../layer/dynamic-metadata.ts";
+import type { MetadataValue } from "../layer/exchange.ts";
+import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import { compileRbac, type RbacEngine } from "./rbac-engine.ts";
@@ -28,20 +30,20 @@ export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHt
   return {
     name,
     onRequest(exchange) {
-      const config = exchange.match?.route.filterConfigs?.get(name) as RbacRouteConfig | undefined;
+      const config = routeConfigOf<RbacRouteConfig>(exchange, name);
       if (config === "disabled") return "continue";
       const engine = config ?? own;
       if (engine.shadow) {
         const verdict = engine.shadow(exchange.connection, exchange);
         (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
-        note(exchange, rbacHttpFilterName, verdict.metadata);
+        noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
       }
       if (!engine.enforced) return "continue";
       const verdict = engine.enforced(exchange.connection, exchange);
       if (engine.logs) {
-        note(exchange, "envoy.common", verdict.policy === undefined ? unmatchedHint : matchedHint);
+        noteMetadata(exchange, "envoy.common", verdict.policy === undefined ? unmatchedHint : matchedHint);
       }
-      note(exchange, rbacHttpFilterName, verdict.metadata);
+      noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
       if (verdict.isAllowed) {
         stats.allowed.add();
         return "continue";
@@ -76,12 +78,5 @@ export function createNetworkRbacFilter(
   };
 }
 
-const matchedHint = new Map([["access_log_hint", "true"]]);
-const unmatchedHint = new Map([["access_log_hint", "false"]]);
-
-/** Adds `values` to the metadata of `filter`; they are shared until something has to be added to them. */
-function note(exchange: Exchange, filter: string, values: Map<string, string>): void {
-  exchange.dynamicMetadata ??= new Map();
-  const before = exchange.dynamicMetadata.get(filter);
-  exchange.dynamicMetadata.set(filter, before ? new Map([...before, ...values]) : values);
-}
+const matchedHint = new Map<string, MetadataValue>([["access_log_hint", "true"]]);
+const unmatchedHint = new Map<string, MetadataValue>([["access_log_hint", "false"]]);

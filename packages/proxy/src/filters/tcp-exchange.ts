@@ -1,6 +1,6 @@
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { Exchange } from "../layer/exchange.ts";
+import type { DynamicMetadata, Exchange } from "../layer/exchange.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 
@@ -35,7 +35,7 @@ export class TcpExchange implements Exchange {
   requestHeaderBytes = 0;
   upstreamConnectionHeaders = undefined;
   filterState: Map<string, unknown> | undefined = undefined;
-  dynamicMetadata: Map<string, Map<string, string>> | undefined = undefined;
+  dynamicMetadata: DynamicMetadata | undefined = undefined;
 
   constructor(connection: DownstreamConnection, direction: Exchange["direction"], startEpochMs: number) {
     this.connection = connection;

@@ -7,6 +7,18 @@ import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 
+/** What filters tell each other and the access log: as a JSON value. */
+export type MetadataValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly MetadataValue[]
+  | { readonly [key: string]: MetadataValue };
+
+/** Filter name → key → value. */
+export type DynamicMetadata = Map<string, Map<string, MetadataValue>>;
+
 /**
  * Everything known about one request and its answer: the record that filters
  * read, and that access logs, metrics and traces are made from. For a TCP
@@ -68,7 +80,7 @@ export interface Exchange {
   /** Per-request state of filters by filter name; made on first use. */
   filterState: Map<string, unknown> | undefined;
   /** `dynamic_metadata`: filter name → key → value. */
-  dynamicMetadata: Map<string, Map<string, string>> | undefined;
+  dynamicMetadata: DynamicMetadata | undefined;
 
   /**
    * Answers from here. `details` is Envoy's response code detail; flags are added to `flags`.

@@ -5,16 +5,21 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
+import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { Exchange } from "./exchange.ts";
+import type { DynamicMetadata, Exchange } from "./exchange.ts";
+import type { FilterLists } from "./filter-chain.ts";
+import type { FilterExchange } from "./filter-exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
 import type { HeaderList } from "./header-list.ts";
-import { httpDate } from "./http-date.ts";
 import type { HttpService } from "./http-service.ts";
 import { buildLocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
+import { RequestIntake } from "./request-intake.ts";
 import { prepareRequest } from "./request-preparation.ts";
+import { completeHead, countResponse } from "./response-completion.ts";
 import { ResponseFlag } from "./response-flag.ts";
+import { ResponseOutlet } from "./response-outlet.ts";
 import type { RequestReceiver, ResetReason, ServerStream } from "./stream.ts";
 
 /** Told when an exchange is over, so that its connection can go on. */
@@ -31,6 +36,7 @@ const bodilessDetails = new Set(["missing_host_header", "http1.connection_header
 /** Who wants request data held back; one bit each. */
 const heldByFilters = 1;
 const heldByUpstream = 2;
+const heldByStages = 4;
 
 /**
  * One request on its way through the filters to the router, and its response on
@@ -39,7 +45,7 @@ const heldByUpstream = 2;
  * Whatever happens, and in whichever order, it ends exactly once: timers stop,
  * the upstream half is cancelled, filters and access logs see the final record.
  */
-export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
+export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner {
   readonly service: HttpService;
   readonly connection: DownstreamConnection;
   readonly plan: HttpConnectionPlan;
@@ -74,12 +80,13 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   requestHeaderBytes: number;
   upstreamConnectionHeaders: readonly string[] | undefined = undefined;
   filterState: Map<string, unknown> | undefined = undefined;
-  dynamicMetadata: Map<string, Map<string, string>> | undefined = undefined;
+  dynamicMetadata: DynamicMetadata | undefined = undefined;
   /** The downstream half of an upgraded connection: never complete, never retried. */
   isUpgrade = false;
   readonly #stream: ServerStream;
   readonly #owner: ExchangeOwner;
   #upstream: UpstreamCall | undefined = undefined;
+  #filters: FilterLists;
   #nextFilter = 0;
   #isForwarding = false;
   #isRequestDone = false;
@@ -87,9 +94,17 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   #isRunning = false;
   #isResumed = false;
   #heldBy = 0;
-  #held: Buffer[] | undefined = undefined;
-  #heldBytes = 0;
-  #heldTrailers: HeaderList | undefined = undefined;
+  /** Request data goes through it while there is one. */
+  #intake: RequestIntake | undefined = undefined;
+  #requestPauses = 0;
+  #nextResponseFilter = 0;
+  #isHeadSent = false;
+  #hasEmptyResponse = false;
+  #isResponseResumed = false;
+  #isResponseStopped = false;
+  /** Response data goes through it while there is one. */
+  #outlet: ResponseOutlet | undefined = undefined;
+  #responsePauses = 0;
   #requestTimer: TimerEntry | undefined = undefined;
   #idleTimer: TimerEntry | undefined = undefined;
   #idleTimeoutMs: number;
@@ -116,6 +131,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.#stream = stream;
     this.#owner = owner;
     this.#idleTimeoutMs = service.plan.streamIdleTimeoutMs;
+    this.#filters = service.filters.for(undefined);
     service.stats.rqTotal.value += 1;
     service.stats.rqActive.value += 1;
   }
@@ -130,7 +146,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
 
   /** Whether body or trailers that came during the filters are still to be handed on. */
   get holdsBody(): boolean {
-    return this.#held !== undefined || this.#heldTrailers !== undefined;
+    return this.#intake?.hasMore === true;
   }
 
   get isOver(): boolean {
@@ -142,6 +158,10 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   }
 
   get isResponseWritable(): boolean {
+    return this.#stream.isWritable && this.#responsePauses === 0 && this.#outlet?.isFull !== true;
+  }
+
+  get isClientWritable(): boolean {
     return this.#stream.isWritable;
   }
 
@@ -163,12 +183,9 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
       this.replyWith(status, nothing, details, 0, location === undefined ? closing : ["location", location]);
       return;
     }
-    this.match = plan.routes.current?.match(request, service.context.random());
-    const action = this.match?.route.action;
-    if (action?.kind === "forward") {
-      service.context.forwarder.choose(this, action);
-      if (action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
-    }
+    this.refreshRoute();
+    const configs = this.match?.route.filterConfigs;
+    if (configs) this.#filters = service.filters.for(configs);
     if (this.#idleTimeoutMs > 0) {
       this.#idleTimer = new TimerEntry(this, idleTimer);
       service.context.timers.start(this.#idleTimer, this.#idleTimeoutMs, this.startMs);
@@ -200,7 +217,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   ): void {
     if (this.#isOver) return;
     this.flags |= flags;
-    if (this.response) {
+    if (this.#isHeadSent) {
       this.breakOff(0, details);
       return;
     }
@@ -208,9 +225,12 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.isLocalReply = true;
     this.details = details;
     const local = buildLocalReply(this.request, status, body, fields, grpcStatus);
-    this.#sendHead(local.head, local.body.length === 0);
-    if (local.body.length > 0) this.#sendBody(local.body, true);
-    this.#finish();
+    const end = local.body.length === 0;
+    if (this.response) this.#replaceResponse(local.head, end);
+    else this.#startResponse(local.head, end);
+    if (end || this.#isOver) return;
+    if (this.#outlet) this.#outlet.onData(local.body, true);
+    else this.onData(local.body, true);
   }
 
   resume(): void {
@@ -230,22 +250,87 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   sendResponse(head: ResponseHead, end: boolean): void {
     if (this.#isOver) return;
     this.details = "via_upstream";
-    this.#sendHead(head, end);
-    if (end) this.#finish();
+    this.#startResponse(head, end);
   }
 
   sendData(chunk: Buffer, end: boolean): void {
     if (this.#isOver) return;
-    this.#sendBody(chunk, end);
-    if (end) this.#finish();
-    else this.touch();
+    if (this.#outlet) {
+      if (!end) this.touch();
+      this.#outlet.onData(chunk, end);
+    } else this.onData(chunk, end);
   }
 
   sendTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
+    if (this.#outlet) this.#outlet.onTrailers(trailers);
+    else this.onTrailers(trailers);
+  }
+
+  /** Response data for the client, whatever the filters did to it. */
+  onData(chunk: Buffer, end: boolean): void {
+    this.bytesSent += chunk.length;
+    this.#stream.respondData(chunk, end);
+    if (end) this.#finish();
+    else this.touch();
+  }
+
+  onTrailers(trailers: HeaderList): void {
     this.responseTrailers = trailers;
     this.#stream.respondTrailers(trailers);
     this.#finish();
+  }
+
+  resumeResponse(): void {
+    if (this.#isOver || this.#isHeadSent) return;
+    if (this.#isResponseStopped) this.#runResponseFilters();
+    else this.#isResponseResumed = true;
+  }
+
+  bufferRequest(maxBytes: number, onBody: (body: readonly Buffer[], isComplete: boolean) => void): void {
+    if (this.#isRequestDone && !this.holdsBody) onBody([], true);
+    else {
+      this.#unhold(heldByFilters);
+      this.#intakeOf().await(maxBytes, onBody);
+    }
+  }
+
+  addRequestStage(stage: BodyStage): void {
+    if (this.#isRequestDone && !this.holdsBody) return;
+    this.#intakeOf().addStage(stage);
+  }
+
+  addResponseStage(stage: BodyStage): void {
+    if (this.#hasEmptyResponse) return;
+    this.#outletOf().addStage(stage);
+  }
+
+  pauseRequestBody(): void {
+    this.#requestPauses += 1;
+    this.#hold(heldByStages);
+  }
+
+  resumeRequestBody(): void {
+    this.#requestPauses -= 1;
+    if (this.#requestPauses === 0) this.#unhold(heldByStages);
+  }
+
+  pauseResponseBody(): void {
+    this.#responsePauses += 1;
+  }
+
+  resumeResponseBody(): void {
+    this.#responsePauses -= 1;
+    if (this.isResponseWritable) this.#upstream?.onResponseWritable();
+  }
+
+  refreshRoute(): void {
+    const { context } = this.service;
+    this.match = this.plan.routes.current?.match(this.request!, context.random());
+    const action = this.match?.route.action;
+    if (action?.kind !== "forward") return;
+    context.forwarder.choose(this, action);
+    if (action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
   }
 
   /** Ends a response that has begun and cannot be completed. */
@@ -264,6 +349,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
 
   resumeRequest(): void {
     this.#unhold(heldByUpstream);
+    this.#intake?.onWritable();
   }
 
   onRequestData(chunk: Buffer, end: boolean): void {
@@ -271,15 +357,15 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.bytesReceived += chunk.length;
     if (end) this.#completeRequest(this.service.context.clock.monotonicMs());
     else this.touch();
-    if (this.#upstream) this.#upstream.onRequestData(chunk, end);
-    else this.#keep(chunk);
+    if (this.#upstream && !this.#intake) this.#upstream.onRequestData(chunk, end);
+    else this.#intakeOf().onData(chunk, end);
   }
 
   onRequestTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
     this.#completeRequest(this.service.context.clock.monotonicMs());
-    if (this.#upstream) this.#upstream.onRequestTrailers(trailers);
-    else this.#heldTrailers = trailers;
+    if (this.#upstream && !this.#intake) this.#upstream.onRequestTrailers(trailers);
+    else this.#intakeOf().onTrailers(trailers);
   }
 
   onRequestReset(reason: ResetReason): void {
@@ -297,7 +383,13 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   }
 
   onResponseWritable(): void {
-    this.#upstream?.onResponseWritable();
+    this.#outlet?.onWritable();
+    if (this.isResponseWritable) this.#upstream?.onResponseWritable();
+  }
+
+  /** Request data is held up to its limit: the client waits. */
+  onIntakeFull(): void {
+    this.#hold(heldByFilters);
   }
 
   onTimer(kind: number): void {
@@ -320,7 +412,7 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   }
 
   #runFilters(): void {
-    const filters = this.service.requestFilters;
+    const filters = this.#filters.request;
     this.#isRunning = true;
     while (this.#nextFilter < filters.length) {
       const filter = filters[this.#nextFilter++]!;
@@ -353,24 +445,22 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
   }
 
   #deliverHeld(call: UpstreamCall): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held) {
-      const hasEnd = this.#isRequestDone && !this.#heldTrailers;
-      held.forEach((chunk, i) => {
-        if (!this.#isOver) call.onRequestData(chunk, hasEnd && i === held.length - 1);
-      });
+    const intake = this.#intake;
+    if (intake) {
+      if (!intake.hasStages) this.#intake = undefined;
+      intake.open(call);
     }
-    if (this.#heldTrailers && !this.#isOver) call.onRequestTrailers(this.#heldTrailers);
     this.#unhold(heldByFilters);
   }
 
-  /** Request data that came before the filters were done. */
-  #keep(chunk: Buffer): void {
-    this.#held ??= [];
-    this.#held.push(Buffer.from(chunk));
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes > this.service.bufferLimitBytes) this.#hold(heldByFilters);
+  #intakeOf(): RequestIntake {
+    this.#intake ??= new RequestIntake(this, this.service.bufferLimitBytes);
+    return this.#intake;
+  }
+
+  #outletOf(): ResponseOutlet {
+    this.#outlet ??= new ResponseOutlet(this, this.service.bufferLimitBytes);
+    return this.#outlet;
   }
 
   #hold(who: number): void {
@@ -390,25 +480,51 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.#requestTimer?.stop();
   }
 
-  #sendHead(head: ResponseHead, end: boolean): void {
-    const { plan, service } = this;
+  #startResponse(head: ResponseHead, end: boolean): void {
     this.response = head;
+    this.#hasEmptyResponse = end;
     if (head.status === 101) this.#requestTimer?.stop();
-    this.responseStartMs = service.context.clock.monotonicMs();
-    for (const filter of service.responseFilters) filter.onResponse!(this);
-    const headers = head.headers;
-    if (!headers.has("date")) headers.append("date", httpDate(service.context.clock.now()));
-    if (plan.serverHeaderTransformation === "overwrite") headers.set("server", plan.serverName);
-    else if (plan.serverHeaderTransformation === "append-if-absent" && !headers.has("server")) {
-      headers.append("server", plan.serverName);
-    }
-    if (plan.via !== "") headers.append("via", plan.via);
-    this.#stream.respondHead(head, end);
+    this.responseStartMs = this.service.context.clock.monotonicMs();
+    this.#runResponseFilters();
   }
 
-  #sendBody(chunk: Buffer, end: boolean): void {
-    this.bytesSent += chunk.length;
-    this.#stream.respondData(chunk, end);
+  /** An answer from here in place of one the filters were busy with; they do not see it. */
+  #replaceResponse(head: ResponseHead, end: boolean): void {
+    this.#outlet?.cancel();
+    this.#outlet = undefined;
+    this.response = head;
+    this.#hasEmptyResponse = end;
+    this.#sendHead(head, end);
+  }
+
+  #runResponseFilters(): void {
+    const filters = this.#filters.response;
+    const head = this.response!;
+    this.#isResponseStopped = false;
+    while (this.#nextResponseFilter < filters.length) {
+      const filter = filters[this.#nextResponseFilter++]!;
+      this.#isResponseResumed = false;
+      const status = filter.onResponse!(this, this.#hasEmptyResponse);
+      if (this.#isHeadSent || this.#isOver) return;
+      if (status === "stop" && !this.#isResponseResumed) {
+        this.#isResponseStopped = true;
+        if (!this.#hasEmptyResponse) this.#outletOf();
+        return;
+      }
+    }
+    this.#sendHead(head, this.#hasEmptyResponse);
+    if (this.#outlet) {
+      this.#outlet.open();
+      if (this.isResponseWritable) this.#upstream?.onResponseWritable();
+    }
+  }
+
+  #sendHead(head: ResponseHead, end: boolean): void {
+    const { plan, service } = this;
+    this.#isHeadSent = true;
+    completeHead(head, plan, service.context.clock.now());
+    this.#stream.respondHead(head, end);
+    if (end) this.#finish();
   }
 
   #dropUpstream(): void {
@@ -425,22 +541,15 @@ export class HttpExchange implements Exchange, RequestReceiver, TimerOwner {
     this.endMs = context.clock.monotonicMs();
     this.#requestTimer?.stop();
     this.#idleTimer?.stop();
-    this.#held = undefined;
+    this.#intake?.cancel();
+    this.#outlet?.cancel();
     this.#dropUpstream();
     stats.rqActive.value -= 1;
     if (this.isUpgrade) stats.cxUpgradesActive.value -= 1;
     const status = this.response?.status ?? 0;
-    if (status > 0) {
-      stats.rqCompleted.value += 1;
-      if (status < 200) stats.rq1xx.value += 1;
-      else if (status < 300) stats.rq2xx.value += 1;
-      else if (status < 400) stats.rq3xx.value += 1;
-      else if (status < 500) stats.rq4xx.value += 1;
-      else stats.rq5xx.value += 1;
-      stats.rqTimeMs.observe(this.endMs - this.startMs);
-    }
+    if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
     try {
-      if (this.request) for (const filter of service.completeFilters) filter.onComplete!(this);
+      if (this.request) for (const filter of this.#filters.complete) filter.onComplete!(this);
       for (const log of this.plan.accessLogs) log.log(this);
     } catch (error) {
       context.onFault(error);

@@ -1,4 +1,5 @@
 import type { Exchange } from "./exchange.ts";
+import type { FilterExchange } from "./filter-exchange.ts";
 
 /**
  * What a filter decided: go on to the next, or stop here because it has
@@ -9,14 +10,20 @@ export type FilterStatus = "continue" | "stop";
 /**
  * One step of the request path. A filter object is built once per listener and
  * holds configuration only; what it must remember of a request it keeps in
- * `exchange.filterState`.
+ * `exchange.filterState`, or in the stage it adds to a body.
  */
 export interface HttpFilter {
-  /** Envoy's filter name, e.g. `envoy.filters.http.rbac`; per-route configuration is looked up by it. */
+  /** The name it has in its chain; per-route configuration is looked up by it. */
   readonly name: string;
-  onRequest?(exchange: Exchange): FilterStatus;
-  /** The response head is about to be sent; may edit `exchange.response`. Runs in reverse order. */
-  onResponse?(exchange: Exchange): void;
+  /** Left out unless the route asks for it (`HttpFilter.disabled`). */
+  readonly isDisabled?: boolean;
+  onRequest?(exchange: FilterExchange): FilterStatus;
+  /**
+   * The response head is about to be sent; may edit `exchange.response`. Runs in
+   * reverse order. `end`: there is no body. A filter that answers "stop" calls
+   * `exchange.resumeResponse()` later, or replies in its place.
+   */
+  onResponse?(exchange: FilterExchange, end: boolean): FilterStatus;
   /** The exchange is over, whichever way; runs before access logs. */
   onComplete?(exchange: Exchange): void;
 }

@@ -4,8 +4,8 @@ import type { HttpStats } from "../listener/downstream-stats.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { Timers } from "../net/timers.ts";
 import type { Exchange } from "./exchange.ts";
+import { FilterChain } from "./filter-chain.ts";
 import type { Forwarder } from "./forwarder.ts";
-import type { HttpFilter } from "./http-filter.ts";
 
 /** What every connection manager of a process shares. */
 export interface LayerContext {
@@ -18,20 +18,14 @@ export interface LayerContext {
   readonly onFault: (error: unknown) => void;
 }
 
-/**
- * A connection manager ready to serve: its plan with filters sorted by what
- * they take part in, so that a request walks lists and asks no questions.
- */
+/** A connection manager ready to serve. */
 export class HttpService {
   readonly plan: HttpConnectionPlan;
   readonly context: LayerContext;
   readonly stats: HttpStats;
   readonly direction: Exchange["direction"];
   readonly bufferLimitBytes: number;
-  readonly requestFilters: readonly HttpFilter[];
-  /** In reverse. */
-  readonly responseFilters: readonly HttpFilter[];
-  readonly completeFilters: readonly HttpFilter[];
+  readonly filters: FilterChain;
   readonly router: RouterPlan | undefined;
 
   constructor(
@@ -46,9 +40,7 @@ export class HttpService {
     this.stats = stats;
     this.direction = direction;
     this.bufferLimitBytes = bufferLimitBytes;
-    this.requestFilters = plan.filters.filter((filter) => filter.onRequest);
-    this.responseFilters = plan.filters.filter((filter) => filter.onResponse).reverse();
-    this.completeFilters = plan.filters.filter((filter) => filter.onComplete);
+    this.filters = new FilterChain(plan.filters);
     this.router = plan.filters.find(isRouterFilter)?.router;
   }
 }

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
-import type { Exchange } from "../layer/exchange.ts";
+import { metadataAt } from "../layer/dynamic-metadata.ts";
+import type { Exchange, MetadataValue } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";
@@ -15,9 +16,13 @@ export type Operator = (exchange: Exchange) => string | number | JsonText | unde
 export class JsonText {
   readonly json: string;
 
-  constructor(fields: ReadonlyMap<string, string>) {
+  constructor(value: MetadataValue) {
+    this.json = JSON.stringify(value);
+  }
+
+  static ofMap(fields: ReadonlyMap<string, MetadataValue>): JsonText {
     const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
-    this.json = JSON.stringify(Object.fromEntries(sorted));
+    return new JsonText(Object.fromEntries(sorted));
   }
 
   toString(): string {
@@ -147,14 +152,18 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
     return () => (length === undefined ? value : value?.slice(0, Number(length)));
   },
   DYNAMIC_METADATA: (argument, name) => {
-    const [filter = "", key] = required(argument, name).split(":");
-    if (key === undefined) {
+    const [filter = "", ...keys] = required(argument, name).split(":");
+    if (keys.length === 0) {
       return ({ dynamicMetadata }) => {
         const values = dynamicMetadata?.get(filter);
-        return values && new JsonText(values);
+        return values && JsonText.ofMap(values);
       };
     }
-    return ({ dynamicMetadata }) => dynamicMetadata?.get(filter)?.get(key);
+    return ({ dynamicMetadata }) => {
+      const value = metadataAt(dynamicMetadata, filter, keys);
+      if (typeof value === "string" || typeof value === "number") return value;
+      return value === undefined || value === null ? undefined : new JsonText(value);
+    };
   },
   GRPC_STATUS: grpcStatusOperator,
   GRPC_STATUS_NUMBER: plain(grpcStatus),

@@ -1,7 +1,8 @@
 /** An exchange as filters and access logs see it, for their tests. */
 import { clusterWith, endpoint, locality } from "../cluster/cluster-fixture.ts";
+import type { BodyStage } from "../layer/body-stage.ts";
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { Exchange } from "../layer/exchange.ts";
+import type { FilterExchange } from "../layer/filter-exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
@@ -59,17 +60,29 @@ export interface Recorded {
     flags: number;
     grpcStatus: number | undefined;
   }[];
+  /** Fields given with replies, flat. */
+  readonly fields: string[];
+  readonly requestStages: BodyStage[];
+  readonly responseStages: BodyStage[];
   resumes: number;
+  refreshes: number;
 }
 
-export type TestExchange = Exchange & { readonly recorded: Recorded };
+export type TestExchange = FilterExchange & { readonly recorded: Recorded };
 
 /** A request to `reviews` answered by 10.0.0.2 with 200 after 12.9 ms, unless `options` say otherwise. */
-export function exchange(options: Partial<Exchange> = {}): TestExchange {
+export function exchange(options: Partial<FilterExchange> = {}): TestExchange {
   const { cluster } = clusterWith([locality([endpoint("10.0.0.2")])], {
     name: "outbound|9080||reviews.default.svc.cluster.local",
   });
-  const recorded: Recorded = { replies: [], resumes: 0 };
+  const recorded: Recorded = {
+    replies: [],
+    fields: [],
+    requestStages: [],
+    responseStages: [],
+    resumes: 0,
+    refreshes: 0,
+  };
   const made: TestExchange = {
     connection: connection(),
     direction: "outbound",
@@ -105,8 +118,27 @@ export function exchange(options: Partial<Exchange> = {}): TestExchange {
     reply(status, body, details, flags = 0, grpcStatus) {
       recorded.replies.push({ status, body, details, flags, grpcStatus });
     },
+    replyWith(status, body, details, flags, fields, grpcStatus) {
+      recorded.replies.push({ status, body: body.toString(), details, flags, grpcStatus });
+      if (fields) recorded.fields.push(...fields);
+    },
     resume() {
       recorded.resumes += 1;
+    },
+    resumeResponse() {
+      recorded.resumes += 1;
+    },
+    isRequestDone: true,
+    isClientWritable: true,
+    bufferRequest: (_maxBytes, onBody) => onBody([], true),
+    addRequestStage: (stage) => void recorded.requestStages.push(stage),
+    addResponseStage: (stage) => void recorded.responseStages.push(stage),
+    pauseRequestBody() {},
+    resumeRequestBody() {},
+    pauseResponseBody() {},
+    resumeResponseBody() {},
+    refreshRoute() {
+      recorded.refreshes += 1;
     },
     ...options,
   };

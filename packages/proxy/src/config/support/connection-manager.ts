@@ -32,7 +32,7 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
     "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": { implemented: "proper_case_words" },
     "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords": { implemented: "" },
     [`${p}Rds`]: { implemented: "config_source route_config_name" },
-    [`${p}HttpFilter`]: { implemented: "name typed_config is_optional", neutral: "disabled" },
+    [`${p}HttpFilter`]: { implemented: "name typed_config is_optional disabled" },
     [`${p}HttpConnectionManager.SetCurrentClientCertDetails`]: { implemented: "subject cert chain dns uri" },
     [`${p}HttpConnectionManager.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
     [`${tcp}TcpProxy`]: {

@@ -62,7 +62,14 @@ export function coreSupport(): Record<string, MessageSupport> {
     [`${m}PathMatcher`]: whole("path"),
     [`${m}MetadataMatcher`]: whole("filter path value invert"),
     [`${m}MetadataMatcher.PathSegment`]: whole("key"),
-    [`${m}ValueMatcher`]: whole("string_match present_match"),
+    [`${m}ValueMatcher`]: whole(
+      "null_match double_match string_match bool_match present_match list_match or_match",
+    ),
+    [`${m}ValueMatcher.NullMatch`]: whole(""),
+    [`${m}DoubleMatcher`]: whole("range exact"),
+    [`${m}ListMatcher`]: whole("one_of"),
+    [`${m}OrMatcher`]: whole("value_matchers"),
+    "envoy.type.v3.DoubleRange": whole("start end"),
     [`${p}SubstitutionFormatString`]: {
       implemented: "text_format json_format text_format_source omit_empty_values",
       harmless: { content_type: "only local replies have a content type" },

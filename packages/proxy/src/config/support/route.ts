@@ -14,6 +14,7 @@ export function routeSupport(): Record<string, MessageSupport> {
       },
       neutral: "ignore_path_parameters_in_path_matching",
     },
+    [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
       implemented: `name domains routes require_tls ${edits} typed_per_filter_config retry_policy include_request_attempt_count include_attempt_count_in_response`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },

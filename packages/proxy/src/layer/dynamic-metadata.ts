@@ -1,0 +1,28 @@
+import type { DynamicMetadata, MetadataValue } from "./exchange.ts";
+
+/** The value under `keys` within `filter`'s metadata, or undefined: every key but the last leads into an object. */
+export function metadataAt(
+  metadata: DynamicMetadata | undefined,
+  filter: string,
+  keys: readonly string[],
+): MetadataValue | undefined {
+  let value: MetadataValue | undefined = metadata?.get(filter)?.get(keys[0]!);
+  for (let i = 1; i < keys.length; i++) value = childOf(value, keys[i]!);
+  return value;
+}
+
+function childOf(value: MetadataValue | undefined, key: string): MetadataValue | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, key) ? (value as Readonly<Record<string, MetadataValue>>)[key] : undefined;
+}
+
+/** Adds `values` to the metadata of `filter`; they are shared until something has to be added to them, and never written to. */
+export function noteMetadata(
+  exchange: { dynamicMetadata: DynamicMetadata | undefined },
+  filter: string,
+  values: Map<string, MetadataValue>,
+): void {
+  exchange.dynamicMetadata ??= new Map();
+  const before = exchange.dynamicMetadata.get(filter);
+  exchange.dynamicMetadata.set(filter, before ? new Map([...before, ...values]) : values);
+}

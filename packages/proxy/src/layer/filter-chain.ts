@@ -1,0 +1,67 @@
+import type { Exchange } from "./exchange.ts";
+import type { HttpFilter } from "./http-filter.ts";
+
+/** A route's word on a filter that is not a configuration of it: take part, or do not. */
+export const filterEnabled: unique symbol = Symbol("enabled");
+export const filterDisabled: unique symbol = Symbol("disabled");
+
+/** Filters sorted by what they take part in, so that a request walks lists and asks no questions. */
+export interface FilterLists {
+  readonly request: readonly HttpFilter[];
+  /** In reverse. */
+  readonly response: readonly HttpFilter[];
+  readonly complete: readonly HttpFilter[];
+}
+
+type FilterConfigs = ReadonlyMap<string, unknown>;
+
+/**
+ * The filters of a connection manager, and for each route those of them that
+ * take part: a route may leave filters out and ask for ones that are disabled.
+ *
+ * @see envoy.config.route.v3.FilterConfig
+ */
+export class FilterChain {
+  readonly #filters: readonly HttpFilter[];
+  readonly #default: FilterLists;
+  /** By the configuration of the route; lists are made on a route's first request. */
+  readonly #byRoute = new WeakMap<FilterConfigs, FilterLists>();
+
+  constructor(filters: readonly HttpFilter[]) {
+    this.#filters = filters;
+    this.#default = sort(filters.filter((filter) => !filter.isDisabled));
+  }
+
+  for(configs: FilterConfigs | undefined): FilterLists {
+    if (configs === undefined) return this.#default;
+    let lists = this.#byRoute.get(configs);
+    if (!lists) {
+      lists = this.#choose(configs);
+      this.#byRoute.set(configs, lists);
+    }
+    return lists;
+  }
+
+  #choose(configs: FilterConfigs): FilterLists {
+    const chosen = this.#filters.filter((filter) => {
+      const config = configs.get(filter.name);
+      return config === undefined ? !filter.isDisabled : config !== filterDisabled;
+    });
+    const isDefault = this.#filters.every((filter) => chosen.includes(filter) === !filter.isDisabled);
+    return isDefault ? this.#default : sort(chosen);
+  }
+}
+
+function sort(filters: readonly HttpFilter[]): FilterLists {
+  return {
+    request: filters.filter((filter) => filter.onRequest),
+    response: filters.filter((filter) => filter.onResponse).reverse(),
+    complete: filters.filter((filter) => filter.onComplete),
+  };
+}
+
+/** What the route says about a filter, in the filter's own terms; undefined where it says nothing. */
+export function routeConfigOf<Config>(exchange: Exchange, filterName: string): Config | undefined {
+  const config = exchange.match?.route.filterConfigs?.get(filterName);
+  return typeof config === "symbol" ? undefined : (config as Config | undefined);
+}
