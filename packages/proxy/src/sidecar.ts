@@ -83,6 +83,7 @@ export class Sidecar {
     this.#clusters = new ClusterManager({
       clock,
       stats: this.#stats,
+      localCluster: bootstrap.localCluster,
       onEndpointRemoved: (endpoint) => this.#runtime.onEndpointRemoved(endpoint),
       onWarm: () => this.#update(),
     });

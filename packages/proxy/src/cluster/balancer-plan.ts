@@ -5,6 +5,7 @@ export type BalancerPlan =
   | RoundRobinPlan
   | LeastRequestPlan
   | { readonly kind: "random" }
+  | PeakEwmaPlan
   | RingHashPlan
   | MaglevPlan
   | { readonly kind: "cluster-provided" };
@@ -23,6 +24,15 @@ export interface LeastRequestPlan {
   /** With unequal weights: how much requests in flight count; 0 not at all. Envoy's default is 1. */
   readonly activeRequestBias?: number;
   readonly slowStart?: SlowStartPlan | undefined;
+}
+
+/** By latency and load: `envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma`. */
+export interface PeakEwmaPlan {
+  readonly kind: "peak-ewma";
+  /** How fast a slow answer is forgotten. */
+  readonly decayMs: number;
+  /** What is expected of an endpoint nobody has asked yet. */
+  readonly defaultRttMs: number;
 }
 
 /** @see envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig */

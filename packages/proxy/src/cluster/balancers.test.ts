@@ -7,6 +7,8 @@ const balancers: readonly BalancerPlan[] = [
   { kind: "round-robin" },
   { kind: "random" },
   { kind: "least-request", choiceCount: 2 },
+  { kind: "least-request", choiceCount: 0 },
+  { kind: "peak-ewma", decayMs: 10_000, defaultRttMs: 10 },
 ];
 
 /** Within five standard deviations of a binomial count. */
@@ -150,26 +152,4 @@ describe("least request", () => {
     // Both draws hit the busy one a quarter of the time.
     isNear(tally(cluster, 10_000).busy, 10_000, 0.25);
   });
-});
-
-describe("subsets", () => {
-  const plans = [
-    endpoint("v1", { metadata: { "envoy.lb": { version: "v1" } } }),
-    endpoint("v2", { metadata: { "envoy.lb": { version: "v2" } } }),
-  ];
-  const selectors = [["version"]];
-  const cases = [
-    { fallback: "no-endpoint", subset: [["version", "v1"]], expected: { v1: 100 } },
-    { fallback: "no-endpoint", subset: [["version", "v9"]], expected: { none: 100 } },
-    { fallback: "no-endpoint", subset: undefined, expected: { none: 100 } },
-    { fallback: "any-endpoint", subset: [["version", "v9"]], expected: { v1: 50, v2: 50 } },
-    { fallback: "default-subset", subset: undefined, expected: { v2: 100 } },
-  ] as const;
-  for (const { fallback, subset, expected } of cases) {
-    it(`with ${fallback}, ${JSON.stringify(subset)} goes to ${Object.keys(expected).join(" and ")}`, () => {
-      const subsets = { selectors, fallback, defaultSubset: [["version", "v2"]] as const };
-      const { cluster } = clusterWith([locality(plans)], { subsets });
-      assert.deepEqual(tally(cluster, 100, { ...noContext, subset }), expected);
-    });
-  }
 });

@@ -4,6 +4,7 @@ import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";
 import type { AssignmentPolicy, ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
 import { DnsDiscovery, type ResolveHost, resolveWithSystem } from "./dns-discovery.ts";
+import type { Locality } from "./locality-group.ts";
 import { UpstreamCluster } from "./upstream-cluster.ts";
 
 export interface ClusterManagerOptions {
@@ -11,6 +12,8 @@ export interface ClusterManagerOptions {
   readonly stats: EnvoyStats;
   readonly random?: () => number;
   readonly resolve?: ResolveHost;
+  /** The cluster of all proxies like this one, and where this one is: switches zone-aware routing on. */
+  readonly localCluster?: { readonly name: string; readonly locality: Locality } | undefined;
   /** Given to every cluster: endpoints that leave have their pools drained. */
   readonly onEndpointRemoved?: (endpoint: Endpoint, cluster: Cluster) => void;
   /** The last cluster that was waiting for its first endpoints has them. */
@@ -86,8 +89,14 @@ export class ClusterManager implements ClusterDirectory {
       entry.cluster.replacePlan(plan);
       this.#counters.modified.add();
     } else {
-      const { clock, stats, onEndpointRemoved } = this.#options;
-      const cluster = new UpstreamCluster(plan, { clock, stats, random: this.#random });
+      const { clock, stats, onEndpointRemoved, localCluster } = this.#options;
+      const cluster = new UpstreamCluster(plan, {
+        clock,
+        stats,
+        random: this.#random,
+        zone: localCluster && { own: localCluster.locality, local: () => this.get(localCluster.name) },
+      });
+      if (plan.name === localCluster?.name) cluster.onRebuilt = () => this.#rebuildAllBut(cluster);
       if (onEndpointRemoved) cluster.onEndpointRemoved = (endpoint) => onEndpointRemoved(endpoint, cluster);
       entry = { cluster, dns: undefined, isWarm: false };
       this.#entries.set(plan.name, entry);
@@ -149,6 +158,10 @@ export class ClusterManager implements ClusterDirectory {
         entry.dns.start();
       }
     }
+  }
+
+  #rebuildAllBut(cluster: UpstreamCluster): void {
+    for (const entry of this.#entries.values()) if (entry.cluster !== cluster) entry.cluster.rebuild();
   }
 
   #warmed(entry: Entry): void {

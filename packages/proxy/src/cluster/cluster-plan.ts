@@ -2,6 +2,7 @@ import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { BalancerPlan } from "./balancer-plan.ts";
+import type { ZoneAwarePlan } from "./zone-routing.ts";
 
 /**
  * An upstream cluster, compiled from CDS or a bootstrap. Immutable; the runtime
@@ -41,6 +42,8 @@ export interface ClusterPlan {
   readonly panicThresholdPercent?: number;
   /** `common_lb_config.locality_weighted_lb_config` is present: locality weights count. */
   readonly isLocalityWeighted?: boolean;
+  /** Zone-aware routing, in force where the bootstrap names a local cluster; undefined is Envoy's default. */
+  readonly zoneAware?: ZoneAwarePlan | undefined;
   /** The service this cluster stands for (`filter_metadata["istio"].services[0]`), for Istio's metric labels. */
   readonly service?: { readonly host: string; readonly name: string; readonly namespace: string };
   readonly origin: string | undefined;
@@ -72,10 +75,32 @@ export interface TransportPlan {
   readonly tls: UpstreamTlsPlan | undefined;
 }
 
+/** @see envoy.config.cluster.v3.Cluster.LbSubsetConfig */
 export interface SubsetPlan {
-  readonly selectors: readonly (readonly string[])[];
-  readonly fallback: "no-endpoint" | "any-endpoint" | "default-subset";
+  readonly selectors: readonly SubsetSelector[];
+  readonly fallback: SubsetFallback;
   readonly defaultSubset: readonly (readonly [key: string, value: string])[];
+  /** Where the fallback has no endpoint either, any is used. */
+  readonly panicsToAny?: boolean;
+  /** Criteria may have keys beside those of a selector. */
+  readonly allowsRedundantKeys?: boolean;
+  /** A list in an endpoint's metadata stands for each of its values. */
+  readonly readsLists?: boolean;
+  /** Locality weights count within a subset; otherwise its endpoints are one pool. */
+  readonly isLocalityAware?: boolean;
+  /** …each in proportion to how many of the locality's endpoints the subset has. */
+  readonly scalesLocalityWeights?: boolean;
+}
+
+export type SubsetFallback = "no-endpoint" | "any-endpoint" | "default-subset";
+
+export interface SubsetSelector {
+  /** Metadata keys under `envoy.lb`, sorted. */
+  readonly keys: readonly string[];
+  /** Takes the place of the cluster's; an array names the criteria that are kept for another try. */
+  readonly fallback?: SubsetFallback | readonly string[] | undefined;
+  /** Each value belongs to one endpoint, which is used whatever its health. */
+  readonly hasSingleHost?: boolean;
 }
 
 /** @see envoy.config.cluster.v3.CircuitBreakers.Thresholds */
@@ -138,4 +163,6 @@ export interface EndpointPlan {
   readonly health: "healthy" | "degraded" | "draining" | "unhealthy";
   /** `filter_metadata`, string values only, per filter name. */
   readonly metadata: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** The lists of values in its `envoy.lb` metadata. */
+  readonly lbLists?: ReadonlyMap<string, readonly string[]> | undefined;
 }

@@ -52,6 +52,7 @@ export interface MembershipStats {
   readonly healthyPanic: Counter;
   readonly subsetsSelected: Counter;
   readonly subsetsFallback: Counter;
+  readonly subsetsFallbackPanic: Counter;
 }
 
 /** All of Envoy's `cluster.<name>.*` series that are kept here, resolved once. */
@@ -94,6 +95,7 @@ export function createClusterStats(stats: EnvoyStats, statName: string): AllClus
       healthyPanic: counter("lb_healthy_panic"),
       subsetsSelected: counter("lb_subsets_selected"),
       subsetsFallback: counter("lb_subsets_fallback"),
+      subsetsFallbackPanic: counter("lb_subsets_fallback_panic"),
     },
     responseCode(status) {
       let found = codes.get(status);

@@ -33,6 +33,8 @@ export interface Endpoint {
   activeRequests: number;
   /** The transport chosen for this endpoint; undefined is plaintext. */
   readonly tls: UpstreamTlsPlan | undefined;
+  /** Told how long an answer took, where the balancer counts it. */
+  readonly latency: { observe(latencyMs: number, nowMs: number): void } | undefined;
   /** Owned by the connection pool: its connections to this endpoint. */
   pool: unknown;
 }

@@ -10,6 +10,7 @@ import {
 } from "./host-picker.ts";
 import type { LoadBalancerOptions } from "./load-balancer.ts";
 import { MaglevTable } from "./maglev-table.ts";
+import { PeakEwmaPicker } from "./peak-ewma.ts";
 import { ScheduledPicker } from "./scheduled-picker.ts";
 import { slowStartFactor } from "./slow-start.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
@@ -43,6 +44,8 @@ export function createHostPicker(
     }
     case "random":
       return new RandomPicker(hosts, random);
+    case "peak-ewma":
+      return new PeakEwmaPicker(hosts, balancer, random, options.nowMs);
     case "ring-hash":
     case "maglev":
       throw new Error("a hashing balancer sees all localities at once");

@@ -5,6 +5,7 @@ import type { Endpoint, PickContext } from "./cluster.ts";
 import type { LocalityGroup } from "./locality-group.ts";
 import { buildSlices, type Slice } from "./traffic-slices.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
+import type { ZoneAwareness } from "./zone-aware-picker.ts";
 
 export interface LoadBalancerOptions {
   readonly balancer: BalancerPlan;
@@ -13,6 +14,8 @@ export interface LoadBalancerOptions {
   readonly weighsPriorityHealth: boolean;
   readonly panicPercent: number;
   readonly isLocalityWeighted: boolean;
+  /** Given where the bootstrap names a local cluster. */
+  readonly zones?: ZoneAwareness | undefined;
   readonly random: () => number;
   readonly nowMs: () => number;
   /** Counts choices made without regard to health. */
@@ -48,9 +51,10 @@ export class LoadBalancer {
   pick({ hash: sent, avoid }: Pick<PickContext, "hash" | "avoid">): UpstreamEndpoint | undefined {
     const hash = this.#choosesByHash ? (sent ?? randomHash(this.#random)) : undefined;
     let host = this.#pickOnce(hash, 0);
-    if (host === undefined || avoid === undefined || avoid.length === 0) return host;
-    for (let i = 1; i <= maxAvoidAttempts && avoid.includes(host!); i++) host = this.#pickOnce(hash, i);
-    return avoid.includes(host!) ? (this.#anyExcept(avoid) ?? host) : host;
+    if (avoid === undefined || avoid.length === 0) return host;
+    for (let i = 1; host && i <= maxAvoidAttempts && avoid.includes(host); i++)
+      host = this.#pickOnce(hash, i);
+    return host && avoid.includes(host) ? (this.#anyExcept(avoid) ?? host) : host;
   }
 
   #pickOnce(hash: Hash64 | undefined, attempt: number): UpstreamEndpoint | undefined {
@@ -62,12 +66,12 @@ export class LoadBalancer {
       for (let i = 0; point >= slice.upTo && i + 1 < slices.length; ) slice = slices[++i]!;
     }
     if (slice.isPanicking) this.#panics.value += 1;
-    return slice.picker.pick(hash, attempt);
+    return slice.picker?.pick(hash, attempt);
   }
 
   #anyExcept(avoid: readonly Endpoint[]): UpstreamEndpoint | undefined {
     for (const slice of this.#slices) {
-      for (const host of slice.picker.hosts) if (!avoid.includes(host)) return host;
+      for (const host of slice.picker?.hosts ?? []) if (!avoid.includes(host)) return host;
     }
     return undefined;
   }

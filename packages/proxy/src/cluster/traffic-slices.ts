@@ -7,13 +7,15 @@ import { LocalityPicker } from "./locality-picker.ts";
 import { computePriorityLoads, type LevelHealth } from "./priority-load.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
 import { weighHosts } from "./weighted-hosts.ts";
+import { createZoneAwarePicker } from "./zone-aware-picker.ts";
 
 /** A share of the traffic and who takes it. */
 export interface Slice {
   /** Upper end of the share, cumulative, in percent. */
   readonly upTo: number;
   readonly isPanicking: boolean;
-  readonly picker: HostPicker;
+  /** Undefined where a panic is to fail. */
+  readonly picker: HostPicker | undefined;
 }
 
 /** Divides traffic among priorities and, within each, between healthy and degraded endpoints. */
@@ -33,8 +35,9 @@ export function buildSlices(groups: readonly LocalityGroup[], options: LoadBalan
   const add = (percent: number, at: number, health: "healthy" | "degraded") => {
     if (percent <= 0) return;
     const { isPanicking } = loads[at]!;
-    const picker = buildPicker(levels[at]!, health, isPanicking, options);
-    if (!picker) return;
+    const fails = isPanicking && options.zones?.plan.failsOnPanic === true;
+    const picker = fails ? undefined : buildPicker(levels[at]!, health, isPanicking, options);
+    if (!picker && !fails) return;
     upTo += percent;
     slices.push({ upTo, isPanicking, picker });
   };
@@ -83,6 +86,11 @@ function buildPicker(
   if (usable.length === 0) return undefined;
   const weighted = usable.filter(({ weight }) => weight > 0);
   if (!isLocalityWeighted || weighted.length === 0) {
+    // Only the first priority is routed by zone, and only while it has what it needs.
+    const isByZone = !isLocalityWeighted && !isPanicking && health === "healthy" && level[0]!.priority === 0;
+    const byZone =
+      isByZone && options.zones ? createZoneAwarePicker(level, usable, options.zones, options) : undefined;
+    if (byZone) return byZone;
     return createHostPicker(
       usable.flatMap(({ hosts }) => hosts),
       options,

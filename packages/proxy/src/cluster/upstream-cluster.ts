@@ -6,16 +6,20 @@ import type { AttemptOutcome, Breakers, Cluster, ClusterStats, Endpoint, PickCon
 import type { AssignmentPolicy, ClusterPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
 import { type AllClusterStats, createClusterStats } from "./cluster-stats.ts";
 import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
-import type { LocalityGroup } from "./locality-group.ts";
+import type { Locality, LocalityGroup } from "./locality-group.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
 import { OutlierDetector, outlierStats } from "./outlier-detector.ts";
 import { SubsetBalancer } from "./subset-balancer.ts";
 import { UpstreamEndpoint } from "./upstream-endpoint.ts";
+import type { ZoneAwareness } from "./zone-aware-picker.ts";
+import { defaultZoneAware } from "./zone-routing.ts";
 
 export interface UpstreamClusterDependencies {
   readonly clock: Clock;
   readonly stats: EnvoyStats;
   readonly random: () => number;
+  /** Given where the bootstrap names a local cluster. */
+  readonly zone?: { readonly own: Locality; readonly local: () => UpstreamCluster | undefined } | undefined;
 }
 
 const defaultPanicPercent = 50;
@@ -32,6 +36,8 @@ const defaultOverprovisioningPercent = 140;
 export class UpstreamCluster implements Cluster {
   readonly name: string;
   onEndpointRemoved: ((endpoint: Endpoint) => void) | undefined;
+  /** Called when endpoints or their health have changed. */
+  onRebuilt: (() => void) | undefined;
   readonly allStats: AllClusterStats;
   readonly #deps: UpstreamClusterDependencies;
   #plan: ClusterPlan;
@@ -67,6 +73,11 @@ export class UpstreamCluster implements Cluster {
   /** For admin's `/clusters` and for tests, in the order they were given. */
   get endpoints(): Iterable<UpstreamEndpoint> & { readonly size: number } {
     return this.#originals?.endpoints ?? endpointSet(this.#endpoints);
+  }
+
+  /** The endpoints by locality and priority. */
+  get groups(): readonly LocalityGroup[] {
+    return this.#groups;
   }
 
   breakers(priority: "default" | "high"): Breakers {
@@ -152,7 +163,7 @@ export class UpstreamCluster implements Cluster {
         random,
         stats: outlierStats(stats, statName),
         endpoints: () => this.endpoints,
-        onChange: () => this.#rebuild(),
+        onChange: () => this.rebuild(),
       });
     if (discovery.kind !== "original-dst") this.#originals = undefined;
     else {
@@ -199,7 +210,7 @@ export class UpstreamCluster implements Cluster {
     this.#localities = localities;
     this.#groups = groups;
     this.#endpoints = after;
-    this.#rebuild();
+    this.rebuild();
     for (const [address, endpoint] of before) {
       if (after.get(address) === endpoint) continue;
       changed = true;
@@ -209,7 +220,8 @@ export class UpstreamCluster implements Cluster {
     if (changed) this.allStats.membership.change.add();
   }
 
-  #rebuild(): void {
+  /** Builds the balancer anew: something it depends on has changed. */
+  rebuild(): void {
     const { membership } = this.allStats;
     const { clock, random, stats } = this.#deps;
     const nowMs = clock.monotonicMs();
@@ -223,6 +235,7 @@ export class UpstreamCluster implements Cluster {
       weighsPriorityHealth: this.#policy.weighsPriorityHealth ?? false,
       panicPercent: this.#plan.panicThresholdPercent ?? defaultPanicPercent,
       isLocalityWeighted: this.#plan.isLocalityWeighted ?? false,
+      zones: this.#zones(),
       random,
       nowMs: () => clock.monotonicMs(),
       panics: membership.healthyPanic,
@@ -234,9 +247,25 @@ export class UpstreamCluster implements Cluster {
     this.#subsets =
       subsets &&
       new SubsetBalancer(subsets, this.#groups, options, {
+        active: options.gauge("lb_subsets_active"),
         selected: membership.subsetsSelected,
         fallback: membership.subsetsFallback,
+        fallbackPanic: membership.subsetsFallbackPanic,
+        singleHostDuplicate: options.gauge("lb_subsets_single_host_per_subset_duplicate"),
       });
+    this.onRebuilt?.();
+  }
+
+  #zones(): ZoneAwareness | undefined {
+    const { zone, stats } = this.#deps;
+    if (!zone || this.name === zone.local()?.name) return undefined;
+    return {
+      plan: this.#plan.zoneAware ?? defaultZoneAware,
+      own: zone.own,
+      local: () => zone.local()?.groups,
+      localPanicPercent: () => this.#plan.panicThresholdPercent ?? defaultPanicPercent,
+      counter: (name) => stats.counter(`cluster.{envoy_cluster_name}.${name}`, this.#plan.statName),
+    };
   }
 }
 

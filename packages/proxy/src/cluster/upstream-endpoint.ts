@@ -2,6 +2,7 @@ import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { Endpoint } from "./cluster.ts";
 import type { EndpointPlan } from "./cluster-plan.ts";
+import type { LatencyEstimate } from "./peak-ewma.ts";
 
 /** An endpoint with what this cluster has learned of it. */
 export class UpstreamEndpoint implements Endpoint {
@@ -23,6 +24,8 @@ export class UpstreamEndpoint implements Endpoint {
     /** How many times the ejection time has grown. */
     backoff: 0,
   };
+  /** Kept where the balancer asks for it. */
+  latency: LatencyEstimate | undefined;
   /** When it was first seen healthy, or became so again: where slow start begins. */
   healthySinceMs: number | undefined;
   /** ORIGINAL_DST only: chosen since the last sweep. */

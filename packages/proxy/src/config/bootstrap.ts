@@ -6,6 +6,7 @@ import {
   ApiConfigSource_ApiType as ApiType,
   type ConfigSource,
 } from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
+import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { decodeAddress, timeoutMs } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
@@ -35,6 +36,8 @@ export interface BootstrapPlan {
   readonly runtime: ReadonlyMap<string, unknown>;
   /** Names of all clusters the file defines. */
   readonly staticClusters: ReadonlySet<string>;
+  /** `cluster_manager.local_cluster_name` and where this proxy is. */
+  readonly localCluster: { readonly name: string; readonly locality: Locality } | undefined;
   /** Names of the clusters behind ADS and SDS. */
   readonly managementClusters: ReadonlySet<string>;
   /** `file:line:column: ` of an issue found later in the same file. */
@@ -81,6 +84,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
     ),
     runtime: decodeRuntime(message),
     staticClusters: new Set(message.staticResources?.clusters.map((cluster) => cluster.name)),
+    localCluster: decodeLocalCluster(message, issues),
     managementClusters: grpcClusters(message),
     place,
   };
@@ -99,6 +103,20 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
 export function throwIssues(issues: Issues, place: (issue: Issue) => string): void {
   if (!issues.isEmpty)
     throw new UserError(issues.format(place), { hint: "correct it and start again; nothing was started" });
+}
+
+function decodeLocalCluster(message: Bootstrap, issues: Issues): BootstrapPlan["localCluster"] {
+  const name = message.clusterManager?.localClusterName;
+  if (!name) return undefined;
+  if (!message.staticResources?.clusters.some((cluster) => cluster.name === name)) {
+    issues.add(
+      "cluster_manager.local_cluster_name",
+      `unknown cluster '${name}'`,
+      "define it under static_resources.clusters",
+    );
+  }
+  const { region = "", zone = "", subZone = "" } = message.node?.locality ?? {};
+  return { name, locality: { region, zone, subZone } };
 }
 
 function requireAds(source: ConfigSource | undefined, hasAds: boolean, path: string, issues: Issues): void {

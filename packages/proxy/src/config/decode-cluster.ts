@@ -9,7 +9,11 @@ import {
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { ClusterPlan, Discovery, TransportPlan } from "../cluster/cluster-plan.ts";
 import { decodeLbPolicy } from "./decode-balancer.ts";
-import { type BalancingChoice, decodeBalancingPolicy } from "./decode-balancing-policy.ts";
+import {
+  type BalancingChoice,
+  decodeBalancingPolicy,
+  decodeLocalityConfig,
+} from "./decode-balancing-policy.ts";
 import { decodeBreakers } from "./decode-circuit-breakers.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeEndpoints, decodePolicy } from "./decode-endpoints.ts";
@@ -41,7 +45,6 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     discovery,
     connectTimeoutMs: timeoutMs(cluster.connectTimeout, 5_000, at(path, "connect_timeout"), issues),
     ...decodeBalancing(cluster, discovery, path, issues),
-    subsets: decodeSubsets(cluster, path, issues),
     breakers: decodeBreakers(cluster.circuitBreakers?.thresholds ?? []),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value,
     service: decodeService(cluster),
@@ -119,7 +122,8 @@ function decodeBalancing(
   if (!loadBalancingPolicy) {
     return {
       balancer: decodeLbPolicy(cluster, discovery, path, issues),
-      isLocalityWeighted: locality === "localityWeightedLbConfig",
+      ...decodeLocalityConfig(commonLbConfig?.localityConfigSpecifier, at(path, "common_lb_config"), issues),
+      subsets: decodeSubsets(cluster.lbSubsetConfig, at(path, "lb_subset_config"), issues),
     };
   }
   const place = at(path, "load_balancing_policy");

@@ -96,6 +96,7 @@ function decodeEndpoint(
     weight: endpoint.loadBalancingWeight ?? 1,
     health: health[endpoint.healthStatus],
     metadata: decodeMetadata(endpoint.metadata),
+    lbLists: decodeLists(endpoint.metadata),
   };
 }
 
@@ -103,4 +104,13 @@ function decodeMetadata(metadata: Metadata | undefined): EndpointPlan["metadata"
   const entries = Object.entries(metadata?.filterMetadata ?? {});
   if (entries.length === 0) return noMetadata;
   return new Map(entries.map(([filter, values]) => [filter, new Map(metadataPairs(values))]));
+}
+
+function decodeLists(metadata: Metadata | undefined): EndpointPlan["lbLists"] {
+  const lists = Object.entries(metadata?.filterMetadata["envoy.lb"] ?? {}).flatMap(([key, value]) =>
+    Array.isArray(value)
+      ? [[key, value.filter((item) => typeof item !== "object").map(String)] as const]
+      : [],
+  );
+  return lists.length === 0 ? undefined : new Map(lists);
 }

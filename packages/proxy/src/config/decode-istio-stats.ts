@@ -1,5 +1,6 @@
 import type { IstioMetricOverride, IstioStatsPlan } from "../filters/istio-stats-plan.ts";
-import { at, type Issues, nearest } from "./issues.ts";
+import { at, type Issues } from "./issues.ts";
+import { readKeys } from "./json-fields.ts";
 
 /** What a configuration may say of Istio's metrics; the rest is this proxy's own identity. */
 export type IstioStatsSettings = Pick<IstioStatsPlan, "isHostHeaderFallbackDisabled" | "overrides">;
@@ -36,26 +37,4 @@ function decodeMetric(metric: unknown, path: string, issues: Issues): IstioMetri
     isDropped: fields.get("drop") === true,
     tagsToRemove: areTags ? (tags as readonly string[]) : [],
   };
-}
-
-function readKeys(
-  config: Json,
-  known: readonly string[],
-  path: string,
-  issues: Issues,
-): ReadonlyMap<string, unknown> {
-  const values = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(config)) {
-    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    if (known.includes(name)) values.set(name, value);
-    else {
-      const near = nearest(name, known);
-      issues.add(
-        at(path, key),
-        `\`${key}\` is not implemented by this proxy`,
-        near ? `did you mean \`${near}\`?` : "remove it",
-      );
-    }
-  }
-  return values;
 }

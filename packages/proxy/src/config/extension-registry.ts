@@ -27,6 +27,7 @@ import { MaglevSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_poli
 import { RandomSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb";
 import { RingHashSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb";
 import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb";
+import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb";
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
@@ -65,6 +66,7 @@ export const extensionRegistry: Registry = createRegistry(
   RingHashSchema,
   MaglevSchema,
   WrrLocalitySchema,
+  SubsetSchema,
   ClusterProvidedSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,

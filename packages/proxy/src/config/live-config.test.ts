@@ -257,13 +257,13 @@ test("what never comes is waited for only so long", async () => {
 test("a field that is not implemented is refused, however deep", () => {
   const p = serving();
   const error = p.push(typeUrl.cluster, [
-    cluster("b", { healthChecks: [{ timeout: "1s" }], commonLbConfig: { zoneAwareLbConfig: {} } }),
+    cluster("b", { lrsServer: { self: {} }, commonLbConfig: { overrideHostStatus: {} } }),
   ]);
   assert.equal(
     error,
     [
-      "cluster 'b': health_checks: `health_checks` is not implemented by this proxy (remove it)",
-      "common_lb_config.zone_aware_lb_config: `zone_aware_lb_config` is not implemented by this proxy (remove it)",
+      "cluster 'b': common_lb_config.override_host_status: `override_host_status` is not implemented by this proxy (remove it)",
+      "lrs_server: `lrs_server` is not implemented by this proxy (remove it)",
     ].join("\n"),
   );
 });

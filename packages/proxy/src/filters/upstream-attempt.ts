@@ -185,6 +185,8 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     const nowMs = this.#owner.context.clock.monotonicMs();
     this.#perTryTimer?.stop();
     this.#owner.cluster.report(this.endpoint, outcomeOf(head.status));
+    // An error may come fast without its endpoint being so.
+    if (head.status < 500) this.endpoint.latency?.observe(nowMs - this.startMs, nowMs);
     this.#owner.onAttemptHead(this, head, end, nowMs);
   }
 

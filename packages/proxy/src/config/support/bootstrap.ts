@@ -5,7 +5,7 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.bootstrap.v3.";
   return {
     [`${p}Bootstrap`]: {
-      implemented: "node static_resources dynamic_resources layered_runtime admin",
+      implemented: "node static_resources dynamic_resources cluster_manager layered_runtime admin",
       harmless: {
         stats_flush_interval: "statistics are read when asked for, never flushed",
         stats_flush_on_admin: "statistics are read when asked for, never flushed",
@@ -13,6 +13,7 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
     },
     [`${p}Bootstrap.StaticResources`]: { implemented: "listeners clusters secrets" },
     [`${p}Bootstrap.DynamicResources`]: { implemented: "lds_config cds_config ads_config" },
+    [`${p}ClusterManager`]: { implemented: "local_cluster_name" },
     [`${p}Admin`]: {
       implemented: "address",
       harmless: {

@@ -23,15 +23,6 @@ export function clusterSupport(): Record<string, MessageSupport> {
         "use_tcp_for_dns_lookups track_timeout_budgets connection_pool_per_downstream_connection protocol_selection dns_jitter",
     },
     [`${p}Cluster.EdsClusterConfig`]: { implemented: "eds_config service_name" },
-    [`${p}Cluster.LbSubsetConfig`]: {
-      implemented: "fallback_policy default_subset subset_selectors",
-      neutral:
-        "locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy",
-    },
-    [`${p}Cluster.LbSubsetConfig.LbSubsetSelector`]: {
-      implemented: "keys",
-      neutral: "single_host_per_subset fallback_policy",
-    },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
     [`${p}UpstreamConnectionOptions`]: {
       implemented: "",

@@ -6,15 +6,20 @@ export function loadBalancingSupport(): Record<string, MessageSupport> {
   const x = "envoy.extensions.load_balancing_policies.";
   const common = `${x}common.v3.`;
   const r = "envoy.config.route.v3.RouteAction.HashPolicy";
+  const selector = "keys single_host_per_subset fallback_policy fallback_keys_subset";
   const slowStart = "slow_start_window aggression min_weight_percent";
   return {
     [`${p}CommonLbConfig`]: {
-      implemented: "healthy_panic_threshold locality_weighted_lb_config consistent_hashing_lb_config",
+      implemented:
+        "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config",
       harmless: {
         update_merge_window: "an endpoint update costs little and takes effect at once",
         ignore_new_hosts_until_first_hc: "there are no active health checks",
       },
       neutral: "close_connections_on_host_set_change",
+    },
+    [`${p}CommonLbConfig.ZoneAwareLbConfig`]: {
+      implemented: "routing_enabled min_cluster_size fail_traffic_on_panic",
     },
     [`${p}CommonLbConfig.LocalityWeightedLbConfig`]: { implemented: "" },
     [`${p}CommonLbConfig.ConsistentHashingLbConfig`]: {
@@ -33,7 +38,11 @@ export function loadBalancingSupport(): Record<string, MessageSupport> {
       harmless: { runtime_key: "runtime values do not change load balancing" },
     },
 
-    [`${common}LocalityLbConfig`]: { implemented: "locality_weighted_lb_config" },
+    [`${common}LocalityLbConfig`]: { implemented: "zone_aware_lb_config locality_weighted_lb_config" },
+    [`${common}LocalityLbConfig.ZoneAwareLbConfig`]: {
+      implemented: "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing",
+      neutral: "locality_basis",
+    },
     [`${common}LocalityLbConfig.LocalityWeightedLbConfig`]: { implemented: "" },
     [`${common}SlowStartConfig`]: { implemented: slowStart },
     [`${common}ConsistentHashingLbConfig`]: {
@@ -55,6 +64,18 @@ export function loadBalancingSupport(): Record<string, MessageSupport> {
       implemented: "table_size consistent_hashing_lb_config locality_weighted_lb_config",
     },
     [`${x}wrr_locality.v3.WrrLocality`]: { implemented: "endpoint_picking_policy" },
+    [`${x}subset.v3.Subset`]: {
+      implemented:
+        "fallback_policy default_subset subset_selectors allow_redundant_keys locality_weight_aware scale_locality_weight panic_mode_any list_as_any subset_lb_policy",
+      neutral: "metadata_fallback_policy",
+    },
+    [`${x}subset.v3.Subset.LbSubsetSelector`]: { implemented: selector },
+    [`${p}LbSubsetConfig`]: {
+      implemented:
+        "fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any",
+      neutral: "metadata_fallback_policy",
+    },
+    [`${p}LbSubsetConfig.LbSubsetSelector`]: { implemented: selector },
     [`${x}cluster_provided.v3.ClusterProvided`]: { implemented: "" },
 
     // `filter_state` is refused: no filter here puts anything there that could be hashed.
