@@ -9,6 +9,7 @@
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { builtinsWithoutGetters } from "./builtins-without-getters.ts";
 
 const root = join(import.meta.dirname, "..");
 const cli = join(root, "packages", "cli");
@@ -34,6 +35,7 @@ const result = await build({
   external: outside.flatMap((name) => [name, `${name}/*`]),
   legalComments: "none",
   metafile: true,
+  plugins: [builtinsWithoutGetters],
   logLevel: "warning",
 });
 writeNotices(Object.keys(result.metafile.inputs));

@@ -19,6 +19,7 @@ import { TlsContexts } from "./config/tls-contexts.ts";
 import { XdsSession } from "./config/xds-session.ts";
 import type { ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime } from "./listener/runtime.ts";
+import { MemoryRelease } from "./memory-release.ts";
 import type { SocketAddress } from "./net/socket-address.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
 import { EnvoyStats } from "./telemetry/envoy-stats.ts";
@@ -59,6 +60,7 @@ export class Sidecar {
   readonly #live: LiveConfig;
   readonly #session: XdsSession;
   readonly #keeper: ConfigKeeper | undefined;
+  #memory: MemoryRelease | undefined;
   /** Loaded only where something is to be asked for: gRPC and HTTP/2 cost memory. */
   #openStream: typeof openStream | undefined;
   readonly #static: ReturnType<typeof compileStaticResources>;
@@ -172,6 +174,7 @@ export class Sidecar {
       throw new UserError(lines.join("\n"), { hint: `${failures[0]!.hint}; nothing was started` });
     }
     this.#phase = "INITIALIZING";
+    this.#memory = new MemoryRelease({ clock: this.#clock });
     this.#session.update();
   }
 
@@ -195,6 +198,7 @@ export class Sidecar {
     await this.#runtime.close();
     this.#clusters.close();
     this.#serverStats.stop();
+    this.#memory?.stop();
     this.accessLogs.close();
   }
 

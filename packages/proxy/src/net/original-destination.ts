@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
+import { libcFunction } from "./libc.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number;
@@ -10,15 +10,6 @@ const soOriginalDst = 80;
 const afInet6 = 10;
 
 let getsockopt: GetSockOpt | undefined;
-
-/** Loads the system call; listeners that never ask for an original destination never pay for it. */
-function load(): GetSockOpt {
-  if (getsockopt) return getsockopt;
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-  const library = koffi.load(null);
-  getsockopt = library.func("int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)") as GetSockOpt;
-  return getsockopt;
-}
 
 /**
  * The address a redirected client dialled (`SO_ORIGINAL_DST`), or undefined when
@@ -36,7 +27,8 @@ function read(fd: number, level: number): SocketAddress | undefined {
   const value = Buffer.alloc(28);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(value.length);
-  if (load()(fd, level, soOriginalDst, value, length) !== 0) return undefined;
+  getsockopt ??= libcFunction("int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)") as GetSockOpt;
+  if (getsockopt(fd, level, soOriginalDst, value, length) !== 0) return undefined;
   return decodeSockaddr(value);
 }
 

@@ -23,6 +23,9 @@ export interface LogSinkOptions {
 /** A file that is opened by path, or a descriptor that is already open. */
 export type LogTarget = { readonly path: string } | { readonly descriptor: number };
 
+/** Room for a batch of any text: UTF-8 takes at most three bytes for each unit of a string. */
+const maxBytesPerUnit = 3;
+
 /**
  * Collects lines and writes them in batches: when 64 KiB have gathered or a
  * second has passed. Never blocks and never throws: what a full disk or a slow
@@ -38,6 +41,8 @@ export class LogSink {
   #descriptor: number;
   #gathered = "";
   #gatheredLines = 0;
+  /** Reused from batch to batch: one is written at a time, and finding out how long its text will be costs as much as encoding it. */
+  #batch: Buffer | undefined;
   #writing: { readonly bytes: Buffer; offset: number; readonly lines: number } | undefined;
   #timer: Timer | undefined;
   #mustReopen = false;
@@ -73,7 +78,7 @@ export class LogSink {
     if (this.#writing) return;
     if (this.#mustReopen) this.#reopenNow();
     if (this.#gathered === "") return;
-    this.#writing = { bytes: Buffer.from(this.#gathered, "utf8"), offset: 0, lines: this.#gatheredLines };
+    this.#writing = { bytes: this.#encode(this.#gathered), offset: 0, lines: this.#gatheredLines };
     this.#gathered = "";
     this.#gatheredLines = 0;
     this.#continue();
@@ -109,6 +114,14 @@ export class LogSink {
     } catch {
       this.#lose(lines);
     }
+  }
+
+  #encode(text: string): Buffer {
+    const needed = text.length * maxBytesPerUnit;
+    // A backlog is rare, and its buffer is not kept.
+    if (text.length > 2 * this.#flushBytes) return Buffer.from(text, "utf8");
+    if (!this.#batch || this.#batch.length < needed) this.#batch = Buffer.allocUnsafeSlow(needed);
+    return this.#batch.subarray(0, this.#batch.write(text, 0, "utf8"));
   }
 
   #continue(): void {
