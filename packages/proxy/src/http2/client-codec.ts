@@ -37,15 +37,15 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   /** Says the preface; the connection must be open. `maxStreams` is assumed until the server says what it allows. */
   greet(maxStreams: number): void {
     this.#assumedStreams = maxStreams;
-    this.connection.write(clientPreface);
-    this.sendSettings(false);
+    this.writer.write(clientPreface);
+    this.sendSettings();
   }
 
   /** Requests that may begin now. */
   get capacity(): number {
     if (this.isDraining || this.state === "closed" || !this.connection.isOpen) return 0;
-    const allowed = this.state === "open" ? this.peerMaxStreams : this.#assumedStreams;
-    return Math.min(allowed, this.plan.maxConcurrentStreams) - this.streams.size;
+    const allowed = this.state === "open" ? this.peer.maxStreams : this.#assumedStreams;
+    return Math.min(allowed, this.plan.maxConcurrentStreams) - this.table.streams.size;
   }
 
   /** The stream begins with its `sendHead`, which must follow at once. */
@@ -74,8 +74,8 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
     this.open(id, stream);
     const pseudo = [":method", head.method, ":authority", head.authority];
     if (!isConnect) pseudo.push(":scheme", head.scheme, ":path", head.path);
-    this.writeHeaders(id, pseudo, head.headers.flat, extra, end);
-    if (end) this.sent(stream);
+    this.writer.headers(id, pseudo, head.headers.flat, extra, end);
+    if (end) this.table.sent(stream);
   }
 
   abandon(stream: Http2ClientStream): void {
@@ -90,7 +90,7 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
     }
     const head = this.decoder.isOverLimit ? undefined : parseResponseFields(flat);
     if (!head || (head.status < 200 && isEnd)) {
-      this.malformed(stream.id, stream);
+      this.table.malformed(stream.id);
       return;
     }
     if (head.status < 200) {
@@ -100,13 +100,13 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
     const hasNoBody = stream.isHead || head.status === 204 || head.status === 304;
     if (!hasNoBody) stream.contentLength = head.contentLength;
     if (isEnd && stream.contentLength > 0) {
-      this.malformed(stream.id, stream);
+      this.table.malformed(stream.id);
       return;
     }
     stream.hasHead = true;
     stream.isReceived = isEnd;
     stream.receiver.onResponseHead(head, isEnd);
-    if (isEnd) this.received(stream);
+    if (isEnd) this.table.received(stream);
   }
 
   /** A stream the client did not open. */
@@ -114,18 +114,18 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
     this.fail(ErrorCode.ProtocolError, "http2.protocol_error");
   }
 
-  protected onGoaway(lastStreamId: number): void {
+  onGoaway(lastStreamId: number): void {
     this.isDraining = true;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of [...this.table.streams.values()]) {
       if (stream.id <= lastStreamId) continue;
-      this.forget(stream);
+      this.table.forget(stream);
       stream.deliverReset("remote-refused", true);
     }
     this.#events.onCapacity();
   }
 
   protected onSettled(): void {
-    this.#events.onSettled(this.peerMaxStreams);
+    this.#events.onSettled(this.peer.maxStreams);
     this.#events.onCapacity();
   }
 
@@ -136,6 +136,6 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   /** The streams are told each; the connection closes. */
   protected onProtocolError(): void {}
   /** Limits on heads are enough: an upstream is chosen, not a stranger. */
-  protected onHeadStarted(): void {}
-  protected onPingAnswered(): void {}
+  onHeadStarted(): void {}
+  onPingAnswered(): void {}
 }

@@ -77,6 +77,14 @@ export function wordFrame(type: number, streamId: number, ...words: readonly num
   return frame;
 }
 
+/** A PING with eight octets of payload. */
+export function pingFrame(payload: Uint8Array, flags: number): Buffer {
+  const frame = Buffer.allocUnsafe(frameHeadBytes + 8);
+  writeFrameHead(frame, 0, 8, FrameType.Ping, flags, 0);
+  frame.set(payload, frameHeadBytes);
+  return frame;
+}
+
 export function settingsFrame(settings: readonly (readonly [id: number, value: number])[]): Buffer {
   const frame = Buffer.allocUnsafe(frameHeadBytes + settings.length * 6);
   writeFrameHead(frame, 0, settings.length * 6, FrameType.Settings, 0, 0);

@@ -1,15 +1,7 @@
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
 import type { CloseCause, Connection } from "../net/connection.ts";
-import {
-  clientPreface,
-  ErrorCode,
-  FrameType,
-  frameHeadBytes,
-  maxWindowBytes,
-  wordFrame,
-  writeFrameHead,
-} from "./frames.ts";
+import { clientPreface, ErrorCode, FrameType, maxWindowBytes, pingFrame, wordFrame } from "./frames.ts";
 import { parseRequestFields } from "./request-fields.ts";
 import { Http2ServerStream, type ServerStreamCarrier } from "./server-stream.ts";
 import { Http2Session, type SessionOptions } from "./session.ts";
@@ -38,8 +30,7 @@ export interface Http2ServerCodecEvents {
   onConnectionClosed(cause: CloseCause): void;
 }
 
-const drainPing = Buffer.alloc(frameHeadBytes + 8, "weftdrain");
-writeFrameHead(drainPing, 0, 8, FrameType.Ping, 0, 0);
+const drainPing = pingFrame(Buffer.from("weftends"), 0);
 
 /**
  * The server side of HTTP/2 on one connection: many requests at once, each in
@@ -65,7 +56,7 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
       }
       if (this.#prefaceBytes < clientPreface.length) continue;
       this.state = "settings";
-      this.sendSettings(true);
+      this.sendSettings();
       if (this.isDraining) this.#announceEnd();
     }
     super.onRead(bytes, at, end);
@@ -89,30 +80,30 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   }
 
   respondInformational(stream: Http2ServerStream, head: ResponseHead): void {
-    this.writeHeaders(stream.id, [":status", `${head.status}`], head.headers.flat, undefined, false);
+    this.writer.headers(stream.id, [":status", `${head.status}`], head.headers.flat, undefined, false);
   }
 
   respondHead(stream: Http2ServerStream, head: ResponseHead, end: boolean): void {
     const { status } = head;
     const isEnd = end || stream.isHead || status === 204 || status === 304;
-    this.writeHeaders(stream.id, [":status", `${status}`], head.headers.flat, undefined, isEnd);
-    if (isEnd) this.sent(stream);
+    this.writer.headers(stream.id, [":status", `${status}`], head.headers.flat, undefined, isEnd);
+    if (isEnd) this.table.sent(stream);
   }
 
   protected onNewStream(streamId: number, flat: readonly string[], isEnd: boolean, headBytes: number): void {
     this.guard.streamOpened();
     this.lastStreamId = streamId;
-    if (this.isFinal || this.streams.size >= this.plan.maxConcurrentStreams) {
-      this.sendReset(streamId, ErrorCode.RefusedStream);
+    if (this.isFinal || this.table.streams.size >= this.plan.maxConcurrentStreams) {
+      this.table.sendReset(streamId, ErrorCode.RefusedStream);
       return;
     }
     if (this.decoder.isOverLimit) {
-      this.sendReset(streamId, ErrorCode.InternalError);
+      this.table.sendReset(streamId, ErrorCode.InternalError);
       return;
     }
     const head = parseRequestFields(flat);
     if (!head || (isEnd && head.contentLength > 0)) {
-      this.malformed(streamId, undefined);
+      this.table.malformed(streamId);
       return;
     }
     head.scheme = this.#isTls ? "https" : "http";
@@ -124,7 +115,8 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
       this.#events.onBadRequest(stream, { status: 400, details: "missing_host_header" });
       return;
     }
-    if (head.expectsContinue && !isEnd) this.writeHeaders(streamId, [":status", "100"], [], undefined, false);
+    if (head.expectsContinue && !isEnd)
+      this.writer.headers(streamId, [":status", "100"], [], undefined, false);
     this.#events.onRequest(stream, head, isEnd, { headBytes, protocol: "HTTP/2" });
   }
 
@@ -132,7 +124,7 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
     this.onTrailers(stream, flat, isEnd);
   }
 
-  protected onHeadStarted(): void {
+  onHeadStarted(): void {
     this.#events.onHeadStarted();
   }
 
@@ -145,19 +137,19 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   }
 
   /** A client that goes away still gets its answers. */
-  protected onGoaway(): void {}
+  onGoaway(): void {}
 
   protected onSettled(): void {}
 
-  protected onPingAnswered(): void {
+  onPingAnswered(): void {
     if (!this.isDraining || this.isFinal) return;
     this.goAway(ErrorCode.NoError);
     if (this.isIdle) this.#events.onIdle();
   }
 
   #announceEnd(): void {
-    this.connection.write(wordFrame(FrameType.Goaway, 0, maxWindowBytes, ErrorCode.NoError));
+    this.writer.write(wordFrame(FrameType.Goaway, 0, maxWindowBytes, ErrorCode.NoError));
     // Its answer tells that the client has read the above.
-    this.connection.write(drainPing);
+    this.writer.write(drainPing);
   }
 }
