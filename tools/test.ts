@@ -14,7 +14,10 @@ const missing = setUpPeers(["nft", "ip", "tcpdump", "curl", "openssl", "wrk", "h
 for (const line of missing) console.error(`test: ${line}`);
 if (missing.length > 0 && process.env.CI) process.exit(1);
 
-const files = ["packages/*/src/**/*.test.ts", "bench/**/*.test.ts", "tools/**/*.test.ts", "e2e/**/*.test.ts"]
+const files = [
+  "packages/*/src/**/*.test.ts",
+  ...["bench", "tools", "conformance", "e2e"].map((folder) => `${folder}/**/*.test.ts`),
+]
   .flatMap((pattern) => globSync(pattern, { cwd: root }))
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   .sort();

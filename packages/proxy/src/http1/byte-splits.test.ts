@@ -10,7 +10,7 @@ const limits = { maxBytes: 8192, maxCount: 100 };
 /** What the bytes were taken for, as text that can be compared. */
 function transcript(pieces: readonly Buffer[]): string {
   const events: string[] = [];
-  const reader = new HeadReader(limits);
+  const reader = new HeadReader(limits, true);
   const decoder = new BodyDecoder(
     {
       onBodyData: (chunk, end) => events.push(`${chunk.toString("latin1")}${end ? "<end>" : ""}`),

@@ -52,7 +52,7 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
     this.keepsTrailers = keepsTrailers;
     this.#limits = limits;
     this.#events = events;
-    this.#reader = new HeadReader(limits);
+    this.#reader = new HeadReader(limits, false);
     this.#decoder = new BodyDecoder(this, limits);
   }
 
@@ -115,7 +115,7 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
       return;
     }
     // A body cut short is the upstream's error, not a connection that failed.
-    if (this.#state === "body") this.#fail("protocol-error");
+    if (this.#state === "body" || this.#reader.hasPartial) this.#fail("protocol-error");
     else this.connection.destroy({ kind: "remote" });
   }
 
@@ -180,6 +180,11 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
     }
     if (status < 200) {
       stream.receiver.onInformational(head);
+      return;
+    }
+    // A body where there can be none: its reader and its writer would not agree where it ends.
+    if (status === 204 && (head.isChunked || head.contentLength > 0)) {
+      this.#fail("protocol-error");
       return;
     }
     stream.isKeepAlive = head.isKeepAlive;

@@ -47,11 +47,12 @@ export function encodeRequestHead(
   return `${text}\r\n`;
 }
 
-/** A bodiless request of a method that usually has one says so. @see RFC 9110 §8.6 */
+/** Methods whose requests have no body unless they say so. */
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
+
+/** A bodiless request of any other method says so. @see RFC 9110 §8.6 */
 function needsLength(head: RequestHead): boolean {
-  const method = head.method;
-  const expectsBody = method === "POST" || method === "PUT" || method === "PATCH";
-  return expectsBody && !head.headers.has("content-length");
+  return !bodiless.has(head.method) && !head.headers.has("content-length");
 }
 
 export function encodeTrailers(trailers: HeaderList): string {

@@ -15,10 +15,13 @@ export class HeadReader {
   /** Set when `read` returned -1 because the bytes can never be a head. */
   error: HeadError | undefined;
   readonly #limits: HeadLimits;
+  readonly #skipsEmptyLines: boolean;
   #partial: Buffer | undefined;
 
-  constructor(limits: HeadLimits) {
+  /** @param skipsEmptyLines before a head: a server does (RFC 9112 §2.2), a client has no reason to. */
+  constructor(limits: HeadLimits, skipsEmptyLines: boolean) {
     this.#limits = limits;
+    this.#skipsEmptyLines = skipsEmptyLines;
   }
 
   get hasPartial(): boolean {
@@ -34,8 +37,7 @@ export class HeadReader {
   read(bytes: Buffer, start: number, end: number): number {
     if (this.#partial) return this.#readOn(this.#partial, bytes, start, end);
     let at = start;
-    // Empty lines before a message are ignored (RFC 9112 §2.2).
-    while (at + 1 < end && bytes[at] === 13 && bytes[at + 1] === 10) at += 2;
+    while (this.#skipsEmptyLines && at + 1 < end && bytes[at] === 13 && bytes[at + 1] === 10) at += 2;
     if (at === end) return -1;
     let lookEnd = Math.min(end, at + firstLookBytes);
     let text = latin1(bytes, at, lookEnd);

@@ -26,7 +26,7 @@ describe("a request head", () => {
   });
 
   it("takes the authority of an absolute target over Host", () => {
-    const head = parse("GET http://y:8080?q HTTP/1.1\r\nHost: x");
+    const head = parse("GET http://y:8080/?q HTTP/1.1\r\nHost: x");
     assert.deepEqual([head.authority, head.path], ["y:8080", "/?q"]);
   });
 
@@ -120,18 +120,30 @@ describe("a request head", () => {
     ["an empty name", `GET / HTTP/1.1${host}\r\n: b`, "400 http1.codec_error"],
     ["a name that is no token", `GET / HTTP/1.1${host}\r\nA(: b`, "400 http1.codec_error"],
     ["two hosts", `GET / HTTP/1.1${host}\r\nHost: y`, "400 http1.codec_error"],
-    ["a host with user information", "GET / HTTP/1.1\r\nHost: a@b", "400 http1.codec_error"],
-    ["a host with a space", "GET / HTTP/1.1\r\nHost: a b", "400 http1.codec_error"],
+    ["a host with user information", "GET / HTTP/1.1\r\nHost: a@b", "400 http.invalid_authority"],
+    ["a host with a space", "GET / HTTP/1.1\r\nHost: a b", "400 http.invalid_authority"],
     ["two spaces", `GET  / HTTP/1.1${host}`, "400 http1.codec_error"],
     ["a tab for a space", `GET\t/ HTTP/1.1${host}`, "400 http1.codec_error"],
     ["a space at the end", `GET / HTTP/1.1 ${host}`, "400 http1.codec_error"],
     ["a method in lower case", `get / HTTP/1.1${host}`, "400 http1.codec_error"],
     ["an unknown method", `FOO / HTTP/1.1${host}`, "400 http1.codec_error"],
     ["another version", `GET / HTTP/2.0${host}`, "426 low_version"],
-    ["a control character in the target", `GET /\x01 HTTP/1.1${host}`, "400 http1.invalid_url"],
-    ["a byte above 127 in the target", `GET /\xe9 HTTP/1.1${host}`, "400 http1.invalid_url"],
-    ["a target without a slash", `GET foo HTTP/1.1${host}`, "400 http1.invalid_url"],
-    ["a foreign scheme", `GET ftp://y/ HTTP/1.1${host}`, "400 http1.invalid_url"],
+    ["a control character in the target", `GET /\x01 HTTP/1.1${host}`, "400 http1.invalid_characters"],
+    ["a byte above 127 in the target", `GET /\xe9 HTTP/1.1${host}`, "400 http1.codec_error"],
+    ["a target without a slash", `GET foo HTTP/1.1${host}`, "400 http1.codec_error"],
+    ["a foreign scheme", `GET ftp://y/ HTTP/1.1${host}`, "400 http1.invalid_scheme"],
+    ["an absolute target without a path", `GET http://y?q HTTP/1.1${host}`, "400 http1.codec_error"],
+    [
+      "an absolute target with odd characters in its host",
+      `GET http://y_z/ HTTP/1.1${host}`,
+      "400 http1.invalid_url",
+    ],
+    [
+      "an absolute target with a port that is none",
+      `GET http://y:65536/ HTTP/1.1${host}`,
+      "400 http1.invalid_url",
+    ],
+    ["QUERY without a content type", `QUERY / HTTP/1.1${host}`, "400 query_missing_content_type"],
     ["an asterisk for GET", `GET * HTTP/1.1${host}`, "400 http1.invalid_url"],
     ["CONNECT without a port", `CONNECT x HTTP/1.1${host}`, "400 http1.invalid_url"],
     ["CONNECT with a body", `CONNECT x:1 HTTP/1.1${host}\r\nContent-Length: 3`, "400 http1.codec_error"],
@@ -145,7 +157,7 @@ describe("a request head", () => {
       `GET / HTTP/1.1${host}\r\nConnection: x-forwarded-client-cert`,
       "400 http1.connection_header_rejected",
     ],
-    ["too many fields", `GET / HTTP/1.1${host}${"\r\na: b".repeat(100)}`, "431 too_many_headers"],
+    ["too many fields", `GET / HTTP/1.1${host}${"\r\na: b".repeat(100)}`, "431 http1.too_many_headers"],
   ];
   for (const [why, head, answer] of refused) {
     it(`is refused for ${why}`, () => assert.equal(refusal(head), answer));

@@ -55,13 +55,16 @@ export class Http1ResponseHead implements ResponseHead, Framing {
 const codecError: HeadError = { status: 400, details: "http1.codec_error" };
 const invalidCharacters: HeadError = { status: 400, details: "http1.invalid_characters" };
 const invalidUrl: HeadError = { status: 400, details: "http1.invalid_url" };
+const invalidScheme: HeadError = { status: 400, details: "http1.invalid_scheme" };
+const invalidAuthority: HeadError = { status: 400, details: "http.invalid_authority" };
 const lengthAndChunked: HeadError = { status: 400, details: "http1.content_length_and_chunked_not_allowed" };
 const unknownTransferEncoding: HeadError = { status: 501, details: "http1.invalid_transfer_encoding" };
 const badTransferEncoding: HeadError = { status: 400, details: "http1.invalid_transfer_encoding" };
 const rejectedConnection: HeadError = { status: 400, details: "http1.connection_header_rejected" };
-const tooMany: HeadError = { status: 431, details: "too_many_headers" };
+const queryWithoutType: HeadError = { status: 400, details: "query_missing_content_type" };
+const tooMany: HeadError = { status: 431, details: "http1.too_many_headers" };
 /** Head longer than the limit. */
-export const headTooLarge: HeadError = { status: 431, details: "request_headers_too_large" };
+export const headTooLarge: HeadError = { status: 431, details: "http1.headers_too_large" };
 
 /** A version of HTTP that is not spoken here. */
 export const lowVersion: HeadError = { status: 426, details: "low_version" };
@@ -70,10 +73,15 @@ const otherVersion = /^HTTP\/[0-9]\.[0-9]$/;
 const control = /[\0-\x08\x0a-\x1f\x7f]/;
 const notTargetCharacter = /[^\x21-\x7e]/;
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
+/** The authority of an absolute target; its port is checked by number. */
+const absoluteTarget = /^https?:\/\/((?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?)(\/.*)?$/i;
+const otherAbsoluteTarget = /^([a-z][a-z0-9+.-]*):\/\/[^\\#?]*$/i;
 const digits = /^[0-9]{1,15}$/;
+/** What stands in no head: Envoy names such bytes whatever else is wrong. */
+const neverInHead = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 const methods = new Set(
-  "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split(
+  "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split(
     " ",
   ),
 );
@@ -92,6 +100,12 @@ export function isHopeless(text: string): boolean {
  * differently is an error.
  */
 export function parseRequestHead(text: string, limits: HeadLimits): Http1RequestHead | HeadError {
+  const head = readRequestHead(text, limits);
+  if (head === codecError && neverInHead.test(text)) return invalidCharacters;
+  return head;
+}
+
+function readRequestHead(text: string, limits: HeadLimits): Http1RequestHead | HeadError {
   let lineEnd = text.indexOf("\r");
   if (lineEnd < 0) lineEnd = text.length;
   const methodEnd = text.indexOf(" ");
@@ -113,6 +127,7 @@ export function parseRequestHead(text: string, limits: HeadLimits): Http1Request
   const error = parseFields(text, lineEnd, limits, head, head) ?? setTarget(head, target);
   if (error) return error;
   if (head.isChunked && minor === 0) return badTransferEncoding;
+  if (method === "QUERY" && !head.headers.has("content-type")) return queryWithoutType;
   if (method === "CONNECT") {
     if (head.contentLength > 0 || head.isChunked) return codecError;
     head.upgrade = "connect";
@@ -203,7 +218,8 @@ function parseFields(
         break;
       case FieldKind.Host:
         if (request) {
-          if (request.hasHost || !authorityPattern.test(value)) return codecError;
+          if (request.hasHost) return codecError;
+          if (!authorityPattern.test(value)) return invalidAuthority;
           request.hasHost = true;
           request.authority = value;
         } else flat.push("host", value);
@@ -223,7 +239,7 @@ function parseFields(
     }
   }
   if (head.isChunked && head.contentLength >= 0) return lengthAndChunked;
-  if (te?.toLowerCase().includes("trailers")) flat.push("te", "trailers");
+  if (te !== undefined && wantsTrailers(te)) flat.push("te", "trailers");
   return connection === undefined ? undefined : applyConnection(head, connection, upgrade);
 }
 
@@ -274,9 +290,9 @@ function applyConnection(
 
 /** Origin, absolute, authority and asterisk form. @see RFC 9112 §3.2 */
 function setTarget(head: Http1RequestHead, target: string): HeadError | undefined {
-  if (notTargetCharacter.test(target)) return invalidUrl;
+  if (notTargetCharacter.test(target)) return codecError;
   if (head.method === "CONNECT") {
-    if (!/:[0-9]+$/.test(target) || !authorityPattern.test(target)) return invalidUrl;
+    if (!/[^:]:[0-9]+$/.test(target) || !authorityPattern.test(target)) return invalidUrl;
     head.authority = target;
     head.hasHost = true;
     return undefined;
@@ -289,14 +305,25 @@ function setTarget(head: Http1RequestHead, target: string): HeadError | undefine
     head.path = "*";
     return head.method === "OPTIONS" ? undefined : invalidUrl;
   }
-  const match = /^https?:\/\/([^/?#]*)([/?][^#]*)?$/i.exec(target);
-  if (!match || match[1] === "" || !authorityPattern.test(match[1]!)) return invalidUrl;
+  const match = absoluteTarget.exec(target);
+  if (!match || Number(match[2] ?? 0) > 65_535) return badTarget(target);
   // The target wins over Host, whose presence is still required of HTTP/1.1.
   head.authority = match[1]!;
   head.targetIsHttps = target.charCodeAt(4) === 115 || target.charCodeAt(4) === 83;
-  const rest = match[2] ?? "/";
-  head.path = rest.charCodeAt(0) === 63 ? `/${rest}` : rest;
+  head.path = match[3] ?? "/";
   return undefined;
+}
+
+/** Says what is wrong with a target in none of the four forms. */
+function badTarget(target: string): HeadError {
+  const scheme = otherAbsoluteTarget.exec(target)?.[1]?.toLowerCase();
+  if (scheme === undefined) return codecError;
+  return scheme === "http" || scheme === "https" ? invalidUrl : invalidScheme;
+}
+
+/** Whether the list in a `te` field names trailers, without a weight. @see RFC 9110 §10.1.4 */
+function wantsTrailers(te: string): boolean {
+  return te.split(",").some((member) => member.trim().toLowerCase() === "trailers");
 }
 
 function isBlank(code: number): boolean {

@@ -72,7 +72,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     this.connection = connection;
     this.#options = options;
     this.#events = events;
-    this.#reader = new HeadReader(options.limits);
+    this.#reader = new HeadReader(options.limits, true);
     this.#decoder = new BodyDecoder(this, options.limits);
   }
 
@@ -242,7 +242,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
     if (status === 204) head.headers.remove("content-length");
     if (stream.closesAfter(head)) head.headers.remove("connection");
     const hasNoBody = stream.isHead || status === 204 || status === 304;
-    if (!stream.isRequestDone && end) stream.mustClose = true;
+    // What follows a refused upgrade may be of the other protocol.
+    if ((!stream.isRequestDone && end) || stream.upgrade !== "") stream.mustClose = true;
     text += fieldLines(flat, this.#options.properCaseHeaders);
     if (hasNoBody) stream.framing = "none";
     else if (head.headers.has("content-length")) stream.framing = "length";

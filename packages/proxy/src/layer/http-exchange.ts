@@ -31,7 +31,7 @@ const requestTimer = 0;
 const idleTimer = 1;
 const nothing = Buffer.alloc(0);
 const closing = ["connection", "close"] as const;
-const bodilessDetails = new Set(["missing_host_header", "http1.connection_header_rejected"]);
+const bodilessDetails = new Set(["missing_host_header", "query_missing_content_type"]);
 
 /** Who wants request data held back; one bit each. */
 const heldByFilters = 1;
@@ -225,6 +225,8 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     this.isLocalReply = true;
     this.details = details;
     const local = buildLocalReply(this.request, status, body, fields, grpcStatus);
+    // The rest of the request is not waited for.
+    if (!this.#isRequestDone) local.head.headers.set("connection", "close");
     const end = local.body.length === 0;
     if (this.response) this.#replaceResponse(local.head, end);
     else this.#startResponse(local.head, end);
@@ -270,15 +272,15 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
   /** Response data for the client, whatever the filters did to it. */
   onData(chunk: Buffer, end: boolean): void {
     this.bytesSent += chunk.length;
-    this.#stream.respondData(chunk, end);
     if (end) this.#finish();
     else this.touch();
+    this.#stream.respondData(chunk, end);
   }
 
   onTrailers(trailers: HeaderList): void {
     this.responseTrailers = trailers;
-    this.#stream.respondTrailers(trailers);
     this.#finish();
+    this.#stream.respondTrailers(trailers);
   }
 
   resumeResponse(): void {
@@ -523,8 +525,8 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     const { plan, service } = this;
     this.#isHeadSent = true;
     completeHead(head, plan, service.context.clock.now());
-    this.#stream.respondHead(head, end);
     if (end) this.#finish();
+    this.#stream.respondHead(head, end);
   }
 
   #dropUpstream(): void {
@@ -533,6 +535,7 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     upstream?.cancel();
   }
 
+  /** Comes before the last write, with which the connection may go on to the next request. */
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
