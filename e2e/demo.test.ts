@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import type { DemoReport } from "../packages/cli/src/demo/report.ts";
+import { findPeer } from "../packages/testkit/src/peer.ts";
 
 /** The build, as `npm run demo` uses it; `npm test` makes it. */
 const weft = [
@@ -19,9 +20,20 @@ const weft = [
 const isRoot = process.getuid?.() === 0;
 const skipWithoutRoot = isRoot || process.env.CI ? false : "needs root for namespaces and nft rules";
 
-async function runOnce(capture: "nft" | "none"): Promise<DemoReport> {
+async function runOnce(capture: "nft" | "none", ...more: readonly string[]): Promise<DemoReport> {
   const runDirectory = mkdtempSync(join(tmpdir(), `weft-demo-${capture}-`));
-  const args = [weft[1], "demo", "--once", "-o", "json", "--capture", capture, "--run-dir", runDirectory];
+  const args = [
+    weft[1],
+    "demo",
+    "--once",
+    "-o",
+    "json",
+    "--capture",
+    capture,
+    "--run-dir",
+    runDirectory,
+    ...more,
+  ];
   const result = await tryCommand(weft[0], args, { timeoutMs: 400_000 });
   assert.ok(result.stdout.startsWith("{"), `no report; it said: ${result.stderr}`);
   return JSON.parse(result.stdout);
@@ -41,6 +53,17 @@ test("the demo shows all it promises, checked from outside", { skip: skipWithout
     assert.doesNotMatch(links, /weft-demo/);
     assert.equal(existsSync("/etc/netns/weft-demo-traffic"), false);
   });
+});
+
+test("with Envoy for half of the sidecars it shows the same", {
+  skip:
+    skipWithoutRoot || (findPeer("envoy") ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers"),
+}, async (t) => {
+  const report = await runOnce("nft", "--envoy");
+  for (const outcome of report.outcomes) {
+    await t.test(outcome.name, () => assert.ok(outcome.ok, outcome.seen));
+  }
+  assert.ok(report.outcomes.length >= 17, `only ${report.outcomes.length} checks ran`);
 });
 
 test("without interception the same services run on local ports, and what is missing is said", async (t) => {

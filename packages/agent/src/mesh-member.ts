@@ -1,12 +1,8 @@
-import { once } from "node:events";
-import { closeSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type SpiffeId } from "@weft/identity/spiffe-id";
-import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
+import { workloadSpiffeId } from "@weft/identity/workload-id";
 import type { CleanupStack } from "./cleanup-stack.ts";
 import { Registration } from "./control-plane/registration.ts";
 import { NameKeeper, readKeptNames } from "./dns/kept-names.ts";
@@ -16,43 +12,12 @@ import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificat
 import { IdentityFile } from "./enrolment/identity-file.ts";
 import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
 import { intercept } from "./interception/nft.ts";
-import { buildLaunch } from "./launch.ts";
+import type { MemberOptions } from "./member-options.ts";
 import { MetricsReporter } from "./metrics/metrics-reporter.ts";
-import { ports } from "./ports.ts";
-import {
-  forgetKept,
-  openAccessLog,
-  openConfigFolder,
-  openRunDirectory,
-  type RunDirectory,
-  writeBootstrap,
-} from "./run-directory.ts";
-import type { CaptureExclusions } from "./run-options.ts";
-import { askAdmin } from "./sidecar/admin-client.ts";
-import { buildBootstrap, type Endpoint } from "./sidecar/bootstrap.ts";
-import type { DataPlane } from "./sidecar/data-plane.ts";
-import { startSecretServer } from "./sidecar/secret-server.ts";
-import { Sidecar } from "./sidecar/sidecar.ts";
-import { chooseSidecarUser } from "./sidecar/sidecar-user.ts";
+import { forgetKept, openRunDirectory } from "./run-directory.ts";
+import { prepareSidecar } from "./sidecar/prepare-sidecar.ts";
 import { refuseTakenAddresses } from "./sidecar/taken-addresses.ts";
-import { nodeId, nodeMetadata, type WorkloadPlan } from "./workload-plan.ts";
-
-export interface MemberOptions {
-  readonly plan: WorkloadPlan;
-  readonly dataPlane: DataPlane;
-  readonly productVersion: string;
-  readonly readToken: () => string | undefined;
-  readonly accessLog: string | undefined;
-  readonly exclude: CaptureExclusions | undefined;
-  /** Of the nft program; only with interception. */
-  readonly nft: string | undefined;
-  readonly setpriv: string | undefined;
-  readonly isRoot: boolean;
-  readonly clock: Clock;
-  readonly talk: (line: string) => void;
-  /** Gives the start up. */
-  readonly stop: AbortSignal;
-}
+import { nodeCluster, nodeId, nodeMetadata, type WorkloadPlan } from "./workload-plan.ts";
 
 /** A workload's place in the mesh: identity, sidecar, names and interception, all in service. */
 export interface MeshMember {
@@ -90,7 +55,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   });
   cleanup.add("identity", () => keeper.close());
   if (!keeper.isFromEarlierRun) forgetKept(files);
-  const sidecar = await prepareSidecar(options, files, keeper, cleanup);
+  const sidecar = await prepareSidecar(options, options.dataPlane, files, keeper, cleanup);
   const grpcTarget = controlPlaneTarget(target, () => ({ bundle: keeper.svid.bundle, svid: keeper.svid }));
   const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
@@ -101,7 +66,11 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const registration = new Registration({
     clock,
     target: grpcTarget,
-    node: { id: nodeId(plan, "agent"), cluster: nodeCluster(plan), metadata: metadata(options) },
+    node: {
+      id: nodeId(plan, "agent"),
+      cluster: nodeCluster(plan),
+      metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
+    },
     version: options.productVersion,
     onNames: (names: readonly MeshName[]) => {
       dns?.setNames(names);
@@ -129,9 +98,8 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const reporter = new MetricsReporter({
     clock,
     target: grpcTarget,
-    scrape: async () => (await askAdmin(sidecar.admin, "GET", "/stats/prometheus")).body,
+    ...sidecar.metrics,
     svid: () => keeper.svid,
-    startedMs: () => sidecar.process.startedMs,
     resource: { instance: plan.instance, service: plan.service, namespace: plan.namespace },
   });
   reporter.start();
@@ -167,65 +135,6 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   };
 }
 
-async function prepareSidecar(
-  options: MemberOptions,
-  files: RunDirectory,
-  keeper: IdentityKeeper,
-  cleanup: CleanupStack,
-): Promise<{ readonly process: Sidecar; readonly admin: Endpoint }> {
-  const { plan, dataPlane, clock, talk, isRoot } = options;
-  const command = dataPlane.command(files);
-  const programs = command.filter((part, index) => index === 0 || (index === 1 && part.startsWith("/")));
-  const user = chooseSidecarUser({ programs, runDir: files.path }, isRoot, talk);
-  openConfigFolder(files, user);
-  const secrets = await startSecretServer({
-    path: files.sdsSocketPath,
-    svid: keeper.svid,
-    owner: user,
-    clock,
-    talk,
-  });
-  cleanup.add("secrets", () => secrets.close());
-  keeper.onRotated((svid) => secrets.rotate(svid));
-
-  const admin = await adminEndpoint(plan);
-  const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
-  writeBootstrap(
-    files.bootstrapPath,
-    buildBootstrap({
-      nodeId: nodeId(plan, "sidecar"),
-      nodeCluster: nodeCluster(plan),
-      metadata: metadata(options),
-      hasIpv6: hasIpv6(),
-      controlPlane: plan.controlPlane,
-      controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
-      sdsSocketPath: files.sdsSocketPath,
-      admin,
-      stats: { address: outside, port: ports.stats },
-      health: { address: outside, port: ports.health },
-    }),
-  );
-  const accessLog = openAccessLog(options.accessLog);
-  if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
-  const launch = buildLaunch(command, user, "SIGKILL", options.setpriv);
-  return {
-    process: new Sidecar({
-      launch,
-      admin,
-      stdio: ["ignore", accessLog, "inherit"],
-      env: sidecarEnvironment(),
-      clock,
-      talk,
-    }),
-    admin,
-  };
-}
-
-/** Whether this network namespace speaks IPv6 at all: its loopback interface has ::1 then. */
-function hasIpv6(): boolean {
-  return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
-}
-
 function enrolmentTarget(plan: WorkloadPlan, clock: Clock): EnrolmentTarget {
   try {
     const trustDomain = parseTrustDomain(plan.trustDomain);
@@ -238,36 +147,6 @@ function enrolmentTarget(plan: WorkloadPlan, clock: Clock): EnrolmentTarget {
       cause: thrown,
     });
   }
-}
-
-/**
- * Where the sidecar's admin interface listens. Its endpoints can end the
- * sidecar, so it is never on an address others can reach; workloads that share
- * a machine's loopback each get a port of their own.
- */
-async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
-  if (plan.capture === "nft") return { address: "127.0.0.1", port: ports.admin };
-  if (plan.address.startsWith("127.")) return { address: plan.address, port: ports.admin };
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return { address: "127.0.0.1", port };
-}
-
-function nodeCluster(plan: WorkloadPlan): string {
-  return `${plan.workloadName}.${plan.namespace}`;
-}
-
-function metadata({ plan, productVersion }: MemberOptions): JsonObject {
-  return nodeMetadata(plan, productVersion) as JsonObject;
-}
-
-/** Neither the join token nor what a person set for the application, as NODE_OPTIONS. */
-function sidecarEnvironment(): NodeJS.ProcessEnv {
-  const { PATH, LANG, TZ } = process.env;
-  return { PATH, LANG, TZ };
 }
 
 function untilStop(promise: Promise<void>, stop: AbortSignal): Promise<void> {

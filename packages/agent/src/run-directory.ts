@@ -17,6 +17,8 @@ export interface RunDirectory {
   readonly keptConfigPath: string;
   /** The last name table, beside the identity. */
   readonly keptNamesPath: string;
+  /** Beside it: the page of statistics of a sidecar that has only a part of them. */
+  readonly statsSocketPath: string;
 }
 
 /** Makes the folder where it is missing. Its own secrets are in folders of mode 0700. @throws UserError */
@@ -35,6 +37,7 @@ export function openRunDirectory(path: string): RunDirectory {
     sdsSocketPath: join(path, "sds", "sds.sock"),
     keptConfigPath: join(path, "config", "kept-config"),
     keptNamesPath: join(path, "identity", "names.json"),
+    statsSocketPath: join(path, "sds", "stats.sock"),
   };
 }
 

@@ -225,3 +225,8 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
 export function nodeId(plan: WorkloadPlan, role: "agent" | "sidecar"): string {
   return `${role}~${plan.address}~${plan.instance}.${plan.namespace}~${plan.namespace}.svc.cluster.local`;
 }
+
+/** `<workload>.<namespace>`: what the instances of one deployment have in common. */
+export function nodeCluster(plan: WorkloadPlan): string {
+  return `${plan.workloadName}.${plan.namespace}`;
+}

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { AdsServer, type AdsSession } from "@weft/xds/ads-server";
+import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
 import type { Cluster } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
@@ -191,10 +192,11 @@ export class FakeAds {
     messages: readonly MessageShape<T>[],
     nameOf: (message: MessageShape<T>) => string,
   ): void {
-    this.#byType.set(
-      url,
-      new Map(messages.map((one) => [nameOf(one), xdsResource(nameOf(one), schema, one)])),
-    );
+    const resources = messages.map((one) => {
+      const awaits = url === typeUrl.cluster ? awaitedEndpoints(one as unknown as Cluster) : undefined;
+      return { ...xdsResource(nameOf(one), schema, one), awaits };
+    });
+    this.#byType.set(url, new Map(resources.map((one) => [one.name, one])));
   }
 }
 

@@ -8,6 +8,11 @@
 export const clientFeature = {
   /** Takes `istio.stats` as a network filter, for the metrics of TCP connections. */
   istioStatsNetwork: "weft.istio-stats-network",
+  /**
+   * Has no Istio metrics of its own: its agent counts from access logs, which it
+   * takes (`envoy.service.accesslog.v3`) on the socket that is also its secrets'.
+   */
+  accessLogMetrics: "weft.access-log-metrics",
   /** Its machine has IPv6: it can bind `::`. */
   ipv6: "weft.ipv6",
 } as const;

@@ -220,6 +220,17 @@ for (const apiType of ["GRPC", "DELTA_GRPC"]) {
       assert.doesNotMatch((await get(adminPort, "/clusters")).text, /^reviews::/m);
     });
 
+    it("takes a changed cluster at once, though its endpoints are the same", async () => {
+      const changed = cluster("reviews-v2");
+      changed.altStatName = "changed";
+      ads.push({ clusters: [changed] });
+      await ads.expectAck("CDS");
+      await ads.settled();
+      const dump = (await get(adminPort, "/config_dump?resource=dynamic_active_clusters")).text;
+      assert.match(dump, /"alt_stat_name": "changed"/);
+      assert.equal((await get(port, "/")).text, "v2");
+    });
+
     it("keeps the last good listener when it refuses one, and says why", async () => {
       const bad = listener(port, "bad");
       bad.filterChains[0]!.filters[0]!.name = "x";

@@ -5,6 +5,13 @@ export interface XdsResource {
   readonly version: string;
   /** The encoded message, without its `Any`. */
   readonly body: Uint8Array;
+  /** What a client wants to be told again whenever it is told this, though it holds it already. */
+  readonly awaits?: Awaited;
+}
+
+export interface Awaited {
+  readonly typeUrl: string;
+  readonly name: string;
 }
 
 /**

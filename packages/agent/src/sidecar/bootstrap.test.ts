@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { golden } from "@weft/testkit/golden";
 import { findPeer } from "@weft/testkit/peer";
+import { clientFeature } from "@weft/xds/client-feature";
 import { type BootstrapPlan, buildBootstrap } from "./bootstrap.ts";
 
 const captured: BootstrapPlan = {
@@ -14,7 +15,7 @@ const captured: BootstrapPlan = {
     LABELS: { app: "reviews", version: "v1" },
     APP_PORTS: [{ port: 9080 }],
   },
-  hasIpv6: true,
+  clientFeatures: [clientFeature.ipv6],
   controlPlane: { host: "10.0.0.2", port: 15012 },
   controlPlaneSpiffeId: "spiffe://cluster.local/ns/weft-system/sa/weft-control-plane",
   sdsSocketPath: "/run/weft/default/reviews-v1/sds/sds.sock",
@@ -22,9 +23,14 @@ const captured: BootstrapPlan = {
   stats: { address: "0.0.0.0", port: 15090 },
   health: { address: "0.0.0.0", port: 15021 },
 };
+const withAgentStats: BootstrapPlan = {
+  ...captured,
+  clientFeatures: [clientFeature.ipv6, clientFeature.accessLogMetrics],
+  statsSocketPath: "/run/weft/default/reviews-v1/sds/stats.sock",
+};
 const onOneAddress: BootstrapPlan = {
   ...captured,
-  hasIpv6: false,
+  clientFeatures: [],
   controlPlane: { host: "control.example", port: 443 },
   admin: { address: "127.77.0.3", port: 15000 },
   stats: { address: "127.77.0.3", port: 15090 },
@@ -35,6 +41,7 @@ const envoy = findPeer("envoy");
 for (const [name, plan] of [
   ["bootstrap", captured],
   ["bootstrap-on-one-address", onOneAddress],
+  ["bootstrap-with-agent-stats", withAgentStats],
 ] as const) {
   const file = new URL(`../../testdata/${name}.yaml`, import.meta.url);
 

@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { clientFeature } from "@weft/xds/client-feature";
 import { stringify } from "yaml";
 
 /** Everything in a sidecar's bootstrap that differs from one workload to the next. */
@@ -7,7 +6,8 @@ export interface BootstrapPlan {
   readonly nodeId: string;
   readonly nodeCluster: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly hasIpv6: boolean;
+  /** What the data plane can do here, for `client_features`. */
+  readonly clientFeatures: readonly string[];
   readonly controlPlane: { readonly host: string; readonly port: number };
   /** The identity the control plane must prove. */
   readonly controlPlaneSpiffeId: string;
@@ -15,6 +15,8 @@ export interface BootstrapPlan {
   readonly admin: Endpoint;
   /** Where Prometheus scrapes `/stats/prometheus`. */
   readonly stats: Endpoint;
+  /** The agent's own page of statistics, for a sidecar that has only a part of them. */
+  readonly statsSocketPath?: string;
   /** Where a load balancer or kubelet asks `/healthz/ready`. */
   readonly health: Endpoint;
 }
@@ -39,7 +41,7 @@ export function buildBootstrap(plan: BootstrapPlan): string {
         id: plan.nodeId,
         cluster: plan.nodeCluster,
         metadata: plan.metadata,
-        ...(plan.hasIpv6 ? { client_features: [clientFeature.ipv6] } : {}),
+        ...(plan.clientFeatures.length > 0 ? { client_features: [...plan.clientFeatures] } : {}),
       },
       admin: { address: socketAddress(plan.admin) },
       dynamic_resources: {
@@ -53,9 +55,19 @@ export function buildBootstrap(plan: BootstrapPlan): string {
         cds_config: { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" },
       },
       static_resources: {
-        clusters: [controlPlaneCluster(plan), sdsCluster(plan), adminCluster(plan)],
+        clusters: [
+          controlPlaneCluster(plan),
+          sdsCluster(plan),
+          adminCluster(plan),
+          ...(plan.statsSocketPath ? [agentStatsCluster(plan.statsSocketPath)] : []),
+        ],
         listeners: [
-          adminListener("stats", plan.stats, [{ match: { prefix: "/stats/prometheus" }, route: toAdmin() }]),
+          adminListener("stats", plan.stats, [
+            {
+              match: { prefix: "/stats/prometheus" },
+              route: plan.statsSocketPath ? { cluster: "agent_stats" } : toAdmin(),
+            },
+          ]),
           adminListener("health", plan.health, [
             { match: { path: "/healthz/ready" }, route: toAdmin("/ready") },
             { match: { path: "/ready" }, route: toAdmin() },
@@ -117,6 +129,15 @@ function adminCluster({ admin }: BootstrapPlan) {
     type: "STATIC",
     connect_timeout: "0.250s",
     load_assignment: loadAssignment("prometheus_stats", socketAddress(admin)),
+  };
+}
+
+function agentStatsCluster(path: string) {
+  return {
+    name: "agent_stats",
+    type: "STATIC",
+    connect_timeout: "0.250s",
+    load_assignment: loadAssignment("agent_stats", { pipe: { path } }),
   };
 }
 

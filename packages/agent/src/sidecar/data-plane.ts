@@ -9,6 +9,8 @@ import type { DataPlaneKind, RunOptions } from "../run-options.ts";
  */
 export interface DataPlane {
   readonly kind: DataPlaneKind;
+  /** Whether it counts Istio's metrics itself; otherwise the agent does, from its access logs. */
+  readonly hasIstioMetrics: boolean;
   /** The program and its arguments. The first element is an absolute path. */
   command(files: Pick<RunDirectory, "bootstrapPath" | "keptConfigPath">): readonly string[];
 }
@@ -21,6 +23,7 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
     const flags = ["--log-level", "warning"];
     return {
       kind,
+      hasIstioMetrics: true,
       command: ({ bootstrapPath, keptConfigPath }) => [
         ...start,
         ...["-c", bootstrapPath, "--keep-config", keptConfigPath, ...flags],
@@ -35,7 +38,11 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
       });
     }
     const flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"];
-    return { kind, command: ({ bootstrapPath }) => [envoy, "-c", bootstrapPath, ...flags] };
+    return {
+      kind,
+      hasIstioMetrics: false,
+      command: ({ bootstrapPath }) => [envoy, "-c", bootstrapPath, ...flags],
+    };
   }
   throw new UserError("--proxy none: running without a sidecar is not supported", {
     hint: "leave --proxy out",

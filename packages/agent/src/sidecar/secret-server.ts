@@ -6,6 +6,7 @@ import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { AdsServer } from "@weft/xds/ads-server";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import type { GrpcRoute } from "@weft/xds/grpc/grpc-route";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
@@ -23,6 +24,8 @@ export interface SecretServerOptions {
   readonly svid: Svid;
   /** Who may connect; undefined: only this process's own user. */
   readonly owner: Ids | undefined;
+  /** What else the sidecar may call on this socket. */
+  readonly routes?: readonly GrpcRoute[];
   readonly clock: Clock;
   readonly talk: (line: string) => void;
 }
@@ -55,8 +58,8 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   });
   const server = new GrpcServer({
     clock,
-    routes: ads.routes("secret"),
-    onError: (error) => talk(`secret server: ${String(error)}`),
+    routes: [...ads.routes("secret"), ...(options.routes ?? [])],
+    onError: (error) => talk(`agent socket: ${String(error)}`),
   });
   await server.listen({ path, mode: 0o600 });
   if (owner) {

@@ -6,6 +6,7 @@ interface Flags {
   readonly once?: boolean;
   readonly output: "text" | "json";
   readonly capture?: "nft" | "none";
+  readonly envoy?: string | true;
   readonly rate: number;
   readonly step: number;
   readonly runDir: string;
@@ -32,17 +33,19 @@ export function command(): Command {
         "nft: transparent interception, needs root; none: explicit local ports (default: nft where it works)",
       ).choices(["nft", "none"]),
     )
+    .option("--envoy [file]", "half of the sidecars are Envoy (default: from the PATH or the tests' peers)")
     .option("--rate <number>", "page visits per second", parseCount, 20)
     .option("--step <time>", "time between two steps of the live demo", parseDurationMs, 8_000)
     .option("--run-dir <dir>", "where its state and logs go", defaultRunDirectory)
     .addHelpText(
       "after",
-      "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none",
+      "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none\n  $ weft demo --once --envoy",
     )
     .action(async (flags: Flags) => {
       const { runDemo } = await import("../demo/run-demo.ts");
       process.exitCode = await runDemo({
         capture: flags.capture,
+        envoy: flags.envoy ?? false,
         once: flags.once === true,
         output: flags.output,
         rate: flags.rate,

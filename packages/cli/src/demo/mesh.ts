@@ -24,6 +24,8 @@ export interface MeshOptions {
   readonly capture: Capture;
   readonly runDirectory: string;
   readonly hasPython: boolean;
+  /** Path of Envoy, which half of the workloads then have for a sidecar. */
+  readonly envoy: string | undefined;
   /** Requests per second of the traffic source. */
   readonly rate: number;
   readonly certificateMinutes: number;
@@ -223,6 +225,9 @@ export class DemoMesh {
       ...["--access-log", join(this.options.runDirectory, `${workloadName(workload)}.access.log`)],
     ];
     if (workload.version) flags.push("--version", workload.version);
+    if (this.options.envoy && workload.mayHaveEnvoy) {
+      flags.push("--proxy", "envoy", "--envoy-path", this.options.envoy);
+    }
     if (workload.port) flags.push("--port", `${workload.port}:http`);
     if (this.#isolated) return flags;
     flags.push("--address", address);

@@ -1,4 +1,6 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { tryCommand } from "./command.ts";
 
@@ -54,14 +56,35 @@ export async function ensurePrerequisites(options: {
 }
 
 function hasProgram(name: string): boolean {
-  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
-  return folders.some((folder) => {
-    try {
-      accessSync(`${folder}/${name}`, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
+  return findProgram(name, ["/usr/sbin", "/sbin", "/usr/local/sbin"]) !== undefined;
+}
+
+function findProgram(name: string, moreFolders: readonly string[]): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(":"), ...moreFolders];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The path of Envoy: the one that was named, or the first on the PATH and
+ * where the tests' peers are kept.
+ *
+ * @throws UserError
+ */
+export function findEnvoy(named: string | true): string {
+  const peers = process.env.WEFT_PEERS ?? join(homedir(), ".cache", "weft", "peers");
+  const found = named === true ? findProgram("envoy", [peers]) : named;
+  if (found !== undefined && isExecutable(found)) return realpathSync(found);
+  throw new UserError(named === true ? "--envoy: Envoy is not on the PATH" : `--envoy ${named}: not found`, {
+    hint: "install it (in a clone of the repository: node tools/peers.ts envoy), or name it: --envoy FILE",
   });
 }
 

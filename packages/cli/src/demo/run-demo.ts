@@ -4,7 +4,7 @@ import { UserError } from "@weft/base/errors";
 import { takeDemoLock } from "./demo-lock.ts";
 import { renderLiveView } from "./live-table.ts";
 import { type Capture, DemoMesh } from "./mesh.ts";
-import { ensurePrerequisites, hasPython } from "./prerequisites.ts";
+import { ensurePrerequisites, findEnvoy, hasPython } from "./prerequisites.ts";
 import { type DemoReport, formatOutcome, formatSummary, notShownWithoutCapture } from "./report.ts";
 import { type DemoStep, steps } from "./steps.ts";
 import { TrafficLog, type Visit } from "./traffic-log.ts";
@@ -14,6 +14,8 @@ import { verifyDemo } from "./verify/verify-demo.ts";
 export interface DemoOptions {
   /** Undefined: interception where it works, otherwise local ports, and why is said. */
   readonly capture: Capture | undefined;
+  /** Half of the sidecars are Envoy: `true` for the one that is found, or its path. */
+  readonly envoy: string | boolean;
   /** Run everything once, verify it from outside, report and end. */
   readonly once: boolean;
   readonly output: "text" | "json";
@@ -30,6 +32,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const startMs = performance.now();
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const capture = await chooseCapture(options, say);
+  const envoy = options.envoy === false ? undefined : findEnvoy(options.envoy);
   const lock = takeDemoLock();
 
   const stop = new AbortController();
@@ -38,6 +41,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     capture,
     runDirectory: options.runDirectory,
     hasPython: await hasPython(),
+    envoy,
     rate: options.rate,
     certificateMinutes,
     onUnexpectedExit: (name, code) => {

@@ -9,6 +9,8 @@ export interface DemoWorkload {
   readonly port: number | undefined;
   /** Last octet of its address. */
   readonly octet: number;
+  /** Gets Envoy for a sidecar with `--envoy`: half of them, so that each kind calls the other. */
+  readonly mayHaveEnvoy: boolean;
   /** Services it calls: explicit upstreams where there is no interception. */
   readonly calls: readonly string[];
 }
@@ -24,18 +26,52 @@ export const workloads: readonly DemoWorkload[] = [
     fallback: "details.mjs",
     port: 9080,
     octet: 11,
+    mayHaveEnvoy: false,
     calls: [],
   },
-  { service: "ratings", version: "v1", app: "ratings.mjs", port: 9080, octet: 12, calls: [] },
-  { service: "reviews", version: "v1", app: "reviews.mjs", port: 9080, octet: 13, calls: [] },
-  { service: "reviews", version: "v2", app: "reviews.mjs", port: 9080, octet: 14, calls: ["ratings"] },
-  { service: "reviews", version: "v3", app: "reviews.mjs", port: 9080, octet: 15, calls: ["ratings"] },
+  {
+    service: "ratings",
+    version: "v1",
+    app: "ratings.mjs",
+    port: 9080,
+    octet: 12,
+    mayHaveEnvoy: true,
+    calls: [],
+  },
+  {
+    service: "reviews",
+    version: "v1",
+    app: "reviews.mjs",
+    port: 9080,
+    octet: 13,
+    mayHaveEnvoy: false,
+    calls: [],
+  },
+  {
+    service: "reviews",
+    version: "v2",
+    app: "reviews.mjs",
+    port: 9080,
+    octet: 14,
+    mayHaveEnvoy: true,
+    calls: ["ratings"],
+  },
+  {
+    service: "reviews",
+    version: "v3",
+    app: "reviews.mjs",
+    port: 9080,
+    octet: 15,
+    mayHaveEnvoy: false,
+    calls: ["ratings"],
+  },
   {
     service: "productpage",
     version: "v1",
     app: "productpage.mjs",
     port: 9080,
     octet: 16,
+    mayHaveEnvoy: true,
     calls: ["details", "reviews"],
   },
   {
@@ -44,6 +80,7 @@ export const workloads: readonly DemoWorkload[] = [
     app: "traffic.mjs",
     port: undefined,
     octet: 17,
+    mayHaveEnvoy: false,
     calls: ["productpage", "details", "reviews"],
   },
 ];

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
-import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
+import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
@@ -32,6 +33,7 @@ export function encode(type: PartType, message: Message): EncodedResource {
     name: resourceName(type, message),
     version: createHash("sha256").update(body).digest("base64url").slice(0, 22),
     body,
+    awaits: type === "cluster" ? awaitedEndpoints(message as Cluster) : undefined,
     references: referencesOf(type, message),
   };
 }

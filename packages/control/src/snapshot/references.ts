@@ -1,9 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
-import {
-  type Cluster,
-  Cluster_DiscoveryType as DiscoveryType,
-} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
+import type { Cluster } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { Listener } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { PartType } from "../translate/sidecar-parts.ts";
@@ -21,9 +19,8 @@ export interface Reference {
  */
 export function referencesOf(type: PartType, message: Message): Reference[] {
   if (type === "cluster") {
-    const { clusterDiscoveryType, edsClusterConfig, name } = message as Cluster;
-    const isEds = clusterDiscoveryType.case === "type" && clusterDiscoveryType.value === DiscoveryType.EDS;
-    return isEds ? [{ type: "endpoint", name: edsClusterConfig?.serviceName || name }] : [];
+    const awaited = awaitedEndpoints(message as Cluster);
+    return awaited ? [{ type: "endpoint", name: awaited.name }] : [];
   }
   if (type !== "listener") return [];
   const { filterChains, defaultFilterChain } = message as Listener;

@@ -4,25 +4,33 @@ import { clientFeature } from "@weft/xds/client-feature";
 export interface ClientFeatures {
   /** Takes `istio.stats` as a network filter. Envoy refuses a listener with a network filter it does not know. */
   readonly hasIstioStatsNetwork: boolean;
+  /** Takes no `istio.stats` at all: what Istio's metrics need goes to its agent as access logs. */
+  readonly hasAccessLogMetrics: boolean;
   /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
   readonly hasIpv6: boolean;
 }
 
 /** What a client that declares nothing is taken to be able to do. */
-export const noFeatures: ClientFeatures = { hasIstioStatsNetwork: false, hasIpv6: false };
+export const noFeatures: ClientFeatures = {
+  hasIstioStatsNetwork: false,
+  hasAccessLogMetrics: false,
+  hasIpv6: false,
+};
 
 /** What Weft's own sidecar can do on most machines. */
-export const sidecarFeatures: ClientFeatures = { hasIstioStatsNetwork: true, hasIpv6: true };
+export const sidecarFeatures: ClientFeatures = { ...noFeatures, hasIstioStatsNetwork: true, hasIpv6: true };
 
 /** Reads a node's `client_features`; names that change nothing here are passed over. */
 export function parseClientFeatures(names: readonly string[]): ClientFeatures {
   return {
     hasIstioStatsNetwork: names.includes(clientFeature.istioStatsNetwork),
+    hasAccessLogMetrics: names.includes(clientFeature.accessLogMetrics),
     hasIpv6: names.includes(clientFeature.ipv6),
   };
 }
 
 /** Equal for data planes that get equal resources. */
-export function featuresKey({ hasIstioStatsNetwork, hasIpv6 }: ClientFeatures): string {
-  return `${hasIstioStatsNetwork ? "stats" : ""} ${hasIpv6 ? "ipv6" : ""}`;
+export function featuresKey(features: ClientFeatures): string {
+  const { hasIstioStatsNetwork, hasAccessLogMetrics, hasIpv6 } = features;
+  return `${hasIstioStatsNetwork ? "stats" : ""} ${hasAccessLogMetrics ? "als" : ""} ${hasIpv6 ? "ipv6" : ""}`;
 }

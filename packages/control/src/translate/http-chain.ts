@@ -15,6 +15,8 @@ import {
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
+import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
+import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
 
@@ -22,8 +24,15 @@ type HttpFilter = Exclude<MessageInitShape<typeof HttpFilterSchema>, { $typeName
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
 /** Requests of the application on their way out: faults as its routes ask, statistics, router. */
-export function outboundHttp(statPrefix: string, routeConfigName: string, options: MeshOptions): Filter {
-  return manager(statPrefix, [filter("envoy.filters.http.fault", pack(HTTPFaultSchema, {}))], options, {
+export function outboundHttp(
+  statPrefix: string,
+  routeConfigName: string,
+  options: MeshOptions,
+  features: ClientFeatures,
+): Filter {
+  const filters = [filter("envoy.filters.http.fault", pack(HTTPFaultSchema, {}))];
+  const side = { reporter: { direction: "outbound" }, features } as const;
+  return manager(statPrefix, filters, side, options, {
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     forwardClientCertDetails: ForwardClientCert.SANITIZE,
   });
@@ -38,34 +47,44 @@ export function inboundHttp(
   statPrefix: string,
   routes: RouteConfiguration,
   rbac: { readonly deny?: RBAC; readonly allow?: RBAC },
+  side: Side,
   options: MeshOptions,
 ): Filter {
   const filters = (["deny", "allow"] as const).flatMap((verdict) => {
     const rules = rbac[verdict];
     return rules ? [filter(`envoy.filters.http.rbac.${verdict}`, pack(HttpRbacSchema, { rules }))] : [];
   });
-  return manager(statPrefix, filters, options, {
+  return manager(statPrefix, filters, side, options, {
     routeSpecifier: { case: "routeConfig", value: routes },
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
   });
 }
 
+/** Which end of a call this is, and for whom. */
+export interface Side {
+  readonly reporter: Reporter;
+  readonly features: ClientFeatures;
+}
+
 function manager(
   statPrefix: string,
   filters: readonly HttpFilter[],
+  { reporter, features }: Side,
   options: MeshOptions,
   fields: ManagerFields,
 ): Filter {
   const config = pack(HttpConnectionManagerSchema, {
     statPrefix,
-    // Optional: a data plane that does not know the filter goes without.
     httpFilters: [
+      // First, so that who was denied is known too.
+      ...(features.hasAccessLogMetrics ? peerMetadataFilters(reporter) : []),
       ...filters,
-      { ...istioStats(), isOptional: true },
+      // Optional: a data plane that does not know the filter goes without.
+      ...(features.hasAccessLogMetrics ? [] : [{ ...istioStats(), isOptional: true }]),
       filter("envoy.filters.http.router", pack(RouterSchema, {})),
     ],
-    accessLog: accessLogs(options),
+    accessLog: [...accessLogs(options), ...(features.hasAccessLogMetrics ? [httpMetricsLog(reporter)] : [])],
     useRemoteAddress: false,
     normalizePath: true,
     streamIdleTimeout: duration(0),

@@ -41,6 +41,9 @@ const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
   tls: [meshAlpn, "h2", "http/1.1"],
 };
 
+/** What arrives for no service in particular. */
+const unnamed = { direction: "inbound", service: undefined } as const;
+
 /** Where traffic to the workload arrives: 15006 when it is captured, else one listener per port. */
 export function inboundListeners(
   workload: MeshWorkload,
@@ -67,7 +70,7 @@ function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: 
       {
         name: "virtualInbound-blackhole",
         filterChainMatch: { destinationPort: inboundCapturePort },
-        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], options, features),
+        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], unnamed, options, features),
       },
       ...ports,
       ...passthroughChains(workload, options, features),
@@ -111,12 +114,21 @@ function portChains(
   const isRequests = isHttp(port.protocol);
   const rbac = workloadRbac(workload, "http");
   const name = inboundName(port.port);
+  const reporter = { direction: "inbound", service: port.service } as const;
   const opaque = () => [
     ...tcpRbac(workloadRbac(workload, "tcp")),
-    ...tcpProxy([{ name, weight: 1 }], options, features),
+    ...tcpProxy([{ name, weight: 1 }], reporter, options, features),
   ];
   const filters = isRequests
-    ? [inboundHttp(`inbound_0.0.0.0_${port.port}`, inboundRoutes(port), rbac, options)]
+    ? [
+        inboundHttp(
+          `inbound_0.0.0.0_${port.port}`,
+          inboundRoutes(port),
+          rbac,
+          { reporter, features },
+          options,
+        ),
+      ]
     : opaque();
   return securedChains(port.mtlsMode, {
     name: listenerName("0.0.0.0", port.port),
@@ -132,7 +144,7 @@ function portChains(
 function passthroughChains(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Chain[] {
   const filters = [
     ...tcpRbac(workloadRbac(workload, "tcp")),
-    ...tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], options, features),
+    ...tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], unnamed, options, features),
   ];
   return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: alpnOf.tcp, filters, options });
 }

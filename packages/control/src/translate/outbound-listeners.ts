@@ -14,6 +14,8 @@ import { blackHoleCluster, listenerName, outboundCapturePort, outboundClusterNam
 import { clusterOf, httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
 import { tcpProxy, type WeightedCluster } from "./tcp-chain.ts";
 
+const outbound = { direction: "outbound" } as const;
+
 type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
 
 /**
@@ -30,11 +32,11 @@ export function virtualOutbound(options: MeshOptions, features: ClientFeatures):
       {
         name: "virtualOutbound-blackhole",
         filterChainMatch: { destinationPort: outboundCapturePort },
-        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], options, features),
+        filters: tcpProxy([{ name: blackHoleCluster, weight: 1 }], outbound, options, features),
       },
       {
         name: "virtualOutbound-catchall-tcp",
-        filters: tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], options, features),
+        filters: tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], outbound, options, features),
       },
     ],
   });
@@ -90,7 +92,9 @@ function tcpListener(
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
-      { filters: tcpProxy(tcpClusters(service, port.number, mesh, caller), mesh.options, features) },
+      {
+        filters: tcpProxy(tcpClusters(service, port.number, mesh, caller), outbound, mesh.options, features),
+      },
     ],
     metadata: istioMetadata(service.source),
   });
@@ -115,13 +119,13 @@ function portListener(
   const chains: Chain[] = byName.map(({ service }) => ({
     name: service.hostname,
     filterChainMatch: { serverNames: [service.hostname], transportProtocol: "tls" },
-    filters: tcpProxy(tcpClusters(service, port, mesh, caller), options, features),
+    filters: tcpProxy(tcpClusters(service, port, mesh, caller), outbound, options, features),
   }));
   const rest = hasHttp
-    ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options)]
+    ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
     : tcp.length === 1
-      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), options, features)
-      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], options, features);
+      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), outbound, options, features)
+      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], outbound, options, features);
   return create(ListenerSchema, {
     name: listenerName("0.0.0.0", port),
     ...anyAddress(port, features),
@@ -149,12 +153,13 @@ export function upstreamListeners(
     const name = listenerName(bindAddress, bindPort);
     const filters =
       service && isTcpUpstream(upstream, mesh)
-        ? tcpProxy(tcpClusters(service, port, mesh, caller), mesh.options, features)
+        ? tcpProxy(tcpClusters(service, port, mesh, caller), outbound, mesh.options, features)
         : [
             outboundHttp(
               `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
               upstreamRouteName(hostname, port),
               mesh.options,
+              features,
             ),
           ];
     return create(ListenerSchema, {

@@ -1,10 +1,13 @@
 import { create } from "@bufbuild/protobuf";
+import { type AccessLog, AccessLogSchema } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import { AccessLogType } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
 import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
+import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
 import { pack } from "./messages.ts";
@@ -17,8 +20,9 @@ export interface WeightedCluster {
 /** Bytes to one cluster, or to one of several by weight, counted where the data plane can. */
 export function tcpProxy(
   clusters: readonly WeightedCluster[],
+  reporter: Reporter,
   options: MeshOptions,
-  { hasIstioStatsNetwork }: ClientFeatures,
+  { hasIstioStatsNetwork, hasAccessLogMetrics }: ClientFeatures,
 ): Filter[] {
   const [first] = clusters;
   const clusterSpecifier =
@@ -28,13 +32,28 @@ export function tcpProxy(
   const config = pack(TcpProxySchema, {
     statPrefix: first!.name,
     clusterSpecifier,
-    accessLog: accessLogs(options),
+    ...(hasAccessLogMetrics
+      ? {
+          accessLog: [...accessLogs(options).map(atEnd), tcpMetricsLog(reporter)],
+          accessLogOptions: { flushAccessLogOnConnected: true },
+        }
+      : { accessLog: accessLogs(options) }),
   });
   const proxy = create(FilterSchema, {
     name: "envoy.filters.network.tcp_proxy",
     configType: { case: "typedConfig", value: config },
   });
   return hasIstioStatsNetwork ? [create(FilterSchema, istioStats()), proxy] : [proxy];
+}
+
+/** One line per connection, although there is an entry for its beginning too. */
+function atEnd({ name, configType }: AccessLog): AccessLog {
+  const types = [AccessLogType.NotSet, AccessLogType.TcpConnectionEnd];
+  return create(AccessLogSchema, {
+    name,
+    configType,
+    filter: { filterSpecifier: { case: "logTypeFilter", value: { types } } },
+  });
 }
 
 /** Who may connect: what is denied is denied before it is allowed. */

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { type TransportSocket, TransportSocketSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   ApiConfigSource_ApiType as ApiType,
@@ -155,7 +156,9 @@ function sdsSource(): MessageInitShape<typeof ConfigSourceSchema> {
         apiType: ApiType.GRPC,
         transportApiVersion: ApiVersion.V3,
         setNodeOnFirstMessageOnly: true,
-        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: "sds-grpc" } } }],
+        grpcServices: [
+          { targetSpecifier: { case: "envoyGrpc", value: { clusterName: accessLogMetrics.cluster } } },
+        ],
       },
     },
   };

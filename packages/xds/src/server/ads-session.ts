@@ -64,8 +64,9 @@ const noResources: ResourceMap = new Map();
  *
  * At most one response per type is unanswered, and nothing is written while the
  * client does not read: a slow client costs one response and hears later only
- * of the newest state. A type never overtakes one that goes before it, and what
- * refers to something waits until the client has answered for that.
+ * of the newest state. What refers to something waits until the client has
+ * answered for that; nothing else waits, since a client may answer for its
+ * clusters only once it has their endpoints.
  */
 export class AdsSession implements CallListener {
   readonly id: number;
@@ -233,25 +234,38 @@ export class AdsSession implements CallListener {
     for (const state of this.#types.values()) {
       state.lookAt(snapshot.byType.get(state.typeUrl) ?? noResources);
     }
+    const held = new Set<string>();
     for (const step of pushSteps(this.#types)) {
       const state = this.#types.get(step.typeUrl)!;
       if (!state.hasNews(step.phase)) continue;
-      const isWaiting = state.inFlight || step.after.some((type) => this.#types.get(type)?.inFlight);
-      if (isWaiting || !this.#options.call.isWritable) return;
-      this.#send(state, step.phase, snapshot);
+      if (!this.#options.call.isWritable) return;
+      const isBusy = (type: string) => held.has(type) || this.#types.get(type)?.inFlight;
+      if (isBusy(step.typeUrl) || step.after.some(isBusy)) held.add(step.typeUrl);
+      else this.#send(state, step.phase, snapshot);
     }
-    this.#settle(snapshot);
+    if (held.size === 0) this.#settle(snapshot);
   }
 
   #send(state: TypeState, phase: "update" | "remove" | "both", snapshot: Snapshot): void {
     const { protocol, call, clock } = this.#options;
     const nonce = String(this.#nonce + 1);
     const version = snapshot.version ?? nonce;
+    if (phase !== "remove") this.#repeatAwaited(state, snapshot);
     const response = protocol.respond(state, phase, version, nonce);
     if (!response) return;
     this.#nonce += 1;
     call.send(response);
     state.expectAnswer(nonce, version, clock.now());
+  }
+
+  /** Steps that come later tell again what the resources about to be told are waiting for. */
+  #repeatAwaited(told: TypeState, { byType }: Snapshot): void {
+    const repeated = new Set<TypeState>();
+    for (const { awaits } of told.toSend.values()) {
+      const state = awaits && this.#types.get(awaits.typeUrl);
+      if (state?.repeat(awaits!.name)) repeated.add(state);
+    }
+    for (const state of repeated) state.lookAt(byType.get(state.typeUrl) ?? noResources);
   }
 
   #settle(snapshot: Snapshot): void {

@@ -79,6 +79,15 @@ export class TypeState {
     if (!isHeld && this.held.has(name)) this.held.set(name, doubtful);
   }
 
+  /** Makes what the client holds by this name be told again; false when it holds nothing. */
+  repeat(name: string): boolean {
+    const version = this.held.get(name);
+    if (version === undefined || version === absent) return false;
+    this.held.set(name, doubtful);
+    this.#dirty.add(name);
+    return true;
+  }
+
   unsubscribe(name: string): void {
     this.names.delete(name);
     if (!this.isWildcard) this.#forget(name);

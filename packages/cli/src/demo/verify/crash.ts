@@ -60,13 +60,11 @@ async function ruleNames(mesh: DemoMesh): Promise<string> {
     .join(" ");
 }
 
-/** The sidecar is the child of `weft run` whose command line holds `proxy -c` below the workload's run directory. */
+/** The sidecar, of whatever kind, is the child of `weft run` that is given a bootstrap file. */
 async function findSidecar(mesh: DemoMesh, workload: string): Promise<number | undefined> {
   const agent = mesh.processes.get(workload)?.child.pid;
   if (agent === undefined) return undefined;
-  return childrenOf(agent).find((pid) =>
-    / proxy( .*)? -c | proxy -c /.test(commandLine(pid).replaceAll("\0", " ")),
-  );
+  return childrenOf(agent).find((pid) => /\0-c\0[^\0]*\/bootstrap\.yaml\0/.test(commandLine(pid)));
 }
 
 function childrenOf(pid: number): readonly number[] {

@@ -1,0 +1,183 @@
+/**
+ * Envoy as a sidecar beside Weft's own: whichever of the two stands at either
+ * end of a call, the same series count it, with the same labels.
+ */
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { LocalMesh } from "./local-mesh.ts";
+
+const envoy = findPeer("envoy");
+const kinds = ["weft", "envoy"] as const;
+type Kind = (typeof kinds)[number];
+
+const hosts = { caller: { weft: 1, envoy: 2 }, api: { weft: 3, envoy: 4 } } as const;
+const idle = "setInterval(() => {}, 1000)";
+const app = (address: string) => `
+  require("http").createServer((request, response) => {
+    response.setHeader("x-told", request.headers["x-envoy-peer-metadata"] ?? "nothing");
+    response.statusCode = request.url === "/missing" ? 404 : 200;
+    response.end("x".repeat(1000));
+  }).listen(8080, ${JSON.stringify(address)});
+  require("net").createServer((socket) => socket.pipe(socket)).listen(7000, ${JSON.stringify(address)});
+`;
+const proxyFlags = (kind: Kind) => (kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : []);
+const httpPort = (callee: Kind) => (callee === "weft" ? 20000 : 20001);
+const tcpPort = (callee: Kind) => (callee === "weft" ? 20002 : 20003);
+
+describe("real Envoy as a sidecar", {
+  skip: envoy ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers",
+}, () => {
+  let mesh: LocalMesh;
+
+  before(async () => {
+    mesh = await LocalMesh.start();
+    for (const kind of kinds) {
+      const [caller, api] = [mesh.addressOf(hosts.caller[kind]), mesh.addressOf(hosts.api[kind])];
+      const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
+      ports.push("--port", "7000:tcp", "--inbound-port", "7000=17000");
+      await mesh.run(
+        `api-${kind}`,
+        hosts.api[kind],
+        [...ports, ...proxyFlags(kind)],
+        [process.execPath, "-e", app(api)],
+      );
+      const upstreams = kinds.flatMap((callee) => [
+        ...["--upstream", `api-${callee}:8080=${caller}:${httpPort(callee)}`],
+        ...["--upstream", `api-${callee}:7000=${caller}:${tcpPort(callee)}`],
+      ]);
+      await mesh.run(
+        `caller-${kind}`,
+        hosts.caller[kind],
+        [...upstreams, ...proxyFlags(kind)],
+        [process.execPath, "-e", idle],
+      );
+    }
+    for (const caller of kinds) {
+      for (const callee of kinds) {
+        await mesh.until(`${caller} reaches ${callee}`, () => isServed(caller, callee));
+      }
+    }
+  });
+  after(() => mesh?.close());
+
+  function url(caller: Kind, callee: Kind, path = "/"): string {
+    return `http://${mesh.addressOf(hosts.caller[caller])}:${httpPort(callee)}${path}`;
+  }
+
+  async function isServed(caller: Kind, callee: Kind): Promise<boolean> {
+    const http = await fetch(url(caller, callee)).then(
+      (response) => response.text().then(() => response.status === 200),
+      () => false,
+    );
+    return http && (await echo(caller, callee, 1).catch(() => 0)) === 1;
+  }
+
+  /** Bytes that came back over one connection. */
+  function echo(caller: Kind, callee: Kind, size: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(tcpPort(callee), mesh.addressOf(hosts.caller[caller]));
+      let received = 0;
+      socket.on("error", reject);
+      socket.on("data", (chunk) => {
+        received += chunk.length;
+        if (received === size) socket.end();
+      });
+      socket.on("close", () => resolve(received));
+      socket.write(Buffer.alloc(size, 7));
+    });
+  }
+
+  /** Totals by series, of one sidecar's counters of one pair; which kind is which is left out of the labels. */
+  async function totals(side: "caller" | "api", caller: Kind, callee: Kind): Promise<Map<string, number>> {
+    const host = side === "caller" ? hosts.caller[caller] : hosts.api[callee];
+    const response = await fetch(`http://${mesh.addressOf(host)}:15090/stats/prometheus`);
+    const found = new Map<string, number>();
+    for (const { name, series } of parsePrometheusText(await response.text(), (n) =>
+      n.startsWith("istio_"),
+    )) {
+      for (const { labels, value, histogram } of series) {
+        const isPair =
+          labels.source_workload === `caller-${caller}` &&
+          labels.destination_service_name === `api-${callee}`;
+        const isTcpPair =
+          labels.request_protocol === "tcp" &&
+          (labels.destination_principal?.endsWith(`/api-${callee}`) ?? false) &&
+          (labels.source_principal?.endsWith(`/caller-${caller}`) ?? false);
+        if (!isPair && !isTcpPair) continue;
+        const text = JSON.stringify(labels).replaceAll(/-(weft|envoy)\b/g, "");
+        found.set(`${name} ${text}`, histogram ? histogram.count : value);
+        if (name === "istio_response_bytes") found.set(`${name}_sum ${text}`, histogram!.sum);
+      }
+    }
+    return found;
+  }
+
+  /** What the calls of this test added, once nothing more comes. */
+  async function growth(
+    side: "caller" | "api",
+    caller: Kind,
+    callee: Kind,
+    run: () => Promise<void>,
+  ): Promise<Record<string, number>> {
+    const settled = async () => {
+      let last = "";
+      for (;;) {
+        const now = await totals(side, caller, callee);
+        const text = JSON.stringify([...now]);
+        if (text === last) return now;
+        last = text;
+        await new Promise((resolve) => setTimeout(resolve, 1_200));
+      }
+    };
+    const before = await settled();
+    await run();
+    const grown = [...(await settled())].map(
+      ([key, value]) => [key, value - (before.get(key) ?? 0)] as const,
+    );
+    return Object.fromEntries(grown.filter(([, value]) => value !== 0).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  for (const side of ["caller", "api"] as const) {
+    test(`the ${side}'s sidecar counts the same calls alike, whichever it is`, async () => {
+      const seen: Record<string, Record<string, number>> = {};
+      for (const caller of kinds) {
+        for (const callee of kinds) {
+          seen[`${caller} calls ${callee}`] = await growth(side, caller, callee, async () => {
+            for (let i = 0; i < 7; i += 1) await (await fetch(url(caller, callee))).text();
+            for (let i = 0; i < 3; i += 1) await (await fetch(url(caller, callee, "/missing"))).text();
+            assert.equal(await echo(caller, callee, 5_000), 5_000);
+          });
+        }
+      }
+      const reference = seen["weft calls weft"]!;
+      assert.ok(Object.keys(reference).length >= 12, `few series: ${JSON.stringify(reference)}`);
+      for (const [pair, counted] of Object.entries(seen)) assert.deepEqual(counted, reference, pair);
+    });
+  }
+
+  test("weft stat shows services behind Envoy, and who called them", async () => {
+    for (const callee of kinds) {
+      await mesh.until(`${callee} is shown`, async () => {
+        await (await fetch(url("envoy", callee))).text();
+        const { stdout } = await mesh.weft("stat", `api-${callee}`, "-o", "json");
+        const [row] = JSON.parse(stdout).rows;
+        return (
+          row?.requestsPerSecond > 0 && row.securedRate === 1 && String(row.peers).includes("caller-envoy")
+        );
+      });
+    }
+  });
+
+  test("an application never sees what sidecars tell each other, nor speaks for its own", async () => {
+    for (const caller of kinds) {
+      const forged = { "x-envoy-peer-metadata": "Zm9yZ2Vk", "x-envoy-peer-metadata-id": "forged" };
+      const response = await fetch(url(caller, "envoy"), { headers: forged });
+      assert.equal(response.headers.get("x-told"), "nothing", caller);
+      const counted = await totals("api", caller, "envoy");
+      assert.ok([...counted.keys()].every((key) => !key.includes("forged")));
+    }
+  });
+});

@@ -1,0 +1,22 @@
+import type { Clock } from "@weft/base/clock";
+import type { CaptureExclusions } from "./run-options.ts";
+import type { DataPlane } from "./sidecar/data-plane.ts";
+import type { WorkloadPlan } from "./workload-plan.ts";
+
+/** Everything that joining the mesh takes. */
+export interface MemberOptions {
+  readonly plan: WorkloadPlan;
+  readonly dataPlane: DataPlane;
+  readonly productVersion: string;
+  readonly readToken: () => string | undefined;
+  readonly accessLog: string | undefined;
+  readonly exclude: CaptureExclusions | undefined;
+  /** Of the nft program; only with interception. */
+  readonly nft: string | undefined;
+  readonly setpriv: string | undefined;
+  readonly isRoot: boolean;
+  readonly clock: Clock;
+  readonly talk: (line: string) => void;
+  /** Gives the start up. */
+  readonly stop: AbortSignal;
+}

@@ -1,0 +1,158 @@
+import { once } from "node:events";
+import { closeSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { MetricRegistry } from "@weft/base/metric-registry";
+import { renderPrometheusText } from "@weft/base/prometheus-text";
+import { parseTrustDomain } from "@weft/identity/spiffe-id";
+import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
+import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
+import { accessLogMetrics } from "@weft/xds/access-log-metrics";
+import { clientFeature } from "@weft/xds/client-feature";
+import type { CleanupStack } from "../cleanup-stack.ts";
+import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
+import { buildLaunch } from "../launch.ts";
+import type { MemberOptions } from "../member-options.ts";
+import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
+import { accessLogRoute } from "../metrics/access-log-service.ts";
+import type { MetricsReporterOptions } from "../metrics/metrics-reporter.ts";
+import { startStatsPage } from "../metrics/stats-page.ts";
+import { ports } from "../ports.ts";
+import { openAccessLog, openConfigFolder, type RunDirectory, writeBootstrap } from "../run-directory.ts";
+import { nodeCluster, nodeId, nodeMetadata, type WorkloadPlan } from "../workload-plan.ts";
+import { askAdmin } from "./admin-client.ts";
+import { buildBootstrap, type Endpoint } from "./bootstrap.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { startSecretServer } from "./secret-server.ts";
+import { Sidecar } from "./sidecar.ts";
+import { chooseSidecarUser } from "./sidecar-user.ts";
+
+/** A sidecar that has all it needs and is not started yet. */
+export interface PreparedSidecar {
+  readonly process: Sidecar;
+  readonly metrics: Pick<MetricsReporterOptions, "scrape" | "startedMs">;
+}
+
+/**
+ * Opens the socket of the sidecar's secrets and writes its bootstrap.
+ *
+ * @throws UserError
+ */
+export async function prepareSidecar(
+  options: MemberOptions,
+  dataPlane: DataPlane,
+  files: RunDirectory,
+  keeper: IdentityKeeper,
+  cleanup: CleanupStack,
+): Promise<PreparedSidecar> {
+  const { plan, clock, talk, isRoot } = options;
+  const command = dataPlane.command(files);
+  const programs = command.filter((part, index) => index === 0 || (index === 1 && part.startsWith("/")));
+  const user = chooseSidecarUser({ programs, runDir: files.path }, isRoot, talk);
+  openConfigFolder(files, user);
+  const admin = await adminEndpoint(plan);
+  const scrape = async () => (await askAdmin(admin, "GET", "/stats/prometheus")).body;
+  const counted = dataPlane.hasIstioMetrics ? undefined : countFromAccessLogs(options);
+  const secrets = await startSecretServer({
+    path: files.sdsSocketPath,
+    svid: keeper.svid,
+    owner: user,
+    routes: counted ? [counted.route] : [],
+    clock,
+    talk,
+  });
+  cleanup.add("secrets", () => secrets.close());
+  keeper.onRotated((svid) => secrets.rotate(svid));
+
+  if (counted) {
+    const page = { path: files.statsSocketPath, owner: user, scrape, render: counted.render };
+    const stats = await startStatsPage(page);
+    cleanup.add("statistics", () => stats.close());
+  }
+  const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
+  writeBootstrap(
+    files.bootstrapPath,
+    buildBootstrap({
+      nodeId: nodeId(plan, "sidecar"),
+      nodeCluster: nodeCluster(plan),
+      metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
+      clientFeatures: [
+        ...(hasIpv6() ? [clientFeature.ipv6] : []),
+        ...(counted ? [clientFeature.accessLogMetrics] : []),
+      ],
+      controlPlane: plan.controlPlane,
+      controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
+      sdsSocketPath: files.sdsSocketPath,
+      admin,
+      stats: { address: outside, port: ports.stats },
+      ...(counted ? { statsSocketPath: files.statsSocketPath } : {}),
+      health: { address: outside, port: ports.health },
+    }),
+  );
+  const accessLog = openAccessLog(options.accessLog);
+  if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
+  const launch = buildLaunch(command, user, "SIGKILL", options.setpriv);
+  const process = new Sidecar({
+    launch,
+    admin,
+    stdio: ["ignore", accessLog, "inherit"],
+    env: { ...sidecarEnvironment(), ...counted?.env },
+    clock,
+    talk,
+  });
+  return {
+    process,
+    metrics: counted
+      ? { scrape: async () => counted.render(), startedMs: () => counted.startedMs }
+      : { scrape, startedMs: () => process.startedMs },
+  };
+}
+
+/** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
+function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
+  const registry = new MetricRegistry();
+  const local = localPeerMetadata(nodeMetadata(plan, productVersion));
+  const { service, namespace, trustDomain, serviceAccount } = plan;
+  const metrics = new AccessLogMetrics({
+    registry,
+    local,
+    localService: service
+      ? { host: `${service}.${namespace}.svc.cluster.local`, name: service, namespace }
+      : undefined,
+    localPrincipal: workloadSpiffeId(parseTrustDomain(trustDomain), namespace, serviceAccount),
+  });
+  return {
+    route: accessLogRoute(metrics),
+    render: () => renderPrometheusText(registry),
+    startedMs: clock.now(),
+    env: { [accessLogMetrics.peerMetadataVariable]: encodePeerMetadata(local) },
+  };
+}
+
+/** Whether this network namespace speaks IPv6 at all: its loopback interface has ::1 then. */
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
+}
+
+/**
+ * Where the sidecar's admin interface listens. Its endpoints can end the
+ * sidecar, so it is never on an address others can reach; workloads that share
+ * a machine's loopback each get a port of their own.
+ */
+async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
+  if (plan.capture === "nft") return { address: "127.0.0.1", port: ports.admin };
+  if (plan.address.startsWith("127.")) return { address: plan.address, port: ports.admin };
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return { address: "127.0.0.1", port };
+}
+
+/** Neither the join token nor what a person set for the application, as NODE_OPTIONS. */
+function sidecarEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, LANG, TZ } = process.env;
+  return { PATH, LANG, TZ };
+}
