@@ -1,7 +1,10 @@
 import type { HttpExchange } from "../layer/http-exchange.ts";
-import type { ResponseHead } from "../layer/message.ts";
+import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import type { CallLimits } from "../route/call-limits.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
+import { isGrpc } from "../route/request-matcher.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
+import { formatGrpcTimeout } from "./grpc-timeout.ts";
 import type { RouterPlan } from "./router-plan.ts";
 
 /** Makes the request's head what the upstream shall see, whichever endpoint is chosen. */
@@ -10,8 +13,10 @@ export function prepareRequestHead(
   action: ForwardAction,
   choice: ClusterChoice,
   plan: RouterPlan,
+  limits: CallLimits,
 ): void {
   const request = exchange.request!;
+  tellTimeout(request, action, plan, limits, 0);
   if (choice.requestEdits) applyHeaderEdits(choice.requestEdits, request.headers, exchange);
   const routeEdits = exchange.match!.route.requestEdits;
   if (routeEdits) applyHeaderEdits(routeEdits, request.headers, exchange);
@@ -22,11 +27,24 @@ export function prepareRequestHead(
     if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", before);
   }
   if (action.rewriteAuthority !== undefined) request.authority = action.rewriteAuthority;
-  if (!plan.suppressEnvoyHeaders && action.timeoutMs > 0) {
-    const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
-    const expectedMs = perTryMs > 0 && perTryMs < action.timeoutMs ? perTryMs : action.timeoutMs;
-    request.headers.append("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
-  }
+}
+
+/** Tells the upstream how long the answer is waited for, `elapsedMs` after the request was complete. */
+export function tellTimeout(
+  request: RequestHead,
+  action: ForwardAction,
+  plan: RouterPlan,
+  limits: CallLimits,
+  elapsedMs: number,
+): void {
+  const { timeoutMs, perTryTimeoutMs, hedgesOnTimeout } = limits;
+  const { headers } = request;
+  let expectedMs = hedgesOnTimeout || perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
+  if (expectedMs === 0) return;
+  // 0 would mean no timeout at all; the timer of the whole request is about to fire.
+  if (timeoutMs > 0) expectedMs = Math.max(1, Math.min(expectedMs, Math.floor(timeoutMs - elapsedMs)));
+  if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
+  if (action.grpcTimeout && isGrpc(request)) headers.set("grpc-timeout", formatGrpcTimeout(expectedMs));
 }
 
 /** Makes the head of the answer that was chosen what the client shall see. */
