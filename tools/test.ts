@@ -10,7 +10,7 @@ import { peersDirectory, setUpPeers } from "./peers.ts";
 const root = join(import.meta.dirname, "..");
 const filters = process.argv.slice(2);
 
-const missing = setUpPeers(["nft", "ip", "tcpdump", "curl", "openssl", "wrk", "h2load", "envoy"]);
+const missing = setUpPeers(["nft", "ip", "tcpdump", "curl", "openssl", "wrk", "h2load", "envoy", "h2spec"]);
 for (const line of missing) console.error(`test: ${line}`);
 if (missing.length > 0 && process.env.CI) process.exit(1);
 

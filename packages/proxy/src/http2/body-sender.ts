@@ -25,6 +25,7 @@ export class BodySender {
   #window = defaultWindowBytes;
   /** What a new stream may send. */
   #streamWindow = defaultWindowBytes;
+  #hasGrown = false;
 
   /** `flushTimeoutMs`: how long what is complete here may wait without progress; 0 is for ever. */
   constructor(
@@ -89,9 +90,16 @@ export class BodySender {
     for (const stream of this.#table.streams.values()) {
       stream.sendWindow += change;
       if (stream.sendWindow > maxWindowBytes) return this.#overflow();
-      if (change > 0) this.#flush(stream);
     }
+    if (change > 0) this.#hasGrown = true;
     return true;
+  }
+
+  /** Uses windows that `resizeStreams` made larger, once the settings have been acknowledged. */
+  flushGrown(): void {
+    if (!this.#hasGrown) return;
+    this.#hasGrown = false;
+    for (const stream of this.#table.streams.values()) this.#flush(stream);
   }
 
   #growConnection(increment: number): void {

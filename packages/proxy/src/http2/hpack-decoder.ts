@@ -5,6 +5,9 @@ import { staticCount, staticNames, staticValues } from "./static-table.ts";
 /** What every entry costs beside its octets. @see RFC 7541 §4.1 */
 export const entryOverheadBytes = 32;
 
+/** A table's size before anyone has named another. @see RFC 9113 §6.5.2 */
+export const initialTableBytes = 4096;
+
 export interface FieldLimits {
   /** Names, values and 32 per field, as RFC 7541 counts. */
   readonly maxBytes: number;
@@ -36,8 +39,9 @@ export class HpackDecoder {
   /** `maxTableBytes` is what SETTINGS_HEADER_TABLE_SIZE told the peer. */
   constructor(limits: FieldLimits, maxTableBytes: number) {
     this.#limits = limits;
-    this.#maxTableBytes = maxTableBytes;
-    this.#tableLimitBytes = maxTableBytes;
+    // Until it has read our SETTINGS the peer goes by the protocol's own size.
+    this.#maxTableBytes = Math.max(maxTableBytes, initialTableBytes);
+    this.#tableLimitBytes = initialTableBytes;
   }
 
   /** Octets in the dynamic table. */

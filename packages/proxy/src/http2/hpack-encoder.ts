@@ -1,5 +1,5 @@
 import { writeLatin1 } from "../net/latin1.ts";
-import { entryOverheadBytes } from "./hpack-decoder.ts";
+import { entryOverheadBytes, initialTableBytes } from "./hpack-decoder.ts";
 import { huffmanLength, writeHuffman } from "./huffman.ts";
 import { staticCount, staticNames, staticValues } from "./static-table.ts";
 
@@ -25,7 +25,6 @@ const knownNames = buildKnownNames();
 
 /** A value longer than this is not worth its room in the table. */
 const maxIndexedBytes = 512;
-const defaultTableBytes = 4096;
 
 let scratch = Buffer.allocUnsafeSlow(16384);
 
@@ -40,7 +39,7 @@ let scratch = Buffer.allocUnsafeSlow(16384);
  */
 export class HpackEncoder {
   #at = 0;
-  #limitBytes = defaultTableBytes;
+  #limitBytes = initialTableBytes;
   /** The smallest limit since the last block, when it must be announced; -1 otherwise. */
   #announcedLowBytes = -1;
   #tableBytes = 0;
@@ -52,7 +51,7 @@ export class HpackEncoder {
 
   /** Follows the peer's SETTINGS_HEADER_TABLE_SIZE, using at most 4,096 octets of it. */
   setPeerTableSize(sizeBytes: number): void {
-    const limit = Math.min(sizeBytes, defaultTableBytes);
+    const limit = Math.min(sizeBytes, initialTableBytes);
     if (limit === this.#limitBytes && this.#announcedLowBytes < 0) return;
     this.#announcedLowBytes = this.#announcedLowBytes < 0 ? limit : Math.min(this.#announcedLowBytes, limit);
     this.#limitBytes = limit;

@@ -233,6 +233,7 @@ export abstract class Http2Session<S extends Http2Stream>
     if (!this.peer.apply(bytes, start, end)) return;
     this.state = "open";
     this.writer.control(settingsAck);
+    this.#sender.flushGrown();
     this.onSettled();
   }
 
