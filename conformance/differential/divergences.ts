@@ -93,7 +93,8 @@ function isHanging({ envoy, weft }: Outcome): boolean {
 /** A refusal must be one: of the request or, for what an upstream sent, of its answer. */
 function isStricter(kind: DivergenceKind, { envoy, weft }: Outcome): boolean {
   if (kind === "purpose") return true;
-  const passed = ({ answer }: Observation) => /(?:^|\n)(?:HTTP\/1\.1|:status:) [123]\d\d/.test(answer);
+  const passed = ({ answer }: Observation) =>
+    /(?:^|\n)(?:HTTP\/1\.1|:status:) [123]\d\d/.test(answer) && !/grpc-status: [1-9]/.test(answer);
   const isRefused = !passed(weft) || weft.answer.split("\n\n").length < envoy.answer.split("\n\n").length;
   return kind === "refused" ? isRefused && envoy.answer !== weft.answer : !passed(weft) && !passed(envoy);
 }

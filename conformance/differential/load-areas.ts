@@ -86,7 +86,7 @@ function decodeCase(area: string, fields: Fields): Case {
     name,
     listener: String(fields.listener),
     pieces: fields.h2 === undefined ? decodePieces(fields, name) : [],
-    http2: fields.h2 === undefined ? undefined : decodeHttp2(fields),
+    http2: fields.h2 === undefined ? undefined : decodeHttp2(fields, name),
     answers: answers.map((answer) => decodeAnswer(answer, name)),
     repeatsLastAnswer: !Array.isArray(upstream),
     until: fields.until === undefined ? undefined : String(fields.until),
@@ -110,10 +110,20 @@ function decodePieces(fields: Fields, name: string): readonly string[] {
   return [`${lines.join("\r\n")}\r\n\r\n${body}`];
 }
 
-function decodeHttp2(fields: Fields): Http2Request {
+/** `h2: true` sends what `request` and its like describe; otherwise the fields stand there one by one. */
+function decodeHttp2(fields: Fields, name: string): Http2Request {
+  const { h2, request, host, headers, body, data } = fields;
+  if (h2 !== true && request !== undefined) throw new Error(`${name}: \`request\` goes with \`h2: true\``);
+  const [method, path] = String(request).split(" ") as [string, string];
+  const start: Http2Request["fields"] = [
+    [":method", method],
+    [":scheme", "http"],
+    [":path", path],
+    [":authority", String(host ?? "test")],
+  ];
   return {
-    fields: listOf(fields.h2).map(splitField),
-    data: listOf(fields.data),
+    fields: h2 === true ? [...start, ...listOf(headers).map(splitField)] : listOf(h2).map(splitField),
+    data: body === undefined ? listOf(data) : [String(body)],
     trailers: listOf(fields.trailers).map(splitField),
   };
 }

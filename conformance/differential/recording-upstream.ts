@@ -93,7 +93,7 @@ export class RecordingUpstream {
 
   #sceneOf(fields: readonly string[]): Scene | undefined {
     // Asked only to see whether a connection lives.
-    if (fieldValue(fields, "host") === "probe") return undefined;
+    if ((fieldValue(fields, "host") ?? fieldValue(fields, ":authority")) === "probe") return undefined;
     return this.scenes.get(fieldValue(fields, "x-case") ?? "") ?? this.current;
   }
 
@@ -145,7 +145,11 @@ export class RecordingUpstream {
     });
     stream.on("end", () => {
       const shown = body === "" ? [] : [`(data) ${JSON.stringify(body)}`];
-      scene?.received.push([...fields, ...shown, ...trailers].join("\n"));
+      const known = withoutLabel(fields);
+      // The order of pseudo-fields says nothing.
+      const pseudo = known.filter((line) => line.startsWith(":")).sort();
+      const others = known.filter((line) => !line.startsWith(":"));
+      scene?.received.push([...pseudo, ...others, ...shown, ...trailers].join("\n"));
       sendHttp2(stream, scene?.nextAnswer());
     });
   }
@@ -153,7 +157,11 @@ export class RecordingUpstream {
 
 /** The request without the field that only says whose it is. */
 function describe(message: Http1Message): string {
-  return describeMessage({ ...message, fields: message.fields.filter((line) => !/^x-case:/i.test(line)) });
+  return describeMessage({ ...message, fields: withoutLabel(message.fields) });
+}
+
+function withoutLabel(fields: readonly string[]): string[] {
+  return fields.filter((line) => !/^x-case:/i.test(line));
 }
 
 /** Answers; returns whether the connection echoes from now on. */

@@ -42,7 +42,12 @@ export function decodeHeaderEdits(
       appends === undefined ? actions[option.appendAction] : appends ? "append-or-add" : "overwrite-or-add";
     return { name, value, action, keepEmptyValue: option.keepEmptyValue };
   });
-  return { remove: remove.map((name) => name.toLowerCase()), add: edits };
+  // One level's overwrites come before its additions, wherever they stand.
+  const overwrites = ({ action }: HeaderEdit) => action.startsWith("overwrite");
+  return {
+    remove: remove.map((name) => name.toLowerCase()),
+    add: [...edits.filter(overwrites), ...edits.filter((one) => !overwrites(one))],
+  };
 }
 
 function refuseProtected(name: string, path: string, { issues }: DecodeContext): void {

@@ -1,6 +1,5 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
-  type HedgePolicy,
   type QueryParameterMatcher,
   type Route,
   type RouteMatch,
@@ -12,8 +11,7 @@ import type { HeaderEdits } from "../route/header-edits.ts";
 import type { PathSpec } from "../route/path-matcher.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import { compileQueryParameter, isGrpc, type RequestPredicate } from "../route/request-matcher.ts";
-import type { RetryPlan } from "../route/retry-plan.ts";
-import type { RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
+import type { RetryPlan, RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -43,7 +41,6 @@ interface Inherited {
   readonly host: Level;
   readonly mostSpecificWins: boolean;
   readonly retry: RetryPlan | undefined;
-  readonly hedge: HedgePolicy | undefined;
   readonly maxDirectBodyBytes: number | undefined;
 }
 
@@ -112,7 +109,6 @@ function decodeVirtualHost(
     host: decodeLevel(host, path, context),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     retry: decodeRetry(host.retryPolicy, at(path, "retry_policy"), issues),
-    hedge: host.hedgePolicy,
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
   return {
@@ -120,7 +116,6 @@ function decodeVirtualHost(
       name: host.name,
       includesRequestAttemptCount: host.includeRequestAttemptCount,
       includesResponseAttemptCount: host.includeAttemptCountInResponse,
-      includesTimeoutRetry: host.includeIsTimeoutRetryHeader,
     },
     domains: host.domains,
     routes: host.routes.map((route, i) =>
@@ -186,7 +181,7 @@ function decodeAction(route: Route, inherited: Inherited, path: string, context:
   const { action, match } = route;
   switch (action.case) {
     case "route":
-      return decodeForward(action.value, match, inherited, at(path, "route"), context);
+      return decodeForward(action.value, match, inherited.retry, at(path, "route"), context);
     case "redirect":
       return decodeRedirect(action.value, match, at(path, "redirect"), context);
     case "directResponse":

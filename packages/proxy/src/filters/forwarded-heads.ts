@@ -1,10 +1,9 @@
+import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
-import type { CallLimits } from "../route/call-limits.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
-import { isGrpc } from "../route/request-matcher.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
-import { formatGrpcTimeout } from "./grpc-timeout.ts";
 import type { RouterPlan } from "./router-plan.ts";
 
 /** Makes the request's head what the upstream shall see, whichever endpoint is chosen. */
@@ -13,38 +12,33 @@ export function prepareRequestHead(
   action: ForwardAction,
   choice: ClusterChoice,
   plan: RouterPlan,
-  limits: CallLimits,
 ): void {
   const request = exchange.request!;
-  tellTimeout(request, action, plan, limits, 0);
+  if (!plan.suppressEnvoyHeaders && action.timeoutMs > 0) {
+    const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
+    const expectedMs = perTryMs > 0 && perTryMs < action.timeoutMs ? perTryMs : action.timeoutMs;
+    request.headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
+  }
+  if (exchange.match!.virtualHost.includesRequestAttemptCount) {
+    request.headers.set("x-envoy-attempt-count", `${exchange.attempts + 1}`);
+  }
   if (choice.requestEdits) applyHeaderEdits(choice.requestEdits, request.headers, exchange);
   const routeEdits = exchange.match!.route.requestEdits;
   if (routeEdits) applyHeaderEdits(routeEdits, request.headers, exchange);
-  const before = request.path;
-  const after = action.rewritePath?.(before) ?? before;
-  if (after !== before) {
-    request.path = after;
-    if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", before);
-  }
-  if (action.rewriteAuthority !== undefined) request.authority = action.rewriteAuthority;
+  if (action.rewriteAuthority !== undefined) rewriteAuthority(request, action.rewriteAuthority, plan);
+  const after = action.rewritePath?.(request.path);
+  if (after === undefined) return;
+  if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", request.path);
+  request.path = after;
 }
 
-/** Tells the upstream how long the answer is waited for, `elapsedMs` after the request was complete. */
-export function tellTimeout(
-  request: RequestHead,
-  action: ForwardAction,
-  plan: RouterPlan,
-  limits: CallLimits,
-  elapsedMs: number,
-): void {
-  const { timeoutMs, perTryTimeoutMs, hedgesOnTimeout } = limits;
+/** Sends the request to another host by name; the upstream learns the first one it was for. */
+export function rewriteAuthority(request: RequestHead, authority: string, plan: RouterPlan): void {
   const { headers } = request;
-  let expectedMs = hedgesOnTimeout || perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
-  if (expectedMs === 0) return;
-  // 0 would mean no timeout at all; the timer of the whole request is about to fire.
-  if (timeoutMs > 0) expectedMs = Math.max(1, Math.min(expectedMs, Math.floor(timeoutMs - elapsedMs)));
-  if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
-  if (action.grpcTimeout && isGrpc(request)) headers.set("grpc-timeout", formatGrpcTimeout(expectedMs));
+  if (!plan.suppressEnvoyHeaders && !headers.has("x-envoy-original-host")) {
+    headers.append("x-envoy-original-host", request.authority);
+  }
+  request.authority = authority;
 }
 
 /** Makes the head of the answer that was chosen what the client shall see. */
@@ -56,13 +50,36 @@ export function prepareResponseHead(
   upstreamMs: number,
 ): void {
   const { headers } = head;
-  const match = exchange.match!;
+  // What the edits' command operators read.
+  exchange.response = head;
+  exchange.details = "via_upstream";
   if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-upstream-service-time", `${Math.round(upstreamMs)}`);
-  if (match.virtualHost.includesResponseAttemptCount) {
+  if (exchange.stickyCookie !== undefined) headers.append("set-cookie", exchange.stickyCookie);
+  editResponse(exchange, choice, headers);
+}
+
+/** What a route does to every answer of its cluster, and to those made in its place. */
+export function editResponse(exchange: HttpExchange, choice: ClusterChoice, headers: HeaderList): void {
+  const { route, virtualHost } = exchange.match!;
+  if (virtualHost.includesResponseAttemptCount) {
     headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
   }
-  if (exchange.stickyCookie !== undefined) headers.append("set-cookie", exchange.stickyCookie);
   if (choice.responseEdits) applyHeaderEdits(choice.responseEdits, headers, exchange);
-  const edits = match.route.responseEdits;
-  if (edits) applyHeaderEdits(edits, headers, exchange);
+  if (route.responseEdits) applyHeaderEdits(route.responseEdits, headers, exchange);
+}
+
+/** Answers in place of the cluster; an answer that has begun is broken off. */
+export function replyInstead(
+  exchange: HttpExchange,
+  choice: ClusterChoice,
+  status: number,
+  body: string,
+  details: string,
+  flag: number,
+): void {
+  const headers = new HeaderList();
+  exchange.flags |= flag;
+  if (flag === ResponseFlag.UpstreamOverflow) headers.append("x-envoy-overloaded", "true");
+  if (!exchange.hasResponded) editResponse(exchange, choice, headers);
+  exchange.replyWith(status, Buffer.from(body), details, flag, headers.flat);
 }

@@ -7,6 +7,7 @@ import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
+import { replyInstead } from "./forwarded-heads.ts";
 import { RouterCall } from "./router-call.ts";
 import type { RouterPlan } from "./router-plan.ts";
 
@@ -66,7 +67,8 @@ export class Router implements Forwarder {
     exchange.cluster = cluster;
     if (!cluster) {
       exchange.service.stats.noCluster.value += 1;
-      exchange.reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NoClusterFound);
+      const flag = ResponseFlag.NoClusterFound;
+      replyInstead(exchange, choice, action.clusterNotFoundStatus, "", "cluster_not_found", flag);
       return undefined;
     }
     const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);

@@ -1,5 +1,3 @@
-import type { Cluster } from "../cluster/cluster.ts";
-import type { HttpExchange } from "../layer/http-exchange.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
 
@@ -37,61 +35,8 @@ const failures: Readonly<Record<ResetReason, Failure>> = {
   "protocol-error": { text: "protocol error", flag: ResponseFlag.UpstreamProtocolError, status: 502 },
 };
 
-/** Answers a request whose upstream failed before it answered, and counts that answer. */
-export function answerFailure(
-  exchange: HttpExchange,
-  cluster: Cluster,
-  reason: ResetReason,
-  transport: string,
-  isTls: boolean,
-  wasRetried: boolean,
-): void {
-  const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
-  countResponse(cluster, status);
-  const fields = attemptFields(exchange);
-  if (reason === "overflow") fields.push("x-envoy-overloaded", "true");
-  exchange.replyWith(status, Buffer.from(body), details, flag, fields);
-}
-
-/** Answers a request that took too long, or breaks its response off. */
-export function answerTimeout(
-  exchange: HttpExchange,
-  cluster: Cluster,
-  status: 504 | 204,
-  details: string,
-): void {
-  if (!exchange.hasResponded) countResponse(cluster, status);
-  const body = Buffer.from(status === 504 ? "upstream request timeout" : "");
-  const flag = ResponseFlag.UpstreamRequestTimeout;
-  exchange.replyWith(status, body, details, flag, attemptFields(exchange));
-}
-
-/** Answers a request for which there is no endpoint. */
-export function answerUnhealthy(exchange: HttpExchange, cluster: Cluster): void {
-  cluster.stats.cxNoneHealthy.value += 1;
-  countResponse(cluster, 503);
-  const body = Buffer.from("no healthy upstream");
-  const flag = ResponseFlag.NoHealthyUpstream;
-  exchange.replyWith(503, body, "no_healthy_upstream", flag, attemptFields(exchange));
-}
-
-/** `x-envoy-attempt-count`, where answers are to carry it. */
-function attemptFields({ match, attempts }: HttpExchange): string[] {
-  if (!match?.virtualHost.includesResponseAttemptCount) return [];
-  return ["x-envoy-attempt-count", `${Math.max(1, attempts)}`];
-}
-
-/** Counts the answer to a request for this cluster, whoever made it. */
-export function countResponse({ stats }: Cluster, status: number): void {
-  stats.rqCompleted.value += 1;
-  if (status < 300) stats.rq2xx.value += 1;
-  else if (status < 400) stats.rq3xx.value += 1;
-  else if (status < 500) stats.rq4xx.value += 1;
-  else stats.rq5xx.value += 1;
-}
-
 /** What a client and the access log are told of an upstream that failed before it answered. */
-interface FailureReply {
+export interface FailureReply {
   readonly status: number;
   readonly body: string;
   readonly details: string;
@@ -99,7 +44,7 @@ interface FailureReply {
 }
 
 /** `transport` is told to the client only when TLS reported it: addresses and ports are not its business. */
-function failureReply(
+export function failureReply(
   reason: ResetReason,
   transport: string,
   isTls: boolean,

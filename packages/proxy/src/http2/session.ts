@@ -224,7 +224,7 @@ export abstract class Http2Session<S extends Http2Stream>
     if (!stream) return;
     this.table.forget(stream);
     const isRefused = code === ErrorCode.RefusedStream;
-    stream.deliverReset(isRefused ? "remote-refused" : "remote-reset", isRefused);
+    stream.deliverReset(resetReason(code), isRefused);
     const ageMs = this.options.timers.clock.monotonicMs() - stream.openedMs;
     if (this.#isServer && this.guard.resetByPeer(ageMs)) this.flood("premature resets");
   }
@@ -292,4 +292,15 @@ export abstract class Http2Session<S extends Http2Stream>
   /** The peer's settings are known. */
   protected abstract onSettled(): void;
   abstract onPingAnswered(payload: Buffer): void;
+}
+
+function resetReason(code: number): ResetReason {
+  switch (code) {
+    case ErrorCode.RefusedStream:
+      return "remote-refused";
+    case ErrorCode.ProtocolError:
+      return "protocol-error";
+    default:
+      return "remote-reset";
+  }
 }

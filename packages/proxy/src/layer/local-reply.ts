@@ -1,3 +1,4 @@
+import { isGrpc } from "../route/request-matcher.ts";
 import { HeaderList } from "./header-list.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 
@@ -22,10 +23,12 @@ export function buildLocalReply(
   grpcStatus: number | undefined,
 ): LocalReply {
   const flat = fields ? [...fields] : [];
-  if (request?.headers.get("content-type")?.startsWith("application/grpc")) {
-    flat.push("content-type", "application/grpc", "grpc-status", `${grpcStatus ?? grpcStatusOf(status)}`);
-    if (body.length > 0) flat.push("grpc-message", encodeGrpcMessage(body));
-    return { head: { status: 200, headers: new HeaderList(flat) }, body: nothing };
+  if (request && isGrpc(request)) {
+    const headers = new HeaderList(flat);
+    headers.set("content-type", "application/grpc");
+    headers.set("grpc-status", `${grpcStatus ?? grpcStatusOf(status)}`);
+    if (body.length > 0) headers.set("grpc-message", encodeGrpcMessage(body));
+    return { head: { status: 200, headers }, body: nothing };
   }
   if (body.length > 0) {
     flat.push("content-length", `${body.length}`);

@@ -5,7 +5,9 @@ export type PathResult =
   | { readonly kind: "redirect"; readonly path: string }
   | { readonly kind: "reject" };
 
-const suspicious = /%|\/\.|\/\/|\\/;
+const suspicious = /%|\/\.|\/\/|[\\"<>^`{|}]/;
+/** What may not stand in a path as it is. @see RFC 3986 §3.3 */
+const unescaped = /["<>^`{|}]/g;
 const unreserved = /%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])/g;
 const escapedSlash = /%2f|%5c/i;
 
@@ -31,6 +33,7 @@ export function normalizePath(path: string, plan: HttpConnectionPlan): PathResul
   if (plan.normalizePath) {
     if (/%00/.test(plain)) return { kind: "reject" };
     plain = removeDotSegments(plain.replace(unreserved, decodeEscape).replaceAll("\\", "/"));
+    plain = plain.replace(unescaped, encodeEscape);
   }
   if (plan.mergeSlashes) plain = plain.replace(/\/{2,}/g, "/");
   return { kind: redirects ? "redirect" : "forward", path: plain + query };
@@ -38,6 +41,10 @@ export function normalizePath(path: string, plan: HttpConnectionPlan): PathResul
 
 function decodeEscape(triplet: string): string {
   return String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
+}
+
+function encodeEscape(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 /** RFC 3986 §5.2.4; an empty segment is a segment like any other. */

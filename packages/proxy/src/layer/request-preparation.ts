@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import { isLoopback, parseAddress, plainAddress } from "../net/cidr.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
+import { isGrpc } from "../route/request-matcher.ts";
 import { applyClientCertificate, clientCertificateHeader } from "./client-certificate-header.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -68,6 +69,7 @@ export function prepareRequest(
   const headers = head.headers;
   const flat = headers.flat;
   let requestId = "";
+  let hasRequestId = false;
   let forwardedFor: string | undefined;
   let forwardedProto: string | undefined;
   let hasClientCertificate = false;
@@ -78,6 +80,7 @@ export function prepareRequest(
     switch (name) {
       case "x-request-id":
         requestId = flat[i + 1]!;
+        hasRequestId = true;
         break;
       case "x-forwarded-for":
         forwardedFor = forwardedFor === undefined ? flat[i + 1]! : `${forwardedFor},${flat[i + 1]}`;
@@ -104,23 +107,27 @@ export function prepareRequest(
       const known = isLoopback(remote) ? machineAddress() : remote;
       headers.set("x-forwarded-for", forwardedFor ? `${forwardedFor},${known}` : known);
     }
-    const external = clientAddress?.kind === "ip" ? clientAddress.host : remote;
-    if (external !== "") headers.set("x-envoy-external-address", external);
     if (plan.xffNumTrustedHops === 0 && forwardedProto !== undefined) {
       forwardedProto = head.scheme;
       headers.set("x-forwarded-proto", forwardedProto);
     }
-  } else if (forwardedFor !== undefined) clientAddress = trustedHop(forwardedFor, plan.xffNumTrustedHops);
-  if (forwardedProto === undefined) headers.append("x-forwarded-proto", head.scheme);
+  } else if (forwardedFor !== undefined) {
+    clientAddress = trustedHop(forwardedFor, plan.xffNumTrustedHops);
+    headers.set("x-forwarded-for", forwardedFor);
+  }
+  if (!forwardedProto) headers.set("x-forwarded-proto", head.scheme);
   else if (forwardedProto === "https" || forwardedProto === "http") head.scheme = forwardedProto;
 
+  if (plan.useRemoteAddress) {
+    const external = clientAddress?.kind === "ip" ? clientAddress.host : hostOf(connection.remote);
+    if (external !== "") headers.set("x-envoy-external-address", external);
+  }
   if (plan.via !== "") headers.append("via", plan.via);
   if (plan.generateRequestId) {
     const isForeign = plan.useRemoteAddress && !plan.preserveExternalRequestId;
     if (requestId === "" || isForeign) {
-      const isReplacement = requestId !== "";
       requestId = randomUUID();
-      if (isReplacement) headers.set("x-request-id", requestId);
+      if (hasRequestId) headers.set("x-request-id", requestId);
       else headers.append("x-request-id", requestId);
     }
   }
@@ -137,7 +144,8 @@ export function prepareRequest(
     if (result.kind === "reject") refusal = rejectedPath;
     else {
       head.path = result.path;
-      if (result.kind === "redirect") {
+      if (result.kind === "redirect" && isGrpc(head)) refusal = rejectedPath;
+      else if (result.kind === "redirect") {
         refusal = { status: 307, details: "path_normalization_failed", location: result.path };
       }
     }
@@ -179,7 +187,7 @@ function hostOf(address: SocketAddress): string {
 
 function withoutPort(authority: string, mode: "matching" | "any", local: SocketAddress): string {
   const at = authority.lastIndexOf(":");
-  if (at < 0 || authority.indexOf("]", at) >= 0) return authority;
+  if (at < 0 || at === authority.length - 1 || authority.indexOf("]", at) >= 0) return authority;
   if (mode === "any") return authority.slice(0, at);
   const port = Number(authority.slice(at + 1));
   return local.kind === "ip" && local.port === port ? authority.slice(0, at) : authority;

@@ -33,10 +33,13 @@ export function applyHeaderEdits(edits: HeaderEdits, headers: HeaderList, exchan
         if (!headers.has(edit.name)) headers.append(edit.name, value);
         break;
       case "overwrite-or-add":
-        headers.set(edit.name, value);
+        headers.remove(edit.name);
+        headers.append(edit.name, value);
         break;
       case "overwrite-if-exists":
-        if (headers.has(edit.name)) headers.set(edit.name, value);
+        if (!headers.has(edit.name)) break;
+        headers.remove(edit.name);
+        headers.append(edit.name, value);
         break;
     }
   }

@@ -3,8 +3,5 @@ import { routerFilter } from "../../filters/router-plan.ts";
 import { httpFilterType } from "./http-filter-type.ts";
 
 export const routerFilterType = httpFilterType(RouterSchema, (message) =>
-  routerFilter({
-    suppressEnvoyHeaders: message.suppressEnvoyHeaders,
-    respectsExpectedTimeout: message.respectExpectedRqTimeout,
-  }),
+  routerFilter({ suppressEnvoyHeaders: message.suppressEnvoyHeaders }),
 );
