@@ -87,8 +87,8 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
 }
 
 /** A sidecar without any of these would have nothing to do, and nothing to be told what to do by. */
-function refuseIdle({ admin, ads, message, place }: BootstrapPlan): void {
-  if (admin || ads || message.staticResources?.listeners.length) return;
+function refuseIdle({ admin, ads, lds, message, place }: BootstrapPlan): void {
+  if (admin || ads || lds || message.staticResources?.listeners.length) return;
   const problem = "nothing to serve: there is no listener, admin address or ADS server";
   throw new UserError(`${place({ path: "", message: problem, hint: undefined })}${problem}`, {
     hint: "add static_resources.listeners, admin or dynamic_resources",

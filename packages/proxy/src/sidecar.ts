@@ -16,7 +16,8 @@ import { LiveConfig } from "./config/live-config.ts";
 import type { openStream } from "./config/open-stream.ts";
 import { compileStaticResources } from "./config/static-resources.ts";
 import { TlsContexts } from "./config/tls-contexts.ts";
-import { XdsSession } from "./config/xds-session.ts";
+import { type KeptSource, XdsSession } from "./config/xds-session.ts";
+import { createXdsStats } from "./config/xds-stats.ts";
 import type { ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
@@ -108,7 +109,6 @@ export class Sidecar {
       clock,
       tls: this.#tls,
       runtime: bootstrap.runtime,
-      initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
       staticClusters: bootstrap.staticClusters,
       hasAds: bootstrap.ads !== undefined,
       services,
@@ -133,25 +133,27 @@ export class Sidecar {
     const adsCluster = bootstrap.ads?.cluster;
     const keeper = options.keptConfigPath ? this.#keepConfig(options.keptConfigPath) : undefined;
     this.#keeper = keeper;
+    const xdsStats = createXdsStats(this.#stats);
     this.#session = new XdsSession({
       clock,
       live: this.#live,
-      hasLds: bootstrap.listensToLds,
-      hasCds: bootstrap.listensToCds,
-      initialFetchTimeoutMs: bootstrap.initialFetchTimeoutMs,
+      lds: bootstrap.lds,
+      cds: bootstrap.cds,
+      stats: xdsStats,
       isDataPlaneWarm: () => this.#clusters.isWarm,
-      isAdsReachable: () => adsCluster !== undefined && this.#live.clusters.get(adsCluster) !== undefined,
-      open: (source, handle) =>
-        this.#openStream!(source, handle, {
+      isReachable: (cluster = adsCluster) =>
+        cluster !== undefined && this.#live.clusters.get(cluster) !== undefined,
+      open: (source, type, handle) =>
+        this.#openStream!(source, type, handle, {
           clock,
           bootstrap,
           cluster: (name) => this.#live.clusters.latest(name)?.plan,
+          onConnected: (isConnected) => xdsStats.onConnected(isConnected),
           warn: (message) => log.warning(message),
           inform: (message) => log.info(message),
           debug: (message) => log.debug(message),
         }),
-      ...(keeper && { kept: { afterMs: keptAfterMs, read: () => keeper.read() } }),
-      onKeptInForce: (kept) => this.#onKeptInForce(kept),
+      ...(keeper && { kept: this.#keptSource(keeper) }),
       onInitialized: () => this.#onInitialized(),
     });
   }
@@ -161,7 +163,8 @@ export class Sidecar {
     await this.#serveAdmin();
     const { clusters, listeners } = this.#static;
     const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
-    if (this.#bootstrap.ads || asks) this.#openStream = (await import("./config/open-stream.ts")).openStream;
+    const { ads, lds, cds } = this.#bootstrap;
+    if (ads || lds || cds || asks) this.#openStream = (await import("./config/open-stream.ts")).openStream;
     this.#live.addStatic(clusters, listeners);
     const failures = await this.#applied;
     if (failures.length > 0) {
@@ -263,7 +266,7 @@ export class Sidecar {
       clock: this.#clock,
       path,
       owner: configOwner(this.#bootstrap),
-      resources: () => acceptedResources(this.#live, this.#tls),
+      resources: () => acceptedResources(this.#live, this.#tls, this.#bootstrap),
       stats: {
         writes: counter("writes_total", "Times the configuration received was written to disk"),
         failures: counter("write_failures_total", "Times it could not be"),
@@ -275,9 +278,16 @@ export class Sidecar {
     });
   }
 
-  #onKeptInForce(kept: KeptConfig | undefined): void {
-    this.#keptInForce = kept;
-    this.#keeper?.setInForce(kept);
+  #keptSource(keeper: ConfigKeeper): KeptSource {
+    return {
+      afterMs: keptAfterMs,
+      read: () => keeper.read(),
+      accepted: () => acceptedResources(this.#live, this.#tls, this.#bootstrap),
+      onInForce: (kept) => {
+        this.#keptInForce = kept;
+        keeper.setInForce(kept);
+      },
+    };
   }
 
   #onInitialized(): void {

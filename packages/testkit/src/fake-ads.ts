@@ -80,7 +80,7 @@ export class FakeAds {
     });
     const grpc = new GrpcServer({
       clock: systemClock,
-      routes: [...server.routes("aggregated"), ...server.routes("secret")],
+      routes: [...server.routes("aggregated"), ...server.routes("endpoint"), ...server.routes("secret")],
       onError(error) {
         throw error;
       },

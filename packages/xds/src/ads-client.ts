@@ -5,8 +5,10 @@ import { messageOf } from "@weft/base/errors";
 import type { AdsHandler } from "./client/ads-handler.ts";
 import type { ClientProtocol, IncomingResponse } from "./client/client-protocol.ts";
 import { deltaClient } from "./client/delta-client.ts";
+import { ResourceTtl } from "./client/resource-ttl.ts";
 import { sotwClient } from "./client/sotw-client.ts";
 import { Subscription } from "./client/subscription.ts";
+import { type DiscoveryService, servicePath } from "./discovery-service.ts";
 import { NodeSchema } from "./gen/envoy/config/core/v3/base_pb.js";
 import type { ClientCall } from "./grpc/client-call.ts";
 import type { GrpcTarget } from "./grpc/dial.ts";
@@ -32,8 +34,8 @@ export interface AdsClientOptions {
   /** Who this client is; asked for at each new stream. */
   readonly node: () => MessageInitShape<typeof NodeSchema>;
   readonly mode: "delta" | "sotw";
-  /** `secret` speaks SDS, for a server that has nothing else. Default `aggregated`. */
-  readonly service?: "aggregated" | "secret";
+  /** Any other than `aggregated` is for a server of that type alone. Default `aggregated`. */
+  readonly service?: DiscoveryService;
   readonly handler: AdsHandler;
   readonly onState?: (state: AdsState) => void;
   /** Headers of the stream; asked for at each new stream. */
@@ -64,6 +66,7 @@ export class AdsClient {
   readonly #subscriptions = new Map<string, Subscription>();
   #state: AdsState = { t: "idle" };
   #call: ClientCall | undefined;
+  readonly #ttl: ResourceTtl;
   #isFirstRequest = true;
   #retry: Timer | undefined;
 
@@ -71,6 +74,7 @@ export class AdsClient {
     this.#options = options;
     this.#protocol = options.mode === "delta" ? deltaClient : sotwClient;
     this.#backoff = new Backoff(options.backoff ?? defaultBackoff);
+    this.#ttl = new ResourceTtl(options.clock, (typeUrl, names) => this.#onExpired(typeUrl, names));
     this.#channel = new GrpcChannel({
       clock: options.clock,
       target: options.target,
@@ -93,6 +97,7 @@ export class AdsClient {
     if (this.#state.t === "closed") return;
     this.#setState({ t: "closed" });
     this.#retry?.cancel();
+    this.#ttl.close();
     this.#call?.cancel();
     this.#call = undefined;
     this.#channel.close();
@@ -153,7 +158,7 @@ export class AdsClient {
     const { service = "aggregated", metadata } = this.#options;
     try {
       let isThisOver = false;
-      const call = await this.#channel.open(this.#protocol.paths[service], metadata?.() ?? [], {
+      const call = await this.#channel.open(servicePath(service, this.#protocol.method), metadata?.() ?? [], {
         onMessage: (message) => this.#onMessage(message),
         onEnd: (error) => {
           isThisOver = true;
@@ -219,8 +224,24 @@ export class AdsClient {
     } catch (thrown) {
       error = messageOf(thrown) || "refused";
     }
-    if (error === undefined) subscription.accept(update);
+    if (error === undefined) {
+      subscription.accept(update);
+      this.#ttl.set(subscription.typeUrl, update.added);
+      this.#ttl.forget(subscription.typeUrl, update.removed);
+      this.#ttl.set(
+        subscription.typeUrl,
+        response.heartbeats.filter(({ name, version }) => subscription.held.get(name) === version),
+      );
+    }
     return error;
+  }
+
+  /** Their time is over: as if the server had taken them away. */
+  #onExpired(typeUrl: string, names: readonly string[]): void {
+    const subscription = this.#subscriptions.get(typeUrl);
+    const removed = names.filter((name) => subscription?.held.delete(name));
+    if (removed.length === 0) return;
+    this.#options.handler.onResources(typeUrl, { added: [], removed, version: "" });
   }
 
   #sendFirst(subscription: Subscription): void {

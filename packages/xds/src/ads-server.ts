@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "@weft/base/clock";
+import { type DiscoveryService, servicePath, typeOf } from "./discovery-service.ts";
 import type { GrpcPeer } from "./grpc/grpc-peer.ts";
 import type { GrpcRoute } from "./grpc/grpc-route.ts";
 import { GrpcError, grpcCode } from "./grpc/grpc-status.ts";
@@ -7,7 +8,6 @@ import { type AdsEvents, AdsSession } from "./server/ads-session.ts";
 import { delta } from "./server/delta.ts";
 import type { AdsProtocol } from "./server/protocol.ts";
 import { sotw } from "./server/sotw.ts";
-import { typeUrl } from "./type-url.ts";
 
 export type { AdsNode } from "./server/ads-node.ts";
 export type { AdsEvents, AdsSession, CustomRequest } from "./server/ads-session.ts";
@@ -29,21 +29,6 @@ export interface AdsServerOptions {
   readonly maxStreams?: number;
 }
 
-/** `aggregated` is ADS; `secret` is SDS, for clients that ask only for secrets. */
-export type DiscoveryService = "aggregated" | "secret";
-
-const ads = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
-const sds = "/envoy.service.secret.v3.SecretDiscoveryService";
-const methods = {
-  aggregated: [
-    [`${ads}/StreamAggregatedResources`, sotw],
-    [`${ads}/DeltaAggregatedResources`, delta],
-  ],
-  secret: [
-    [`${sds}/StreamSecrets`, sotw],
-    [`${sds}/DeltaSecrets`, delta],
-  ],
-} as const;
 const sweepMs = 1_000;
 
 /**
@@ -65,8 +50,10 @@ export class AdsServer {
 
   /** The methods to mount on a `GrpcServer`. */
   routes(service: DiscoveryService): readonly GrpcRoute[] {
-    const onlyType = service === "secret" ? typeUrl.secret : undefined;
-    return methods[service].map(([path, protocol]) => this.#route(path, protocol, onlyType));
+    return [
+      this.#route(servicePath(service, "Stream"), sotw, typeOf(service)),
+      this.#route(servicePath(service, "Delta"), delta, typeOf(service)),
+    ];
   }
 
   /** Every admitted stream, oldest first. */

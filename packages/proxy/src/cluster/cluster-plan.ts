@@ -65,7 +65,12 @@ export type Discovery =
       /** Undefined is Envoy's AUTO: IPv6, else IPv4. */
       readonly family?: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
     }
-  | { readonly kind: "eds"; readonly serviceName: string }
+  | {
+      readonly kind: "eds";
+      readonly serviceName: string;
+      /** Where the endpoints come from, as configuration names it; ADS where it is absent. */
+      readonly source?: string;
+    }
   | { readonly kind: "original-dst" };
 
 /** @see envoy.config.cluster.v3.Cluster.TransportSocketMatch */

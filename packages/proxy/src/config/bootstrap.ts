@@ -1,38 +1,26 @@
 import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { messageOf, UserError } from "@weft/base/errors";
 import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
-import {
-  type ApiConfigSource,
-  ApiConfigSource_ApiType as ApiType,
-  type ConfigSource,
-} from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
 import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
-import { decodeAddress, timeoutMs } from "./decode-values.ts";
+import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
+import { decodeAddress } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
 import { extensionRegistry } from "./extension-registry.ts";
-import { at, type Issue, Issues } from "./issues.ts";
+import { type Issue, Issues } from "./issues.ts";
 import { checkJson } from "./strict-json.ts";
 import { reportUnsupported } from "./unsupported.ts";
-
-/** How to reach a management server: a gRPC stream through a static cluster. */
-export interface GrpcTarget {
-  readonly cluster: string;
-  readonly authority: string | undefined;
-  readonly metadata: readonly (readonly [name: string, value: string])[];
-  readonly isDelta: boolean;
-}
 
 /** A bootstrap file whose every field is known and acted upon; its resources are not compiled yet. */
 export interface BootstrapPlan {
   readonly message: Bootstrap;
   readonly admin: SocketAddress | undefined;
   /** Present when anything comes over ADS. */
-  readonly ads: GrpcTarget | undefined;
-  readonly listensToLds: boolean;
-  readonly listensToCds: boolean;
-  /** How long a first response is waited for, in milliseconds; 0 is for ever. */
-  readonly initialFetchTimeoutMs: number;
+  readonly ads: GrpcSource | undefined;
+  /** Where listeners come from besides this file. */
+  readonly lds: ChosenSource | undefined;
+  /** Where clusters do. */
+  readonly cds: ChosenSource | undefined;
   readonly runtime: ReadonlyMap<string, unknown>;
   /** Names of all clusters the file defines. */
   readonly staticClusters: ReadonlySet<string>;
@@ -43,8 +31,6 @@ export interface BootstrapPlan {
   /** `file:line:column: ` of an issue found later in the same file. */
   place(issue: Issue): string;
 }
-
-const defaultInitialFetchTimeoutMs = 15_000;
 
 /**
  * Reads an Envoy bootstrap. Throws a `UserError` that lists every mistake with
@@ -63,34 +49,26 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
   }
   reportUnsupported(BootstrapSchema, message, extensionRegistry, issues);
   const dynamic = message.dynamicResources;
-  const sources: readonly (readonly [string, ConfigSource | undefined])[] = [
-    ["dynamic_resources.lds_config", dynamic?.ldsConfig],
-    ["dynamic_resources.cds_config", dynamic?.cdsConfig],
-  ];
-  for (const [path, source] of sources) requireAds(source, dynamic?.adsConfig !== undefined, path, issues);
+  const staticClusters = new Set(message.staticResources?.clusters.map((cluster) => cluster.name));
+  const context = { issues, staticClusters, hasAds: dynamic?.adsConfig !== undefined };
   const plan: BootstrapPlan = {
     message,
     admin: message.admin?.address && decodeAddress(message.admin.address, "admin.address", issues),
     ads:
       dynamic?.adsConfig &&
-      decodeGrpcTarget(dynamic.adsConfig, "dynamic_resources.ads_config", message, issues),
-    listensToLds: dynamic?.ldsConfig !== undefined,
-    listensToCds: dynamic?.cdsConfig !== undefined,
-    initialFetchTimeoutMs: timeoutMs(
-      dynamic?.cdsConfig?.initialFetchTimeout ?? dynamic?.ldsConfig?.initialFetchTimeout,
-      defaultInitialFetchTimeoutMs,
-      "dynamic_resources.cds_config.initial_fetch_timeout",
-      issues,
-    ),
+      decodeGrpcSource(dynamic.adsConfig, "dynamic_resources.ads_config", staticClusters, issues),
+    lds: dynamic?.ldsConfig && decodeConfigSource(dynamic.ldsConfig, "dynamic_resources.lds_config", context),
+    cds: dynamic?.cdsConfig && decodeConfigSource(dynamic.cdsConfig, "dynamic_resources.cds_config", context),
     runtime: decodeRuntime(message),
-    staticClusters: new Set(message.staticResources?.clusters.map((cluster) => cluster.name)),
+    staticClusters,
     localCluster: decodeLocalCluster(message, issues),
     managementClusters: grpcClusters(message),
     place,
   };
-  if (plan.ads && (!message.node?.id || !message.node.cluster)) {
+  const asksServers = [plan.lds, plan.cds].some((chosen) => chosen?.source.startsWith("grpc:"));
+  if ((plan.ads || asksServers) && (!message.node?.id || !message.node.cluster)) {
     issues.add(
-      message.node ? "node" : "dynamic_resources.ads_config",
+      message.node ? "node" : plan.ads ? "dynamic_resources.ads_config" : "dynamic_resources",
       "xDS needs a node with `id` and `cluster`",
       "say who this proxy is",
     );
@@ -117,53 +95,6 @@ function decodeLocalCluster(message: Bootstrap, issues: Issues): BootstrapPlan["
   }
   const { region = "", zone = "", subZone = "" } = message.node?.locality ?? {};
   return { name, locality: { region, zone, subZone } };
-}
-
-function requireAds(source: ConfigSource | undefined, hasAds: boolean, path: string, issues: Issues): void {
-  if (!source) return;
-  if (source.configSourceSpecifier.case !== "ads") {
-    issues.add(path, "configuration comes over ADS only", "set `ads: {}` and dynamic_resources.ads_config");
-  } else if (!hasAds) {
-    issues.add(path, "needs dynamic_resources.ads_config", "say where the ADS server is");
-  }
-}
-
-function decodeGrpcTarget(
-  config: ApiConfigSource,
-  path: string,
-  message: Bootstrap,
-  issues: Issues,
-): GrpcTarget | undefined {
-  if (![ApiType.GRPC, ApiType.DELTA_GRPC].includes(config.apiType)) {
-    issues.add(
-      at(path, "api_type"),
-      `${ApiType[config.apiType]} is not spoken by this proxy`,
-      "use GRPC or DELTA_GRPC",
-    );
-  }
-  if (config.grpcServices.length !== 1) {
-    issues.add(at(path, "grpc_services"), `names ${config.grpcServices.length} services`, "name exactly one");
-  }
-  const service = config.grpcServices[0];
-  const target = service?.targetSpecifier;
-  if (target?.case !== "envoyGrpc") {
-    issues.add(`${at(path, "grpc_services")}[0]`, "needs `envoy_grpc.cluster_name`");
-    return undefined;
-  }
-  const { clusterName, authority } = target.value;
-  if (!message.staticResources?.clusters.some((cluster) => cluster.name === clusterName)) {
-    issues.add(
-      `${at(path, "grpc_services")}[0].envoy_grpc.cluster_name`,
-      `unknown cluster '${clusterName}'`,
-      "define it under static_resources.clusters",
-    );
-  }
-  return {
-    cluster: clusterName,
-    authority: authority || undefined,
-    metadata: service?.initialMetadata.map(({ key, value }) => [key, value] as const) ?? [],
-    isDelta: config.apiType === ApiType.DELTA_GRPC,
-  };
 }
 
 /** Every cluster a gRPC service in the file names: as messages nest deeply, the JSON form is searched. */

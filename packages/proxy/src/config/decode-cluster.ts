@@ -8,6 +8,7 @@ import {
   Cluster_DiscoveryType as Type,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { ClusterPlan, Discovery, TransportPlan } from "../cluster/cluster-plan.ts";
+import { decodeConfigSource } from "./config-source.ts";
 import { decodeLbPolicy } from "./decode-balancer.ts";
 import {
   type BalancingChoice,
@@ -21,7 +22,7 @@ import { decodeOutlier } from "./decode-outlier.ts";
 import { decodeSubsets } from "./decode-subsets.ts";
 import { decodeUpstreamTls } from "./decode-tls.ts";
 import { decodeProtocol } from "./decode-upstream-protocol.ts";
-import { metadataPairs, originOf, requireAds, timeoutMs } from "./decode-values.ts";
+import { metadataPairs, originOf, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
 /** Decodes a cluster. The plan is usable only when `context.issues` stayed empty. */
@@ -74,12 +75,10 @@ function decodeDiscovery(cluster: Cluster, path: string, context: DecodeContext)
   const kind = type.case === "type" ? type.value : Type.STATIC;
   const assignment = cluster.loadAssignment;
   if (kind === Type.EDS) {
-    if (!cluster.edsClusterConfig?.edsConfig)
-      issues.add(at(path, "eds_cluster_config.eds_config"), "is missing", "set `ads: {}`");
-    else if (cluster.edsClusterConfig.edsConfig.configSourceSpecifier.case !== "ads") {
-      issues.add(at(path, "eds_cluster_config.eds_config"), "endpoints come over ADS only", "set `ads: {}`");
-    } else requireAds(at(path, "eds_cluster_config.eds_config"), context);
-    return { kind: "eds", serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
+    const { edsConfig, serviceName } = cluster.edsClusterConfig ?? {};
+    const chosen = decodeConfigSource(edsConfig, at(path, "eds_cluster_config.eds_config"), context);
+    if (chosen) context.needs.fetchTimeoutsMs.add(chosen.fetchTimeoutMs);
+    return { kind: "eds", serviceName: serviceName || cluster.name, source: chosen?.source ?? "ads" };
   }
   if (kind === Type.ORIGINAL_DST) return { kind: "original-dst" };
   const resolves = kind !== Type.STATIC;

@@ -6,12 +6,13 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import { decodeConfigSource, sourcedKey } from "./config-source.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
-import { requireAds, timeoutMs } from "./decode-values.ts";
+import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
 const hourMs = 3_600_000;
@@ -144,14 +145,14 @@ function decodeRoutes(hcm: HttpConnectionManager, path: string, context: DecodeC
       return { current: decodeRouteConfiguration(specifier.value, at(path, "route_config"), context) };
     case "rds": {
       const { routeConfigName, configSource } = specifier.value;
-      if (configSource?.configSourceSpecifier.case !== "ads") {
-        context.issues.add(at(path, "rds.config_source"), "routes come over ADS only", "set `ads: {}`");
-      } else requireAds(at(path, "rds.config_source"), context);
+      const chosen = decodeConfigSource(configSource, at(path, "rds.config_source"), context);
       if (routeConfigName === "") {
         context.issues.add(at(path, "rds.route_config_name"), "is empty", "name the route configuration");
       }
-      context.needs.routes.add(routeConfigName);
-      return context.routeHolder(routeConfigName);
+      const key = sourcedKey({ source: chosen?.source ?? "ads", name: routeConfigName });
+      context.needs.routes.add(key);
+      if (chosen) context.needs.fetchTimeoutsMs.add(chosen.fetchTimeoutMs);
+      return context.routeHolder(key);
     }
     default:
       context.issues.add(path, "needs `route_config` or `rds`");

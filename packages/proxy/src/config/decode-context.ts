@@ -18,14 +18,21 @@ export interface RouteHolder {
 
 /** What a decoded resource refers to and therefore waits for. */
 export interface Needs {
-  /** Names of route configurations. */
+  /** Route configurations, as `sourcedKey` writes them. */
   readonly routes: Set<string>;
-  /** Keys of `SecretRef`s. */
+  /** Secrets, in the same way. */
   readonly secrets: Set<string>;
+  /** How long the source of each is waited for, in milliseconds; 0 is for ever. */
+  readonly fetchTimeoutsMs: Set<number>;
 }
 
 export function noNeeds(): Needs {
-  return { routes: new Set(), secrets: new Set() };
+  return { routes: new Set(), secrets: new Set(), fetchTimeoutsMs: new Set() };
+}
+
+/** How long all of it is waited for: as long as for the slowest source. 0 is for ever. */
+export function waitMs({ fetchTimeoutsMs }: Needs): number {
+  return fetchTimeoutsMs.has(0) ? 0 : Math.max(0, ...fetchTimeoutsMs);
 }
 
 /** What HTTP filters are made with: nothing of it is a filter's own. */
@@ -56,8 +63,8 @@ export interface DecodeContext {
   readonly services: FilterServices;
   readonly tls: TlsContexts;
   readonly needs: Needs;
-  /** The holder of a route configuration that RDS delivers. */
-  routeHolder(name: string): RouteHolder;
+  /** The holder of a route configuration that RDS delivers, by its key. */
+  routeHolder(key: string): RouteHolder;
   /** Given where a route to a cluster that does not exist is a mistake: in static configuration. */
   readonly knownClusters: ReadonlySet<string> | undefined;
   /** Clusters the xDS client dials itself, which therefore may speak HTTP/2; undefined allows none. */

@@ -2,7 +2,6 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { messageOf } from "@weft/base/errors";
 import type { TransportSocket } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { ConfigSource } from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
@@ -19,18 +18,18 @@ import type {
   UpstreamTlsContext,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { DownstreamTlsPlan, SanMatcher, TlsContextSource, UpstreamTlsPlan } from "../net/tls-plan.ts";
+import { decodeConfigSource, sourcedKey } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeSans } from "./decode-san.ts";
-import { readDataSource, requireAds } from "./decode-values.ts";
+import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, type Issues } from "./issues.ts";
-import {
-  type CertificateMaterial,
-  type SecretMaterial,
-  type SecretRef,
-  secretKey,
-  type TlsMaterial,
-  type TrustMaterial,
+import type {
+  CertificateMaterial,
+  SecretMaterial,
+  SecretRef,
+  TlsMaterial,
+  TrustMaterial,
 } from "./tls-contexts.ts";
 
 /** What is inside a transport socket: plaintext is `undefined`, anything unknown has been reported elsewhere. */
@@ -231,12 +230,11 @@ function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext
     context.issues.add(at(path, "name"), "is empty", "name the secret");
     return undefined;
   }
-  const source = config.sdsConfig
-    ? secretSource(config.sdsConfig, at(path, "sds_config"), context)
-    : "static";
-  if (source === undefined) return undefined;
+  const chosen = config.sdsConfig && decodeConfigSource(config.sdsConfig, at(path, "sds_config"), context);
+  if (config.sdsConfig && !chosen) return undefined;
+  const source = chosen?.source ?? "static";
   const ref = { source, name: config.name };
-  const key = secretKey(ref);
+  const key = sourcedKey(ref);
   if (source === "static" && !context.tls.has(key)) {
     context.issues.add(
       path,
@@ -246,41 +244,8 @@ function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext
     return undefined;
   }
   context.needs.secrets.add(key);
+  if (chosen) context.needs.fetchTimeoutsMs.add(chosen.fetchTimeoutMs);
   return ref;
-}
-
-/** The name of the place secrets come from: `ads`, `grpc:<cluster>` or `path:<file>`. */
-function secretSource(config: ConfigSource, path: string, context: DecodeContext): string | undefined {
-  const { issues } = context;
-  const specifier = config.configSourceSpecifier;
-  switch (specifier.case) {
-    case "ads":
-      requireAds(path, context);
-      return "ads";
-    case "pathConfigSource":
-      return `path:${specifier.value.path}`;
-    case "path":
-      return `path:${specifier.value}`;
-    case "apiConfigSource": {
-      const target = specifier.value.grpcServices[0]?.targetSpecifier;
-      if (target?.case === "envoyGrpc") {
-        const { clusterName } = target.value;
-        if (!context.staticClusters.has(clusterName)) {
-          issues.add(
-            at(path, "api_config_source.grpc_services[0].envoy_grpc.cluster_name"),
-            `unknown cluster '${clusterName}'`,
-            "define it under static_resources.clusters of the bootstrap",
-          );
-        }
-        return `grpc:${clusterName}`;
-      }
-      issues.add(at(path, "api_config_source.grpc_services"), "needs `envoy_grpc.cluster_name`");
-      return undefined;
-    }
-    default:
-      issues.add(path, "needs one of `ads`, `api_config_source`, `path_config_source`");
-      return undefined;
-  }
 }
 
 /** Decodes an SDS resource. */

@@ -77,6 +77,8 @@ const routes = (name: string, target: string) =>
     ],
   });
 
+const ads = { source: "ads", fetchTimeoutMs: 15_000 };
+
 /** A proxy whose data plane writes down what it is told, with a session to a server that the test plays. */
 function proxy() {
   const log: string[] = [];
@@ -101,7 +103,6 @@ function proxy() {
     services: testServices(),
     tls: new TlsContexts(),
     runtime: new Map(),
-    initialFetchTimeoutMs: 15_000,
     staticClusters: new Set(),
     hasAds: true,
     onChange: () => session?.update(),
@@ -109,12 +110,11 @@ function proxy() {
   session = new XdsSession({
     clock,
     live,
-    hasCds: true,
-    hasLds: true,
-    initialFetchTimeoutMs: 15_000,
+    cds: ads,
+    lds: ads,
     isDataPlaneWarm: () => true,
-    isAdsReachable: () => true,
-    open(source, handle) {
+    isReachable: () => true,
+    open(source, _type, handle) {
       handlers.set(source, handle);
       return {
         subscribe: (type, names) => {

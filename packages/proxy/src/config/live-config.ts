@@ -3,9 +3,10 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
-import { type Factories, type FilterServices, noNeeds, type RouteHolder } from "./decode-context.ts";
+import { sourcedKey } from "./config-source.ts";
+import { type Factories, type FilterServices, noNeeds, type RouteHolder, waitMs } from "./decode-context.ts";
 import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
-import { secretKey, type TlsContexts } from "./tls-contexts.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 import { type Held, Warming } from "./warming.ts";
 
 /** The running proxy, as configuration sees it. */
@@ -31,7 +32,6 @@ export interface LiveConfigOptions {
   readonly services: FilterServices;
   readonly tls: TlsContexts;
   readonly runtime: ReadonlyMap<string, unknown>;
-  readonly initialFetchTimeoutMs: number;
   readonly staticClusters: ReadonlySet<string>;
   readonly hasAds: boolean;
   /** Something was put in force, or something else is needed now. */
@@ -49,16 +49,16 @@ export interface HeldRoutes extends Stamped {
   readonly holder: RouteHolder;
 }
 
-/** Endpoints by the name EDS knows them under. */
+/** Endpoints as EDS gave them. */
 export interface HeldEndpoints extends Stamped {
   readonly assignment: EndpointAssignment;
 }
 
 /** What has to be subscribed to for everything accepted so far. */
 export interface WantedResources {
+  /** Of endpoints, by `sourcedKey`, as the others. */
   readonly services: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
-  /** Keys of secrets, as `secretKey` writes them. */
   readonly secrets: ReadonlySet<string>;
 }
 
@@ -75,6 +75,7 @@ export interface WantedResources {
 export class LiveConfig {
   readonly clusters: Warming<ClusterPlan>;
   readonly listeners: Warming<ListenerPlan>;
+  /** By `sourcedKey`, as the endpoints. */
   readonly routes = new Map<string, HeldRoutes>();
   readonly endpoints = new Map<string, HeldEndpoints>();
   readonly #holders = new Map<string, RouteHolder>();
@@ -92,19 +93,19 @@ export class LiveConfig {
       runtime: options.runtime,
       staticClusters: options.staticClusters,
       hasAds: options.hasAds,
-      routeHolder: (name) => this.#holder(name),
+      routeHolder: (key) => this.#holder(key),
     });
     this.clusters = new Warming({
       clock,
-      timeoutMs: options.initialFetchTimeoutMs,
+      timeoutMs: ({ needs }) => waitMs(needs),
       isReady: ({ plan, needs }) =>
-        (plan.discovery.kind !== "eds" || this.endpoints.has(plan.discovery.serviceName)) &&
+        (plan.discovery.kind !== "eds" || this.endpoints.has(endpointsKey(plan.discovery))) &&
         [...needs.secrets].every((key) => tls.has(key)),
       activate: ({ plan }) => {
         dataPlane.setCluster(plan);
         if (plan.discovery.kind === "eds") {
           // None at all after the wait is over: the cluster then has no endpoints, and says so.
-          const known = this.endpoints.get(plan.discovery.serviceName);
+          const known = this.endpoints.get(endpointsKey(plan.discovery));
           dataPlane.setEndpoints(plan.name, known?.assignment ?? { localities: [] });
         }
         options.onChange();
@@ -113,9 +114,9 @@ export class LiveConfig {
     });
     this.listeners = new Warming({
       clock,
-      timeoutMs: options.initialFetchTimeoutMs,
+      timeoutMs: ({ needs }) => waitMs(needs),
       isReady: ({ needs }) =>
-        [...needs.routes].every((name) => this.#holder(name).current !== undefined) &&
+        [...needs.routes].every((key) => this.#holder(key).current !== undefined) &&
         [...needs.secrets].every((key) => tls.has(key)),
       activate: () => {
         this.#listenersChanged = true;
@@ -166,37 +167,51 @@ export class LiveConfig {
     return this.#finish(errors);
   }
 
-  updateRoutes(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+  updateRoutes(
+    source: string,
+    updated: readonly IncomingResource[],
+    removed: readonly string[],
+  ): string | undefined {
     const errors = this.#each("route configuration", updated, (resource) => {
       const { plan, message } = this.#decoder.routes(resource.body);
-      const holder = this.#holder(plan.name);
+      const key = sourcedKey({ source, name: plan.name });
+      const holder = this.#holder(key);
       holder.current = plan;
-      this.routes.set(plan.name, { holder, message, ...this.#stamp(resource.version) });
+      this.routes.set(key, { holder, message, ...this.#stamp(resource.version) });
     });
     // A removed table stays in force as long as a listener refers to it.
-    for (const name of removed) if (!this.wanted().routes.has(name)) this.#forgetRoutes(name);
+    const wanted = this.wanted().routes;
+    for (const name of removed) {
+      const key = sourcedKey({ source, name });
+      if (!wanted.has(key)) this.#forgetRoutes(key);
+    }
     return this.#finish(errors);
   }
 
-  updateEndpoints(updated: readonly IncomingResource[], removed: readonly string[]): string | undefined {
+  updateEndpoints(
+    source: string,
+    updated: readonly IncomingResource[],
+    removed: readonly string[],
+  ): string | undefined {
     const errors = this.#each("endpoints", updated, (resource) => {
       const { plan, message } = this.#decoder.endpoints(resource.body);
-      this.#setEndpoints(resource.name, { assignment: plan, message, ...this.#stamp(resource.version) });
+      const key = sourcedKey({ source, name: resource.name });
+      this.#setEndpoints(key, { assignment: plan, message, ...this.#stamp(resource.version) });
     });
-    for (const name of removed) this.endpoints.delete(name);
+    for (const name of removed) this.endpoints.delete(sourcedKey({ source, name }));
     return this.#finish(errors);
   }
 
-  /** `source` is where the secrets come from, as `SecretRef.source` names it. */
+  /** `source` is where they come from, as `ChosenSource.source`, as for routes and endpoints. */
   updateSecrets(source: string, updated: readonly IncomingResource[]): string | undefined {
     const errors = this.#each("secret", updated, (resource) => {
       const { plan } = this.#decoder.secret(resource.body);
-      if (plan) this.#options.tls.setSecret(secretKey({ source, name: resource.name }), plan);
+      if (plan) this.#options.tls.setSecret(sourcedKey({ source, name: resource.name }), plan);
     });
     return this.#finish(errors);
   }
 
-  /** Whether a secret of this key, as `secretKey` writes it, is in force. */
+  /** Whether a secret of this key, as `sourcedKey` writes it, is in force. */
   hasSecret(key: string): boolean {
     return this.#options.tls.has(key);
   }
@@ -206,11 +221,11 @@ export class LiveConfig {
     const services = new Set<string>();
     const needs = noNeeds();
     for (const { plan, needs: own } of this.clusters.all()) {
-      if (plan.discovery.kind === "eds") services.add(plan.discovery.serviceName);
+      if (plan.discovery.kind === "eds") services.add(endpointsKey(plan.discovery));
       for (const key of own.secrets) needs.secrets.add(key);
     }
     for (const { needs: own } of this.listeners.all()) {
-      for (const name of own.routes) needs.routes.add(name);
+      for (const key of own.routes) needs.routes.add(key);
       for (const key of own.secrets) needs.secrets.add(key);
     }
     return { services, routes: needs.routes, secrets: needs.secrets };
@@ -265,10 +280,10 @@ export class LiveConfig {
     this.#options.dataPlane.setListeners([...this.listeners.active.values()].map(({ plan }) => plan));
   }
 
-  #setEndpoints(service: string, held: HeldEndpoints): void {
-    this.endpoints.set(service, held);
+  #setEndpoints(key: string, held: HeldEndpoints): void {
+    this.endpoints.set(key, held);
     for (const { plan } of this.clusters.active.values()) {
-      if (plan.discovery.kind === "eds" && plan.discovery.serviceName === service) {
+      if (plan.discovery.kind === "eds" && endpointsKey(plan.discovery) === key) {
         this.#options.dataPlane.setEndpoints(plan.name, held.assignment);
       }
     }
@@ -276,20 +291,20 @@ export class LiveConfig {
 
   #forgetUnwanted(): void {
     const wanted = this.wanted();
-    for (const name of this.endpoints.keys()) if (!wanted.services.has(name)) this.endpoints.delete(name);
-    for (const name of this.#holders.keys()) if (!wanted.routes.has(name)) this.#forgetRoutes(name);
+    for (const key of this.endpoints.keys()) if (!wanted.services.has(key)) this.endpoints.delete(key);
+    for (const key of this.#holders.keys()) if (!wanted.routes.has(key)) this.#forgetRoutes(key);
   }
 
-  #forgetRoutes(name: string): void {
-    this.routes.delete(name);
-    this.#holders.delete(name);
+  #forgetRoutes(key: string): void {
+    this.routes.delete(key);
+    this.#holders.delete(key);
   }
 
-  #holder(name: string): RouteHolder {
-    let holder = this.#holders.get(name);
+  #holder(key: string): RouteHolder {
+    let holder = this.#holders.get(key);
     if (!holder) {
       holder = { current: undefined };
-      this.#holders.set(name, holder);
+      this.#holders.set(key, holder);
     }
     return holder;
   }
@@ -307,6 +322,13 @@ export class LiveConfig {
   #stamp(version: string): { version: string; updatedMs: number } {
     return { version, updatedMs: this.#options.clock.now() };
   }
+}
+
+function endpointsKey({
+  source = "ads",
+  serviceName,
+}: Extract<ClusterPlan["discovery"], { readonly kind: "eds" }>): string {
+  return sourcedKey({ source, name: serviceName });
 }
 
 function isSame<Plan extends { readonly name: string; readonly fingerprint: string }>(

@@ -2,12 +2,13 @@ import { clone, create } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { AdsClient, type AdsState } from "@weft/xds/ads-client";
 import { clientFeature } from "@weft/xds/client-feature";
+import { type DiscoveryService, serviceOf } from "@weft/xds/discovery-service";
 import { NodeSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { GrpcTarget as DialTarget } from "@weft/xds/grpc/dial";
 import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { BootstrapPlan } from "./bootstrap.ts";
-import { openFileSecrets } from "./file-secrets.ts";
+import { type GrpcSource, parseSource } from "./config-source.ts";
+import { openFileResources } from "./file-resources.ts";
 import { grpcTarget } from "./grpc-target.ts";
 import type { ResourceHandler, ResourceStream } from "./xds-session.ts";
 
@@ -15,6 +16,8 @@ export interface StreamDependencies {
   readonly clock: Clock;
   readonly bootstrap: BootstrapPlan;
   cluster(name: string): ClusterPlan | undefined;
+  /** A stream to a server was opened (true) or is lost. */
+  onConnected(isConnected: boolean): void;
   /** Something an operator should know of: a lost connection, a refused update. */
   warn(message: string): void;
   inform(message: string): void;
@@ -22,51 +25,66 @@ export interface StreamDependencies {
   debug(message: string): void;
 }
 
-/** Opens the stream behind a source of configuration: `ads`, `grpc:<cluster>` (SDS) or `path:<file>`. */
+const silent: ResourceStream = { subscribe() {}, hold() {}, close() {} };
+
+/** Opens the stream of a type from a source, as `ChosenSource.source` names it; `ads` carries all types. */
 export function openStream(
   source: string,
+  type: string,
   handle: ResourceHandler,
   deps: StreamDependencies,
 ): ResourceStream {
-  const colon = source.indexOf(":");
-  const kind = colon < 0 ? source : source.slice(0, colon);
-  const rest = source.slice(colon + 1);
-  if (kind === "path") return openFileSecrets(rest, handle, deps.warn);
-  const { ads } = deps.bootstrap;
-  const clusterName = kind === "ads" ? (ads?.cluster ?? "") : rest;
-  const plan = deps.cluster(clusterName);
-  const target = plan && grpcTarget(plan, kind === "ads" ? ads?.authority : undefined);
+  const origin = parseSource(source);
+  if (origin.kind === "path") return openFileResources(origin, type, handle, deps.warn);
+  const isAds = origin.kind === "ads";
+  const server = isAds ? deps.bootstrap.ads! : origin;
+  const plan = deps.cluster(server.cluster);
+  const target = plan && grpcTarget(plan, server.authority);
   if (!target) {
-    deps.warn(`cluster '${clusterName}' has no endpoint to ask: nothing comes from ${source}`);
-    return { subscribe() {}, hold() {}, close() {} };
+    deps.warn(`cluster '${server.cluster}' has no endpoint to ask: nothing comes from ${source}`);
+    return silent;
   }
-  return kind === "ads"
-    ? openClient("ADS", target, handle, deps, {
-        isDelta: ads?.isDelta ?? false,
-        metadata: ads?.metadata ?? [],
-      })
-    : openClient(`SDS (${clusterName})`, target, handle, deps, { isDelta: false, metadata: [] });
+  const label = isAds ? "ADS" : `${nameOf(type)} (${server.cluster})`;
+  return openClient({ label, target, server, service: isAds ? "aggregated" : serviceOf(type) }, handle, deps);
+}
+
+/** `type.googleapis.com/envoy.config.listener.v3.Listener` → `Listener`. */
+function nameOf(type: string): string {
+  return type.slice(type.lastIndexOf(".") + 1);
+}
+
+interface Server {
+  /** What people know it by. */
+  readonly label: string;
+  readonly target: NonNullable<ReturnType<typeof grpcTarget>>;
+  readonly server: GrpcSource;
+  readonly service: DiscoveryService;
 }
 
 function openClient(
-  label: string,
-  target: DialTarget,
+  { label, target, server, service }: Server,
   handle: ResourceHandler,
   deps: StreamDependencies,
-  options: { readonly isDelta: boolean; readonly metadata: readonly (readonly [string, string])[] },
 ): ResourceStream {
   const { node } = deps.bootstrap.message;
   const self = node ? clone(NodeSchema, node) : create(NodeSchema);
   self.userAgentName ||= "weft";
   self.clientFeatures = [...new Set([...self.clientFeatures, clientFeature.istioStatsNetwork])];
+  const report = connectionReport(label, deps);
+  let isConnected = false;
   const client = new AdsClient({
     clock: deps.clock,
     target,
     node: () => self,
-    mode: options.isDelta ? "delta" : "sotw",
-    service: label === "ADS" ? "aggregated" : "secret",
-    metadata: () => options.metadata,
-    onState: connectionReport(label, deps),
+    mode: server.isDelta ? "delta" : "sotw",
+    service,
+    metadata: () => server.metadata,
+    onState(state) {
+      report(state);
+      if (isConnected === (state.t === "connected")) return;
+      isConnected = !isConnected;
+      deps.onConnected(isConnected);
+    },
     handler: {
       onResources(type, update) {
         // State of the world versions responses, not resources.

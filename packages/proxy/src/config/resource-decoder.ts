@@ -40,7 +40,7 @@ export interface DecoderOptions {
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly staticClusters: ReadonlySet<string>;
   readonly hasAds: boolean;
-  routeHolder(name: string): RouteHolder;
+  routeHolder(key: string): RouteHolder;
 }
 
 /**
@@ -122,7 +122,7 @@ export class ResourceDecoder {
   #context(issues: Issues, knownClusters: ReadonlySet<string> | undefined): DecodeContext {
     return {
       ...this.#options,
-      routeHolder: (name) => this.#options.routeHolder(name),
+      routeHolder: (key) => this.#options.routeHolder(key),
       issues,
       knownClusters,
       managementClusters: undefined,

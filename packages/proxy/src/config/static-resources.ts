@@ -2,10 +2,11 @@ import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { type BootstrapPlan, throwIssues } from "./bootstrap.ts";
+import { sourcedKey } from "./config-source.ts";
 import { decodeSecret } from "./decode-tls.ts";
 import { Issues } from "./issues.ts";
 import type { Decoded, ResourceDecoder } from "./resource-decoder.ts";
-import { secretKey, type TlsContexts } from "./tls-contexts.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface StaticResources {
   readonly clusters: readonly Decoded<ClusterPlan>[];
@@ -30,7 +31,7 @@ export function compileStaticResources(
     const material = decodeSecret(secret, path, issues);
     if (!material) return;
     try {
-      tls.setSecret(secretKey({ source: "static", name: secret.name }), material);
+      tls.setSecret(sourcedKey({ source: "static", name: secret.name }), material);
     } catch (error) {
       issues.add(path, `TLS material is not usable: ${messageOf(error)}`);
     }

@@ -1,17 +1,10 @@
 import { createHash } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { TlsContextSource } from "../net/tls-plan.ts";
+import { type SourcedName, sourcedKey } from "./config-source.ts";
 
-/** Where a secret comes from and what it is called there. */
-export interface SecretRef {
-  /** `static`, `ads`, `grpc:<cluster>` or `path:<file>`. */
-  readonly source: string;
-  readonly name: string;
-}
-
-export function secretKey(ref: SecretRef): string {
-  return `${ref.source} ${ref.name}`;
-}
+/** Where a secret comes from and what it is called there: `static`, or a `ChosenSource.source`. */
+export type SecretRef = SourcedName;
 
 /** PEM material of one certificate. */
 export interface CertificateMaterial {
@@ -61,7 +54,7 @@ export class TlsContexts {
     const existing = this.#sources.get(key)?.deref();
     if (existing) return existing;
     const parts = [...material.certificates, material.trust];
-    const refs = new Set(parts.filter(isRef).map(secretKey));
+    const refs = new Set(parts.filter(isRef).map(sourcedKey));
     const managed: Managed = { current: undefined, generation: 0, material, refs };
     managed.current = this.#build(managed);
     this.#sources.set(key, new WeakRef(managed));
@@ -139,14 +132,14 @@ export class TlsContexts {
         certificates.push(part);
         continue;
       }
-      const secret = this.#secrets.get(secretKey(part));
+      const secret = this.#secrets.get(sourcedKey(part));
       if (!secret) return undefined;
       if (secret.kind !== "certificate") throw new Error(`secret '${part.name}' is not a certificate`);
       certificates.push(secret.certificate);
     }
     let trust: TrustMaterial | undefined;
     if (material.trust && isRef(material.trust)) {
-      const secret = this.#secrets.get(secretKey(material.trust));
+      const secret = this.#secrets.get(sourcedKey(material.trust));
       if (!secret) return undefined;
       if (secret.kind !== "trust")
         throw new Error(`secret '${material.trust.name}' is not a validation context`);
@@ -181,7 +174,7 @@ function fingerprint(material: TlsMaterial): string {
   const hash = createHash("sha256").update(JSON.stringify(material.options));
   for (const part of [...material.certificates, material.trust]) {
     if (!part) hash.update("-");
-    else if (isRef(part)) hash.update(`ref ${secretKey(part)}\n`);
+    else if (isRef(part)) hash.update(`ref ${sourcedKey(part)}\n`);
     else if ("chain" in part)
       hash
         .update(part.chain)

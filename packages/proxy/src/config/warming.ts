@@ -17,7 +17,7 @@ interface Waiting<Plan> {
 export interface WarmingOptions<Plan> {
   readonly clock: Clock;
   /** How long what a resource needs is waited for; 0 is for ever. */
-  readonly timeoutMs: number;
+  timeoutMs(held: Held<Plan>): number;
   /** Whether everything the resource needs is there. */
   isReady(held: Held<Plan>): boolean;
   /** Puts it in force. */
@@ -83,11 +83,12 @@ export class Warming<Plan> {
     }
     const waiting: Waiting<Plan> = { held, timer: undefined, isOverdue: false };
     this.#waiting.set(name, waiting);
-    if (this.#options.timeoutMs > 0) {
+    const timeoutMs = this.#options.timeoutMs(held);
+    if (timeoutMs > 0) {
       waiting.timer = this.#options.clock.setTimer(() => {
         waiting.isOverdue = true;
         this.check();
-      }, this.#options.timeoutMs);
+      }, timeoutMs);
     }
   }
 

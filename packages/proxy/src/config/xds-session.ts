@@ -1,20 +1,11 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { typeUrl } from "@weft/xds/type-url";
-import { acceptedVersions } from "./kept/accepted-resources.ts";
-import type { KeptConfig } from "./kept/kept-format.ts";
+import { type ChosenSource, parseSource, parseSourcedKey, sourcedKey } from "./config-source.ts";
+import type { KeptConfig, KeptResource } from "./kept/kept-format.ts";
 import type { IncomingResource, LiveConfig } from "./live-config.ts";
-import { secretKey } from "./tls-contexts.ts";
+import type { XdsStats } from "./xds-stats.ts";
 
-/** Each type before those that refer to it; listeners ask for their routes, which nothing would hold without them. */
-const restoreOrder = [
-  typeUrl.secret,
-  typeUrl.cluster,
-  typeUrl.endpoint,
-  typeUrl.listener,
-  typeUrl.route,
-] as const;
-
-/** An open line to one management server: ADS, or a server of secrets only. */
+/** An open line to one source of resources: a management server, or a file. */
 export interface ResourceStream {
   /** Replaces what is asked for of one type; undefined asks for everything (wildcard). */
   subscribe(type: string, names: ReadonlySet<string> | undefined): void;
@@ -23,7 +14,7 @@ export interface ResourceStream {
   close(): void;
 }
 
-/** Takes a server's resources; the text it returns refuses them. */
+/** Takes a source's resources; the text it returns refuses them. */
 export type ResourceHandler = (
   type: string,
   updated: readonly IncomingResource[],
@@ -33,28 +24,45 @@ export type ResourceHandler = (
 export interface XdsSessionOptions {
   readonly clock: Clock;
   readonly live: LiveConfig;
-  readonly hasLds: boolean;
-  readonly hasCds: boolean;
-  readonly initialFetchTimeoutMs: number;
+  /** Where clusters and listeners come from besides the bootstrap. */
+  readonly cds: ChosenSource | undefined;
+  readonly lds: ChosenSource | undefined;
+  readonly stats?: XdsStats;
   /** Whether clusters the data plane itself discovers (DNS) have their first endpoints. */
   isDataPlaneWarm(): boolean;
-  /** Whether the way to the ADS server is known: the cluster it is reached by has what it needs. */
-  isAdsReachable(): boolean;
-  /** Opens the stream behind a source: `ads`, `grpc:<cluster>` or `path:<file>`. */
-  open(source: string, handle: ResourceHandler): ResourceStream;
-  /** What an earlier run kept, to start from when the ADS server has said nothing for `afterMs`. */
-  readonly kept?: { readonly afterMs: number; read(): KeptConfig | undefined };
-  /** Configuration that was kept is in force (true), or the server has been heard (false). */
-  onKeptInForce?(kept: KeptConfig | undefined): void;
+  /** Whether the way to a server is known: the cluster it is reached by (undefined: that of ADS) has what it needs. */
+  isReachable(cluster: string | undefined): boolean;
+  /** Opens the stream of a type from a source; that of `ads` carries all types. */
+  open(source: string, type: string, handle: ResourceHandler): ResourceStream;
+  /** What an earlier run kept, to start from when no server has said anything for `afterMs`. */
+  readonly kept?: KeptSource;
   /** Everything the first configuration brought is in force, or is no longer waited for. */
   onInitialized(): void;
 }
 
+export interface KeptSource {
+  readonly afterMs: number;
+  read(): KeptConfig | undefined;
+  /** What has been accepted of it. */
+  accepted(): Iterable<KeptResource>;
+  /** What was kept is in force; undefined: a server has been heard since. */
+  onInForce(kept: KeptConfig | undefined): void;
+}
+
+/** Each type before those that refer to it; routes after the listeners that ask for them. */
+const restoreOrder = [
+  typeUrl.secret,
+  typeUrl.cluster,
+  typeUrl.endpoint,
+  typeUrl.listener,
+  typeUrl.route,
+] as const;
+
 /**
- * Asks the management server for what this proxy needs and hands over what
- * comes, in an order that leaves no gap: clusters first, listeners once the
- * first clusters are warm, then whatever those refer to, by name. What nothing
- * refers to any more is unsubscribed.
+ * Asks the sources of configuration for what this proxy needs and hands over
+ * what comes, in an order that leaves no gap: clusters first, listeners once
+ * the first clusters are warm, then whatever those refer to, by name. What
+ * nothing refers to any more is unsubscribed.
  */
 export class XdsSession {
   readonly #options: XdsSessionOptions;
@@ -66,40 +74,48 @@ export class XdsSession {
   #asksForClusters = false;
   #asksForListeners = false;
   #isInitialized = false;
-  #isAdsHeard = false;
+  #isServerHeard = false;
   #isKeptInForce = false;
   #isClosed = false;
 
   constructor(options: XdsSessionOptions) {
     this.#options = options;
-    this.#hasClusters = !options.hasCds;
-    this.#hasListeners = !options.hasLds;
+    this.#hasClusters = !options.cds;
+    this.#hasListeners = !options.lds;
     const { kept, clock } = options;
-    if (kept) this.#timers.add(clock.setTimer(() => this.#startFromKept(kept.read), kept.afterMs));
+    if (kept) this.#timers.add(clock.setTimer(() => this.#startFromKept(kept), kept.afterMs));
   }
 
   /** Brings subscriptions in line with what is needed now. Call at the start and after every change of the configuration. */
   update(): void {
     if (this.#isClosed) return;
-    const { live, hasCds, hasLds } = this.#options;
-    const wanted = live.wanted();
-    this.#wantSecrets(wanted.secrets);
-    if (this.#options.isAdsReachable()) {
-      if (hasCds && !this.#asksForClusters) {
-        this.#asksForClusters = true;
-        this.#stream("ads").subscribe(typeUrl.cluster, undefined);
-        this.#giveUpLater(() => {
-          this.#hasClusters = true;
-        });
-      }
-      this.#want("ads", typeUrl.endpoint, wanted.services);
-      this.#want("ads", typeUrl.route, wanted.routes);
+    const { live, cds, lds } = this.#options;
+    if (cds && !this.#asksForClusters && this.#isReachable(cds.source)) {
+      this.#asksForClusters = true;
+      this.#stream(cds.source, typeUrl.cluster).subscribe(typeUrl.cluster, undefined);
+      this.#giveUpLater(typeUrl.cluster, cds.fetchTimeoutMs, () => {
+        const isOverdue = !this.#hasClusters;
+        this.#hasClusters = true;
+        return isOverdue;
+      });
     }
-    if (hasLds && !this.#asksForListeners && this.#hasClusters && this.#areClustersWarm) {
+    const wanted = live.wanted();
+    this.#wantAll(typeUrl.secret, wanted.secrets);
+    this.#wantAll(typeUrl.endpoint, wanted.services);
+    this.#wantAll(typeUrl.route, wanted.routes);
+    if (
+      lds &&
+      !this.#asksForListeners &&
+      this.#hasClusters &&
+      this.#areClustersWarm &&
+      this.#isReachable(lds.source)
+    ) {
       this.#asksForListeners = true;
-      this.#stream("ads").subscribe(typeUrl.listener, undefined);
-      this.#giveUpLater(() => {
+      this.#stream(lds.source, typeUrl.listener).subscribe(typeUrl.listener, undefined);
+      this.#giveUpLater(typeUrl.listener, lds.fetchTimeoutMs, () => {
+        const isOverdue = !this.#hasListeners;
         this.#hasListeners = true;
+        return isOverdue;
       });
     }
     if (this.#isInitialized || !this.#hasClusters || !this.#hasListeners) return;
@@ -109,31 +125,6 @@ export class XdsSession {
     }
   }
 
-  /** Takes up what an earlier run left, as if it came from the servers it came from. */
-  #startFromKept(read: () => KeptConfig | undefined): void {
-    if (this.#isClosed || this.#isAdsHeard) return;
-    const kept = read();
-    if (!kept) return;
-    const { live } = this.#options;
-    this.#isKeptInForce = true;
-    for (const type of restoreOrder) {
-      const bySource = Map.groupBy(
-        kept.resources.filter((resource) => resource.type === type && !live.hasSecret(secretKey(resource))),
-        ({ source }) => source,
-      );
-      for (const [source, resources] of bySource) this.#accept(source, type, resources, [], live);
-    }
-    this.#hasClusters = true;
-    this.#hasListeners = true;
-    this.#options.onKeptInForce?.(kept);
-    this.update();
-    this.#streams.get("ads")?.hold(acceptedVersions(live));
-  }
-
-  get #areClustersWarm(): boolean {
-    return this.#options.live.clusters.isWarm && this.#options.isDataPlaneWarm();
-  }
-
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();
@@ -141,13 +132,60 @@ export class XdsSession {
     this.#streams.clear();
   }
 
-  #handle(source: string, type: string, updated: readonly IncomingResource[], removed: readonly string[]) {
+  get #areClustersWarm(): boolean {
+    return this.#options.live.clusters.isWarm && this.#options.isDataPlaneWarm();
+  }
+
+  #isReachable(source: string): boolean {
+    const origin = parseSource(source);
+    if (origin.kind === "path") return true;
+    return this.#options.isReachable(origin.kind === "ads" ? undefined : origin.cluster);
+  }
+
+  /** Takes up what an earlier run left, as if it came from the servers it came from. */
+  #startFromKept(source: KeptSource): void {
+    if (this.#isClosed || this.#isServerHeard) return;
+    const kept = source.read();
+    if (!kept) return;
     const { live } = this.#options;
-    if (source === "ads" && !this.#isAdsHeard) {
-      this.#isAdsHeard = true;
-      if (this.#isKeptInForce) this.#options.onKeptInForce?.(undefined);
+    this.#isKeptInForce = true;
+    for (const type of restoreOrder) {
+      const bySource = Map.groupBy(
+        kept.resources.filter((one) => one.type === type && !live.hasSecret(sourcedKey(one))),
+        (one) => one.source,
+      );
+      for (const [from, resources] of bySource) this.#accept(from, type, resources, []);
     }
-    const error = this.#accept(source, type, updated, removed, live);
+    this.#hasClusters = true;
+    this.#hasListeners = true;
+    source.onInForce(kept);
+    this.update();
+    this.#hold(source.accepted());
+  }
+
+  /** Tells each server what of it is in force. */
+  #hold(accepted: Iterable<KeptResource>): void {
+    const byStream = new Map<string, Map<string, Map<string, string>>>();
+    for (const { source, type, name, version } of accepted) {
+      // A bundle that was kept has no version: its server says it again.
+      if (type === typeUrl.secret) continue;
+      const byType = getOrAdd(
+        byStream,
+        streamKey(source, type),
+        () => new Map<string, Map<string, string>>(),
+      );
+      getOrAdd(byType, type, () => new Map<string, string>()).set(name, version);
+    }
+    for (const [key, held] of byStream) this.#streams.get(key)?.hold(held);
+  }
+
+  #handle(source: string, type: string, updated: readonly IncomingResource[], removed: readonly string[]) {
+    if (type !== typeUrl.secret && !source.startsWith("path:") && !this.#isServerHeard) {
+      this.#isServerHeard = true;
+      if (this.#isKeptInForce) this.#options.kept?.onInForce(undefined);
+    }
+    const error = this.#accept(source, type, updated, removed);
+    this.#options.stats?.onUpdate(type, updated[0]?.version, error === undefined);
     if (type === typeUrl.cluster) this.#hasClusters = true;
     if (type === typeUrl.listener) this.#hasListeners = true;
     this.update();
@@ -159,17 +197,17 @@ export class XdsSession {
     type: string,
     updated: readonly IncomingResource[],
     removed: readonly string[],
-    live: LiveConfig,
   ): string | undefined {
+    const { live } = this.#options;
     switch (type) {
       case typeUrl.cluster:
         return live.updateClusters(updated, removed);
       case typeUrl.listener:
         return live.updateListeners(updated, removed);
       case typeUrl.route:
-        return live.updateRoutes(updated, removed);
+        return live.updateRoutes(source, updated, removed);
       case typeUrl.endpoint:
-        return live.updateEndpoints(updated, removed);
+        return live.updateEndpoints(source, updated, removed);
       case typeUrl.secret:
         return live.updateSecrets(source, updated);
       default:
@@ -177,49 +215,59 @@ export class XdsSession {
     }
   }
 
-  #wantSecrets(keys: ReadonlySet<string>): void {
+  /** Asks every source for what is wanted of it; one that was asked before and has nothing wanted now, for nothing. */
+  #wantAll(type: string, keys: ReadonlySet<string>): void {
     const bySource = new Map<string, Set<string>>();
-    for (const source of this.#streams.keys()) bySource.set(source, new Set());
-    for (const key of keys) {
-      const space = key.indexOf(" ");
-      const source = key.slice(0, space);
-      if (source === "static" || (source === "ads" && !this.#options.isAdsReachable())) continue;
-      const names = bySource.get(source) ?? new Set();
-      names.add(key.slice(space + 1));
-      bySource.set(source, names);
+    for (const [key] of this.#subscribed) {
+      const { source, name } = parseSourcedKey(key);
+      if (name === type) bySource.set(source, new Set());
     }
-    for (const [source, names] of bySource) this.#want(source, typeUrl.secret, names);
+    for (const key of keys) {
+      const { source, name } = parseSourcedKey(key);
+      if (source === "static") continue;
+      getOrAdd(bySource, source, () => new Set<string>()).add(name);
+    }
+    for (const [source, names] of bySource) this.#want(source, type, names);
   }
 
   /** Subscribes by name; a type that was never asked for stays unasked while nothing is wanted. */
   #want(source: string, type: string, names: ReadonlySet<string>): void {
-    const key = `${source} ${type}`;
+    const key = sourcedKey({ source, name: type });
     const text = JSON.stringify([...names].sort());
     const former = this.#subscribed.get(key);
     if (former === text || (former === undefined && names.size === 0)) return;
+    if (!this.#streams.has(streamKey(source, type)) && !this.#isReachable(source)) return;
     this.#subscribed.set(key, text);
-    this.#stream(source).subscribe(type, names);
+    this.#stream(source, type).subscribe(type, names);
   }
 
-  #stream(source: string): ResourceStream {
-    let stream = this.#streams.get(source);
-    if (!stream) {
-      stream = this.#options.open(source, (type, updated, removed) =>
-        this.#handle(source, type, updated, removed),
-      );
-      this.#streams.set(source, stream);
-    }
-    return stream;
+  #stream(source: string, type: string): ResourceStream {
+    return getOrAdd(this.#streams, streamKey(source, type), () =>
+      this.#options.open(source, type, (of, updated, removed) => this.#handle(source, of, updated, removed)),
+    );
   }
 
-  #giveUpLater(giveUp: () => void): void {
-    const { clock, initialFetchTimeoutMs } = this.#options;
-    if (initialFetchTimeoutMs === 0) return;
-    const timer = clock.setTimer(() => {
+  #giveUpLater(type: string, afterMs: number, giveUp: () => boolean): void {
+    if (afterMs === 0) return;
+    const timer = this.#options.clock.setTimer(() => {
       this.#timers.delete(timer);
-      giveUp();
+      if (giveUp()) this.#options.stats?.onFetchTimeout(type);
       this.update();
-    }, initialFetchTimeoutMs);
+    }, afterMs);
     this.#timers.add(timer);
   }
+}
+
+/** ADS has one stream for all types, any other source one for each. */
+function streamKey(source: string, type: string): string {
+  return source === "ads" ? source : sourcedKey({ source, name: type });
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
 }

@@ -5,6 +5,8 @@ export interface ReceivedResource {
   readonly version: string;
   /** The encoded message, without its `Any`. Valid after the call; shares memory with its response. */
   readonly body: Uint8Array;
+  /** How long it holds unless the server says it again; undefined: for good. */
+  readonly ttlMs?: number;
 }
 
 export interface ResourceUpdate {

@@ -1,4 +1,4 @@
-import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
@@ -20,13 +20,27 @@ export interface IncomingResponse {
   readonly version: string;
   readonly resources: readonly ReceivedResource[];
   readonly removed: readonly string[];
+  /** Resources that only live on: named without a body. */
+  readonly heartbeats: readonly Heartbeat[];
   /** Why the response itself is wrong, whatever its resources hold. */
   readonly problem: string | undefined;
 }
 
+/** Renews the lifetime of a resource of this version. */
+export interface Heartbeat {
+  readonly name: string;
+  readonly version: string;
+  readonly ttlMs: number;
+}
+
+/** The lifetime a `Resource` message gives, as a part of a `ReceivedResource`. */
+export function ttlOf(ttl: Duration | undefined): { readonly ttlMs?: number } {
+  return ttl ? { ttlMs: Number(ttl.seconds) * 1_000 + ttl.nanos / 1e6 } : {};
+}
+
 /** One of the two ways to speak xDS. Holds no state: that is in `Subscription`. */
 export interface ClientProtocol {
-  readonly paths: { readonly aggregated: string; readonly secret: string };
+  readonly method: "Stream" | "Delta";
   /** The first request of a type on a stream. */
   first(subscription: Subscription): OutgoingRequest;
   /** After the names have changed. */

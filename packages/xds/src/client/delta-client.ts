@@ -4,14 +4,18 @@ import {
   DeltaDiscoveryResponseSchema,
 } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
 import type { ReceivedResource } from "./ads-handler.ts";
-import { type ClientProtocol, errorDetail, type OutgoingRequest, typeProblem } from "./client-protocol.ts";
+import {
+  type ClientProtocol,
+  errorDetail,
+  type Heartbeat,
+  type OutgoingRequest,
+  ttlOf,
+  typeProblem,
+} from "./client-protocol.ts";
 
 /** Incremental xDS. */
 export const deltaClient: ClientProtocol = {
-  paths: {
-    aggregated: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
-    secret: "/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets",
-  },
+  method: "Delta",
 
   first: ({ typeUrl, wireNames, held }) =>
     request({
@@ -34,10 +38,16 @@ export const deltaClient: ClientProtocol = {
   parse(bytes) {
     const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
     const resources: ReceivedResource[] = [];
+    const heartbeats: Heartbeat[] = [];
     let problem: string | undefined;
-    for (const { name, version, resource } of response.resources) {
+    for (const { name, version, resource, ttl } of response.resources) {
+      const { ttlMs } = ttlOf(ttl);
+      if (!resource && ttlMs !== undefined) {
+        heartbeats.push({ name, version, ttlMs });
+        continue;
+      }
       problem ??= typeProblem(resource, response.typeUrl, name);
-      if (resource) resources.push({ name, version, body: resource.value });
+      if (resource) resources.push({ name, version, body: resource.value, ...ttlOf(ttl) });
     }
     return {
       typeUrl: response.typeUrl,
@@ -45,6 +55,7 @@ export const deltaClient: ClientProtocol = {
       version: response.systemVersionInfo,
       resources,
       removed: response.removedResources,
+      heartbeats,
       problem,
     };
   },

@@ -8,7 +8,14 @@ import {
 } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
 import { isWholeInSotw, typeUrl as known } from "../type-url.ts";
 import type { ReceivedResource } from "./ads-handler.ts";
-import { type ClientProtocol, errorDetail, type OutgoingRequest, typeProblem } from "./client-protocol.ts";
+import {
+  type ClientProtocol,
+  errorDetail,
+  type Heartbeat,
+  type OutgoingRequest,
+  ttlOf,
+  typeProblem,
+} from "./client-protocol.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Types whose name is their first field, a string. The others have one resource, without a name. */
@@ -23,10 +30,7 @@ const wrapperType = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
 /** State of the world. */
 export const sotwClient: ClientProtocol = {
-  paths: {
-    aggregated: "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
-    secret: "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
-  },
+  method: "Stream",
 
   first: (subscription) => request(subscription, undefined),
   change: (subscription) => request(subscription, undefined),
@@ -36,10 +40,15 @@ export const sotwClient: ClientProtocol = {
   parse(bytes) {
     const response = fromBinary(DiscoveryResponseSchema, bytes);
     const resources: ReceivedResource[] = [];
+    const heartbeats: Heartbeat[] = [];
     let problem: string | undefined;
     for (const any of response.resources) {
       try {
         const resource = unwrap(any, response.typeUrl);
+        if ("isHeartbeat" in resource) {
+          heartbeats.push(resource);
+          continue;
+        }
         problem ??= resource.problem;
         resources.push(resource);
       } catch {
@@ -47,11 +56,11 @@ export const sotwClient: ClientProtocol = {
       }
     }
     const { typeUrl, nonce, versionInfo } = response;
-    return { typeUrl, nonce, version: versionInfo, resources, removed: [], problem };
+    return { typeUrl, nonce, version: versionInfo, resources, removed: [], heartbeats, problem };
   },
 
   updateOf(subscription, response) {
-    const present = new Set(response.resources.map(({ name }) => name));
+    const present = new Set([...response.resources, ...response.heartbeats].map(({ name }) => name));
     const isWhole = isWholeInSotw(subscription.typeUrl);
     return {
       added: response.resources.filter(({ name }) => name === "" || subscription.covers(name)),
@@ -76,14 +85,21 @@ function wrap(init: Parameters<typeof create<typeof DiscoveryRequestSchema>>[1])
   return { schema: DiscoveryRequestSchema, message: create(DiscoveryRequestSchema, init) };
 }
 
-function unwrap(any: Any, typeUrl: string): ReceivedResource & { readonly problem: string | undefined } {
+type Unwrapped =
+  | (ReceivedResource & { readonly problem: string | undefined })
+  | (Heartbeat & { readonly isHeartbeat: true });
+
+function unwrap(any: Any, typeUrl: string): Unwrapped {
   if (any.typeUrl !== wrapperType) {
     const name = namedTypes.has(typeUrl) ? firstString(any.value) : "";
     return { name, version: "", body: any.value, problem: typeProblem(any, typeUrl, name) };
   }
-  const { name, version, resource } = fromBinary(ResourceSchema, any.value);
+  const { name, version, resource, ttl } = fromBinary(ResourceSchema, any.value);
+  const { ttlMs } = ttlOf(ttl);
+  if (!resource && ttlMs !== undefined) return { name, version, ttlMs, isHeartbeat: true };
   const inner = resource ?? create(AnySchema);
-  return { name, version, body: inner.value, problem: typeProblem(resource, typeUrl, name) };
+  const problem = typeProblem(resource, typeUrl, name);
+  return { name, version, body: inner.value, ...ttlOf(ttl), problem };
 }
 
 /** The string in field 1, without decoding the rest. */
