@@ -24,6 +24,7 @@ const counters = {
   cxHttp2Total: "upstream_cx_http2_total",
   cxConnectFail: "upstream_cx_connect_fail",
   cxConnectTimeout: "upstream_cx_connect_timeout",
+  cxConnectAttemptsExceeded: "upstream_cx_connect_attempts_exceeded",
   cxOverflow: "upstream_cx_overflow",
   cxDestroyRemote: "upstream_cx_destroy_remote",
   cxDestroyLocal: "upstream_cx_destroy_local",

@@ -105,6 +105,7 @@ export interface ClusterStats {
   readonly cxHttp2Total: Counter;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
+  readonly cxConnectAttemptsExceeded: Counter;
   readonly cxOverflow: Counter;
   readonly cxDestroyRemote: Counter;
   readonly cxDestroyLocal: Counter;

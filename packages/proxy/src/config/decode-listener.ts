@@ -178,7 +178,14 @@ const unusable: TcpProxyPlan = {
   statPrefix: "",
   selectCluster: () => ({ cluster: "", subset: undefined }),
   idleTimeoutMs: 0,
+  maxDurationMs: 0,
+  maxDurationJitter: 0,
   maxConnectAttempts: 1,
+  backoff: undefined,
+  connectsOnData: false,
+  maxEarlyBytes: 0,
+  logsOnConnected: false,
+  accessLogIntervalMs: 0,
   accessLogs: [],
 };
 

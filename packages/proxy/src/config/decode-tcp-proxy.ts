@@ -1,10 +1,14 @@
-import type { TcpProxy } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import type { BackoffStrategy } from "@weft/xds/gen/envoy/config/core/v3/backoff_pb";
+import {
+  UpstreamConnectMode as ConnectMode,
+  type TcpProxy,
+} from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { hashSourceIp } from "../hash/hash-policy.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { subsetOf, timeoutMs } from "./decode-values.ts";
-import { at } from "./issues.ts";
+import { durationMs, subsetOf, timeoutMs } from "./decode-values.ts";
+import { at, type Issues } from "./issues.ts";
 
 type Choice = ReturnType<TcpProxyPlan["selectCluster"]>;
 
@@ -13,6 +17,24 @@ export function decodeTcpProxy(tcp: TcpProxy, path: string, context: DecodeConte
   if (tcp.statPrefix === "")
     issues.add(at(path, "stat_prefix"), "is empty", "name the statistics of this listener");
   if (tcp.maxConnectAttempts === 0) issues.add(at(path, "max_connect_attempts"), "is at least 1");
+  const positiveMs = (field: string, duration: Parameters<typeof durationMs>[0]) => {
+    const value = durationMs(duration, 0);
+    if (duration && value < 1) issues.add(at(path, field), "is at least 1 ms");
+    return value;
+  };
+  const jitter = tcp.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0;
+  if (!(jitter >= 0 && jitter <= 100)) {
+    issues.add(at(path, "max_downstream_connection_duration_jitter_percentage.value"), "is 0 to 100");
+  }
+  const connectsOnData = tcp.upstreamConnectMode === ConnectMode.ON_DOWNSTREAM_DATA;
+  if (connectsOnData && tcp.maxEarlyDataBytes === undefined) {
+    issues.add(
+      at(path, "upstream_connect_mode"),
+      "needs to know how much to keep until there is an upstream",
+      "set max_early_data_bytes beside ON_DOWNSTREAM_DATA",
+    );
+  }
+  const logOptions = tcp.accessLogOptions;
   return {
     kind: "tcp",
     statPrefix: tcp.statPrefix,
@@ -21,9 +43,33 @@ export function decodeTcpProxy(tcp: TcpProxy, path: string, context: DecodeConte
       ? hashSourceIp
       : undefined,
     idleTimeoutMs: timeoutMs(tcp.idleTimeout, 3_600_000, at(path, "idle_timeout"), issues),
+    maxDurationMs: positiveMs("max_downstream_connection_duration", tcp.maxDownstreamConnectionDuration),
+    maxDurationJitter: jitter / 100,
     maxConnectAttempts: tcp.maxConnectAttempts ?? 1,
+    backoff: decodeBackoff(tcp.backoffOptions, at(path, "backoff_options"), issues),
+    connectsOnData,
+    // Without a byte there is nothing that could be noticed, so zero bytes still wait for the first.
+    maxEarlyBytes: connectsOnData ? Math.max(1, tcp.maxEarlyDataBytes ?? 0) : (tcp.maxEarlyDataBytes ?? 0),
+    logsOnConnected: logOptions ? logOptions.flushAccessLogOnConnected : tcp.flushAccessLogOnConnected,
+    accessLogIntervalMs: logOptions
+      ? positiveMs("access_log_options.access_log_flush_interval", logOptions.accessLogFlushInterval)
+      : positiveMs("access_log_flush_interval", tcp.accessLogFlushInterval),
     accessLogs: decodeAccessLogs(tcp.accessLog, at(path, "access_log"), context),
   };
+}
+
+/** Envoy's default for the longest interval is ten times the first. */
+function decodeBackoff(
+  backoff: BackoffStrategy | undefined,
+  path: string,
+  issues: Issues,
+): TcpProxyPlan["backoff"] {
+  if (!backoff) return undefined;
+  const baseMs = durationMs(backoff.baseInterval, 0);
+  const maxMs = durationMs(backoff.maxInterval, baseMs * 10);
+  if (baseMs < 1) issues.add(at(path, "base_interval"), "is at least 1 ms");
+  if (maxMs < baseMs) issues.add(at(path, "max_interval"), "is shorter than base_interval");
+  return { baseMs, maxMs };
 }
 
 function decodeChoice(tcp: TcpProxy, path: string, { issues }: DecodeContext): TcpProxyPlan["selectCluster"] {
@@ -31,7 +77,8 @@ function decodeChoice(tcp: TcpProxy, path: string, { issues }: DecodeContext): T
   const specifier = tcp.clusterSpecifier;
   if (specifier.case === "cluster") {
     const choice: Choice = { cluster: specifier.value, subset };
-    return () => choice;
+    if (specifier.value === "") issues.add(at(path, "cluster"), "is empty", "name a cluster");
+    return (_random, named) => (named === undefined ? choice : { cluster: named, subset });
   }
   if (specifier.case !== "weightedClusters") {
     issues.add(path, "needs `cluster` or `weighted_clusters`");

@@ -24,6 +24,7 @@ export class TcpExchange implements Exchange {
   flags = 0;
   details = "";
   readonly isLocalReply = false;
+  logType: Exchange["logType"] = "TcpConnectionEnd";
   readonly startMs: number;
   readonly startEpochMs: number;
   requestCompleteMs = 0;

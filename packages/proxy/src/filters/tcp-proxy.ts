@@ -1,15 +1,13 @@
-import type { Clock } from "@weft/base/clock";
-import type { AttemptOutcome, Breakers, Cluster, ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
-import { requestHash } from "../cluster/request-hash.ts";
+import type { Clock, Timer } from "@weft/base/clock";
+import type { Cluster, ClusterDirectory } from "../cluster/cluster.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { TcpStats } from "../listener/downstream-stats.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
-import { plainAddress } from "../net/cidr.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
-import { type CloseCause, Connection, type ConnectionHandler } from "../net/connection.ts";
+import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
+import { type TcpConnectFailure, TcpConnector } from "./tcp-connector.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
 
 /** What every TCP proxy of a process shares. */
@@ -31,15 +29,14 @@ export interface TcpService {
   readonly context: TcpContext;
 }
 
-const connectTimer = 0;
-const idleTimer = 1;
-const connected: AttemptOutcome = { kind: "connected" };
-const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
+const idleTimer = 0;
+const logTimer = 1;
 
 /**
  * One proxied TCP connection: bytes both ways, each side read only as fast as
- * the other takes it, each half closed on its own. Nothing is read from the
- * client until the upstream is connected.
+ * the other takes it, each half closed on its own. Before the upstream is
+ * connected nothing is read from the client but what the plan allows as early
+ * data.
  *
  * @see envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
  */
@@ -48,14 +45,13 @@ export class TcpSession implements TimerOwner {
   readonly #exchange: TcpExchange;
   readonly #down: Connection;
   readonly #onOver: () => void;
-  readonly #connectTimer = new TimerEntry(this, connectTimer);
   readonly #idleTimer = new TimerEntry(this, idleTimer);
+  #logTimer: TimerEntry | undefined;
+  #lifetime: Timer | undefined;
   #up: Connection | undefined;
-  #connecting: Connecting | undefined;
-  #cluster: Cluster | undefined;
-  #endpoint: Endpoint | undefined;
-  #breakers: Breakers | undefined;
-  #isActive = false;
+  #connector: TcpConnector | undefined;
+  #early: Buffer[] | undefined;
+  #earlyBytes = 0;
   #isOver = false;
   #downEnded = false;
   #upEnded = false;
@@ -74,136 +70,98 @@ export class TcpSession implements TimerOwner {
   start(initial: Buffer | undefined): void {
     const { stats, plan, context } = this.#service;
     stats.cxTotal.value += 1;
-    this.#down.pause();
+    stats.cxActive.value += 1;
+    if (plan.maxDurationMs > 0) this.#limitDuration();
+    if (plan.maxEarlyBytes === 0) this.#down.pause();
     this.#down.start(this.#fromDownstream, initial);
-    const choice = plan.selectCluster(context.random());
-    const cluster = context.clusters.get(choice.cluster);
-    if (!cluster) {
-      stats.cxNoRoute.value += 1;
-      this.#end(ResponseFlag.NoClusterFound, "cluster_not_found");
-      return;
+    if (this.#isOver || (plan.connectsOnData && this.#earlyBytes === 0)) return;
+    this.#connect();
+    if (this.#logTimer === undefined && plan.accessLogIntervalMs > 0 && !this.#isOver) {
+      this.#logTimer = new TimerEntry(this, logTimer);
+      context.timers.start(this.#logTimer, plan.accessLogIntervalMs, context.clock.monotonicMs());
     }
-    this.#cluster = cluster;
-    this.#exchange.cluster = cluster;
-    const breakers = cluster.breakers("default");
-    if (!breakers.connections.tryAcquire()) {
-      this.#end(ResponseFlag.UpstreamOverflow, "upstream_connections_overflow");
-      return;
-    }
-    this.#breakers = breakers;
-    this.#connect(choice.subset);
   }
 
   /** Ends both sides now. */
   destroy(): void {
-    this.#end(0, "connection_manager_drain");
+    this.#end(0, "drained");
   }
 
   onTimer(kind: number): void {
-    if (kind === idleTimer) {
-      this.#service.stats.idleTimeout.value += 1;
-      this.#end(ResponseFlag.StreamIdleTimeout, "idle_timeout");
-      return;
-    }
-    this.#connecting?.cancel();
-    this.#cluster!.stats.cxConnectTimeout.value += 1;
-    this.#connectFailed("connection timeout");
-  }
-
-  #connect(subset: ReturnType<TcpProxyPlan["selectCluster"]>["subset"]): void {
-    const cluster = this.#cluster!;
-    const exchange = this.#exchange;
     const { timers, clock } = this.#service.context;
-    const endpoint = cluster.pick({
-      subset,
-      hash: requestHash(cluster.plan.balancer, this.#service.plan.hashPolicy, exchange),
-      originalDestination: exchange.connection.local,
-      avoid: undefined,
-    });
-    if (!endpoint) {
-      cluster.stats.cxNoneHealthy.value += 1;
-      this.#end(ResponseFlag.NoHealthyUpstream, "no_healthy_upstream");
+    if (kind === logTimer) {
+      this.#log("TcpPeriodic");
+      timers.start(this.#logTimer!, this.#service.plan.accessLogIntervalMs, clock.monotonicMs());
       return;
     }
-    this.#endpoint = endpoint;
-    exchange.endpoint = endpoint;
-    exchange.attempts += 1;
-    cluster.stats.cxTotal.value += 1;
-    timers.start(this.#connectTimer, cluster.plan.connectTimeoutMs, clock.monotonicMs());
-    const { tls } = endpoint;
-    this.#subset = subset;
-    this.#connecting = connectTo(
-      endpoint.address,
-      tls,
-      tls?.sni ?? "",
-      {
-        onConnected: (socket, peer) => {
-          const { localAddress, localPort } = socket;
-          exchange.upstreamPeer = peer;
-          if (localAddress !== undefined) {
-            exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
-          }
-          this.#established(
-            new Connection(socket, {
-              timers,
-              bufferLimitBytes: cluster.plan.bufferLimitBytes,
-              onFault: this.#service.context.onFault,
-            }),
-          );
-        },
-        onFailed: (_reason, message, transport) => this.#connectFailed(transport || message),
-      },
-      cluster.plan.bindAddresses,
-    );
+    this.#service.stats.idleTimeout.value += 1;
+    this.#end(0, "tcp_session_idle_timeout");
   }
 
-  #subset: ReturnType<TcpProxyPlan["selectCluster"]>["subset"];
-
-  #connectFailed(message: string): void {
-    const cluster = this.#cluster!;
-    this.#connectTimer.stop();
-    this.#connecting = undefined;
-    cluster.stats.cxConnectFail.value += 1;
-    cluster.report(this.#endpoint!, localFailure);
-    this.#exchange.upstreamTransportFailure = message;
-    if (this.#isOver) return;
-    if (this.#exchange.attempts < this.#service.plan.maxConnectAttempts) this.#connect(this.#subset);
-    else this.#end(ResponseFlag.UpstreamConnectionFailure, "upstream_connection_failure");
+  #limitDuration(): void {
+    const { plan, stats, context } = this.#service;
+    const limitMs = plan.maxDurationMs * (1 + context.random() * plan.maxDurationJitter);
+    this.#lifetime = context.clock.setTimer(() => {
+      stats.maxDurationReached.value += 1;
+      this.#end(ResponseFlag.DurationTimeout, "max_connection_duration_reached");
+    }, limitMs);
   }
 
-  #established(up: Connection): void {
-    const { timers, clock, onFault } = this.#service.context;
-    const cluster = this.#cluster!;
-    this.#connectTimer.stop();
-    this.#connecting = undefined;
+  #connect(): void {
+    const { stats, plan, context } = this.#service;
+    const { connection } = this.#exchange;
+    const choice = plan.selectCluster(context.random(), connection.clusterName);
+    const cluster = context.clusters.get(choice.cluster);
+    if (!cluster) {
+      stats.cxNoRoute.value += 1;
+      this.#end(ResponseFlag.NoClusterFound, "tcp_initialization_failure:no_route");
+      return;
+    }
+    this.#exchange.cluster = cluster;
+    this.#connector = new TcpConnector(this.#service, this.#exchange, cluster, choice.subset, {
+      onConnected: (up) => this.#established(cluster, up),
+      onFailed: (failure) => this.#end(failureFlags[failure], `tcp_initialization_failure:${failure}`),
+    });
+    this.#connector.start();
+  }
+
+  #established(cluster: Cluster, up: Connection): void {
+    const { context, plan, networkFilters } = this.#service;
+    const { timers, clock, onFault } = context;
     this.#up = up;
-    this.#isActive = true;
-    this.#endpoint!.activeRequests += 1;
     cluster.stats.cxActive.value += 1;
-    cluster.report(this.#endpoint!, connected);
+    this.#exchange.endpoint!.activeRequests += 1;
     this.#exchange.upstreamFirstByteMs = clock.monotonicMs();
     try {
-      for (const filter of this.#service.networkFilters) filter.onEstablished?.(this.#exchange);
+      for (const filter of networkFilters) filter.onEstablished?.(this.#exchange);
     } catch (error) {
       onFault(error);
     }
-    timers.start(this.#idleTimer, this.#service.plan.idleTimeoutMs, clock.monotonicMs());
+    if (plan.logsOnConnected) this.#log("TcpUpstreamConnected");
+    timers.start(this.#idleTimer, plan.idleTimeoutMs, clock.monotonicMs());
     up.start(this.#fromUpstream);
-    this.#down.resume();
+    const early = this.#early;
+    this.#early = undefined;
+    for (const bytes of early ?? []) up.write(bytes);
+    if (this.#downEnded) this.#halfClosed(up);
+    else if (up.isWritable) this.#down.resume();
+    else this.#down.pause();
   }
 
   readonly #fromDownstream: ConnectionHandler = {
     onRead: (bytes, start, end) => {
       this.#exchange.bytesReceived += end - start;
-      this.#relay(bytes, start, end, this.#down, this.#up!);
+      if (this.#up) this.#relay(bytes, start, end, this.#down, this.#up);
+      else this.#keepEarly(bytes, start, end);
     },
     onEnd: () => {
       this.#downEnded = true;
       if (this.#up) this.#halfClosed(this.#up);
-      else this.#end(ResponseFlag.DownstreamConnectionTermination, "downstream_remote_disconnect");
+      // The client may have said all it wants to: what it said still goes out once there is an upstream.
+      else if (!this.#early) this.#end(ResponseFlag.DownstreamConnectionTermination, "");
     },
     onWritable: () => this.#up?.resume(),
-    onClosed: (cause) => this.#closed(cause, ResponseFlag.DownstreamConnectionTermination),
+    onClosed: (cause) => this.#closed(cause, this.#up ? 0 : ResponseFlag.DownstreamConnectionTermination),
   };
 
   readonly #fromUpstream: ConnectionHandler = {
@@ -218,6 +176,16 @@ export class TcpSession implements TimerOwner {
     onWritable: () => this.#down.resume(),
     onClosed: (cause) => this.#closed(cause, ResponseFlag.UpstreamConnectionTermination),
   };
+
+  #keepEarly(bytes: Buffer, start: number, end: number): void {
+    const { plan } = this.#service;
+    const isFirst = this.#early === undefined;
+    this.#early ??= [];
+    this.#early.push(Buffer.from(bytes.subarray(start, end)));
+    this.#earlyBytes += end - start;
+    if (this.#earlyBytes >= plan.maxEarlyBytes) this.#down.pause();
+    if (isFirst && plan.connectsOnData && !this.#connector) this.#connect();
+  }
 
   #relay(bytes: Buffer, start: number, end: number, from: Connection, to: Connection): void {
     const { timers, clock } = this.#service.context;
@@ -238,14 +206,15 @@ export class TcpSession implements TimerOwner {
   #closed(cause: CloseCause, flag: number): void {
     if (this.#isOver) return;
     // An orderly end was seen as `onEnd`; what remains is a reset or an error.
-    this.#end(cause.kind === "local" ? 0 : flag, cause.kind === "error" ? cause.message : "");
+    this.#end(cause.kind === "local" ? 0 : flag, "");
   }
 
-  #end(flag: number, details: string): void {
+  /** `reason` says why the connection was closed from here. */
+  #end(flag: number, reason: string): void {
     if (this.#isOver) return;
     this.#exchange.flags |= flag;
-    if (details !== "") this.#exchange.details = details;
-    this.#connecting?.cancel();
+    if (reason !== "") this.#exchange.connection.localCloseReason = reason;
+    this.#connector?.cancel();
     this.#finish();
     this.#up?.destroy();
     this.#down.destroy();
@@ -253,27 +222,49 @@ export class TcpSession implements TimerOwner {
 
   #finish(): void {
     this.#isOver = true;
-    const { context, stats, plan, networkFilters } = this.#service;
+    const { context, stats, networkFilters } = this.#service;
     const exchange = this.#exchange;
-    this.#connectTimer.stop();
+    this.#lifetime?.cancel();
+    this.#logTimer?.stop();
     this.#idleTimer.stop();
-    this.#breakers?.connections.release();
+    this.#early = undefined;
+    this.#connector?.release();
     exchange.endMs = context.clock.monotonicMs();
+    stats.cxActive.value -= 1;
     stats.cxRxBytes.value += exchange.bytesReceived;
     stats.cxTxBytes.value += exchange.bytesSent;
-    if (this.#isActive) {
-      const { stats: clusterStats } = this.#cluster!;
-      this.#endpoint!.activeRequests -= 1;
+    if (this.#up) {
+      const { stats: clusterStats } = exchange.cluster!;
+      exchange.endpoint!.activeRequests -= 1;
       clusterStats.cxActive.value -= 1;
       clusterStats.cxRxBytes.value += exchange.bytesSent;
       clusterStats.cxTxBytes.value += exchange.bytesReceived;
     }
     try {
       for (const filter of networkFilters) filter.onClose?.(exchange);
+    } catch (error) {
+      context.onFault(error);
+    }
+    this.#log("TcpConnectionEnd");
+    this.#onOver();
+  }
+
+  #log(type: TcpExchange["logType"]): void {
+    const { plan, context } = this.#service;
+    const exchange = this.#exchange;
+    exchange.logType = type;
+    if (!this.#isOver) exchange.endMs = context.clock.monotonicMs();
+    try {
       for (const log of plan.accessLogs) log.log(exchange);
     } catch (error) {
       context.onFault(error);
     }
-    this.#onOver();
   }
 }
+
+/** Envoy's flags: a connection that failed is also one whose attempts are used up. */
+const failureFlags: Readonly<Record<TcpConnectFailure, number>> = {
+  resource_limit_exceeded: ResponseFlag.UpstreamOverflow,
+  no_healthy_upstream: ResponseFlag.NoHealthyUpstream,
+  connect_failed: ResponseFlag.UpstreamConnectionFailure | ResponseFlag.UpstreamRetryLimitExceeded,
+};

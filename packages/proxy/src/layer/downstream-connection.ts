@@ -23,6 +23,10 @@ export interface DownstreamConnection {
   readonly startMs: number;
   /** `x-envoy-peer-metadata` of the peer's sidecar, once it has been seen on this connection. */
   peerMetadata: PeerMetadata | undefined;
+  /** The cluster a network filter chose for a TCP proxy that names just one. */
+  clusterName?: string | undefined;
+  /** Why the connection was closed from here, in Envoy's words; absent while it was not. */
+  localCloseReason?: string | undefined;
   /** Set by a network filter that closes the connection. */
   terminationDetails: string;
 }

@@ -59,6 +59,8 @@ export interface Exchange {
   flags: number;
   /** Envoy's `response_code_details`, e.g. `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[ns[default]-policy[x]-rule[0]]`. */
   details: string;
+  /** `%ACCESS_LOG_TYPE%` of what is being logged now; absent means `DownstreamEnd`. */
+  readonly logType?: "TcpUpstreamConnected" | "TcpPeriodic" | "TcpConnectionEnd" | undefined;
   /** Whether the answer was made here rather than upstream. */
   isLocalReply: boolean;
 

@@ -18,6 +18,8 @@ export class AcceptedConnection implements DownstreamConnection {
   readonly tlsCipher: string;
   readonly startMs: number;
   peerMetadata: PeerMetadata | undefined = undefined;
+  clusterName: string | undefined = undefined;
+  localCloseReason: string | undefined = undefined;
   terminationDetails = "";
   #remoteText: string | undefined = undefined;
   #localText: string | undefined = undefined;

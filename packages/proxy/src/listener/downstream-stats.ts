@@ -64,7 +64,9 @@ export interface TcpStats {
   readonly cxNoRoute: Counter;
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
+  readonly cxActive: Gauge;
   readonly idleTimeout: Counter;
+  readonly maxDurationReached: Counter;
 }
 
 /** Finds the statistics of a listener, a connection manager or a TCP proxy by its name; equal names share series. */
@@ -136,7 +138,10 @@ const tcpCounters = {
   cxRxBytes: "downstream_cx_rx_bytes_total",
   cxTxBytes: "downstream_cx_tx_bytes_total",
   idleTimeout: "idle_timeout",
+  maxDurationReached: "max_downstream_connection_duration",
 } as const;
+
+const tcpGauges = { cxActive: "downstream_cx_active" } as const;
 
 /** Series under Envoy's names on `stats`, resolved when a listener is built. */
 export function createDownstreamStats(stats: EnvoyStats): DownstreamStats {
@@ -161,7 +166,10 @@ export function createDownstreamStats(stats: EnvoyStats): DownstreamStats {
       ...counters(listenerCounters, listenerScope, address),
       ...gauges(listenerGauges, listenerScope, address),
     })),
-    tcp: memoize((prefix) => counters(tcpCounters, tcpScope, prefix)),
+    tcp: memoize((prefix) => ({
+      ...counters(tcpCounters, tcpScope, prefix),
+      ...gauges(tcpGauges, tcpScope, prefix),
+    })),
   };
 }
 

@@ -123,13 +123,29 @@ export interface HttpConnectionPlan {
 export interface TcpProxyPlan {
   readonly kind: "tcp";
   readonly statPrefix: string;
-  selectCluster(random: number): {
+  /** `named` is the cluster a network filter chose for this connection: it replaces a single cluster, not weighted ones. */
+  selectCluster(
+    random: number,
+    named?: string,
+  ): {
     readonly cluster: string;
     readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
   };
   /** What consistent hashing places connections by. */
   readonly hashPolicy?: HashPolicy | undefined;
   readonly idleTimeoutMs: number;
+  /** 0 means no limit; jitter adds up to this share of it. */
+  readonly maxDurationMs: number;
+  readonly maxDurationJitter: number;
   readonly maxConnectAttempts: number;
+  /** Undefined tries the next endpoint at once. */
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number } | undefined;
+  /** Connect once the client has sent something, not at once. */
+  readonly connectsOnData: boolean;
+  /** How much to read from the client before there is an upstream; 0 reads nothing. */
+  readonly maxEarlyBytes: number;
+  readonly logsOnConnected: boolean;
+  /** 0 logs only the end. */
+  readonly accessLogIntervalMs: number;
   readonly accessLogs: readonly AccessLog[];
 }

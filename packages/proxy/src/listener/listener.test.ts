@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import net, { type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import tls from "node:tls";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
@@ -399,78 +399,5 @@ describe("mutual TLS", () => {
     assert.deepEqual(logged[0]!.upstreamPeer?.uris, ["spiffe://cluster.local/ns/default/sa/reviews"]);
     assert.match(logged[1]!.upstreamTransportFailure, /verify SAN list/);
     assert.equal(formatResponseFlags(logged[1]!.flags), "UF");
-  });
-});
-
-describe("a TCP proxy", () => {
-  async function tcpProxy(serve: (socket: Socket) => void, plan: Parameters<typeof tcpPlan>[0] = {}) {
-    const up = await server(serve);
-    const logged: Exchange[] = [];
-    const terminal = tcpPlan({ accessLogs: [{ log: (exchange) => void logged.push(exchange) }], ...plan });
-    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([up.address])]);
-    return { proxy, logged };
-  }
-
-  it("lets the server speak first, and each side end on its own", async () => {
-    const { proxy, logged } = await tcpProxy((socket) => {
-      socket.write("welcome");
-      let text = "";
-      socket.on("data", (chunk: Buffer) => {
-        text += chunk.toString();
-      });
-      socket.on("end", () => socket.end(`bye ${text}`));
-    });
-    const client = await connect(proxy.port());
-    await client.until(/^welcome$/);
-    client.socket.end("hello");
-    assert.equal(await client.untilClosed(), "welcomebye hello");
-    while (logged.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    const [exchange] = logged;
-    assert.deepEqual([exchange!.bytesReceived, exchange!.bytesSent, exchange!.flags], [5, 16, 0]);
-    assert.equal(proxy.metric("envoy_cluster_upstream_cx_active"), 0);
-  });
-
-  it("says why it could not connect", async () => {
-    const dead = await startServer(() => {});
-    await dead.close();
-    const logged: Exchange[] = [];
-    const terminal = tcpPlan({
-      accessLogs: [{ log: (exchange) => void logged.push(exchange) }],
-      maxConnectAttempts: 2,
-    });
-    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([dead.address])]);
-    const client = await connect(proxy.port());
-    await client.untilClosed();
-    assert.equal(logged[0]!.attempts, 2);
-    assert.equal(formatResponseFlags(logged[0]!.flags), "UF");
-    assert.match(logged[0]!.upstreamTransportFailure, /Connection refused/);
-  });
-
-  it("closes what is idle", async () => {
-    const { proxy, logged } = await tcpProxy(() => {}, { idleTimeoutMs: 30 });
-    const client = await connect(proxy.port());
-    await client.untilClosed();
-    assert.equal(logged[0]!.details, "idle_timeout");
-  });
-
-  it("reads no faster than the other side takes", async () => {
-    const up = await server((socket) => socket.pause());
-    const proxy = await start(
-      [listenerPlan([chainPlan(tcpPlan())], { bufferLimitBytes: 64 * 1024 })],
-      [clusterPlan([up.address], { bufferLimitBytes: 64 * 1024 })],
-    );
-    const socket = net.connect({ port: proxy.port(), host: "127.0.0.1" });
-    closers.push(() => void socket.destroy());
-    const chunk = Buffer.alloc(64 * 1024, "x");
-    let sent = 0;
-    for (let still = 0; still < 20 && sent < 256 * 1024 * 1024; ) {
-      if (socket.writableLength === 0) {
-        socket.write(chunk);
-        sent += chunk.length;
-        still = 0;
-      } else still += 1;
-      await new Promise((resolve) => setTimeout(resolve, still > 0 ? 5 : 0));
-    }
-    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes went into a connection nobody reads`);
   });
 });

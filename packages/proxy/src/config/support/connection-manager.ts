@@ -37,9 +37,12 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
     [`${p}HttpConnectionManager.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
     [`${tcp}TcpProxy`]: {
       implemented:
-        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy",
-      neutral: "access_log_flush_interval flush_access_log_on_connected upstream_connect_mode",
+        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage backoff_options access_log_options access_log_flush_interval flush_access_log_on_connected upstream_connect_mode max_early_data_bytes",
     },
+    [`${tcp}TcpProxy.TcpAccessLogOptions`]: {
+      implemented: "access_log_flush_interval flush_access_log_on_connected",
+    },
+    "envoy.config.core.v3.BackoffStrategy": { implemented: "base_interval max_interval" },
     [`${tcp}TcpProxy.WeightedCluster`]: { implemented: "clusters" },
     [`${tcp}TcpProxy.WeightedCluster.ClusterWeight`]: { implemented: "name weight metadata_match" },
   };

@@ -1,0 +1,149 @@
+import type { Timer } from "@weft/base/clock";
+import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
+import { requestHash } from "../cluster/request-hash.ts";
+import { plainAddress } from "../net/cidr.ts";
+import { type Connecting, connectTo } from "../net/connect.ts";
+import { Connection } from "../net/connection.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { TcpExchange } from "./tcp-exchange.ts";
+import type { TcpService } from "./tcp-proxy.ts";
+
+/** Why there is no upstream connection. */
+export type TcpConnectFailure = "resource_limit_exceeded" | "no_healthy_upstream" | "connect_failed";
+
+export interface TcpConnectorEvents {
+  onConnected(up: Connection): void;
+  onFailed(failure: TcpConnectFailure): void;
+}
+
+const connectTimer = 0;
+const connected: AttemptOutcome = { kind: "connected" };
+const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
+
+/**
+ * Finds an upstream for a TCP connection: endpoint after endpoint until one
+ * accepts, the plan's attempts are used up, or the owner cancels. Holds the
+ * connection breaker from `start` to `release`.
+ */
+export class TcpConnector implements TimerOwner {
+  readonly #service: TcpService;
+  readonly #exchange: TcpExchange;
+  readonly #cluster: Cluster;
+  readonly #subset: PickContext["subset"];
+  readonly #events: TcpConnectorEvents;
+  readonly #timer = new TimerEntry(this, connectTimer);
+  #breakers: Breakers | undefined;
+  #connecting: Connecting | undefined;
+  #backoff: Timer | undefined;
+  #endpoint: Endpoint | undefined;
+
+  constructor(
+    service: TcpService,
+    exchange: TcpExchange,
+    cluster: Cluster,
+    subset: PickContext["subset"],
+    events: TcpConnectorEvents,
+  ) {
+    this.#service = service;
+    this.#exchange = exchange;
+    this.#cluster = cluster;
+    this.#subset = subset;
+    this.#events = events;
+  }
+
+  start(): void {
+    const breakers = this.#cluster.breakers("default");
+    if (!breakers.connections.tryAcquire()) {
+      this.#events.onFailed("resource_limit_exceeded");
+      return;
+    }
+    this.#breakers = breakers;
+    this.#attempt();
+  }
+
+  /** Gives up what is under way; no event follows. */
+  cancel(): void {
+    this.#timer.stop();
+    this.#backoff?.cancel();
+    this.#connecting?.cancel();
+    this.#connecting = undefined;
+  }
+
+  /** The connection is over: another may take its place under the breaker. */
+  release(): void {
+    this.#breakers?.connections.release();
+    this.#breakers = undefined;
+  }
+
+  onTimer(): void {
+    this.#connecting?.cancel();
+    this.#cluster.stats.cxConnectTimeout.value += 1;
+    this.#failed("connection timeout");
+  }
+
+  #attempt(): void {
+    const cluster = this.#cluster;
+    const exchange = this.#exchange;
+    const { timers, clock } = this.#service.context;
+    const endpoint = cluster.pick({
+      subset: this.#subset,
+      hash: requestHash(cluster.plan.balancer, this.#service.plan.hashPolicy, exchange),
+      originalDestination: exchange.connection.local,
+      avoid: undefined,
+    });
+    if (!endpoint) {
+      cluster.stats.cxNoneHealthy.value += 1;
+      this.#events.onFailed("no_healthy_upstream");
+      return;
+    }
+    this.#endpoint = endpoint;
+    exchange.endpoint = endpoint;
+    exchange.attempts += 1;
+    cluster.stats.cxTotal.value += 1;
+    timers.start(this.#timer, cluster.plan.connectTimeoutMs, clock.monotonicMs());
+    const { tls } = endpoint;
+    this.#connecting = connectTo(
+      endpoint.address,
+      tls,
+      tls?.sni ?? "",
+      {
+        onConnected: (socket, peer) => {
+          this.#timer.stop();
+          this.#connecting = undefined;
+          const { localAddress, localPort } = socket;
+          exchange.upstreamPeer = peer;
+          if (localAddress !== undefined) {
+            exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
+          }
+          cluster.report(endpoint, connected);
+          const { onFault } = this.#service.context;
+          const { bufferLimitBytes } = cluster.plan;
+          this.#events.onConnected(new Connection(socket, { timers, bufferLimitBytes, onFault }));
+        },
+        onFailed: (_reason, message, transport) =>
+          this.#failed(transport || (message && `delayed connect error: ${message}`)),
+      },
+      cluster.plan.bindAddresses,
+    );
+  }
+
+  #failed(message: string): void {
+    const cluster = this.#cluster;
+    const { plan, context } = this.#service;
+    this.#timer.stop();
+    this.#connecting = undefined;
+    cluster.stats.cxConnectFail.value += 1;
+    cluster.report(this.#endpoint!, localFailure);
+    this.#exchange.upstreamTransportFailure = message;
+    const { attempts } = this.#exchange;
+    if (attempts >= plan.maxConnectAttempts) {
+      cluster.stats.cxConnectAttemptsExceeded.value += 1;
+      this.#events.onFailed("connect_failed");
+    } else if (!plan.backoff) this.#attempt();
+    else {
+      // Full jitter, as Envoy's: anything from nothing to the doubled interval.
+      const ceilingMs = Math.min(plan.backoff.baseMs * 2 ** Math.min(attempts - 1, 30), plan.backoff.maxMs);
+      this.#backoff = context.clock.setTimer(() => this.#attempt(), context.random() * ceilingMs);
+    }
+  }
+}
