@@ -1,14 +1,9 @@
 import { STATUS_CODES } from "node:http";
-import type { Cluster, Endpoint } from "../cluster/cluster.ts";
-import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
-import type { SocketAddress } from "../net/socket-address.ts";
-import { TimerEntry, type TimerOwner } from "../net/timers.ts";
-import type { PeerIdentity } from "../net/tls-plan.ts";
-import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { DynamicMetadata, Exchange } from "./exchange.ts";
-import type { FilterLists } from "./filter-chain.ts";
+import type { Exchange } from "./exchange.ts";
+import { ExchangeResponse } from "./exchange-response.ts";
+import { type ExchangeDeadlines, ExchangeTimers } from "./exchange-timers.ts";
 import type { FilterExchange } from "./filter-exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -17,9 +12,8 @@ import { buildLocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import { RequestIntake } from "./request-intake.ts";
 import { prepareRequest } from "./request-preparation.ts";
-import { completeHead, countResponse } from "./response-completion.ts";
+import { countResponse } from "./response-completion.ts";
 import { ResponseFlag } from "./response-flag.ts";
-import { ResponseOutlet } from "./response-outlet.ts";
 import type { RequestReceiver, ResetReason, ServerStream } from "./stream.ts";
 
 /** Told when an exchange is over, so that its connection can go on. */
@@ -27,8 +21,6 @@ export interface ExchangeOwner {
   onExchangeOver(exchange: HttpExchange): void;
 }
 
-const requestTimer = 0;
-const idleTimer = 1;
 const nothing = Buffer.alloc(0);
 const closing = ["connection", "close"] as const;
 const bodilessDetails = new Set(["missing_host_header", "query_missing_content_type"]);
@@ -45,69 +37,22 @@ const heldByStages = 4;
  * Whatever happens, and in whichever order, it ends exactly once: timers stop,
  * the upstream half is cancelled, filters and access logs see the final record.
  */
-export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner {
-  readonly service: HttpService;
-  readonly connection: DownstreamConnection;
-  readonly plan: HttpConnectionPlan;
-  readonly request: RequestHead | undefined;
-  readonly protocol: Exchange["protocol"];
-  readonly originalPath: string;
-  requestId = "";
-  clientAddress: SocketAddress | undefined = undefined;
-  response: ResponseHead | undefined = undefined;
-  responseTrailers: HeaderList | undefined = undefined;
-  stickyCookie: string | undefined = undefined;
-  match: RouteMatch | undefined = undefined;
-  /** What the route chose, whether or not there is such a cluster. */
-  clusterChoice: ClusterChoice | undefined = undefined;
-  cluster: Cluster | undefined = undefined;
-  endpoint: Endpoint | undefined = undefined;
-  upstreamPeer: PeerIdentity | undefined = undefined;
-  upstreamLocal: SocketAddress | undefined = undefined;
-  upstreamTransportFailure = "";
-  attempts = 0;
-  flags = 0;
-  details = "";
-  isLocalReply = false;
-  readonly startMs: number;
-  readonly startEpochMs: number;
-  requestCompleteMs = 0;
-  upstreamFirstByteMs = 0;
-  responseStartMs = 0;
-  endMs = 0;
-  bytesReceived = 0;
-  bytesSent = 0;
-  requestHeaderBytes: number;
-  upstreamConnectionHeaders: readonly string[] | undefined = undefined;
-  filterState: Map<string, unknown> | undefined = undefined;
-  dynamicMetadata: DynamicMetadata | undefined = undefined;
-  /** The downstream half of an upgraded connection: never complete, never retried. */
-  isUpgrade = false;
-  readonly #stream: ServerStream;
+export class HttpExchange
+  extends ExchangeResponse
+  implements FilterExchange, RequestReceiver, ExchangeDeadlines
+{
   readonly #owner: ExchangeOwner;
   #upstream: UpstreamCall | undefined = undefined;
-  #filters: FilterLists;
   #nextFilter = 0;
   #isForwarding = false;
   #isRequestDone = false;
-  #isOver = false;
   #isRunning = false;
   #isResumed = false;
   #heldBy = 0;
   /** Request data goes through it while there is one. */
   #intake: RequestIntake | undefined = undefined;
   #requestPauses = 0;
-  #nextResponseFilter = 0;
-  #isHeadSent = false;
-  #hasEmptyResponse = false;
-  #isResponseResumed = false;
-  #isResponseStopped = false;
-  /** Response data goes through it while there is one. */
-  #outlet: ResponseOutlet | undefined = undefined;
-  #responsePauses = 0;
-  #requestTimer: TimerEntry | undefined = undefined;
-  #idleTimer: TimerEntry | undefined = undefined;
-  #idleTimeoutMs: number;
+  readonly #timers: ExchangeTimers;
 
   constructor(
     service: HttpService,
@@ -118,26 +63,11 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     protocol: Exchange["protocol"],
     headBytes: number,
   ) {
-    const { clock } = service.context;
-    this.service = service;
-    this.plan = service.plan;
-    this.connection = connection;
-    this.request = request;
-    this.protocol = protocol;
-    this.originalPath = request?.path ?? "";
-    this.requestHeaderBytes = headBytes;
-    this.startMs = clock.monotonicMs();
-    this.startEpochMs = clock.now();
-    this.#stream = stream;
+    super(service, connection, stream, request, protocol, headBytes);
     this.#owner = owner;
-    this.#idleTimeoutMs = service.plan.streamIdleTimeoutMs;
-    this.#filters = service.filters.for(undefined);
+    this.#timers = new ExchangeTimers(service.context.timers, this);
     service.stats.rqTotal.value += 1;
     service.stats.rqActive.value += 1;
-  }
-
-  get direction(): Exchange["direction"] {
-    return this.service.direction;
   }
 
   get isRequestDone(): boolean {
@@ -149,32 +79,13 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     return this.#intake?.hasMore === true;
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  get hasResponded(): boolean {
-    return this.response !== undefined;
-  }
-
-  get isResponseWritable(): boolean {
-    return this.#stream.isWritable && this.#responsePauses === 0 && this.#outlet?.isFull !== true;
-  }
-
-  get isClientWritable(): boolean {
-    return this.#stream.isWritable;
-  }
-
   /** Takes the request through preparation, routing and the filters. */
   begin(end: boolean): void {
     const { plan, service } = this;
     const request = this.request!;
-    this.#stream.receiver = this;
+    this.stream.receiver = this;
     if (end) this.#completeRequest(this.startMs);
-    else if (plan.requestTimeoutMs > 0) {
-      this.#requestTimer = new TimerEntry(this, requestTimer);
-      service.context.timers.start(this.#requestTimer, plan.requestTimeoutMs, this.startMs);
-    }
+    else this.#timers.startRequest(plan.requestTimeoutMs, this.startMs);
     const prepared = prepareRequest(request, this.connection, plan);
     this.requestId = prepared.requestId;
     this.clientAddress = prepared.clientAddress;
@@ -183,20 +94,17 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
       this.replyWith(status, nothing, details, 0, location === undefined ? closing : ["location", location]);
       return;
     }
+    this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);
     this.refreshRoute();
     const configs = this.match?.route.filterConfigs;
-    if (configs) this.#filters = service.filters.for(configs);
-    if (this.#idleTimeoutMs > 0) {
-      this.#idleTimer = new TimerEntry(this, idleTimer);
-      service.context.timers.start(this.#idleTimer, this.#idleTimeoutMs, this.startMs);
-    }
+    if (configs) this.filters = service.filters.for(configs);
     this.#runFilters();
   }
 
   /** Answers a request whose head or body could not be parsed. */
   refuse(status: number, details: string): void {
     this.#isRequestDone = true;
-    this.#stream.receiver = this;
+    this.stream.receiver = this;
     this.service.stats.cxProtocolError.value += 1;
     const body = bodilessDetails.has(details) ? "" : (STATUS_CODES[status] ?? "");
     this.replyWith(status, Buffer.from(body), details, ResponseFlag.DownstreamProtocolError, undefined);
@@ -215,9 +123,9 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     fields: readonly string[] | undefined,
     grpcStatus?: number,
   ): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.flags |= flags;
-    if (this.#isHeadSent) {
+    if (this.isHeadSent) {
       this.breakOff(0, details);
       return;
     }
@@ -228,65 +136,20 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     // The rest of the request is not waited for.
     if (!this.#isRequestDone) local.head.headers.set("connection", "close");
     const end = local.body.length === 0;
-    if (this.response) this.#replaceResponse(local.head, end);
-    else this.#startResponse(local.head, end);
-    if (end || this.#isOver) return;
-    if (this.#outlet) this.#outlet.onData(local.body, true);
+    if (this.response) this.replaceResponse(local.head, end);
+    else this.startResponse(local.head, end);
+    if (end || this.isOver) return;
+    if (this.outlet) this.outlet.onData(local.body, true);
     else this.onData(local.body, true);
   }
 
   resume(): void {
-    if (this.#isOver || this.#isForwarding) return;
+    if (this.isOver || this.#isForwarding) return;
     if (this.#isRunning) {
       this.#isResumed = true;
       return;
     }
     this.#runFilters();
-  }
-
-  sendInformational(head: ResponseHead): void {
-    if (!this.#isOver && !this.response) this.#stream.respondInformational(head);
-  }
-
-  /** Begins the upstream's response. */
-  sendResponse(head: ResponseHead, end: boolean): void {
-    if (this.#isOver) return;
-    this.details = "via_upstream";
-    this.#startResponse(head, end);
-  }
-
-  sendData(chunk: Buffer, end: boolean): void {
-    if (this.#isOver) return;
-    if (this.#outlet) {
-      if (!end) this.touch();
-      this.#outlet.onData(chunk, end);
-    } else this.onData(chunk, end);
-  }
-
-  sendTrailers(trailers: HeaderList): void {
-    if (this.#isOver) return;
-    if (this.#outlet) this.#outlet.onTrailers(trailers);
-    else this.onTrailers(trailers);
-  }
-
-  /** Response data for the client, whatever the filters did to it. */
-  onData(chunk: Buffer, end: boolean): void {
-    this.bytesSent += chunk.length;
-    if (end) this.#finish();
-    else this.touch();
-    this.#stream.respondData(chunk, end);
-  }
-
-  onTrailers(trailers: HeaderList): void {
-    this.responseTrailers = trailers;
-    this.#finish();
-    this.#stream.respondTrailers(trailers);
-  }
-
-  resumeResponse(): void {
-    if (this.#isOver || this.#isHeadSent) return;
-    if (this.#isResponseStopped) this.#runResponseFilters();
-    else this.#isResponseResumed = true;
   }
 
   bufferRequest(maxBytes: number, onBody: (body: readonly Buffer[], isComplete: boolean) => void): void {
@@ -302,11 +165,6 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     this.#intakeOf().addStage(stage);
   }
 
-  addResponseStage(stage: BodyStage): void {
-    if (this.#hasEmptyResponse) return;
-    this.#outletOf().addStage(stage);
-  }
-
   pauseRequestBody(): void {
     this.#requestPauses += 1;
     this.#hold(heldByStages);
@@ -317,32 +175,24 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     if (this.#requestPauses === 0) this.#unhold(heldByStages);
   }
 
-  pauseResponseBody(): void {
-    this.#responsePauses += 1;
-  }
-
-  resumeResponseBody(): void {
-    this.#responsePauses -= 1;
-    if (this.isResponseWritable) this.#upstream?.onResponseWritable();
-  }
-
   refreshRoute(): void {
     const { context } = this.service;
     this.match = this.plan.routes.current?.match(this.request!, context.random());
     const action = this.match?.route.action;
     if (action?.kind !== "forward") return;
     context.forwarder.choose(this, action);
-    if (action.idleTimeoutMs !== undefined) this.#idleTimeoutMs = action.idleTimeoutMs;
+    if (action.idleTimeoutMs !== undefined)
+      this.#timers.startIdle(action.idleTimeoutMs, context.clock.monotonicMs());
   }
 
   /** Ends a response that has begun and cannot be completed. */
   breakOff(flags: number, details: string): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.flags |= flags;
     this.details = details;
     this.service.stats.rqTxReset.value += 1;
-    this.#stream.reset("local-reset");
-    this.#finish();
+    this.stream.reset("local-reset");
+    this.finish();
   }
 
   pauseRequest(): void {
@@ -355,7 +205,7 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
   }
 
   onRequestData(chunk: Buffer, end: boolean): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.bytesReceived += chunk.length;
     if (end) this.#completeRequest(this.service.context.clock.monotonicMs());
     else this.touch();
@@ -364,14 +214,14 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
   }
 
   onRequestTrailers(trailers: HeaderList): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#completeRequest(this.service.context.clock.monotonicMs());
     if (this.#upstream && !this.#intake) this.#upstream.onRequestTrailers(trailers);
     else this.#intakeOf().onTrailers(trailers);
   }
 
   onRequestReset(reason: ResetReason): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (reason === "protocol-error") {
       this.service.stats.cxProtocolError.value += 1;
       const flag = ResponseFlag.DownstreamProtocolError;
@@ -381,11 +231,11 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     this.flags |= ResponseFlag.DownstreamConnectionTermination;
     this.details = "downstream_remote_disconnect";
     this.service.stats.rqRxReset.value += 1;
-    this.#finish();
+    this.finish();
   }
 
   onResponseWritable(): void {
-    this.#outlet?.onWritable();
+    this.outlet?.onWritable();
     if (this.isResponseWritable) this.#upstream?.onResponseWritable();
   }
 
@@ -394,33 +244,30 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     this.#hold(heldByFilters);
   }
 
-  onTimer(kind: number): void {
-    const { stats } = this.service;
+  onRequestTimeout(): void {
+    this.service.stats.rqTimeout.value += 1;
+    this.reply(408, "request timeout", "request_overall_timeout");
+  }
+
+  onIdleTimeout(): void {
+    this.service.stats.rqIdleTimeout.value += 1;
     const status = this.#isRequestDone ? 504 : 408;
-    if (kind === requestTimer) {
-      stats.rqTimeout.value += 1;
-      this.reply(408, "request timeout", "request_overall_timeout");
-    } else {
-      stats.rqIdleTimeout.value += 1;
-      this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
-    }
+    this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
   }
 
   /** Something moved: the idle timeout starts anew. */
   touch(): void {
-    if (!this.#idleTimer) return;
-    const { clock, timers } = this.service.context;
-    timers.start(this.#idleTimer, this.#idleTimeoutMs, clock.monotonicMs());
+    this.#timers.touch();
   }
 
   #runFilters(): void {
-    const filters = this.#filters.request;
+    const filters = this.filters.request;
     this.#isRunning = true;
     while (this.#nextFilter < filters.length) {
       const filter = filters[this.#nextFilter++]!;
       this.#isResumed = false;
       const status = filter.onRequest!(this);
-      if (this.#isOver) return;
+      if (this.isOver) return;
       if (status === "stop" && !this.#isResumed) {
         this.#isRunning = false;
         return;
@@ -438,7 +285,7 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
       return;
     }
     const call = context.forwarder.forward(this, router);
-    if (!call || this.#isOver) {
+    if (!call || this.isOver) {
       call?.cancel();
       return;
     }
@@ -460,73 +307,34 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
     return this.#intake;
   }
 
-  #outletOf(): ResponseOutlet {
-    this.#outlet ??= new ResponseOutlet(this, this.service.bufferLimitBytes);
-    return this.#outlet;
-  }
-
   #hold(who: number): void {
-    if (this.#heldBy === 0) this.#stream.pauseRequest();
+    if (this.#heldBy === 0) this.stream.pauseRequest();
     this.#heldBy |= who;
   }
 
   #unhold(who: number): void {
     if ((this.#heldBy & who) === 0) return;
     this.#heldBy &= ~who;
-    if (this.#heldBy === 0 && !this.#isOver) this.#stream.resumeRequest();
+    if (this.#heldBy === 0 && !this.isOver) this.stream.resumeRequest();
   }
 
   #completeRequest(nowMs: number): void {
     this.#isRequestDone = true;
     this.requestCompleteMs = nowMs;
-    this.#requestTimer?.stop();
+    this.#timers.stopRequest();
   }
 
-  #startResponse(head: ResponseHead, end: boolean): void {
-    this.response = head;
-    this.#hasEmptyResponse = end;
-    if (head.status === 101) this.#requestTimer?.stop();
-    this.responseStartMs = this.service.context.clock.monotonicMs();
-    this.#runResponseFilters();
+  protected asFilterExchange(): this {
+    return this;
   }
 
-  /** An answer from here in place of one the filters were busy with; they do not see it. */
-  #replaceResponse(head: ResponseHead, end: boolean): void {
-    this.#outlet?.cancel();
-    this.#outlet = undefined;
-    this.response = head;
-    this.#hasEmptyResponse = end;
-    this.#sendHead(head, end);
+  protected tellWritable(): void {
+    this.#upstream?.onResponseWritable();
   }
 
-  #runResponseFilters(): void {
-    const filters = this.#filters.response;
-    const head = this.response!;
-    this.#isResponseStopped = false;
-    while (this.#nextResponseFilter < filters.length) {
-      const filter = filters[this.#nextResponseFilter++]!;
-      this.#isResponseResumed = false;
-      const status = filter.onResponse!(this, this.#hasEmptyResponse);
-      if (this.#isHeadSent || this.#isOver) return;
-      if (status === "stop" && !this.#isResponseResumed) {
-        this.#isResponseStopped = true;
-        if (!this.#hasEmptyResponse) this.#outletOf();
-        return;
-      }
-    }
-    this.#sendHead(head, this.#hasEmptyResponse);
-    if (this.#outlet) {
-      this.#outlet.open();
-      if (this.isResponseWritable) this.#upstream?.onResponseWritable();
-    }
-  }
-
-  #sendHead(head: ResponseHead, end: boolean): void {
-    const { plan, service } = this;
-    this.#isHeadSent = true;
-    completeHead(head, plan, service.context.clock.now());
-    if (end) this.#finish();
-    this.#stream.respondHead(head, end);
+  protected override startResponse(head: ResponseHead, end: boolean): void {
+    if (head.status === 101) this.#timers.stopRequest();
+    super.startResponse(head, end);
   }
 
   #dropUpstream(): void {
@@ -536,23 +344,20 @@ export class HttpExchange implements FilterExchange, RequestReceiver, TimerOwner
   }
 
   /** Comes before the last write, with which the connection may go on to the next request. */
-  #finish(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  protected finish(): void {
+    if (!this.endResponse()) return;
     const { service } = this;
     const { stats, context } = service;
     this.endMs = context.clock.monotonicMs();
-    this.#requestTimer?.stop();
-    this.#idleTimer?.stop();
+    this.#timers.stop();
     this.#intake?.cancel();
-    this.#outlet?.cancel();
     this.#dropUpstream();
     stats.rqActive.value -= 1;
     if (this.isUpgrade) stats.cxUpgradesActive.value -= 1;
     const status = this.response?.status ?? 0;
     if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
     try {
-      if (this.request) for (const filter of this.#filters.complete) filter.onComplete!(this);
+      if (this.request) for (const filter of this.filters.complete) filter.onComplete!(this);
       for (const log of this.plan.accessLogs) log.log(this);
     } catch (error) {
       context.onFault(error);

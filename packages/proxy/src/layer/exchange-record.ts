@@ -1,0 +1,74 @@
+import type { Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { DynamicMetadata, Exchange } from "./exchange.ts";
+import type { HeaderList } from "./header-list.ts";
+import type { HttpService } from "./http-service.ts";
+import type { RequestHead, ResponseHead } from "./message.ts";
+
+/** What is known of one HTTP request and its answer, as it becomes known. */
+export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume"> {
+  readonly service: HttpService;
+  readonly connection: DownstreamConnection;
+  readonly plan: HttpConnectionPlan;
+  readonly request: RequestHead | undefined;
+  readonly protocol: Exchange["protocol"];
+  readonly originalPath: string;
+  requestId = "";
+  clientAddress: SocketAddress | undefined = undefined;
+  response: ResponseHead | undefined = undefined;
+  responseTrailers: HeaderList | undefined = undefined;
+  stickyCookie: string | undefined = undefined;
+  match: RouteMatch | undefined = undefined;
+  /** What the route chose, whether or not there is such a cluster. */
+  clusterChoice: ClusterChoice | undefined = undefined;
+  cluster: Cluster | undefined = undefined;
+  endpoint: Endpoint | undefined = undefined;
+  upstreamPeer: PeerIdentity | undefined = undefined;
+  upstreamLocal: SocketAddress | undefined = undefined;
+  upstreamTransportFailure = "";
+  attempts = 0;
+  flags = 0;
+  details = "";
+  isLocalReply = false;
+  readonly startMs: number;
+  readonly startEpochMs: number;
+  requestCompleteMs = 0;
+  upstreamFirstByteMs = 0;
+  responseStartMs = 0;
+  endMs = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  requestHeaderBytes: number;
+  upstreamConnectionHeaders: readonly string[] | undefined = undefined;
+  filterState: Map<string, unknown> | undefined = undefined;
+  dynamicMetadata: DynamicMetadata | undefined = undefined;
+  /** The downstream half of an upgraded connection: never complete, never retried. */
+  isUpgrade = false;
+
+  constructor(
+    service: HttpService,
+    connection: DownstreamConnection,
+    request: RequestHead | undefined,
+    protocol: Exchange["protocol"],
+    headBytes: number,
+  ) {
+    const { clock } = service.context;
+    this.service = service;
+    this.plan = service.plan;
+    this.connection = connection;
+    this.request = request;
+    this.protocol = protocol;
+    this.originalPath = request?.path ?? "";
+    this.requestHeaderBytes = headBytes;
+    this.startMs = clock.monotonicMs();
+    this.startEpochMs = clock.now();
+  }
+
+  get direction(): Exchange["direction"] {
+    return this.service.direction;
+  }
+}
