@@ -1,8 +1,17 @@
+import { manyVirtualHosts } from "./many-virtual-hosts.ts";
+
+/** What one process speaks to the next. `grpc` is HTTP/2 with trailers and a message each way. */
+export type Protocol = "http1" | "http2" | "grpc";
+
 /** One proxy process of a case. */
 interface Hop {
   readonly name: string;
   /** File under `bench/bootstraps`; `$NAME$` in it is filled in by `fillBootstrap`. */
   readonly bootstrap: string;
+  /** What it speaks to the next hop, or to the upstream. Default: HTTP/1.1. */
+  readonly next?: Protocol;
+  /** More values for the bootstrap. */
+  readonly values?: () => Readonly<Record<string, string>>;
 }
 
 /**
@@ -12,40 +21,144 @@ interface Hop {
 export interface BenchCase {
   readonly name: string;
   readonly title: string;
+  /**
+   * `requests`: as many as it takes, then a constant rate. `connections`: what ten thousand
+   * idle ones hold. `handshakes`: new mutual-TLS connections, none resumed.
+   */
+  readonly kind: "requests" | "connections" | "handshakes";
   readonly hops: readonly Hop[];
   /** What the load tools speak to the first hop. */
-  readonly protocol: "http1" | "http2";
+  readonly protocol: Protocol;
   /** Concurrent requests per connection; 1 for HTTP/1.1. */
   readonly streams: number;
-  /** Overrides `--connections` where the protocol multiplexes. */
+  /** Overrides `--connections` where the protocol multiplexes or the answers are large. */
   readonly connections?: number;
   readonly path: string;
+  /** `host` or `:authority` of the requests, where it matters. */
+  readonly authority?: string;
   readonly responseBytes: number;
+  /** False where a thousand answers a second are more than the machine moves. */
+  readonly hasLatency: boolean;
   readonly needsCertificates: boolean;
+}
+
+const plain: Omit<BenchCase, "name" | "title" | "hops"> = {
+  kind: "requests",
+  protocol: "http1",
+  streams: 1,
+  path: "/bench",
+  responseBytes: 128,
+  hasLatency: true,
+  needsCertificates: false,
+};
+const multiplexed = { connections: 4, streams: 20 } as const;
+
+function pair(between: Protocol, upstream: Protocol): readonly Hop[] {
+  return [
+    { name: "client", bootstrap: "mtls-client.yaml", next: between },
+    { name: "server", bootstrap: "mtls-server.yaml", next: upstream },
+  ];
 }
 
 export const benchCases: readonly BenchCase[] = [
   {
+    ...plain,
     name: "http1-plain",
     title: "HTTP/1.1 plain, one hop",
-    hops: [{ name: "proxy", bootstrap: "http1-plain.yaml" }],
-    protocol: "http1",
-    streams: 1,
-    path: "/bench",
-    responseBytes: 128,
-    needsCertificates: false,
+    hops: [{ name: "proxy", bootstrap: "plain.yaml" }],
   },
   {
+    ...plain,
     name: "http1-mtls",
     title: "HTTP/1.1 mutual TLS, two hops, access log, stats, retries and RBAC on",
-    hops: [
-      { name: "client", bootstrap: "http1-mtls-client.yaml" },
-      { name: "server", bootstrap: "http1-mtls-server.yaml" },
-    ],
-    protocol: "http1",
-    streams: 1,
-    path: "/bench",
-    responseBytes: 128,
+    hops: pair("http1", "http1"),
+    needsCertificates: true,
+  },
+  {
+    ...plain,
+    ...multiplexed,
+    name: "http2-plain",
+    title: "HTTP/2 plain, one hop, 4 connections of 20 streams",
+    hops: [{ name: "proxy", bootstrap: "plain.yaml", next: "http2" }],
+    protocol: "http2",
+  },
+  {
+    ...plain,
+    ...multiplexed,
+    name: "grpc-plain",
+    title: "gRPC unary plain, one hop, 4 connections of 20 streams",
+    hops: [{ name: "proxy", bootstrap: "plain.yaml", next: "grpc" }],
+    protocol: "grpc",
+  },
+  {
+    ...plain,
+    ...multiplexed,
+    name: "grpc-mtls",
+    title: "gRPC unary mutual TLS, two hops, access log, stats, retries and RBAC on",
+    hops: pair("grpc", "grpc"),
+    protocol: "grpc",
+    needsCertificates: true,
+  },
+  {
+    ...plain,
+    name: "http1-over-http2",
+    title: "HTTP/1.1 applications, HTTP/2 mutual TLS between the two proxies, the same filters on",
+    hops: pair("http2", "http1"),
+    needsCertificates: true,
+  },
+  ...([64, 1024] as const).flatMap((kib): BenchCase[] => [
+    {
+      ...plain,
+      name: `http1-body-${kib}k`,
+      title: `HTTP/1.1 plain, one hop, ${kib} KiB answers`,
+      hops: [{ name: "proxy", bootstrap: "plain.yaml" }],
+      connections: 8,
+      responseBytes: kib * 1024,
+      hasLatency: false,
+    },
+    {
+      ...plain,
+      name: `http2-body-${kib}k`,
+      title: `HTTP/2 plain, one hop, ${kib} KiB answers, 4 connections of 4 streams`,
+      hops: [{ name: "proxy", bootstrap: "plain.yaml", next: "http2" }],
+      protocol: "http2",
+      connections: 4,
+      streams: 4,
+      responseBytes: kib * 1024,
+      hasLatency: false,
+    },
+  ]),
+  ...([100, 1_000] as const).map(
+    (routes): BenchCase => ({
+      ...plain,
+      name: `routes-${routes}`,
+      title: `HTTP/1.1 plain, ${routes} routes in the last of 200 virtual hosts, the last one matches`,
+      hops: [
+        {
+          name: "proxy",
+          bootstrap: "many-routes.yaml",
+          values: () => ({ VIRTUAL_HOSTS: manyVirtualHosts(200, routes) }),
+        },
+      ],
+      path: `/service-${routes - 1}/bench`,
+      authority: "host-199.example.com",
+    }),
+  ),
+  {
+    ...plain,
+    kind: "connections",
+    name: "idle-connections",
+    title: "10,000 idle HTTP/1.1 connections, each after one request",
+    hops: [{ name: "proxy", bootstrap: "plain.yaml" }],
+    hasLatency: false,
+  },
+  {
+    ...plain,
+    kind: "handshakes",
+    name: "handshakes",
+    title: "New mutual-TLS connections, full handshakes, one request each",
+    hops: [{ name: "server", bootstrap: "mtls-server.yaml" }],
+    hasLatency: false,
     needsCertificates: true,
   },
 ];

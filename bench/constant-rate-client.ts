@@ -6,19 +6,21 @@
  * connections busy is timed from when it was due, so that a stalled proxy
  * cannot hide its stall by slowing the client down.
  *
- *   node bench/constant-rate-client.ts URL PROTOCOL RATE SECONDS CONNECTIONS
+ *   node bench/constant-rate-client.ts URL PROTOCOL RATE SECONDS CONNECTIONS [HOST]
  */
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { grpcMessage } from "./load.ts";
 
 const [target, protocol, ...numbers] = process.argv.slice(2);
 const [rate, seconds, connections] = numbers.map(Number) as [number, number, number];
 const url = new URL(target!);
+const host = numbers[3] ?? url.host;
 
 /** Sends one request; `done` is called when its response is complete. */
 type Send = (done: (isOk: boolean) => void) => boolean;
 
-const send = protocol === "http2" ? await openHttp2() : await openHttp1();
+const send = protocol === "http1" ? await openHttp1() : await openHttp2();
 const latencies: number[] = [];
 const waiting: number[] = [];
 let failures = 0;
@@ -53,7 +55,7 @@ function finish(): never {
 }
 
 async function openHttp1(): Promise<Send> {
-  const request = Buffer.from(`GET ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\n\r\n`, "latin1");
+  const request = Buffer.from(`GET ${url.pathname} HTTP/1.1\r\nhost: ${host}\r\n\r\n`, "latin1");
   const idle: Socket[] = [];
   const callbacks = new Map<Socket, (isOk: boolean) => void>();
   await Promise.all(
@@ -109,9 +111,14 @@ async function openHttp2(): Promise<Send> {
       });
     }),
   );
+  const isGrpc = protocol === "grpc";
+  const headers = isGrpc
+    ? { ":method": "POST", ":path": url.pathname, "content-type": "application/grpc", te: "trailers" }
+    : { ":path": url.pathname };
   let next = 0;
   return (done) => {
-    const stream = sessions[next++ % sessions.length]!.request({ ":path": url.pathname });
+    const stream = sessions[next++ % sessions.length]!.request(headers);
+    if (isGrpc) stream.end(grpcMessage);
     let isOk = false;
     stream.on("response", (headers) => {
       isOk = headers[":status"] === 200;

@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "@weft/base/errors";
@@ -11,10 +12,17 @@ export interface LoadTools {
   readonly h2load: string;
 }
 
+/** A gRPC request of one small message: uncompressed, its length, its bytes. */
+export const grpcMessage = Buffer.from([0, 0, 0, 0, 32, ...Buffer.alloc(32, "m")]);
+/** Where `makeFiles` leaves it for the load tools. */
+export const grpcMessageFile = "request.grpc";
+
 export interface LoadSettings {
   readonly url: string;
   readonly seconds: number;
   readonly connections: number;
+  /** Working directory, with the certificates and `grpcMessageFile`. */
+  readonly directory: string;
 }
 
 /** As many requests as the chain takes, until the time is up. */
@@ -23,20 +31,26 @@ export async function saturate(
   one: BenchCase,
   settings: LoadSettings,
 ): Promise<{ readonly requests: number; readonly seconds: number }> {
-  return one.protocol === "http1" ? saturateHttp1(tools, settings) : saturateHttp2(tools, one, settings);
+  return one.protocol === "http1" ? saturateHttp1(tools, one, settings) : saturateHttp2(tools, one, settings);
 }
 
-async function saturateHttp1(tools: LoadTools, { url, seconds, connections }: LoadSettings) {
-  const { stdout } = await run(tools.wrk, ["-t1", `-c${connections}`, `-d${seconds}s`, url]);
+async function saturateHttp1(tools: LoadTools, one: BenchCase, { url, seconds, connections }: LoadSettings) {
+  const host = one.authority ? ["-H", `Host: ${one.authority}`] : [];
+  const { stdout } = await run(tools.wrk, ["-t1", `-c${connections}`, `-d${seconds}s`, ...host, url]);
   const done = /(\d+) requests in ([\d.]+)(m?s)/.exec(stdout);
   const failed = /Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)/.exec(stdout);
   if (!done || failed) throw new UserError(`wrk reports failures:\n${stdout}`);
   return { requests: Number(done[1]), seconds: Number(done[2]) / (done[3] === "ms" ? 1_000 : 1) };
 }
 
-async function saturateHttp2(tools: LoadTools, one: BenchCase, { url, seconds, connections }: LoadSettings) {
+async function saturateHttp2(tools: LoadTools, one: BenchCase, settings: LoadSettings) {
+  const { url, seconds, connections, directory } = settings;
+  const message =
+    one.protocol === "grpc"
+      ? ["-d", join(directory, grpcMessageFile), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+      : [];
   const { stdout } = await run(tools.h2load, [
-    ...["-t1", `-c${connections}`, `-m${one.streams}`, "-D", String(seconds), url],
+    ...["-t1", `-c${connections}`, `-m${one.streams}`, "-D", String(seconds), ...message, url],
   ]);
   return { requests: checkedH2load(stdout), seconds };
 }
@@ -54,6 +68,7 @@ export async function measureLatency(
   const { url, seconds, connections, rate } = settings;
   const client = join(import.meta.dirname, "constant-rate-client.ts");
   const args = [client, url, one.protocol, String(rate), String(seconds), String(connections)];
+  if (one.authority) args.push(one.authority);
   const { stdout } = await run(process.execPath, args, { maxBuffer: 64 * 1024 * 1024 });
   const { failures, latencies } = JSON.parse(stdout) as { failures: number; latencies: number[] };
   if (failures > 0) {
@@ -66,6 +81,31 @@ export async function measureLatency(
   }
   latencies.sort((a, b) => a - b);
   return { p50Ms: percentile(latencies, 0.5) / 1_000, p99Ms: percentile(latencies, 0.99) / 1_000 };
+}
+
+/** Runs `use` while `count` idle connections stand, each after one request. */
+export async function holdConnections<T>(url: string, count: number, use: () => T): Promise<T> {
+  const args = [join(import.meta.dirname, "connection-client.ts"), "idle", url, String(count)];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  try {
+    const isOpen = await Promise.race([
+      once(child.stdout, "data").then(() => true),
+      exited.then(() => false),
+    ]);
+    if (!isOpen) throw new UserError(`${count} connections could not be opened`, { hint: "ulimit -n" });
+    return use();
+  } finally {
+    child.stdin.end();
+    await exited;
+  }
+}
+
+/** New mutual-TLS connections with one request each, until the time is up; how many there were. */
+export async function shakeHands({ url, seconds, directory }: LoadSettings): Promise<number> {
+  const client = join(import.meta.dirname, "connection-client.ts");
+  const { stdout } = await run(process.execPath, [client, "handshakes", url, String(seconds), directory]);
+  return Number(stdout);
 }
 
 /** The smallest value that `share` of the ascending values do not exceed. */

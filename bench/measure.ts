@@ -1,8 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BenchCase } from "./cases.ts";
-import { type LoadTools, measureLatency, saturate } from "./load.ts";
+import type { BenchCase, Protocol } from "./cases.ts";
+import {
+  holdConnections,
+  type LoadSettings,
+  type LoadTools,
+  measureLatency,
+  saturate,
+  shakeHands,
+} from "./load.ts";
 import type { BenchOptions } from "./options.ts";
+import { probe } from "./probe.ts";
 import {
   cpuMicroseconds,
   freePorts,
@@ -14,13 +22,16 @@ import {
   waitReady,
 } from "./processes.ts";
 
-/** One proxy in one round. CPU and memory are sums over the hops. */
+/** One proxy in one round, as far as the case measures it. CPU and memory are sums over the hops. */
 export interface Sample {
-  readonly cpuPerRequestUs: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly rssMb: number;
+  readonly cpuPerRequestUs?: number;
+  readonly requestsPerSecond?: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  readonly cpuPerHandshakeUs?: number;
+  readonly rssIdleMb?: number;
+  readonly rssMb?: number;
+  readonly kibPerConnection?: number;
 }
 
 export interface CaseResult {
@@ -35,10 +46,13 @@ interface Chain {
   readonly label: string;
   readonly url: string;
   readonly hops: readonly Running[];
+  /** Resident memory once it served, before any load. */
+  readonly rssIdleMb: number;
 }
 
 /** Long enough for a just-in-time compiler to have seen the hot path. */
 const warmUpSeconds = 3;
+const idleConnections = 10_000;
 
 /**
  * Runs one case: all chains stand up together on their own ports, and take
@@ -56,7 +70,8 @@ export async function measureCase(
   const [upstreamPort] = await freePorts(1);
   const started: Running[] = [];
   try {
-    started.push(await startUpstream(upstreamPort!, one.responseBytes));
+    const spoken = one.hops.at(-1)!.next ?? "http1";
+    started.push(await startUpstream(upstreamPort!, one.responseBytes, spoken));
     const chains: Chain[] = [];
     for (const [i, program] of programs.entries()) {
       const label =
@@ -67,16 +82,20 @@ export async function measureCase(
         await startChain(one, program, label, upstreamPort!, join(directory, `${i}-${one.name}`), started),
       );
     }
-    for (const { url, label } of chains) {
-      progress(`${one.name}: warming up ${label}`);
-      await saturate(tools, one, { url, seconds: warmUpSeconds, connections });
+    const settings = (chain: Chain, seconds: number) => ({ url: chain.url, seconds, connections, directory });
+    if (one.kind === "requests") {
+      for (const chain of chains) {
+        progress(`${one.name}: warming up ${chain.label}`);
+        await saturate(tools, one, settings(chain, warmUpSeconds));
+      }
     }
     const samples: Record<string, Sample[]> = Object.fromEntries(chains.map((chain) => [chain.label, []]));
     for (let round = 0; round < options.rounds; round++) {
       const order = round % 2 === 0 ? chains : [...chains].reverse();
       for (const chain of order) {
         progress(`${one.name}: round ${round + 1} of ${options.rounds}, ${chain.label}`);
-        samples[chain.label]!.push(await sample(chain, one, tools, options, connections));
+        const load = { ...settings(chain, options.seconds), rate: options.rate };
+        samples[chain.label]!.push(await measures[one.kind](chain, one, tools, load));
       }
     }
     return { name: one.name, title: one.title, samples };
@@ -85,30 +104,47 @@ export async function measureCase(
   }
 }
 
-async function sample(
+type Measure = (
   chain: Chain,
   one: BenchCase,
   tools: LoadTools,
-  options: BenchOptions,
-  connections: number,
-): Promise<Sample> {
-  const { url, hops } = chain;
-  const cpu = () => hops.reduce((sum, hop) => sum + cpuMicroseconds(hop.pid), 0);
-  const before = cpu();
-  const { requests, seconds } = await saturate(tools, one, { url, seconds: options.seconds, connections });
-  const used = cpu() - before;
-  const latency = await measureLatency(one, {
-    url,
-    seconds: options.seconds,
-    connections,
-    rate: options.rate,
-  });
-  return {
-    cpuPerRequestUs: used / requests,
-    requestsPerSecond: requests / seconds,
-    ...latency,
-    rssMb: hops.reduce((sum, hop) => sum + residentBytes(hop.pid), 0) / 1e6,
-  };
+  load: LoadSettings & { readonly rate: number },
+) => Promise<Sample>;
+
+const measures: Readonly<Record<BenchCase["kind"], Measure>> = {
+  async requests({ hops, rssIdleMb }, one, tools, load) {
+    const before = cpuOf(hops);
+    const { requests, seconds } = await saturate(tools, one, load);
+    const used = cpuOf(hops) - before;
+    const latency = one.hasLatency ? await measureLatency(one, load) : {};
+    return {
+      cpuPerRequestUs: used / requests,
+      requestsPerSecond: requests / seconds,
+      ...latency,
+      rssIdleMb,
+      rssMb: rssOf(hops),
+    };
+  },
+
+  async connections({ hops, url }) {
+    const before = rssOf(hops);
+    const during = await holdConnections(url, idleConnections, () => rssOf(hops));
+    return { rssMb: during, kibPerConnection: ((during - before) * 1e6) / 1024 / idleConnections };
+  },
+
+  async handshakes({ hops }, _one, _tools, load) {
+    const before = cpuOf(hops);
+    const count = await shakeHands(load);
+    return { cpuPerHandshakeUs: (cpuOf(hops) - before) / count };
+  },
+};
+
+function cpuOf(hops: readonly Running[]): number {
+  return hops.reduce((sum, hop) => sum + cpuMicroseconds(hop.pid), 0);
+}
+
+function rssOf(hops: readonly Running[]): number {
+  return hops.reduce((sum, hop) => sum + residentBytes(hop.pid), 0) / 1e6;
 }
 
 /** Starts the hops from the last to the first, each waiting until the chain behind it answers. */
@@ -135,6 +171,9 @@ async function startChain(
         NEXT_PORT: i + 1 < one.hops.length ? ports[2 * (i + 1)]! : upstreamPort,
         DIRECTORY: directory,
         CERTIFICATES: join(directory, ".."),
+        NEXT_PROTOCOL: `${wire(hop.next)}_protocol_options`,
+        ALPN: wire(i === 0 ? (hop.next ?? "http1") : one.hops[i - 1]!.next) === "http2" ? "h2" : "http/1.1",
+        ...hop.values?.(),
       }),
     );
     const proxy = startProxy(program, bootstrap);
@@ -142,8 +181,13 @@ async function startChain(
     hops.unshift(proxy);
   }
   const url = `http://127.0.0.1:${ports[0]}${one.path}`;
-  await waitReady(url, hops[0]!);
-  return { program, label, url, hops };
+  await waitReady(url, hops[0]!, () => probe(one, new URL(url)));
+  return { program, label, url, hops, rssIdleMb: rssOf(hops) };
+}
+
+/** How a protocol is named in a bootstrap: gRPC is HTTP/2 on the wire. */
+function wire(protocol: Protocol = "http1"): "http" | "http2" {
+  return protocol === "http1" ? "http" : "http2";
 }
 
 /** Puts values where `$NAME$` stands. @throws when the text names one there is no value for. */

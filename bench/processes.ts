@@ -4,6 +4,7 @@ import { openSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import type { Protocol } from "./cases.ts";
 
 /** A command that takes a bootstrap file and becomes a proxy. */
 export interface ProxyProgram {
@@ -17,8 +18,14 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export async function startUpstream(port: number, responseBytes: number): Promise<Running> {
-  const child = fork(join(import.meta.dirname, "upstream.ts"), [String(port), String(responseBytes)]);
+export async function startUpstream(
+  port: number,
+  responseBytes: number,
+  protocol: Protocol,
+): Promise<Running> {
+  const program = protocol === "http1" ? "upstream.ts" : "upstream-http2.ts";
+  const args = [String(port), String(responseBytes), protocol];
+  const child = fork(join(import.meta.dirname, program), args);
   await once(child, "message");
   return running("upstream", child);
 }
@@ -47,19 +54,17 @@ function running(name: string, child: ChildProcess): Running {
   };
 }
 
-/** Waits until `url` answers 200, or says what the proxy wrote instead. */
-export async function waitReady(url: string, proxy: Running & { readonly log: string }): Promise<void> {
-  const deadline = performance.now() + 15_000;
+/** Waits until `isServing` says so, or says what the proxy wrote instead. */
+export async function waitReady(
+  url: string,
+  proxy: Running & { readonly log: string },
+  isServing: () => Promise<string>,
+): Promise<void> {
+  const deadline = performance.now() + 60_000;
   let last = "";
   while (performance.now() < deadline) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-      await response.arrayBuffer();
-      if (response.status === 200) return;
-      last = `status ${response.status}`;
-    } catch (error) {
-      last = (error as Error).message;
-    }
+    last = await isServing();
+    if (last === "") return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const tail = readFileSync(proxy.log, "utf8").trimEnd().split("\n").slice(-8).join("\n");

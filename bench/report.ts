@@ -11,6 +11,9 @@ const rows: readonly Row[] = [
   { key: "requestsPerSecond", title: () => "requests/s", digits: 0 },
   { key: "p50Ms", title: (rate) => `p50 at ${rate}/s, ms`, digits: 3 },
   { key: "p99Ms", title: (rate) => `p99 at ${rate}/s, ms`, digits: 3 },
+  { key: "cpuPerHandshakeUs", title: () => "CPU per handshake, µs", digits: 0 },
+  { key: "kibPerConnection", title: () => "KiB per connection", digits: 2 },
+  { key: "rssIdleMb", title: () => "RSS before, MB", digits: 0 },
   { key: "rssMb", title: () => "RSS after, MB", digits: 0 },
 ];
 
@@ -26,9 +29,14 @@ export interface CaseSummary {
   readonly title: string;
   readonly baseline: string;
   readonly subject: string;
-  readonly metrics: Readonly<
-    Record<keyof Sample, { readonly baseline: Spread; readonly subject: Spread; readonly ratio: Spread }>
-  >;
+  /** Of what the case measures. */
+  readonly metrics: Readonly<Partial<Record<keyof Sample, Metric>>>;
+}
+
+interface Metric {
+  readonly baseline: Spread;
+  readonly subject: Spread;
+  readonly ratio: Spread;
 }
 
 /** The ratio is taken round by round, so that what slows both in one round cancels out. */
@@ -36,29 +44,33 @@ export function summarize({ name, title, samples }: CaseResult): CaseSummary {
   const [baseline, subject] = Object.keys(samples);
   const first = samples[baseline!]!;
   const second = samples[subject!]!;
+  const measured = rows.filter(({ key }) => first[0]?.[key] !== undefined);
   const metrics = Object.fromEntries(
-    rows.map(({ key }) => [
+    measured.map(({ key }): [string, Metric] => [
       key,
       {
-        baseline: spread(first.map((sample) => sample[key])),
-        subject: spread(second.map((sample) => sample[key])),
-        ratio: spread(second.map((sample, i) => sample[key] / first[i]![key])),
+        baseline: spread(first.map((sample) => sample[key]!)),
+        subject: spread(second.map((sample) => sample[key]!)),
+        ratio: spread(second.map((sample, i) => sample[key]! / first[i]![key]!)),
       },
     ]),
   );
-  return { name, title, baseline: baseline!, subject: subject!, metrics: metrics as CaseSummary["metrics"] };
+  return { name, title, baseline: baseline!, subject: subject!, metrics };
 }
 
 export function renderTable(summary: CaseSummary, rate: number): string {
   const { baseline, subject, metrics } = summary;
-  const cells = rows.map(({ key, title, digits }) => {
+  const cells = rows.flatMap(({ key, title, digits }) => {
     const metric = metrics[key];
+    if (!metric) return [];
     const { median, min, max } = metric.ratio;
     return [
-      title(rate),
-      metric.baseline.median.toFixed(digits),
-      metric.subject.median.toFixed(digits),
-      `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`,
+      [
+        title(rate),
+        metric.baseline.median.toFixed(digits),
+        metric.subject.median.toFixed(digits),
+        `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`,
+      ],
     ];
   });
   const table = [["", baseline, subject, "ratio (min–max)"], ...cells];

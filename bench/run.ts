@@ -3,12 +3,13 @@
  * one worker each, alternating runs. Stdout has the table, stderr the progress.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { benchCases } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
+import { grpcMessage, grpcMessageFile } from "./load.ts";
 import { measureCase } from "./measure.ts";
 import { help, parseOptions } from "./options.ts";
 import { envoyProgram, findTools, weftProgram } from "./programs.ts";
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
   const summaries = [];
   try {
     makeCertificates(directory, tools.openssl);
+    writeFileSync(join(directory, grpcMessageFile), grpcMessage);
     for (const one of benchCases) {
       if (!options.cases.includes(one.name)) continue;
       const result = await measureCase(one, programs, tools, options, directory, (text) =>
