@@ -23,25 +23,12 @@ export function decodeHeaderEdits(
   context: DecodeContext,
 ): HeaderEdits | undefined {
   if (add.length === 0 && remove.length === 0) return undefined;
-  const { issues } = context;
   remove.forEach((name, i) => {
     refuseProtected(name, `${at(path, `${direction}_headers_to_remove`)}[${i}]`, context);
   });
-  const edits = add.map((option, i): HeaderEdit => {
-    const place = `${at(path, `${direction}_headers_to_add`)}[${i}]`;
-    const name = option.header?.key.toLowerCase() ?? "";
-    refuseProtected(name, at(place, "header.key"), context);
-    let value: HeaderValue = option.header?.value ?? "";
-    try {
-      value = context.factories.headerValue(value as string);
-    } catch (error) {
-      issues.add(at(place, "header.value"), messageOf(error), "write a literal % as %%");
-    }
-    const appends = option.append ?? undefined;
-    const action =
-      appends === undefined ? actions[option.appendAction] : appends ? "append-or-add" : "overwrite-or-add";
-    return { name, value, action, keepEmptyValue: option.keepEmptyValue };
-  });
+  const edits = add.map((option, i) =>
+    decodeHeaderEdit(option, `${at(path, `${direction}_headers_to_add`)}[${i}]`, context),
+  );
   // One level's overwrites come before its additions, wherever they stand.
   const overwrites = ({ action }: HeaderEdit) => action.startsWith("overwrite");
   return {
@@ -50,7 +37,28 @@ export function decodeHeaderEdits(
   };
 }
 
-function refuseProtected(name: string, path: string, { issues }: DecodeContext): void {
+/** One field to add; its value may hold command operators. */
+export function decodeHeaderEdit(
+  option: HeaderValueOption,
+  path: string,
+  context: DecodeContext,
+): HeaderEdit {
+  const name = option.header?.key.toLowerCase() ?? "";
+  refuseProtected(name, at(path, "header.key"), context);
+  let value: HeaderValue = option.header?.value ?? "";
+  try {
+    value = context.factories.headerValue(value as string);
+  } catch (error) {
+    context.issues.add(at(path, "header.value"), messageOf(error), "write a literal % as %%");
+  }
+  const appends = option.append ?? undefined;
+  const action =
+    appends === undefined ? actions[option.appendAction] : appends ? "append-or-add" : "overwrite-or-add";
+  return { name, value, action, keepEmptyValue: option.keepEmptyValue };
+}
+
+/** Reports what no edit may touch: pseudo-headers, the host, and what is not a header's name. */
+export function refuseProtected(name: string, path: string, { issues }: DecodeContext): void {
   if (name === "") issues.add(path, "is empty", "name a header");
   else if (name.startsWith(":") || name.toLowerCase() === "host") {
     issues.add(path, `\`${name}\` cannot be edited`, "use the route's rewrites for path and host");

@@ -2,7 +2,7 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { HttpFilter as HttpFilterMessage } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { isRouterFilter } from "../filters/router-plan.ts";
-import { filterDisabled, filterEnabled } from "../layer/filter-chain.ts";
+import { ConfigLevels, filterDisabled, filterEnabled } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { anySchema, unpackAny } from "./extension-registry.ts";
@@ -67,7 +67,8 @@ export function decodePerFilterConfig(config: Any, path: string, context: Decode
   }
   const type = findRouteConfig(message.$typeName);
   if (!type) context.issues.add(path, `${message.$typeName} is not the route configuration of a filter`);
-  return type?.decode(message, path, context);
+  const decoded = type?.decode(message, path, context);
+  return type?.isLayered && decoded !== undefined ? new ConfigLevels([decoded]) : decoded;
 }
 
 function decodeFilterConfig(filter: FilterConfig, path: string, context: DecodeContext): unknown {

@@ -7,6 +7,8 @@ import {
   type VirtualHost,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { CorsPolicy } from "../filters/cors.ts";
+import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
 import type { PathSpec } from "../route/path-matcher.ts";
 import { compileRedirect } from "../route/redirect.ts";
@@ -15,6 +17,7 @@ import type { RetryPlan, RouteAction, RoutePlan, RouteTable } from "../route/rou
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeCorsPolicy } from "./decode-cors.ts";
 import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
 import { decodePerFilterConfig } from "./decode-http-filters.ts";
 import { decodeRetry } from "./decode-retry.ts";
@@ -119,7 +122,7 @@ function decodeVirtualHost(
     },
     domains: host.domains,
     routes: host.routes.map((route, i) =>
-      decodeRoute(route, inherited, `${at(path, "routes")}[${i}]`, context),
+      decodeRoute(route, host, inherited, `${at(path, "routes")}[${i}]`, context),
     ),
     tlsRedirect:
       host.requireTls === TlsRequirement.NONE
@@ -151,7 +154,13 @@ const httpsRedirect: RoutePlan = {
   origin: undefined,
 };
 
-function decodeRoute(route: Route, inherited: Inherited, path: string, context: DecodeContext): RouteSpec {
+function decodeRoute(
+  route: Route,
+  host: VirtualHost,
+  inherited: Inherited,
+  path: string,
+  context: DecodeContext,
+): RouteSpec {
   const own = decodeLevel(route, path, context);
   const levels = [own, inherited.host, inherited.table];
   const ordered = inherited.mostSpecificWins ? levels.reverse() : levels;
@@ -166,6 +175,7 @@ function decodeRoute(route: Route, inherited: Inherited, path: string, context: 
     requestEdits: ordered.map((level) => level.request).reduce(joinEdits),
     responseEdits: ordered.map((level) => level.response).reduce(joinEdits),
     filterConfigs: merged,
+    cors: decodeCorsLevels(route, host, path, context),
     origin: originOf(route.metadata),
   };
   const matchPath = at(path, "match");
@@ -175,6 +185,20 @@ function decodeRoute(route: Route, inherited: Inherited, path: string, context: 
     fraction: decodeFraction(route.match?.runtimeFraction, context.runtime),
     plan,
   };
+}
+
+/** The policies in the older place of the API; they count where the CORS filter's own are absent. */
+function decodeCorsLevels(
+  { action }: Route,
+  host: VirtualHost,
+  path: string,
+  context: DecodeContext,
+): readonly CorsPolicy[] | undefined {
+  const own = action.case === "route" ? action.value.cors : undefined;
+  const levels: CorsPolicy[] = [];
+  if (host.cors) levels.push(decodeCorsPolicy(host.cors, at(path, "cors"), context));
+  if (own) levels.push(decodeCorsPolicy(own, at(path, "route.cors"), context));
+  return levels.length > 0 ? levels : undefined;
 }
 
 function decodeAction(route: Route, inherited: Inherited, path: string, context: DecodeContext): RouteAction {
@@ -308,11 +332,15 @@ function decodeFilterConfigs(
   return decoded.length > 0 ? new Map(decoded) : undefined;
 }
 
-/** Later levels replace earlier ones, filter by filter. */
+/** Later levels overlay earlier ones, filter by filter. */
 function mergeFilterConfigs(
   ...levels: readonly (ReadonlyMap<string, unknown> | undefined)[]
 ): ReadonlyMap<string, unknown> | undefined {
   const present = levels.filter((level) => level !== undefined);
   if (present.length <= 1) return present[0];
-  return new Map(present.flatMap((level) => [...level]));
+  const merged = new Map<string, unknown>();
+  for (const level of present) {
+    for (const [name, config] of level) merged.set(name, overlayConfig(merged.get(name), config));
+  }
+  return merged;
 }

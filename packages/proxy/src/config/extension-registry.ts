@@ -12,7 +12,16 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb";
+import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
@@ -48,6 +57,12 @@ export const extensionRegistry: Registry = createRegistry(
   RBACSchema,
   RBACPerRouteSchema,
   HTTPFaultSchema,
+  BufferSchema,
+  BufferPerRouteSchema,
+  CorsSchema,
+  CorsPolicySchema,
+  HeaderMutationSchema,
+  HeaderMutationPerRouteSchema,
   FilterConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,

@@ -1,10 +1,12 @@
 /** The same bootstrap in Envoy and in this proxy, asked the same questions; for tests of filters. */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "@weft/base/clock";
 import { findPeer } from "@weft/testkit/peer";
 import { Log } from "../admin/log.ts";
@@ -171,7 +173,8 @@ export async function startSideBySide(setup: Setup): Promise<SideBySide> {
 function echo(request: IncomingMessage, body: Buffer, answer: Reply): void {
   const varying = new Set(["x-request-id", "x-forwarded-proto", "connection", "transfer-encoding"]);
   const headers = Object.entries(request.headers).filter(
-    ([name]) => !varying.has(name) && !name.startsWith("x-envoy-"),
+    ([name, value]) =>
+      !varying.has(name) && !name.startsWith("x-envoy-") && !(name === "content-length" && value === "0"),
   );
   const seen = {
     method: request.method,
@@ -278,4 +281,32 @@ function ask(port: number, { method = "GET", path, host = "test", headers, body 
     call.on("error", reject);
     call.end(body);
   });
+}
+
+/** Asks every question of both, and expects the same answers, the same access log, and the same of these statistics. */
+export async function expectSame(
+  setup: Setup,
+  questions: readonly Sent[],
+  stats: readonly string[] = [],
+): Promise<void> {
+  const both = await startSideBySide(setup);
+  try {
+    const differences: unknown[] = [];
+    for (const sent of questions) {
+      const { envoy: expected, weft } = await both.ask(sent);
+      if (isDeepStrictEqual(weft, expected)) continue;
+      const question = `${sent.method ?? "GET"} ${sent.path} ${JSON.stringify(sent.headers ?? {})}`;
+      differences.push({ question, weft, envoy: expected });
+    }
+    const logs = await both.logged(questions.length);
+    const counted = await Promise.all(stats.map(async (name) => [name, await both.stat(name)] as const));
+    assert.deepEqual(differences, []);
+    assert.deepEqual(logs.weft, logs.envoy);
+    assert.deepEqual(
+      counted.map(([name, { weft }]) => [name, weft]),
+      counted.map(([name, value]) => [name, value.envoy]),
+    );
+  } finally {
+    await both.close();
+  }
 }

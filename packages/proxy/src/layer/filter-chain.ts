@@ -60,6 +60,30 @@ function sort(filters: readonly HttpFilter[]): FilterLists {
   };
 }
 
+/** Route configuration of a filter that heeds every level: of the table, the virtual host and the route, most general first. */
+export class ConfigLevels {
+  readonly levels: readonly unknown[];
+
+  constructor(levels: readonly unknown[]) {
+    this.levels = levels;
+  }
+}
+
+/** What a route's configuration is where `general` is overlaid by `specific`, for one filter. */
+export function overlayConfig(general: unknown, specific: unknown): unknown {
+  if (specific === filterEnabled && typeof general === "object") return general;
+  if (general instanceof ConfigLevels && specific instanceof ConfigLevels) {
+    return new ConfigLevels([...general.levels, ...specific.levels]);
+  }
+  return specific;
+}
+
+/** The levels a route has for a filter that heeds every one of them. */
+export function routeLevelsOf<Config>(exchange: Exchange, filterName: string): readonly Config[] | undefined {
+  const config = exchange.match?.route.filterConfigs?.get(filterName);
+  return config instanceof ConfigLevels ? (config.levels as readonly Config[]) : undefined;
+}
+
 /** What the route says about a filter, in the filter's own terms; undefined where it says nothing. */
 export function routeConfigOf<Config>(exchange: Exchange, filterName: string): Config | undefined {
   const config = exchange.match?.route.filterConfigs?.get(filterName);

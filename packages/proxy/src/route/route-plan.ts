@@ -1,3 +1,4 @@
+import type { CorsPolicy } from "../filters/cors.ts";
 import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
@@ -36,6 +37,8 @@ export interface RoutePlan {
   readonly responseEdits: HeaderEdits | undefined;
   /** `typed_per_filter_config`, compiled by each filter's own factory; most specific wins. */
   readonly filterConfigs: ReadonlyMap<string, unknown> | undefined;
+  /** `cors` of the virtual host and the route, most general first. */
+  readonly cors?: readonly CorsPolicy[] | undefined;
   /** The YAML this route came from (`filter_metadata["weft.origin"]`, or Istio's `istio.config`), for explanations. */
   readonly origin: string | undefined;
 }

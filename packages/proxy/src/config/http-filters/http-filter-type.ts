@@ -15,6 +15,8 @@ export interface HttpFilterPlace {
 /** What the configuration of a filter on routes, virtual hosts and tables is. */
 export interface RouteConfigType {
   readonly typeName: string;
+  /** Whether the filter heeds every level that says something, not just the most specific. */
+  readonly isLayered: boolean;
   /** What the filter reads at run time; undefined only where an issue was reported. */
   decode(message: Message, path: string, context: DecodeContext): unknown;
 }
@@ -45,6 +47,7 @@ export function httpFilterType<Schema extends DescMessage>(
 export function routeConfigType<Schema extends DescMessage>(
   schema: Schema,
   decode: (message: MessageShape<Schema>, path: string, context: DecodeContext) => unknown,
+  isLayered = false,
 ): RouteConfigType {
-  return { typeName: schema.typeName, decode: decode as RouteConfigType["decode"] };
+  return { typeName: schema.typeName, isLayered, decode: decode as RouteConfigType["decode"] };
 }

@@ -1,4 +1,7 @@
+import { bufferFilter } from "./buffer.ts";
+import { corsFilter } from "./cors.ts";
 import { faultFilter } from "./fault.ts";
+import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
 import { rbacFilter } from "./rbac.ts";
@@ -12,7 +15,10 @@ import { routerFilterType } from "./router.ts";
  * of it message descriptors, and code that never runs is never compiled.
  */
 export const httpFilterTypes: readonly HttpFilterType[] = [
+  bufferFilter,
+  corsFilter,
   faultFilter,
+  headerMutationFilter,
   rbacFilter,
   ...istioStatsFilters,
   routerFilterType,

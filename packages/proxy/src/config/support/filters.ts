@@ -1,3 +1,5 @@
+import { bodyFiltersSupport } from "./filters/body-filters.ts";
+import { headerFiltersSupport } from "./filters/header-filters.ts";
 import type { MessageSupport } from "./message-support.ts";
 
 /** What this proxy does with the messages of HTTP and network filters. */
@@ -5,6 +7,8 @@ export function filtersSupport(): Record<string, MessageSupport> {
   const rbac = "envoy.config.rbac.v3.";
   const fault = "envoy.extensions.filters.common.fault.v3.";
   return {
+    ...headerFiltersSupport(),
+    ...bodyFiltersSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
       implemented: "suppress_envoy_headers",
       harmless: {

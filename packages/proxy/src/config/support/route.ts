@@ -16,7 +16,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config retry_policy include_request_attempt_count include_attempt_count_in_response`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
       neutral: "include_is_timeout_retry_header",
     },
@@ -39,7 +39,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs hash_policy",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs hash_policy cors",
       harmless: {
         max_grpc_timeout: "`grpc-timeout` is passed on and not used as this route's timeout",
         grpc_timeout_offset: "`grpc-timeout` is passed on and not used as this route's timeout",

@@ -1,0 +1,26 @@
+import type { MessageSupport } from "../message-support.ts";
+
+/** What this proxy does with the messages of filters that edit or check headers: CORS and header mutation. */
+export function headerFiltersSupport(): Record<string, MessageSupport> {
+  const cors =
+    "allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights";
+  const mutation = "envoy.extensions.filters.http.header_mutation.v3.";
+  const rules = "envoy.config.common.mutation_rules.v3.";
+  return {
+    "envoy.extensions.filters.http.cors.v3.Cors": { implemented: "" },
+    "envoy.extensions.filters.http.cors.v3.CorsPolicy": { implemented: cors },
+    "envoy.config.route.v3.CorsPolicy": { implemented: cors },
+    [`${mutation}HeaderMutation`]: { implemented: "mutations most_specific_header_mutations_wins" },
+    [`${mutation}HeaderMutationPerRoute`]: { implemented: "mutations" },
+    [`${mutation}Mutations`]: {
+      implemented:
+        "request_mutations query_parameter_mutations response_mutations response_trailers_mutations request_trailers_mutations",
+    },
+    [`${rules}HeaderMutation`]: { implemented: "remove append remove_on_match" },
+    [`${rules}HeaderMutation.RemoveOnMatch`]: { implemented: "key_matcher" },
+    "envoy.config.core.v3.KeyValueMutation": { implemented: "append remove" },
+    "envoy.config.core.v3.KeyValueAppend": { implemented: "record entry action" },
+    "envoy.config.core.v3.KeyValue": { implemented: "key value" },
+    "envoy.config.core.v3.KeyValuePair": { implemented: "key value" },
+  };
+}
