@@ -48,7 +48,7 @@ const questions = [
     headers: { "x-a": "1", "x-b": "2", "x-c": "3", "x-gone": "4", "x-drop-a": "5", "x-drop-b": "6" },
   },
   ...["append", "absent", "overwrite", "exists", "remove"].flatMap((kind) =>
-    ["", "?", "?a=1", "?b=2", "?a=1&a=2"].map((query) => ({
+    ["", "?", "?a=1", "?A=2", "?a=1&a=2"].map((query) => ({
       path: `/query/${kind}${query}`,
       headers: { "x-a": "v" },
     })),
