@@ -12,11 +12,22 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import { BrotliSchema } from "@weft/xds/gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb";
+import { BrotliSchema as BrotliDecompressorSchema } from "@weft/xds/gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb";
+import { GzipSchema } from "@weft/xds/gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb";
+import { GzipSchema as GzipDecompressorSchema } from "@weft/xds/gen/envoy/extensions/compression/gzip/decompressor/v3/gzip_pb";
+import { ZstdSchema } from "@weft/xds/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb";
+import { ZstdSchema as ZstdDecompressorSchema } from "@weft/xds/gen/envoy/extensions/compression/zstd/decompressor/v3/zstd_pb";
 import {
   BufferPerRouteSchema,
   BufferSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb";
+import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
+import { DecompressorSchema } from "@weft/xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import {
   HeaderMutationPerRouteSchema,
@@ -59,6 +70,15 @@ export const extensionRegistry: Registry = createRegistry(
   HTTPFaultSchema,
   BufferSchema,
   BufferPerRouteSchema,
+  CompressorSchema,
+  CompressorPerRouteSchema,
+  DecompressorSchema,
+  GzipSchema,
+  GzipDecompressorSchema,
+  BrotliSchema,
+  BrotliDecompressorSchema,
+  ZstdSchema,
+  ZstdDecompressorSchema,
   CorsSchema,
   CorsPolicySchema,
   HeaderMutationSchema,

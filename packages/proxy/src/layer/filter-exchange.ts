@@ -27,6 +27,8 @@ export interface FilterExchange extends Exchange {
   resumeResponseBody(): void;
   /** False while the client is slower than the response. */
   readonly isClientWritable: boolean;
+  /** False while the upstream, or a filter, is slower than the request. */
+  readonly isServerWritable: boolean;
   /** Continues a response that `onResponse` stopped. No effect once the exchange is over. */
   resumeResponse(): void;
   /** Chooses the route anew: what it was chosen by has been changed. The filters of the chain stay those of the first route. */

@@ -79,6 +79,10 @@ export class HttpExchange
     return this.#intake?.hasMore === true;
   }
 
+  get isServerWritable(): boolean {
+    return (this.#heldBy & (heldByUpstream | heldByFilters)) === 0;
+  }
+
   /** Takes the request through preparation, routing and the filters. */
   begin(end: boolean): void {
     const { plan, service } = this;
@@ -300,6 +304,7 @@ export class HttpExchange
       intake.open(call);
     }
     this.#unhold(heldByFilters);
+    this.#intake?.onWritable();
   }
 
   #intakeOf(): RequestIntake {

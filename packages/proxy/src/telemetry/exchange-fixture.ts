@@ -130,6 +130,7 @@ export function exchange(options: Partial<FilterExchange> = {}): TestExchange {
     },
     isRequestDone: true,
     isClientWritable: true,
+    isServerWritable: true,
     bufferRequest: (_maxBytes, onBody) => onBody([], true),
     addRequestStage: (stage) => void recorded.requestStages.push(stage),
     addResponseStage: (stage) => void recorded.responseStages.push(stage),

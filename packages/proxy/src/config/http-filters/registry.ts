@@ -1,5 +1,7 @@
 import { bufferFilter } from "./buffer.ts";
+import { compressorFilter } from "./compressor.ts";
 import { corsFilter } from "./cors.ts";
+import { decompressorFilter } from "./decompressor.ts";
 import { faultFilter } from "./fault.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
@@ -16,7 +18,9 @@ import { routerFilterType } from "./router.ts";
  */
 export const httpFilterTypes: readonly HttpFilterType[] = [
   bufferFilter,
+  compressorFilter,
   corsFilter,
+  decompressorFilter,
   faultFilter,
   headerMutationFilter,
   rbacFilter,
