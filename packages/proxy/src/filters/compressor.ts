@@ -122,7 +122,10 @@ export function createCompressorFilter(
     onResponse(exchange, end) {
       const offers = exchange.filterState?.get(offersKey) as Offers | undefined;
       const config = routeConfigOf<CompressorRouteConfig>(exchange, name);
-      if (!offers || config === "disabled" || !plan.response.isEnabled) return "continue";
+      if (!offers || config === "disabled" || !plan.response.isEnabled) {
+        responseStats.notCompressed.add();
+        return "continue";
+      }
       const { status, headers } = exchange.response!;
       const isLong = isLongEnough(headers, plan.response, responseStats);
       const isCompressible =
