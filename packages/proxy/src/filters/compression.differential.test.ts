@@ -108,8 +108,14 @@ test("responses are compressed where Envoy compresses them", withEnvoy, async ()
       }
     }
     assert.deepEqual(differences, []);
-    for (const name of ["compressed", "not_compressed", "no_accept_header", "header_compressor_used"]) {
-      const { envoy, weft } = await both.stat(`http.test.compressor.lib.gzip.response.${name}`);
+    for (const name of [
+      "response.compressed",
+      "response.not_compressed",
+      "no_accept_header",
+      "header_compressor_used",
+      "header_identity",
+    ]) {
+      const { envoy, weft } = await both.stat(`http.test.compressor.lib.gzip.${name}`);
       assert.equal(weft, envoy, name);
     }
   } finally {

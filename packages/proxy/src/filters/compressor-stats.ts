@@ -15,15 +15,17 @@ export function compressorStats(stats: EnvoyStats, statPrefix: string, prefix: s
   };
 }
 
+/** What is counted of a client's wishes has no direction in its name. */
 export function responseCompressorStats(
   stats: EnvoyStats,
   statPrefix: string,
-  prefix: string,
+  base: string,
+  directionPrefix: string,
 ): ResponseCompressorStats {
   const counter = (name: string) =>
-    stats.counter(`http.{envoy_http_conn_manager_prefix}.${prefix}${name}`, statPrefix);
+    stats.counter(`http.{envoy_http_conn_manager_prefix}.${base}${name}`, statPrefix);
   return {
-    ...compressorStats(stats, statPrefix, prefix),
+    ...compressorStats(stats, statPrefix, `${base}${directionPrefix}`),
     noAcceptHeader: counter("no_accept_header"),
     headerIdentity: counter("header_identity"),
     headerCompressorUsed: counter("header_compressor_used"),

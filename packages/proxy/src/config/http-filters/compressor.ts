@@ -48,7 +48,8 @@ export const compressorFilter = httpFilterType(
         responseStats: responseCompressorStats(
           services.stats,
           statPrefix,
-          message.responseDirectionConfig ? `${prefix}response.` : prefix,
+          prefix,
+          message.responseDirectionConfig ? "response." : "",
         ),
       },
       name,
