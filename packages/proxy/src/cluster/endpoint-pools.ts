@@ -1,6 +1,7 @@
 import { Http1Pool } from "../http1/pool.ts";
 import { Http2Pool } from "../http2/pool.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
+import { TunnelPool } from "../layer/tunnel-pool.ts";
 import type { UpstreamPool } from "../layer/upstream-pool.ts";
 import type { Cluster, Endpoint } from "./cluster.ts";
 
@@ -8,17 +9,22 @@ import type { Cluster, Endpoint } from "./cluster.ts";
 interface EndpointPools {
   http1: UpstreamPool | undefined;
   http2: UpstreamPool | undefined;
+  tunnel: UpstreamPool | undefined;
 }
 
-/** The pool of an endpoint for requests that arrived by `protocol`, made on first use. */
+/** The pool of an endpoint for requests that arrived by `protocol`, made on first use; `tunnel` for CONNECT that ends here. */
 export function poolOf(
   endpoint: Endpoint,
   cluster: Cluster,
   protocol: string,
   context: PoolContext,
 ): UpstreamPool {
-  endpoint.pool ??= { http1: undefined, http2: undefined } satisfies EndpointPools;
+  endpoint.pool ??= { http1: undefined, http2: undefined, tunnel: undefined } satisfies EndpointPools;
   const pools = endpoint.pool as EndpointPools;
+  if (protocol === "tunnel") {
+    pools.tunnel ??= new TunnelPool(endpoint, cluster, context);
+    return pools.tunnel;
+  }
   const spoken = cluster.plan.protocol;
   if (spoken === "http2" || (spoken === "downstream" && protocol === "HTTP/2")) {
     pools.http2 ??= new Http2Pool(endpoint, cluster, context);

@@ -12,6 +12,7 @@ import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts"
 import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
+import { decodeUpgrades } from "./decode-upgrades.ts";
 import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
@@ -114,9 +115,7 @@ export function decodeConnectionManager(
         : hcm.stripMatchingHostPort
           ? "matching"
           : "none",
-    upgrades: hcm.upgradeConfigs
-      .filter((upgrade) => upgrade.enabled ?? true)
-      .map((upgrade) => upgrade.upgradeType.toLowerCase()),
+    upgrades: decodeUpgrades(hcm.upgradeConfigs, at(path, "upgrade_configs"), issues),
     acceptHttp10: http1?.acceptHttp10 ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
   };

@@ -48,6 +48,7 @@ export function decodeHttp2(
     maxPriorityFramesPerStream: options.maxInboundPriorityFramesPerStream ?? plan.maxPriorityFramesPerStream,
     maxWindowUpdatesPerDataFrame:
       options.maxInboundWindowUpdateFramesPerDataFrameSent ?? plan.maxWindowUpdatesPerDataFrame,
+    allowsConnect: options.allowConnect,
     keepsConnectionOnBadMessage: options.overrideStreamErrorOnInvalidHttpMessage ?? false,
   };
 }

@@ -22,6 +22,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
 import { decodeHeaderEdits } from "./decode-header-edits.ts";
 import { decodeRetry } from "./decode-retry.ts";
+import { decodeTerminatesConnect, decodeUpgrades } from "./decode-upgrades.ts";
 import { compiled, readDataSource, regexText, subsetOf, timeoutMs } from "./decode-values.ts";
 import { at } from "./issues.ts";
 
@@ -68,9 +69,8 @@ export function decodeForward(
     hashPolicy: decodeHashPolicy(action.hashPolicy, at(path, "hash_policy"), issues),
     priority: action.priority === RoutingPriority.HIGH ? "high" : "default",
     clusterNotFoundStatus: notFoundStatus[action.clusterNotFoundResponseCode],
-    upgrades: action.upgradeConfigs
-      .filter((upgrade) => upgrade.enabled ?? true)
-      .map((upgrade) => upgrade.upgradeType.toLowerCase()),
+    upgrades: decodeUpgrades(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
+    terminatesConnect: decodeTerminatesConnect(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
   };
 }
 

@@ -247,8 +247,14 @@ function decodePathSpec(match: RouteMatch | undefined, path: string, { issues }:
       );
       return { kind: "regex", text: isValid ? text : "", caseSensitive: true };
     }
+    case "connectMatcher":
+      // CONNECT alone has no path.
+      return { kind: "exact", text: "", caseSensitive: true };
     default:
-      issues.add(path, "needs one of `prefix`, `path`, `safe_regex`, `path_separated_prefix`");
+      issues.add(
+        path,
+        "needs one of `prefix`, `path`, `safe_regex`, `path_separated_prefix`, `connect_matcher`",
+      );
       return { kind: "prefix", text: "", caseSensitive };
   }
 }

@@ -272,7 +272,9 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       head.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
-    this.#attempt.begin(poolOf(endpoint, cluster, exchange.protocol, this.#pools), isFresh);
+    const endsHere = head.upgrade === "connect" && this.#action.terminatesConnect;
+    const protocol = endsHere ? "tunnel" : exchange.protocol;
+    this.#attempt.begin(poolOf(endpoint, cluster, protocol, this.#pools), isFresh);
   }
 
   #pickContext(): PickContext {

@@ -2,7 +2,6 @@ import type { ClusterDirectory } from "../cluster/cluster.ts";
 import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
-import type { RequestHead } from "../layer/message.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
@@ -41,6 +40,12 @@ export class Router implements Forwarder {
       exchange.reply(404, "", "route_not_found", ResponseFlag.NoRouteFound);
       return undefined;
     }
+    const { upgrade } = exchange.request!;
+    if (upgrade !== "" && !isUpgradeAllowed(exchange, upgrade)) {
+      exchange.service.stats.rqWsOnNonWsRoute.value += 1;
+      exchange.replyWith(403, nothing, "upgrade_failed", 0, ["connection", "close"]);
+      return undefined;
+    }
     const { action } = match.route;
     switch (action.kind) {
       case "redirect":
@@ -55,12 +60,6 @@ export class Router implements Forwarder {
   }
 
   #call(exchange: HttpExchange, action: ForwardAction, plan: RouterPlan): UpstreamCall | undefined {
-    const request = exchange.request!;
-    if (request.upgrade !== "" && !isUpgradeAllowed(exchange, action, request)) {
-      exchange.service.stats.rqWsOnNonWsRoute.value += 1;
-      exchange.replyWith(403, nothing, "upgrade_failed", 0, ["connection", "close"]);
-      return undefined;
-    }
     const choice = exchange.clusterChoice!;
     // Looked for again: a filter may have held the request while clusters changed.
     const cluster = this.#clusters.get(choice.cluster);
@@ -77,8 +76,11 @@ export class Router implements Forwarder {
   }
 }
 
-function isUpgradeAllowed(exchange: HttpExchange, action: ForwardAction, request: RequestHead): boolean {
-  return exchange.plan.upgrades.includes(request.upgrade) || action.upgrades.includes(request.upgrade);
+/** What the route says of a protocol counts; what it does not mention, the connection manager decides. */
+function isUpgradeAllowed(exchange: HttpExchange, upgrade: string): boolean {
+  const action = exchange.match?.route.action;
+  const own = action?.kind === "forward" ? action.upgrades.get(upgrade) : undefined;
+  return own ?? exchange.plan.upgrades.get(upgrade) ?? false;
 }
 
 function redirect(exchange: HttpExchange, action: RedirectAction): void {

@@ -38,6 +38,8 @@ export interface Both<T> {
 }
 
 export interface SideBySide {
+  /** Where each listens, for clients of a test's own. */
+  readonly ports: Both<number>;
   ask(sent: Sent): Promise<Both<Answer>>;
   /** The access log's lines so far, once there are `count`. */
   logged(count: number): Promise<Both<readonly string[]>>;
@@ -142,6 +144,7 @@ export async function startSideBySide(setup: Setup): Promise<SideBySide> {
     throw error;
   }
   return {
+    ports: { envoy: theirs.port, weft: ours.port },
     async ask(sent) {
       return { envoy: await ask(theirs.port, sent), weft: await ask(ours.port, sent) };
     },

@@ -1,16 +1,8 @@
 import type { HeaderList } from "../layer/header-list.ts";
-import type { RequestHead } from "../layer/message.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import {
-  type BodyFraming,
-  chunkHead,
-  encodeRequestHead,
-  encodeTrailers,
-  lastChunk,
-  requestFraming,
-} from "./encode.ts";
+import { type ClientStreamCarrier, Http1ClientStream } from "./client-stream.ts";
 import { type HeadLimits, Http1ResponseHead, parseResponseHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 
@@ -33,7 +25,7 @@ const nothing = Buffer.alloc(0);
  *
  * @see RFC 9112
  */
-export class Http1ClientCodec implements ConnectionHandler, BodySink {
+export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStreamCarrier {
   readonly connection: Connection;
   /** Without it trailers are read and dropped, both ways, as Envoy does. */
   readonly keepsTrailers: boolean;
@@ -174,8 +166,8 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
         return;
       }
       this.#state = "tunnel";
-      stream.openTunnel();
       stream.receiver.onResponseHead(head, false);
+      stream.openTunnel();
       return;
     }
     if (status < 200) {
@@ -236,98 +228,5 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#events.onGone(this, cause);
-  }
-}
-
-/** One request and its answer on an upstream HTTP/1 connection. Calls after its end do nothing. */
-class Http1ClientStream implements ClientStream {
-  readonly receiver: ResponseReceiver;
-  readonly isFirstOnConnection: boolean;
-  hasResponseBytes = false;
-  isHead = false;
-  upgrade = "";
-  isKeepAlive = true;
-  isRequestDone = false;
-  isResponseDone = false;
-  isPaused = false;
-  readonly #codec: Http1ClientCodec;
-  readonly #writtenBefore: number;
-  #framing: BodyFraming = "none";
-  #isTunnel = false;
-  #isReset = false;
-
-  constructor(codec: Http1ClientCodec, receiver: ResponseReceiver, isFirst: boolean) {
-    this.#codec = codec;
-    this.receiver = receiver;
-    this.isFirstOnConnection = isFirst;
-    this.#writtenBefore = codec.connection.bytesWritten;
-  }
-
-  get isWritable(): boolean {
-    return this.#codec.connection.isWritable;
-  }
-
-  /** Whether no byte of the request reached the kernel: the upstream cannot have seen it. */
-  get isUnsent(): boolean {
-    return this.#codec.connection.bytesWritten === this.#writtenBefore;
-  }
-
-  sendHead(head: RequestHead, end: boolean, extra?: readonly string[]): void {
-    this.isHead = head.method === "HEAD";
-    this.upgrade = head.upgrade;
-    this.#framing = requestFraming(head, end);
-    this.isRequestDone = end;
-    this.#codec.connection.writeLatin1(encodeRequestHead(head, this.#framing, extra));
-  }
-
-  sendData(chunk: Buffer, end: boolean): void {
-    if (this.#isReset || this.isRequestDone) return;
-    const connection = this.#codec.connection;
-    if (this.#framing === "chunked") {
-      if (chunk.length > 0) {
-        connection.writeLatin1(chunkHead(chunk.length));
-        connection.write(chunk);
-        connection.writeLatin1(end ? `\r\n${lastChunk}` : "\r\n");
-      } else if (end) connection.writeLatin1(lastChunk);
-    } else if (chunk.length > 0) connection.write(chunk);
-    if (end) this.#requestEnded();
-  }
-
-  sendTrailers(trailers: HeaderList): void {
-    if (this.#isReset || this.isRequestDone) return;
-    if (this.#framing === "chunked") {
-      const text = this.#codec.keepsTrailers ? encodeTrailers(trailers) : lastChunk;
-      this.#codec.connection.writeLatin1(text);
-    }
-    this.#requestEnded();
-  }
-
-  reset(_reason: ResetReason): void {
-    if (this.#isReset) return;
-    this.#isReset = true;
-    this.#codec.abandon(this);
-  }
-
-  pauseResponse(): void {
-    if (this.isPaused || this.#isReset) return;
-    this.isPaused = true;
-    this.#codec.connection.pause();
-  }
-
-  resumeResponse(): void {
-    if (!this.isPaused || this.#isReset) return;
-    this.isPaused = false;
-    this.#codec.connection.resume();
-  }
-
-  openTunnel(): void {
-    this.#isTunnel = true;
-  }
-
-  #requestEnded(): void {
-    this.isRequestDone = true;
-    if (!this.#isTunnel) return;
-    this.#codec.connection.end();
-    if (this.isResponseDone) this.#codec.abandon(this);
   }
 }

@@ -1,11 +1,12 @@
 import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
-import type { RequestReceiver, ResetReason, ServerStream } from "../layer/stream.ts";
+import type { ServerStream } from "../layer/stream.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { chunkHead, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
 import { type HeadError, type HeadLimits, Http1RequestHead, lowVersion, parseRequestHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
+import { Http1ServerStream, type ServerStreamCarrier } from "./server-stream.ts";
 
 export interface ServerCodecOptions {
   readonly limits: HeadLimits;
@@ -35,18 +36,10 @@ export interface RequestInfo {
 }
 
 type State = "head" | "body" | "waiting" | "tunnel" | "closed";
-type ResponseFraming = "none" | "length" | "chunked" | "close" | "tunnel";
 
 const nothing = Buffer.alloc(0);
 const missingHost: HeadError = { status: 400, details: "missing_host_header" };
 const schemeMismatch: HeadError = { status: 403, details: "http1.invalid_scheme" };
-const unanswered: RequestReceiver = {
-  onRequestData() {},
-  onRequestTrailers() {},
-  onRequestReset() {},
-  onResponseWritable() {},
-};
-
 /**
  * The server side of HTTP/1.1 on one connection: requests one at a time and in
  * order, answers framed by what the client understands. A pipelined request
@@ -54,7 +47,7 @@ const unanswered: RequestReceiver = {
  *
  * @see RFC 9112
  */
-export class Http1ServerCodec implements ConnectionHandler, BodySink {
+export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStreamCarrier {
   readonly connection: Connection;
   /** Answers from now on close the connection. */
   isDraining = false;
@@ -358,63 +351,3 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink {
 }
 
 const continueResponse = "HTTP/1.1 100 Continue\r\n\r\n";
-
-/** One request and its answer on an HTTP/1 connection. Calls after its end do nothing. */
-class Http1ServerStream implements ServerStream {
-  receiver: RequestReceiver = unanswered;
-  readonly #codec: Http1ServerCodec;
-  readonly isHead: boolean;
-  readonly minorVersion: number;
-  readonly upgrade: string;
-  mustClose: boolean;
-  isRequestDone = true;
-  hasResponded = false;
-  framing: ResponseFraming = "none";
-
-  constructor(codec: Http1ServerCodec, head: Http1RequestHead | undefined) {
-    this.#codec = codec;
-    this.isHead = head?.method === "HEAD";
-    this.minorVersion = head?.minorVersion ?? 1;
-    this.upgrade = head?.upgrade ?? "";
-    this.mustClose = head === undefined || !head.isKeepAlive;
-  }
-
-  get isWritable(): boolean {
-    return this.#codec.connection.isWritable;
-  }
-
-  /** An answer made here may ask for the connection to end; upstream's `connection` never gets this far. */
-  closesAfter(head: ResponseHead): boolean {
-    if (!head.headers.has("connection")) return false;
-    this.mustClose = true;
-    return true;
-  }
-
-  respondInformational(head: ResponseHead): void {
-    this.#codec.informational(this, head);
-  }
-
-  respondHead(head: ResponseHead, end: boolean): void {
-    this.#codec.respond(this, head, end);
-  }
-
-  respondData(chunk: Buffer, end: boolean): void {
-    this.#codec.data(this, chunk, end);
-  }
-
-  respondTrailers(trailers: HeaderList): void {
-    this.#codec.trailers(this, trailers);
-  }
-
-  reset(_reason: ResetReason): void {
-    this.#codec.reset(this);
-  }
-
-  pauseRequest(): void {
-    this.#codec.setRequestPaused(this, true);
-  }
-
-  resumeRequest(): void {
-    this.#codec.setRequestPaused(this, false);
-  }
-}

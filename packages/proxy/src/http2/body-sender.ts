@@ -99,21 +99,21 @@ export class BodySender {
   flushGrown(): void {
     if (!this.#hasGrown) return;
     this.#hasGrown = false;
-    for (const stream of this.#table.streams.values()) this.#flush(stream);
+    for (const stream of this.#table.streams.values()) this.flush(stream);
   }
 
   #growConnection(increment: number): void {
     this.#window += increment;
     if (increment === 0) this.#control.violation();
     else if (this.#window > maxWindowBytes) this.#overflow();
-    else for (const stream of this.#table.streams.values()) this.#flush(stream);
+    else for (const stream of this.#table.streams.values()) this.flush(stream);
   }
 
   #growStream(stream: Http2Stream, increment: number): void {
     stream.sendWindow += increment;
     if (increment === 0) this.#table.abort(stream, ErrorCode.ProtocolError);
     else if (stream.sendWindow > maxWindowBytes) this.#table.abort(stream, ErrorCode.FlowControlError);
-    else this.#flush(stream);
+    else this.flush(stream);
   }
 
   #overflow(): false {
@@ -122,7 +122,7 @@ export class BodySender {
   }
 
   /** Sends what the windows allow of what waits. */
-  #flush(stream: Http2Stream): void {
+  flush(stream: Http2Stream): void {
     const { pending } = stream;
     if (!pending || this.#window <= 0 || stream.sendWindow <= 0) return;
     while (pending.length > 0) {

@@ -15,6 +15,12 @@ export interface Http2ClientCodecEvents {
   onGone(cause: CloseCause): void;
 }
 
+interface AwaitingHead {
+  readonly stream: Http2ClientStream;
+  readonly head: RequestHead;
+  readonly extra: readonly string[] | undefined;
+}
+
 /** Stream identifiers end at 2^31; a connection is replaced long before. */
 const maxStreamId = 0x3fffffff;
 
@@ -28,6 +34,8 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   requestCount = 0;
   readonly #events: Http2ClientCodecEvents;
   #assumedStreams = 1;
+  /** Requests for another protocol that wait for the server's settings. */
+  #awaiting: AwaitingHead[] = [];
 
   constructor(connection: Connection, options: SessionOptions, events: Http2ClientCodecEvents) {
     super(connection, options, false);
@@ -41,11 +49,17 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
     this.sendSettings();
   }
 
+  override get isIdle(): boolean {
+    return super.isIdle && this.#awaiting.length === 0;
+  }
+
   /** Requests that may begin now. */
   get capacity(): number {
     if (this.isDraining || this.state === "closed" || !this.connection.isOpen) return 0;
     const allowed = this.state === "open" ? this.peer.maxStreams : this.#assumedStreams;
-    return Math.min(allowed, this.plan.maxConcurrentStreams) - this.table.streams.size;
+    return (
+      Math.min(allowed, this.plan.maxConcurrentStreams) - this.table.streams.size - this.#awaiting.length
+    );
   }
 
   /** The stream begins with its `sendHead`, which must follow at once. */
@@ -56,30 +70,53 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
 
   override onClosed(cause: CloseCause): void {
     super.onClosed(cause);
+    for (const { stream } of this.#awaiting.splice(0)) {
+      stream.isGone = true;
+      stream.deliverReset("connection-termination", true);
+    }
     this.#events.onGone(cause);
   }
 
   sendHead(stream: Http2ClientStream, head: RequestHead, end: boolean, extra?: readonly string[]): void {
-    const isConnect = head.upgrade === "connect";
-    if (this.state === "closed" || (head.upgrade !== "" && !isConnect)) {
-      // Protocols that HTTP/1.1 is upgraded to cannot be asked for here.
+    stream.upgrade = head.upgrade;
+    const isExtended = head.upgrade !== "" && head.upgrade !== "connect";
+    if (this.state === "closed") {
       stream.isGone = true;
-      stream.deliverReset(this.state === "closed" ? "connection-termination" : "protocol-error", true);
-      return;
-    }
+      stream.deliverReset("connection-termination", true);
+    } else if (isExtended && this.state !== "open") {
+      // Whether the server takes extended CONNECT its settings will tell.
+      this.#awaiting.push({ stream, head, extra });
+    } else if (isExtended && !this.peer.allowsConnect) {
+      stream.isGone = true;
+      stream.deliverReset("protocol-error", true);
+    } else this.#begin(stream, head, end, extra);
+  }
+
+  #begin(
+    stream: Http2ClientStream,
+    head: RequestHead,
+    end: boolean,
+    extra: readonly string[] | undefined,
+  ): void {
+    const { upgrade } = head;
     const id = this.lastStreamId === 0 ? 1 : this.lastStreamId + 2;
     this.lastStreamId = id;
     if (id > maxStreamId) this.isDraining = true;
     this.guard.streamOpened();
     this.open(id, stream);
-    const pseudo = [":method", head.method, ":authority", head.authority];
-    if (!isConnect) pseudo.push(":scheme", head.scheme, ":path", head.path);
+    const isExtended = upgrade !== "" && upgrade !== "connect";
+    const pseudo = [":method", isExtended ? "CONNECT" : head.method, ":authority", head.authority];
+    if (isExtended) pseudo.push(":protocol", upgrade);
+    if (upgrade !== "connect") pseudo.push(":scheme", head.scheme, ":path", head.path);
     this.writer.headers(id, pseudo, head.headers.flat, extra, end);
     if (end) this.table.sent(stream);
   }
 
   abandon(stream: Http2ClientStream): void {
-    this.resetStream(stream, "local-reset", ErrorCode.Cancel);
+    if (stream.id === 0) {
+      this.#awaiting = this.#awaiting.filter((waiting) => waiting.stream !== stream);
+      stream.isGone = true;
+    } else this.resetStream(stream, "local-reset", ErrorCode.Cancel);
   }
 
   protected onFields(stream: Http2ClientStream, flat: readonly string[], isEnd: boolean): void {
@@ -97,7 +134,10 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
       stream.receiver.onInformational(head);
       return;
     }
-    const hasNoBody = stream.isHead || head.status === 204 || head.status === 304;
+    const isTunnel = stream.upgrade !== "" && head.status < 300;
+    // What HTTP/1.1 says of a protocol switched to. @see RFC 8441 §4
+    if (isTunnel && stream.upgrade !== "connect") head.status = 101;
+    const hasNoBody = isTunnel || stream.isHead || head.status === 204 || head.status === 304;
     if (!hasNoBody) stream.contentLength = head.contentLength;
     if (isEnd && stream.contentLength > 0) {
       this.table.malformed(stream.id);
@@ -125,6 +165,10 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   }
 
   protected onSettled(): void {
+    for (const { stream, head, extra } of this.#awaiting.splice(0)) {
+      this.sendHead(stream, head, false, extra);
+      if (!stream.isGone) this.flush(stream);
+    }
     this.#events.onSettled(this.peer.maxStreams);
     this.#events.onCapacity();
   }

@@ -19,6 +19,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   /** The final head arrived: what follows are data and trailers. */
   hasHead = false;
   isHead = false;
+  upgrade = "";
   readonly #codec: ClientStreamCarrier;
 
   constructor(codec: ClientStreamCarrier, receiver: ResponseReceiver, isFirstOnConnection: boolean) {

@@ -36,6 +36,8 @@ export const Setting = {
   InitialWindowSize: 4,
   MaxFrameSize: 5,
   MaxHeaderListSize: 6,
+  /** @see RFC 8441 §3 */
+  EnableConnectProtocol: 8,
 } as const;
 
 export const frameHeadBytes = 9;

@@ -16,6 +16,8 @@ export interface Http2Plan {
   readonly maxConsecutiveEmptyFrames: number;
   readonly maxPriorityFramesPerStream: number;
   readonly maxWindowUpdatesPerDataFrame: number;
+  /** Other protocols may be asked for by extended CONNECT. @see RFC 8441 */
+  readonly allowsConnect: boolean;
   /** A malformed request ends its stream only, not the connection. */
   readonly keepsConnectionOnBadMessage: boolean;
 }
@@ -30,5 +32,6 @@ export const defaultHttp2Plan: Http2Plan = {
   maxConsecutiveEmptyFrames: 1,
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
+  allowsConnect: false,
   keepsConnectionOnBadMessage: false,
 };

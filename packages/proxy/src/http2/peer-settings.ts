@@ -11,6 +11,8 @@ import type { SessionControl } from "./session-control.ts";
 export class PeerSettings {
   /** Streams the peer allows at once; no limit until it says. */
   maxStreams = maxWindowBytes;
+  /** Whether the peer takes extended CONNECT. @see RFC 8441 §3 */
+  allowsConnect = false;
   readonly #writer: FrameWriter;
   readonly #sender: BodySender;
   readonly #control: SessionControl;
@@ -42,6 +44,11 @@ export class PeerSettings {
       case Setting.MaxFrameSize:
         // Frames of the smallest maximum are always welcome.
         return (value >= maxFrameBytes && value <= 0xffffff) || this.#violation();
+      case Setting.EnableConnectProtocol:
+        // It may not be taken back.
+        if (value > 1 || (this.allowsConnect && value === 0)) return this.#violation();
+        this.allowsConnect = value === 1;
+        return true;
       case Setting.InitialWindowSize:
         return this.#sender.resizeStreams(value);
       default:

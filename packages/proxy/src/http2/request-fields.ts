@@ -25,11 +25,15 @@ const digits = /^[0-9]{1,15}$/;
 /**
  * The request that a list of decoded fields makes, or undefined when it is
  * malformed. Strict by RFC 9113 §8.2 and §8.3: what an HTTP/1.1 hop after this
- * one could read differently never passes.
+ * one could read differently never passes. Extended CONNECT, where it is
+ * allowed, becomes the upgrade HTTP/1.1 would ask for.
  */
-export function parseRequestFields(flat: readonly string[]): Http2RequestHead | undefined {
+export function parseRequestFields(
+  flat: readonly string[],
+  allowsConnect: boolean,
+): Http2RequestHead | undefined {
   const head = new Http2RequestHead();
-  const regular = parsePseudoFields(flat, head);
+  const regular = parsePseudoFields(flat, head, allowsConnect);
   if (regular < 0) return undefined;
   const out = head.headers.flat;
   let host: string | undefined;
@@ -88,11 +92,12 @@ export function parseTrailerFields(flat: readonly string[]): HeaderList | undefi
 }
 
 /** Reads the fields before the regular ones; the position of the first of those, or -1. */
-function parsePseudoFields(flat: readonly string[], head: Http2RequestHead): number {
+function parsePseudoFields(flat: readonly string[], head: Http2RequestHead, allowsConnect: boolean): number {
   let at = 0;
   let path: string | undefined;
   let authority: string | undefined;
   let scheme: string | undefined;
+  let protocol = "";
   for (; at < flat.length && flat[at]!.charCodeAt(0) === 58; at += 2) {
     const value = flat[at + 1]!;
     switch (flat[at]) {
@@ -112,12 +117,21 @@ function parsePseudoFields(flat: readonly string[], head: Http2RequestHead): num
         if (scheme !== undefined) return -1;
         scheme = value;
         break;
+      case ":protocol":
+        if (!allowsConnect || protocol !== "" || !token.test(value)) return -1;
+        protocol = value.toLowerCase();
+        break;
       default:
         return -1;
     }
   }
   head.authority = authority ?? "";
-  if (head.method === "CONNECT") {
+  if (protocol !== "") {
+    // A bare CONNECT has this name inside, and h2c is never spoken by upgrade.
+    if (head.method !== "CONNECT" || protocol === "connect" || protocol === "h2c") return -1;
+    head.method = "GET";
+    head.upgrade = protocol;
+  } else if (head.method === "CONNECT") {
     head.upgrade = "connect";
     return path === undefined && scheme === undefined && /:[0-9]+$/.test(head.authority) ? at : -1;
   }

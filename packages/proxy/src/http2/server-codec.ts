@@ -84,7 +84,8 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   }
 
   respondHead(stream: Http2ServerStream, head: ResponseHead, end: boolean): void {
-    const { status } = head;
+    // Here a protocol is switched to by success. @see RFC 8441 §4
+    const status = head.status === 101 ? 200 : head.status;
     const isEnd = end || stream.isHead || status === 204 || status === 304;
     this.writer.headers(stream.id, [":status", `${status}`], head.headers.flat, undefined, isEnd);
     if (isEnd) this.table.sent(stream);
@@ -101,7 +102,7 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
       this.table.sendReset(streamId, ErrorCode.InternalError);
       return;
     }
-    const head = parseRequestFields(flat);
+    const head = parseRequestFields(flat, this.plan.allowsConnect);
     if (!head || (isEnd && head.contentLength > 0)) {
       this.table.malformed(streamId);
       return;

@@ -158,14 +158,14 @@ export abstract class Http2Session<S extends Http2Stream>
 
   protected sendSettings(): void {
     const { hpackTableBytes, maxConcurrentStreams, streamWindowBytes, connectionWindowBytes } = this.plan;
-    this.writer.write(
-      settingsFrame([
-        [Setting.HeaderTableSize, hpackTableBytes],
-        this.#isServer ? [Setting.MaxConcurrentStreams, maxConcurrentStreams] : [Setting.EnablePush, 0],
-        [Setting.InitialWindowSize, streamWindowBytes],
-        [Setting.MaxHeaderListSize, this.options.limits.maxBytes],
-      ]),
-    );
+    const settings: [number, number][] = [
+      [Setting.HeaderTableSize, hpackTableBytes],
+      this.#isServer ? [Setting.MaxConcurrentStreams, maxConcurrentStreams] : [Setting.EnablePush, 0],
+      [Setting.InitialWindowSize, streamWindowBytes],
+      [Setting.MaxHeaderListSize, this.options.limits.maxBytes],
+    ];
+    if (this.#isServer && this.plan.allowsConnect) settings.push([Setting.EnableConnectProtocol, 1]);
+    this.writer.write(settingsFrame(settings));
     if (connectionWindowBytes > defaultWindowBytes) {
       this.writer.write(wordFrame(FrameType.WindowUpdate, 0, connectionWindowBytes - defaultWindowBytes));
     }
@@ -177,6 +177,11 @@ export abstract class Http2Session<S extends Http2Stream>
 
   sendData(stream: S, chunk: Buffer, end: boolean): void {
     this.#sender.data(stream, chunk, end);
+  }
+
+  /** Sends what waits of a stream that has only now been opened. */
+  protected flush(stream: S): void {
+    this.#sender.flush(stream);
   }
 
   sendTrailers(stream: S, trailers: HeaderList): void {

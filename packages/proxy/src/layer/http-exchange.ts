@@ -338,7 +338,8 @@ export class HttpExchange
   }
 
   protected override startResponse(head: ResponseHead, end: boolean): void {
-    if (head.status === 101) this.#timers.stopRequest();
+    const isTunnel = head.status === 101 || (this.request?.upgrade === "connect" && head.status < 300);
+    if (isTunnel) this.#timers.stopRequest();
     super.startResponse(head, end);
   }
 

@@ -149,7 +149,7 @@ describe("an HTTP connection", () => {
           }
         });
       },
-      { upgrades: ["websocket"] },
+      { upgrades: new Map([["websocket", true]]) },
     );
     client.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\nearly");
     await client.until(/101 Switching Protocols\r\n.*upgrade: websocket\r\n\r\necho early$/s);

@@ -20,6 +20,7 @@ import {
   listenerPlan,
   RawClient,
   routesTo,
+  startServer,
   startTestProxy,
 } from "./test-proxy.ts";
 
@@ -282,6 +283,44 @@ const postOf = (...more: string[]) => frame(Headers, EndHeaders, 1, request("POS
 const getOf = (...more: string[]) => frame(Headers, whole, 1, request("GET", ...more));
 const bare = (...flat: string[]) => frame(Headers, whole, 1, block(...flat));
 const repeat = (count: number, one: Buffer) => Buffer.concat(new Array(count).fill(one));
+
+describe("extended CONNECT", () => {
+  const upgrade = block(
+    ...[":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/", ":authority", "x"],
+  );
+  const upgrades = new Map([["websocket", true]]);
+  const http2 = { ...defaultHttp2Plan, allowsConnect: true };
+
+  it("sends nothing of the other protocol before the upstream speaks it", async () => {
+    let received = "";
+    const upstream = await startServer((socket) =>
+      socket.on("data", (chunk) => {
+        received += chunk.toString("latin1");
+        socket.write("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+      }),
+    );
+    const proxy = await startTestProxy(
+      [listenerPlan([chainPlan(httpPlan({ http2, upgrades }))])],
+      [clusterPlan([upstream.address])],
+    );
+    closers.push(
+      () => upstream.close(),
+      () => proxy.close(),
+    );
+    const client = frameClient(proxy.port());
+    client.open(frame(Headers, EndHeaders, 1, upgrade), frame(Data, 0, 1, "GET /smuggled HTTP/1.1\r\n\r\n"));
+    await client.until(/^headers 1 .*:status=403/);
+    assert.match(received, /^GET \/ HTTP\/1.1\r\n/);
+    assert.doesNotMatch(received, /smuggled/);
+  });
+
+  it("is malformed where it is not allowed", async () => {
+    const { proxy } = await startProxy({ upgrades });
+    const client = frameClient(proxy.port());
+    client.open(frame(Headers, EndHeaders, 1, upgrade));
+    await client.until(/^goaway \d+ ProtocolError/);
+  });
+});
 
 describe("a client that breaks HTTP/2 has its connection closed", () => {
   const cases: [what: string, code: string, ...frames: Buffer[]][] = [

@@ -112,7 +112,8 @@ export interface HttpConnectionPlan {
   readonly mergeSlashes: boolean;
   readonly escapedSlashes: "keep" | "reject" | "redirect" | "forward";
   readonly stripPort: "none" | "matching" | "any";
-  readonly upgrades: readonly string[];
+  /** `upgrade_configs` by protocol in lower case (`websocket`, `connect`): whether it is allowed. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
   /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */
   readonly keepsTrailers?: boolean;
   readonly acceptHttp10: boolean;

@@ -110,7 +110,7 @@ export function httpPlan(overrides: Partial<HttpConnectionPlan> = {}): HttpConne
     mergeSlashes: false,
     escapedSlashes: "keep",
     stripPort: "none",
-    upgrades: [],
+    upgrades: new Map(),
     acceptHttp10: false,
     properCaseHeaders: false,
     ...overrides,
@@ -254,7 +254,8 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
     hashPolicy: undefined,
     priority: "default",
     clusterNotFoundStatus: 503,
-    upgrades: [],
+    upgrades: new Map(),
+    terminatesConnect: false,
     ...overrides,
   };
 }

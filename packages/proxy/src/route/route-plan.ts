@@ -63,8 +63,10 @@ export interface ForwardAction {
   readonly hashPolicy: HashPolicy | undefined;
   readonly priority: "default" | "high";
   readonly clusterNotFoundStatus: number;
-  /** `upgrade_configs` allowed on this route, lower case (`websocket`). */
-  readonly upgrades: readonly string[];
+  /** `upgrade_configs` by protocol in lower case: whether it is allowed here, whatever the connection manager says. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
+  /** `connect_config`: a CONNECT ends here, and its payload goes to the cluster as it is. */
+  readonly terminatesConnect: boolean;
 }
 
 export interface ClusterChoice {

@@ -67,7 +67,7 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     "envoy.config.core.v3.Http2ProtocolOptions": {
       implemented:
-        "hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message",
+        "hpack_table_size max_concurrent_streams allow_connect initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message",
       harmless: { connection_keepalive: controlPlaneHttp2 },
     },
     [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },

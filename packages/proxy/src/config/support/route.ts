@@ -29,9 +29,10 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}RouteMatch`]: {
       implemented:
-        "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc",
+        "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive runtime_fraction headers query_parameters grpc",
     },
     [`${p}RouteMatch.GrpcRouteMatchOptions`]: { implemented: "" },
+    [`${p}RouteMatch.ConnectMatcher`]: { implemented: "" },
     [`${p}HeaderMatcher`]: {
       implemented:
         "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
@@ -47,7 +48,8 @@ export function routeSupport(): Record<string, MessageSupport> {
       neutral:
         "append_x_forwarded_host max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
     },
-    [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
+    [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
+    [`${p}RouteAction.UpgradeConfig.ConnectConfig`]: { implemented: "", neutral: "allow_post" },
     [`${p}WeightedCluster`]: {
       implemented: "clusters total_weight",
       harmless: { runtime_key_prefix: "runtime values do not change weights" },

@@ -1,0 +1,130 @@
+import type { HeaderList } from "../layer/header-list.ts";
+import type { RequestHead } from "../layer/message.ts";
+import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
+import type { Connection } from "../net/connection.ts";
+import {
+  type BodyFraming,
+  chunkHead,
+  encodeRequestHead,
+  encodeTrailers,
+  lastChunk,
+  requestFraming,
+} from "./encode.ts";
+
+/** What a request's stream asks of the client codec. */
+export interface ClientStreamCarrier {
+  readonly connection: Connection;
+  /** Without it trailers are dropped. */
+  readonly keepsTrailers: boolean;
+  /** The request's owner gave up. */
+  abandon(stream: Http1ClientStream): void;
+}
+
+/** One request and its answer on an upstream HTTP/1 connection. Calls after its end do nothing. */
+export class Http1ClientStream implements ClientStream {
+  readonly receiver: ResponseReceiver;
+  readonly isFirstOnConnection: boolean;
+  hasResponseBytes = false;
+  isHead = false;
+  upgrade = "";
+  isKeepAlive = true;
+  isRequestDone = false;
+  isResponseDone = false;
+  isPaused = false;
+  readonly #codec: ClientStreamCarrier;
+  readonly #writtenBefore: number;
+  #framing: BodyFraming = "none";
+  #isTunnel = false;
+  /** What the client sent before the upstream has switched protocols: it may still refuse. */
+  #early: Buffer[] | undefined = undefined;
+  #earlyEnds = false;
+  #isReset = false;
+
+  constructor(codec: ClientStreamCarrier, receiver: ResponseReceiver, isFirst: boolean) {
+    this.#codec = codec;
+    this.receiver = receiver;
+    this.isFirstOnConnection = isFirst;
+    this.#writtenBefore = codec.connection.bytesWritten;
+  }
+
+  get isWritable(): boolean {
+    return this.#early === undefined && this.#codec.connection.isWritable;
+  }
+
+  /** Whether no byte of the request reached the kernel: the upstream cannot have seen it. */
+  get isUnsent(): boolean {
+    return this.#codec.connection.bytesWritten === this.#writtenBefore;
+  }
+
+  sendHead(head: RequestHead, end: boolean, extra?: readonly string[]): void {
+    this.isHead = head.method === "HEAD";
+    this.upgrade = head.upgrade;
+    this.#framing = requestFraming(head, end);
+    this.isRequestDone = end;
+    this.#codec.connection.writeLatin1(encodeRequestHead(head, this.#framing, extra));
+  }
+
+  sendData(chunk: Buffer, end: boolean): void {
+    if (this.#isReset || this.isRequestDone) return;
+    const connection = this.#codec.connection;
+    if (this.upgrade !== "" && !this.#isTunnel) {
+      this.#early ??= [];
+      if (chunk.length > 0) this.#early.push(Buffer.from(chunk));
+      this.#earlyEnds = end;
+      return;
+    }
+    if (this.#framing === "chunked") {
+      if (chunk.length > 0) {
+        connection.writeLatin1(chunkHead(chunk.length));
+        connection.write(chunk);
+        connection.writeLatin1(end ? `\r\n${lastChunk}` : "\r\n");
+      } else if (end) connection.writeLatin1(lastChunk);
+    } else if (chunk.length > 0) connection.write(chunk);
+    if (end) this.#requestEnded();
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#isReset || this.isRequestDone) return;
+    if (this.#framing === "chunked") {
+      const text = this.#codec.keepsTrailers ? encodeTrailers(trailers) : lastChunk;
+      this.#codec.connection.writeLatin1(text);
+    }
+    this.#requestEnded();
+  }
+
+  reset(_reason: ResetReason): void {
+    if (this.#isReset) return;
+    this.#isReset = true;
+    this.#codec.abandon(this);
+  }
+
+  pauseResponse(): void {
+    if (this.isPaused || this.#isReset) return;
+    this.isPaused = true;
+    this.#codec.connection.pause();
+  }
+
+  resumeResponse(): void {
+    if (!this.isPaused || this.#isReset) return;
+    this.isPaused = false;
+    this.#codec.connection.resume();
+  }
+
+  /** The upstream has switched protocols: what waited for that follows. */
+  openTunnel(): void {
+    this.#isTunnel = true;
+    const early = this.#early;
+    if (!early) return;
+    this.#early = undefined;
+    for (const chunk of early) this.#codec.connection.write(chunk);
+    if (this.#earlyEnds) this.#requestEnded();
+    else this.receiver.onRequestWritable();
+  }
+
+  #requestEnded(): void {
+    this.isRequestDone = true;
+    if (!this.#isTunnel) return;
+    this.#codec.connection.end();
+    if (this.isResponseDone) this.#codec.abandon(this);
+  }
+}
