@@ -11,8 +11,10 @@ export interface PickContext {
   readonly hash: Hash64 | undefined;
   /** For ORIGINAL_DST. */
   readonly originalDestination: SocketAddress | undefined;
-  /** Endpoints a retry should avoid. */
-  readonly avoid: readonly Endpoint[] | undefined;
+  /** Endpoints a retry should avoid; they are chosen when there is no other. */
+  readonly avoid: ((endpoint: Endpoint) => boolean) | undefined;
+  /** Priorities, in ascending order, a retry should leave out; all count when there is no other. */
+  readonly excludedPriorities?: readonly number[] | undefined;
 }
 
 /** How an attempt ended, as outlier detection and statistics see it. */
@@ -29,6 +31,7 @@ export interface Endpoint {
   readonly address: SocketAddress;
   /** `address` formatted, computed once, for logs. */
   readonly addressText: string;
+  readonly priority: number;
   /** Requests in flight: read by least request, kept by the router. */
   activeRequests: number;
   /** The transport chosen for this endpoint; undefined is plaintext. */
@@ -88,10 +91,13 @@ export interface ClusterStats {
   readonly rqTimeMs: Histogram;
   readonly rqTimeout: Counter;
   readonly rqPerTryTimeout: Counter;
+  readonly rqPerTryIdleTimeout: Counter;
   readonly rqRetry: Counter;
   readonly rqRetrySuccess: Counter;
   readonly rqRetryOverflow: Counter;
   readonly rqRetryLimitExceeded: Counter;
+  readonly rqRetryBackoffExponential: Counter;
+  readonly rqRetryBackoffRateLimited: Counter;
   readonly rqPendingTotal: Counter;
   readonly rqPendingActive: Gauge;
   readonly rqPendingOverflow: Counter;

@@ -202,6 +202,7 @@ export class UpstreamCluster implements Cluster {
           endpoint = this.#createEndpoint(plan);
           changed = true;
         }
+        endpoint.priority = locality.priority;
         after.set(address, endpoint);
         hosts.push(endpoint);
       }

@@ -10,6 +10,7 @@ export class UpstreamEndpoint implements Endpoint {
   readonly address: SocketAddress;
   readonly addressText: string;
   readonly tls: UpstreamTlsPlan | undefined;
+  priority = 0;
   activeRequests = 0;
   pool: unknown;
 

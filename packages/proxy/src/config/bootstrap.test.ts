@@ -208,7 +208,7 @@ test("defaults are Envoy's", () => {
     0,
   );
   assert.ok(match?.route.action.kind === "forward");
-  assert.equal(match.route.action.timeoutMs, 15_000);
+  assert.equal(match.route.action.limits.timeoutMs, 15_000);
 });
 
 test("a configured retry budget takes the place of max_retries, and a panic threshold of 0 switches panic off", () => {

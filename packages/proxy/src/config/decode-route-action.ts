@@ -2,21 +2,23 @@ import { RoutingPriority } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   RedirectAction_RedirectResponseCode as Code,
   type DirectResponseAction,
+  type HedgePolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFound,
   type RedirectAction,
   type RouteAction,
   type RouteMatch,
   type WeightedCluster,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import { routeLimits } from "../route/call-limits.ts";
 import { type PathRewrite, rewritePrefix, rewriteRegex, rewriteWhole } from "../route/path-rewrite.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import { readHeader } from "../route/request-matcher.ts";
+import type { RetryPlan } from "../route/retry-plan.ts";
 import type {
   ClusterChoice,
   DirectResponseAction as DirectResponsePlan,
   ForwardAction,
   RedirectAction as RedirectPlan,
-  RetryPlan,
 } from "../route/route-plan.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
@@ -45,24 +47,34 @@ const defaultDirectBodyBytes = 4096;
 
 const keep: PathRewrite = (path) => path;
 
-/** `inheritedRetry` is the virtual host's policy: a route's own replaces it. */
+/** `inherited` are the virtual host's policies: a route's own replace them. */
 export function decodeForward(
   action: RouteAction,
   match: RouteMatch | undefined,
-  inheritedRetry: RetryPlan | undefined,
+  inherited: { readonly retry: RetryPlan | undefined; readonly hedge: HedgePolicy | undefined },
   path: string,
   context: DecodeContext,
 ): ForwardAction {
   const { issues } = context;
   const hostRewrite = action.hostRewriteSpecifier;
+  const retry = action.retryPolicy
+    ? decodeRetry(action.retryPolicy, at(path, "retry_policy"), issues)
+    : inherited.retry;
+  const hedge = action.hedgePolicy ?? inherited.hedge;
   return {
     kind: "forward",
     selectCluster: decodeClusterChoice(action, path, context),
-    timeoutMs: timeoutMs(action.timeout, defaultTimeoutMs, at(path, "timeout"), issues),
+    limits: routeLimits(
+      timeoutMs(action.timeout, defaultTimeoutMs, at(path, "timeout"), issues),
+      retry,
+      hedge?.hedgeOnPerTryTimeout ?? false,
+    ),
     idleTimeoutMs: action.idleTimeout && timeoutMs(action.idleTimeout, 0, at(path, "idle_timeout"), issues),
-    retry: action.retryPolicy
-      ? decodeRetry(action.retryPolicy, at(path, "retry_policy"), issues)
-      : inheritedRetry,
+    retry,
+    grpcTimeout: action.maxGrpcTimeout && {
+      maxMs: timeoutMs(action.maxGrpcTimeout, 0, at(path, "max_grpc_timeout"), issues),
+      offsetMs: timeoutMs(action.grpcTimeoutOffset, 0, at(path, "grpc_timeout_offset"), issues),
+    },
     rewritePath: decodeRewrite(action, match, path, context),
     rewriteAuthority: hostRewrite.case === "hostRewriteLiteral" ? hostRewrite.value : undefined,
     autoHostRewrite: hostRewrite.case === "autoHostRewrite" && hostRewrite.value.value,

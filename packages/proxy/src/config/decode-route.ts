@@ -1,5 +1,6 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
+  type HedgePolicy,
   type QueryParameterMatcher,
   type Route,
   type RouteMatch,
@@ -13,7 +14,8 @@ import type { HeaderEdits } from "../route/header-edits.ts";
 import type { PathSpec } from "../route/path-matcher.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import { compileQueryParameter, isGrpc, type RequestPredicate } from "../route/request-matcher.ts";
-import type { RetryPlan, RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
+import type { RetryPlan } from "../route/retry-plan.ts";
+import type { RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -44,6 +46,7 @@ interface Inherited {
   readonly host: Level;
   readonly mostSpecificWins: boolean;
   readonly retry: RetryPlan | undefined;
+  readonly hedge: HedgePolicy | undefined;
   readonly maxDirectBodyBytes: number | undefined;
 }
 
@@ -112,6 +115,7 @@ function decodeVirtualHost(
     host: decodeLevel(host, path, context),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     retry: decodeRetry(host.retryPolicy, at(path, "retry_policy"), issues),
+    hedge: host.hedgePolicy,
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
   return {
@@ -119,6 +123,7 @@ function decodeVirtualHost(
       name: host.name,
       includesRequestAttemptCount: host.includeRequestAttemptCount,
       includesResponseAttemptCount: host.includeAttemptCountInResponse,
+      includesTimeoutRetry: host.includeIsTimeoutRetryHeader,
     },
     domains: host.domains,
     routes: host.routes.map((route, i) =>
@@ -205,7 +210,7 @@ function decodeAction(route: Route, inherited: Inherited, path: string, context:
   const { action, match } = route;
   switch (action.case) {
     case "route":
-      return decodeForward(action.value, match, inherited.retry, at(path, "route"), context);
+      return decodeForward(action.value, match, inherited, at(path, "route"), context);
     case "redirect":
       return decodeRedirect(action.value, match, at(path, "redirect"), context);
     case "directResponse":

@@ -49,7 +49,10 @@ import { RingHashSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_po
 import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb";
 import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb";
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
+import { OmitCanaryHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb";
+import { OmitHostMetadataConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
 import {
   DownstreamTlsContextSchema,
@@ -95,6 +98,9 @@ export const extensionRegistry: Registry = createRegistry(
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   PreviousHostsPredicateSchema,
+  OmitCanaryHostsPredicateSchema,
+  OmitHostMetadataConfigSchema,
+  PreviousPrioritiesConfigSchema,
   RoundRobinSchema,
   LeastRequestSchema,
   RandomSchema,

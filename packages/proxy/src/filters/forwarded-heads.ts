@@ -2,8 +2,11 @@ import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
+import type { CallLimits } from "../route/call-limits.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
+import { isGrpc } from "../route/request-matcher.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
+import { formatGrpcTimeout } from "./grpc-timeout.ts";
 import type { RouterPlan } from "./router-plan.ts";
 
 /** Makes the request's head what the upstream shall see, whichever endpoint is chosen. */
@@ -12,13 +15,10 @@ export function prepareRequestHead(
   action: ForwardAction,
   choice: ClusterChoice,
   plan: RouterPlan,
+  limits: CallLimits,
 ): void {
   const request = exchange.request!;
-  if (!plan.suppressEnvoyHeaders && action.timeoutMs > 0) {
-    const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
-    const expectedMs = perTryMs > 0 && perTryMs < action.timeoutMs ? perTryMs : action.timeoutMs;
-    request.headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
-  }
+  tellTimeout(request, action, plan, limits, 0);
   if (exchange.match!.virtualHost.includesRequestAttemptCount) {
     request.headers.set("x-envoy-attempt-count", `${exchange.attempts + 1}`);
   }
@@ -30,6 +30,24 @@ export function prepareRequestHead(
   if (after === undefined) return;
   if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", request.path);
   request.path = after;
+}
+
+/** Tells the upstream how long the answer is waited for, `elapsedMs` after the request was complete. */
+export function tellTimeout(
+  request: RequestHead,
+  action: ForwardAction,
+  plan: RouterPlan,
+  limits: CallLimits,
+  elapsedMs: number,
+): void {
+  const { timeoutMs, perTryTimeoutMs, hedgesOnTimeout } = limits;
+  const { headers } = request;
+  let expectedMs = hedgesOnTimeout || perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs;
+  if (expectedMs === 0) return;
+  // 0 would mean no timeout at all; the timer of the whole request is about to fire.
+  if (timeoutMs > 0) expectedMs = Math.max(1, Math.min(expectedMs, Math.floor(timeoutMs - elapsedMs)));
+  if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
+  if (action.grpcTimeout && isGrpc(request)) headers.set("grpc-timeout", formatGrpcTimeout(expectedMs));
 }
 
 /** Sends the request to another host by name; the upstream learns the first one it was for. */

@@ -1,8 +1,9 @@
 import { Backoff } from "@weft/base/backoff";
 import type { Breaker, ClusterStats } from "../cluster/cluster.ts";
 import type { HeaderList } from "../layer/header-list.ts";
+import type { LayerContext } from "../layer/http-service.ts";
 import type { ResetReason } from "../layer/stream.ts";
-import type { RetryConditions, RetryPlan } from "../route/route-plan.ts";
+import type { RateLimitedBackoff, RetryConditions, RetryPlan } from "../route/retry-plan.ts";
 
 /** Whether to try again; the two refusals differ in what is reported. */
 export type RetryVerdict = "retry" | "no" | "limit-reached" | "overflow";
@@ -20,24 +21,34 @@ export class RetryState {
   readonly #plan: RetryPlan;
   readonly #budget: Breaker;
   readonly #stats: ClusterStats;
-  readonly #backoff: Backoff;
+  readonly #context: LayerContext;
   #left: number;
   #holdsBudget = false;
+  #backoff: Backoff | undefined = undefined;
+  /** What the upstream asked for in its last answer. */
+  #resetAfterMs = 0;
 
-  constructor(plan: RetryPlan, budget: Breaker, stats: ClusterStats, random: () => number) {
+  constructor(plan: RetryPlan, budget: Breaker, stats: ClusterStats, context: LayerContext) {
     this.#plan = plan;
     this.#budget = budget;
     this.#stats = stats;
+    this.#context = context;
     this.#left = plan.numRetries;
-    this.#backoff = new Backoff({ baseMs: plan.backoffBaseMs, maxMs: plan.backoffMaxMs, random });
   }
 
   onResponse(status: number, headers: HeaderList): RetryVerdict {
-    if (!isRetriableResponse(this.#plan.on, status, headers)) {
+    if (!this.isRetriable(status, headers)) {
       this.#settle(status < 500);
       return "no";
     }
+    const { rateLimited } = this.#plan;
+    if (rateLimited) this.#resetAfterMs = resetAfterMs(rateLimited, headers, this.#context.clock.now());
     return this.#decide();
+  }
+
+  /** Whether the policy would try again after such an answer. */
+  isRetriable(status: number, headers: HeaderList): boolean {
+    return isRetriableResponse(this.#plan, status, headers);
   }
 
   onReset(reason: ResetReason, wasRequestSent: boolean): RetryVerdict {
@@ -52,7 +63,21 @@ export class RetryState {
     return this.onReset("local-reset", true);
   }
 
+  /** Another attempt beside one that takes too long: nothing was reset, so no condition must name it. */
+  onHedge(): RetryVerdict {
+    return this.#decide();
+  }
+
   nextDelayMs(): number {
+    const lowestMs = this.#resetAfterMs;
+    this.#resetAfterMs = 0;
+    if (lowestMs > 0) {
+      this.#stats.rqRetryBackoffRateLimited.value += 1;
+      return Math.round(lowestMs * (1 + this.#context.random() / 2));
+    }
+    this.#stats.rqRetryBackoffExponential.value += 1;
+    const { backoffBaseMs: baseMs, backoffMaxMs: maxMs } = this.#plan;
+    this.#backoff ??= new Backoff({ baseMs, maxMs, random: this.#context.random });
     return this.#backoff.nextMs();
   }
 
@@ -69,9 +94,9 @@ export class RetryState {
       this.#stats.rqRetryLimitExceeded.value += 1;
       return "limit-reached";
     }
+    this.#left -= 1;
     if (!this.#budget.tryAcquire()) return "overflow";
     this.#holdsBudget = true;
-    this.#left -= 1;
     this.#stats.rqRetry.value += 1;
     return "retry";
   }
@@ -82,14 +107,14 @@ export class RetryState {
   }
 }
 
-function isRetriableResponse(on: RetryConditions, status: number, headers: HeaderList): boolean {
-  if (headers.has("x-envoy-overloaded")) return false;
+function isRetriableResponse(plan: RetryPlan, status: number, headers: HeaderList): boolean {
+  const { on } = plan;
   if (headers.has("x-envoy-ratelimited")) return on.envoyRateLimited;
   if (on.is5xx && status >= 500) return true;
   if (on.gatewayError && status >= 502 && status <= 504) return true;
   if (on.retriable4xx && status === 409) return true;
-  if (on.retriableStatuses?.has(status)) return true;
-  if (on.retriableHeaders?.(headers)) return true;
+  if (on.retriableStatuses && plan.statuses.has(status)) return true;
+  if (on.retriableHeaders && plan.headers.some((matches) => matches(headers))) return true;
   if (on.grpcStatuses) {
     const grpcStatus = headers.get("grpc-status");
     if (grpcStatus !== undefined && on.grpcStatuses.has(Number(grpcStatus))) return true;
@@ -103,4 +128,15 @@ function isRetriableReset(on: RetryConditions, reason: ResetReason, wasRequestSe
   if (on.resetBeforeRequest && !wasRequestSent) return true;
   if (on.connectFailure && (reason === "connection-failure" || reason === "connect-timeout")) return true;
   return on.refusedStream && reason === "remote-refused";
+}
+
+/** How long the upstream wants to be left alone, 0 when it does not say so in a way that counts. */
+function resetAfterMs({ headers, maxMs }: RateLimitedBackoff, response: HeaderList, nowMs: number): number {
+  for (const { name, format } of headers) {
+    const text = response.get(name);
+    if (text === undefined || !/^\d{1,15}$/.test(text)) continue;
+    const afterMs = format === "seconds" ? Number(text) * 1_000 : Number(text) * 1_000 - nowMs;
+    if (afterMs > 0 && afterMs <= maxMs) return afterMs;
+  }
+  return 0;
 }

@@ -1,7 +1,6 @@
 import type { Timer } from "@weft/base/clock";
-import type { Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
+import type { Breakers, Cluster } from "../cluster/cluster.ts";
 import { poolOf } from "../cluster/endpoint-pools.ts";
-import { requestHash } from "../cluster/request-hash.ts";
 import type { UpstreamCall } from "../layer/forwarder.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
@@ -9,22 +8,31 @@ import type { LayerContext } from "../layer/http-service.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
-import type { ResetReason } from "../layer/stream.ts";
-import type { UpstreamConnectionInfo } from "../layer/upstream-pool.ts";
-import { parseHostPort } from "../net/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { CallLimits } from "../route/call-limits.ts";
+import type { RetryPlan } from "../route/retry-plan.ts";
 import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
-import {
-  prepareRequestHead,
-  prepareResponseHead,
-  replyInstead,
-  rewriteAuthority,
-} from "./forwarded-heads.ts";
+import { prepareRequestHead, prepareResponseHead, rewriteAuthority, tellTimeout } from "./forwarded-heads.ts";
+import { pickContextOf } from "./pick-context.ts";
 import { RequestBody } from "./request-body.ts";
+import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
 import { RetryState, type RetryVerdict } from "./retry-state.ts";
+import { RetryTargets } from "./retry-targets.ts";
 import type { RouterPlan } from "./router-plan.ts";
-import { type AttemptFailure, type AttemptOwner, UpstreamAttempt } from "./upstream-attempt.ts";
-import { failureReply, interruption } from "./upstream-failure.ts";
+import { SlowAttempts } from "./slow-attempts.ts";
+import {
+  type AttemptFailure,
+  type AttemptOwner,
+  type AttemptTimeout,
+  UpstreamAttempt,
+} from "./upstream-attempt.ts";
+import {
+  answerFailure,
+  answerTimeout,
+  answerUnhealthy,
+  countResponse,
+  interruption,
+} from "./upstream-failure.ts";
 
 /** Methods a client may repeat without asking (RFC 9110 §9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -43,15 +51,18 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   readonly breakers: Breakers;
   readonly head: RequestHead;
   readonly body: RequestBody;
-  readonly perTryTimeoutMs: number;
+  readonly limits: CallLimits;
   readonly #exchange: HttpExchange;
   readonly #action: ForwardAction;
   readonly #choice: ClusterChoice;
   readonly #plan: RouterPlan;
   readonly #pools: PoolContext;
+  readonly #policy: RetryPlan | undefined;
   readonly #retry: RetryState | undefined;
+  /** The latest attempt: it is given the request, and in the end it is the one that answers. */
   #attempt: UpstreamAttempt | undefined = undefined;
-  #tried: Endpoint[] | undefined = undefined;
+  #slow: SlowAttempts | undefined = undefined;
+  #targets: RetryTargets | undefined = undefined;
   #isOver = false;
   #hasRacedOnce = false;
   #isPausedByUs = false;
@@ -68,19 +79,21 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   ) {
     const { context, bufferLimitBytes } = exchange.service;
     const request = exchange.request!;
-    const policy = request.upgrade === "" ? action.retry : undefined;
+    const asked = takeInstructions(request.headers);
+    const policy = request.upgrade === "" ? retryOf(action.retry, request, asked) : undefined;
     this.context = context;
     this.cluster = cluster;
     this.breakers = cluster.breakers(action.priority);
     this.head = request;
-    this.perTryTimeoutMs = policy?.perTryTimeoutMs ?? 0;
+    this.limits = limitsOf(action, request, asked, plan.respectsExpectedTimeout ?? false);
     this.#exchange = exchange;
     this.#action = action;
     this.#choice = choice;
     this.#plan = plan;
     this.#pools = pools;
-    this.#retry = policy && new RetryState(policy, this.breakers.retries, cluster.stats, context.random);
-    this.body = new RequestBody(bufferLimitBytes, policy !== undefined);
+    this.#policy = policy;
+    this.#retry = policy && new RetryState(policy, this.breakers.retries, cluster.stats, context);
+    this.body = new RequestBody(bufferLimitBytes, policy !== undefined && policy.numRetries > 0);
   }
 
   get connectionHeaders(): readonly string[] | undefined {
@@ -91,7 +104,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   start(): void {
     const exchange = this.#exchange;
     const isUpgrade = this.head.upgrade !== "";
-    prepareRequestHead(exchange, this.#action, this.#choice, this.#plan);
+    prepareRequestHead(exchange, this.#action, this.#choice, this.#plan, this.limits);
     if (isUpgrade) {
       exchange.isUpgrade = true;
       exchange.service.stats.cxUpgradesTotal.value += 1;
@@ -133,15 +146,15 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   cancel(): void {
     if (this.#isOver) return;
     this.#conclude();
-    if (!this.#attempt) return;
+    if (!this.#attempt && !this.#slow) return;
     this.cluster.stats.rqCancelled.value += 1;
-    this.#attempt.abandon();
+    this.#attempt?.abandon();
+    this.#slow?.abandon(undefined);
   }
 
-  onAttemptSent(attempt: UpstreamAttempt, connection: UpstreamConnectionInfo): void {
+  onAttemptSent(attempt: UpstreamAttempt): void {
     const exchange = this.#exchange;
-    exchange.upstreamPeer = connection.peer;
-    exchange.upstreamLocal = connection.local;
+    this.#record(attempt);
     if (attempt.isWritable) exchange.resumeRequest();
     else exchange.pauseRequest();
   }
@@ -157,17 +170,9 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   onAttemptHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): void {
     const exchange = this.#exchange;
     exchange.upstreamFirstByteMs = nowMs;
-    this.#count(head.status);
-    if (this.#retry) {
-      const verdict = this.body.isReplayable ? this.#retry.onResponse(head.status, head.headers) : "no";
-      if (verdict === "retry") {
-        if (end) attempt.settle(nowMs);
-        else attempt.abandon();
-        this.#retryLater(attempt);
-        return;
-      }
-      this.#flagRefusal(verdict);
-    }
+    if (this.#retry && this.#judge(this.#retry, attempt, head, end, nowMs)) return;
+    countResponse(this.cluster, head.status);
+    if (this.#slow) this.#choose(attempt);
     const upstreamMs = nowMs - (exchange.requestCompleteMs || attempt.startMs);
     prepareResponseHead(exchange, this.#choice, this.#plan, head, upstreamMs);
     if (end) {
@@ -213,36 +218,120 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     }
     if (failure.transport !== "") exchange.upstreamTransportFailure = failure.transport;
     const { reason, isUnprocessed } = failure;
+    const isTriedAgain = this.#slow?.has(attempt);
     const verdict =
-      this.#retry && this.body.isReplayable ? this.#retry.onReset(reason, !isUnprocessed) : "no";
+      this.#retry && !isTriedAgain && this.body.isReplayable
+        ? this.#retry.onReset(reason, !isUnprocessed)
+        : "no";
     attempt.settle(nowMs);
     if (verdict === "retry") {
-      this.#retryLater(attempt);
+      this.#retryLater(attempt, false);
       return;
     }
     this.#flagRefusal(verdict);
+    if (this.#awaitsOther(attempt)) {
+      this.#forget(attempt);
+      return;
+    }
     this.#conclude();
-    this.#replyFailure(reason, failure.transport, failure.isTls);
+    const wasRetried = this.#targets !== undefined;
+    answerFailure(exchange, this.#choice, this.cluster, reason, failure.transport, failure.isTls, wasRetried);
   }
 
-  onAttemptTimeout(attempt: UpstreamAttempt): void {
-    const verdict = this.#retry && this.body.isReplayable ? this.#retry.onPerTryTimeout() : "no";
+  onAttemptTimeout(attempt: UpstreamAttempt, kind: AttemptTimeout): void {
+    const hasResponded = this.#exchange.hasResponded;
+    if (this.limits.hedgesOnTimeout && !hasResponded) {
+      this.#hedge(attempt);
+      return;
+    }
+    const { stats } = this.cluster;
+    if (kind === "per-try") stats.rqPerTryTimeout.value += 1;
+    else stats.rqPerTryIdleTimeout.value += 1;
+    const verdict =
+      this.#retry && !hasResponded && this.body.isReplayable ? this.#retry.onPerTryTimeout() : "no";
     attempt.abandon();
     if (verdict === "retry") {
-      this.#retryLater(attempt);
+      this.#retryLater(attempt, true);
       return;
     }
     this.#flagRefusal(verdict);
     this.#conclude();
-    this.#replyTimeout("upstream_per_try_timeout");
+    const details = kind === "per-try" ? "upstream_per_try_timeout" : "upstream_per_try_idle_timeout";
+    answerTimeout(this.#exchange, this.#choice, this.cluster, this.limits.timeoutStatus, details);
   }
 
   /** The whole request took too long. */
   onTimer(): void {
     this.cluster.stats.rqTimeout.value += 1;
     this.#attempt?.expire();
+    this.#slow?.abandon(undefined);
     this.#conclude();
-    this.#replyTimeout("response_timeout");
+    answerTimeout(this.#exchange, this.#choice, this.cluster, this.limits.timeoutStatus, "response_timeout");
+  }
+
+  /** Whether an answer is not passed on: because another attempt follows, or one that may do better is under way. */
+  #judge(
+    retry: RetryState,
+    attempt: UpstreamAttempt,
+    head: ResponseHead,
+    end: boolean,
+    nowMs: number,
+  ): boolean {
+    let isUnwanted = false;
+    let verdict: RetryVerdict = "no";
+    if (this.#slow?.has(attempt)) isUnwanted = retry.isRetriable(head.status, head.headers);
+    else if (this.body.isReplayable) {
+      verdict = retry.onResponse(head.status, head.headers);
+      isUnwanted = verdict !== "no";
+      if (verdict !== "retry") this.#flagRefusal(verdict);
+    }
+    const isRetried = verdict === "retry";
+    if (!isRetried && !(isUnwanted && this.#awaitsOther(attempt))) return false;
+    if (end) attempt.settle(nowMs);
+    else attempt.abandon();
+    if (isRetried) this.#retryLater(attempt, false);
+    else this.#forget(attempt);
+    return true;
+  }
+
+  /** Makes another attempt beside one that takes too long, once for each and as far as retries are left. */
+  #hedge(attempt: UpstreamAttempt): void {
+    if (!this.#retry || !this.body.isReplayable || this.#slow?.has(attempt)) return;
+    const verdict = this.#retry.onHedge();
+    if (verdict === "retry") {
+      this.#slow ??= new SlowAttempts();
+      this.#slow.add(attempt);
+      this.#retryLater(attempt, true);
+    } else this.#flagRefusal(verdict);
+  }
+
+  /** Of several attempts that may be under way, takes this one's answer. */
+  #choose(attempt: UpstreamAttempt): void {
+    this.#backoff?.cancel();
+    if (this.#attempt !== attempt) this.#attempt?.abandon();
+    this.#slow!.abandon(attempt);
+    this.#slow = undefined;
+    this.#attempt = attempt;
+    this.#exchange.endpoint = attempt.endpoint;
+    this.#record(attempt);
+    this.#retry!.release();
+  }
+
+  #record({ connection }: UpstreamAttempt): void {
+    this.#exchange.upstreamPeer = connection?.peer;
+    this.#exchange.upstreamLocal = connection?.local;
+  }
+
+  /** Whether an answer may still come from another attempt, under way or to be made. */
+  #awaitsOther(attempt: UpstreamAttempt): boolean {
+    if (!this.#slow) return false;
+    if (this.#backoff || (this.#attempt && this.#attempt !== attempt)) return true;
+    return this.#slow.hasOther(attempt);
+  }
+
+  #forget(attempt: UpstreamAttempt): void {
+    if (this.#attempt === attempt) this.#attempt = undefined;
+    this.#slow?.remove(attempt);
   }
 
   /** Makes an attempt at an endpoint, over a connection nobody used before where `isFresh`. */
@@ -250,18 +339,19 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     const { cluster, head } = this;
     exchange.attempts += 1;
-    const endpoint = cluster.pick(this.#pickContext());
+    const endpoint = cluster.pick(
+      pickContextOf(exchange, cluster, this.#action, this.#choice, this.#targets),
+    );
     if (!endpoint) {
-      cluster.stats.cxNoneHealthy.value += 1;
+      if (this.#slow?.hasOther(undefined)) return;
       this.#conclude();
-      const flag = ResponseFlag.NoHealthyUpstream;
-      replyInstead(exchange, this.#choice, 503, "no healthy upstream", "no_healthy_upstream", flag);
+      answerUnhealthy(exchange, this.#choice, cluster);
       return;
     }
     exchange.endpoint = endpoint;
     if (!this.breakers.requests.tryAcquire()) {
       this.#conclude();
-      this.#replyFailure("overflow", "", false);
+      answerFailure(exchange, this.#choice, cluster, "overflow", "", false, this.#targets !== undefined);
       return;
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();
@@ -277,35 +367,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#attempt.begin(poolOf(endpoint, cluster, protocol, this.#pools), isFresh);
   }
 
-  #pickContext(): PickContext {
-    const header = this.cluster.plan.originalDstHeader;
-    const named = header === undefined ? undefined : parseHostPort(this.head.headers.get(header));
-    return {
-      subset: this.#choice.subset,
-      hash: requestHash(this.cluster.plan.balancer, this.#action.hashPolicy, this.#exchange),
-      originalDestination: named ?? this.#exchange.connection.local,
-      avoid: this.#action.retry?.avoidPreviousHosts ? this.#tried : undefined,
-    };
-  }
-
   /** Whether a request that met a closing connection may be sent again, once and unasked. */
   #mayRepeat({ isUnprocessed }: AttemptFailure): boolean {
     if (this.#hasRacedOnce || !this.body.isReplayable || this.#exchange.isUpgrade) return false;
     return isUnprocessed || idempotent.has(this.head.method);
-  }
-
-  #replyFailure(reason: ResetReason, transport: string, isTls: boolean): void {
-    const wasRetried = this.#tried !== undefined;
-    const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
-    this.#count(status);
-    replyInstead(this.#exchange, this.#choice, status, body, details, flag);
-  }
-
-  #replyTimeout(details: string): void {
-    const exchange = this.#exchange;
-    if (!exchange.hasResponded) this.#count(504);
-    const flag = ResponseFlag.UpstreamRequestTimeout;
-    replyInstead(exchange, this.#choice, 504, "upstream request timeout", details, flag);
   }
 
   #flagRefusal(verdict: RetryVerdict): void {
@@ -313,14 +378,25 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     else if (verdict === "overflow") this.#exchange.flags |= ResponseFlag.UpstreamOverflow;
   }
 
-  #retryLater({ endpoint }: UpstreamAttempt): void {
+  #retryLater({ endpoint }: UpstreamAttempt, wasTimeout: boolean): void {
     this.#attempt = undefined;
-    this.#tried ??= [];
-    this.#tried.push(endpoint);
+    this.#targets ??= new RetryTargets(this.#policy!.placement);
+    this.#targets.add(endpoint);
     this.#backoff = this.context.clock.setTimer(() => {
       this.#backoff = undefined;
-      if (!this.#isOver) this.#begin(false);
+      if (!this.#isOver) this.#tryAgain(wasTimeout);
     }, this.#retry!.nextDelayMs());
+  }
+
+  #tryAgain(wasTimeout: boolean): void {
+    const exchange = this.#exchange;
+    const { requestCompleteMs } = exchange;
+    const elapsedMs = requestCompleteMs > 0 ? this.context.clock.monotonicMs() - requestCompleteMs : 0;
+    tellTimeout(this.head, this.#action, this.#plan, this.limits, elapsedMs);
+    if (exchange.match!.virtualHost.includesTimeoutRetry) {
+      this.head.headers.set("x-envoy-is-timeout-retry", `${wasTimeout}`);
+    }
+    this.#begin(false);
   }
 
   /** Nothing more is expected from the upstream. */
@@ -331,15 +407,6 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#retry?.release();
   }
 
-  #count(status: number): void {
-    const { stats } = this.cluster;
-    stats.rqCompleted.value += 1;
-    if (status < 300) stats.rq2xx.value += 1;
-    else if (status < 400) stats.rq3xx.value += 1;
-    else if (status < 500) stats.rq4xx.value += 1;
-    else stats.rq5xx.value += 1;
-  }
-
   #requestComplete(): void {
     if (this.#exchange.isUpgrade) return;
     this.#startRouteTimer(this.#exchange.requestCompleteMs);
@@ -347,8 +414,9 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   }
 
   #startRouteTimer(nowMs: number): void {
-    if (this.#action.timeoutMs === 0 || this.#isOver || this.#routeTimer) return;
+    const { timeoutMs } = this.limits;
+    if (timeoutMs === 0 || this.#isOver || this.#routeTimer) return;
     this.#routeTimer = new TimerEntry(this, 0);
-    this.context.timers.start(this.#routeTimer, this.#action.timeoutMs, nowMs);
+    this.context.timers.start(this.#routeTimer, timeoutMs, nowMs);
   }
 }

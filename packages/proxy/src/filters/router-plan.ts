@@ -4,6 +4,8 @@ import type { HttpFilter } from "../layer/http-filter.ts";
 export interface RouterPlan {
   /** Leaves out `x-envoy-upstream-service-time`, `x-envoy-expected-rq-timeout-ms` and the like. */
   readonly suppressEnvoyHeaders: boolean;
+  /** `respect_expected_rq_timeout`: the timeout the proxy before announced is this one's too. */
+  readonly respectsExpectedTimeout?: boolean;
 }
 
 /** The terminal filter as it stands in `HttpConnectionPlan.filters`. */

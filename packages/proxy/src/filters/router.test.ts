@@ -17,6 +17,8 @@ import {
   startTestProxy,
   type TestProxy,
 } from "../listener/test-proxy.ts";
+import { routeLimits } from "../route/call-limits.ts";
+import { defaultRetryPlan } from "../route/retry-plan.ts";
 import type { ForwardAction } from "../route/route-plan.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -157,7 +159,10 @@ describe("the router", () => {
     await dead.close();
     const up = await upstream((_, socket) => socket.write(ok));
     const { ask, logged } = await proxyTo([dead.address, up.address, dead.address], {
-      retry: retryPlan({ connectFailure: true }, { avoidPreviousHosts: true }),
+      retry: retryPlan(
+        { connectFailure: true },
+        { placement: { ...defaultRetryPlan.placement, avoidsPrevious: true } },
+      ),
     });
     assert.match(await ask(get), /^HTTP\/1.1 200 /);
     assert.match(await ask(get), /^HTTP\/1.1 200 /);
@@ -166,7 +171,7 @@ describe("the router", () => {
 
   it("answers at the route's timeout", async () => {
     const up = await upstream(() => {});
-    const { ask, logged, proxy } = await proxyTo([up.address], { timeoutMs: 30 });
+    const { ask, logged, proxy } = await proxyTo([up.address], { limits: routeLimits(30, undefined, false) });
     assert.match(await ask(get), /^HTTP\/1.1 504 .*upstream request timeout$/s);
     assert.equal(outcome(logged[0]!), "504 UT response_timeout");
     assert.equal(proxy.metric("envoy_cluster_upstream_rq_active"), 0);

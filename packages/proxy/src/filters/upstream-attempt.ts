@@ -5,6 +5,7 @@ import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ClientStream, ResetReason } from "../layer/stream.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import type { CallLimits } from "../route/call-limits.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** How an attempt failed before its response was complete. */
@@ -20,12 +21,14 @@ export interface AttemptFailure {
   readonly isKeepAliveRace: boolean;
 }
 
+export type AttemptTimeout = "per-try" | "idle";
+
 /**
  * Whoever makes attempts: says what is sent, and decides what comes of each
  * attempt. It settles or abandons each one it hears the last of: after
- * `onAttemptFailed`, `onAttemptTimeout` or a head that ends the response, once
- * it has judged the outcome, so that a retry budget still counts the request.
- * No call follows those, the end of the response, or `abandon`.
+ * `onAttemptFailed` or a head that ends the response, once it has judged the
+ * outcome, so that a retry budget still counts the request. No call follows
+ * those, the end of the response, or `abandon`.
  */
 export interface AttemptOwner {
   readonly context: LayerContext;
@@ -35,18 +38,21 @@ export interface AttemptOwner {
   readonly body: RequestBody;
   /** Fields to add where the request is the first on its connection. */
   readonly connectionHeaders: readonly string[] | undefined;
-  /** From the whole request sent to the first byte of the answer; 0 means none. */
-  readonly perTryTimeoutMs: number;
+  readonly limits: CallLimits;
   /** The request, as far as it has come, is on its way. */
-  onAttemptSent(attempt: UpstreamAttempt, connection: UpstreamConnectionInfo): void;
+  onAttemptSent(attempt: UpstreamAttempt): void;
   onAttemptFailed(attempt: UpstreamAttempt, failure: AttemptFailure): void;
-  onAttemptTimeout(attempt: UpstreamAttempt): void;
+  /** A limit of the try was reached, which the endpoint has been charged with. The attempt goes on until it is abandoned. */
+  onAttemptTimeout(attempt: UpstreamAttempt, kind: AttemptTimeout): void;
   onAttemptInformational(attempt: UpstreamAttempt, head: ResponseHead): void;
   onAttemptHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): void;
   onAttemptData(attempt: UpstreamAttempt, chunk: Buffer, end: boolean): void;
   onAttemptTrailers(attempt: UpstreamAttempt, trailers: HeaderList): void;
   onAttemptWritable(attempt: UpstreamAttempt): void;
 }
+
+const perTryTimer = 0;
+const idleTimer = 1;
 
 const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
 const timedOut: AttemptOutcome = { kind: "timeout" };
@@ -66,8 +72,10 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   readonly #owner: AttemptOwner;
   #pool: UpstreamPool | undefined = undefined;
   #stream: ClientStream | undefined = undefined;
+  #connection: UpstreamConnectionInfo | undefined = undefined;
   #isOver = false;
   #perTryTimer: TimerEntry | undefined = undefined;
+  #idleTimer: TimerEntry | undefined = undefined;
 
   constructor(owner: AttemptOwner, endpoint: Endpoint, startMs: number) {
     const { stats } = owner.cluster;
@@ -82,6 +90,11 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   /** Whether a connection takes request data already. */
   get isConnected(): boolean {
     return this.#stream !== undefined;
+  }
+
+  /** The connection that carries the request, once there is one. */
+  get connection(): UpstreamConnectionInfo | undefined {
+    return this.#connection;
   }
 
   /** Whether the connection takes more request data now. */
@@ -104,9 +117,9 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#stream?.sendTrailers(trailers);
   }
 
-  /** The request is complete: from here on the answer has its time. */
+  /** The last of the request has been given. */
   requestComplete(): void {
-    if (this.#stream) this.#startPerTryTimer();
+    if (this.#stream) this.#startTimers();
   }
 
   pauseResponse(): void {
@@ -122,6 +135,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#perTryTimer?.stop();
+    this.#idleTimer?.stop();
     const { breakers, cluster } = this.#owner;
     this.endpoint.activeRequests -= 1;
     breakers.requests.release();
@@ -154,6 +168,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     const { head, body, connectionHeaders } = this.#owner;
     this.#pool = undefined;
     this.#stream = stream;
+    this.#connection = connection;
     const isBare = body.isEmpty && body.isComplete && !body.trailers;
     stream.sendHead(head, isBare, stream.isFirstOnConnection ? connectionHeaders : undefined);
     if (!isBare && !body.isEmpty) {
@@ -163,8 +178,8 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     } else if (!isBare && body.isComplete && !body.trailers) stream.sendData(emptyChunk, true);
     if (body.trailers) stream.sendTrailers(body.trailers);
     body.sent();
-    this.#owner.onAttemptSent(this, connection);
-    if (body.isComplete) this.#startPerTryTimer();
+    this.#owner.onAttemptSent(this);
+    if (body.isComplete) this.#startTimers();
   }
 
   onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void {
@@ -176,14 +191,17 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   }
 
   onInformational(head: ResponseHead): void {
+    if (this.#isOver) return;
+    if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
     // 100 has been answered by the codec; the others go on.
-    if (!this.#isOver && head.status !== 100) this.#owner.onAttemptInformational(this, head);
+    if (head.status !== 100) this.#owner.onAttemptInformational(this, head);
   }
 
   onResponseHead(head: ResponseHead, end: boolean): void {
     if (this.#isOver) return;
     const nowMs = this.#owner.context.clock.monotonicMs();
     this.#perTryTimer?.stop();
+    if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
     this.#owner.cluster.report(this.endpoint, outcomeOf(head.status));
     // An error may come fast without its endpoint being so.
     if (head.status < 500) this.endpoint.latency?.observe(nowMs - this.startMs, nowMs);
@@ -193,6 +211,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   onResponseData(chunk: Buffer, end: boolean): void {
     if (this.#isOver) return;
     if (end) this.settle(this.#owner.context.clock.monotonicMs());
+    else if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
     this.#owner.onAttemptData(this, chunk, end);
   }
 
@@ -227,19 +246,29 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     if (!this.#isOver) this.#owner.onAttemptWritable(this);
   }
 
-  onTimer(): void {
-    const { cluster } = this.#owner;
-    cluster.stats.rqPerTryTimeout.value += 1;
-    cluster.report(this.endpoint, timedOut);
-    this.#owner.onAttemptTimeout(this);
+  onTimer(kind: number): void {
+    this.#owner.cluster.report(this.endpoint, timedOut);
+    this.#owner.onAttemptTimeout(this, kind === perTryTimer ? "per-try" : "idle");
   }
 
-  #startPerTryTimer(): void {
-    const timeoutMs = this.#owner.perTryTimeoutMs;
-    if (timeoutMs === 0 || this.#isOver) return;
-    this.#perTryTimer ??= new TimerEntry(this, 0);
-    const { clock, timers } = this.#owner.context;
-    timers.start(this.#perTryTimer, timeoutMs, clock.monotonicMs());
+  /** The request is on its way in full: from here on the answer has its time. */
+  #startTimers(): void {
+    const { perTryTimeoutMs, perTryIdleTimeoutMs } = this.#owner.limits;
+    if (this.#isOver) return;
+    if (perTryTimeoutMs > 0) {
+      const { clock, timers } = this.#owner.context;
+      this.#perTryTimer ??= new TimerEntry(this, perTryTimer);
+      timers.start(this.#perTryTimer, perTryTimeoutMs, clock.monotonicMs());
+    }
+    if (perTryIdleTimeoutMs > 0) {
+      this.#idleTimer ??= new TimerEntry(this, idleTimer);
+      this.#restartIdleTimer(this.#idleTimer);
+    }
+  }
+
+  #restartIdleTimer(timer: TimerEntry): void {
+    const { limits, context } = this.#owner;
+    context.timers.start(timer, limits.perTryIdleTimeoutMs, context.clock.monotonicMs());
   }
 
   #reset(): void {

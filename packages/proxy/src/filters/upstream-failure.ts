@@ -1,5 +1,9 @@
+import type { Cluster } from "../cluster/cluster.ts";
+import type { HttpExchange } from "../layer/http-exchange.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
+import type { ClusterChoice } from "../route/route-plan.ts";
+import { replyInstead } from "./forwarded-heads.ts";
 
 interface Failure {
   /** Envoy's words, used in bodies; with underscores in details. */
@@ -35,8 +39,53 @@ const failures: Readonly<Record<ResetReason, Failure>> = {
   "protocol-error": { text: "protocol error", flag: ResponseFlag.UpstreamProtocolError, status: 502 },
 };
 
+/** Answers a request whose upstream failed before it answered, and counts that answer. */
+export function answerFailure(
+  exchange: HttpExchange,
+  choice: ClusterChoice,
+  cluster: Cluster,
+  reason: ResetReason,
+  transport: string,
+  isTls: boolean,
+  wasRetried: boolean,
+): void {
+  const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
+  countResponse(cluster, status);
+  replyInstead(exchange, choice, status, body, details, flag);
+}
+
+/** Answers a request that took too long, or breaks its response off. */
+export function answerTimeout(
+  exchange: HttpExchange,
+  choice: ClusterChoice,
+  cluster: Cluster,
+  status: 504 | 204,
+  details: string,
+): void {
+  if (!exchange.hasResponded) countResponse(cluster, status);
+  const body = status === 504 ? "upstream request timeout" : "";
+  replyInstead(exchange, choice, status, body, details, ResponseFlag.UpstreamRequestTimeout);
+}
+
+/** Answers a request for which there is no endpoint. */
+export function answerUnhealthy(exchange: HttpExchange, choice: ClusterChoice, cluster: Cluster): void {
+  cluster.stats.cxNoneHealthy.value += 1;
+  countResponse(cluster, 503);
+  const flag = ResponseFlag.NoHealthyUpstream;
+  replyInstead(exchange, choice, 503, "no healthy upstream", "no_healthy_upstream", flag);
+}
+
+/** Counts the answer to a request for this cluster, whoever made it. */
+export function countResponse({ stats }: Cluster, status: number): void {
+  stats.rqCompleted.value += 1;
+  if (status < 300) stats.rq2xx.value += 1;
+  else if (status < 400) stats.rq3xx.value += 1;
+  else if (status < 500) stats.rq4xx.value += 1;
+  else stats.rq5xx.value += 1;
+}
+
 /** What a client and the access log are told of an upstream that failed before it answered. */
-export interface FailureReply {
+interface FailureReply {
   readonly status: number;
   readonly body: string;
   readonly details: string;
@@ -44,7 +93,7 @@ export interface FailureReply {
 }
 
 /** `transport` is told to the client only when TLS reported it: addresses and ports are not its business. */
-export function failureReply(
+function failureReply(
   reason: ResetReason,
   transport: string,
   isTls: boolean,

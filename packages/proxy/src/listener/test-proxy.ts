@@ -8,7 +8,9 @@ import { defaultHttp2Plan } from "../http2/http2-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
-import type { ForwardAction, RetryPlan, RouteAction, RouteMatch, RoutePlan } from "../route/route-plan.ts";
+import { routeLimits } from "../route/call-limits.ts";
+import { defaultRetryPlan, noConditions, type RetryPlan } from "../route/retry-plan.ts";
+import type { ForwardAction, RouteAction, RouteMatch, RoutePlan } from "../route/route-plan.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { FilterChainPlan, HttpConnectionPlan, ListenerPlan, TcpProxyPlan } from "./listener-plan.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
@@ -245,9 +247,10 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
   return {
     kind: "forward",
     selectCluster: () => choice,
-    timeoutMs: 15_000,
+    limits: routeLimits(15_000, overrides.retry, false),
     idleTimeoutMs: undefined,
     retry: undefined,
+    grpcTimeout: undefined,
     rewritePath: undefined,
     rewriteAuthority: undefined,
     autoHostRewrite: false,
@@ -262,26 +265,12 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
 
 export function retryPlan(on: Partial<RetryPlan["on"]>, overrides: Partial<RetryPlan> = {}): RetryPlan {
   return {
-    on: {
-      is5xx: false,
-      gatewayError: false,
-      reset: false,
-      resetBeforeRequest: false,
-      connectFailure: false,
-      refusedStream: false,
-      retriable4xx: false,
-      envoyRateLimited: false,
-      retriableStatuses: undefined,
-      retriableHeaders: undefined,
-      grpcStatuses: undefined,
-      ...on,
-    },
+    ...defaultRetryPlan,
+    isActive: true,
+    on: { ...noConditions, ...on },
     numRetries: 2,
-    perTryTimeoutMs: 0,
     backoffBaseMs: 1,
     backoffMaxMs: 2,
-    avoidPreviousHosts: false,
-    hostSelectionAttempts: 1,
     ...overrides,
   };
 }

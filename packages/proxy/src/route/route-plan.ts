@@ -1,8 +1,9 @@
 import type { CorsPolicy } from "../filters/cors.ts";
 import type { HashPolicy } from "../hash/hash-policy.ts";
-import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
+import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
+import type { RetryPlan } from "./retry-plan.ts";
 
 /**
  * A route configuration, compiled: every matcher a ready-made function, every
@@ -27,6 +28,8 @@ export interface VirtualHostPlan {
   readonly includesRequestAttemptCount?: boolean;
   /** `include_attempt_count_in_response`. */
   readonly includesResponseAttemptCount?: boolean;
+  /** `include_is_timeout_retry_header`: retries say in `x-envoy-is-timeout-retry` whether a timeout caused them. */
+  readonly includesTimeoutRetry?: boolean;
 }
 
 export interface RoutePlan {
@@ -49,11 +52,15 @@ export interface ForwardAction {
   readonly kind: "forward";
   /** Chooses among weighted clusters; `random` is uniform in [0, 1). */
   selectCluster(request: RequestHead, random: number): ClusterChoice;
-  /** Whole-request timeout; 0 means none. Envoy's default is 15,000. */
-  readonly timeoutMs: number;
+  readonly limits: CallLimits;
   /** Undefined inherits the connection manager's stream idle timeout. */
   readonly idleTimeoutMs: number | undefined;
   readonly retry: RetryPlan | undefined;
+  /**
+   * `max_grpc_timeout`: gRPC requests take their timeout from `grpc-timeout`, less
+   * `offsetMs` where it is longer, up to `maxMs`, which 0 leaves open.
+   */
+  readonly grpcTimeout: { readonly maxMs: number; readonly offsetMs: number } | undefined;
   /** Returns the path to send; undefined leaves it. */
   readonly rewritePath: ((path: string) => string) | undefined;
   readonly rewriteAuthority: string | undefined;
@@ -87,31 +94,4 @@ export interface DirectResponseAction {
   readonly kind: "direct-response";
   readonly status: number;
   readonly body: Buffer | undefined;
-}
-
-/** @see envoy.config.route.v3.RetryPolicy */
-export interface RetryPlan {
-  readonly on: RetryConditions;
-  readonly numRetries: number;
-  readonly perTryTimeoutMs: number;
-  readonly backoffBaseMs: number;
-  readonly backoffMaxMs: number;
-  /** `previous_hosts` predicate: avoid endpoints already tried, with this many attempts to find another. */
-  readonly avoidPreviousHosts: boolean;
-  readonly hostSelectionAttempts: number;
-}
-
-/** `retry_on`, decoded: every name Envoy knows, one field each. */
-export interface RetryConditions {
-  readonly is5xx: boolean;
-  readonly gatewayError: boolean;
-  readonly reset: boolean;
-  readonly resetBeforeRequest: boolean;
-  readonly connectFailure: boolean;
-  readonly refusedStream: boolean;
-  readonly retriable4xx: boolean;
-  readonly envoyRateLimited: boolean;
-  readonly retriableStatuses: ReadonlySet<number> | undefined;
-  readonly retriableHeaders: ((headers: HeaderList) => boolean) | undefined;
-  readonly grpcStatuses: ReadonlySet<number> | undefined;
 }

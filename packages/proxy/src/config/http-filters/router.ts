@@ -3,5 +3,8 @@ import { routerFilter } from "../../filters/router-plan.ts";
 import { httpFilterType } from "./http-filter-type.ts";
 
 export const routerFilterType = httpFilterType(RouterSchema, (message) =>
-  routerFilter({ suppressEnvoyHeaders: message.suppressEnvoyHeaders }),
+  routerFilter({
+    suppressEnvoyHeaders: message.suppressEnvoyHeaders,
+    respectsExpectedTimeout: message.respectExpectedRqTimeout,
+  }),
 );

@@ -10,12 +10,12 @@ export function filtersSupport(): Record<string, MessageSupport> {
     ...headerFiltersSupport(),
     ...bodyFiltersSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
-      implemented: "suppress_envoy_headers",
+      implemented: "suppress_envoy_headers respect_expected_rq_timeout",
       harmless: {
         start_child_span: "no tracer is configured",
         dynamic_stats: "statistics of a cluster cost one addition each and are always kept",
       },
-      neutral: "respect_expected_rq_timeout suppress_grpc_request_failure_code_stats",
+      neutral: "suppress_grpc_request_failure_code_stats",
     },
     "envoy.extensions.filters.http.rbac.v3.RBAC": {
       implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",

@@ -3,6 +3,7 @@ import type { MessageSupport } from "./message-support.ts";
 /** What this proxy does with the messages of `route.v3`. */
 export function routeSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.route.v3.";
+  const retry = "envoy.extensions.retry.";
   const edits =
     "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
   return {
@@ -16,9 +17,8 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
-      neutral: "include_is_timeout_retry_header",
     },
     [`${p}Route`]: {
       implemented: `name match route redirect direct_response metadata typed_per_filter_config ${edits}`,
@@ -40,11 +40,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy priority upgrade_configs hash_policy cors",
-      harmless: {
-        max_grpc_timeout: "`grpc-timeout` is passed on and not used as this route's timeout",
-        grpc_timeout_offset: "`grpc-timeout` is passed on and not used as this route's timeout",
-      },
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
       neutral:
         "append_x_forwarded_host max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
     },
@@ -57,11 +53,27 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}WeightedCluster.ClusterWeight`]: { implemented: `name weight metadata_match ${edits}` },
     [`${p}RetryPolicy`]: {
       implemented:
-        "retry_on num_retries per_try_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retry_back_off retriable_headers",
+        "retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate retry_priority retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers",
+      harmless: {
+        host_selection_retry_max_attempts: "another endpoint is found whenever there is one",
+      },
     },
     [`${p}RetryPolicy.RetryBackOff`]: { implemented: "base_interval max_interval" },
+    [`${p}RetryPolicy.RateLimitedRetryBackOff`]: { implemented: "reset_headers max_interval" },
+    [`${p}RetryPolicy.ResetHeader`]: { implemented: "name format" },
     [`${p}RetryPolicy.RetryHostPredicate`]: { implemented: "name typed_config" },
-    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate": { implemented: "" },
+    [`${p}RetryPolicy.RetryPriority`]: { implemented: "name typed_config" },
+    [`${retry}host.previous_hosts.v3.PreviousHostsPredicate`]: { implemented: "" },
+    [`${retry}host.omit_canary_hosts.v3.OmitCanaryHostsPredicate`]: { implemented: "" },
+    [`${retry}host.omit_host_metadata.v3.OmitHostMetadataConfig`]: { implemented: "metadata_match" },
+    [`${retry}priority.previous_priorities.v3.PreviousPrioritiesConfig`]: { implemented: "update_frequency" },
+    [`${p}HedgePolicy`]: {
+      implemented: "hedge_on_per_try_timeout",
+      harmless: {
+        initial_requests: "Envoy, too, always begins with one",
+        additional_request_chance: "Envoy, too, adds none",
+      },
+    },
     [`${p}RedirectAction`]: {
       implemented:
         "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
