@@ -1,11 +1,12 @@
 import type { Clock } from "@weft/base/clock";
-import { UserError } from "@weft/base/errors";
+import { messageOf, UserError } from "@weft/base/errors";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { type AdminServer, serveAdmin } from "./admin/admin-server.ts";
 import { adminEndpoints, type ServerState } from "./admin/endpoints.ts";
 import type { Log } from "./admin/log.ts";
 import { proxyViews } from "./admin/proxy-views.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
+import { retireEndpointPools } from "./cluster/endpoint-pools.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
 import { createFactories, createFilterServices } from "./config/create-factories.ts";
 import { acceptedResources } from "./config/kept/accepted-resources.ts";
@@ -18,10 +19,12 @@ import { compileStaticResources } from "./config/static-resources.ts";
 import { TlsContexts } from "./config/tls-contexts.ts";
 import { type KeptSource, XdsSession } from "./config/xds-session.ts";
 import { createXdsStats } from "./config/xds-stats.ts";
+import { probeFactory } from "./health-check/probe.ts";
 import type { ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import type { SocketAddress } from "./net/socket-address.ts";
+import { Timers } from "./net/timers.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
 import { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { ServerStats } from "./telemetry/server-stats.ts";
@@ -56,6 +59,7 @@ export class Sidecar {
   readonly #stats = new EnvoyStats(new MetricRegistry());
   readonly #tls = new TlsContexts();
   readonly #serverStats: ServerStats;
+  readonly #probeTimers: Timers;
   readonly #clusters: ClusterManager;
   readonly #runtime: ReturnType<typeof createRuntime>;
   readonly #live: LiveConfig;
@@ -82,11 +86,17 @@ export class Sidecar {
     this.quitRequested = new Promise((resolve) => {
       this.#quit = resolve;
     });
+    this.#probeTimers = new Timers(clock);
     this.#serverStats = new ServerStats(this.#stats, { clock, concurrency: 1 });
     this.#clusters = new ClusterManager({
       clock,
       stats: this.#stats,
       localCluster: bootstrap.localCluster,
+      createProbe: probeFactory({
+        timers: this.#probeTimers,
+        onFault: (error) => log.error(`a defect in a health check was contained: ${messageOf(error)}`),
+      }),
+      onEndpointFailed: retireEndpointPools,
       onEndpointRemoved: (endpoint) => this.#runtime.onEndpointRemoved(endpoint),
       onWarm: () => this.#update(),
     });
@@ -200,6 +210,7 @@ export class Sidecar {
     this.#admin?.close();
     await this.#runtime.close();
     this.#clusters.close();
+    this.#probeTimers.close();
     this.#serverStats.stop();
     this.#memory?.stop();
     this.accessLogs.close();

@@ -51,7 +51,13 @@ export function clustersJson(clusters: Iterable<ShownCluster>): unknown {
         stats: [{ type: "GAUGE", name: "rq_active", value: String(endpoint.activeRequests) }],
         health_status: {
           eds_health_status: edsHealth[endpoint.plan.health],
+          ...(endpoint.activeHealth.isFailed ? { failed_active_health_check: true } : {}),
           ...(endpoint.outlier.isEjected ? { failed_outlier_check: true } : {}),
+          ...(endpoint.activeHealth.isDegraded ? { failed_active_degraded_check: true } : {}),
+          ...(endpoint.isPendingRemoval ? { pending_dynamic_removal: true } : {}),
+          ...(endpoint.activeHealth.isPending ? { pending_active_hc: true } : {}),
+          ...(endpoint.activeHealth.isExcluded ? { excluded_via_immediate_hc_fail: true } : {}),
+          ...(endpoint.activeHealth.isTimedOut ? { active_hc_timeout: true } : {}),
         },
         weight: endpoint.plan.weight,
         hostname: endpoint.plan.hostname,
@@ -67,11 +73,18 @@ const edsHealth = {
   unhealthy: "UNHEALTHY",
 } as const;
 
-function healthFlags({ outlier, plan }: UpstreamEndpoint): string {
+/** In the order in which Envoy writes them. */
+function healthFlags({ outlier, plan, activeHealth, isPendingRemoval }: UpstreamEndpoint): string {
   const flags = [
+    ...(activeHealth.isFailed ? ["/failed_active_hc"] : []),
     ...(outlier.isEjected ? ["/failed_outlier_check"] : []),
     ...(plan.health === "unhealthy" ? ["/failed_eds_health"] : []),
+    ...(activeHealth.isDegraded ? ["/degraded_active_hc"] : []),
     ...(plan.health === "degraded" ? ["/degraded_eds_health"] : []),
+    ...(isPendingRemoval ? ["/pending_dynamic_removal"] : []),
+    ...(activeHealth.isPending ? ["/pending_active_hc"] : []),
+    ...(activeHealth.isExcluded ? ["/excluded_via_immediate_hc_fail"] : []),
+    ...(activeHealth.isTimedOut ? ["/active_hc_timeout"] : []),
     ...(plan.health === "draining" ? ["/eds_status_draining"] : []),
   ];
   return flags.join("") || "healthy";

@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { Gauge } from "@weft/base/metric-registry";
+import type { ProbeFactory } from "../health-check/probe.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";
 import type { AssignmentPolicy, ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
@@ -14,6 +15,10 @@ export interface ClusterManagerOptions {
   readonly resolve?: ResolveHost;
   /** The cluster of all proxies like this one, and where this one is: switches zone-aware routing on. */
   readonly localCluster?: { readonly name: string; readonly locality: Locality } | undefined;
+  /** Needed where a cluster asks for health checks. */
+  readonly createProbe?: ProbeFactory;
+  /** The connections of an endpoint whose checks fail are to close. */
+  readonly onEndpointFailed?: (endpoint: Endpoint) => void;
   /** Given to every cluster: endpoints that leave have their pools drained. */
   readonly onEndpointRemoved?: (endpoint: Endpoint, cluster: Cluster) => void;
   /** The last cluster that was waiting for its first endpoints has them. */
@@ -23,6 +28,8 @@ export interface ClusterManagerOptions {
 interface Entry {
   readonly cluster: UpstreamCluster;
   dns: DnsDiscovery | undefined;
+  /** Discovery has answered. */
+  hasEndpoints: boolean;
   isWarm: boolean;
 }
 
@@ -89,16 +96,22 @@ export class ClusterManager implements ClusterDirectory {
       entry.cluster.replacePlan(plan);
       this.#counters.modified.add();
     } else {
-      const { clock, stats, onEndpointRemoved, localCluster } = this.#options;
+      const { clock, stats, onEndpointRemoved, localCluster, createProbe } = this.#options;
       const cluster = new UpstreamCluster(plan, {
         clock,
         stats,
         random: this.#random,
+        createProbe,
         zone: localCluster && { own: localCluster.locality, local: () => this.get(localCluster.name) },
       });
+      cluster.onEndpointFailed = this.#options.onEndpointFailed;
+      cluster.onChecked = () => {
+        const own = this.#entries.get(plan.name);
+        if (own?.cluster === cluster && own.hasEndpoints) this.#warmed(own);
+      };
       if (plan.name === localCluster?.name) cluster.onRebuilt = () => this.#rebuildAllBut(cluster);
       if (onEndpointRemoved) cluster.onEndpointRemoved = (endpoint) => onEndpointRemoved(endpoint, cluster);
-      entry = { cluster, dns: undefined, isWarm: false };
+      entry = { cluster, dns: undefined, hasEndpoints: false, isWarm: false };
       this.#entries.set(plan.name, entry);
       this.#counters.added.add();
     }
@@ -164,8 +177,10 @@ export class ClusterManager implements ClusterDirectory {
     for (const entry of this.#entries.values()) if (entry.cluster !== cluster) entry.cluster.rebuild();
   }
 
+  /** Discovery is done; where endpoints are checked, the first checks are waited for too. */
   #warmed(entry: Entry): void {
-    if (entry.isWarm) return;
+    entry.hasEndpoints = true;
+    if (entry.isWarm || !entry.cluster.isChecked) return;
     entry.isWarm = true;
     this.#noteWarm();
   }

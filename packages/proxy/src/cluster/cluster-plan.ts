@@ -1,3 +1,4 @@
+import type { HealthCheckPlan } from "../health-check/health-check-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
@@ -22,6 +23,13 @@ export interface ClusterPlan {
   readonly subsets: SubsetPlan | undefined;
   readonly breakers: { readonly default: BreakerLimits; readonly high: BreakerLimits };
   readonly outlier: OutlierPlan | undefined;
+  readonly healthCheck?: HealthCheckPlan | undefined;
+  /** `ignore_new_hosts_until_first_hc`: new endpoints do not count, in either direction, until checked. */
+  readonly ignoresUncheckedEndpoints?: boolean;
+  /** `ignore_health_on_host_removal`: an endpoint that discovery drops leaves although its checks succeed. */
+  readonly ignoresHealthOnRemoval?: boolean;
+  /** `close_connections_on_host_health_failure`. */
+  readonly closesConnectionsOnFailure?: boolean;
   /** The protocol spoken on upstream connections. */
   readonly protocol: "http1" | "http2" | "downstream";
   /** How HTTP/2 is spoken, where it is; absent means the defaults. */
@@ -127,6 +135,8 @@ export interface OutlierPlan {
   readonly maxEjectionPercent: number;
   /** `always_eject_one_host`: one endpoint may be ejected whatever `maxEjectionPercent` says. */
   readonly alwaysEjectsOneHost?: boolean;
+  /** `successful_active_health_check_uneject_host`: a check that makes an endpoint healthy ends its ejection. */
+  readonly releasesOnCheck?: boolean;
   readonly consecutive5xx: number;
   readonly enforcingConsecutive5xx: number;
   readonly consecutiveGatewayFailure: number;
@@ -168,6 +178,15 @@ export interface EndpointPlan {
   readonly health: "healthy" | "degraded" | "draining" | "unhealthy";
   /** `filter_metadata`, string values only, per filter name. */
   readonly metadata: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly healthCheck?: HealthCheckConfig | undefined;
   /** The lists of values in its `envoy.lb` metadata. */
   readonly lbLists?: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
+/** @see envoy.config.endpoint.v3.Endpoint.HealthCheckConfig */
+export interface HealthCheckConfig {
+  readonly address: SocketAddress | undefined;
+  readonly port: number | undefined;
+  readonly hostname: string;
+  readonly isDisabled: boolean;
 }

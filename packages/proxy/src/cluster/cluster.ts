@@ -38,6 +38,8 @@ export interface Endpoint {
   readonly tls: UpstreamTlsPlan | undefined;
   /** Told how long an answer took, where the balancer counts it. */
   readonly latency: { observe(latencyMs: number, nowMs: number): void } | undefined;
+  /** TCP connections proxied to it, kept where they are to end with its health. */
+  sessions?: Set<{ destroy(): void }> | undefined;
   /** Owned by the connection pool: its connections to this endpoint. */
   pool: unknown;
 }
@@ -68,6 +70,8 @@ export interface Cluster {
   breakers(priority: "default" | "high"): Breakers;
   /** The endpoint for the next attempt, or undefined when none is available (UH). */
   pick(context: PickContext): Endpoint | undefined;
+  /** The endpoint asked, in a response, to get no more requests; has an effect where endpoints are checked. */
+  failPassively(endpoint: Endpoint): void;
   /** Tells outlier detection how an attempt went. */
   report(endpoint: Endpoint, outcome: AttemptOutcome): void;
   /** Called when endpoints leave the cluster, so that their pools drain. */

@@ -40,3 +40,10 @@ export function drainEndpoint(endpoint: Endpoint): void {
   pools?.http1?.drain();
   pools?.http2?.drain();
 }
+
+/** For `UpstreamCluster.onEndpointFailed`: as `drainEndpoint`, TCP ends at once, and who comes later gets other connections. */
+export function retireEndpointPools(endpoint: Endpoint): void {
+  drainEndpoint(endpoint);
+  endpoint.pool = undefined;
+  for (const session of endpoint.sessions ?? []) session.destroy();
+}

@@ -21,6 +21,10 @@ export function compareLocalities(a: Locality, b: Locality): number {
   return compare(a.region, b.region) || compare(a.zone, b.zone) || compare(a.subZone, b.subZone);
 }
 
+export function isSameLocality(a: Locality, b: Locality): boolean {
+  return a.region === b.region && a.zone === b.zone && a.subZone === b.subZone;
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

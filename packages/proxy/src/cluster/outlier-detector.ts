@@ -74,6 +74,11 @@ export class OutlierDetector {
     for (const endpoint of this.#deps.endpoints()) this.#release(endpoint);
   }
 
+  /** `successful_active_health_check_uneject_host`: who answers its checks is let back at once. */
+  onCheckSucceeded(endpoint: UpstreamEndpoint): void {
+    if (this.#plan.releasesOnCheck) this.#release(endpoint);
+  }
+
   report(endpoint: UpstreamEndpoint, outcome: AttemptOutcome): void {
     const { outlier } = endpoint;
     if (outcome.kind === "response" || outcome.kind === "connected") {

@@ -54,7 +54,8 @@ function healthOf(level: readonly LocalityGroup[], isWeighted: boolean): LevelHe
   const counts = { total: 0, healthy: 0, degraded: 0 };
   const weights = { total: 0, healthy: 0, degraded: 0 };
   for (const { hosts } of level) {
-    for (const { health, weight } of hosts) {
+    for (const { health, weight, isExcluded } of hosts) {
+      if (isExcluded) continue;
       counts.total += 1;
       weights.total += weight;
       if (health === "unhealthy") continue;

@@ -1,29 +1,32 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@weft/base/clock";
-import { formatAddress } from "../net/socket-address.ts";
+import { uncheckedHealth } from "../health-check/active-health.ts";
+import { healthCheckStats } from "../health-check/health-check-stats.ts";
+import { HealthChecker } from "../health-check/health-checker.ts";
+import type { ProbeFactory } from "../health-check/probe.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { BreakerSet } from "./circuit-breaker.ts";
 import type { AttemptOutcome, Breakers, Cluster, ClusterStats, Endpoint, PickContext } from "./cluster.ts";
 import type { AssignmentPolicy, ClusterPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
 import { type AllClusterStats, createClusterStats } from "./cluster-stats.ts";
-import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
+import { createEndpointChooser, type EndpointChooser } from "./endpoint-chooser.ts";
 import type { Locality, LocalityGroup } from "./locality-group.ts";
+import { type Membership, updateMembership } from "./membership.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
 import { OutlierDetector, outlierStats } from "./outlier-detector.ts";
-import { SubsetBalancer } from "./subset-balancer.ts";
+import { matchTransport } from "./transport-match.ts";
 import { UpstreamEndpoint } from "./upstream-endpoint.ts";
-import type { ZoneAwareness } from "./zone-aware-picker.ts";
-import { defaultZoneAware } from "./zone-routing.ts";
 
 export interface UpstreamClusterDependencies {
   readonly clock: Clock;
   readonly stats: EnvoyStats;
   readonly random: () => number;
+  /** Needed where a plan asks for health checks. */
+  readonly createProbe?: ProbeFactory | undefined;
   /** Given where the bootstrap names a local cluster. */
   readonly zone?: { readonly own: Locality; readonly local: () => UpstreamCluster | undefined } | undefined;
 }
-
-const defaultPanicPercent = 50;
-const defaultOverprovisioningPercent = 140;
 
 /**
  * A cluster in service: its endpoints, who gets the next attempt, who is
@@ -36,16 +39,20 @@ const defaultOverprovisioningPercent = 140;
 export class UpstreamCluster implements Cluster {
   readonly name: string;
   onEndpointRemoved: ((endpoint: Endpoint) => void) | undefined;
+  /** Called when an endpoint's connections are to close because its checks fail. */
+  onEndpointFailed: ((endpoint: Endpoint) => void) | undefined;
+  /** Called once `isChecked` has become true. */
+  onChecked: (() => void) | undefined;
   /** Called when endpoints or their health have changed. */
   onRebuilt: (() => void) | undefined;
   readonly allStats: AllClusterStats;
   readonly #deps: UpstreamClusterDependencies;
   #plan: ClusterPlan;
-  #endpoints = new Map<string, UpstreamEndpoint>();
-  #groups: readonly LocalityGroup[] = [];
+  #membership: Membership = { endpoints: new Map(), groups: [] };
   #policy: AssignmentPolicy = {};
-  #balancer: LoadBalancer | undefined;
-  #subsets: SubsetBalancer | undefined;
+  #chooser: EndpointChooser | undefined;
+  #checker: HealthChecker | undefined;
+  #isChecked = false;
   #outlier: OutlierDetector | undefined;
   #originals: OriginalDestinations | undefined;
   readonly #breakers: { readonly default: BreakerSet; readonly high: BreakerSet };
@@ -72,12 +79,12 @@ export class UpstreamCluster implements Cluster {
 
   /** For admin's `/clusters` and for tests, in the order they were given. */
   get endpoints(): Iterable<UpstreamEndpoint> & { readonly size: number } {
-    return this.#originals?.endpoints ?? endpointSet(this.#endpoints);
+    return this.#originals?.endpoints ?? endpointSet(this.#membership.endpoints);
   }
 
   /** The endpoints by locality and priority. */
   get groups(): readonly LocalityGroup[] {
-    return this.#groups;
+    return this.#membership.groups;
   }
 
   breakers(priority: "default" | "high"): Breakers {
@@ -85,11 +92,12 @@ export class UpstreamCluster implements Cluster {
   }
 
   pick(context: PickContext): Endpoint | undefined {
-    let host: UpstreamEndpoint | undefined;
-    if (this.#originals) host = this.#originals.pick(context.originalDestination);
-    else if (this.#subsets) host = this.#subsets.pick(context);
-    else host = this.#balancer?.pick(context);
-    return host;
+    if (this.#originals) return this.#originals.pick(context.originalDestination);
+    return this.#chooser?.pick(context);
+  }
+
+  failPassively(endpoint: Endpoint): void {
+    this.#checker?.failPassively(endpoint as UpstreamEndpoint);
   }
 
   report(endpoint: Endpoint, outcome: AttemptOutcome): void {
@@ -99,6 +107,7 @@ export class UpstreamCluster implements Cluster {
 
   /** Replaces the plan; endpoints whose transport is the same stay. */
   replacePlan(plan: ClusterPlan): void {
+    this.#stopChecks(plan);
     this.#outlier?.stop();
     if (!plan.outlier) this.#outlier?.releaseAll();
     const isOriginal = plan.discovery.kind === "original-dst";
@@ -127,12 +136,15 @@ export class UpstreamCluster implements Cluster {
     let healthy = 0;
     let degraded = 0;
     let total = 0;
+    let excluded = 0;
     for (const endpoint of this.endpoints) {
+      if (endpoint.isExcluded) excluded += 1;
       total += 1;
       if (endpoint.health === "healthy") healthy += 1;
       else if (endpoint.health === "degraded") degraded += 1;
     }
     membership.total.set(total);
+    membership.excluded.set(excluded);
     membership.healthy.set(healthy);
     membership.degraded.set(degraded);
     for (const priority of ["default", "high"] as const) {
@@ -147,8 +159,15 @@ export class UpstreamCluster implements Cluster {
   /** The cluster is gone: timers stop and all pools drain. Requests that hold it finish. */
   close(): void {
     this.#outlier?.stop();
+    this.#checker?.stop();
+    this.#checker = undefined;
     this.#originals?.clear();
     this.#replaceEndpoints([]);
+  }
+
+  /** Whether every endpoint has been checked once, where they are checked; says so by `onChecked` later. */
+  get isChecked(): boolean {
+    return !this.#plan.healthCheck || this.#isChecked;
   }
 
   #localities: readonly LocalityEndpoints[] = [];
@@ -173,100 +192,105 @@ export class UpstreamCluster implements Cluster {
         onRemoved: (endpoint) => this.onEndpointRemoved?.(endpoint),
       });
     }
+    this.#startChecks();
   }
 
   #createEndpoint(plan: EndpointPlan): UpstreamEndpoint {
     return new UpstreamEndpoint(plan, this.#transportOf(plan));
   }
 
-  #transportOf(plan: EndpointPlan) {
-    const metadata = plan.metadata.get("envoy.transport_socket_match");
-    const transport = this.#plan.transports.find(({ match }) =>
-      match.every(([key, value]) => metadata?.get(key) === value),
-    );
-    return transport?.tls;
+  #transportOf({ metadata }: EndpointPlan): UpstreamTlsPlan | undefined {
+    return matchTransport(this.#plan.transports, metadata.get("envoy.transport_socket_match"));
   }
 
   #replaceEndpoints(localities: readonly LocalityEndpoints[]): void {
-    const before = this.#endpoints;
-    const after = new Map<string, UpstreamEndpoint>();
-    let changed = false;
-    const groups = localities.map((locality): LocalityGroup => {
-      const hosts: UpstreamEndpoint[] = [];
-      for (const plan of locality.endpoints) {
-        const address = formatAddress(plan.address);
-        if (after.has(address)) continue;
-        let endpoint = before.get(address);
-        if (endpoint && endpoint.tls === this.#transportOf(plan)) endpoint.plan = plan;
-        else {
-          endpoint = this.#createEndpoint(plan);
-          changed = true;
-        }
-        endpoint.priority = locality.priority;
-        after.set(address, endpoint);
-        hosts.push(endpoint);
-      }
-      return { priority: locality.priority, weight: locality.weight, locality, hosts };
+    const { discovery, ignoresHealthOnRemoval } = this.#plan;
+    const isDiscovered = discovery.kind !== "static" && this.#checker !== undefined;
+    const { added, removed, ...membership } = updateMembership(this.#membership, localities, {
+      transportOf: (plan) => this.#transportOf(plan),
+      outstays: (endpoint) =>
+        isDiscovered && !ignoresHealthOnRemoval && endpoint.isChecked && endpoint.health !== "unhealthy",
     });
     this.#localities = localities;
-    this.#groups = groups;
-    this.#endpoints = after;
+    this.#membership = membership;
+    if (this.#checker) for (const endpoint of added) this.#expectCheck(endpoint);
     this.rebuild();
-    for (const [address, endpoint] of before) {
-      if (after.get(address) === endpoint) continue;
-      changed = true;
+    for (const endpoint of removed) {
       if (endpoint.outlier.isEjected) outlierStats(this.#deps.stats, this.#plan.statName).active.add(-1);
       this.onEndpointRemoved?.(endpoint);
     }
-    if (changed) this.allStats.membership.change.add();
+    if (added.length + removed.length > 0) this.allStats.membership.change.add();
+    this.#checker?.setEndpoints(membership.endpoints.values());
   }
 
   /** Builds the balancer anew: something it depends on has changed. */
   rebuild(): void {
-    const { membership } = this.allStats;
-    const { clock, random, stats } = this.#deps;
+    const { clock, zone } = this.#deps;
     const nowMs = clock.monotonicMs();
-    for (const endpoint of this.#endpoints.values()) {
+    const { endpoints, groups } = this.#membership;
+    for (const endpoint of endpoints.values()) {
       if (endpoint.health !== "healthy") endpoint.healthySinceMs = undefined;
       else endpoint.healthySinceMs ??= nowMs;
     }
-    const options: LoadBalancerOptions = {
-      balancer: this.#plan.balancer,
-      overprovisioningPercent: this.#policy.overprovisioningPercent ?? defaultOverprovisioningPercent,
-      weighsPriorityHealth: this.#policy.weighsPriorityHealth ?? false,
-      panicPercent: this.#plan.panicThresholdPercent ?? defaultPanicPercent,
-      isLocalityWeighted: this.#plan.isLocalityWeighted ?? false,
-      zones: this.#zones(),
-      random,
-      nowMs: () => clock.monotonicMs(),
-      panics: membership.healthyPanic,
-      activeRequests: this.stats.rqActive,
-      gauge: (name) => stats.gauge(`cluster.{envoy_cluster_name}.${name}`, this.#plan.statName),
-    };
-    const { subsets } = this.#plan;
-    this.#balancer = subsets ? undefined : new LoadBalancer(this.#groups, options);
-    this.#subsets =
-      subsets &&
-      new SubsetBalancer(subsets, this.#groups, options, {
-        active: options.gauge("lb_subsets_active"),
-        selected: membership.subsetsSelected,
-        fallback: membership.subsetsFallback,
-        fallbackPanic: membership.subsetsFallbackPanic,
-        singleHostDuplicate: options.gauge("lb_subsets_single_host_per_subset_duplicate"),
-      });
+    const isLocal = zone === undefined || this.name === zone.local()?.name;
+    this.#chooser = createEndpointChooser(this.#plan, groups, this.#policy, this.allStats, {
+      ...this.#deps,
+      zone: isLocal ? undefined : { own: zone.own, local: () => zone.local()?.groups },
+    });
     this.onRebuilt?.();
   }
 
-  #zones(): ZoneAwareness | undefined {
-    const { zone, stats } = this.#deps;
-    if (!zone || this.name === zone.local()?.name) return undefined;
-    return {
-      plan: this.#plan.zoneAware ?? defaultZoneAware,
-      own: zone.own,
-      local: () => zone.local()?.groups,
-      localPanicPercent: () => this.#plan.panicThresholdPercent ?? defaultPanicPercent,
-      counter: (name) => stats.counter(`cluster.{envoy_cluster_name}.${name}`, this.#plan.statName),
-    };
+  #startChecks(): void {
+    const { healthCheck, name, statName, transports, bindAddresses } = this.#plan;
+    const { clock, random, stats, createProbe } = this.#deps;
+    if (!healthCheck || this.#checker) return;
+    if (!createProbe) throw new Error("health checks need something to probe with");
+    this.#isChecked = false;
+    this.#checker = new HealthChecker({
+      plan: healthCheck,
+      clusterName: name,
+      clock,
+      random,
+      createProbe,
+      stats: healthCheckStats(stats, statName),
+      hasTraffic: () => this.stats.cxTotal.value > 0,
+      matchedTransport: matchTransport(transports, new Map(healthCheck.transportMatch)),
+      bindAddresses,
+      onChange: (endpoint) => this.#onHealthChange(endpoint as UpstreamEndpoint),
+      onFirstRound: () => {
+        this.#isChecked = true;
+        this.onChecked?.();
+      },
+    });
+  }
+
+  /** Checks go on over a change of plan that leaves them as they are. */
+  #stopChecks(next: ClusterPlan): void {
+    if (!this.#checker || isDeepStrictEqual(next.healthCheck, this.#plan.healthCheck)) return;
+    this.#checker.stop();
+    this.#checker = undefined;
+    for (const { activeHealth } of this.#membership.endpoints.values()) {
+      Object.assign(activeHealth, uncheckedHealth);
+    }
+  }
+
+  /** Until its first check an endpoint takes no requests. */
+  #expectCheck(endpoint: UpstreamEndpoint): void {
+    if (!endpoint.isChecked) return;
+    endpoint.activeHealth.isFailed = true;
+    endpoint.activeHealth.isPending = this.#plan.ignoresUncheckedEndpoints ?? false;
+  }
+
+  #onHealthChange(endpoint: UpstreamEndpoint): void {
+    if (endpoint.activeHealth.isFailed) {
+      if (this.#plan.closesConnectionsOnFailure) this.onEndpointFailed?.(endpoint);
+      if (endpoint.isPendingRemoval) {
+        // Nothing has kept it but its health.
+        this.#replaceEndpoints(this.#localities);
+        return;
+      }
+    } else this.#outlier?.onCheckSucceeded(endpoint);
+    this.rebuild();
   }
 }
 

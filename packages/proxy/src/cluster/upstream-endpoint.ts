@@ -1,3 +1,4 @@
+import { type ActiveHealth, uncheckedHealth } from "../health-check/active-health.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { Endpoint } from "./cluster.ts";
@@ -13,6 +14,7 @@ export class UpstreamEndpoint implements Endpoint {
   priority = 0;
   activeRequests = 0;
   pool: unknown;
+  sessions: Set<{ destroy(): void }> | undefined;
 
   /** Outlier detection's memory. */
   readonly outlier = {
@@ -25,6 +27,10 @@ export class UpstreamEndpoint implements Endpoint {
     /** How many times the ejection time has grown. */
     backoff: 0,
   };
+  /** What active health checks have found. */
+  readonly activeHealth: ActiveHealth = { ...uncheckedHealth };
+  /** Discovery no longer names it; it stays while its checks succeed. */
+  isPendingRemoval = false;
   /** Kept where the balancer asks for it. */
   latency: LatencyEstimate | undefined;
   /** When it was first seen healthy, or became so again: where slow start begins. */
@@ -43,9 +49,20 @@ export class UpstreamEndpoint implements Endpoint {
     return Math.max(1, this.plan.weight);
   }
 
+  /** Whether it is among those a health checker asks. */
+  get isChecked(): boolean {
+    return this.plan.healthCheck?.isDisabled !== true;
+  }
+
+  /** Left out when endpoints are counted: nothing is known of it yet, or it wants to be. */
+  get isExcluded(): boolean {
+    return this.activeHealth.isPending || this.activeHealth.isExcluded;
+  }
+
   get health(): "healthy" | "degraded" | "unhealthy" {
-    if (this.outlier.isEjected) return "unhealthy";
+    if (this.outlier.isEjected || this.activeHealth.isFailed) return "unhealthy";
     const { health } = this.plan;
-    return health === "healthy" || health === "degraded" ? health : "unhealthy";
+    if (health === "healthy") return this.activeHealth.isDegraded ? "degraded" : "healthy";
+    return health === "degraded" ? health : "unhealthy";
   }
 }

@@ -3,15 +3,9 @@ import type { Hash64 } from "../hash/hash64.ts";
 import { createHostPicker } from "./create-host-picker.ts";
 import type { HostPicker } from "./host-picker.ts";
 import type { LoadBalancerOptions } from "./load-balancer.ts";
-import type { Locality, LocalityGroup } from "./locality-group.ts";
+import { isSameLocality, type Locality, type LocalityGroup } from "./locality-group.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
-import {
-  isSameLocality,
-  type LocalityCount,
-  routeByZone,
-  type ZoneAwarePlan,
-  type ZoneRouting,
-} from "./zone-routing.ts";
+import { type LocalityCount, routeByZone, type ZoneAwarePlan, type ZoneRouting } from "./zone-routing.ts";
 
 /** What zone-aware routing has to know of this proxy and those like it. */
 export interface ZoneAwareness {

@@ -1,4 +1,4 @@
-import type { Locality } from "./locality-group.ts";
+import { isSameLocality, type Locality } from "./locality-group.ts";
 
 /** @see envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig */
 export interface ZoneAwarePlan {
@@ -70,10 +70,6 @@ export function routeByZone(
       return sum;
     }),
   };
-}
-
-export function isSameLocality(a: Locality, b: Locality): boolean {
-  return a.region === b.region && a.zone === b.zone && a.subZone === b.subZone;
 }
 
 function total(counts: readonly LocalityCount[]): number {

@@ -18,6 +18,7 @@ import {
 import { decodeBreakers } from "./decode-circuit-breakers.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeEndpoints, decodePolicy } from "./decode-endpoints.ts";
+import { decodeHealthChecks } from "./decode-health-check.ts";
 import { decodeOutlier } from "./decode-outlier.ts";
 import { decodeSubsets } from "./decode-subsets.ts";
 import { decodeUpstreamTls } from "./decode-tls.ts";
@@ -39,6 +40,9 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     );
   }
   const discovery = decodeDiscovery(cluster, path, context);
+  if (discovery.kind === "original-dst" && cluster.healthChecks.length > 0) {
+    issues.add(at(path, "health_checks"), "an ORIGINAL_DST cluster has no endpoints to check", "remove it");
+  }
   const originalDst = cluster.lbConfig.case === "originalDstLbConfig" ? cluster.lbConfig.value : undefined;
   return {
     name: cluster.name,
@@ -52,6 +56,10 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     outlier:
       cluster.outlierDetection &&
       decodeOutlier(cluster.outlierDetection, at(path, "outlier_detection"), issues),
+    healthCheck: decodeHealthChecks(cluster.healthChecks, at(path, "health_checks"), issues),
+    ignoresUncheckedEndpoints: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
+    ignoresHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
+    closesConnectionsOnFailure: cluster.closeConnectionsOnHostHealthFailure,
     protocol: http.protocol,
     http2: http.http2,
     transports: decodeTransports(cluster, path, context).map((transport) =>

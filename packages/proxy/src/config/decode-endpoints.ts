@@ -1,7 +1,10 @@
 import { isIP } from "node:net";
 import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
-import type { LbEndpoint } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
+import type {
+  Endpoint_HealthCheckConfig,
+  LbEndpoint,
+} from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
 import type {
   ClusterLoadAssignment,
   ClusterLoadAssignment_Policy,
@@ -10,6 +13,7 @@ import type {
   AssignmentPolicy,
   EndpointAssignment,
   EndpointPlan,
+  HealthCheckConfig,
   LocalityEndpoints,
 } from "../cluster/cluster-plan.ts";
 import { decodeAddress, metadataPairs } from "./decode-values.ts";
@@ -97,6 +101,11 @@ function decodeEndpoint(
     health: health[endpoint.healthStatus],
     metadata: decodeMetadata(endpoint.metadata),
     lbLists: decodeLists(endpoint.metadata),
+    healthCheck: decodeHealthCheckConfig(
+      host.value.healthCheckConfig,
+      at(path, "endpoint.health_check_config"),
+      issues,
+    ),
   };
 }
 
@@ -113,4 +122,23 @@ function decodeLists(metadata: Metadata | undefined): EndpointPlan["lbLists"] {
       : [],
   );
   return lists.length === 0 ? undefined : new Map(lists);
+}
+
+function decodeHealthCheckConfig(
+  config: Endpoint_HealthCheckConfig | undefined,
+  path: string,
+  issues: Issues,
+): HealthCheckConfig | undefined {
+  if (!config) return undefined;
+  if (config.portValue > 65_535) issues.add(at(path, "port_value"), `${config.portValue} is not a port`);
+  const address = config.address && decodeAddress(config.address, at(path, "address"), issues);
+  if (address?.kind === "ip" && isIP(address.host) === 0) {
+    issues.add(at(path, "address"), `${JSON.stringify(address.host)} is not an IP address`);
+  }
+  return {
+    address,
+    port: config.portValue || undefined,
+    hostname: config.hostname,
+    isDisabled: config.disableActiveHealthCheck,
+  };
 }

@@ -7,7 +7,7 @@ import type { AppendAction, HeaderEdit, HeaderEdits, HeaderValue } from "../rout
 import type { DecodeContext } from "./decode-context.ts";
 import { at } from "./issues.ts";
 
-const actions: Readonly<Record<Action, AppendAction>> = {
+export const headerActions: Readonly<Record<Action, AppendAction>> = {
   [Action.APPEND_IF_EXISTS_OR_ADD]: "append-or-add",
   [Action.ADD_IF_ABSENT]: "add-if-absent",
   [Action.OVERWRITE_IF_EXISTS_OR_ADD]: "overwrite-or-add",
@@ -53,7 +53,11 @@ export function decodeHeaderEdit(
   }
   const appends = option.append ?? undefined;
   const action =
-    appends === undefined ? actions[option.appendAction] : appends ? "append-or-add" : "overwrite-or-add";
+    appends === undefined
+      ? headerActions[option.appendAction]
+      : appends
+        ? "append-or-add"
+        : "overwrite-or-add";
   return { name, value, action, keepEmptyValue: option.keepEmptyValue };
 }
 

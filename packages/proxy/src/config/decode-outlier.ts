@@ -29,6 +29,7 @@ export function decodeOutlier(outlier: OutlierDetection, path: string, issues: I
       issues,
     ),
     alwaysEjectsOneHost: outlier.alwaysEjectOneHost ?? false,
+    releasesOnCheck: outlier.successfulActiveHealthCheckUnejectHost ?? true,
     splitExternalLocalOriginErrors: outlier.splitExternalLocalOriginErrors,
     consecutiveLocalOriginFailure: outlier.consecutiveLocalOriginFailure ?? 5,
     enforcingConsecutiveLocalOriginFailure: percent(

@@ -4,6 +4,7 @@ import { clusterSupport } from "./support/cluster.ts";
 import { connectionManagerSupport } from "./support/connection-manager.ts";
 import { coreSupport } from "./support/core.ts";
 import { filtersSupport } from "./support/filters.ts";
+import { healthCheckSupport } from "./support/health-check.ts";
 import { listenerSupport } from "./support/listener.ts";
 import { loadBalancingSupport } from "./support/load-balancing.ts";
 import type { MessageSupport } from "./support/message-support.ts";
@@ -23,6 +24,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
   ...routeSupport(),
   ...clusterSupport(),
   ...loadBalancingSupport(),
+  ...healthCheckSupport(),
   ...tlsSupport(),
   ...accessLogSupport(),
   ...filtersSupport(),

@@ -130,7 +130,12 @@ export class TcpSession implements TimerOwner {
     const { timers, clock, onFault } = context;
     this.#up = up;
     cluster.stats.cxActive.value += 1;
-    this.#exchange.endpoint!.activeRequests += 1;
+    const endpoint = this.#exchange.endpoint!;
+    endpoint.activeRequests += 1;
+    if (cluster.plan.closesConnectionsOnFailure) {
+      endpoint.sessions ??= new Set();
+      endpoint.sessions.add(this);
+    }
     this.#exchange.upstreamFirstByteMs = clock.monotonicMs();
     try {
       for (const filter of networkFilters) filter.onEstablished?.(this.#exchange);
@@ -236,6 +241,7 @@ export class TcpSession implements TimerOwner {
     if (this.#up) {
       const { stats: clusterStats } = exchange.cluster!;
       exchange.endpoint!.activeRequests -= 1;
+      exchange.endpoint!.sessions?.delete(this);
       clusterStats.cxActive.value -= 1;
       clusterStats.cxRxBytes.value += exchange.bytesSent;
       clusterStats.cxTxBytes.value += exchange.bytesReceived;

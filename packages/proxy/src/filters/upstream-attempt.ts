@@ -202,7 +202,10 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     const nowMs = this.#owner.context.clock.monotonicMs();
     this.#perTryTimer?.stop();
     if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
-    this.#owner.cluster.report(this.endpoint, outcomeOf(head.status));
+    const { cluster } = this.#owner;
+    cluster.report(this.endpoint, outcomeOf(head.status));
+    if (cluster.plan.healthCheck && head.headers.has("x-envoy-immediate-health-check-fail"))
+      cluster.failPassively(this.endpoint);
     // An error may come fast without its endpoint being so.
     if (head.status < 500) this.endpoint.latency?.observe(nowMs - this.startMs, nowMs);
     this.#owner.onAttemptHead(this, head, end, nowMs);

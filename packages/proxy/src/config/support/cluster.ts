@@ -10,14 +10,12 @@ export function clusterSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Cluster`]: {
       implemented:
-        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config load_balancing_policy common_lb_config transport_socket metadata upstream_bind_config upstream_connection_options",
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config load_balancing_policy common_lb_config health_checks ignore_health_on_host_removal close_connections_on_host_health_failure transport_socket metadata upstream_bind_config upstream_connection_options",
       harmless: {
         respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
         dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",
         cleanup_interval: "unused original destinations are forgotten with their connections",
         wait_for_warm_on_init: "every cluster is warmed before it is used",
-        ignore_health_on_host_removal: "there are no active health checks",
-        close_connections_on_host_health_failure: "there are no active health checks",
       },
       neutral:
         "use_tcp_for_dns_lookups track_timeout_budgets connection_pool_per_downstream_connection protocol_selection dns_jitter",
@@ -42,11 +40,10 @@ export function clusterSupport(): Record<string, MessageSupport> {
     [`${p}CircuitBreakers.Thresholds.RetryBudget`]: { implemented: "budget_percent min_retry_concurrency" },
     [`${p}OutlierDetection`]: {
       implemented:
-        "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time always_eject_one_host",
+        "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure max_ejection_time always_eject_one_host successful_active_health_check_uneject_host",
       neutral:
         "enforcing_success_rate enforcing_local_origin_success_rate enforcing_failure_percentage enforcing_failure_percentage_local_origin max_ejection_time_jitter",
       harmless: {
-        successful_active_health_check_uneject_host: "there are no active health checks",
         success_rate_minimum_hosts: "parameter of a detector that is off",
         success_rate_request_volume: "parameter of a detector that is off",
         success_rate_stdev_factor: "parameter of a detector that is off",
@@ -84,8 +81,7 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     [`${e}LbEndpoint`]: { implemented: "endpoint health_status metadata load_balancing_weight" },
     [`${e}Endpoint`]: {
-      implemented: "address hostname",
-      harmless: { health_check_config: "there are no active health checks" },
+      implemented: "address hostname health_check_config",
     },
   };
 }

@@ -11,10 +11,9 @@ export function loadBalancingSupport(): Record<string, MessageSupport> {
   return {
     [`${p}CommonLbConfig`]: {
       implemented:
-        "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config",
+        "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config ignore_new_hosts_until_first_hc",
       harmless: {
         update_merge_window: "an endpoint update costs little and takes effect at once",
-        ignore_new_hosts_until_first_hc: "there are no active health checks",
       },
       neutral: "close_connections_on_host_set_change",
     },

@@ -1,0 +1,77 @@
+import { formatAddress } from "../net/socket-address.ts";
+import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import { isSameLocality, type LocalityGroup } from "./locality-group.ts";
+import { UpstreamEndpoint } from "./upstream-endpoint.ts";
+
+/** The endpoints of a cluster at one moment. */
+export interface Membership {
+  /** By address, in the order they were given. */
+  readonly endpoints: ReadonlyMap<string, UpstreamEndpoint>;
+  readonly groups: readonly LocalityGroup[];
+}
+
+export interface MembershipChange extends Membership {
+  readonly added: readonly UpstreamEndpoint[];
+  readonly removed: readonly UpstreamEndpoint[];
+}
+
+export interface MembershipRules {
+  readonly transportOf: (plan: EndpointPlan) => UpstreamTlsPlan | undefined;
+  /** Whether an endpoint that is named no more stays all the same. */
+  readonly outstays: (endpoint: UpstreamEndpoint) => boolean;
+}
+
+/**
+ * What becomes of a cluster's endpoints when others are named: those whose
+ * address and transport stay are the same objects, and the first of two with
+ * the same address counts.
+ */
+export function updateMembership(
+  before: Membership,
+  localities: readonly LocalityEndpoints[],
+  { transportOf, outstays }: MembershipRules,
+): MembershipChange {
+  const endpoints = new Map<string, UpstreamEndpoint>();
+  const added: UpstreamEndpoint[] = [];
+  const groups = localities.map((locality): LocalityGroup & { readonly hosts: UpstreamEndpoint[] } => {
+    const hosts: UpstreamEndpoint[] = [];
+    for (const plan of locality.endpoints) {
+      const address = formatAddress(plan.address);
+      if (endpoints.has(address)) continue;
+      let endpoint = before.endpoints.get(address);
+      const tls = transportOf(plan);
+      if (endpoint && endpoint.tls === tls) {
+        endpoint.plan = plan;
+        endpoint.isPendingRemoval = false;
+      } else {
+        endpoint = new UpstreamEndpoint(plan, tls);
+        added.push(endpoint);
+      }
+      endpoint.priority = locality.priority;
+      endpoints.set(address, endpoint);
+      hosts.push(endpoint);
+    }
+    const { priority, weight } = locality;
+    return { priority, weight, locality, hosts };
+  });
+  const removed: UpstreamEndpoint[] = [];
+  for (const group of before.groups) {
+    for (const endpoint of group.hosts) {
+      const isSame = endpoints.get(endpoint.addressText) === endpoint;
+      if (isSame) continue;
+      if (endpoints.has(endpoint.addressText) || !outstays(endpoint)) {
+        removed.push(endpoint);
+        continue;
+      }
+      endpoint.isPendingRemoval = true;
+      endpoints.set(endpoint.addressText, endpoint);
+      const place = groups.find(
+        ({ priority, locality }) => priority === group.priority && isSameLocality(locality, group.locality),
+      );
+      if (place) place.hosts.push(endpoint);
+      else groups.push({ ...group, hosts: [endpoint] });
+    }
+  }
+  return { endpoints, groups, added, removed };
+}
