@@ -62,11 +62,13 @@ function buildListener(name: string, manager: Fields, logPath: string): Fields {
     http_filters = [],
     route_config = {},
     log_format,
+    log_filter,
     transport_socket,
     ...rest
   } = manager;
   const log = {
     name: "envoy.access_loggers.file",
+    ...(log_filter ? { filter: log_filter } : {}),
     typed_config: {
       "@type": `${extensions}.access_loggers.file.v3.FileAccessLog`,
       path: logPath,

@@ -1,4 +1,3 @@
-import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
@@ -73,11 +72,6 @@ export function prepareResponseHead(
   exchange.details = "via_upstream";
   if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-upstream-service-time", `${Math.round(upstreamMs)}`);
   if (exchange.stickyCookie !== undefined) headers.append("set-cookie", exchange.stickyCookie);
-  editResponse(exchange, choice, headers);
-}
-
-/** What a route does to every answer of its cluster, and to those made in its place. */
-export function editResponse(exchange: HttpExchange, choice: ClusterChoice, headers: HeaderList): void {
   const { route, virtualHost } = exchange.match!;
   if (virtualHost.includesResponseAttemptCount) {
     headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
@@ -89,15 +83,15 @@ export function editResponse(exchange: HttpExchange, choice: ClusterChoice, head
 /** Answers in place of the cluster; an answer that has begun is broken off. */
 export function replyInstead(
   exchange: HttpExchange,
-  choice: ClusterChoice,
   status: number,
   body: string,
   details: string,
   flag: number,
 ): void {
-  const headers = new HeaderList();
-  exchange.flags |= flag;
-  if (flag === ResponseFlag.UpstreamOverflow) headers.append("x-envoy-overloaded", "true");
-  if (!exchange.hasResponded) editResponse(exchange, choice, headers);
-  exchange.replyWith(status, Buffer.from(body), details, flag, headers.flat);
+  const fields: string[] = [];
+  if (flag === ResponseFlag.UpstreamOverflow) fields.push("x-envoy-overloaded", "true");
+  if (exchange.match!.virtualHost.includesResponseAttemptCount) {
+    fields.push("x-envoy-attempt-count", `${exchange.attempts}`);
+  }
+  exchange.replyWith(status, Buffer.from(body), details, flag, fields);
 }

@@ -235,7 +235,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     }
     this.#conclude();
     const wasRetried = this.#targets !== undefined;
-    answerFailure(exchange, this.#choice, this.cluster, reason, failure.transport, failure.isTls, wasRetried);
+    answerFailure(exchange, this.cluster, reason, failure.transport, failure.isTls, wasRetried);
   }
 
   onAttemptTimeout(attempt: UpstreamAttempt, kind: AttemptTimeout): void {
@@ -257,7 +257,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#flagRefusal(verdict);
     this.#conclude();
     const details = kind === "per-try" ? "upstream_per_try_timeout" : "upstream_per_try_idle_timeout";
-    answerTimeout(this.#exchange, this.#choice, this.cluster, this.limits.timeoutStatus, details);
+    answerTimeout(this.#exchange, this.cluster, this.limits.timeoutStatus, details);
   }
 
   /** The whole request took too long. */
@@ -266,7 +266,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#attempt?.expire();
     this.#slow?.abandon(undefined);
     this.#conclude();
-    answerTimeout(this.#exchange, this.#choice, this.cluster, this.limits.timeoutStatus, "response_timeout");
+    answerTimeout(this.#exchange, this.cluster, this.limits.timeoutStatus, "response_timeout");
   }
 
   /** Whether an answer is not passed on: because another attempt follows, or one that may do better is under way. */
@@ -345,13 +345,13 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     if (!endpoint) {
       if (this.#slow?.hasOther(undefined)) return;
       this.#conclude();
-      answerUnhealthy(exchange, this.#choice, cluster);
+      answerUnhealthy(exchange, cluster);
       return;
     }
     exchange.endpoint = endpoint;
     if (!this.breakers.requests.tryAcquire()) {
       this.#conclude();
-      answerFailure(exchange, this.#choice, cluster, "overflow", "", false, this.#targets !== undefined);
+      answerFailure(exchange, cluster, "overflow", "", false, this.#targets !== undefined);
       return;
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();

@@ -1,10 +1,8 @@
 import type { ClusterDirectory } from "../cluster/cluster.ts";
 import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
-import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
-import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
 import { replyInstead } from "./forwarded-heads.ts";
 import { RouterCall } from "./router-call.ts";
@@ -67,7 +65,7 @@ export class Router implements Forwarder {
     if (!cluster) {
       exchange.service.stats.noCluster.value += 1;
       const flag = ResponseFlag.NoClusterFound;
-      replyInstead(exchange, choice, action.clusterNotFoundStatus, "", "cluster_not_found", flag);
+      replyInstead(exchange, action.clusterNotFoundStatus, "", "cluster_not_found", flag);
       return undefined;
     }
     const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);
@@ -86,25 +84,10 @@ function isUpgradeAllowed(exchange: HttpExchange, upgrade: string): boolean {
 function redirect(exchange: HttpExchange, action: RedirectAction): void {
   exchange.service.stats.rqRedirect.value += 1;
   const location = action.location(exchange.request!);
-  exchange.replyWith(
-    action.status,
-    nothing,
-    "direct_response",
-    0,
-    withEdits(exchange, ["location", location]),
-  );
+  exchange.replyWith(action.status, nothing, "direct_response", 0, ["location", location]);
 }
 
 function respondDirectly(exchange: HttpExchange, action: DirectResponseAction): void {
   exchange.service.stats.rqDirectResponse.value += 1;
-  exchange.replyWith(action.status, action.body ?? nothing, "direct_response", 0, withEdits(exchange, []));
-}
-
-/** The route's response edits, applied to the fields a direct answer begins with. */
-function withEdits(exchange: HttpExchange, fields: string[]): readonly string[] {
-  const edits = exchange.match?.route.responseEdits;
-  if (!edits) return fields;
-  const headers = new HeaderList(fields);
-  applyHeaderEdits(edits, headers, exchange);
-  return headers.flat;
+  exchange.replyWith(action.status, action.body ?? nothing, "direct_response", 0, undefined);
 }

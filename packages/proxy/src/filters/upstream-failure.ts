@@ -2,7 +2,6 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
-import type { ClusterChoice } from "../route/route-plan.ts";
 import { replyInstead } from "./forwarded-heads.ts";
 
 interface Failure {
@@ -42,7 +41,6 @@ const failures: Readonly<Record<ResetReason, Failure>> = {
 /** Answers a request whose upstream failed before it answered, and counts that answer. */
 export function answerFailure(
   exchange: HttpExchange,
-  choice: ClusterChoice,
   cluster: Cluster,
   reason: ResetReason,
   transport: string,
@@ -51,28 +49,27 @@ export function answerFailure(
 ): void {
   const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
   countResponse(cluster, status);
-  replyInstead(exchange, choice, status, body, details, flag);
+  replyInstead(exchange, status, body, details, flag);
 }
 
 /** Answers a request that took too long, or breaks its response off. */
 export function answerTimeout(
   exchange: HttpExchange,
-  choice: ClusterChoice,
   cluster: Cluster,
   status: 504 | 204,
   details: string,
 ): void {
   if (!exchange.hasResponded) countResponse(cluster, status);
   const body = status === 504 ? "upstream request timeout" : "";
-  replyInstead(exchange, choice, status, body, details, ResponseFlag.UpstreamRequestTimeout);
+  replyInstead(exchange, status, body, details, ResponseFlag.UpstreamRequestTimeout);
 }
 
 /** Answers a request for which there is no endpoint. */
-export function answerUnhealthy(exchange: HttpExchange, choice: ClusterChoice, cluster: Cluster): void {
+export function answerUnhealthy(exchange: HttpExchange, cluster: Cluster): void {
   cluster.stats.cxNoneHealthy.value += 1;
   countResponse(cluster, 503);
   const flag = ResponseFlag.NoHealthyUpstream;
-  replyInstead(exchange, choice, 503, "no healthy upstream", "no_healthy_upstream", flag);
+  replyInstead(exchange, 503, "no healthy upstream", "no_healthy_upstream", flag);
 }
 
 /** Counts the answer to a request for this cluster, whoever made it. */

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Exchange } from "./exchange.ts";
@@ -6,7 +7,7 @@ import { ExchangeResponse } from "./exchange-response.ts";
 import { type ExchangeDeadlines, ExchangeTimers } from "./exchange-timers.ts";
 import type { FilterExchange } from "./filter-exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
-import type { HeaderList } from "./header-list.ts";
+import { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import { buildLocalReply } from "./local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
@@ -23,7 +24,12 @@ export interface ExchangeOwner {
 
 const nothing = Buffer.alloc(0);
 const closing = ["connection", "close"] as const;
-const bodilessDetails = new Set(["missing_host_header", "query_missing_content_type"]);
+/** Where a refusal says something else than its status. */
+const refusalBodies: Readonly<Record<string, string>> = {
+  missing_host_header: "",
+  query_missing_content_type: "",
+  request_header_timeout: "request header timeout",
+};
 
 /** Who wants request data held back; one bit each. */
 const heldByFilters = 1;
@@ -110,7 +116,7 @@ export class HttpExchange
     this.#isRequestDone = true;
     this.stream.receiver = this;
     this.service.stats.cxProtocolError.value += 1;
-    const body = bodilessDetails.has(details) ? "" : (STATUS_CODES[status] ?? "");
+    const body = refusalBodies[details] ?? STATUS_CODES[status] ?? "";
     this.replyWith(status, Buffer.from(body), details, ResponseFlag.DownstreamProtocolError, undefined);
   }
 
@@ -136,15 +142,26 @@ export class HttpExchange
     this.#dropUpstream();
     this.isLocalReply = true;
     this.details = details;
-    const local = buildLocalReply(this.request, status, body, fields, grpcStatus);
-    // The rest of the request is not waited for.
-    if (!this.#isRequestDone) local.head.headers.set("connection", "close");
+    const local = buildLocalReply(this.request, status, body, this.#edited(fields), grpcStatus);
+    // The rest of the request is not waited for, and what was bad once is not trusted again.
+    if (!this.#isRequestDone || status === 400) local.head.headers.set("connection", "close");
     const end = local.body.length === 0;
     if (this.response) this.replaceResponse(local.head, end);
     else this.startResponse(local.head, end);
     if (end || this.isOver) return;
     if (this.outlet) this.outlet.onData(local.body, true);
     else this.onData(local.body, true);
+  }
+
+  /** Fields of an answer from here, with what the route does to every answer. */
+  #edited(fields: readonly string[] | undefined): readonly string[] | undefined {
+    const chosen = this.clusterChoice?.responseEdits;
+    const edits = this.match?.route.responseEdits;
+    if (!chosen && !edits) return fields;
+    const headers = new HeaderList(fields ? [...fields] : []);
+    if (chosen) applyHeaderEdits(chosen, headers, this);
+    if (edits) applyHeaderEdits(edits, headers, this);
+    return headers.flat;
   }
 
   resume(): void {

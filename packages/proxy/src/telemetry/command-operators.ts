@@ -86,6 +86,8 @@ const withoutPort = (address: SocketAddress | undefined) =>
   address && (address.kind === "ip" ? address.host : address.path);
 const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? address.port : undefined);
 
+/** The endpoint once there is a connection to it; the one that was only chosen is the upstream host. */
+const upstreamRemote = ({ endpoint, upstreamLocal }: Exchange) => upstreamLocal && endpoint?.address;
 const client = (exchange: Exchange) => exchange.clientAddress ?? exchange.connection.remote;
 const clientText = (exchange: Exchange) =>
   exchange.clientAddress ? formatAddress(exchange.clientAddress) : exchange.connection.remoteText;
@@ -173,9 +175,9 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_CLUSTER: plain((e) => e.cluster?.plan.statName),
   UPSTREAM_CLUSTER_RAW: plain((e) => e.cluster?.name),
   UPSTREAM_HOST: plain((e) => e.endpoint?.addressText),
-  UPSTREAM_REMOTE_ADDRESS: plain((e) => e.endpoint?.addressText),
-  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.endpoint?.address)),
-  UPSTREAM_REMOTE_PORT: plain((e) => port(e.endpoint?.address)),
+  UPSTREAM_REMOTE_ADDRESS: plain((e) => text(upstreamRemote(e))),
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(upstreamRemote(e))),
+  UPSTREAM_REMOTE_PORT: plain((e) => port(upstreamRemote(e))),
   UPSTREAM_LOCAL_ADDRESS: plain((e) => text(e.upstreamLocal)),
   UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.upstreamLocal)),
   UPSTREAM_LOCAL_PORT: plain((e) => port(e.upstreamLocal)),
