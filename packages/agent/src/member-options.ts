@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { Ids } from "./launch.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import type { DataPlane } from "./sidecar/data-plane.ts";
 import type { WorkloadPlan } from "./workload-plan.ts";
@@ -6,7 +7,10 @@ import type { WorkloadPlan } from "./workload-plan.ts";
 /** Everything that joining the mesh takes. */
 export interface MemberOptions {
   readonly plan: WorkloadPlan;
-  readonly dataPlane: DataPlane;
+  /** Undefined: the application is its own data plane, by gRPC's xDS. */
+  readonly dataPlane: DataPlane | undefined;
+  /** The application's user, where it is another than this process's. */
+  readonly appOwner: Pick<Ids, "uid" | "gid"> | undefined;
   readonly productVersion: string;
   readonly readToken: () => string | undefined;
   readonly accessLog: string | undefined;

@@ -14,6 +14,7 @@ import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
 import { intercept } from "./interception/nft.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { MetricsReporter } from "./metrics/metrics-reporter.ts";
+import { prepareProxyless } from "./proxyless/prepare-proxyless.ts";
 import { forgetKept, openRunDirectory } from "./run-directory.ts";
 import { prepareSidecar } from "./sidecar/prepare-sidecar.ts";
 import { refuseTakenAddresses } from "./sidecar/taken-addresses.ts";
@@ -25,6 +26,8 @@ export interface MeshMember {
   setHealth(problem: string | undefined): void;
   /** Asks peers to go elsewhere while requests in flight are finished. */
   drain(): Promise<void>;
+  /** What the application must know to be its own data plane; empty beside a sidecar. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 const sidecarGraceMs = 3_000;
@@ -37,6 +40,7 @@ const patienceMs = 10_000;
  * Joins the mesh, in an order in which each part finds what it needs: identity,
  * secrets, registration and names, sidecar, and last, when the sidecar has its
  * first configuration and certificate, the interception that brings it traffic.
+ * An application that is its own data plane gets files instead of a sidecar.
  * Everything begun is on `cleanup`, whether or not this succeeds.
  *
  * @throws UserError that says what to do
@@ -45,7 +49,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const { plan, clock, talk, stop } = options;
   const files = openRunDirectory(plan.runDir);
   const target = enrolmentTarget(plan, clock);
-  await refuseTakenAddresses(plan, clock);
+  if (options.dataPlane) await refuseTakenAddresses(plan, clock);
   const keeper = await IdentityKeeper.open({
     target,
     file: new IdentityFile(files.identityPath),
@@ -55,8 +59,10 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   });
   cleanup.add("identity", () => keeper.close());
   if (!keeper.isFromEarlierRun) forgetKept(files);
-  const sidecar = await prepareSidecar(options, options.dataPlane, files, keeper, cleanup);
   const grpcTarget = controlPlaneTarget(target, () => ({ bundle: keeper.svid.bundle, svid: keeper.svid }));
+  const { dataPlane } = options;
+  const sidecar = dataPlane && (await prepareSidecar(options, dataPlane, files, keeper, cleanup));
+  const env = sidecar ? {} : await prepareProxyless(options, grpcTarget, files, keeper, cleanup);
   const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
 
@@ -93,12 +99,13 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     }, keptAfterMs);
   cleanup.add("kept names", () => keptNames?.cancel());
 
-  sidecar.process.start();
-  cleanup.add("sidecar", () => sidecar.process.stop(sidecarGraceMs));
+  sidecar?.process.start();
+  cleanup.add("sidecar", () => sidecar?.process.stop(sidecarGraceMs));
+  const startedMs = clock.now();
   const reporter = new MetricsReporter({
     clock,
     target: grpcTarget,
-    ...sidecar.metrics,
+    ...(sidecar?.metrics ?? { scrape: async () => "", startedMs: () => startedMs }),
     svid: () => keeper.svid,
     resource: { instance: plan.instance, service: plan.service, namespace: plan.namespace },
   });
@@ -111,7 +118,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   }, patienceMs);
   try {
     await Promise.all([
-      sidecar.process.ready(stop),
+      sidecar?.process.ready(stop),
       untilStop(dns ? firstNames.promise : Promise.resolve(), stop),
     ]);
   } finally {
@@ -131,7 +138,8 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   }
   return {
     setHealth: (problem) => registration.setHealth(problem),
-    drain: async () => void (await sidecar.process.drain()),
+    drain: async () => void (await sidecar?.process.drain()),
+    env,
   };
 }
 

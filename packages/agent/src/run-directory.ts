@@ -19,6 +19,10 @@ export interface RunDirectory {
   readonly keptNamesPath: string;
   /** Beside it: the page of statistics of a sidecar that has only a part of them. */
   readonly statsSocketPath: string;
+  /** Where an application without a sidecar finds the control plane; in a folder of its user's alone. */
+  readonly xdsSocketPath: string;
+  /** The files such an application reads: bootstrap, certificates. */
+  readonly grpcFolder: string;
 }
 
 /** Makes the folder where it is missing. Its own secrets are in folders of mode 0700. @throws UserError */
@@ -38,6 +42,8 @@ export function openRunDirectory(path: string): RunDirectory {
     keptConfigPath: join(path, "config", "kept-config"),
     keptNamesPath: join(path, "identity", "names.json"),
     statsSocketPath: join(path, "sds", "stats.sock"),
+    xdsSocketPath: join(path, "xds", "xds.sock"),
+    grpcFolder: join(path, "grpc"),
   };
 }
 
@@ -87,4 +93,15 @@ export function obstacleFor(path: string, { isFile }: { readonly isFile: boolean
     if (((mode >> shift) & needed) === 0) return current;
   }
   return undefined;
+}
+
+/** Linux's limit for the path of a Unix socket, without its final zero byte. */
+const maxSocketPathBytes = 107;
+
+/** @throws UserError */
+export function refuseLongSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return;
+  throw new UserError(`the path of the socket is longer than ${maxSocketPathBytes} bytes: ${path}`, {
+    hint: "choose a shorter --run-dir",
+  });
 }

@@ -130,6 +130,20 @@ test("a stop while the sidecar is not ready yet ends the start", async () => {
   assert.equal(code, 143);
 });
 
+test("without a sidecar the application is told where gRPC's bootstrap is, and may read it", async () => {
+  const app = `
+    const { readFileSync } = require("fs");
+    const bootstrap = JSON.parse(readFileSync(process.env.GRPC_XDS_BOOTSTRAP, "utf8"));
+    const { config } = bootstrap.certificate_providers.default;
+    require("crypto").createPrivateKey(readFileSync(config.private_key_file, "utf8"));
+    const { id, metadata } = bootstrap.node;
+    require("net").connect(bootstrap.xds_servers[0].server_uri.slice("unix:".length)).on("connect", () => {
+      process.exit(id.startsWith("sidecar~") && metadata.GENERATOR === "grpc" ? 7 : 1);
+    });
+  `;
+  assert.equal(await run(app, { proxy: "none", inboundPorts: undefined }), 7);
+});
+
 const refused: readonly [why: string, options: Partial<RunOptions>, message: RegExp, exitCode: number][] = [
   ["an unknown program", { command: ["no-such-program"] }, /no-such-program: command not found/, 127],
   ["no token at all", { token: undefined, runDir: join(folder, "other") }, /no join token/, 1],
@@ -145,7 +159,7 @@ const refused: readonly [why: string, options: Partial<RunOptions>, message: Reg
     /--proxy envoy: \/no\/envoy not found/,
     1,
   ],
-  ["no sidecar", { proxy: "none" }, /--proxy none/, 1],
+  ["a sidecar's port without a sidecar", { proxy: "none" }, /--inbound-port needs a sidecar/, 2],
   ["an impossible trust domain", { trustDomain: "Not One" }, /--trust-domain/, 2],
 ];
 for (const [why, options, message, exitCode] of refused) {

@@ -67,6 +67,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
         clock,
         talk,
         stop: signals.stop,
+        appOwner: user && isRoot ? { uid: user.uid, gid: user.gid } : undefined,
       },
       cleanup,
     );
@@ -74,7 +75,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
     app = startApplication({
       command,
       user: appIds(user, isRoot),
-      env: appEnvironment(plan),
+      env: { ...appEnvironment(plan), ...member.env },
       setpriv,
       clock,
     });
@@ -160,6 +161,12 @@ function sayWhatIsNotCaptured(
   talk: (line: string) => void,
 ): void {
   if (plan.capture === "nft") return;
+  if (options.proxy === "none") {
+    talk(
+      "no sidecar: what the application does not call by gRPC's xDS (xds:///HOST:PORT) does not pass the mesh",
+    );
+    return;
+  }
   const why = options.capture === "none" ? "as asked" : reasonAgainstCapture(here);
   const upstreams = plan.upstreams.map(
     ({ host, port, bindAddress, bindPort }) => `${host}:${port} at ${bindAddress}:${bindPort}`,

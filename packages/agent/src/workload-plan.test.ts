@@ -96,6 +96,8 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
   [{ capture: "none", inboundPorts: new Map([[1, 2]]) }, {}, /there is no --port 1/],
   [{ ports: [options.ports[0]!, options.ports[0]!] }, {}, /--port 9080 is given twice/],
   [{}, { address: undefined }, /no network interface/],
+  [{ proxy: "none", capture: "nft" }, {}, /--capture nft needs a sidecar/],
+  [{ proxy: "none", upstreams: [upstream], accessLog: "-" }, {}, /--upstream, --access-log needs a sidecar/],
 ];
 for (const [given, here, message] of refused) {
   test(`refused with ${message.source}: ${JSON.stringify(given)} ${JSON.stringify(here)}`, () => {

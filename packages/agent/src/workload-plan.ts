@@ -20,6 +20,8 @@ export interface WorkloadPlan {
   readonly labels: Readonly<Record<string, string>>;
   readonly ports: readonly PlannedPort[];
   readonly capture: CaptureMode;
+  /** False: the application is its own data plane, and peers connect to it. */
+  readonly hasSidecar: boolean;
   readonly upstreams: readonly Upstream[];
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly runDir: string;
@@ -74,7 +76,9 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
       exitCode: 2,
     });
   }
-  const capture = options.capture ?? (here.isRoot && here.hasNft && here.hasOwnNetwork ? "nft" : "none");
+  if (options.proxy === "none") refuseSidecarFlags(options);
+  const canCapture = here.isRoot && here.hasNft && here.hasOwnNetwork && options.proxy !== "none";
+  const capture = options.capture ?? (canCapture ? "nft" : "none");
   if (capture === "nft") refuseImpossibleCapture(options, here);
   const address = options.address ?? here.address ?? (capture === "none" ? "127.0.0.1" : undefined);
   if (address === undefined) {
@@ -96,6 +100,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     labels: { app: name, ...(version ? { version } : {}), ...options.labels },
     ports: planPorts(options),
     capture,
+    hasSidecar: options.proxy !== "none",
     upstreams: options.upstreams ?? [],
     controlPlane: parseHostPort(options.controlPlane ?? "127.0.0.1:15012"),
     runDir,
@@ -111,6 +116,21 @@ function instanceSuffix(address: string, runDir: string): string {
     .update(`${address}\0${resolve(runDir)}`)
     .digest("hex")
     .slice(0, 6);
+}
+
+/** Without a sidecar there is nothing that these could be told. */
+function refuseSidecarFlags(options: RunOptions): void {
+  const useless = [
+    options.capture === "nft" ? "--capture nft" : "",
+    options.upstreams?.length ? "--upstream" : "",
+    options.inboundPorts?.size ? "--inbound-port" : "",
+    options.accessLog !== undefined && options.accessLog !== "none" ? "--access-log" : "",
+  ].filter((flag) => flag !== "");
+  if (useless.length === 0) return;
+  throw new UserError(`${useless.join(", ")} needs a sidecar, and --proxy none has none`, {
+    hint: "leave it out, or leave --proxy out",
+    exitCode: 2,
+  });
 }
 
 function refuseImpossibleCapture(options: RunOptions, here: Surroundings): void {

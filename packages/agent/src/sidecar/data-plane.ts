@@ -4,19 +4,19 @@ import type { RunDirectory } from "../run-directory.ts";
 import type { DataPlaneKind, RunOptions } from "../run-options.ts";
 
 /**
- * What runs beside the application. All kinds take the same bootstrap file and
+ * The sidecar beside the application. All kinds take the same bootstrap file and
  * the same secrets, and have the same admin interface; only how they are started differs.
  */
 export interface DataPlane {
-  readonly kind: DataPlaneKind;
+  readonly kind: Exclude<DataPlaneKind, "none">;
   /** Whether it counts Istio's metrics itself; otherwise the agent does, from its access logs. */
   readonly hasIstioMetrics: boolean;
   /** The program and its arguments. The first element is an absolute path. */
   command(files: Pick<RunDirectory, "bootstrapPath" | "keptConfigPath">): readonly string[];
 }
 
-/** @throws UserError for a data plane that is not there */
-export function chooseDataPlane(options: RunOptions): DataPlane {
+/** Undefined: the application is its own data plane. @throws UserError for a data plane that is not there */
+export function chooseDataPlane(options: RunOptions): DataPlane | undefined {
   const kind = options.proxy ?? "weft";
   if (kind === "weft") {
     const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
@@ -38,13 +38,13 @@ export function chooseDataPlane(options: RunOptions): DataPlane {
       });
     }
     const flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"];
+    // A connection made under another policy ends with its next request, and not only some time later.
+    flags.push("--drain-strategy", "immediate", "--drain-time-s", "45");
     return {
       kind,
       hasIstioMetrics: false,
       command: ({ bootstrapPath }) => [envoy, "-c", bootstrapPath, ...flags],
     };
   }
-  throw new UserError("--proxy none: running without a sidecar is not supported", {
-    hint: "leave --proxy out",
-  });
+  return undefined;
 }

@@ -3,7 +3,6 @@ import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
-import { UserError } from "@weft/base/errors";
 import { AdsServer } from "@weft/xds/ads-server";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type { GrpcRoute } from "@weft/xds/grpc/grpc-route";
@@ -12,6 +11,7 @@ import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { Svid } from "../enrolment/svid.ts";
 import type { Ids } from "../launch.ts";
+import { refuseLongSocketPath } from "../run-directory.ts";
 
 export interface SecretServer {
   /** Pushes a new certificate, key and bundle to every connected sidecar. */
@@ -30,9 +30,6 @@ export interface SecretServerOptions {
   readonly talk: (line: string) => void;
 }
 
-/** Linux's limit for the path of a Unix socket, without its final zero byte. */
-const maxSocketPathBytes = 107;
-
 /**
  * SDS on a Unix socket, under Istio's names: `default`, the certificate and
  * its key, and `ROOTCA`, the trust bundle. The key leaves this process only
@@ -40,11 +37,7 @@ const maxSocketPathBytes = 107;
  */
 export async function startSecretServer(options: SecretServerOptions): Promise<SecretServer> {
   const { path, owner, clock, talk } = options;
-  if (Buffer.byteLength(path) > maxSocketPathBytes) {
-    throw new UserError(`the path of the socket is longer than ${maxSocketPathBytes} bytes: ${path}`, {
-      hint: "choose a shorter --run-dir",
-    });
-  }
+  refuseLongSocketPath(path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let snapshot = secretSnapshot(options.svid);
   const ads = new AdsServer({

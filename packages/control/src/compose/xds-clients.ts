@@ -177,7 +177,9 @@ export class XdsClients implements AdsEvents {
     try {
       // An agent asks for names alone, and so shares what its sidecar is likely to have.
       const features =
-        id.role === "agent" ? sidecarFeatures : parseClientFeatures(session.node.clientFeatures);
+        id.role === "agent"
+          ? sidecarFeatures
+          : parseClientFeatures(session.node.clientFeatures, session.node.metadata);
       const snapshot = {
         ...builder.build(mesh, { id: workload.id, features }),
         version: versionOf(this.#push),

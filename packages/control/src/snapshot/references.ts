@@ -23,15 +23,13 @@ export function referencesOf(type: PartType, message: Message): Reference[] {
     return awaited ? [{ type: "endpoint", name: awaited.name }] : [];
   }
   if (type !== "listener") return [];
-  const { filterChains, defaultFilterChain } = message as Listener;
-  return [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])]
+  const { filterChains, defaultFilterChain, apiListener } = message as Listener;
+  const filters = [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])]
     .flatMap((chain) => chain.filters)
-    .flatMap(({ configType }) => {
-      const manager =
-        configType.case === "typedConfig"
-          ? anyUnpack(configType.value, HttpConnectionManagerSchema)
-          : undefined;
-      if (manager?.routeSpecifier.case !== "rds") return [];
-      return [{ type: "route" as const, name: manager.routeSpecifier.value.routeConfigName }];
-    });
+    .map(({ configType }) => (configType.case === "typedConfig" ? configType.value : undefined));
+  return [apiListener?.apiListener, ...filters].flatMap((packed) => {
+    const manager = packed && anyUnpack(packed, HttpConnectionManagerSchema);
+    if (manager?.routeSpecifier.case !== "rds") return [];
+    return [{ type: "route" as const, name: manager.routeSpecifier.value.routeConfigName }];
+  });
 }

@@ -3,7 +3,8 @@ import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
-import { type PartType, type SidecarPart, sidecarParts } from "../translate/sidecar-parts.ts";
+import { proxyParts } from "../translate/proxy-parts.ts";
+import type { PartType, SidecarPart } from "../translate/sidecar-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
 
 const partTypes = Object.keys(typeUrls) as PartType[];
@@ -65,7 +66,7 @@ export class SnapshotBuilder {
     const own = shared.workloads.get(id);
     if (!own) throw new MeshError(`workload ${id} is not part of the mesh`, { source: "internal" });
     const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
-    for (const part of sidecarParts(shared, own, features)) {
+    for (const part of proxyParts(shared, own, features)) {
       lists.get(part.type)!.push(this.#parts.get(part, () => this.#encode(part)));
     }
     const byType = new Map(
@@ -111,7 +112,7 @@ export class SnapshotBuilder {
       kept = new Map();
       this.#maps.set(owner, kept);
     }
-    const isOwn = type === "listener" || type === "cluster";
+    const isOwn = type === "listener" || type === "cluster" || features.isProxyless;
     const key = isOwn ? `${type} ${featuresKey(features)}` : type;
     const last = kept.get(key);
     if (last && last.lists.length === lists.length && lists.every((list, i) => list === last.lists[i])) {

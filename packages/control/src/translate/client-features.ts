@@ -1,4 +1,5 @@
 import { clientFeature } from "@weft/xds/client-feature";
+import { grpcGenerator } from "@weft/xds/proxyless";
 
 /** What a data plane can do beyond what every one can. */
 export interface ClientFeatures {
@@ -6,6 +7,8 @@ export interface ClientFeatures {
   readonly hasIstioStatsNetwork: boolean;
   /** Takes no `istio.stats` at all: what Istio's metrics need goes to its agent as access logs. */
   readonly hasAccessLogMetrics: boolean;
+  /** A gRPC application that is its own data plane: API listeners, and only what gRPC takes. */
+  readonly isProxyless: boolean;
   /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
   readonly hasIpv6: boolean;
 }
@@ -14,15 +17,20 @@ export interface ClientFeatures {
 export const noFeatures: ClientFeatures = {
   hasIstioStatsNetwork: false,
   hasAccessLogMetrics: false,
+  isProxyless: false,
   hasIpv6: false,
 };
 
 /** What Weft's own sidecar can do on most machines. */
 export const sidecarFeatures: ClientFeatures = { ...noFeatures, hasIstioStatsNetwork: true, hasIpv6: true };
 
-/** Reads a node's `client_features`; names that change nothing here are passed over. */
-export function parseClientFeatures(names: readonly string[]): ClientFeatures {
+/** Reads a node's `client_features`, and what its metadata says it takes; names that change nothing here are passed over. */
+export function parseClientFeatures(
+  names: readonly string[],
+  metadata: Readonly<Record<string, unknown>> = {},
+): ClientFeatures {
   return {
+    isProxyless: metadata.GENERATOR === grpcGenerator,
     hasIstioStatsNetwork: names.includes(clientFeature.istioStatsNetwork),
     hasAccessLogMetrics: names.includes(clientFeature.accessLogMetrics),
     hasIpv6: names.includes(clientFeature.ipv6),
@@ -31,6 +39,7 @@ export function parseClientFeatures(names: readonly string[]): ClientFeatures {
 
 /** Equal for data planes that get equal resources. */
 export function featuresKey(features: ClientFeatures): string {
-  const { hasIstioStatsNetwork, hasAccessLogMetrics, hasIpv6 } = features;
+  const { hasIstioStatsNetwork, hasAccessLogMetrics, isProxyless, hasIpv6 } = features;
+  if (isProxyless) return "grpc";
   return `${hasIstioStatsNetwork ? "stats" : ""} ${hasAccessLogMetrics ? "als" : ""} ${hasIpv6 ? "ipv6" : ""}`;
 }

@@ -35,7 +35,9 @@ export function buildAssignment(
     .flatMap((endpoint) => lbEndpoint(endpoint, servicePort));
   return create(ClusterLoadAssignmentSchema, {
     clusterName,
-    endpoints: lbEndpoints.length > 0 ? [{ lbEndpoints }] : [],
+    // gRPC passes over endpoints without a locality, and localities without a weight.
+    endpoints:
+      lbEndpoints.length > 0 ? [{ locality: {}, loadBalancingWeight: lbEndpoints.length, lbEndpoints }] : [],
   });
 }
 

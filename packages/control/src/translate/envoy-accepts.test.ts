@@ -20,7 +20,9 @@ function judge({ mesh, features }: Fixture, folder: string): void {
     writeFileSync(
       file,
       JSON.stringify(
-        envoyBootstrap(translateSidecar(mesh, workload, { ...features, hasIstioStatsNetwork: false })),
+        envoyBootstrap(
+          translateSidecar(mesh, workload, { ...features, hasIstioStatsNetwork: false, isProxyless: false }),
+        ),
       ),
     );
     const args = ["--mode", "validate", "-c", file, "-l", "error"];

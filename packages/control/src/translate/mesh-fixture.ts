@@ -102,6 +102,8 @@ export interface Scenario {
   readonly defaults?: Partial<MeshDefaults>;
   /** What the proxy's node declares in `client_features`. */
   readonly features?: readonly string[];
+  /** And what in its metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 export interface Fixture {
@@ -131,7 +133,7 @@ export function fixture(scenario: Scenario, yaml = "", file = "mesh.yaml"): Fixt
     diagnostics: all,
     findings: all.map(formatDiagnostic),
     proxy: scenario.proxy ?? workloads[0]!.id,
-    features: parseClientFeatures(scenario.features ?? []),
+    features: parseClientFeatures(scenario.features ?? [], scenario.metadata),
     input,
   };
 }

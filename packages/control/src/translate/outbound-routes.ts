@@ -9,7 +9,7 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
-import type { Mesh, Service } from "../model/mesh.ts";
+import type { Mesh, MeshOptions, Service } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { type Destination, type HostRouting, type HttpRoute, isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
@@ -102,12 +102,17 @@ function coversService(host: string, mesh: RoutedMesh): boolean {
 }
 
 /** What else callers write for a service: shorter names within reach, and its addresses. */
-function otherNames(service: Service, caller: Caller, mesh: RoutedMesh): string[] {
-  const { name, namespace, hostname, addresses } = service;
-  const literal = addresses.map(hostLiteral);
-  if (hostname !== `${name}.${namespace}.svc.${mesh.options.domainSuffix}`) return literal;
+function otherNames(service: Service, caller: Caller, { options }: Pick<RoutedMesh, "options">): string[] {
+  const names = namesOf(service, caller, options).filter((name) => name !== service.hostname);
+  return [...names, ...service.addresses.map(hostLiteral)];
+}
+
+/** Every spelling of a service's name that means it to this caller. */
+export function namesOf(service: Service, caller: Pick<Caller, "namespace">, options: MeshOptions): string[] {
+  const { name, namespace, hostname } = service;
+  if (hostname !== `${name}.${namespace}.svc.${options.domainSuffix}`) return [hostname];
   const short = namespace === caller.namespace ? [name] : [];
-  return [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, ...literal];
+  return [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, hostname];
 }
 
 function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller: Caller): Route[] {

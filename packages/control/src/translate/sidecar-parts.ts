@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { Mesh, MeshWorkload, Service } from "../model/mesh.ts";
+import type { Endpoint, Mesh, MeshWorkload, Service } from "../model/mesh.ts";
 import { type Caller, callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { endpointAssignments } from "./endpoints.ts";
@@ -52,7 +52,7 @@ export function sidecarParts(mesh: Mesh, workload: MeshWorkload, features: Clien
   return [...parts, ...outbound(mesh, workload, caller, features)];
 }
 
-function part(
+export function part(
   id: string,
   type: PartType,
   from: readonly object[],
@@ -69,8 +69,15 @@ function serviceParts(service: Service, mesh: Mesh): SidecarPart[] {
   const clusters = () => outboundClusters(service, isByDns ? endpoints : none, options);
   return [
     part("clusters", "cluster", isByDns ? [service, endpoints, options] : [service, options], "", clusters),
-    part("endpoints", "endpoint", [service, endpoints], "", () => endpointAssignments(service, endpoints)),
+    endpointsPart(service, endpoints),
   ];
+}
+
+/** The same for every kind of client, so that a changed endpoint is encoded once. */
+export function endpointsPart(service: Service, endpoints: readonly Endpoint[]): SidecarPart {
+  return part("endpoints", "endpoint", [service, endpoints], "", () =>
+    endpointAssignments(service, endpoints),
+  );
 }
 
 /** One object for all, so that what is made from no endpoints is shared too. */

@@ -2,7 +2,8 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { type ClientFeatures, noFeatures } from "./client-features.ts";
-import { type PartType, sidecarParts } from "./sidecar-parts.ts";
+import { proxyParts } from "./proxy-parts.ts";
+import type { PartType } from "./sidecar-parts.ts";
 
 export interface NamedResource {
   readonly name: string;
@@ -12,7 +13,7 @@ export interface NamedResource {
 /** The resources of one proxy by type, each in order of name. */
 export type SidecarResources = Readonly<Record<PartType, readonly NamedResource[]>>;
 
-/** Everything a sidecar of `workload` with these features is given, as messages. Pure. */
+/** Everything a client of `workload` with these features is given, as messages. Pure. */
 export function translateSidecar(
   mesh: Mesh,
   workload: MeshWorkload,
@@ -25,7 +26,7 @@ export function translateSidecar(
     endpoint: [],
     nameTable: [],
   };
-  for (const { type, build } of sidecarParts(mesh, workload, features)) {
+  for (const { type, build } of proxyParts(mesh, workload, features)) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }
   for (const list of Object.values(resources)) list.sort((a, b) => (a.name < b.name ? -1 : 1));

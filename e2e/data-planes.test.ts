@@ -1,0 +1,190 @@
+/**
+ * One mesh, any data plane: Weft's sidecar, Envoy, and gRPC applications that
+ * are their own, each calling each, with mutual TLS, weights, retries and denial.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { freePort, LocalMesh } from "./local-mesh.ts";
+
+const peers = { envoy: findPeer("envoy"), node: findPeer("weft-grpc-node"), go: findPeer("weft-grpc-go") };
+const missing = Object.entries(peers).flatMap(([name, path]) => (path ? [] : [name]));
+
+const kinds = ["weft", "envoy", "node", "go"] as const;
+type Kind = (typeof kinds)[number];
+const port = 50051;
+/** gRPC for Node binds every address of the machine, whichever it is told: its port must be its own. */
+let nodePort = 0;
+const appPort = (kind: Kind) => (kind === "node" ? nodePort : port);
+const askPort = 9000;
+/** Out of 100 calls that ask for none in particular. */
+const weights: Readonly<Record<Kind, number>> = { weft: 40, envoy: 30, node: 20, go: 10 };
+
+const hostOf = (role: "server" | "client", kind: Kind) => kinds.indexOf(kind) + (role === "server" ? 10 : 20);
+const isProxyless = (kind: Kind) => kind === "node" || kind === "go";
+/** Sidecars stand before the one that is quick to start. */
+const programOf = (kind: Kind) => (kind === "node" ? peers.node! : peers.go!);
+const dataPlaneFlags = (kind: Kind) =>
+  isProxyless(kind)
+    ? ["--proxy", "none"]
+    : kind === "envoy"
+      ? ["--proxy", "envoy", "--envoy-path", peers.envoy!]
+      : [];
+
+const subsets = kinds.map((kind) => `{ name: ${kind}, labels: { version: ${kind} } }`).join(", ");
+const retries = "retries: { attempts: 2, retryOn: unavailable }";
+const routing = `
+apiVersion: v1
+kind: Service
+metadata: { name: echo }
+spec: { selector: { app: echo }, ports: [{ name: grpc, port: ${port}, targetPort: grpc }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: echo }
+spec: { host: echo, subsets: [${subsets}] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: echo }
+spec:
+  hosts: [echo]
+  http:
+${kinds
+  .map(
+    (kind) => `    - match: [{ headers: { to: { exact: ${kind} } } }]
+      ${retries}
+      route: [{ destination: { host: echo, subset: ${kind} } }]`,
+  )
+  .join("\n")}
+    - ${retries}
+      route:
+${kinds.map((kind) => `        - { destination: { host: echo, subset: ${kind} }, weight: ${weights[kind]} }`).join("\n")}
+`;
+const denial = (kind: Kind) => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: echo }
+spec:
+  selector: { matchLabels: { app: echo } }
+  action: DENY
+  rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/client-${kind}] } }] }]
+`;
+
+describe("every pair of data planes", {
+  skip: missing.length > 0 ? `without ${missing.join(", ")}` : false,
+}, () => {
+  let mesh: LocalMesh;
+
+  before(async () => {
+    mesh = await LocalMesh.start();
+    nodePort = await freePort();
+    for (const kind of kinds) await startServer(kind);
+    for (const kind of kinds) await startClient(kind);
+    await apply(routing);
+    for (const from of kinds) {
+      for (const to of kinds) {
+        await mesh.until(`${from} reaches ${to}`, async () => (await ask(from, { to }))[to] === 1);
+      }
+    }
+  });
+  after(() => mesh?.close());
+
+  function startServer(kind: Kind): Promise<void> {
+    const inbound = isProxyless(kind) ? [] : ["--inbound-port", `${appPort(kind)}=15051`];
+    const flags = ["--name", "echo", "--version", kind, "--service-account", `echo-${kind}`];
+    const where = `${mesh.addressOf(hostOf("server", kind))}:${appPort(kind)}`;
+    return mesh.run(
+      `echo-${kind}`,
+      hostOf("server", kind),
+      [...flags, "--port", `${appPort(kind)}:grpc:grpc`, ...inbound, ...dataPlaneFlags(kind)],
+      [programOf(kind), "server", where, kind, isProxyless(kind) ? "xds" : "plain"],
+    );
+  }
+
+  function startClient(kind: Kind): Promise<void> {
+    const address = mesh.addressOf(hostOf("client", kind));
+    const upstream = isProxyless(kind) ? [] : ["--upstream", `echo:${port}=${address}:20000`];
+    const target = isProxyless(kind) ? `xds:///echo:${port}` : `${address}:20000`;
+    return mesh.run(
+      `client-${kind}`,
+      hostOf("client", kind),
+      [...upstream, ...dataPlaneFlags(kind)],
+      [programOf(kind), "client", target, `${address}:${askPort}`, isProxyless(kind) ? "xds" : "plain"],
+    );
+  }
+
+  /** How often each answer came, to calls from one client. */
+  async function ask(
+    from: Kind,
+    call: { readonly to?: string; readonly message?: string; readonly count?: number },
+  ): Promise<Record<string, number>> {
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(call)) query.set(key, String(value));
+    try {
+      const address = mesh.addressOf(hostOf("client", from));
+      const response = await fetch(`http://${address}:${askPort}/?${query}`);
+      return (await response.json()) as Record<string, number>;
+    } catch (error) {
+      return { [String(error)]: 1 };
+    }
+  }
+
+  async function apply(yaml: string): Promise<void> {
+    const file = join(mesh.state, "apply.yaml");
+    writeFileSync(file, yaml);
+    const { code, stderr } = await mesh.weft("apply", "-f", file, "--wait");
+    assert.equal(code, 0, stderr);
+  }
+
+  test("no data plane refused anything, and status shows each", async () => {
+    const { stdout } = await mesh.weft("status", "-o", "json");
+    const { proxies } = JSON.parse(stdout) as { proxies: { nodeId: string; state: string }[] };
+    const sidecars = proxies.filter(({ nodeId }) => nodeId.startsWith("sidecar~"));
+    assert.deepEqual([...new Set(sidecars.map(({ state }) => state))], ["synced"]);
+    assert.equal(new Set(sidecars.map(({ nodeId }) => nodeId)).size, 2 * kinds.length);
+  });
+
+  for (const from of kinds) {
+    for (const to of kinds) {
+      test(`${from} calls ${to}: a call that fails once is answered, one that always fails is tried three times`, async () => {
+        const id = `${from}-${to}`;
+        assert.deepEqual(await ask(from, { to, message: `flaky:${id}` }), { [to]: 1 });
+        const [answer] = Object.keys(await ask(from, { to, message: `fail:${id}-always` }));
+        assert.match(answer!, /^UNAVAILABLE/);
+        assert.deepEqual(await ask(from, { to, message: `count:${id}-always` }), { 3: 1 });
+      });
+    }
+
+    test(`${from} honours the weights of all four`, async () => {
+      const count = 400;
+      const answers = await ask(from, { count });
+      for (const kind of kinds) {
+        const expected = (count * weights[kind]) / 100;
+        // Six standard deviations: once in a thousand million runs.
+        const slack = 6 * Math.sqrt(expected * (1 - weights[kind] / 100));
+        const got = answers[kind] ?? 0;
+        assert.ok(
+          Math.abs(got - expected) < slack,
+          `${kind}: ${got} of ${count}: ${JSON.stringify(answers)}`,
+        );
+      }
+    });
+  }
+
+  for (const denied of kinds) {
+    test(`a policy against ${denied} is enforced before every kind, by the identity it proves`, async () => {
+      await apply(denial(denied));
+      for (const to of kinds) {
+        await mesh.until(`${denied} is denied at ${to}`, async () =>
+          Object.keys(await ask(denied, { to })).every((answer) => answer.startsWith("PERMISSION_DENIED")),
+        );
+        for (const from of kinds.filter((kind) => kind !== denied)) {
+          await mesh.until(`${from} may call ${to}`, async () => (await ask(from, { to }))[to] === 1);
+        }
+      }
+    });
+  }
+});

@@ -1,0 +1,61 @@
+import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
+import { isHttp } from "../../model/protocol.ts";
+import { routingOf } from "../../model/routing.ts";
+import { type Caller, callerKey, callerOf } from "../caller.ts";
+import { endpointsPart, part, type SidecarPart } from "../sidecar-parts.ts";
+import { proxylessClusters } from "./proxyless-clusters.ts";
+import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
+import { proxylessRoutes } from "./proxyless-routes.ts";
+
+/**
+ * Everything a gRPC application without a sidecar is given: for each port of
+ * each service a listener by every name it may be called by, its routes, its
+ * clusters and endpoints; and listeners for the ports it serves itself. Only
+ * fields that gRPC's implementations take.
+ */
+export function proxylessParts(mesh: Mesh, workload: MeshWorkload): SidecarPart[] {
+  const caller = callerOf(workload, mesh);
+  return [
+    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, caller)),
+    part("grpc-server", "listener", [workload], "", () => serverListeners(workload)),
+  ];
+}
+
+function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart[] {
+  const { options } = mesh;
+  if (!service.ports.some((port) => isHttp(port.protocol))) return [];
+  const endpoints = mesh.endpoints.get(service.hostname) ?? none;
+  const isSecured = endpoints.some((endpoint) => endpoint.ports.some((port) => port.isMutualTls));
+  const isByDns = service.resolution.startsWith("dns");
+  const listenersFrom = [service, options];
+  return [
+    part("grpc-listeners", "listener", listenersFrom, caller.namespace, () =>
+      clientListeners(service, caller, options),
+    ),
+    part("grpc-routes", "route", routesFrom(service, mesh), callerKey(caller), () =>
+      proxylessRoutes(service, mesh, caller),
+    ),
+    part(
+      "grpc-clusters",
+      "cluster",
+      isByDns ? [service, endpoints, options] : [service, options],
+      String(isSecured),
+      () => proxylessClusters(service, isByDns ? endpoints : none, isSecured, options),
+    ),
+    endpointsPart(service, endpoints),
+  ];
+}
+
+/** The service's own routing and the services it leads to: a change of any other leaves its routes as they are. */
+function routesFrom(service: Service, mesh: Mesh): object[] {
+  const routing = routingOf(mesh.routing, service.hostname);
+  if (!routing) return [service, mesh.options];
+  const hosts = new Set<string>();
+  for (const { action } of routing.http) {
+    if (action.kind === "forward") for (const { host } of action.destinations) hosts.add(host);
+  }
+  const destinations = [...hosts].flatMap((host) => mesh.services.get(host) ?? []);
+  return [service, mesh.options, routing, ...destinations];
+}
+
+const none: readonly never[] = [];

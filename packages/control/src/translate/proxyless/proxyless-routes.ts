@@ -1,0 +1,79 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Route,
+  type RouteAction,
+  RouteActionSchema,
+  RouteSchema,
+  VirtualHostSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { Service } from "../../model/mesh.ts";
+import { isHttp } from "../../model/protocol.ts";
+import type { Caller } from "../caller.ts";
+import { upstreamRouteName } from "../outbound-listeners.ts";
+import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";
+
+/**
+ * The routes of a service's HTTP ports with only what gRPC takes of them. Its
+ * timeouts are a maximum duration; it retries on the statuses that gRPC has.
+ * What it cannot do, as rewrites, redirects and changes of headers, is left out,
+ * and a route that no gRPC call can match is none.
+ */
+export function proxylessRoutes(service: Service, mesh: RoutedMesh, caller: Caller): RouteConfiguration[] {
+  return service.ports
+    .filter((port) => isHttp(port.protocol))
+    .map(({ number }) => {
+      const name = upstreamRouteName(service.hostname, number);
+      const { virtualHosts } = upstreamRoutes(name, service.hostname, number, mesh, caller);
+      return create(RouteConfigurationSchema, {
+        name,
+        virtualHosts: virtualHosts.map(({ name, domains, routes }) =>
+          create(VirtualHostSchema, { name, domains, routes: routes.flatMap(grpcRoute) }),
+        ),
+      });
+    });
+}
+
+function grpcRoute({ name, match, action, metadata, typedPerFilterConfig }: Route): Route[] {
+  // A call has no query.
+  if (!match || match.queryParameters.length > 0) return [];
+  const given =
+    action.case === "route"
+      ? { case: action.case, value: grpcAction(action.value) }
+      : // gRPC fails the calls of a route whose action it does not know: so they are not sent elsewhere.
+        action;
+  return [create(RouteSchema, { name, match, action: given, metadata, typedPerFilterConfig })];
+}
+
+/** The statuses by which gRPC retries; other conditions of `retry_on` mean nothing to it (gRFC A44). */
+const grpcRetryOn: ReadonlySet<string> = new Set([
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+]);
+
+function grpcAction({ clusterSpecifier, timeout, retryPolicy }: RouteAction): RouteAction {
+  const hasTimeout = timeout !== undefined && (timeout.seconds > 0n || timeout.nanos > 0);
+  const retryOn = (retryPolicy?.retryOn ?? "").split(",").filter((word) => grpcRetryOn.has(word));
+  const { numRetries, retryBackOff } = retryPolicy ?? {};
+  return create(RouteActionSchema, {
+    clusterSpecifier:
+      clusterSpecifier.case === "weightedClusters"
+        ? {
+            case: "weightedClusters",
+            value: {
+              clusters: clusterSpecifier.value.clusters.map(({ name, weight }) => ({ name, weight })),
+            },
+          }
+        : clusterSpecifier,
+    ...(hasTimeout ? { maxStreamDuration: { maxStreamDuration: timeout } } : {}),
+    ...(retryOn.length > 0 && numRetries !== 0
+      ? { retryPolicy: { retryOn: retryOn.join(","), numRetries, retryBackOff } }
+      : {}),
+  });
+}
