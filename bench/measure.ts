@@ -83,11 +83,11 @@ export async function measureCase(
       );
     }
     const settings = (chain: Chain, seconds: number) => ({ url: chain.url, seconds, connections, directory });
-    if (one.kind === "requests") {
-      for (const chain of chains) {
-        progress(`${one.name}: warming up ${chain.label}`);
-        await saturate(tools, one, settings(chain, warmUpSeconds));
-      }
+    for (const chain of chains) {
+      progress(`${one.name}: warming up ${chain.label}`);
+      const load = settings(chain, warmUpSeconds);
+      if (one.kind === "requests") await saturate(tools, one, load);
+      else if (one.kind === "handshakes") await shakeHands(load);
     }
     const samples: Record<string, Sample[]> = Object.fromEntries(chains.map((chain) => [chain.label, []]));
     for (let round = 0; round < options.rounds; round++) {

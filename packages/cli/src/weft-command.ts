@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { packageRoot } from "./package-root.ts";
 
 /**
- * Node's flags for what runs beside every application: a young generation of 4 MB
- * instead of 16, and an old one that is collected early instead of growing first.
- * Under load a sidecar then holds about 112 MB instead of 150, for a few percent
- * of CPU. `bin/weft` gives the same.
+ * Node's flags for what runs beside every application: a young generation of
+ * 8 MB instead of 16, large enough that what eighty concurrent requests hold is
+ * not promoted, and an old one that is collected early instead of growing first.
+ * `bin/weft` gives the same. Measured in docs/performance.md.
  */
-export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=4", "--initial-old-space-size=24"];
+export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=8", "--initial-old-space-size=24"];
 
 /** Program and leading arguments that start this same `weft` again as a child. */
 export function weftCommand(nodeFlags: readonly string[] = []): readonly string[] {
