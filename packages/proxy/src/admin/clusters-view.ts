@@ -30,6 +30,8 @@ export function clustersText(clusters: Iterable<ShownCluster>): string {
         `${at}::hostname::${endpoint.plan.hostname}`,
         `${at}::health_flags::${healthFlags(endpoint)}`,
         `${at}::weight::${endpoint.plan.weight}`,
+        `${at}::success_rate::${shownRate(endpoint.outlier.externalRate)}`,
+        `${at}::local_origin_success_rate::${shownRate(endpoint.outlier.localRate)}`,
       );
     }
   }
@@ -72,6 +74,11 @@ const edsHealth = {
   draining: "DRAINING",
   unhealthy: "UNHEALTHY",
 } as const;
+
+/** As Envoy prints a double. */
+function shownRate(percent: number): string {
+  return String(Number(percent.toPrecision(6)));
+}
 
 /** In the order in which Envoy writes them. */
 function healthFlags({ outlier, plan, activeHealth, isPendingRemoval }: UpstreamEndpoint): string {

@@ -3,6 +3,7 @@ import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { BalancerPlan } from "./balancer-plan.ts";
+import type { RatePlan } from "./success-rate.ts";
 import type { ZoneAwarePlan } from "./zone-routing.ts";
 
 /**
@@ -141,6 +142,13 @@ export interface OutlierPlan {
   readonly enforcingConsecutive5xx: number;
   readonly consecutiveGatewayFailure: number;
   readonly enforcingConsecutiveGatewayFailure: number;
+  /** `max_ejection_time_jitter`: ejections last longer at random, so that not all end at once. */
+  readonly maxEjectionJitterMs: number;
+  readonly rates: RatePlan;
+  readonly enforcingSuccessRate: number;
+  readonly enforcingLocalOriginSuccessRate: number;
+  readonly enforcingFailurePercentage: number;
+  readonly enforcingFailurePercentageLocalOrigin: number;
   readonly splitExternalLocalOriginErrors: boolean;
   readonly consecutiveLocalOriginFailure: number;
   readonly enforcingConsecutiveLocalOriginFailure: number;

@@ -1,38 +1,9 @@
 import type { Clock, Timer } from "@weft/base/clock";
-import type { Counter, Gauge } from "@weft/base/metric-registry";
-import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AttemptOutcome } from "./cluster.ts";
 import type { OutlierPlan } from "./cluster-plan.ts";
+import type { OutlierCause, OutlierStats } from "./outlier-stats.ts";
+import { findRateOutliers } from "./success-rate.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
-
-/** Envoy's `cluster.<name>.outlier_detection.*`. */
-export interface OutlierStats {
-  readonly active: Gauge;
-  readonly enforcedTotal: Counter;
-  readonly overflow: Counter;
-  readonly detected: Readonly<Record<Cause, Counter>>;
-  readonly enforced: Readonly<Record<Cause, Counter>>;
-}
-
-type Cause = "consecutive_5xx" | "consecutive_gateway_failure" | "consecutive_local_origin_failure";
-const causes: readonly Cause[] = [
-  "consecutive_5xx",
-  "consecutive_gateway_failure",
-  "consecutive_local_origin_failure",
-];
-
-export function outlierStats(stats: EnvoyStats, statName: string): OutlierStats {
-  const base = "cluster.{envoy_cluster_name}.outlier_detection.ejections_";
-  const byCause = (kind: string) =>
-    Object.fromEntries(causes.map((cause) => [cause, stats.counter(`${base}${kind}_${cause}`, statName)]));
-  return {
-    active: stats.gauge(`${base}active`, statName),
-    enforcedTotal: stats.counter(`${base}enforced_total`, statName),
-    overflow: stats.counter(`${base}overflow`, statName),
-    detected: byCause("detected") as OutlierStats["detected"],
-    enforced: byCause("enforced") as OutlierStats["enforced"],
-  };
-}
 
 export interface OutlierDependencies {
   readonly clock: Clock;
@@ -83,8 +54,11 @@ export class OutlierDetector {
     const { outlier } = endpoint;
     if (outcome.kind === "response" || outcome.kind === "connected") {
       outlier.consecutiveLocalOriginFailure = 0;
+      outlier.local.total += 1;
+      outlier.local.successes += 1;
       this.#count5xx(endpoint, outcome.kind === "response" ? outcome.status : 200);
     } else if (this.#plan.splitExternalLocalOriginErrors) {
+      outlier.local.total += 1;
       outlier.consecutiveLocalOriginFailure += 1;
       if (outlier.consecutiveLocalOriginFailure === this.#plan.consecutiveLocalOriginFailure) {
         outlier.consecutiveLocalOriginFailure = 0;
@@ -102,7 +76,9 @@ export class OutlierDetector {
 
   #count5xx(endpoint: UpstreamEndpoint, status: number): void {
     const { outlier } = endpoint;
+    outlier.external.total += 1;
     if (status < 500 || status > 599) {
+      outlier.external.successes += 1;
       outlier.consecutive5xx = 0;
       outlier.consecutiveGatewayFailure = 0;
       return;
@@ -121,7 +97,7 @@ export class OutlierDetector {
     }
   }
 
-  #detect(endpoint: UpstreamEndpoint, cause: Cause, enforcingPercent: number): void {
+  #detect(endpoint: UpstreamEndpoint, cause: OutlierCause, enforcingPercent: number): void {
     const { outlier } = endpoint;
     const { clock, random, stats, onChange } = this.#deps;
     if (outlier.isEjected) return;
@@ -136,6 +112,7 @@ export class OutlierDetector {
     stats.active.add(1);
     outlier.isEjected = true;
     outlier.ejectedAtMs = clock.monotonicMs();
+    outlier.jitterMs = Math.floor(random() * (this.#plan.maxEjectionJitterMs + 1));
     if (outlier.backoff * this.#plan.baseEjectionMs < this.#plan.maxEjectionMs) outlier.backoff += 1;
     onChange();
   }
@@ -166,12 +143,44 @@ export class OutlierDetector {
           outlier.backoff * baseEjectionMs,
           Math.max(maxEjectionMs, baseEjectionMs),
         );
-        if (nowMs - outlier.ejectedAtMs < ejectionMs) continue;
+        if (nowMs - outlier.ejectedAtMs < ejectionMs + outlier.jitterMs) continue;
         this.#release(endpoint);
         changed = true;
       } else if (outlier.backoff > 0 && nowMs - outlier.releasedAtMs >= intervalMs) outlier.backoff -= 1;
     }
     if (changed) onChange();
+    this.#judge("external", "externalRate", {
+      belowMean: ["success_rate", this.#plan.enforcingSuccessRate],
+      failing: ["failure_percentage", this.#plan.enforcingFailurePercentage],
+    });
+    this.#judge("local", "localRate", {
+      belowMean: ["local_origin_success_rate", this.#plan.enforcingLocalOriginSuccessRate],
+      failing: ["failure_percentage_local_origin", this.#plan.enforcingFailurePercentageLocalOrigin],
+    });
+  }
+
+  /** Compares what the endpoints did in the interval that ends now, and begins the next. */
+  #judge(
+    counts: "external" | "local",
+    rate: "externalRate" | "localRate",
+    causes: Readonly<Record<"belowMean" | "failing", readonly [OutlierCause, enforcingPercent: number]>>,
+  ): void {
+    const hosts = [...this.#deps.endpoints()];
+    // Without the split nothing is counted as local.
+    if (counts === "external" || this.#plan.splitExternalLocalOriginErrors) {
+      const present = hosts.filter(({ outlier }) => !outlier.isEjected);
+      const found = findRateOutliers(
+        present.map((host) => [host, host.outlier[counts]] as const),
+        this.#plan.rates,
+      );
+      for (const host of hosts) host.outlier[rate] = found.rates.get(host) ?? -1;
+      for (const host of found.belowMean) this.#detect(host, ...causes.belowMean);
+      for (const host of found.failing) this.#detect(host, ...causes.failing);
+    }
+    for (const { outlier } of hosts) {
+      outlier[counts].total = 0;
+      outlier[counts].successes = 0;
+    }
   }
 
   #release(endpoint: UpstreamEndpoint): void {

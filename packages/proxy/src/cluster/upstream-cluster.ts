@@ -14,7 +14,8 @@ import { createEndpointChooser, type EndpointChooser } from "./endpoint-chooser.
 import type { Locality, LocalityGroup } from "./locality-group.ts";
 import { type Membership, updateMembership } from "./membership.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
-import { OutlierDetector, outlierStats } from "./outlier-detector.ts";
+import { OutlierDetector } from "./outlier-detector.ts";
+import { outlierStats } from "./outlier-stats.ts";
 import { matchTransport } from "./transport-match.ts";
 import { UpstreamEndpoint } from "./upstream-endpoint.ts";
 

@@ -4,6 +4,7 @@ import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { Endpoint } from "./cluster.ts";
 import type { EndpointPlan } from "./cluster-plan.ts";
 import type { LatencyEstimate } from "./peak-ewma.ts";
+import type { RequestCount } from "./success-rate.ts";
 
 /** An endpoint with what this cluster has learned of it. */
 export class UpstreamEndpoint implements Endpoint {
@@ -26,6 +27,14 @@ export class UpstreamEndpoint implements Endpoint {
     releasedAtMs: 0,
     /** How many times the ejection time has grown. */
     backoff: 0,
+    /** Added to the ejection time. */
+    jitterMs: 0,
+    /** Answers in this interval, and connections and answers that came at all. */
+    external: { total: 0, successes: 0 } as RequestCount,
+    local: { total: 0, successes: 0 } as RequestCount,
+    /** Success in the last interval in percent; -1 says nothing is known. */
+    externalRate: -1,
+    localRate: -1,
   };
   /** What active health checks have found. */
   readonly activeHealth: ActiveHealth = { ...uncheckedHealth };

@@ -6,6 +6,8 @@ import { at, type Issues } from "./issues.ts";
 /** Decodes outlier detection with Envoy's defaults. */
 export function decodeOutlier(outlier: OutlierDetection, path: string, issues: Issues): OutlierPlan {
   const baseEjectionMs = timeoutMs(outlier.baseEjectionTime, 30_000, at(path, "base_ejection_time"), issues);
+  const enforcing = (value: number | undefined, fallback: number, name: string) =>
+    percent(value, fallback, at(path, name), issues);
   return {
     intervalMs: timeoutMs(outlier.interval, 10_000, at(path, "interval"), issues),
     baseEjectionMs,
@@ -13,30 +15,57 @@ export function decodeOutlier(outlier: OutlierDetection, path: string, issues: I
       baseEjectionMs,
       timeoutMs(outlier.maxEjectionTime, 300_000, at(path, "max_ejection_time"), issues),
     ),
-    maxEjectionPercent: percent(outlier.maxEjectionPercent, 10, at(path, "max_ejection_percent"), issues),
+    maxEjectionPercent: enforcing(outlier.maxEjectionPercent, 10, "max_ejection_percent"),
     consecutive5xx: outlier.consecutive5xx ?? 5,
-    enforcingConsecutive5xx: percent(
-      outlier.enforcingConsecutive5xx,
-      100,
-      at(path, "enforcing_consecutive_5xx"),
-      issues,
-    ),
+    enforcingConsecutive5xx: enforcing(outlier.enforcingConsecutive5xx, 100, "enforcing_consecutive_5xx"),
     consecutiveGatewayFailure: outlier.consecutiveGatewayFailure ?? 5,
-    enforcingConsecutiveGatewayFailure: percent(
+    enforcingConsecutiveGatewayFailure: enforcing(
       outlier.enforcingConsecutiveGatewayFailure,
       0,
-      at(path, "enforcing_consecutive_gateway_failure"),
-      issues,
+      "enforcing_consecutive_gateway_failure",
     ),
     alwaysEjectsOneHost: outlier.alwaysEjectOneHost ?? false,
+    maxEjectionJitterMs: timeoutMs(
+      outlier.maxEjectionTimeJitter,
+      0,
+      at(path, "max_ejection_time_jitter"),
+      issues,
+    ),
+    rates: {
+      successRateMinimumHosts: outlier.successRateMinimumHosts ?? 5,
+      successRateRequestVolume: outlier.successRateRequestVolume ?? 100,
+      successRateStdevFactor: (outlier.successRateStdevFactor ?? 1900) / 1000,
+      failurePercentageThreshold: enforcing(
+        outlier.failurePercentageThreshold,
+        85,
+        "failure_percentage_threshold",
+      ),
+      failurePercentageMinimumHosts: outlier.failurePercentageMinimumHosts ?? 5,
+      failurePercentageRequestVolume: outlier.failurePercentageRequestVolume ?? 50,
+    },
+    enforcingSuccessRate: enforcing(outlier.enforcingSuccessRate, 100, "enforcing_success_rate"),
+    enforcingLocalOriginSuccessRate: enforcing(
+      outlier.enforcingLocalOriginSuccessRate,
+      100,
+      "enforcing_local_origin_success_rate",
+    ),
+    enforcingFailurePercentage: enforcing(
+      outlier.enforcingFailurePercentage,
+      0,
+      "enforcing_failure_percentage",
+    ),
+    enforcingFailurePercentageLocalOrigin: enforcing(
+      outlier.enforcingFailurePercentageLocalOrigin,
+      0,
+      "enforcing_failure_percentage_local_origin",
+    ),
     releasesOnCheck: outlier.successfulActiveHealthCheckUnejectHost ?? true,
     splitExternalLocalOriginErrors: outlier.splitExternalLocalOriginErrors,
     consecutiveLocalOriginFailure: outlier.consecutiveLocalOriginFailure ?? 5,
-    enforcingConsecutiveLocalOriginFailure: percent(
+    enforcingConsecutiveLocalOriginFailure: enforcing(
       outlier.enforcingConsecutiveLocalOriginFailure,
       100,
-      at(path, "enforcing_consecutive_local_origin_failure"),
-      issues,
+      "enforcing_consecutive_local_origin_failure",
     ),
   };
 }
