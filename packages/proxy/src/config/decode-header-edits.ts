@@ -1,10 +1,10 @@
-import { messageOf } from "@weft/base/errors";
 import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
 } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { AppendAction, HeaderEdit, HeaderEdits, HeaderValue } from "../route/header-edits.ts";
+import type { AppendAction, HeaderEdit, HeaderEdits } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeHeaderValue } from "./decode-values.ts";
 import { at } from "./issues.ts";
 
 export const headerActions: Readonly<Record<Action, AppendAction>> = {
@@ -45,12 +45,7 @@ export function decodeHeaderEdit(
 ): HeaderEdit {
   const name = option.header?.key.toLowerCase() ?? "";
   refuseProtected(name, at(path, "header.key"), context);
-  let value: HeaderValue = option.header?.value ?? "";
-  try {
-    value = context.factories.headerValue(value as string);
-  } catch (error) {
-    context.issues.add(at(path, "header.value"), messageOf(error), "write a literal % as %%");
-  }
+  const value = decodeHeaderValue(option.header?.value ?? "", at(path, "header.value"), context);
   const appends = option.append ?? undefined;
   const action =
     appends === undefined

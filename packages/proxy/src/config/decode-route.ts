@@ -1,9 +1,7 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
   type HedgePolicy,
-  type QueryParameterMatcher,
   type Route,
-  type RouteMatch,
   VirtualHost_TlsRequirementType as TlsRequirement,
   type VirtualHost,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
@@ -11,27 +9,19 @@ import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/rou
 import type { CorsPolicy } from "../filters/cors.ts";
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
-import type { PathSpec } from "../route/path-matcher.ts";
 import { compileRedirect } from "../route/redirect.ts";
-import { compileQueryParameter, isGrpc, type RequestPredicate } from "../route/request-matcher.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
 import type { RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
-import { compileFullMatch } from "../route/string-matcher.ts";
+import type { DecodeFilterConfigs } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeCorsPolicy } from "./decode-cors.ts";
 import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
 import { decodePerFilterConfig } from "./decode-http-filters.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import { decodeDirectResponse, decodeForward, decodeRedirect } from "./decode-route-action.ts";
-import {
-  compiled,
-  decodeFraction,
-  decodeHeaderMatcher,
-  decodeStringMatcher,
-  originOf,
-  regexText,
-} from "./decode-values.ts";
+import { decodeConditions, decodePathSpec } from "./decode-route-match.ts";
+import { decodeFraction, originOf } from "./decode-values.ts";
 import { at, atKey } from "./issues.ts";
 
 /** Edits and per-filter configuration that routes inherit from the levels above them. */
@@ -75,7 +65,12 @@ export function decodeRouteConfiguration(
     names.add(host.name);
   });
   return compileRouteTable(
-    { name: config.name, virtualHosts, ignorePortInHost: config.ignorePortInHostMatching },
+    {
+      name: config.name,
+      virtualHosts,
+      ignorePortInHost: config.ignorePortInHostMatching,
+      ignorePathParameters: config.ignorePathParametersInPathMatching,
+    },
     (domain, host, index) => {
       context.issues.add(
         `${at(path, "virtual_hosts")}[${host}].domains[${index}]`,
@@ -174,9 +169,13 @@ function decodeRoute(
     inherited.host.filterConfigs,
     own.filterConfigs,
   );
+  const ofCluster: DecodeFilterConfigs = (configs, place) => {
+    const decoded = decodeFilterConfigs(configs, place, context);
+    return decoded && mergeFilterConfigs(merged, decoded);
+  };
   const plan: RoutePlan = {
     name: route.name,
-    action: decodeAction(route, inherited, path, context),
+    action: decodeAction(route, inherited, ofCluster, path, context),
     requestEdits: ordered.map((level) => level.request).reduce(joinEdits),
     responseEdits: ordered.map((level) => level.response).reduce(joinEdits),
     filterConfigs: merged,
@@ -206,11 +205,17 @@ function decodeCorsLevels(
   return levels.length > 0 ? levels : undefined;
 }
 
-function decodeAction(route: Route, inherited: Inherited, path: string, context: DecodeContext): RouteAction {
+function decodeAction(
+  route: Route,
+  inherited: Inherited,
+  ofCluster: DecodeFilterConfigs,
+  path: string,
+  context: DecodeContext,
+): RouteAction {
   const { action, match } = route;
   switch (action.case) {
     case "route":
-      return decodeForward(action.value, match, inherited, at(path, "route"), context);
+      return decodeForward(action.value, match, inherited, ofCluster, at(path, "route"), context);
     case "redirect":
       return decodeRedirect(action.value, match, at(path, "redirect"), context);
     case "directResponse":
@@ -224,77 +229,6 @@ function decodeAction(route: Route, inherited: Inherited, path: string, context:
       context.issues.add(path, "needs one of `route`, `redirect`, `direct_response`");
       return { kind: "direct-response", status: 500, body: undefined };
   }
-}
-
-function decodePathSpec(match: RouteMatch | undefined, path: string, { issues }: DecodeContext): PathSpec {
-  const caseSensitive = match?.caseSensitive ?? true;
-  const specifier = match?.pathSpecifier;
-  switch (specifier?.case) {
-    case "prefix":
-      return { kind: "prefix", text: specifier.value, caseSensitive };
-    case "path":
-      return { kind: "exact", text: specifier.value, caseSensitive };
-    case "pathSeparatedPrefix":
-      if (!/^\/[^?#]*[^?#/]$/.test(specifier.value)) {
-        issues.add(
-          at(path, "path_separated_prefix"),
-          "begins with `/`, does not end with one, and has no query",
-        );
-      }
-      return { kind: "separated-prefix", text: specifier.value, caseSensitive };
-    case "safeRegex": {
-      const text = regexText(specifier.value, at(path, "safe_regex"), issues);
-      const isValid = compiled(
-        () => Boolean(compileFullMatch(text)),
-        false,
-        at(path, "safe_regex.regex"),
-        issues,
-      );
-      return { kind: "regex", text: isValid ? text : "", caseSensitive: true };
-    }
-    case "connectMatcher":
-      // CONNECT alone has no path.
-      return { kind: "exact", text: "", caseSensitive: true };
-    default:
-      issues.add(
-        path,
-        "needs one of `prefix`, `path`, `safe_regex`, `path_separated_prefix`, `connect_matcher`",
-      );
-      return { kind: "prefix", text: "", caseSensitive };
-  }
-}
-
-function decodeConditions(
-  match: RouteMatch | undefined,
-  path: string,
-  context: DecodeContext,
-): readonly RequestPredicate[] {
-  if (!match) return [];
-  const conditions = match.headers.map((matcher, i) =>
-    decodeHeaderMatcher(matcher, `${at(path, "headers")}[${i}]`, context.issues),
-  );
-  match.queryParameters.forEach((matcher, i) => {
-    conditions.push(decodeQueryParameter(matcher, `${at(path, "query_parameters")}[${i}]`, context));
-  });
-  if (match.grpc) conditions.push(isGrpc);
-  return conditions;
-}
-
-function decodeQueryParameter(
-  matcher: QueryParameterMatcher,
-  path: string,
-  { issues }: DecodeContext,
-): RequestPredicate {
-  if (matcher.name === "") issues.add(at(path, "name"), "is empty", "name the query parameter");
-  const specifier = matcher.queryParameterMatchSpecifier;
-  return compileQueryParameter({
-    name: matcher.name,
-    matches:
-      specifier.case === "stringMatch"
-        ? decodeStringMatcher(specifier.value, at(path, "string_match"), issues)
-        : undefined,
-    expected: specifier.case === "presentMatch" ? specifier.value : true,
-  });
 }
 
 function decodeLevel(

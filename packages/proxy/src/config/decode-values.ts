@@ -17,6 +17,7 @@ import {
 } from "@weft/xds/gen/envoy/type/v3/percent_pb";
 import type { CidrRange } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
+import type { HeaderValue } from "../route/header-edits.ts";
 import {
   compileHeaderMatcher,
   type HeaderMatcherSpec,
@@ -252,4 +253,18 @@ export function originOf(metadata: Metadata | undefined): string | undefined {
   const istio = metadata?.filterMetadata.istio;
   const origin = istio?.origin ?? istio?.config;
   return typeof origin === "string" ? origin : undefined;
+}
+
+/** A value with command operators; reports what is none and gives it as it stands. */
+export function decodeHeaderValue(
+  format: string,
+  path: string,
+  { factories, issues }: Pick<DecodeContext, "factories" | "issues">,
+): HeaderValue {
+  try {
+    return factories.headerValue(format);
+  } catch (error) {
+    issues.add(path, messageOf(error), "write a literal % as %%");
+    return format;
+  }
 }

@@ -49,6 +49,8 @@ import { RingHashSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_po
 import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb";
 import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb";
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
+import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
+import { UriTemplateRewriteConfigSchema } from "@weft/xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb";
 import { OmitCanaryHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb";
 import { OmitHostMetadataConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
@@ -101,6 +103,8 @@ export const extensionRegistry: Registry = createRegistry(
   OmitCanaryHostsPredicateSchema,
   OmitHostMetadataConfigSchema,
   PreviousPrioritiesConfigSchema,
+  UriTemplateMatchConfigSchema,
+  UriTemplateRewriteConfigSchema,
   RoundRobinSchema,
   LeastRequestSchema,
   RandomSchema,

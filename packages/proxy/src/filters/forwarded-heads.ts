@@ -24,11 +24,32 @@ export function prepareRequestHead(
   if (choice.requestEdits) applyHeaderEdits(choice.requestEdits, request.headers, exchange);
   const routeEdits = exchange.match!.route.requestEdits;
   if (routeEdits) applyHeaderEdits(routeEdits, request.headers, exchange);
-  if (action.rewriteAuthority !== undefined) rewriteAuthority(request, action.rewriteAuthority, plan);
-  const after = action.rewritePath?.(request.path);
+  if (choice.authority !== undefined) request.authority = choice.authority;
+  const authority = action.rewriteAuthority?.(request, exchange);
+  if (authority !== undefined) rewriteAuthority(request, authority, action, plan);
+  const after = action.rewritePath?.(request.path, exchange);
   if (after === undefined) return;
   if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", request.path);
   request.path = after;
+}
+
+/** Sends the request to another host by name; the upstream learns the first one it was for. */
+export function rewriteAuthority(
+  request: RequestHead,
+  authority: string,
+  action: ForwardAction,
+  plan: RouterPlan,
+): void {
+  const { headers } = request;
+  if (!plan.suppressEnvoyHeaders && !headers.has("x-envoy-original-host")) {
+    headers.append("x-envoy-original-host", request.authority);
+  }
+  if (action.appendsForwardedHost) {
+    const before = headers.getAll("x-forwarded-host");
+    const { authority: host } = request;
+    headers.set("x-forwarded-host", before === undefined ? host : `${before},${host}`);
+  }
+  request.authority = authority;
 }
 
 /** Tells the upstream how long the answer is waited for, `elapsedMs` after the request was complete. */
@@ -47,15 +68,6 @@ export function tellTimeout(
   if (timeoutMs > 0) expectedMs = Math.max(1, Math.min(expectedMs, Math.floor(timeoutMs - elapsedMs)));
   if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-expected-rq-timeout-ms", `${expectedMs}`);
   if (action.grpcTimeout && isGrpc(request)) headers.set("grpc-timeout", formatGrpcTimeout(expectedMs));
-}
-
-/** Sends the request to another host by name; the upstream learns the first one it was for. */
-export function rewriteAuthority(request: RequestHead, authority: string, plan: RouterPlan): void {
-  const { headers } = request;
-  if (!plan.suppressEnvoyHeaders && !headers.has("x-envoy-original-host")) {
-    headers.append("x-envoy-original-host", request.authority);
-  }
-  request.authority = authority;
 }
 
 /** Makes the head of the answer that was chosen what the client shall see. */

@@ -356,7 +356,8 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();
     if (this.#action.autoHostRewrite && endpoint.plan.hostname !== "") {
-      rewriteAuthority(head, endpoint.plan.hostname, this.#plan);
+      const { hostname } = endpoint.plan;
+      if (head.authority !== hostname) rewriteAuthority(head, hostname, this.#action, this.#plan);
     }
     if (exchange.attempts > 1 && exchange.match!.virtualHost.includesRequestAttemptCount) {
       head.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);

@@ -26,7 +26,12 @@ export class Router implements Forwarder {
   }
 
   choose(exchange: HttpExchange, action: ForwardAction): void {
-    const choice = action.selectCluster(exchange.request!, exchange.service.context.random());
+    const choice = action.selectCluster(exchange.request!, exchange.service.context.random(), exchange);
+    const { filterConfigs } = choice;
+    if (filterConfigs) {
+      const { virtualHost, route } = exchange.match!;
+      exchange.match = { virtualHost, route: { ...route, filterConfigs } };
+    }
     exchange.clusterChoice = choice;
     exchange.cluster = this.#clusters.get(choice.cluster);
   }

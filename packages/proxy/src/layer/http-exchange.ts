@@ -198,7 +198,7 @@ export class HttpExchange
 
   refreshRoute(): void {
     const { context } = this.service;
-    this.match = this.plan.routes.current?.match(this.request!, context.random());
+    this.match = this.plan.routes.current?.match(this.request!, context.random(), this);
     const action = this.match?.route.action;
     if (action?.kind !== "forward") return;
     context.forwarder.choose(this, action);

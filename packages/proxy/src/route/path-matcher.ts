@@ -20,6 +20,13 @@ export function pathEnd(path: string): number {
   return fragment < 0 ? query : Math.min(query, fragment);
 }
 
+/** As `pathEnd`, before path parameters (`/a;b=c`). */
+export function pathEndBeforeParameters(path: string): number {
+  const end = pathEnd(path);
+  const parameters = path.indexOf(";");
+  return parameters < 0 ? end : Math.min(parameters, end);
+}
+
 /**
  * Compiles a path condition. Case-sensitive literals compare in place and
  * allocate nothing; the others copy the path once. Throws a `SyntaxError` for

@@ -25,3 +25,8 @@ export function rewriteRegex(pattern: string, substitution: string): PathRewrite
     return substitute(path.slice(0, end)) + path.slice(end);
   };
 }
+
+/** Makes a path out of the groups of an RE2 pattern that matches the path before its query as a whole. */
+export function rewriteOnce(pattern: string, substitution: string): PathRewrite {
+  return rewriteRegex(`^(?:${pattern})$`, substitution);
+}

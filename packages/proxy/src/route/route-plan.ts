@@ -1,8 +1,10 @@
 import type { CorsPolicy } from "../filters/cors.ts";
-import type { HashPolicy } from "../hash/hash-policy.ts";
+import type { HashPolicy, HashSource } from "../hash/hash-policy.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
+import type { RouteSource } from "./request-matcher.ts";
 import type { RetryPlan } from "./retry-plan.ts";
 
 /**
@@ -14,7 +16,7 @@ import type { RetryPlan } from "./retry-plan.ts";
 export interface RouteTable {
   readonly name: string;
   /** The first virtual host whose domain wins and the first of its routes that matches. `random` is uniform in [0, 1). */
-  match(request: RequestHead, random: number): RouteMatch | undefined;
+  match(request: RequestHead, random: number, source?: RouteSource): RouteMatch | undefined;
 }
 
 export interface RouteMatch {
@@ -51,7 +53,7 @@ export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
 export interface ForwardAction {
   readonly kind: "forward";
   /** Chooses among weighted clusters; `random` is uniform in [0, 1). */
-  selectCluster(request: RequestHead, random: number): ClusterChoice;
+  selectCluster(request: RequestHead, random: number, source: HashSource): ClusterChoice;
   readonly limits: CallLimits;
   /** Undefined inherits the connection manager's stream idle timeout. */
   readonly idleTimeoutMs: number | undefined;
@@ -62,8 +64,11 @@ export interface ForwardAction {
    */
   readonly grpcTimeout: { readonly maxMs: number; readonly offsetMs: number } | undefined;
   /** Returns the path to send; undefined leaves it. */
-  readonly rewritePath: ((path: string) => string) | undefined;
-  readonly rewriteAuthority: string | undefined;
+  readonly rewritePath: ((path: string, exchange: Exchange) => string | undefined) | undefined;
+  /** Returns the authority to send; undefined leaves it. */
+  readonly rewriteAuthority: ((request: RequestHead, exchange: Exchange) => string | undefined) | undefined;
+  /** `append_x_forwarded_host`: an authority that is replaced is kept in `x-forwarded-host`. */
+  readonly appendsForwardedHost: boolean;
   /** `auto_host_rewrite`: send the chosen endpoint's hostname. */
   readonly autoHostRewrite: boolean;
   /** `hash_policy`: what consistent hashing places requests by. */
@@ -82,6 +87,10 @@ export interface ClusterChoice {
   readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
   readonly requestEdits: HeaderEdits | undefined;
   readonly responseEdits: HeaderEdits | undefined;
+  /** The authority requests to this cluster are sent with, unless the route rewrites it. */
+  readonly authority?: string | undefined;
+  /** Where this cluster has per-filter configuration of its own: that, laid over the route's. */
+  readonly filterConfigs?: ReadonlyMap<string, unknown> | undefined;
 }
 
 export interface RedirectAction {

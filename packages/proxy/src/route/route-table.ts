@@ -1,15 +1,21 @@
 import type { RequestHead } from "../layer/message.ts";
 import { DomainIndex } from "./domain-index.ts";
 import { addList, newCandidates, nextCandidate, PathIndex } from "./path-index.ts";
-import { compilePath, type PathPredicate, type PathSpec, pathEnd } from "./path-matcher.ts";
-import type { RequestPredicate } from "./request-matcher.ts";
+import {
+  compilePath,
+  type PathPredicate,
+  type PathSpec,
+  pathEnd,
+  pathEndBeforeParameters,
+} from "./path-matcher.ts";
+import type { RoutePredicate, RouteSource } from "./request-matcher.ts";
 import type { RouteMatch, RoutePlan, RouteTable, VirtualHostPlan } from "./route-plan.ts";
 
 /** One route: when it applies, and what it then does. @see envoy.config.route.v3.Route */
 export interface RouteSpec {
   readonly path: PathSpec;
-  /** Header, query and gRPC conditions: all must hold. */
-  readonly conditions: readonly RequestPredicate[];
+  /** Conditions beside the path: all must hold. */
+  readonly conditions: readonly RoutePredicate[];
   /** Share of requests, 0 to 1, that may take this route (`runtime_fraction`). */
   readonly fraction: number;
   readonly plan: RoutePlan;
@@ -27,6 +33,8 @@ export interface RouteTableSpec {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHostSpec[];
   readonly ignorePortInHost: boolean;
+  /** `ignore_path_parameters_in_path_matching`. */
+  readonly ignorePathParameters?: boolean;
 }
 
 /** Fewer routes than this are quicker to try one after the other. */
@@ -45,7 +53,7 @@ export function compileRouteTable(
 ): RouteTable {
   const domains = new DomainIndex<VirtualHost>();
   spec.virtualHosts.forEach((host, hostIndex) => {
-    const virtualHost = new VirtualHost(host);
+    const virtualHost = new VirtualHost(host, spec.ignorePathParameters ? pathEndBeforeParameters : pathEnd);
     host.domains.forEach((domain, domainIndex) => {
       if (!domains.add(domain, virtualHost)) onDuplicate(domain, hostIndex, domainIndex);
     });
@@ -53,16 +61,16 @@ export function compileRouteTable(
   const { ignorePortInHost } = spec;
   return {
     name: spec.name,
-    match(request, random) {
+    match(request, random, source) {
       const host = ignorePortInHost ? withoutPort(request.authority) : request.authority;
-      return domains.find(host)?.match(request, random);
+      return domains.find(host)?.match(request, random, source);
     },
   };
 }
 
 interface Entry {
   readonly path: PathPredicate;
-  readonly conditions: readonly RequestPredicate[];
+  readonly conditions: readonly RoutePredicate[];
   readonly fraction: number;
   /** Made once, so that a match allocates nothing. */
   readonly match: RouteMatch;
@@ -70,13 +78,16 @@ interface Entry {
 
 class VirtualHost {
   readonly #entries: readonly Entry[];
+  /** Where the part of a path that routes match ends. */
+  readonly #endOf: (path: string) => number;
   readonly #index: PathIndex | undefined;
   /** Routes the index cannot hold (expressions, ignored case): always candidates. */
   readonly #unindexed: readonly number[];
   readonly #redirect: { readonly appliesTo: "all" | "external"; readonly match: RouteMatch } | undefined;
 
-  constructor(spec: VirtualHostSpec) {
+  constructor(spec: VirtualHostSpec, endOf: (path: string) => number) {
     const virtualHost = spec.plan;
+    this.#endOf = endOf;
     this.#entries = spec.routes.map((route) => ({
       path: compilePath(route.path),
       conditions: route.conditions,
@@ -99,14 +110,14 @@ class VirtualHost {
     this.#unindexed = unindexed;
   }
 
-  match(request: RequestHead, random: number): RouteMatch | undefined {
+  match(request: RequestHead, random: number, source: RouteSource | undefined): RouteMatch | undefined {
     if (this.#redirect && mustRedirect(request, this.#redirect.appliesTo)) return this.#redirect.match;
     const { path } = request;
-    const end = pathEnd(path);
+    const end = this.#endOf(path);
     const entries = this.#entries;
     if (!this.#index) {
       for (const entry of entries) {
-        if (entry.path(path, end) && holds(entry, request, random)) return entry.match;
+        if (entry.path(path, end) && holds(entry, request, random, source)) return entry.match;
       }
       return undefined;
     }
@@ -119,7 +130,7 @@ class VirtualHost {
       if (candidate < 0) return undefined;
       const entry = entries[candidate]!;
       if (last >= 0 && !entry.path(path, end)) continue;
-      if (holds(entry, request, random)) return entry.match;
+      if (holds(entry, request, random, source)) return entry.match;
     }
   }
 }
@@ -129,9 +140,9 @@ function mustRedirect(request: RequestHead, appliesTo: "all" | "external"): bool
   return appliesTo === "all" || request.headers.get("x-envoy-internal") !== "true";
 }
 
-function holds(entry: Entry, request: RequestHead, random: number): boolean {
+function holds(entry: Entry, request: RequestHead, random: number, source: RouteSource | undefined): boolean {
   if (entry.fraction < 1 && random >= entry.fraction) return false;
-  for (const condition of entry.conditions) if (!condition(request)) return false;
+  for (const condition of entry.conditions) if (!condition(request, source)) return false;
   return true;
 }
 

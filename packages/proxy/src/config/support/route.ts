@@ -8,12 +8,11 @@ export function routeSupport(): Record<string, MessageSupport> {
     "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
   return {
     [`${p}RouteConfiguration`]: {
-      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching typed_per_filter_config`,
+      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config`,
       harmless: {
         metadata: "no filter reads a route configuration's metadata",
         internal_only_headers: "internal headers are stripped at the edge of the mesh",
       },
-      neutral: "ignore_path_parameters_in_path_matching",
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
@@ -29,10 +28,15 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}RouteMatch`]: {
       implemented:
-        "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive runtime_fraction headers query_parameters grpc",
+        "prefix path safe_regex path_separated_prefix path_match_policy connect_matcher case_sensitive runtime_fraction headers query_parameters grpc tls_context dynamic_metadata",
     },
     [`${p}RouteMatch.GrpcRouteMatchOptions`]: { implemented: "" },
     [`${p}RouteMatch.ConnectMatcher`]: { implemented: "" },
+    [`${p}RouteMatch.TlsContextMatchOptions`]: { implemented: "presented validated" },
+    "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig": { implemented: "path_template" },
+    "envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig": {
+      implemented: "path_template_rewrite",
+    },
     [`${p}HeaderMatcher`]: {
       implemented:
         "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
@@ -40,17 +44,18 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
-      neutral:
-        "append_x_forwarded_host max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
+      neutral: "max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
     },
     [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
     [`${p}RouteAction.UpgradeConfig.ConnectConfig`]: { implemented: "", neutral: "allow_post" },
     [`${p}WeightedCluster`]: {
-      implemented: "clusters total_weight",
+      implemented: "clusters total_weight header_name use_hash_policy",
       harmless: { runtime_key_prefix: "runtime values do not change weights" },
     },
-    [`${p}WeightedCluster.ClusterWeight`]: { implemented: `name weight metadata_match ${edits}` },
+    [`${p}WeightedCluster.ClusterWeight`]: {
+      implemented: `name cluster_header weight metadata_match host_rewrite_literal typed_per_filter_config ${edits}`,
+    },
     [`${p}RetryPolicy`]: {
       implemented:
         "retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate retry_priority retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers",
