@@ -41,6 +41,11 @@ export class MemoryRelease {
     this.#timer?.cancel();
   }
 
+  /** Does it now: every page counts. */
+  releaseNow(): void {
+    this.#release?.();
+  }
+
   readonly #look = (): void => {
     if (this.#residentBytes() - this.#floorBytes >= worthBytes) {
       this.#release!();

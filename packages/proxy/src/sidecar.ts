@@ -25,6 +25,8 @@ import { createRuntime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import type { SocketAddress } from "./net/socket-address.ts";
 import { Timers } from "./net/timers.ts";
+import { OverloadManager } from "./overload/overload-manager.ts";
+import { OverloadState } from "./overload/overload-state.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
 import { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { ServerStats } from "./telemetry/server-stats.ts";
@@ -62,6 +64,7 @@ export class Sidecar {
   readonly #probeTimers: Timers;
   readonly #clusters: ClusterManager;
   readonly #runtime: ReturnType<typeof createRuntime>;
+  readonly #overload: OverloadManager;
   readonly #live: LiveConfig;
   readonly #session: XdsSession;
   readonly #keeper: ConfigKeeper | undefined;
@@ -100,11 +103,24 @@ export class Sidecar {
       onEndpointRemoved: (endpoint) => this.#runtime.onEndpointRemoved(endpoint),
       onWarm: () => this.#update(),
     });
+    const random = Math.random;
+    const overload = new OverloadState(random);
     this.#runtime = createRuntime({
       clock,
+      overload,
+      maxConnections: maxConnections(bootstrap),
       clusters: this.#clusters,
       stats: this.#stats,
       log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
+    });
+    this.#overload = new OverloadManager({
+      clock,
+      plan: bootstrap.overload.plan,
+      state: overload,
+      stats: this.#stats,
+      pauseAccepting: (isPaused) => this.#runtime.pauseAccepting(isPaused),
+      releaseMemory: () => this.#memory?.releaseNow(),
+      report: (message) => log.warning(message),
     });
     const dependencies = {
       clock,
@@ -112,7 +128,7 @@ export class Sidecar {
       accessLogs: this.accessLogs,
       tls: this.#tls,
       node: bootstrap.message.node,
-      random: Math.random,
+      random,
     };
     const services = createFilterServices(dependencies);
     this.#live = new LiveConfig({
@@ -211,6 +227,7 @@ export class Sidecar {
     await this.#runtime.close();
     this.#clusters.close();
     this.#probeTimers.close();
+    this.#overload.close();
     this.#serverStats.stop();
     this.#memory?.stop();
     this.accessLogs.close();
@@ -309,6 +326,12 @@ export class Sidecar {
       this.#keeper?.changed();
     });
   }
+}
+
+/** Over all listeners, by the resource monitor or by the runtime key that came before it. */
+function maxConnections({ overload, runtime }: BootstrapPlan): number | undefined {
+  const legacy = runtime.get("overload.global_downstream_max_connections");
+  return overload.maxConnections ?? (typeof legacy === "number" ? legacy : undefined);
 }
 
 function describeFailure({ name, message, hint }: ListenerFailure): string {

@@ -4,6 +4,7 @@ import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/boot
 import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
+import { type DecodedOverload, decodeOverload } from "./decode-overload.ts";
 import { decodeAddress } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
 import { extensionRegistry } from "./extension-registry.ts";
@@ -22,6 +23,7 @@ export interface BootstrapPlan {
   /** Where clusters do. */
   readonly cds: ChosenSource | undefined;
   readonly runtime: ReadonlyMap<string, unknown>;
+  readonly overload: DecodedOverload;
   /** Names of all clusters the file defines. */
   readonly staticClusters: ReadonlySet<string>;
   /** `cluster_manager.local_cluster_name` and where this proxy is. */
@@ -60,6 +62,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
     lds: dynamic?.ldsConfig && decodeConfigSource(dynamic.ldsConfig, "dynamic_resources.lds_config", context),
     cds: dynamic?.cdsConfig && decodeConfigSource(dynamic.cdsConfig, "dynamic_resources.cds_config", context),
     runtime: decodeRuntime(message),
+    overload: decodeOverload(message.overloadManager, issues),
     staticClusters,
     localCluster: decodeLocalCluster(message, issues),
     managementClusters: grpcClusters(message),

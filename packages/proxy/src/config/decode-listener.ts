@@ -61,9 +61,18 @@ export function decodeListener(listener: Listener, path: string, context: Decode
     chains,
     defaultChain,
     bufferLimitBytes: listener.perConnectionBufferLimitBytes ?? 1024 * 1024,
+    maxConnections: connectionLimit(context.runtime, `listener.${listener.name}`),
+    ignoresGlobalLimit: listener.ignoreGlobalConnLimit,
+    bypassesOverload: listener.bypassOverloadManager,
     origin: originOf(listener.metadata),
     fingerprint: createHash("sha1").update(toBinary(ListenerSchema, listener)).digest("base64"),
   };
+}
+
+/** Envoy's limit for one listener, which only runtime can set. */
+function connectionLimit(runtime: ReadonlyMap<string, unknown>, of: string): number | undefined {
+  const value = runtime.get(`envoy.resource_limits.${of}.connection_limit`);
+  return typeof value === "number" ? value : undefined;
 }
 
 function decodeAddresses(

@@ -51,6 +51,8 @@ import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_poli
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { UriTemplateRewriteConfigSchema } from "@weft/xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb";
+import { DownstreamConnectionsConfigSchema } from "@weft/xds/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb";
+import { FixedHeapConfigSchema } from "@weft/xds/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb";
 import { OmitCanaryHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb";
 import { OmitHostMetadataConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
@@ -113,6 +115,8 @@ export const extensionRegistry: Registry = createRegistry(
   WrrLocalitySchema,
   SubsetSchema,
   ClusterProvidedSchema,
+  FixedHeapConfigSchema,
+  DownstreamConnectionsConfigSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,
 );

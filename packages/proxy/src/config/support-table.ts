@@ -8,6 +8,7 @@ import { healthCheckSupport } from "./support/health-check.ts";
 import { listenerSupport } from "./support/listener.ts";
 import { loadBalancingSupport } from "./support/load-balancing.ts";
 import type { MessageSupport } from "./support/message-support.ts";
+import { overloadSupport } from "./support/overload.ts";
 import { routeSupport } from "./support/route.ts";
 import { tlsSupport } from "./support/tls.ts";
 
@@ -28,4 +29,5 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
   ...tlsSupport(),
   ...accessLogSupport(),
   ...filtersSupport(),
+  ...overloadSupport(),
 };

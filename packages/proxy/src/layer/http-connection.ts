@@ -168,7 +168,18 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
       info.protocol,
       info.headBytes,
     );
-    exchange.begin(end);
+    const { overload } = service.context;
+    if (overload.isStressed) this.#relieve();
+    if (overload.refusesRequest()) exchange.shed(end);
+    else exchange.begin(end);
+  }
+
+  /** Under pressure a connection, with what it holds, ends after its answer. */
+  #relieve(): void {
+    const { context, stats, plan } = this.service;
+    if (this.#codec.isDraining || !context.overload.endsConnection()) return;
+    stats.cxOverloadDisableKeepalive.value += 1;
+    this.drain(plan.drainTimeoutMs);
   }
 
   onBadRequest(stream: ServerStream, error: HeadError): void {

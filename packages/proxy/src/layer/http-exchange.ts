@@ -111,6 +111,14 @@ export class HttpExchange
     this.#runFilters();
   }
 
+  /** Answers that there is too much to do, before anything is done. */
+  shed(end: boolean): void {
+    this.stream.receiver = this;
+    if (end) this.#completeRequest(this.startMs);
+    this.service.stats.rqOverloadClose.value += 1;
+    this.reply(503, "envoy overloaded", "overload");
+  }
+
   /** Answers a request whose head or body could not be parsed. */
   refuse(status: number, details: string): void {
     this.#isRequestDone = true;

@@ -3,6 +3,7 @@ import { isRouterFilter, type RouterPlan } from "../filters/router-plan.ts";
 import type { HttpStats } from "../listener/downstream-stats.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { Timers } from "../net/timers.ts";
+import type { OverloadState } from "../overload/overload-state.ts";
 import type { Exchange } from "./exchange.ts";
 import { FilterChain } from "./filter-chain.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -14,6 +15,7 @@ export interface LayerContext {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly forwarder: Forwarder;
+  readonly overload: OverloadState;
   /** Something threw that must not: reported once, the request goes on without it. */
   readonly onFault: (error: unknown) => void;
 }

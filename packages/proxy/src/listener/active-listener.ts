@@ -9,6 +9,7 @@ import { originalDestination } from "../net/original-destination.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
+import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
@@ -24,6 +25,8 @@ export interface ListenerContext extends LayerContext, TcpContext {
   findListener(address: SocketAddress): ActiveListener | undefined;
   /** For operators: connections that were refused, at debug level. */
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** For operators, what they should know of. */
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 /** A count with a ceiling. */
@@ -76,7 +79,7 @@ export class ActiveListener implements HttpConnectionOwner {
 
   constructor(plan: ListenerPlan, context: ListenerContext) {
     this.plan = plan;
-    this.#context = context;
+    this.#context = plan.bypassesOverload ? { ...context, overload: neverOverloaded } : context;
     this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
     this.#chains = new FilterChainMatcher(plan.chains.map((chain) => this.#compile(chain)));
     this.#defaultChain = plan.defaultChain && this.#compile(plan.defaultChain);
@@ -90,8 +93,8 @@ export class ActiveListener implements HttpConnectionOwner {
   accept(socket: Socket): void {
     const { connections, clock } = this.#context;
     this.#stats.cxTotal.value += 1;
-    if (connections.active >= connections.max) {
-      this.#stats.cxOverflow.value += 1;
+    if (this.#refuses()) {
+      socket.on("error", ignore);
       socket.destroy();
       return;
     }
@@ -117,6 +120,23 @@ export class ActiveListener implements HttpConnectionOwner {
       { local, remote, serverName: "", transportProtocol: "raw_buffer", applicationProtocols: [] },
       startMs,
     );
+  }
+
+  /** Whether a limit is reached, which is counted. */
+  #refuses(): boolean {
+    const { connections, overload } = this.#context;
+    const { maxConnections, ignoresGlobalLimit } = this.plan;
+    if (maxConnections !== undefined && this.#stats.cxActive.value >= maxConnections) {
+      this.#stats.cxOverflow.value += 1;
+      return true;
+    }
+    if (!ignoresGlobalLimit && connections.active >= connections.max) {
+      this.#stats.globalCxOverflow.value += 1;
+      return true;
+    }
+    if (!overload.refusesConnection()) return false;
+    this.#stats.cxOverloadReject.value += 1;
+    return true;
   }
 
   /** Looks at the connection as far as this listener's rules require, then serves it. */

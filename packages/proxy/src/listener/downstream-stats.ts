@@ -33,6 +33,8 @@ export interface HttpStats {
   readonly rqTimeout: Counter;
   readonly rqHeaderTimeout: Counter;
   readonly rqIdleTimeout: Counter;
+  readonly rqOverloadClose: Counter;
+  readonly cxOverloadDisableKeepalive: Counter;
   readonly rqRxReset: Counter;
   readonly rqTxReset: Counter;
   readonly rqWsOnNonWsRoute: Counter;
@@ -48,6 +50,8 @@ export interface ListenerStats {
   readonly cxActive: Gauge;
   readonly cxDestroy: Counter;
   readonly cxOverflow: Counter;
+  readonly globalCxOverflow: Counter;
+  readonly cxOverloadReject: Counter;
   readonly preCxTimeout: Counter;
   readonly preCxActive: Gauge;
   readonly noFilterChainMatch: Counter;
@@ -101,6 +105,8 @@ const httpCounters = {
   rqTimeout: "downstream_rq_timeout",
   rqHeaderTimeout: "downstream_rq_header_timeout",
   rqIdleTimeout: "downstream_rq_idle_timeout",
+  rqOverloadClose: "downstream_rq_overload_close",
+  cxOverloadDisableKeepalive: "downstream_cx_overload_disable_keepalive",
   rqRxReset: "downstream_rq_rx_reset",
   rqTxReset: "downstream_rq_tx_reset",
   rqWsOnNonWsRoute: "downstream_rq_ws_on_non_ws_route",
@@ -121,6 +127,8 @@ const listenerCounters = {
   cxTotal: "downstream_cx_total",
   cxDestroy: "downstream_cx_destroy",
   cxOverflow: "downstream_cx_overflow",
+  globalCxOverflow: "downstream_global_cx_overflow",
+  cxOverloadReject: "downstream_cx_overload_reject",
   preCxTimeout: "downstream_pre_cx_timeout",
   noFilterChainMatch: "no_filter_chain_match",
   sslHandshake: "ssl.handshake",

@@ -26,6 +26,12 @@ export interface ListenerPlan {
   readonly chains: readonly FilterChainPlan[];
   readonly defaultChain: FilterChainPlan | undefined;
   readonly bufferLimitBytes: number;
+  /** More connections at a time are refused; undefined: as many as come. */
+  readonly maxConnections?: number;
+  /** Does not heed the limit over all listeners. */
+  readonly ignoresGlobalLimit?: boolean;
+  /** Serves on under pressure. */
+  readonly bypassesOverload?: boolean;
   readonly origin: string | undefined;
   readonly fingerprint: string;
 }

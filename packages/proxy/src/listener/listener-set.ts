@@ -1,6 +1,8 @@
-import net, { type Server } from "node:net";
 import { reasonOf } from "@weft/base/system-error";
+import { fdOf, ListenSocket } from "../net/listen-socket.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
+import { DescriptorGuard, descriptorLimit } from "../overload/descriptor-guard.ts";
+import { AcceptGate, type PauseReason } from "./accept-gate.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 
@@ -22,8 +24,7 @@ export interface ListenerStatus {
 }
 
 interface BoundSocket {
-  readonly server: Server;
-  readonly address: SocketAddress;
+  readonly socket: ListenSocket;
   owner: ActiveListener;
 }
 
@@ -39,6 +40,8 @@ export class ListenerSet {
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #retired = new Set<ActiveListener>();
   readonly #byAddress = new Map<string, ActiveListener>();
+  readonly #gate: AcceptGate;
+  readonly #descriptors: DescriptorGuard;
   #updates: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
@@ -46,6 +49,22 @@ export class ListenerSet {
   constructor(context: Omit<ListenerContext, "findListener">, graceMs: number) {
     this.#context = { ...context, findListener: (address) => this.find(address) };
     this.#graceMs = graceMs;
+    this.#gate = new AcceptGate(() => Array.from(this.#sockets.values(), ({ socket }) => socket));
+    this.#descriptors = new DescriptorGuard({
+      clock: context.clock,
+      limit: descriptorLimit(),
+      connections: () => context.connections.active,
+      onShortage: (isShort) => {
+        const what = isShort ? "connections wait: descriptors run short" : "connections are taken again";
+        context.warn(what, {});
+        this.#gate.set("descriptors", isShort);
+      },
+    });
+  }
+
+  /** Leaves the connections of all listeners waiting, or takes them again. */
+  pauseAccepting(reason: PauseReason, isPaused: boolean): void {
+    this.#gate.set(reason, isPaused);
   }
 
   /** Puts exactly these listeners in force. Updates run one after the other. */
@@ -65,7 +84,7 @@ export class ListenerSet {
     return [...this.#active.values()].map((listener) => ({
       name: listener.plan.name,
       plan: listener.plan,
-      addresses: [...this.#sockets.values()].filter((s) => s.owner === listener).map((s) => s.address),
+      addresses: [...this.#sockets.values()].filter((s) => s.owner === listener).map((s) => s.socket.address),
       connectionCount: listener.connectionCount,
     }));
   }
@@ -82,7 +101,8 @@ export class ListenerSet {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#updates;
-    for (const { server } of this.#sockets.values()) server.close();
+    this.#descriptors.close();
+    for (const { socket } of this.#sockets.values()) socket.close();
     this.#sockets.clear();
     for (const listener of [...this.#active.values(), ...this.#retired]) listener.close();
     this.#active.clear();
@@ -128,10 +148,10 @@ export class ListenerSet {
       this.#active.delete(name);
       this.#retire(listener, undefined);
     }
-    for (const [key, socket] of this.#sockets) {
+    for (const [key, { socket }] of this.#sockets) {
       if (kept.has(key)) continue;
       this.#sockets.delete(key);
-      socket.server.close();
+      socket.close();
     }
     this.#index();
     return failures;
@@ -148,14 +168,24 @@ export class ListenerSet {
       if (this.#sockets.has(key)) continue;
       const address = plan.addresses[i]!;
       try {
-        fresh.push([key, await bind(address, listener)]);
+        fresh.push([key, await this.#bind(address, listener)]);
       } catch (error) {
-        for (const [, socket] of fresh) socket.server.close();
+        for (const [, { socket }] of fresh) socket.close();
         return refusalOf(address, error);
       }
     }
     for (const [key, socket] of fresh) this.#sockets.set(key, socket);
     return undefined;
+  }
+
+  async #bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocket> {
+    const bound: { socket: ListenSocket | undefined; owner: ActiveListener } = { socket: undefined, owner };
+    bound.socket = await ListenSocket.bind(address, (accepted) => {
+      bound.owner.accept(accepted);
+      this.#descriptors.saw(fdOf(accepted) ?? 0);
+    });
+    this.#gate.admit(bound.socket);
+    return bound as BoundSocket;
   }
 
   #retire(listener: ActiveListener, successor: ActiveListener | undefined): void {
@@ -179,30 +209,6 @@ function socketKeys(plan: ListenerPlan): string[] {
   return plan.addresses.map((address, i) =>
     address.kind === "ip" && address.port === 0 ? `${plan.name}#${i}` : formatAddress(address),
   );
-}
-
-function bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocket> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-    let socket: BoundSocket | undefined;
-    server.on("connection", (accepted) => socket!.owner.accept(accepted));
-    server.once("error", reject);
-    const options =
-      address.kind === "ip"
-        ? { host: address.host, port: address.port, ipv6Only: !address.isIpv4Compatible, backlog: 4096 }
-        : { path: address.path };
-    server.listen(options, () => {
-      const bound = server.address();
-      const actual: SocketAddress =
-        address.kind === "ip" && typeof bound === "object" && bound
-          ? { kind: "ip", host: address.host, port: bound.port }
-          : address;
-      socket = { server, address: actual, owner };
-      server.off("error", reject);
-      server.on("error", () => {});
-      resolve(socket);
-    });
-  });
 }
 
 const bindHints: Readonly<Record<string, string>> = {

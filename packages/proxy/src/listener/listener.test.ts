@@ -220,7 +220,7 @@ describe("a listener", () => {
     await first.until(/one$/);
     const second = await connect(proxy.port());
     assert.equal(await second.untilClosed(), "");
-    assert.equal(proxy.metric("envoy_listener_downstream_cx_overflow"), 1);
+    assert.equal(proxy.metric("envoy_listener_downstream_global_cx_overflow"), 1);
   });
 
   it("drains by asking clients to leave with their next answer", async () => {

@@ -4,6 +4,7 @@ import { drainEndpoint } from "../cluster/endpoint-pools.ts";
 import { Router } from "../filters/router.ts";
 import { Timers } from "../net/timers.ts";
 import { turnClock } from "../net/turn.ts";
+import { neverOverloaded, type OverloadState } from "../overload/overload-state.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
 import { createDownstreamStats } from "./downstream-stats.ts";
@@ -18,7 +19,7 @@ export interface RuntimeOptions {
   readonly random?: () => number;
   /** Refused connections, and defects that were contained. */
   readonly log?: (
-    level: "debug" | "error",
+    level: "debug" | "warning" | "error",
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ) => void;
@@ -26,6 +27,8 @@ export interface RuntimeOptions {
   readonly drainTimeMs?: number;
   /** Downstream connections over all listeners; more are refused. */
   readonly maxConnections?: number;
+  /** What is given up under pressure. */
+  readonly overload?: OverloadState;
 }
 
 /** The request path in service: everything between accepted sockets and upstream connections. */
@@ -35,6 +38,8 @@ export interface Runtime {
   listeners(): readonly ListenerStatus[];
   /** To be given to the cluster manager: pools of endpoints that leave drain. */
   onEndpointRemoved(endpoint: Endpoint): void;
+  /** Leaves connections waiting because of overload, or takes them again. */
+  pauseAccepting(isPaused: boolean): void;
   /** Asks clients to leave as they finish; resolves when all have or after `graceMs`. Goes on accepting. */
   drain(graceMs: number): Promise<void>;
   /** Stops listening and ends every connection. */
@@ -63,7 +68,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       forwarder: new Router(clusters, { timers, onFault }),
       stats: createDownstreamStats(stats),
       connections: new ConnectionLimit(options.maxConnections ?? defaultMaxConnections),
+      overload: options.overload ?? neverOverloaded,
       log: (message, fields) => log?.("debug", message, fields),
+      warn: (message, fields) => log?.("warning", message, fields),
     },
     options.drainTimeMs ?? defaultDrainTimeMs,
   );
@@ -71,6 +78,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     applyListeners: (plans) => listeners.apply(plans),
     listeners: () => listeners.status,
     onEndpointRemoved: drainEndpoint,
+    pauseAccepting: (isPaused) => listeners.pauseAccepting("overload", isPaused),
     drain: (graceMs) => listeners.drain(graceMs),
     async close() {
       await listeners.close();

@@ -5,7 +5,8 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.bootstrap.v3.";
   return {
     [`${p}Bootstrap`]: {
-      implemented: "node static_resources dynamic_resources cluster_manager layered_runtime admin",
+      implemented:
+        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager",
       harmless: {
         stats_flush_interval: "statistics are read when asked for, never flushed",
         stats_flush_on_admin: "statistics are read when asked for, never flushed",
@@ -20,7 +21,7 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
         access_log: "the admin endpoint keeps no access log",
         access_log_path: "the admin endpoint keeps no access log",
         profile_path: "there is no CPU profiler endpoint",
-        ignore_global_conn_limit: "there is no global connection limit",
+        ignore_global_conn_limit: "connections to the admin endpoint are in no limit",
       },
     },
     [`${p}LayeredRuntime`]: { implemented: "layers" },
