@@ -1,3 +1,5 @@
+import type { ClientTls } from "./identities.ts";
+
 /** What the recording upstream does with one request. */
 export interface Answer {
   readonly status: number;
@@ -29,6 +31,7 @@ export interface Case {
   /** Unique in the suite: `area: what happens`. */
   readonly name: string;
   readonly listener: string;
+  readonly tls: ClientTls;
   /** Bytes for an HTTP/1 connection; each piece after the first follows new bytes from the proxy. */
   readonly pieces: readonly string[];
   readonly http2: Http2Request | undefined;

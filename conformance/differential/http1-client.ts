@@ -1,9 +1,11 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Case } from "./case.ts";
 import { describeMessage, type Http1Message, readMessage } from "./http1-message.ts";
+import { clientTlsOptions } from "./identities.ts";
 
 /** Long enough for any timer of a case; a proxy that is silent for so long hangs. */
-const patienceMs = 4_000;
+const patienceMs = 10_000;
 const probe = "GET /probe HTTP/1.1\r\nhost: probe\r\n\r\n";
 
 /**
@@ -32,7 +34,9 @@ class Http1Client {
     this.#one = one;
     const methods = one.pieces.join("").matchAll(/^([A-Za-z-]+) [^\r\n]*HTTP\/\d/gm);
     this.#isHead = [...methods].map(([, method]) => method === "HEAD");
-    this.#socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    const target = { port, host: "127.0.0.1", allowHalfOpen: true };
+    this.#socket =
+      one.tls === "none" ? connect(target) : connectTls({ ...target, ...clientTlsOptions(one.tls) });
     this.#socket.on("data", (chunk) => {
       this.#text += chunk.toString("latin1");
       this.#changed();

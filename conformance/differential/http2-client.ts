@@ -5,7 +5,7 @@ const frameType = { data: 0, headers: 1, ping: 6 } as const;
 const endStream = 0x1;
 const endHeaders = 0x4;
 const streamId = 1;
-const patienceMs = 4_000;
+const patienceMs = 10_000;
 
 /** Sends a case's request as frames on a fresh connection; the answer is the frames of its stream, then whether the connection still answers a PING. */
 export async function exchangeHttp2(one: Case, port: number): Promise<string> {

@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { Answer, Area, Case, Http2Request } from "./case.ts";
+import type { ClientTls } from "./identities.ts";
 
 const folder = join(import.meta.dirname, "cases");
 
@@ -10,7 +11,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const areaKeys = ["config", "listener", "parallel", "upstream", "cases"];
 const caseKeys =
-  "name each listener request host headers body send raw h2 data trailers upstream until closes expect".split(
+  "name each listener request host headers body send raw tls h2 data trailers upstream until closes expect".split(
     " ",
   );
 const answerKeys = "status headers body trailers send raw then code early echo".split(" ");
@@ -85,6 +86,7 @@ function decodeCase(area: string, fields: Fields): Case {
   return {
     name,
     listener: String(fields.listener),
+    tls: (fields.tls as ClientTls) ?? "none",
     pieces: fields.h2 === undefined ? decodePieces(fields, name) : [],
     http2: fields.h2 === undefined ? undefined : decodeHttp2(fields, name),
     answers: answers.map((answer) => decodeAnswer(answer, name)),

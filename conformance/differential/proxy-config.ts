@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { serverTransportSocket } from "./identities.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -55,7 +56,7 @@ const markManager: Fields = {
   ],
 };
 
-/** A listener with one connection manager; `virtual_hosts` and `route_config` stand for the same. */
+/** A listener with one connection manager. `virtual_hosts` may stand outside `route_config`; `tls` is `mutual` or `server`. */
 function buildListener(name: string, manager: Fields, logPath: string): Fields {
   const {
     virtual_hosts,
@@ -63,7 +64,7 @@ function buildListener(name: string, manager: Fields, logPath: string): Fields {
     route_config = {},
     log_format,
     log_filter,
-    transport_socket,
+    tls,
     ...rest
   } = manager;
   const log = {
@@ -100,7 +101,7 @@ function buildListener(name: string, manager: Fields, logPath: string): Fields {
             },
           },
         ],
-        ...(transport_socket ? { transport_socket } : {}),
+        ...(tls === undefined ? {} : { transport_socket: serverTransportSocket(tls === "mutual") }),
       },
     ],
   };

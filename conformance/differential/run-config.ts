@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 const sideBySide = 8;
-const logPatienceMs = 5_000;
+const logPatienceMs = 20_000;
 
 /** Runs all cases of one configuration through both proxies, which work at the same time. */
 export async function runConfig(
@@ -117,6 +117,7 @@ function markOf(number: number): Case {
   return {
     name: "",
     listener: markListener,
+    tls: "none",
     pieces: [`GET /mark/${number} HTTP/1.1\r\nhost: mark\r\n\r\n`],
     http2: undefined,
     answers: [],

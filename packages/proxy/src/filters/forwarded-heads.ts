@@ -82,7 +82,10 @@ export function prepareResponseHead(
   // What the edits' command operators read.
   exchange.response = head;
   exchange.details = "via_upstream";
-  if (!plan.suppressEnvoyHeaders) headers.set("x-envoy-upstream-service-time", `${Math.round(upstreamMs)}`);
+  // A tunnel has no answer whose time could be told.
+  if (!plan.suppressEnvoyHeaders && !exchange.isUpgrade) {
+    headers.set("x-envoy-upstream-service-time", `${Math.round(upstreamMs)}`);
+  }
   if (exchange.stickyCookie !== undefined) headers.append("set-cookie", exchange.stickyCookie);
   const { route, virtualHost } = exchange.match!;
   if (virtualHost.includesResponseAttemptCount) {
