@@ -81,9 +81,9 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
     "an extension that is not implemented",
     bootstrap({
       listener:
-        "listener_filters: [{ name: x, typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol } }]",
+        "listener_filters: [{ name: x, typed_config: { '@type': type.googleapis.com/envoy.extensions.wasm.v3.WasmService } }]",
     }),
-    "bootstrap.yaml:5:53: static_resources.listeners[0].listener_filters[0].typed_config.@type: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol is not implemented by this proxy (remove this extension)",
+    "bootstrap.yaml:5:53: static_resources.listeners[0].listener_filters[0].typed_config.@type: envoy.extensions.wasm.v3.WasmService is not implemented by this proxy (remove this extension)",
   ],
   [
     "a route to a cluster that does not exist",

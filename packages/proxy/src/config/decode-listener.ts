@@ -1,35 +1,25 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import { type JsonObject, type Message, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
-  type Filter,
   type FilterChain,
   FilterChainMatch_ConnectionSourceType as SourceType,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import type { HttpConnectionManager } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import type { RBAC } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
-import type { TcpProxy } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type {
   FilterChainMatch,
   FilterChainPlan,
-  HttpConnectionPlan,
-  ListenerFilters,
   ListenerPlan,
   TcpProxyPlan,
 } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
-import { decodeConnectionManager } from "./decode-connection-manager.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
-import { decodeIstioStats } from "./decode-istio-stats.ts";
-import { decodeNetworkRbac } from "./decode-rbac.ts";
-import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
+import { decodeListenerFilters } from "./decode-listener-filters.ts";
+import { decodeNetworkFilter } from "./decode-network-filters.ts";
 import { decodeDownstreamTls } from "./decode-tls.ts";
 import { decodeAddress, decodeCidr, originOf, timeoutMs } from "./decode-values.ts";
-import { unpackAny } from "./extension-registry.ts";
-import { istioStatsType } from "./http-filters/istio-stats.ts";
 import { at } from "./issues.ts";
 
 const directions: Readonly<Record<TrafficDirection, Direction>> = {
@@ -99,48 +89,6 @@ function decodeAddresses(
   });
 }
 
-function decodeListenerFilters(
-  listener: Listener,
-  chains: readonly FilterChainPlan[],
-  path: string,
-  { issues }: DecodeContext,
-): ListenerFilters {
-  const types = new Set<string>();
-  listener.listenerFilters.forEach((filter, i) => {
-    const place = `${at(path, "listener_filters")}[${i}]`;
-    if (filter.configType.case !== "typedConfig") {
-      issues.add(place, "needs `typed_config`", "name the filter's type with @type");
-      return;
-    }
-    const message = unpackAny(filter.configType.value);
-    if (!message) return;
-    if (!message.$typeName.startsWith("envoy.extensions.filters.listener.")) {
-      issues.add(at(place, "typed_config"), `${message.$typeName} is not a listener filter`);
-    }
-    types.add(message.$typeName);
-  });
-  // As Envoy does: a match on SNI or on TLS itself cannot be judged without looking.
-  const needsTlsInspector = chains.some(
-    ({ match }) => match.serverNames.length > 0 || match.transportProtocol === "tls",
-  );
-  return {
-    // As Envoy does: handing a connection to its destination's listener needs to know the destination.
-    originalDst:
-      (listener.useOriginalDst ?? false) ||
-      types.has("envoy.extensions.filters.listener.original_dst.v3.OriginalDst"),
-    tlsInspector:
-      needsTlsInspector || types.has("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"),
-    httpInspector: types.has("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector"),
-    timeoutMs: timeoutMs(
-      listener.listenerFiltersTimeout,
-      15_000,
-      at(path, "listener_filters_timeout"),
-      issues,
-    ),
-    continueOnTimeout: listener.continueOnListenerFiltersTimeout,
-  };
-}
-
 function decodeChain(
   chain: FilterChain,
   direction: Direction,
@@ -148,7 +96,7 @@ function decodeChain(
   context: DecodeContext,
 ): FilterChainPlan {
   const networkFilters: NetworkFilter[] = [];
-  let terminal: HttpConnectionPlan | TcpProxyPlan | undefined;
+  let terminal: FilterChainPlan["terminal"] | undefined;
   chain.filters.forEach((filter, i) => {
     const place = `${at(path, "filters")}[${i}]`;
     const decoded = decodeNetworkFilter(filter, direction, place, context);
@@ -197,55 +145,6 @@ const unusable: TcpProxyPlan = {
   accessLogIntervalMs: 0,
   accessLogs: [],
 };
-
-function decodeNetworkFilter(
-  filter: Filter,
-  direction: Direction,
-  path: string,
-  context: DecodeContext,
-): NetworkFilter | HttpConnectionPlan | TcpProxyPlan | undefined {
-  const { issues, factories } = context;
-  if (filter.configType.case !== "typedConfig") {
-    issues.add(path, "needs `typed_config`", "name the filter's type with @type");
-    return undefined;
-  }
-  const place = at(path, "typed_config");
-  const message = unpackAny(filter.configType.value);
-  switch (message?.$typeName) {
-    case undefined:
-      return undefined;
-    case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-      return decodeConnectionManager(message as HttpConnectionManager, direction, place, context);
-    case "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
-      return decodeTcpProxy(message as TcpProxy, place, context);
-    case "envoy.extensions.filters.network.rbac.v3.RBAC": {
-      const rbac = message as RBAC;
-      if (rbac.statPrefix === "")
-        issues.add(at(place, "stat_prefix"), "is empty", "name the filter's statistics");
-      return factories.networkRbac(decodeNetworkRbac(rbac, place, issues), filter.name, rbac.statPrefix);
-    }
-    case "xds.type.v3.TypedStruct":
-    case "udpa.type.v1.TypedStruct": {
-      const { typeUrl, value } = message as Message & {
-        readonly typeUrl: string;
-        readonly value?: JsonObject;
-      };
-      if (typeUrl === istioStatsType) {
-        const settings = decodeIstioStats(value ?? {}, at(place, "value"), issues);
-        return factories.istioTcpStats(settings, filter.name, direction);
-      }
-      issues.add(
-        at(place, "type_url"),
-        `${typeUrl} is not implemented by this proxy`,
-        `only ${istioStatsType} is`,
-      );
-      return undefined;
-    }
-    default:
-      issues.add(place, `${message?.$typeName} is not a network filter`);
-      return undefined;
-  }
-}
 
 const sourceTypes: Readonly<Record<SourceType, FilterChainMatch["sourceType"]>> = {
   [SourceType.ANY]: "any",

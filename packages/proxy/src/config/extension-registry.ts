@@ -37,9 +37,15 @@ import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/f
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
+import { ProxyProtocolSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb";
 import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
+import { ConnectionLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb";
+import { ConfigSchema as DirectResponseSchema } from "@weft/xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb";
+import { EchoSchema } from "@weft/xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb";
 import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import { SniClusterSchema } from "@weft/xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { ClusterProvidedSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb";
 import { LeastRequestSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb";
@@ -70,6 +76,12 @@ import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 export const extensionRegistry: Registry = createRegistry(
   HttpConnectionManagerSchema,
   TcpProxySchema,
+  SniClusterSchema,
+  ConnectionLimitSchema,
+  NetworkLocalRateLimitSchema,
+  DirectResponseSchema,
+  EchoSchema,
+  ProxyProtocolSchema,
   NetworkRBACSchema,
   RouterSchema,
   RBACSchema,

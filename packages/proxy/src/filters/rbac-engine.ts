@@ -126,7 +126,7 @@ function compilePrincipal(principal: RbacPrincipal): Test {
       return authenticatedTest(principal.matches);
     case "direct-remote-ip": {
       const isInside = compileRange(principal.range);
-      return (connection) => isInside(connection.remote);
+      return (connection) => isInside(connection.directRemote ?? connection.remote);
     }
     case "remote-ip": {
       const isInside = compileRange(principal.range);
@@ -168,7 +168,8 @@ function pathTest(matches: StringTest): Test {
 }
 
 function metadataTest({ filter, keys, matches }: MetadataTest): Test {
-  return (_connection, exchange) => matches(metadataAt(exchange?.dynamicMetadata, filter, keys));
+  return (connection, exchange) =>
+    matches(metadataAt(exchange ? exchange.dynamicMetadata : connection.metadata, filter, keys));
 }
 
 function portTest(matches: (port: number) => boolean): Test {

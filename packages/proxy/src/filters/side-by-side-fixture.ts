@@ -144,9 +144,12 @@ export async function startSideBySide(setup: Setup): Promise<SideBySide> {
     throw error;
   }
   return {
-    ports: { envoy: theirs.port, weft: ours.port },
+    ports: { envoy: theirs.ports.get("main")!, weft: ours.ports.get("main")! },
     async ask(sent) {
-      return { envoy: await ask(theirs.port, sent), weft: await ask(ours.port, sent) };
+      return {
+        envoy: await ask(theirs.ports.get("main")!, sent),
+        weft: await ask(ours.ports.get("main")!, sent),
+      };
     },
     async logged(count) {
       const read = async (file: string) => {
@@ -203,7 +206,8 @@ async function startUpstream(handle: NonNullable<Setup["upstream"]>): Promise<Se
   return server;
 }
 
-async function startEnvoy(bootstrap: string, directory: string) {
+/** Envoy under a bootstrap whose files go into `directory`. */
+export async function startEnvoy(bootstrap: string, directory: string) {
   const file = join(directory, "bootstrap.yaml");
   const adminFile = join(directory, "admin");
   writeFileSync(file, bootstrap);
@@ -218,7 +222,7 @@ async function startEnvoy(bootstrap: string, directory: string) {
       const admin = readFileSync(adminFile, "utf8").trim();
       if ((await fetch(`http://${admin}/ready`)).status === 200) {
         const close = async () => child.kill("SIGKILL");
-        return { admin, port: await listenerPort(admin), close };
+        return { admin, ports: await listenerPorts(admin), close };
       }
     } catch {
       // Not up yet.
@@ -229,7 +233,8 @@ async function startEnvoy(bootstrap: string, directory: string) {
   throw new Error(`Envoy did not become ready on\n${bootstrap}`);
 }
 
-async function startWeft(bootstrap: string) {
+/** This proxy under a bootstrap, inside this process. */
+export async function startWeft(bootstrap: string) {
   const said: string[] = [];
   const sidecar = new Sidecar(
     decodeBootstrap(parseDocument("bootstrap.yaml", bootstrap)),
@@ -243,18 +248,19 @@ async function startWeft(bootstrap: string) {
   const admin = `127.0.0.1:${address.port}`;
   for (let attempt = 0; attempt < 400; attempt++) {
     if ((await fetch(`http://${admin}/ready`)).status === 200) {
-      return { admin, port: await listenerPort(admin), close: () => sidecar.close() };
+      return { admin, ports: await listenerPorts(admin), close: () => sidecar.close() };
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`the proxy did not become ready:\n${said.join("")}`);
 }
 
-async function listenerPort(admin: string): Promise<number> {
+/** Ports by listener name. */
+async function listenerPorts(admin: string): Promise<ReadonlyMap<string, number>> {
   const listeners = await (await fetch(`http://${admin}/listeners`)).text();
-  const found = /^main::127\.0\.0\.1:(\d+)/m.exec(listeners);
-  if (!found) throw new Error(`no listener in ${listeners}`);
-  return Number(found[1]);
+  return new Map(
+    [...listeners.matchAll(/^(\S+?)::127\.0\.0\.1:(\d+)/gm)].map(([, name, port]) => [name!, Number(port)]),
+  );
 }
 
 const momentary = new Set(["date", "server", "connection", "keep-alive", "transfer-encoding"]);

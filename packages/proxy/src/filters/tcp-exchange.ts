@@ -41,6 +41,8 @@ export class TcpExchange implements Exchange {
   constructor(connection: DownstreamConnection, direction: Exchange["direction"], startEpochMs: number) {
     this.connection = connection;
     this.direction = direction;
+    // Copied: what filters of this connection add is not the listener filter's.
+    if (connection.metadata) this.dynamicMetadata = new Map(connection.metadata);
     this.startMs = connection.startMs;
     this.startEpochMs = startEpochMs;
   }

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "@weft/base/clock";
 import type { Cluster, ClusterDirectory } from "../cluster/cluster.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { RawSession } from "../layer/raw-session.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { TcpStats } from "../listener/downstream-stats.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
@@ -40,11 +41,12 @@ const logTimer = 1;
  *
  * @see envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
  */
-export class TcpSession implements TimerOwner {
+export class TcpSession implements TimerOwner, RawSession {
   readonly #service: TcpService;
   readonly #exchange: TcpExchange;
   readonly #down: Connection;
   readonly #onOver: () => void;
+  readonly #onFirstRead: ((bytes: Buffer) => void) | undefined;
   readonly #idleTimer = new TimerEntry(this, idleTimer);
   #logTimer: TimerEntry | undefined;
   #lifetime: Timer | undefined;
@@ -56,11 +58,19 @@ export class TcpSession implements TimerOwner {
   #downEnded = false;
   #upEnded = false;
 
-  constructor(service: TcpService, down: Connection, exchange: TcpExchange, onOver: () => void) {
+  /** `onFirstRead` is shown what the client says first. */
+  constructor(
+    service: TcpService,
+    down: Connection,
+    exchange: TcpExchange,
+    onOver: () => void,
+    onFirstRead?: (bytes: Buffer) => void,
+  ) {
     this.#service = service;
     this.#down = down;
     this.#exchange = exchange;
     this.#onOver = onOver;
+    this.#onFirstRead = onFirstRead;
   }
 
   get exchange(): Exchange {
@@ -155,6 +165,9 @@ export class TcpSession implements TimerOwner {
 
   readonly #fromDownstream: ConnectionHandler = {
     onRead: (bytes, start, end) => {
+      if (this.#onFirstRead && this.#exchange.bytesReceived === 0) {
+        this.#onFirstRead(bytes.subarray(start, end));
+      }
       this.#exchange.bytesReceived += end - start;
       if (this.#up) this.#relay(bytes, start, end, this.#down, this.#up);
       else this.#keepEarly(bytes, start, end);

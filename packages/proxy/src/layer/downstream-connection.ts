@@ -1,11 +1,19 @@
+import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { DynamicMetadata } from "./exchange.ts";
 
 /** Facts about an accepted connection, fixed before its first request except where noted. */
 export interface DownstreamConnection {
   /** Unique within the process, ascending. */
   readonly id: number;
+  /** The client: as a PROXY header names it, where there was one. */
   readonly remote: SocketAddress;
+  /** Who the connection physically comes from; absent means `remote`. */
+  readonly directRemote?: SocketAddress;
+  readonly proxyHeader?: ProxyHeader | undefined;
+  /** What listener filters noted of the connection. */
+  readonly metadata?: DynamicMetadata | undefined;
   /** The address the client dialled: the original destination where interception recovered it. */
   readonly local: SocketAddress;
   readonly remoteText: string;

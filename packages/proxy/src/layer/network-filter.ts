@@ -6,6 +6,12 @@ export interface NetworkFilter {
   readonly name: string;
   /** False closes the connection; `connection.terminationDetails` then says why. */
   onConnection(connection: DownstreamConnection): boolean;
+  /** How long a connection this filter refuses stays open, unread, before it is closed. */
+  readonly refusalDelayMs?: number;
+  /** Decides on new connections only: one that moves to a new version of its listener is not asked again. */
+  readonly isAdmission?: boolean;
+  /** A connection this filter let in is gone. */
+  onDisconnect?(connection: DownstreamConnection): void;
   /** TCP proxying only: the upstream connection is established. */
   onEstablished?(exchange: Exchange): void;
   /** TCP proxying only: the connection is over, whether or not it was established; runs before access logs. */

@@ -58,10 +58,13 @@ const shortNames: readonly (readonly [flag: number, name: string])[] = [
   [ResponseFlag.UpstreamProtocolError, "UPE"],
 ];
 
-/** `%RESPONSE_FLAGS%`: the short names joined by commas, or `-` when none is set. */
-export function formatResponseFlags(flags: number): string {
+/** A request's retries are used up before its last failure is known, a TCP connection's attempts after. */
+const tcpShortNames = [...shortNames.slice(1), shortNames[0]!];
+
+/** `%RESPONSE_FLAGS%`: the short names joined by commas in the order Envoy sets them, or `-` when none is set. */
+export function formatResponseFlags(flags: number, isTcp = false): string {
   if (flags === 0) return "-";
   const names: string[] = [];
-  for (const [flag, name] of shortNames) if (flags & flag) names.push(name);
+  for (const [flag, name] of isTcp ? tcpShortNames : shortNames) if (flags & flag) names.push(name);
   return names.join(",");
 }

@@ -1,4 +1,6 @@
 import type { DownstreamConnection, PeerMetadata } from "../layer/downstream-connection.ts";
+import type { DynamicMetadata } from "../layer/exchange.ts";
+import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { AcceptedTls } from "../net/tls-accept.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
@@ -39,6 +41,18 @@ export class AcceptedConnection implements DownstreamConnection {
 
   get remote(): SocketAddress {
     return this.facts.remote;
+  }
+
+  get directRemote(): SocketAddress {
+    return this.facts.directRemote ?? this.facts.remote;
+  }
+
+  get proxyHeader(): ProxyHeader | undefined {
+    return this.facts.proxyHeader;
+  }
+
+  get metadata(): DynamicMetadata | undefined {
+    return this.facts.metadata;
   }
 
   get local(): SocketAddress {

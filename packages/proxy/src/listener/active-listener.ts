@@ -1,8 +1,11 @@
 import type { Socket } from "node:net";
+import { answerDirectly } from "../filters/answer-directly.ts";
 import { TcpExchange } from "../filters/tcp-exchange.ts";
 import { type TcpContext, type TcpService, TcpSession } from "../filters/tcp-proxy.ts";
 import { HttpConnection, type HttpConnectionOwner } from "../layer/http-connection.ts";
 import { HttpService, type LayerContext } from "../layer/http-service.ts";
+import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { RawSession } from "../layer/raw-session.ts";
 import { plainAddress } from "../net/cidr.ts";
 import { Connection } from "../net/connection.ts";
 import { originalDestination } from "../net/original-destination.ts";
@@ -11,10 +14,10 @@ import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
+import { ConnectionIdentifier, type IdentifiedConnection } from "./connection-identifier.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
-import { inspect } from "./inspect.ts";
-import type { FilterChainMatch, FilterChainPlan, ListenerPlan } from "./listener-plan.ts";
+import type { AnswerPlan, FilterChainMatch, FilterChainPlan, ListenerPlan } from "./listener-plan.ts";
 
 /** What every listener of a process shares. */
 export interface ListenerContext extends LayerContext, TcpContext {
@@ -51,8 +54,8 @@ interface Chain {
 interface Served {
   readonly connection: AcceptedConnection;
   chain: Chain;
-  readonly http: HttpConnection | undefined;
-  readonly tcp: TcpSession | undefined;
+  http: HttpConnection | undefined;
+  raw: RawSession | undefined;
 }
 
 const nothing = Buffer.alloc(0);
@@ -74,6 +77,7 @@ export class ActiveListener implements HttpConnectionOwner {
   readonly #defaultChain: Chain | undefined;
   readonly #served = new Set<Served>();
   readonly #byHttp = new Map<HttpConnection, Served>();
+  readonly #identifier: ConnectionIdentifier;
   #isDraining = false;
   #successor: ActiveListener | undefined;
 
@@ -83,6 +87,15 @@ export class ActiveListener implements HttpConnectionOwner {
     this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
     this.#chains = new FilterChainMatcher(plan.chains.map((chain) => this.#compile(chain)));
     this.#defaultChain = plan.defaultChain && this.#compile(plan.defaultChain);
+    this.#identifier = new ConnectionIdentifier({
+      filters: plan.listenerFilters,
+      stats: this.#stats,
+      timers: context.timers,
+      needsInspection: (facts) => this.#chains.needsInspection(facts),
+      handOver: (connection) => this.#handToDestination(connection),
+      onIdentified: (connection) => this.#dispatch(connection),
+      onRefused: (facts, reason) => context.log("connection refused", { ...this.#describe(facts), reason }),
+    });
   }
 
   get connectionCount(): number {
@@ -114,8 +127,7 @@ export class ActiveListener implements HttpConnectionOwner {
       ? { kind: "pipe", path: "" }
       : { kind: "ip", host: plainAddress(socket.remoteAddress!), port: socket.remotePort ?? 0 };
     if (this.plan.listenerFilters.originalDst && !isPipe) local = originalDestination(socket) ?? local;
-    const target = (this.plan.useOriginalDst && this.#context.findListener(local)) || this;
-    target.identify(
+    this.#identifier.accept(
       socket,
       { local, remote, serverName: "", transportProtocol: "raw_buffer", applicationProtocols: [] },
       startMs,
@@ -139,41 +151,9 @@ export class ActiveListener implements HttpConnectionOwner {
     return true;
   }
 
-  /** Looks at the connection as far as this listener's rules require, then serves it. */
-  identify(socket: Socket, facts: ConnectionFacts, startMs: number): void {
-    const { tlsInspector, httpInspector, timeoutMs, continueOnTimeout } = this.plan.listenerFilters;
-    // A choice that does not depend on the client's first bytes must not wait for them: the server may speak first.
-    if (!(tlsInspector || httpInspector) || !this.#chains.needsInspection(facts)) {
-      this.#dispatch(socket, facts, nothing, startMs);
-      return;
-    }
-    this.#stats.preCxActive.value += 1;
-    inspect(
-      socket,
-      { tls: tlsInspector, http: httpInspector, timeoutMs, timers: this.#context.timers },
-      {
-        onInspected: ({ bytes, transportProtocol, hello, httpProtocol }) => {
-          this.#stats.preCxActive.value -= 1;
-          const applicationProtocols = hello?.alpnProtocols ?? (httpProtocol === "" ? [] : [httpProtocol]);
-          const seen = {
-            ...facts,
-            transportProtocol,
-            applicationProtocols,
-            serverName: hello?.serverName ?? "",
-          };
-          this.#dispatch(socket, seen, bytes, startMs);
-        },
-        onTimeout: (bytes) => {
-          this.#stats.preCxActive.value -= 1;
-          this.#stats.preCxTimeout.value += 1;
-          if (continueOnTimeout) this.#dispatch(socket, facts, bytes, startMs);
-          else socket.destroy();
-        },
-        onGone: () => {
-          this.#stats.preCxActive.value -= 1;
-        },
-      },
-    );
+  /** Takes a connection another listener accepted. */
+  takeOver(connection: IdentifiedConnection): void {
+    this.#identifier.takeOver(connection);
   }
 
   /** The connections move to `successor` where it would accept them, and drain otherwise. */
@@ -209,7 +189,10 @@ export class ActiveListener implements HttpConnectionOwner {
     const chain = this.#chains.find(connection.facts) ?? this.#defaultChain;
     if (!chain || !isSameTransport(chain.plan, connection)) return "drain";
     if ((chain.http === undefined) !== (served.http === undefined)) return "drain";
-    if (!this.#isPermitted(chain, connection)) return "denied";
+    const isPermitted = chain.plan.networkFilters.every(
+      (filter) => filter.isAdmission || filter.onConnection(connection),
+    );
+    if (!isPermitted) return "denied";
     served.chain = chain;
     if (served.http) {
       served.http.service = chain.http!;
@@ -219,7 +202,15 @@ export class ActiveListener implements HttpConnectionOwner {
     return "adopted";
   }
 
-  #dispatch(socket: Socket, facts: ConnectionFacts, initial: Buffer, startMs: number): void {
+  #handToDestination(connection: IdentifiedConnection): boolean {
+    const target = this.plan.useOriginalDst && this.#context.findListener(connection.facts.local);
+    if (!target || target === this) return false;
+    target.takeOver(connection);
+    return true;
+  }
+
+  #dispatch(identified: IdentifiedConnection): void {
+    const { socket, facts, initial } = identified;
     const chain = this.#chains.find(facts) ?? this.#defaultChain;
     if (!chain) {
       this.#stats.noFilterChainMatch.value += 1;
@@ -229,7 +220,7 @@ export class ActiveListener implements HttpConnectionOwner {
     }
     const { tls } = chain;
     if (!tls) {
-      this.#serve(chain, socket, facts, undefined, initial, startMs);
+      this.#serve(chain, identified, undefined);
       return;
     }
     acceptTls(
@@ -240,7 +231,7 @@ export class ActiveListener implements HttpConnectionOwner {
       {
         onAccepted: (accepted) => {
           this.#stats.sslHandshake.value += 1;
-          this.#serve(chain, accepted.socket, facts, accepted, nothing, startMs);
+          this.#serve(chain, { ...identified, socket: accepted.socket, initial: nothing }, accepted);
         },
         onRefused: (refusal, message) => {
           this.#countRefusal(refusal);
@@ -250,52 +241,48 @@ export class ActiveListener implements HttpConnectionOwner {
     );
   }
 
-  #serve(
-    chain: Chain,
-    socket: Socket,
-    facts: ConnectionFacts,
-    tls: AcceptedTls | undefined,
-    initial: Buffer,
-    startMs: number,
-  ): void {
+  #serve(chain: Chain, identified: IdentifiedConnection, tls: AcceptedTls | undefined): void {
     const { clock, timers, onFault } = this.#context;
+    const { socket, facts, initial, startMs, onFirstRead } = identified;
     const connection = new AcceptedConnection(facts, tls, startMs);
-    if (!this.#isPermitted(chain, connection)) {
-      this.#context.log("connection refused", {
-        ...this.#describe(facts),
-        reason: connection.terminationDetails,
-      });
-      this.#logDenied(chain, connection);
-      socket.destroy();
+    const refusing = admit(chain.plan.networkFilters, connection, socket);
+    if (refusing) {
+      this.#refuse(chain, connection, socket, refusing.refusalDelayMs ?? 0);
       return;
     }
     const stream = new Connection(socket, { timers, bufferLimitBytes: this.plan.bufferLimitBytes, onFault });
+    const served: Served = { connection, chain, http: undefined, raw: undefined };
+    this.#served.add(served);
     if (chain.http) {
       const http = new HttpConnection(stream, connection, chain.http, this);
-      const served: Served = { connection, chain, http, tcp: undefined };
-      this.#served.add(served);
+      served.http = http;
       this.#byHttp.set(http, served);
       if (this.#isDraining) http.drain(0);
       http.start(initial);
       return;
     }
-    const exchange = new TcpExchange(connection, this.plan.trafficDirection, clock.now());
-    const tcp = new TcpSession(chain.tcp!, stream, exchange, () => {
-      this.#served.delete(served);
-      this.#successor?.forgetTcp(served);
-    });
-    const served: Served = { connection, chain, http: undefined, tcp };
-    this.#served.add(served);
-    tcp.start(initial);
+    const onOver = () => this.forgetRaw(served);
+    if (chain.tcp) {
+      const exchange = new TcpExchange(connection, this.plan.trafficDirection, clock.now());
+      served.raw = new TcpSession(chain.tcp, stream, exchange, onOver, onFirstRead);
+    } else served.raw = answerDirectly(chain.plan.terminal as AnswerPlan, stream, onOver);
+    served.raw.start(initial);
   }
 
-  forgetTcp(served: object): void {
+  #refuse(chain: Chain, connection: AcceptedConnection, socket: Socket, delayMs: number): void {
+    const { facts, terminationDetails } = connection;
+    this.#context.log("connection refused", { ...this.#describe(facts), reason: terminationDetails });
+    this.#logDenied(chain, connection);
+    if (delayMs === 0) socket.destroy();
+    else {
+      const timer = this.#context.clock.setTimer(() => socket.destroy(), delayMs);
+      socket.once("close", () => timer.cancel());
+    }
+  }
+
+  forgetRaw(served: object): void {
     this.#served.delete(served as Served);
-    this.#successor?.forgetTcp(served);
-  }
-
-  #isPermitted(chain: Chain, connection: AcceptedConnection): boolean {
-    return chain.plan.networkFilters.every((filter) => filter.onConnection(connection));
+    this.#successor?.forgetRaw(served);
   }
 
   /** A refused connection is still a line in a TCP proxy's access log. */
@@ -313,12 +300,12 @@ export class ActiveListener implements HttpConnectionOwner {
       served.http.drain(graceMs);
       return;
     }
-    this.#context.clock.setTimer(() => served.tcp!.destroy(), graceMs);
+    this.#context.clock.setTimer(() => served.raw!.destroy(), graceMs);
   }
 
   #destroy(served: Served): void {
     served.http?.destroy();
-    served.tcp?.destroy();
+    served.raw?.destroy();
   }
 
   #forget(served: Served): void {
@@ -356,6 +343,7 @@ export class ActiveListener implements HttpConnectionOwner {
         tcp: undefined,
       };
     }
+    if (terminal.kind !== "tcp") return { plan, match, tls: plan.tls, http: undefined, tcp: undefined };
     const tcp: TcpService = {
       plan: terminal,
       stats: this.#context.stats.tcp(terminal.statPrefix),
@@ -365,6 +353,19 @@ export class ActiveListener implements HttpConnectionOwner {
     };
     return { plan, match, tls: plan.tls, http: undefined, tcp };
   }
+}
+
+/** The filter that refuses the connection; undefined when all let it in. */
+function admit(
+  filters: readonly NetworkFilter[],
+  connection: AcceptedConnection,
+  socket: Socket,
+): NetworkFilter | undefined {
+  for (const filter of filters) {
+    if (!filter.onConnection(connection)) return filter;
+    if (filter.onDisconnect) socket.once("close", () => filter.onDisconnect!(connection));
+  }
+  return undefined;
 }
 
 /** Whether the connection meets the transport requirements of a chain it was not accepted under. */

@@ -1,4 +1,6 @@
+import type { DynamicMetadata } from "../layer/exchange.ts";
 import { isInRange, isLoopback, type ParsedRange, parseAddress, parseRange } from "../net/cidr.ts";
+import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { CidrRange, FilterChainMatch } from "./listener-plan.ts";
 
@@ -6,6 +8,11 @@ import type { CidrRange, FilterChainMatch } from "./listener-plan.ts";
 export interface ConnectionFacts {
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
+  /** Who the connection physically comes from, where a PROXY header named another; absent means `remote`. */
+  readonly directRemote?: SocketAddress;
+  readonly proxyHeader?: ProxyHeader;
+  /** What listener filters noted. */
+  readonly metadata?: DynamicMetadata | undefined;
   readonly serverName: string;
   readonly transportProtocol: "tls" | "raw_buffer";
   readonly applicationProtocols: readonly string[];
@@ -17,6 +24,7 @@ type Criterion = (match: CompiledMatch, facts: FactsForMatch) => number;
 interface FactsForMatch extends ConnectionFacts {
   readonly localGroups: readonly number[];
   readonly remoteGroups: readonly number[];
+  readonly directRemoteGroups: readonly number[];
   readonly isLocalSource: boolean;
 }
 
@@ -65,6 +73,7 @@ export class FilterChainMatcher<C extends { readonly match: FilterChainMatch }> 
       ...facts,
       localGroups: groupsOf(facts.local),
       remoteGroups: groupsOf(facts.remote),
+      directRemoteGroups: groupsOf(facts.directRemote ?? facts.remote),
       isLocalSource: isLocalSource(facts),
     };
     let left = this.#chains;
@@ -136,7 +145,7 @@ function applicationProtocol({ match }: CompiledMatch, facts: FactsForMatch): nu
 }
 
 function directSourceRange({ directSourceRanges, match }: CompiledMatch, facts: FactsForMatch): number {
-  return longestRange(directSourceRanges, match.directSourcePrefixRanges.length, facts.remoteGroups);
+  return longestRange(directSourceRanges, match.directSourcePrefixRanges.length, facts.directRemoteGroups);
 }
 
 function sourceType({ match }: CompiledMatch, { isLocalSource: isLocal }: FactsForMatch): number {

@@ -1,3 +1,4 @@
+import type { Counter } from "@weft/base/metric-registry";
 import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
@@ -41,8 +42,37 @@ export interface ListenerFilters {
   readonly originalDst: boolean;
   readonly tlsInspector: boolean;
   readonly httpInspector: boolean;
+  /** Absent takes connections as they come. */
+  readonly proxyProtocol?: ProxyProtocolPlan | undefined;
   readonly timeoutMs: number;
   readonly continueOnTimeout: boolean;
+}
+
+/** @see envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol */
+export interface ProxyProtocolPlan {
+  /** Whether connections without a header are served too. */
+  readonly allowsWithout: boolean;
+  readonly disallowedVersions: ReadonlySet<1 | 2>;
+  /** The TLVs that are kept to be sent on. */
+  keepsTlv(type: number): boolean;
+  readonly rules: readonly ProxyTlvRule[];
+  readonly stats: ProxyProtocolStats;
+}
+
+/** A TLV of `type` becomes dynamic metadata of the connection. */
+export interface ProxyTlvRule {
+  readonly type: number;
+  readonly namespace: string;
+  readonly key: string;
+}
+
+/** Envoy's `proxy_proto.*`. */
+export interface ProxyProtocolStats {
+  readonly notFoundAllowed: Counter;
+  readonly notFoundDisallowed: Counter;
+  readonly versions: Readonly<
+    Record<1 | 2, { readonly found: Counter; readonly disallowed: Counter; readonly error: Counter }>
+  >;
 }
 
 export interface FilterChainPlan {
@@ -52,7 +82,7 @@ export interface FilterChainPlan {
   readonly transportConnectTimeoutMs: number;
   /** Network filters before the terminal one (RBAC), in order. */
   readonly networkFilters: readonly NetworkFilter[];
-  readonly terminal: HttpConnectionPlan | TcpProxyPlan;
+  readonly terminal: HttpConnectionPlan | TcpProxyPlan | AnswerPlan;
 }
 
 /** Empty lists and undefined match everything. @see envoy.config.listener.v3.FilterChainMatch */
@@ -125,6 +155,16 @@ export interface HttpConnectionPlan {
   readonly acceptHttp10: boolean;
   readonly properCaseHeaders: boolean;
 }
+
+/**
+ * Answers here: with a fixed text, or with the client's own words.
+ *
+ * @see envoy.extensions.filters.network.direct_response.v3.Config
+ * @see envoy.extensions.filters.network.echo.v3.Echo
+ */
+export type AnswerPlan =
+  | { readonly kind: "direct-response"; readonly body: Buffer }
+  | { readonly kind: "echo" };
 
 /** @see envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy */
 export interface TcpProxyPlan {

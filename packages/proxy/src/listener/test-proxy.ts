@@ -139,7 +139,7 @@ export function tcpPlan(overrides: Partial<TcpProxyPlan> = {}): TcpProxyPlan {
 }
 
 export function chainPlan(
-  terminal: HttpConnectionPlan | TcpProxyPlan,
+  terminal: FilterChainPlan["terminal"],
   overrides: Partial<FilterChainPlan> = {},
 ): FilterChainPlan {
   return {

@@ -88,6 +88,7 @@ const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? a
 
 /** The endpoint once there is a connection to it; the one that was only chosen is the upstream host. */
 const upstreamRemote = ({ endpoint, upstreamLocal }: Exchange) => upstreamLocal && endpoint?.address;
+const direct = ({ connection }: Exchange) => connection.directRemote ?? connection.remote;
 const client = (exchange: Exchange) => exchange.clientAddress ?? exchange.connection.remote;
 const clientText = (exchange: Exchange) =>
   exchange.clientAddress ? formatAddress(exchange.clientAddress) : exchange.connection.remoteText;
@@ -141,7 +142,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   RESPONSE_CODE_DETAILS: plain((e) => orNone(e.details.replace(/\s/g, "_"))),
   CONNECTION_TERMINATION_DETAILS: plain((e) => orNone(e.connection.terminationDetails)),
   DOWNSTREAM_LOCAL_CLOSE_REASON: plain((e) => e.connection.localCloseReason),
-  RESPONSE_FLAGS: plain((e) => formatResponseFlags(e.flags)),
+  RESPONSE_FLAGS: plain((e) => formatResponseFlags(e.flags, e.logType !== undefined)),
   BYTES_RECEIVED: plain((e) => e.bytesReceived),
   BYTES_SENT: plain((e) => e.bytesSent),
   ACCESS_LOG_TYPE: plain((e) => e.logType ?? "DownstreamEnd"),
@@ -194,9 +195,9 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   DOWNSTREAM_REMOTE_ADDRESS: plain(clientText),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(client(e))),
   DOWNSTREAM_REMOTE_PORT: plain((e) => port(client(e))),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((e) => e.connection.remoteText),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.connection.remote)),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((e) => port(e.connection.remote)),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((e) => text(direct(e))),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(direct(e))),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((e) => port(direct(e))),
   DOWNSTREAM_LOCAL_ADDRESS: plain((e) => e.connection.localText),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.connection.local)),
   DOWNSTREAM_LOCAL_PORT: plain((e) => port(e.connection.local)),

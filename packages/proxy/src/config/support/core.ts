@@ -52,6 +52,8 @@ export function coreSupport(): Record<string, MessageSupport> {
     [`${p}TypedExtensionConfig`]: whole("name typed_config"),
     [`${p}RuntimeFractionalPercent`]: whole("default_value runtime_key"),
     [`${p}RuntimeUInt32`]: whole("default_value runtime_key"),
+    [`${p}RuntimeFeatureFlag`]: whole("default_value runtime_key"),
+    "envoy.type.v3.TokenBucket": whole("max_tokens tokens_per_fill fill_interval"),
     "envoy.type.v3.FractionalPercent": whole("numerator denominator"),
     "envoy.type.v3.Percent": whole("value"),
     "envoy.type.v3.Int64Range": whole("start end"),

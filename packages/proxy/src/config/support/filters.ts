@@ -22,6 +22,15 @@ export function filtersSupport(): Record<string, MessageSupport> {
       neutral: "track_per_rule_stats",
     },
     "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { implemented: "rbac" },
+    "envoy.extensions.filters.network.sni_cluster.v3.SniCluster": { implemented: "" },
+    "envoy.extensions.filters.network.echo.v3.Echo": { implemented: "" },
+    "envoy.extensions.filters.network.direct_response.v3.Config": { implemented: "response" },
+    "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit": {
+      implemented: "stat_prefix max_connections delay runtime_enabled",
+    },
+    "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit": {
+      implemented: "stat_prefix token_bucket runtime_enabled",
+    },
     "envoy.extensions.filters.network.rbac.v3.RBAC": {
       implemented: "rules shadow_rules shadow_rules_stat_prefix stat_prefix",
       neutral: "enforcement_type",

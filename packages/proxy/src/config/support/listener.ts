@@ -5,6 +5,7 @@ const singleWorker = "there is one worker";
 /** What this proxy does with the messages of `listener.v3` and listener filters. */
 export function listenerSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.listener.v3.";
+  const proxy = "envoy.extensions.filters.listener.proxy_protocol.v3.";
   return {
     [`${p}Listener`]: {
       implemented:
@@ -22,9 +23,9 @@ export function listenerSupport(): Record<string, MessageSupport> {
     [`${p}AdditionalAddress`]: { implemented: "address" },
     [`${p}ListenerFilter`]: { implemented: "name typed_config" },
     [`${p}FilterChain`]: {
-      implemented: "filter_chain_match filters transport_socket transport_socket_connect_timeout name",
+      implemented:
+        "filter_chain_match filters transport_socket transport_socket_connect_timeout name use_proxy_proto",
       harmless: { metadata: "no filter reads a chain's metadata" },
-      neutral: "use_proxy_proto",
     },
     [`${p}FilterChainMatch`]: {
       implemented:
@@ -39,6 +40,14 @@ export function listenerSupport(): Record<string, MessageSupport> {
       },
       neutral: "enable_ja3_fingerprinting enable_ja4_fingerprinting",
     },
+    [`${proxy}ProxyProtocol`]: {
+      implemented:
+        "rules allow_requests_without_proxy_protocol pass_through_tlvs disallowed_versions stat_prefix",
+      neutral: "tlv_location",
+    },
+    [`${proxy}ProxyProtocol.Rule`]: { implemented: "tlv_type on_tlv_present" },
+    [`${proxy}ProxyProtocol.KeyValuePair`]: { implemented: "metadata_namespace key" },
+    "envoy.config.core.v3.ProxyProtocolPassThroughTLVs": { implemented: "match_type tlv_type" },
     "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": { implemented: "" },
   };
 }
