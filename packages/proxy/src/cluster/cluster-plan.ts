@@ -2,6 +2,7 @@ import type { HealthCheckPlan } from "../health-check/health-check-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { BalancerPlan } from "./balancer-plan.ts";
 import type { RatePlan } from "./success-rate.ts";
 import type { ZoneAwarePlan } from "./zone-routing.ts";
@@ -87,6 +88,8 @@ export interface TransportPlan {
   /** Endpoint metadata (`envoy.transport_socket_match`) that must all be equal; empty matches every endpoint. */
   readonly match: readonly (readonly [key: string, value: string])[];
   readonly tls: UpstreamTlsPlan | undefined;
+  /** What each connection begins with, before TLS. */
+  readonly proxyProtocol?: UpstreamProxyProtocol | undefined;
 }
 
 /** @see envoy.config.cluster.v3.Cluster.LbSubsetConfig */

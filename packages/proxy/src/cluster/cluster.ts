@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram } from "@weft/base/metric-registry";
 import type { Hash64 } from "../hash/hash64.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
 
 /** What the balancer may know of the request it places. */
@@ -36,6 +37,8 @@ export interface Endpoint {
   activeRequests: number;
   /** The transport chosen for this endpoint; undefined is plaintext. */
   readonly tls: UpstreamTlsPlan | undefined;
+  /** Given where its connections begin with a PROXY header, and so belong to one client each. */
+  readonly proxyProtocol?: UpstreamProxyProtocol | undefined;
   /** Told how long an answer took, where the balancer counts it. */
   readonly latency: { observe(latencyMs: number, nowMs: number): void } | undefined;
   /** TCP connections proxied to it, kept where they are to end with its health. */

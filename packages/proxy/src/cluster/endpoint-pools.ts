@@ -3,6 +3,7 @@ import { Http2Pool } from "../http2/pool.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { TunnelPool } from "../layer/tunnel-pool.ts";
 import type { UpstreamPool } from "../layer/upstream-pool.ts";
+import { type ProxiedClient, proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
 import type { Cluster, Endpoint } from "./cluster.ts";
 
 /** The connections to one endpoint: a cluster may speak either protocol to it, as its clients do. */
@@ -12,26 +13,51 @@ interface EndpointPools {
   tunnel: UpstreamPool | undefined;
 }
 
-/** The pool of an endpoint for requests that arrived by `protocol`, made on first use; `tunnel` for CONNECT that ends here. */
+/**
+ * The pool of an endpoint for requests that arrived by `protocol`, made on first
+ * use; `tunnel` for CONNECT that ends here. An endpoint that wants a PROXY
+ * header gets a pool for each request: what its connection says of a client must
+ * not be said of another.
+ */
 export function poolOf(
   endpoint: Endpoint,
   cluster: Cluster,
   protocol: string,
   context: PoolContext,
+  client: ProxiedClient,
 ): UpstreamPool {
+  const { proxyProtocol } = endpoint;
+  if (proxyProtocol) {
+    const own = { ...context, preface: proxyHeaderFor(proxyProtocol, client) };
+    return makePool(kindOf(cluster, protocol), endpoint, cluster, own);
+  }
   endpoint.pool ??= { http1: undefined, http2: undefined, tunnel: undefined } satisfies EndpointPools;
   const pools = endpoint.pool as EndpointPools;
-  if (protocol === "tunnel") {
-    pools.tunnel ??= new TunnelPool(endpoint, cluster, context);
-    return pools.tunnel;
+  const kind = kindOf(cluster, protocol);
+  pools[kind] ??= makePool(kind, endpoint, cluster, context);
+  return pools[kind];
+}
+
+function kindOf({ plan }: Cluster, protocol: string): keyof EndpointPools {
+  if (protocol === "tunnel") return "tunnel";
+  const isHttp2 = plan.protocol === "http2" || (plan.protocol === "downstream" && protocol === "HTTP/2");
+  return isHttp2 ? "http2" : "http1";
+}
+
+function makePool(
+  kind: keyof EndpointPools,
+  endpoint: Endpoint,
+  cluster: Cluster,
+  context: PoolContext,
+): UpstreamPool {
+  switch (kind) {
+    case "http1":
+      return new Http1Pool(endpoint, cluster, context);
+    case "http2":
+      return new Http2Pool(endpoint, cluster, context);
+    case "tunnel":
+      return new TunnelPool(endpoint, cluster, context);
   }
-  const spoken = cluster.plan.protocol;
-  if (spoken === "http2" || (spoken === "downstream" && protocol === "HTTP/2")) {
-    pools.http2 ??= new Http2Pool(endpoint, cluster, context);
-    return pools.http2;
-  }
-  pools.http1 ??= new Http1Pool(endpoint, cluster, context);
-  return pools.http1;
 }
 
 /** For `Cluster.onEndpointRemoved`: idle connections close now, busy ones after their exchange. */

@@ -1,6 +1,5 @@
 import { formatAddress } from "../net/socket-address.ts";
-import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
-import type { EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import type { EndpointPlan, LocalityEndpoints, TransportPlan } from "./cluster-plan.ts";
 import { isSameLocality, type LocalityGroup } from "./locality-group.ts";
 import { UpstreamEndpoint } from "./upstream-endpoint.ts";
 
@@ -17,7 +16,7 @@ export interface MembershipChange extends Membership {
 }
 
 export interface MembershipRules {
-  readonly transportOf: (plan: EndpointPlan) => UpstreamTlsPlan | undefined;
+  readonly transportOf: (plan: EndpointPlan) => TransportPlan | undefined;
   /** Whether an endpoint that is named no more stays all the same. */
   readonly outstays: (endpoint: UpstreamEndpoint) => boolean;
 }
@@ -40,12 +39,12 @@ export function updateMembership(
       const address = formatAddress(plan.address);
       if (endpoints.has(address)) continue;
       let endpoint = before.endpoints.get(address);
-      const tls = transportOf(plan);
-      if (endpoint && endpoint.tls === tls) {
+      const transport = transportOf(plan);
+      if (endpoint && isMadeFor(endpoint, transport)) {
         endpoint.plan = plan;
         endpoint.isPendingRemoval = false;
       } else {
-        endpoint = new UpstreamEndpoint(plan, tls);
+        endpoint = new UpstreamEndpoint(plan, transport);
         added.push(endpoint);
       }
       endpoint.priority = locality.priority;
@@ -74,4 +73,8 @@ export function updateMembership(
     }
   }
   return { endpoints, groups, added, removed };
+}
+
+function isMadeFor(endpoint: UpstreamEndpoint, transport: TransportPlan | undefined): boolean {
+  return endpoint.tls === transport?.tls && endpoint.proxyProtocol === transport?.proxyProtocol;
 }

@@ -4,11 +4,16 @@ import { uncheckedHealth } from "../health-check/active-health.ts";
 import { healthCheckStats } from "../health-check/health-check-stats.ts";
 import { HealthChecker } from "../health-check/health-checker.ts";
 import type { ProbeFactory } from "../health-check/probe.ts";
-import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { BreakerSet } from "./circuit-breaker.ts";
 import type { AttemptOutcome, Breakers, Cluster, ClusterStats, Endpoint, PickContext } from "./cluster.ts";
-import type { AssignmentPolicy, ClusterPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import type {
+  AssignmentPolicy,
+  ClusterPlan,
+  EndpointPlan,
+  LocalityEndpoints,
+  TransportPlan,
+} from "./cluster-plan.ts";
 import { type AllClusterStats, createClusterStats } from "./cluster-stats.ts";
 import { createEndpointChooser, type EndpointChooser } from "./endpoint-chooser.ts";
 import type { Locality, LocalityGroup } from "./locality-group.ts";
@@ -200,7 +205,7 @@ export class UpstreamCluster implements Cluster {
     return new UpstreamEndpoint(plan, this.#transportOf(plan));
   }
 
-  #transportOf({ metadata }: EndpointPlan): UpstreamTlsPlan | undefined {
+  #transportOf({ metadata }: EndpointPlan): TransportPlan | undefined {
     return matchTransport(this.#plan.transports, metadata.get("envoy.transport_socket_match"));
   }
 

@@ -1,8 +1,9 @@
 import { type ActiveHealth, uncheckedHealth } from "../health-check/active-health.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { Endpoint } from "./cluster.ts";
-import type { EndpointPlan } from "./cluster-plan.ts";
+import type { EndpointPlan, TransportPlan } from "./cluster-plan.ts";
 import type { LatencyEstimate } from "./peak-ewma.ts";
 import type { RequestCount } from "./success-rate.ts";
 
@@ -13,6 +14,7 @@ export class UpstreamEndpoint implements Endpoint {
   readonly addressText: string;
   readonly tls: UpstreamTlsPlan | undefined;
   priority = 0;
+  readonly proxyProtocol: UpstreamProxyProtocol | undefined;
   activeRequests = 0;
   pool: unknown;
   sessions: Set<{ destroy(): void }> | undefined;
@@ -47,11 +49,12 @@ export class UpstreamEndpoint implements Endpoint {
   /** ORIGINAL_DST only: chosen since the last sweep. */
   isFresh = true;
 
-  constructor(plan: EndpointPlan, tls: UpstreamTlsPlan | undefined) {
+  constructor(plan: EndpointPlan, transport: TransportPlan | undefined) {
     this.plan = plan;
     this.address = plan.address;
     this.addressText = formatAddress(plan.address);
-    this.tls = tls;
+    this.tls = transport?.tls;
+    this.proxyProtocol = transport?.proxyProtocol;
   }
 
   get weight(): number {

@@ -21,8 +21,8 @@ import { decodeEndpoints, decodePolicy } from "./decode-endpoints.ts";
 import { decodeHealthChecks } from "./decode-health-check.ts";
 import { decodeOutlier } from "./decode-outlier.ts";
 import { decodeSubsets } from "./decode-subsets.ts";
-import { decodeUpstreamTls } from "./decode-tls.ts";
 import { decodeProtocol } from "./decode-upstream-protocol.ts";
+import { decodeUpstreamTransport } from "./decode-upstream-transport.ts";
 import { metadataPairs, originOf, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
@@ -177,12 +177,15 @@ function decodeTransports(cluster: Cluster, path: string, context: DecodeContext
     if (!match.transportSocket) context.issues.add(at(place, "transport_socket"), "is missing");
     return {
       match: metadataPairs(match.match),
-      tls: decodeUpstreamTls(match.transportSocket, at(place, "transport_socket"), context),
+      ...decodeUpstreamTransport(match.transportSocket, at(place, "transport_socket"), context),
     };
   });
   return [
     ...plans,
-    { match: [], tls: decodeUpstreamTls(cluster.transportSocket, at(path, "transport_socket"), context) },
+    {
+      match: [],
+      ...decodeUpstreamTransport(cluster.transportSocket, at(path, "transport_socket"), context),
+    },
   ];
 }
 

@@ -63,6 +63,7 @@ import { OmitCanaryHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/r
 import { OmitHostMetadataConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
 import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
+import { ProxyProtocolUpstreamTransportSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
 import {
   DownstreamTlsContextSchema,
@@ -107,6 +108,7 @@ export const extensionRegistry: Registry = createRegistry(
   TlsInspectorSchema,
   HttpInspectorSchema,
   RawBufferSchema,
+  ProxyProtocolUpstreamTransportSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,

@@ -365,7 +365,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
     const endsHere = head.upgrade === "connect" && this.#action.terminatesConnect;
     const protocol = endsHere ? "tunnel" : exchange.protocol;
-    this.#attempt.begin(poolOf(endpoint, cluster, protocol, this.#pools), isFresh);
+    this.#attempt.begin(poolOf(endpoint, cluster, protocol, this.#pools, exchange.connection), isFresh);
   }
 
   /** Whether a request that met a closing connection may be sent again, once and unasked. */

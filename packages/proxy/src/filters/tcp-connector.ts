@@ -5,6 +5,7 @@ import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { Connection } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import { proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
 import type { TcpService } from "./tcp-proxy.ts";
 
@@ -124,6 +125,7 @@ export class TcpConnector implements TimerOwner {
           this.#failed(transport || (message && `delayed connect error: ${message}`)),
       },
       cluster.plan.bindAddresses,
+      endpoint.proxyProtocol && proxyHeaderFor(endpoint.proxyProtocol, exchange.connection),
     );
   }
 

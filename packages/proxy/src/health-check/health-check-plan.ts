@@ -84,6 +84,8 @@ export interface TcpProbePlan {
 export interface ProbeTarget {
   readonly address: SocketAddress;
   readonly tls: UpstreamTlsPlan | undefined;
+  /** A PROXY header that speaks for nobody else, where the endpoint wants one. */
+  readonly preface?: Buffer | undefined;
   /** For `Host` and `:authority`. */
   readonly hostname: string;
   readonly bindAddresses: readonly string[] | undefined;

@@ -1,7 +1,8 @@
 import type { Clock } from "@weft/base/clock";
-import type { HealthCheckConfig } from "../cluster/cluster-plan.ts";
+import type { HealthCheckConfig, TransportPlan } from "../cluster/cluster-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
+import { proxyHeaderForItself, type UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { ActiveHealth } from "./active-health.ts";
 import type { HealthCheckPlan, ProbeTarget } from "./health-check-plan.ts";
 import { HealthCheckSession } from "./health-check-session.ts";
@@ -12,6 +13,7 @@ import type { ProbeFactory } from "./probe.ts";
 export interface CheckedEndpoint {
   readonly address: SocketAddress;
   readonly tls: UpstreamTlsPlan | undefined;
+  readonly proxyProtocol?: UpstreamProxyProtocol | undefined;
   readonly activeHealth: ActiveHealth;
   readonly plan: { readonly healthCheck?: HealthCheckConfig | undefined };
 }
@@ -25,7 +27,7 @@ export interface HealthCheckerOptions {
   readonly createProbe: ProbeFactory;
   readonly hasTraffic: () => boolean;
   /** The transport the plan's criteria choose. */
-  readonly matchedTransport: UpstreamTlsPlan | undefined;
+  readonly matchedTransport: Omit<TransportPlan, "match"> | undefined;
   readonly bindAddresses: readonly string[] | undefined;
   /** An endpoint's health is another than before. */
   readonly onChange: (endpoint: CheckedEndpoint) => void;
@@ -42,7 +44,7 @@ export class HealthChecker {
 
   constructor(options: HealthCheckerOptions) {
     this.#options = options;
-    this.#transport = withAlpn(options.matchedTransport, options.plan.alpnProtocols);
+    this.#transport = withAlpn(options.matchedTransport?.tls, options.plan.alpnProtocols);
   }
 
   /** Begins to check endpoints that are new and ends it for those that are gone. */
@@ -97,10 +99,12 @@ export class HealthChecker {
     const { probe } = plan;
     const configured = probe.kind === "http" ? probe.host : probe.kind === "grpc" ? probe.authority : "";
     const address = own?.address ?? endpoint.address;
+    const { proxyProtocol } = plan.transportMatch ? (this.#options.matchedTransport ?? {}) : endpoint;
     const port = own?.port ?? plan.altPort;
     return {
       address: port === undefined || address.kind !== "ip" ? address : { ...address, port },
       tls: plan.transportMatch ? this.#transport : withAlpn(endpoint.tls, plan.alpnProtocols),
+      preface: proxyProtocol && proxyHeaderForItself(proxyProtocol),
       hostname: own?.hostname || configured || clusterName,
       bindAddresses,
     };

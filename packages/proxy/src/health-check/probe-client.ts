@@ -39,7 +39,7 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
       this.#begin(head, body, receiver);
       return;
     }
-    const { address, tls, bindAddresses } = this.#target;
+    const { address, tls, bindAddresses, preface } = this.#target;
     this.#connecting = connectTo(
       address,
       tls,
@@ -57,6 +57,7 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
         },
       },
       bindAddresses,
+      preface,
     );
   }
 

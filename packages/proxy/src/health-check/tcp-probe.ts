@@ -45,7 +45,7 @@ export class TcpProbe implements Probe, ConnectionHandler {
       this.#begin(this.#connection);
       return;
     }
-    const { address, tls, bindAddresses } = this.#target;
+    const { address, tls, bindAddresses, preface } = this.#target;
     this.#connecting = connectTo(
       address,
       tls,
@@ -65,6 +65,7 @@ export class TcpProbe implements Probe, ConnectionHandler {
         },
       },
       bindAddresses,
+      preface,
     );
   }
 

@@ -81,7 +81,7 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
   }
 
   onReusable(connection: PooledConnection): void {
-    const max = this.cluster.plan.maxRequestsPerConnection;
+    const max = this.context.preface ? 1 : this.cluster.plan.maxRequestsPerConnection;
     const isWorn = max > 0 && connection.codec.requestCount >= max;
     if (isWorn || this.#isDraining || !connection.account.isCurrent(this.endpoint)) connection.close();
     else this.#offer(connection);

@@ -90,7 +90,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
 
   /** Whether new requests may use it: not worn, and made under the certificate in force. */
   isUsable(connection: PooledConnection): boolean {
-    const max = this.cluster.plan.maxRequestsPerConnection;
+    const max = this.context.preface ? 1 : this.cluster.plan.maxRequestsPerConnection;
     if (this.#isDraining || (max > 0 && connection.codec.requestCount >= max)) return false;
     return connection.account.isCurrent(this.endpoint);
   }

@@ -10,6 +10,8 @@ import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
 export interface PoolContext {
   readonly timers: Timers;
   readonly onFault: (error: unknown) => void;
+  /** What each connection begins with. Speaks for one client: a connection then serves one request. */
+  readonly preface?: Buffer | undefined;
 }
 
 /** An established connection nobody reads from yet. */
@@ -84,6 +86,7 @@ export class PendingConnection implements TimerOwner {
         },
       },
       cluster.plan.bindAddresses,
+      context.preface,
     );
   }
 

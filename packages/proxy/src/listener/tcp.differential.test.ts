@@ -118,6 +118,34 @@ const scenes: readonly Scene[] = [
     send: `${v1}x`,
     endsAfter: echoed,
   },
+  {
+    name: "PROXY 1 sent on as 1",
+    listenerFilters: proxyProtocol(),
+    tcp: { cluster: "sends 1" },
+    send: `${v1}x`,
+    endsAfter: echoed,
+  },
+  {
+    name: "PROXY 1 over IPv6 sent on as 1",
+    listenerFilters: proxyProtocol(),
+    tcp: { cluster: "sends 1" },
+    send: "PROXY TCP6 2001:db8:0:0::1 ::1 1 2\r\nx",
+    endsAfter: echoed,
+  },
+  {
+    name: "PROXY 1 sent on as 2",
+    listenerFilters: proxyProtocol(),
+    tcp: { cluster: "sends 2" },
+    send: `${v1}x`,
+    endsAfter: echoed,
+  },
+  {
+    name: "PROXY 2 sent on with TLVs",
+    listenerFilters: proxyProtocol({ pass_through_tlvs: { match_type: "INCLUDE", tlv_type: [5, 6] } }),
+    tcp: { cluster: "sends 2 with TLVs" },
+    send: v2(`2111001f${addresses}0500036162630600016407000165ea0002ffff`),
+    endsAfter: echoed,
+  },
 ];
 
 const line = [
@@ -159,6 +187,21 @@ function bootstrapOf(upstreamPort: number, deadPort: number, logDirectory: strin
       filter_chains: [{ filters }],
     };
   };
+  const transport = (name: string, type: string, fields: object = {}) => ({
+    name,
+    typed_config: { "@type": `type.googleapis.com/envoy.extensions.transport_sockets.${type}`, ...fields },
+  });
+  const proxied = (config: object) => ({
+    transport_socket: transport("proxied", "proxy_protocol.v3.ProxyProtocolUpstreamTransport", {
+      config,
+      transport_socket: transport("raw", "raw_buffer.v3.RawBuffer"),
+    }),
+  });
+  const tlvs = {
+    version: "V2",
+    pass_through_tlvs: { match_type: "INCLUDE", tlv_type: [5] },
+    added_tlvs: [{ type: 9, value: Buffer.from("new").toString("base64") }],
+  };
   const full = { circuit_breakers: { thresholds: [{ max_connections: 0 }] } };
   return JSON.stringify({
     admin: { address: address(0) },
@@ -169,6 +212,9 @@ function bootstrapOf(upstreamPort: number, deadPort: number, logDirectory: strin
         cluster("dead", deadPort),
         cluster("empty", undefined),
         cluster("full", upstreamPort, full),
+        cluster("sends 1", upstreamPort, proxied({ version: "V1" })),
+        cluster("sends 2", upstreamPort, proxied({ version: "V2" })),
+        cluster("sends 2 with TLVs", upstreamPort, proxied(tlvs)),
       ],
     },
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { AddressInfo, Socket } from "node:net";
+import net, { type AddressInfo, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
 import tls from "node:tls";
 import { TestCa } from "@weft/testkit/test-ca";
@@ -81,5 +81,38 @@ describe("TLS to an endpoint", () => {
       String(await connectOnce(plan("spiffe://cluster.local/ns/default/sa/ratings"))),
       /verify SAN/,
     );
+  });
+
+  it("begins with a preface where there is one, before TLS", async () => {
+    const preface = Buffer.from("PROXY UNKNOWN\r\n");
+    let seen: Buffer | null = null;
+    const front = net.createServer((socket) => {
+      socket.once("readable", () => {
+        seen = socket.read(preface.length) as Buffer | null;
+        server.emit("connection", socket);
+      });
+    });
+    front.listen(0, "127.0.0.1");
+    await once(front, "listening");
+    const { port } = front.address() as AddressInfo;
+    const peer = await new Promise<PeerIdentity | string | undefined>((resolve) => {
+      connectTo(
+        { kind: "ip", host: "127.0.0.1", port },
+        plan(expected),
+        "reviews",
+        {
+          onConnected(socket, identity) {
+            socket.destroy();
+            resolve(identity);
+          },
+          onFailed: (_reason, message, transport) => resolve(message || transport),
+        },
+        undefined,
+        preface,
+      );
+    });
+    front.close();
+    assert.deepEqual((peer as PeerIdentity).uris, [expected]);
+    assert.deepEqual(seen, preface);
   });
 });

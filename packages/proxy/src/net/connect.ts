@@ -35,6 +35,7 @@ const maxSessionsPerPlan = 256;
  * the peer's chain and names are verified; always ends in exactly one event
  * unless cancelled. The owner applies the connect timeout by cancelling.
  * `localAddresses` are where to connect from: the first of the endpoint's family.
+ * `preface` is sent before anything else, TLS included.
  */
 export function connectTo(
   address: SocketAddress,
@@ -42,8 +43,9 @@ export function connectTo(
   serverName: string,
   events: ConnectEvents,
   localAddresses?: readonly string[],
+  preface?: Buffer,
 ): Connecting {
-  if (plan) return connectTls(address, plan, serverName, events, localAddresses);
+  if (plan) return connectTls(address, plan, serverName, events, localAddresses, preface);
   const socket = net.connect({ ...target(address, localAddresses), noDelay: true, allowHalfOpen: true });
   let isSettled = false;
   const onError = (error: NodeJS.ErrnoException) => {
@@ -55,6 +57,7 @@ export function connectTo(
   socket.once("connect", () => {
     if (isSettled) return;
     isSettled = true;
+    if (preface) socket.write(preface);
     events.onConnected(socket, undefined, "");
   });
   return {
@@ -71,6 +74,7 @@ function connectTls(
   serverName: string,
   events: ConnectEvents,
   localAddresses: readonly string[] | undefined,
+  preface: Buffer | undefined,
 ): Connecting {
   let isSettled = false;
   const fail = (message: string, transport: string) => {
@@ -95,7 +99,7 @@ function connectTls(
   const saved = cache.byAddress.get(key);
   // `allowHalfOpen` is passed on to the socket although the type leaves it out.
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
-    ...target(address, localAddresses),
+    ...(preface ? { socket: prefaced(address, localAddresses, preface) } : target(address, localAddresses)),
     allowHalfOpen: true,
     secureContext: context,
     servername: serverName,
@@ -144,6 +148,17 @@ function connectTls(
       connecting.destroy();
     },
   };
+}
+
+/** A socket that sends `preface` as soon as it is connected, ahead of what TLS has to say. */
+function prefaced(
+  address: SocketAddress,
+  localAddresses: readonly string[] | undefined,
+  preface: Buffer,
+): Socket {
+  const socket = net.connect({ ...target(address, localAddresses), noDelay: true, allowHalfOpen: true });
+  socket.write(preface);
+  return socket;
 }
 
 /** Sessions of an earlier certificate are forgotten: a rotation means a full handshake. */

@@ -70,10 +70,20 @@ function parseV1(bytes: Buffer): ProxyHeaderResult {
   }
   if (![sourcePort, destinationPort].every(isPort)) return invalid("a port is not a number up to 65535");
   const addresses = {
-    source: { kind: "ip", host: plainAddress(source), port: Number(sourcePort) },
-    destination: { kind: "ip", host: plainAddress(destination), port: Number(destinationPort) },
+    source: { kind: "ip", host: canonical(source), port: Number(sourcePort) },
+    destination: { kind: "ip", host: canonical(destination), port: Number(destinationPort) },
   } as const;
   return { kind: "header", header: { version: 1, addresses, tlvs: [] }, length };
+}
+
+/** One spelling for each address: the shortest (RFC 5952), and IPv4 in IPv6's clothes as IPv4. */
+function canonical(host: string): string {
+  const plain = plainAddress(host);
+  return isIPv4(plain) ? plain : shortest(plain);
+}
+
+function shortest(host: string): string {
+  return new URL(`http://[${host}]`).hostname.slice(1, -1);
 }
 
 function isPort(text: string): boolean {
@@ -118,7 +128,7 @@ function readAddresses(bytes: Buffer, size: number) {
   return { source: address(v2HeadBytes, ports), destination: address(v2HeadBytes + size, ports + 2) };
 }
 
-/** `::ffff:0:0/96`: IPv4 in IPv6's clothes counts as IPv4. */
+/** `::ffff:0:0/96`. */
 const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 function formatHost(bytes: Buffer): string {
@@ -126,7 +136,7 @@ function formatHost(bytes: Buffer): string {
   if (bytes.compare(mappedPrefix, 0, 12, 0, 12) === 0) return bytes.subarray(12).join(".");
   const groups: string[] = [];
   for (let i = 0; i < 16; i += 2) groups.push(bytes.readUInt16BE(i).toString(16));
-  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+  return shortest(groups.join(":"));
 }
 
 function parseTlvs(bytes: Buffer): ProxyTlv[] | undefined {

@@ -5,6 +5,13 @@ export function tlsSupport(): Record<string, MessageSupport> {
   const p = "envoy.extensions.transport_sockets.tls.v3.";
   return {
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": { implemented: "" },
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport": {
+      implemented: "config transport_socket",
+      harmless: { tlv_as_pool_key: "a connection is never shared between clients" },
+      neutral: "allow_unspecified_address",
+    },
+    "envoy.config.core.v3.ProxyProtocolConfig": { implemented: "version pass_through_tlvs added_tlvs" },
+    "envoy.config.core.v3.TlvEntry": { implemented: "type value" },
     [`${p}UpstreamTlsContext`]: {
       implemented: "common_tls_context sni",
       harmless: {
