@@ -128,6 +128,15 @@ export const benchCases: readonly BenchCase[] = [
       hasLatency: false,
     },
   ]),
+  {
+    ...plain,
+    name: "tcp-stream",
+    title: "TCP proxy, one hop, streams of 4 MiB",
+    hops: [{ name: "proxy", bootstrap: "tcp.yaml" }],
+    connections: 4,
+    responseBytes: 4 * 1024 * 1024,
+    hasLatency: false,
+  },
   ...([100, 1_000] as const).map(
     (routes): BenchCase => ({
       ...plain,

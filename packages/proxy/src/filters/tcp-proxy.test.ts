@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash, type Hash } from "node:crypto";
 import net, { type Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
@@ -226,5 +227,54 @@ describe("a TCP proxy", () => {
         ["TcpConnectionEnd", 5],
       ],
     );
+  });
+
+  it("carries much both ways unchanged, also past a reader that is slow", async () => {
+    const totalBytes = 24 * 1024 * 1024;
+    const block = Buffer.alloc(1024 * 1024 + 7);
+    for (let i = 0; i < block.length; i++) block[i] = (i * 31) % 251;
+    const sum = (hash: Hash, bytes: Buffer, socket: Socket) => {
+      hash.update(bytes);
+      // Now and then nobody reads for a while.
+      if (bytes[0]! % 16 === 0) {
+        socket.pause();
+        setImmediate(() => socket.resume());
+      }
+    };
+    const send = (socket: Socket) => {
+      const hash = createHash("sha256");
+      let left = totalBytes;
+      const more = () => {
+        while (left > 0) {
+          const bytes = block.subarray(0, Math.min(left, block.length));
+          left -= bytes.length;
+          hash.update(bytes);
+          if (!socket.write(bytes)) {
+            socket.once("drain", more);
+            return;
+          }
+        }
+        socket.end();
+      };
+      more();
+      return hash;
+    };
+    const hashes: Hash[] = [];
+    const over = Promise.withResolvers<void>();
+    const { proxy } = await tcpProxy((socket) => {
+      const received = createHash("sha256");
+      socket.on("data", (bytes: Buffer) => sum(received, bytes, socket));
+      hashes.push(received, send(socket));
+      socket.on("end", () => over.resolve());
+    });
+    const socket = net.connect({ port: proxy.port(), host: "127.0.0.1", allowHalfOpen: true });
+    closers.push(() => void socket.destroy());
+    const received = createHash("sha256");
+    socket.on("data", (bytes: Buffer) => sum(received, bytes, socket));
+    const sent = send(socket);
+    await Promise.all([over.promise, new Promise<void>((resolve) => socket.once("end", () => resolve()))]);
+    const [receivedUp, sentUp] = hashes;
+    assert.equal(receivedUp!.digest("hex"), sent.digest("hex"));
+    assert.equal(received.digest("hex"), sentUp!.digest("hex"));
   });
 });

@@ -82,6 +82,7 @@ export class TcpSession implements TimerOwner, RawSession {
     stats.cxTotal.value += 1;
     stats.cxActive.value += 1;
     if (plan.maxDurationMs > 0) this.#limitDuration();
+    this.#down.readInBulk();
     if (plan.maxEarlyBytes === 0) this.#down.pause();
     this.#down.start(this.#fromDownstream, initial);
     if (this.#isOver || (plan.connectsOnData && this.#earlyBytes === 0)) return;
@@ -154,6 +155,7 @@ export class TcpSession implements TimerOwner, RawSession {
     }
     if (plan.logsOnConnected) this.#log("TcpUpstreamConnected");
     timers.start(this.#idleTimer, plan.idleTimeoutMs, clock.monotonicMs());
+    up.readInBulk();
     up.start(this.#fromUpstream);
     const early = this.#early;
     this.#early = undefined;
@@ -207,7 +209,8 @@ export class TcpSession implements TimerOwner, RawSession {
 
   #relay(bytes: Buffer, start: number, end: number, from: Connection, to: Connection): void {
     const { timers, clock } = this.#service.context;
-    to.write(bytes.subarray(start, end));
+    if (from.hasOwnReadBuffer) to.lend(bytes.subarray(start, end));
+    else to.write(bytes.subarray(start, end));
     if (!to.isWritable) from.pause();
     timers.start(this.#idleTimer, this.#service.plan.idleTimeoutMs, clock.monotonicMs());
   }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { writeLatin1 } from "./latin1.ts";
+import { ReadBuffer } from "./read-buffer.ts";
 import { type Region, slabFor, slabSizeBytes } from "./slab.ts";
 import { handleOf, type StreamHandle, streamBinding, type WriteRequest } from "./stream-binding.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
@@ -27,8 +28,6 @@ const closedByPeer: CloseCause = { kind: "remote" };
 
 const ignored: ConnectionHandler = { onRead() {}, onEnd() {}, onWritable() {}, onClosed() {} };
 
-/** Every direct read lands here: it is consumed before the next one begins. */
-const readBuffer = Buffer.allocUnsafeSlow(65536);
 const endOfFile = -4095;
 /** How long a peer may take to close after us before the connection is cut (Envoy's `delayed_close_timeout`). */
 const lingerMs = 1000;
@@ -43,6 +42,8 @@ export interface ConnectionOptions {
   /** For tests: use the socket's stream interface although the handle could be driven directly. */
   readonly isPortable?: boolean;
 }
+
+const noRegions: readonly Region[] = [];
 
 type State = "idle" | "open" | "lingering" | "closed";
 
@@ -74,6 +75,8 @@ export class Connection {
   #unsentBytes = 0;
   #inFlightBytes = 0;
   #inFlight: readonly Region[] | undefined;
+  readonly #readBuffer = new ReadBuffer();
+  #mayReadInBulk = false;
   #isBlocked = false;
   #endsWhenFlushed = false;
   #isWriteEnded = false;
@@ -130,6 +133,48 @@ export class Connection {
       this.#appended(slab, count);
       from += count;
     }
+  }
+
+  /**
+   * Sends bytes without copying them where nothing waits to be sent before them.
+   * False means the kernel has not taken them all: they must stay as they are,
+   * and the connection is unwritable, until it has.
+   */
+  lend(bytes: Buffer): boolean {
+    const handle = this.#handle;
+    if (!handle || this.#inFlight || this.#regions.length > 0) {
+      this.write(bytes);
+      return true;
+    }
+    if (this.#state !== "open" || this.#isWriteEnded) return true;
+    const request = this.#takeRequest(handle);
+    const status = handle.writeBuffer(request, bytes);
+    if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
+    else if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) {
+      this.bytesWritten += bytes.length;
+    } else {
+      this.#request = undefined;
+      request.lent = bytes;
+      this.#inFlight = noRegions;
+      this.#inFlightBytes = bytes.length;
+      this.#unsentBytes += bytes.length;
+      this.#isBlocked = true;
+      return false;
+    }
+    return true;
+  }
+
+  /**
+   * Whether what `onRead` is given lies in memory of this connection's own, which
+   * stays as it is while reading is paused.
+   */
+  get hasOwnReadBuffer(): boolean {
+    return this.#readBuffer.isOwn;
+  }
+
+  /** Lets a connection on which much comes in read into a buffer of its own, in larger pieces. */
+  readInBulk(): void {
+    this.#mayReadInBulk = this.#handle !== undefined && !("encrypted" in this.socket);
   }
 
   /** Sends text of code points below 256, one byte each. */
@@ -235,14 +280,7 @@ export class Connection {
 
   #writeDirectly(handle: StreamHandle, regions: readonly Region[]): void {
     const binding = streamBinding!;
-    let request = this.#request;
-    if (!request) {
-      request = new binding.WriteWrap();
-      request.handle = handle;
-      request.oncomplete = onWriteComplete;
-      request.connection = this;
-      this.#request = request;
-    }
+    const request = this.#takeRequest(handle);
     let status: number;
     if (regions.length === 1) {
       const region = regions[0]!;
@@ -258,6 +296,18 @@ export class Connection {
     else if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) this.written(0);
     // A request the kernel still works on is spent; one it never needed serves again.
     else this.#request = undefined;
+  }
+
+  #takeRequest(handle: StreamHandle): WriteRequest {
+    let request = this.#request;
+    if (!request) {
+      request = new streamBinding!.WriteWrap();
+      request.handle = handle;
+      request.oncomplete = onWriteComplete;
+      request.connection = this;
+      this.#request = request;
+    }
+    return request;
   }
 
   #writePortably(regions: readonly Region[]): void {
@@ -295,11 +345,13 @@ export class Connection {
   #readDirectly(handle: StreamHandle): void {
     const state = streamBinding!.streamBaseState;
     const kRead = streamBinding!.kReadBytesOrError;
-    handle.useUserBuffer(readBuffer);
+    handle.useUserBuffer(this.#readBuffer.bytes);
     handle.onread = () => {
       const count = state[kRead]!;
-      if (count > 0) this.#deliver(readBuffer, 0, count);
-      else if (count === endOfFile) this.#ended();
+      if (count > 0) {
+        this.#deliver(this.#readBuffer.bytes, 0, count);
+        if (this.#mayReadInBulk && this.#state === "open") this.#readBuffer.fit(handle, count);
+      } else if (count === endOfFile) this.#ended();
       else if (count < 0) this.#close({ kind: "error", code: `${count}`, message: "read failed" });
     };
     // Bytes the socket read by itself before the handle was taken over.
@@ -395,6 +447,7 @@ export class Connection {
     for (const region of this.#regions) region.slab.release();
     this.#regions = [];
     this.#stash = undefined;
+    this.#readBuffer.giveBack();
     this.socket.destroy();
     this.#guard(() => this.handler.onClosed(cause));
     this.handler = ignored;

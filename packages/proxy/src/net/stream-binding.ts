@@ -22,6 +22,8 @@ export interface WriteRequest {
   oncomplete: (this: WriteRequest, status: number) => void;
   /** The connection it belongs to, which keeps the memory alive while the kernel has not taken it all. */
   connection: unknown;
+  /** Memory of others that is being sent: kept alive likewise. */
+  lent?: Buffer;
 }
 
 interface StreamBinding {
