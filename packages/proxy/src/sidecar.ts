@@ -129,6 +129,7 @@ export class Sidecar {
       tls: this.#tls,
       node: bootstrap.message.node,
       random,
+      callouts: this.#runtime.callouts,
     };
     const services = createFilterServices(dependencies);
     this.#live = new LiveConfig({

@@ -3,7 +3,7 @@ import { Http2Pool } from "../http2/pool.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { TunnelPool } from "../layer/tunnel-pool.ts";
 import type { UpstreamPool } from "../layer/upstream-pool.ts";
-import { type ProxiedClient, proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
+import { type ProxiedClient, proxyHeaderFor, proxyHeaderForItself } from "../net/upstream-proxy-protocol.ts";
 import type { Cluster, Endpoint } from "./cluster.ts";
 
 /** The connections to one endpoint: a cluster may speak either protocol to it, as its clients do. */
@@ -17,18 +17,19 @@ interface EndpointPools {
  * The pool of an endpoint for requests that arrived by `protocol`, made on first
  * use; `tunnel` for CONNECT that ends here. An endpoint that wants a PROXY
  * header gets a pool for each request: what its connection says of a client must
- * not be said of another.
+ * not be said of another. Without a `client` the request is the proxy's own.
  */
 export function poolOf(
   endpoint: Endpoint,
   cluster: Cluster,
   protocol: string,
   context: PoolContext,
-  client: ProxiedClient,
+  client: ProxiedClient | undefined,
 ): UpstreamPool {
   const { proxyProtocol } = endpoint;
   if (proxyProtocol) {
-    const own = { ...context, preface: proxyHeaderFor(proxyProtocol, client) };
+    const preface = client ? proxyHeaderFor(proxyProtocol, client) : proxyHeaderForItself(proxyProtocol);
+    const own = { ...context, preface };
     return makePool(kindOf(cluster, protocol), endpoint, cluster, own);
   }
   endpoint.pool ??= { http1: undefined, http2: undefined, tunnel: undefined } satisfies EndpointPools;

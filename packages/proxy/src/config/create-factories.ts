@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import type { Node } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { Callouts } from "../filters/callout.ts";
 import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
 import type { ServiceName } from "../filters/istio-stats-plan.ts";
 import { createNetworkRbacFilter } from "../filters/rbac.ts";
@@ -20,6 +21,7 @@ export interface FactoryDependencies {
   readonly node: Node | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  readonly callouts: Callouts;
 }
 
 /** What HTTP filters of this process are made with. */
@@ -29,6 +31,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     clock: deps.clock,
     stats: deps.stats,
     random: deps.random,
+    callouts: deps.callouts,
     istioPlan: (settings, direction) => ({
       ...identity,
       ...settings,

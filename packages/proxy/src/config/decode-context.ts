@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { Callouts } from "../filters/callout.ts";
 import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
@@ -41,6 +42,8 @@ export interface FilterServices {
   readonly stats: EnvoyStats;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Requests of the proxy's own to its clusters. */
+  readonly callouts: Callouts;
   /** Completes what was configured of Istio's metrics with who this proxy is. */
   istioPlan(settings: IstioStatsSettings, direction: Direction): IstioStatsPlan;
 }

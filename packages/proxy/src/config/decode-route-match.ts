@@ -4,7 +4,7 @@ import type {
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { UriTemplateMatchConfig } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
-import type { PathSpec } from "../route/path-matcher.ts";
+import { compilePath, type PathSpec, pathEnd } from "../route/path-matcher.ts";
 import { compileQueryParameter, isGrpc, type RoutePredicate } from "../route/request-matcher.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import { parseUriTemplate, type UriTemplate } from "../route/uri-template.ts";
@@ -15,6 +15,18 @@ import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
 
 const noTemplate: UriTemplate = { pattern: "/", variables: [] };
+
+/** A route's match as one predicate, for those who match requests outside a route table. */
+export function decodeRequestMatch(
+  match: RouteMatch | undefined,
+  path: string,
+  context: DecodeContext,
+): RoutePredicate {
+  const matchesPath = compilePath(decodePathSpec(match, path, context));
+  const conditions = decodeConditions(match, path, context);
+  return (request, source) =>
+    matchesPath(request.path, pathEnd(request.path)) && conditions.every((holds) => holds(request, source));
+}
 
 export function decodePathSpec(
   match: RouteMatch | undefined,

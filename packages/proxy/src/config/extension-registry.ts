@@ -33,6 +33,10 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
 import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
@@ -99,6 +103,8 @@ export const extensionRegistry: Registry = createRegistry(
   BrotliDecompressorSchema,
   ZstdSchema,
   ZstdDecompressorSchema,
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
   CorsSchema,
   CorsPolicySchema,
   HeaderMutationSchema,

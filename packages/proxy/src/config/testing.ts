@@ -31,6 +31,12 @@ export function testServices(): FilterServices {
     clock: systemClock,
     stats: new EnvoyStats(new MetricRegistry()),
     random: Math.random,
+    callouts: {
+      start(_request, onDone) {
+        onDone({ kind: "failure", reason: "no-cluster" });
+        return { cancel() {} };
+      },
+    },
     istioPlan: (settings) => ({ ...settings, reporter: "source" }) as never,
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
 import { drainEndpoint } from "../cluster/endpoint-pools.ts";
+import { type Callouts, createCallouts } from "../filters/callout.ts";
 import { Router } from "../filters/router.ts";
 import { Timers } from "../net/timers.ts";
 import { turnClock } from "../net/turn.ts";
@@ -40,6 +41,8 @@ export interface Runtime {
   onEndpointRemoved(endpoint: Endpoint): void;
   /** Leaves connections waiting because of overload, or takes them again. */
   pauseAccepting(isPaused: boolean): void;
+  /** The proxy's own requests, by the same pools and limits. */
+  readonly callouts: Callouts;
   /** Asks clients to leave as they finish; resolves when all have or after `graceMs`. Goes on accepting. */
   drain(graceMs: number): Promise<void>;
   /** Stops listening and ends every connection. */
@@ -58,6 +61,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const stack = error instanceof Error ? error.stack : String(error);
     log?.("error", "a defect on the request path was contained", { stack });
   };
+  const pools = { timers, onFault };
   const listeners = new ListenerSet(
     {
       clock,
@@ -65,7 +69,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       random,
       clusters,
       onFault,
-      forwarder: new Router(clusters, { timers, onFault }),
+      forwarder: new Router(clusters, pools),
       stats: createDownstreamStats(stats),
       connections: new ConnectionLimit(options.maxConnections ?? defaultMaxConnections),
       overload: options.overload ?? neverOverloaded,
@@ -79,6 +83,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     listeners: () => listeners.status,
     onEndpointRemoved: drainEndpoint,
     pauseAccepting: (isPaused) => listeners.pauseAccepting("overload", isPaused),
+    callouts: createCallouts(clusters, pools),
     drain: (graceMs) => listeners.drain(graceMs),
     async close() {
       await listeners.close();

@@ -6,6 +6,7 @@ import { faultFilter } from "./fault.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
+import { jwtAuthnFilter } from "./jwt-authn.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
 
@@ -23,6 +24,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   decompressorFilter,
   faultFilter,
   headerMutationFilter,
+  jwtAuthnFilter,
   rbacFilter,
   ...istioStatsFilters,
   routerFilterType,

@@ -1,5 +1,6 @@
 import { bodyFiltersSupport } from "./filters/body-filters.ts";
 import { headerFiltersSupport } from "./filters/header-filters.ts";
+import { jwtAuthnSupport } from "./filters/jwt-authn.ts";
 import type { MessageSupport } from "./message-support.ts";
 
 /** What this proxy does with the messages of HTTP and network filters. */
@@ -9,6 +10,7 @@ export function filtersSupport(): Record<string, MessageSupport> {
   return {
     ...headerFiltersSupport(),
     ...bodyFiltersSupport(),
+    ...jwtAuthnSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
       implemented: "suppress_envoy_headers respect_expected_rq_timeout",
       harmless: {
