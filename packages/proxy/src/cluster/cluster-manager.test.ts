@@ -65,9 +65,14 @@ describe("clusters", () => {
 describe("DNS", () => {
   type Answer = readonly string[] | Error;
 
-  function withDns(kind: "strict-dns" | "logical-dns", answers: Record<string, Answer>) {
+  function withDns(
+    kind: "strict-dns" | "logical-dns",
+    answers: Record<string, Answer>,
+    removed: string[] = [],
+  ) {
     const asked: string[] = [];
     const made = setUp({
+      onEndpointRemoved: (host) => removed.push(host.addressText),
       resolve: async (host) => {
         asked.push(host);
         const answer = answers[host] ?? [];
@@ -98,19 +103,88 @@ describe("DNS", () => {
     assert.equal([...clusters.get("web")!.endpoints][0], kept);
   });
 
-  it("gives a logical cluster one address, kept while DNS lists it", async () => {
-    const { clusters, clock, answers, set } = withDns("logical-dns", {
-      "web.test": ["10.0.0.5", "10.0.0.6"],
-    });
+  it("gives a logical cluster one endpoint that follows the first address and keeps its connections", async () => {
+    const removed: string[] = [];
+    const { clusters, clock, answers, set } = withDns(
+      "logical-dns",
+      { "web.test": ["10.0.0.5", "10.0.0.6"] },
+      removed,
+    );
     set(["web.test"]);
     await clock.advance(0);
     assert.deepEqual(addresses(clusters), ["10.0.0.5:80"]);
+    const [endpointBefore] = clusters.get("web")!.endpoints;
+    endpointBefore!.pool = "connections";
     answers["web.test"] = ["10.0.0.1", "10.0.0.5"];
     await clock.advance(5_000);
-    assert.deepEqual(addresses(clusters), ["10.0.0.5:80"]);
-    answers["web.test"] = ["10.0.0.1"];
-    await clock.advance(5_000);
     assert.deepEqual(addresses(clusters), ["10.0.0.1:80"]);
+    const [endpointAfter] = clusters.get("web")!.endpoints;
+    assert.equal(endpointAfter, endpointBefore);
+    assert.deepEqual(endpointAfter!.address, { kind: "ip", host: "10.0.0.1", port: 80 });
+    assert.deepEqual([endpointAfter!.pool, removed], ["connections", []]);
+  });
+
+  it("asks again after the shortest time to live where that is respected, plus jitter", async () => {
+    let asked = 0;
+    const made = setUp({
+      random: () => 0.5,
+      resolve: async (_host, wantsTtl) => {
+        assert.equal(wantsTtl, true);
+        asked += 1;
+        return [30, 20, undefined].map((ttlSeconds, i) => ({
+          address: `10.0.0.${i}`,
+          family: 4,
+          ttlSeconds,
+        }));
+      },
+    });
+    made.clusters.setCluster(
+      clusterPlan({
+        discovery: {
+          kind: "strict-dns",
+          refreshMs: 5_000,
+          respectsTtl: true,
+          jitterMs: 2_000,
+          endpoints: [locality([endpoint("web.test")])],
+        },
+      }),
+    );
+    await made.clock.advance(0);
+    await made.clock.advance(20_999);
+    assert.equal(asked, 1);
+    await made.clock.advance(1);
+    assert.equal(asked, 2);
+  });
+
+  it("asks again for a name that fails as dns_failure_refresh_rate says", async () => {
+    let asked = 0;
+    const made = setUp({
+      random: () => 0,
+      resolve: async () => {
+        asked += 1;
+        throw new Error("SERVFAIL");
+      },
+    });
+    made.clusters.setCluster(
+      clusterPlan({
+        discovery: {
+          kind: "strict-dns",
+          refreshMs: 5_000,
+          failureBackoff: { baseMs: 10_000, maxMs: 20_000 },
+          endpoints: [locality([endpoint("web.test")])],
+        },
+      }),
+    );
+    for (const [afterMs, times] of [
+      [0, 1],
+      [9_999, 1],
+      [1, 2],
+      [20_000, 3],
+      [20_000, 4],
+    ] as const) {
+      await made.clock.advance(afterMs);
+      assert.equal(asked, times);
+    }
   });
 
   it("keeps the last addresses when a name fails, and asks again", async () => {

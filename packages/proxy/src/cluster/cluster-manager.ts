@@ -2,10 +2,12 @@ import type { Clock } from "@weft/base/clock";
 import type { Gauge } from "@weft/base/metric-registry";
 import type { ProbeFactory } from "../health-check/probe.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { AggregateChooser } from "./aggregate-chooser.ts";
 import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";
 import type { AssignmentPolicy, ClusterPlan, LocalityEndpoints } from "./cluster-plan.ts";
-import { DnsDiscovery, type ResolveHost, resolveWithSystem } from "./dns-discovery.ts";
+import { DnsDiscovery } from "./dns-discovery.ts";
 import type { Locality } from "./locality-group.ts";
+import { type ResolveHost, resolveWithSystem } from "./resolve-host.ts";
 import { UpstreamCluster } from "./upstream-cluster.ts";
 
 export interface ClusterManagerOptions {
@@ -28,6 +30,7 @@ export interface ClusterManagerOptions {
 interface Entry {
   readonly cluster: UpstreamCluster;
   dns: DnsDiscovery | undefined;
+  aggregate: AggregateChooser | undefined;
   /** Discovery has answered. */
   hasEndpoints: boolean;
   isWarm: boolean;
@@ -68,8 +71,10 @@ export class ClusterManager implements ClusterDirectory {
     });
   }
 
+  /** For an aggregate cluster the one of its clusters that takes the next request. */
   get(name: string): UpstreamCluster | undefined {
-    return this.#entries.get(name)?.cluster;
+    const entry = this.#entries.get(name);
+    return entry?.aggregate ? (entry.aggregate.choose() ?? entry.cluster) : entry?.cluster;
   }
 
   get clusters(): Iterable<UpstreamCluster> {
@@ -111,10 +116,14 @@ export class ClusterManager implements ClusterDirectory {
       };
       if (plan.name === localCluster?.name) cluster.onRebuilt = () => this.#rebuildAllBut(cluster);
       if (onEndpointRemoved) cluster.onEndpointRemoved = (endpoint) => onEndpointRemoved(endpoint, cluster);
-      entry = { cluster, dns: undefined, hasEndpoints: false, isWarm: false };
+      entry = { cluster, dns: undefined, aggregate: undefined, hasEndpoints: false, isWarm: false };
       this.#entries.set(plan.name, entry);
       this.#counters.added.add();
     }
+    entry.aggregate =
+      plan.discovery.kind === "aggregate"
+        ? new AggregateChooser(entry.cluster, (name) => this.#entries.get(name)?.cluster, this.#random)
+        : undefined;
     this.#discover(entry, plan);
   }
 
@@ -150,6 +159,7 @@ export class ClusterManager implements ClusterDirectory {
         this.#warmed(entry);
         return;
       case "original-dst":
+      case "aggregate":
         this.#warmed(entry);
         return;
       case "eds":
@@ -160,9 +170,9 @@ export class ClusterManager implements ClusterDirectory {
         entry.dns = new DnsDiscovery(discovery, {
           clock: this.#options.clock,
           random: this.#random,
-          resolve: (host) => {
+          resolve: (host, wantsTtl) => {
             membership.updateAttempt.add();
-            return (this.#options.resolve ?? resolveWithSystem)(host);
+            return (this.#options.resolve ?? resolveWithSystem)(host, wantsTtl);
           },
           onEndpoints: (localities) => entry.cluster.setEndpoints(localities, discovery.policy),
           onFailure: () => membership.updateFailure.add(),

@@ -67,21 +67,36 @@ export type Discovery =
       readonly endpoints: readonly LocalityEndpoints[];
       readonly policy?: AssignmentPolicy;
     }
-  | {
-      readonly kind: "strict-dns" | "logical-dns";
-      readonly endpoints: readonly LocalityEndpoints[];
-      readonly policy?: AssignmentPolicy;
-      readonly refreshMs: number;
-      /** Undefined is Envoy's AUTO: IPv6, else IPv4. */
-      readonly family?: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
-    }
+  | DnsPlan
   | {
       readonly kind: "eds";
       readonly serviceName: string;
       /** Where the endpoints come from, as configuration names it; ADS where it is absent. */
       readonly source?: string;
     }
-  | { readonly kind: "original-dst" };
+  | { readonly kind: "original-dst" }
+  /** Other clusters, by name: as if their priorities were this one's, in that order. */
+  | { readonly kind: "aggregate"; readonly clusters: readonly string[] };
+
+/** @see envoy.extensions.clusters.dns.v3.DnsCluster */
+export interface DnsPlan {
+  /** Every address of every name, or the first address of the only name. */
+  readonly kind: "strict-dns" | "logical-dns";
+  readonly endpoints: readonly LocalityEndpoints[];
+  readonly policy?: AssignmentPolicy;
+  readonly refreshMs: number;
+  /** Added to every refresh at random, up to this much. */
+  readonly jitterMs?: number;
+  /** `respect_dns_ttl`: the answer's time to live takes the place of `refreshMs`. */
+  readonly respectsTtl?: boolean;
+  /** How names that fail are asked again; undefined grows from a second to `refreshMs`. */
+  readonly failureBackoff?: { readonly baseMs: number; readonly maxMs: number } | undefined;
+  /** Undefined is Envoy's AUTO. */
+  readonly family?: DnsFamily;
+}
+
+/** `auto` is IPv6, else IPv4. */
+export type DnsFamily = "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
 
 /** @see envoy.config.cluster.v3.Cluster.TransportSocketMatch */
 export interface TransportPlan {
@@ -185,6 +200,8 @@ export interface LocalityEndpoints {
 export interface EndpointPlan {
   readonly address: SocketAddress;
   readonly hostname: string;
+  /** What makes it the same endpoint although its address changes; undefined is its address. */
+  readonly identity?: string;
   readonly weight: number;
   readonly health: "healthy" | "degraded" | "draining" | "unhealthy";
   /** `filter_metadata`, string values only, per filter name. */

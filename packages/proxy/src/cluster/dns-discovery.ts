@@ -1,15 +1,8 @@
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { Backoff } from "@weft/base/backoff";
 import type { Clock, Timer } from "@weft/base/clock";
-import type { Discovery, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
-
-/** Addresses of a name, or a rejection; how the system resolves it, `/etc/hosts` included. */
-export type ResolveHost = (hostname: string) => Promise<readonly { address: string; family: number }[]>;
-
-export const resolveWithSystem: ResolveHost = (hostname) => lookup(hostname, { all: true });
-
-type DnsPlan = Extract<Discovery, { kind: "strict-dns" | "logical-dns" }>;
+import type { DnsFamily, DnsPlan, EndpointPlan, LocalityEndpoints } from "./cluster-plan.ts";
+import type { ResolvedAddress, ResolveHost } from "./resolve-host.ts";
 
 export interface DnsDiscoveryOptions {
   readonly clock: Clock;
@@ -27,9 +20,9 @@ const maxAddresses = 1_000;
 /**
  * Keeps a cluster's endpoints up to date from DNS.
  *
- * STRICT_DNS uses every address of every name; LOGICAL_DNS one address, which
- * it keeps while DNS still lists it. A name that fails keeps its last addresses
- * and is asked again with growing delays.
+ * STRICT_DNS uses every address of every name; LOGICAL_DNS the first one, for
+ * connections that are made from then on. A name that fails keeps its last
+ * addresses and is asked again with growing delays.
  */
 export class DnsDiscovery {
   readonly #plan: DnsPlan;
@@ -53,8 +46,8 @@ export class DnsDiscovery {
       timer: undefined,
       isWaiting: true,
       backoff: new Backoff({
-        baseMs: Math.min(1_000, plan.refreshMs),
-        maxMs: plan.refreshMs,
+        baseMs: plan.failureBackoff?.baseMs ?? Math.min(1_000, plan.refreshMs),
+        maxMs: plan.failureBackoff?.maxMs ?? plan.refreshMs,
         random: options.random,
       }),
     }));
@@ -75,10 +68,14 @@ export class DnsDiscovery {
   }
 
   async #refresh(name: DnsName): Promise<void> {
-    let delayMs = this.#plan.refreshMs;
+    const { refreshMs, jitterMs = 0, respectsTtl = false, family = "auto", kind } = this.#plan;
+    let delayMs = refreshMs;
     try {
-      const found = choose(await this.#options.resolve(name.host), this.#plan.family ?? "auto");
+      const answer = await this.#options.resolve(name.host, respectsTtl);
       if (this.#isStopped) return;
+      const found = choose(answer, family, kind);
+      if (respectsTtl) delayMs = ttlMsOf(answer) ?? delayMs;
+      delayMs += Math.floor(this.#options.random() * jitterMs);
       name.backoff.reset();
       const changed = found.join() !== name.addresses.join();
       name.addresses = found;
@@ -110,16 +107,13 @@ export class DnsDiscovery {
     if (address.kind !== "ip") return [endpoint];
     const name = this.#names.find(({ host }) => host === address.host);
     if (!name) return [endpoint];
-    let addresses = name.addresses;
-    if (this.#plan.kind === "logical-dns") {
-      const current =
-        name.current !== undefined && addresses.includes(name.current) ? name.current : addresses[0];
-      name.current = current;
-      addresses = current === undefined ? [] : [current];
-    }
+    const { addresses } = name;
+    // One endpoint, wherever it is: its connections stay when the name leads elsewhere.
+    const identity = this.#plan.kind === "logical-dns" ? `${address.host}:${address.port}` : undefined;
     return addresses.map((host) => ({
       ...endpoint,
       hostname: endpoint.hostname || address.host,
+      ...(identity === undefined ? {} : { identity }),
       address: { kind: "ip", host, port: address.port },
     }));
   }
@@ -131,15 +125,10 @@ interface DnsName {
   addresses: readonly string[];
   timer: Timer | undefined;
   isWaiting: boolean;
-  /** LOGICAL_DNS: the address in use. */
-  current?: string | undefined;
 }
 
-/** Sorted, so that a resolver's rotation is no change; the order within LOGICAL_DNS does not matter either. */
-function choose(
-  found: readonly { address: string; family: number }[],
-  family: NonNullable<DnsPlan["family"]>,
-): string[] {
+/** For STRICT_DNS sorted, so that a resolver's rotation is no change; for LOGICAL_DNS the first one. */
+function choose(found: readonly ResolvedAddress[], family: DnsFamily, kind: DnsPlan["kind"]): string[] {
   const of = (wanted: number) =>
     found.filter((entry) => entry.family === wanted).map((entry) => entry.address);
   const v4 = of(4);
@@ -151,5 +140,12 @@ function choose(
     "v4-preferred": v4.length > 0 ? v4 : v6,
     all: [...v4, ...v6],
   }[family];
+  if (kind === "logical-dns") return chosen.slice(0, 1);
   return [...new Set(chosen)].sort().slice(0, maxAddresses);
+}
+
+/** Until the first of the addresses expires; undefined when none says. Never below a second. */
+function ttlMsOf(found: readonly ResolvedAddress[]): number | undefined {
+  const seconds = found.flatMap(({ ttlSeconds }) => (ttlSeconds ? [ttlSeconds] : []));
+  return seconds.length === 0 ? undefined : Math.max(1, Math.min(...seconds)) * 1_000;
 }

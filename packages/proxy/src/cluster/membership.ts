@@ -5,7 +5,7 @@ import { UpstreamEndpoint } from "./upstream-endpoint.ts";
 
 /** The endpoints of a cluster at one moment. */
 export interface Membership {
-  /** By address, in the order they were given. */
+  /** By identity, in the order they were given. */
   readonly endpoints: ReadonlyMap<string, UpstreamEndpoint>;
   readonly groups: readonly LocalityGroup[];
 }
@@ -36,19 +36,20 @@ export function updateMembership(
   const groups = localities.map((locality): LocalityGroup & { readonly hosts: UpstreamEndpoint[] } => {
     const hosts: UpstreamEndpoint[] = [];
     for (const plan of locality.endpoints) {
-      const address = formatAddress(plan.address);
-      if (endpoints.has(address)) continue;
-      let endpoint = before.endpoints.get(address);
+      const identity = plan.identity ?? formatAddress(plan.address);
+      if (endpoints.has(identity)) continue;
+      let endpoint = before.endpoints.get(identity);
       const transport = transportOf(plan);
       if (endpoint && isMadeFor(endpoint, transport)) {
         endpoint.plan = plan;
+        if (plan.identity !== undefined) endpoint.moveTo(plan.address);
         endpoint.isPendingRemoval = false;
       } else {
         endpoint = new UpstreamEndpoint(plan, transport);
         added.push(endpoint);
       }
       endpoint.priority = locality.priority;
-      endpoints.set(address, endpoint);
+      endpoints.set(identity, endpoint);
       hosts.push(endpoint);
     }
     const { priority, weight } = locality;
@@ -57,14 +58,15 @@ export function updateMembership(
   const removed: UpstreamEndpoint[] = [];
   for (const group of before.groups) {
     for (const endpoint of group.hosts) {
-      const isSame = endpoints.get(endpoint.addressText) === endpoint;
-      if (isSame) continue;
-      if (endpoints.has(endpoint.addressText) || !outstays(endpoint)) {
+      const identity = endpoint.plan.identity ?? endpoint.addressText;
+      const successor = endpoints.get(identity);
+      if (successor === endpoint) continue;
+      if (successor || !outstays(endpoint)) {
         removed.push(endpoint);
         continue;
       }
       endpoint.isPendingRemoval = true;
-      endpoints.set(endpoint.addressText, endpoint);
+      endpoints.set(identity, endpoint);
       const place = groups.find(
         ({ priority, locality }) => priority === group.priority && isSameLocality(locality, group.locality),
       );

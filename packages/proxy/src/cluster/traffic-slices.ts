@@ -1,10 +1,11 @@
 import { choosesByHash } from "./balancer-plan.ts";
 import { createHashPicker, createHostPicker } from "./create-host-picker.ts";
 import type { HostPicker } from "./host-picker.ts";
+import { levelsOf, measureLevel } from "./level-health.ts";
 import type { LoadBalancerOptions } from "./load-balancer.ts";
 import { compareLocalities, type LocalityGroup } from "./locality-group.ts";
 import { LocalityPicker } from "./locality-picker.ts";
-import { computePriorityLoads, type LevelHealth } from "./priority-load.ts";
+import { computePriorityLoads } from "./priority-load.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
 import { weighHosts } from "./weighted-hosts.ts";
 import { createZoneAwarePicker } from "./zone-aware-picker.ts";
@@ -20,13 +21,9 @@ export interface Slice {
 
 /** Divides traffic among priorities and, within each, between healthy and degraded endpoints. */
 export function buildSlices(groups: readonly LocalityGroup[], options: LoadBalancerOptions): Slice[] {
-  const levels: LocalityGroup[][] = [];
-  for (const group of groups) {
-    while (levels.length <= group.priority) levels.push([]);
-    levels[group.priority]!.push(group);
-  }
+  const levels = levelsOf(groups);
   const loads = computePriorityLoads(
-    levels.map((level) => healthOf(level, options.weighsPriorityHealth)),
+    levels.map((level) => measureLevel(level, options.weighsPriorityHealth)),
     options.overprovisioningPercent,
     options.panicPercent,
   );
@@ -48,22 +45,6 @@ export function buildSlices(groups: readonly LocalityGroup[], options: LoadBalan
     add(degradedPercent, i, "degraded");
   });
   return slices;
-}
-
-function healthOf(level: readonly LocalityGroup[], isWeighted: boolean): LevelHealth {
-  const counts = { total: 0, healthy: 0, degraded: 0 };
-  const weights = { total: 0, healthy: 0, degraded: 0 };
-  for (const { hosts } of level) {
-    for (const { health, weight, isExcluded } of hosts) {
-      if (isExcluded) continue;
-      counts.total += 1;
-      weights.total += weight;
-      if (health === "unhealthy") continue;
-      counts[health] += 1;
-      weights[health] += weight;
-    }
-  }
-  return isWeighted ? { ...counts, weights } : counts;
 }
 
 function buildPicker(

@@ -51,6 +51,8 @@ export class UpstreamCluster implements Cluster {
   onChecked: (() => void) | undefined;
   /** Called when endpoints or their health have changed. */
   onRebuilt: (() => void) | undefined;
+  /** Another number whenever endpoints or their health have changed. */
+  generation = 0;
   readonly allStats: AllClusterStats;
   readonly #deps: UpstreamClusterDependencies;
   #plan: ClusterPlan;
@@ -243,6 +245,7 @@ export class UpstreamCluster implements Cluster {
       ...this.#deps,
       zone: isLocal ? undefined : { own: zone.own, local: () => zone.local()?.groups },
     });
+    this.generation += 1;
     this.onRebuilt?.();
   }
 

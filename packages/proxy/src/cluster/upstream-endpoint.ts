@@ -10,8 +10,8 @@ import type { RequestCount } from "./success-rate.ts";
 /** An endpoint with what this cluster has learned of it. */
 export class UpstreamEndpoint implements Endpoint {
   plan: EndpointPlan;
-  readonly address: SocketAddress;
-  readonly addressText: string;
+  address: SocketAddress;
+  addressText: string;
   readonly tls: UpstreamTlsPlan | undefined;
   priority = 0;
   readonly proxyProtocol: UpstreamProxyProtocol | undefined;
@@ -55,6 +55,12 @@ export class UpstreamEndpoint implements Endpoint {
     this.addressText = formatAddress(plan.address);
     this.tls = transport?.tls;
     this.proxyProtocol = transport?.proxyProtocol;
+  }
+
+  /** Its name leads elsewhere: connections made from now on go there. */
+  moveTo(address: SocketAddress): void {
+    this.address = address;
+    this.addressText = formatAddress(address);
   }
 
   get weight(): number {

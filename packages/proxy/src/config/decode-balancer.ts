@@ -27,9 +27,11 @@ export function decodeLbPolicy(
   path: string,
   issues: Issues,
 ): BalancerPlan {
-  const isOriginalDst = discovery.kind === "original-dst";
-  if (isOriginalDst !== (cluster.lbPolicy === LbPolicy.CLUSTER_PROVIDED)) {
-    issues.add(at(path, "lb_policy"), "CLUSTER_PROVIDED goes with ORIGINAL_DST clusters, and only with them");
+  if (providesBalancer(discovery) !== (cluster.lbPolicy === LbPolicy.CLUSTER_PROVIDED)) {
+    issues.add(
+      at(path, "lb_policy"),
+      "CLUSTER_PROVIDED goes with ORIGINAL_DST and aggregate clusters, and only with them",
+    );
   }
   const config = cluster.lbConfig;
   switch (cluster.lbPolicy) {
@@ -65,6 +67,11 @@ export function decodeLbPolicy(
       );
       return { kind: "round-robin" };
   }
+}
+
+/** Whether the kind of cluster leaves nothing for a balancer to choose. */
+export function providesBalancer({ kind }: Discovery): boolean {
+  return kind === "original-dst" || kind === "aggregate";
 }
 
 function decodeLegacyHashing(cluster: Cluster, path: string, issues: Issues): HashingPlan {

@@ -28,6 +28,7 @@ import {
   decodeMaglev,
   decodeRing,
   decodeSlowStart,
+  providesBalancer,
 } from "./decode-balancer.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
 import { decodePeakEwma, typedStructOf } from "./decode-peak-ewma.ts";
@@ -66,8 +67,11 @@ export function decodeBalancingPolicy(
     if (!struct && !message?.$typeName.startsWith(prefix)) continue;
     const place = at(`${at(path, "policies")}[${i}]`, "typed_extension_config.typed_config");
     const isProvided = message!.$typeName === `${prefix}cluster_provided.v3.ClusterProvided`;
-    if (isProvided !== (discovery.kind === "original-dst")) {
-      issues.add(place, "`ClusterProvided` goes with ORIGINAL_DST clusters, and only with them");
+    if (isProvided !== providesBalancer(discovery)) {
+      issues.add(
+        place,
+        "`ClusterProvided` goes with ORIGINAL_DST and aggregate clusters, and only with them",
+      );
     }
     if (struct) return { balancer: decodePeakEwma(struct, place, issues), ...plain };
     return decodePolicy(message!, discovery, place, issues);

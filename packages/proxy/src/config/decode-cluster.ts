@@ -1,14 +1,8 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
-import {
-  type Cluster,
-  ClusterSchema,
-  Cluster_DnsLookupFamily as Family,
-  Cluster_DiscoveryType as Type,
-} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { ClusterPlan, Discovery, TransportPlan } from "../cluster/cluster-plan.ts";
-import { decodeConfigSource } from "./config-source.ts";
 import { decodeLbPolicy } from "./decode-balancer.ts";
 import {
   type BalancingChoice,
@@ -17,7 +11,7 @@ import {
 } from "./decode-balancing-policy.ts";
 import { decodeBreakers } from "./decode-circuit-breakers.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { decodeEndpoints, decodePolicy } from "./decode-endpoints.ts";
+import { decodeDiscovery } from "./decode-discovery.ts";
 import { decodeHealthChecks } from "./decode-health-check.ts";
 import { decodeOutlier } from "./decode-outlier.ts";
 import { decodeSubsets } from "./decode-subsets.ts";
@@ -40,8 +34,9 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     );
   }
   const discovery = decodeDiscovery(cluster, path, context);
-  if (discovery.kind === "original-dst" && cluster.healthChecks.length > 0) {
-    issues.add(at(path, "health_checks"), "an ORIGINAL_DST cluster has no endpoints to check", "remove it");
+  const hasOwnEndpoints = discovery.kind !== "original-dst" && discovery.kind !== "aggregate";
+  if (!hasOwnEndpoints && cluster.healthChecks.length > 0) {
+    issues.add(at(path, "health_checks"), "this kind of cluster has no endpoints to check", "remove it");
   }
   const originalDst = cluster.lbConfig.case === "originalDstLbConfig" ? cluster.lbConfig.value : undefined;
   return {
@@ -76,46 +71,6 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     fingerprint: createHash("sha1").update(toBinary(ClusterSchema, cluster)).digest("base64"),
   };
 }
-
-function decodeDiscovery(cluster: Cluster, path: string, context: DecodeContext): Discovery {
-  const { issues } = context;
-  const type = cluster.clusterDiscoveryType;
-  const kind = type.case === "type" ? type.value : Type.STATIC;
-  const assignment = cluster.loadAssignment;
-  if (kind === Type.EDS) {
-    const { edsConfig, serviceName } = cluster.edsClusterConfig ?? {};
-    const chosen = decodeConfigSource(edsConfig, at(path, "eds_cluster_config.eds_config"), context);
-    if (chosen) context.needs.fetchTimeoutsMs.add(chosen.fetchTimeoutMs);
-    return { kind: "eds", serviceName: serviceName || cluster.name, source: chosen?.source ?? "ads" };
-  }
-  if (kind === Type.ORIGINAL_DST) return { kind: "original-dst" };
-  const resolves = kind !== Type.STATIC;
-  const endpoints = assignment
-    ? decodeEndpoints(assignment, resolves, at(path, "load_assignment"), issues)
-    : [];
-  if (!assignment) issues.add(at(path, "load_assignment"), "is missing", "list the endpoints");
-  const policy = decodePolicy(assignment?.policy);
-  if (!resolves) return { kind: "static", endpoints, policy };
-  const count = endpoints.reduce((sum, locality) => sum + locality.endpoints.length, 0);
-  if (kind === Type.LOGICAL_DNS && count !== 1) {
-    issues.add(at(path, "load_assignment"), `a LOGICAL_DNS cluster has one endpoint, not ${count}`);
-  }
-  return {
-    kind: kind === Type.LOGICAL_DNS ? "logical-dns" : "strict-dns",
-    endpoints,
-    policy,
-    family: families[cluster.dnsLookupFamily],
-    refreshMs: timeoutMs(cluster.dnsRefreshRate, 5_000, at(path, "dns_refresh_rate"), issues) || 5_000,
-  };
-}
-
-const families: Readonly<Record<Family, Extract<Discovery, { readonly refreshMs: number }>["family"]>> = {
-  [Family.AUTO]: "auto",
-  [Family.V4_ONLY]: "v4-only",
-  [Family.V6_ONLY]: "v6-only",
-  [Family.V4_PREFERRED]: "v4-preferred",
-  [Family.ALL]: "all",
-};
 
 /** `load_balancing_policy` takes the place of `lb_policy` and of what belongs to that. */
 function decodeBalancing(

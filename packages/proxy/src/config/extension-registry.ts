@@ -12,6 +12,8 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import { ClusterConfigSchema } from "@weft/xds/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb";
+import { DnsClusterSchema } from "@weft/xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb";
 import { BrotliSchema } from "@weft/xds/gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb";
 import { BrotliSchema as BrotliDecompressorSchema } from "@weft/xds/gen/envoy/extensions/compression/brotli/decompressor/v3/brotli_pb";
 import { GzipSchema } from "@weft/xds/gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb";
@@ -137,6 +139,8 @@ export const extensionRegistry: Registry = createRegistry(
   ClusterProvidedSchema,
   FixedHeapConfigSchema,
   DownstreamConnectionsConfigSchema,
+  ClusterConfigSchema,
+  DnsClusterSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,
 );

@@ -10,16 +10,22 @@ export function clusterSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Cluster`]: {
       implemented:
-        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config load_balancing_policy common_lb_config health_checks ignore_health_on_host_removal close_connections_on_host_health_failure transport_socket metadata upstream_bind_config upstream_connection_options",
+        "transport_socket_matches name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options cluster_type dns_refresh_rate dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family outlier_detection lb_subset_config original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config load_balancing_policy common_lb_config health_checks ignore_health_on_host_removal close_connections_on_host_health_failure transport_socket metadata upstream_bind_config upstream_connection_options",
       harmless: {
-        respect_dns_ttl: "names are resolved at `dns_refresh_rate`",
-        dns_failure_refresh_rate: "names that did not resolve are tried again at `dns_refresh_rate`",
         cleanup_interval: "unused original destinations are forgotten with their connections",
         wait_for_warm_on_init: "every cluster is warmed before it is used",
       },
       neutral:
-        "use_tcp_for_dns_lookups track_timeout_budgets connection_pool_per_downstream_connection protocol_selection dns_jitter",
+        "use_tcp_for_dns_lookups track_timeout_budgets connection_pool_per_downstream_connection protocol_selection",
     },
+    [`${p}Cluster.CustomClusterType`]: { implemented: "name typed_config" },
+    [`${p}Cluster.RefreshRate`]: { implemented: "base_interval max_interval" },
+    "envoy.extensions.clusters.aggregate.v3.ClusterConfig": { implemented: "clusters" },
+    "envoy.extensions.clusters.dns.v3.DnsCluster": {
+      implemented:
+        "dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint",
+    },
+    "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate": { implemented: "base_interval max_interval" },
     [`${p}Cluster.EdsClusterConfig`]: { implemented: "eds_config service_name" },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
     [`${p}UpstreamConnectionOptions`]: {
