@@ -3,6 +3,7 @@ import {
   SubjectAltNameMatcher_SanType as SanType,
   type SubjectAltNameMatcher,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
+import { coversHost } from "../net/peer-certificate.ts";
 import type { PeerIdentity, SanMatcher } from "../net/tls-plan.ts";
 import { compileStringMatcher } from "../route/string-matcher.ts";
 import { compiled, stringMatcherSpec } from "./decode-values.ts";
@@ -29,8 +30,35 @@ export function decodeSans(
     );
     matchers.push((peer) => peer.uris.some(matches) || peer.dnsNames.some(matches));
   });
-  if (matchers.length === 0) return undefined;
-  return (peer) => matchers.some((matches) => matches(peer));
+  const pinned = decodePins(validation, path, issues);
+  const named: SanMatcher | undefined =
+    matchers.length === 0 ? undefined : (peer) => matchers.some((matches) => matches(peer));
+  if (!pinned || !named) return pinned ?? named;
+  return (peer) => pinned(peer) && named(peer);
+}
+
+/** Either list may recognise the certificate: by the hash of all of it, or of its key. */
+function decodePins(
+  validation: CertificateValidationContext,
+  path: string,
+  issues: Issues,
+): SanMatcher | undefined {
+  const hashes = new Set(
+    validation.verifyCertificateHash.map((hash) => hash.replaceAll(":", "").toLowerCase()),
+  );
+  const keys = new Set(validation.verifyCertificateSpki);
+  if (hashes.size + keys.size === 0) return undefined;
+  validation.verifyCertificateHash.forEach((hash, i) => {
+    if (!/^([0-9a-f]{2}:?){31}[0-9a-f]{2}$/i.test(hash)) {
+      issues.add(`${at(path, "verify_certificate_hash")}[${i}]`, "is not a SHA-256 in hex");
+    }
+  });
+  validation.verifyCertificateSpki.forEach((key, i) => {
+    if (!/^[0-9A-Za-z+/]{43}=$/.test(key)) {
+      issues.add(`${at(path, "verify_certificate_spki")}[${i}]`, "is not a SHA-256 in base64");
+    }
+  });
+  return (peer) => hashes.has(peer.fingerprint) || (keys.size > 0 && keys.has(peer.spki ?? ""));
 }
 
 function decodeSan(matcher: SubjectAltNameMatcher, path: string, issues: Issues): SanMatcher {
@@ -40,7 +68,7 @@ function decodeSan(matcher: SubjectAltNameMatcher, path: string, issues: Issues)
     issues.add(
       at(path, "san_type"),
       `${SanType[matcher.sanType]} is not implemented by this proxy`,
-      "use URI or DNS",
+      "use URI, DNS, IP_ADDRESS or EMAIL",
     );
   }
   if (!spec || !names) return () => false;
@@ -51,7 +79,7 @@ function decodeSan(matcher: SubjectAltNameMatcher, path: string, issues: Issues)
     issues,
   );
   if (matcher.sanType === SanType.DNS && spec.kind === "exact") {
-    return (peer) => peer.dnsNames.some((name) => matches(name) || coversByWildcard(name, spec.text));
+    return (peer) => peer.dnsNames.some((name) => matches(name) || coversHost(name, spec.text));
   }
   return (peer) => names(peer).some(matches);
 }
@@ -59,12 +87,7 @@ function decodeSan(matcher: SubjectAltNameMatcher, path: string, issues: Issues)
 function namesOf(type: SanType): ((peer: PeerIdentity) => readonly string[]) | undefined {
   if (type === SanType.URI) return (peer) => peer.uris;
   if (type === SanType.DNS) return (peer) => peer.dnsNames;
+  if (type === SanType.IP_ADDRESS) return (peer) => peer.ipAddresses ?? [];
+  if (type === SanType.EMAIL) return (peer) => peer.emails ?? [];
   return undefined;
-}
-
-/** A certificate for `*.example.com` covers `a.example.com`, one label only (RFC 6125 §6.4.3). */
-function coversByWildcard(name: string, host: string): boolean {
-  if (!name.startsWith("*.")) return false;
-  const dot = host.indexOf(".");
-  return dot > 0 && host.slice(dot).toLowerCase() === name.slice(1).toLowerCase();
 }

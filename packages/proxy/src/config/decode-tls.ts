@@ -21,6 +21,7 @@ import type { DownstreamTlsPlan, SanMatcher, TlsContextSource, UpstreamTlsPlan }
 import { decodeConfigSource, sourcedKey } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeSans } from "./decode-san.ts";
+import { decodeSessions } from "./decode-tls-sessions.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, type Issues } from "./issues.ts";
@@ -58,7 +59,12 @@ export function decodeDownstreamTls(
     return undefined;
   }
   const tls = message as DownstreamTlsContext;
-  const common = decodeCommon(tls.commonTlsContext, at(place, "common_tls_context"), context);
+  const common = decodeCommon(
+    tls.commonTlsContext,
+    at(place, "common_tls_context"),
+    context,
+    decodeSessions(tls, place, context.issues),
+  );
   const requireClientCertificate = tls.requireClientCertificate ?? false;
   if (common.material.certificates.length === 0) {
     context.issues.add(
@@ -99,7 +105,7 @@ export function decodeUpstreamTls(
   }
   const tls = message as UpstreamTlsContext;
   const common = decodeCommon(tls.commonTlsContext, at(place, "common_tls_context"), context);
-  if (common.matchesSan && !common.material.trust) {
+  if ((common.matchesSan || tls.autoSniSanValidation) && !common.material.trust) {
     context.issues.add(
       at(place, "common_tls_context"),
       "matches names of certificates that nothing verifies",
@@ -109,6 +115,8 @@ export function decodeUpstreamTls(
   return {
     context: common.source,
     sni: tls.sni || undefined,
+    asksForHostname: tls.autoHostSni,
+    verifiesServerName: tls.autoSniSanValidation,
     alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
     verifiesPeer: common.material.trust !== undefined,
     matchesSan: common.matchesSan,
@@ -135,7 +143,12 @@ interface Common {
 
 const absent: TlsContextSource = { current: undefined, generation: 0 };
 
-function decodeCommon(common: CommonTlsContext | undefined, path: string, context: DecodeContext): Common {
+function decodeCommon(
+  common: CommonTlsContext | undefined,
+  path: string,
+  context: DecodeContext,
+  sessions: Partial<TlsMaterial["options"]> = {},
+): Common {
   const before = context.issues.all.length;
   const certificates: (CertificateMaterial | SecretRef)[] = [
     ...(common?.tlsCertificates ?? []).flatMap(
@@ -149,7 +162,10 @@ function decodeCommon(common: CommonTlsContext | undefined, path: string, contex
   ];
   const validation = decodeValidation(common, path, context);
   const material: TlsMaterial = {
-    options: decodeParameters(common?.tlsParams, at(path, "tls_params"), context.issues),
+    options: {
+      ...decodeParameters(common?.tlsParams, at(path, "tls_params"), context.issues),
+      ...sessions,
+    },
     certificates,
     trust: validation.trust,
   };
@@ -264,10 +280,10 @@ export function decodeSecret(secret: Secret, path: string, issues: Issues): Secr
     }
     case "validationContext": {
       const place = at(path, "validation_context");
-      if (type.value.matchTypedSubjectAltNames.length > 0 || type.value.matchSubjectAltNames.length > 0) {
+      if (expectationsOf(type.value).some((list) => list.length > 0)) {
         issues.add(
-          at(place, "match_typed_subject_alt_names"),
-          "is not implemented inside a secret",
+          place,
+          "says what to expect of a certificate, which is not implemented inside a secret",
           "put it into default_validation_context of the combined_validation_context",
         );
       }
@@ -279,6 +295,16 @@ export function decodeSecret(secret: Secret, path: string, issues: Issues): Secr
       issues.add(path, "needs `tls_certificate` or `validation_context`");
       return undefined;
   }
+}
+
+function expectationsOf(validation: CertificateValidationContext): readonly (readonly unknown[])[] {
+  const { matchTypedSubjectAltNames, matchSubjectAltNames } = validation;
+  return [
+    matchTypedSubjectAltNames,
+    matchSubjectAltNames,
+    validation.verifyCertificateHash,
+    validation.verifyCertificateSpki,
+  ];
 }
 
 const versions: Readonly<Partial<Record<Protocol, "TLSv1.2" | "TLSv1.3">>> = {
@@ -317,6 +343,9 @@ function decodeParameters(
             .map((suite) => suite.replace(/^\[(.*)\]$/, "$1").replaceAll("|", ":"))
             .join(":"),
         }
+      : {}),
+    ...(params && params.signatureAlgorithms.length > 0
+      ? { sigalgs: params.signatureAlgorithms.join(":") }
       : {}),
     ecdhCurve: (params?.ecdhCurves.length ? params.ecdhCurves : defaultCurves).join(":"),
   };

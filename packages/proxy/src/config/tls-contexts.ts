@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import { selectByServerName } from "../net/certificate-selection.ts";
 import type { TlsContextSource } from "../net/tls-plan.ts";
 import { type SourcedName, sourcedKey } from "./config-source.ts";
 
@@ -26,17 +27,34 @@ export type SecretMaterial =
 
 /** Everything a TLS context is made of; references are filled in when their secret arrives. */
 export interface TlsMaterial {
-  readonly options: Pick<SecureContextOptions, "minVersion" | "maxVersion" | "ciphers" | "ecdhCurve">;
+  readonly options: Pick<
+    SecureContextOptions,
+    | "minVersion"
+    | "maxVersion"
+    | "ciphers"
+    | "ecdhCurve"
+    | "sigalgs"
+    | "honorCipherOrder"
+    | "secureOptions"
+    | "sessionTimeout"
+    | "ticketKeys"
+  >;
   readonly certificates: readonly (CertificateMaterial | SecretRef)[];
   readonly trust: TrustMaterial | SecretRef | undefined;
 }
 
 interface Managed extends TlsContextSource {
   current: SecureContext | undefined;
+  select: ((serverName: string) => SecureContext) | undefined;
   generation: number;
   readonly material: TlsMaterial;
   readonly refs: ReadonlySet<string>;
 }
+
+/** `current` is undefined while a secret is missing. */
+type Built = Pick<Managed, "current" | "select">;
+
+const incomplete: Built = { current: undefined, select: undefined };
 
 /**
  * Builds TLS contexts and rebuilds them when a secret is replaced. Equal
@@ -55,8 +73,7 @@ export class TlsContexts {
     if (existing) return existing;
     const parts = [...material.certificates, material.trust];
     const refs = new Set(parts.filter(isRef).map(sourcedKey));
-    const managed: Managed = { current: undefined, generation: 0, material, refs };
-    managed.current = this.#build(managed);
+    const managed: Managed = { ...this.#build(material), generation: 0, material, refs };
     this.#sources.set(key, new WeakRef(managed));
     return managed;
   }
@@ -77,7 +94,7 @@ export class TlsContexts {
   setSecret(key: string, secret: SecretMaterial): void {
     const former = this.#secrets.get(key);
     this.#secrets.set(key, secret);
-    const rebuilt: [Managed, SecureContext | undefined][] = [];
+    const rebuilt: [Managed, Built][] = [];
     try {
       // Also one that nothing refers to yet must be sound.
       if (secret.kind === "certificate") createSecureContext(certificateOptions([secret.certificate]));
@@ -85,15 +102,15 @@ export class TlsContexts {
       for (const [id, reference] of this.#sources) {
         const managed = reference.deref();
         if (!managed) this.#sources.delete(id);
-        else if (managed.refs.has(key)) rebuilt.push([managed, this.#build(managed)]);
+        else if (managed.refs.has(key)) rebuilt.push([managed, this.#build(managed.material)]);
       }
     } catch (error) {
       if (former) this.#secrets.set(key, former);
       else this.#secrets.delete(key);
       throw error;
     }
-    for (const [managed, context] of rebuilt) {
-      managed.current = context;
+    for (const [managed, built] of rebuilt) {
+      Object.assign(managed, built);
       managed.generation++;
     }
     for (const notify of this.#onReady) notify();
@@ -124,8 +141,7 @@ export class TlsContexts {
     }
   }
 
-  /** Undefined while a secret is missing. */
-  #build({ material }: Managed): SecureContext | undefined {
+  #build(material: TlsMaterial): Built {
     const certificates: CertificateMaterial[] = [];
     for (const part of material.certificates) {
       if (!isRef(part)) {
@@ -133,25 +149,28 @@ export class TlsContexts {
         continue;
       }
       const secret = this.#secrets.get(sourcedKey(part));
-      if (!secret) return undefined;
+      if (!secret) return incomplete;
       if (secret.kind !== "certificate") throw new Error(`secret '${part.name}' is not a certificate`);
       certificates.push(secret.certificate);
     }
     let trust: TrustMaterial | undefined;
     if (material.trust && isRef(material.trust)) {
       const secret = this.#secrets.get(sourcedKey(material.trust));
-      if (!secret) return undefined;
+      if (!secret) return incomplete;
       if (secret.kind !== "trust")
         throw new Error(`secret '${material.trust.name}' is not a validation context`);
       trust = secret.trust;
     } else {
       trust = material.trust;
     }
-    return createSecureContext({
-      ...material.options,
-      ...(certificates.length > 0 ? certificateOptions(certificates) : {}),
-      ...(trust ? trustOptions(trust) : {}),
-    });
+    const create = (chosen: readonly CertificateMaterial[]) =>
+      createSecureContext({
+        ...material.options,
+        ...(chosen.length > 0 ? certificateOptions(chosen) : {}),
+        ...(trust ? trustOptions(trust) : {}),
+      });
+    if (certificates.length < 2) return { current: create(certificates), select: undefined };
+    return selectByServerName(certificates, create);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Timer } from "@weft/base/clock";
 import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from "../cluster/cluster.ts";
 import { requestHash } from "../cluster/request-hash.ts";
+import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { Connection } from "../net/connection.ts";
@@ -106,7 +107,7 @@ export class TcpConnector implements TimerOwner {
     this.#connecting = connectTo(
       endpoint.address,
       tls,
-      tls?.sni ?? "",
+      serverNameOf(endpoint),
       {
         onConnected: (socket, peer) => {
           this.#timer.stop();

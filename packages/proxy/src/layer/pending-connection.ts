@@ -1,4 +1,5 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
+import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { Connection } from "../net/connection.ts";
@@ -58,7 +59,7 @@ export class PendingConnection implements TimerOwner {
     this.#connecting = connectTo(
       endpoint.address,
       tls,
-      tls?.sni ?? "",
+      serverNameOf(endpoint),
       {
         onConnected: (socket, peer) => {
           this.#timer.stop();

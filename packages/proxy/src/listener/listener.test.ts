@@ -308,6 +308,7 @@ describe("mutual TLS", () => {
     ["a certificate of a foreign root", bad.foreignRoot, {}],
     ["a forged certificate", bad.forgedSignature, {}],
     ["a certificate signed by another's leaf", bad.signedByLeaf, {}],
+    ["two URI names, which of them to believe being unclear", bad.twoSans, {}],
     ["a name nobody accepts", productpage, { matchesSan: () => false }],
   ];
   for (const [why, svid, plan] of refused) {

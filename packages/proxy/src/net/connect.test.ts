@@ -115,4 +115,30 @@ describe("TLS to an endpoint", () => {
     assert.deepEqual((peer as PeerIdentity).uris, [expected]);
     assert.deepEqual(seen, preface);
   });
+
+  it("is refused for another server name than the one asked for, where that is to be verified", async () => {
+    const own = ca.leaf("default", "web", { dnsNames: ["*.b.example"] });
+    const named = tls.createServer({ key: own.keyPem, cert: own.chainPem }, (socket) => {
+      socket.on("error", () => {});
+      socket.write("hello");
+    });
+    named.listen(0, "127.0.0.1");
+    await once(named, "listening");
+    const { port } = named.address() as AddressInfo;
+    const ask = (serverName: string) =>
+      new Promise<string>((resolve) => {
+        const strict = { ...plan(""), matchesSan: undefined, verifiesServerName: true };
+        connectTo({ kind: "ip", host: "127.0.0.1", port }, strict, serverName, {
+          onConnected(socket) {
+            socket.destroy();
+            resolve("connected");
+          },
+          onFailed: (_reason, message, transport) => resolve(message || transport),
+        });
+      });
+    assert.equal(await ask("a.b.example"), "connected");
+    assert.match(await ask("a.c.example"), /the certificate is not for a\.c\.example/);
+    assert.match(await ask(""), /not for any name/);
+    named.close();
+  });
 });

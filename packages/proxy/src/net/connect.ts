@@ -1,6 +1,6 @@
 import net, { type Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
-import { PeerCertificate } from "./peer-certificate.ts";
+import { coversHost, isAmbiguousSvid, PeerCertificate } from "./peer-certificate.ts";
 import type { SocketAddress } from "./socket-address.ts";
 import type { PeerIdentity, UpstreamTlsPlan } from "./tls-plan.ts";
 
@@ -134,6 +134,17 @@ function connectTls(
     const certificate = connecting.getPeerX509Certificate();
     if (certificate && plan.verifiesPeer) peer = new PeerCertificate(certificate);
     else if (connecting.isSessionReused()) peer = saved?.peer;
+    if (peer && isAmbiguousSvid(peer)) {
+      fail("", `TLS_error: more than one URI name beside a SPIFFE ID: ${peer.uris.join(", ")}`);
+      return;
+    }
+    if (plan.verifiesServerName && !peer?.dnsNames.some((name) => coversHost(name, serverName))) {
+      fail(
+        "",
+        `TLS_error: verify SAN list: the certificate is not for ${serverName || "any name asked for"}`,
+      );
+      return;
+    }
     if (plan.matchesSan && !(peer && plan.matchesSan(peer))) {
       const names = peer?.uris.join(", ") || peer?.subject || "none";
       fail("", `TLS_error: verify SAN list: none of ${names} is accepted`);

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { createHash, type X509Certificate } from "node:crypto";
 import type { PeerIdentity } from "./tls-plan.ts";
 
 /**
@@ -8,6 +8,8 @@ import type { PeerIdentity } from "./tls-plan.ts";
 export class PeerCertificate implements PeerIdentity {
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly emails: readonly string[];
   readonly subject: string;
   readonly fingerprint: string;
   readonly #certificate: X509Certificate;
@@ -16,9 +18,16 @@ export class PeerCertificate implements PeerIdentity {
     const names = parseSubjectAltName(certificate.subjectAltName ?? "");
     this.uris = names.uris;
     this.dnsNames = names.dnsNames;
+    this.ipAddresses = names.ipAddresses;
+    this.emails = names.emails;
     this.subject = rfc2253(certificate.subject);
     this.fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
     this.#certificate = certificate;
+  }
+
+  get spki(): string {
+    const key = this.#certificate.publicKey.export({ type: "spki", format: "der" });
+    return createHash("sha256").update(key).digest("base64");
   }
 
   get pem(): string {
@@ -38,16 +47,40 @@ export class PeerCertificate implements PeerIdentity {
 }
 
 /** Splits Node's rendering (`URI:a, DNS:b, DNS:"c, d"`); values with special characters come JSON-quoted. */
-function parseSubjectAltName(text: string): { uris: string[]; dnsNames: string[] } {
-  const uris: string[] = [];
-  const dnsNames: string[] = [];
+function parseSubjectAltName(text: string) {
+  const names: Record<"uris" | "dnsNames" | "ipAddresses" | "emails", string[]> = {
+    uris: [],
+    dnsNames: [],
+    ipAddresses: [],
+    emails: [],
+  };
   const pattern = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g;
   for (const [, kind, value] of text.matchAll(pattern)) {
     const plain = value!.startsWith('"') ? (JSON.parse(value!) as string) : value!;
-    if (kind === "URI") uris.push(plain);
-    else if (kind === "DNS") dnsNames.push(plain);
+    const list = nameKinds[kind!];
+    if (list) names[list].push(plain);
   }
-  return { uris, dnsNames };
+  return names;
+}
+
+const nameKinds: Readonly<Record<string, "uris" | "dnsNames" | "ipAddresses" | "emails">> = {
+  URI: "uris",
+  DNS: "dnsNames",
+  "IP Address": "ipAddresses",
+  email: "emails",
+};
+
+/** An SVID with a second URI name is none: whom it speaks for would be a matter of reading (X.509-SVID §5.2). */
+export function isAmbiguousSvid({ uris }: PeerIdentity): boolean {
+  return uris.length > 1 && uris.some((uri) => /^spiffe:/i.test(uri));
+}
+
+/** A certificate for `*.example.com` covers `a.example.com`, one label only (RFC 6125 §6.4.3). */
+export function coversHost(name: string, host: string): boolean {
+  const lower = host.toLowerCase();
+  if (!name.startsWith("*.")) return name.toLowerCase() === lower;
+  const dot = lower.indexOf(".");
+  return dot > 0 && lower.slice(dot) === name.slice(1).toLowerCase();
 }
 
 /** Node's one-attribute-per-line subject, most specific first and escaped as RFC 2253 says. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
-import { PeerCertificate } from "./peer-certificate.ts";
+import { isAmbiguousSvid, PeerCertificate } from "./peer-certificate.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 import type { DownstreamTlsPlan, PeerIdentity } from "./tls-plan.ts";
 
@@ -62,6 +62,7 @@ export function acceptTls(
     events.onRefused("no-context", "no certificate has been received for this listener yet");
     return;
   }
+  const select = plan.context.select;
   allowResumption(context);
   if (initial.length > 0) raw.unshift(initial);
   const wantsCertificate = plan.requireClientCertificate || plan.verifiesClients !== false;
@@ -71,6 +72,7 @@ export function acceptTls(
     requestCert: wantsCertificate,
     rejectUnauthorized: plan.requireClientCertificate,
     ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
+    ...(select ? { SNICallback: bySelection(select) } : {}),
   });
   let isSettled = false;
   const refuse = (refusal: TlsRefusal, message: string) => {
@@ -112,6 +114,10 @@ export function acceptTls(
         return;
       }
       peer = new PeerCertificate(certificate);
+      if (isAmbiguousSvid(peer)) {
+        refuse("name-not-accepted", `more than one URI name beside a SPIFFE ID: ${peer.uris.join(", ")}`);
+        return;
+      }
       if (plan.matchesSan && !plan.matchesSan(peer)) {
         refuse("name-not-accepted", `no accepted name in ${peer.uris.join(", ") || peer.subject}`);
         return;
@@ -129,7 +135,7 @@ export function acceptTls(
     events.onAccepted({
       socket,
       peer,
-      ownUris: ownUris(socket, context),
+      ownUris: select ? ownUrisOf(socket) : cachedOwnUris(socket, context),
       alpn: socket.alpnProtocol || "",
       version: socket.getProtocol() ?? "",
       cipher: socket.getCipher()?.standardName ?? "",
@@ -153,11 +159,23 @@ function allowResumption(context: SecureContext): void {
   native?.setSessionIdContext?.("weft");
 }
 
-function ownUris(socket: TLSSocket, context: SecureContext): readonly string[] {
+function bySelection(select: (serverName: string) => SecureContext) {
+  return (serverName: string, done: (error: Error | null, context?: SecureContext) => void) => {
+    const context = select(serverName);
+    allowResumption(context);
+    done(null, context);
+  };
+}
+
+function ownUrisOf(socket: TLSSocket): readonly string[] {
+  const own = socket.getX509Certificate();
+  return own ? new PeerCertificate(own).uris : [];
+}
+
+function cachedOwnUris(socket: TLSSocket, context: SecureContext): readonly string[] {
   let uris = ownNames.get(context);
   if (!uris) {
-    const own = socket.getX509Certificate();
-    uris = own ? new PeerCertificate(own).uris : [];
+    uris = ownUrisOf(socket);
     ownNames.set(context, uris);
   }
   return uris;

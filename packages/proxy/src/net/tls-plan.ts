@@ -7,6 +7,8 @@ import type { SecureContext } from "node:tls";
 export interface TlsContextSource {
   /** Undefined until the first secret has arrived: listeners refuse and clusters wait. */
   readonly current: SecureContext | undefined;
+  /** The context for the server name a client asks for; absent where there is one certificate for all. */
+  readonly select?: ((serverName: string) => SecureContext) | undefined;
   /** Grows by one with every replacement; pools compare it to retire connections made before. */
   readonly generation: number;
 }
@@ -16,6 +18,11 @@ export interface PeerIdentity {
   /** URI subject alternative names, SPIFFE IDs among them. */
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
+  /** Absent in hand-made identities. */
+  readonly ipAddresses?: readonly string[];
+  readonly emails?: readonly string[];
+  /** SHA-256 of the DER SubjectPublicKeyInfo in base64; computed when asked for. */
+  readonly spki?: string;
   /** RFC 2253 subject. */
   readonly subject: string;
   /** SHA-256 of the DER certificate, lower-case hex. */
@@ -25,7 +32,7 @@ export interface PeerIdentity {
   readonly chainPem?: string;
 }
 
-/** Envoy's `match_typed_subject_alt_names`, compiled: true when any name satisfies any matcher. */
+/** What Envoy asks of a verified certificate beyond its chain, compiled: names, hashes of it or of its key. */
 export type SanMatcher = (peer: PeerIdentity) => boolean;
 
 /** @see envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext */
@@ -43,6 +50,10 @@ export interface DownstreamTlsPlan {
 export interface UpstreamTlsPlan {
   readonly context: TlsContextSource;
   readonly sni: string | undefined;
+  /** The endpoint's host name, where it has one, is asked for instead of `sni`. */
+  readonly asksForHostname?: boolean;
+  /** The certificate must be for the name that was asked for. */
+  readonly verifiesServerName?: boolean;
   readonly alpnProtocols: readonly string[];
   /** False only when no validation context is configured at all (as Envoy: no verification). */
   readonly verifiesPeer: boolean;

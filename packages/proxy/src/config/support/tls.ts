@@ -13,21 +13,20 @@ export function tlsSupport(): Record<string, MessageSupport> {
     "envoy.config.core.v3.ProxyProtocolConfig": { implemented: "version pass_through_tlvs added_tlvs" },
     "envoy.config.core.v3.TlvEntry": { implemented: "type value" },
     [`${p}UpstreamTlsContext`]: {
-      implemented: "common_tls_context sni",
+      implemented: "common_tls_context sni auto_host_sni auto_sni_san_validation",
       harmless: {
         max_session_keys: "the number of kept sessions is bounded by the connection pools",
         enforce_rsa_key_usage: "key usage is always enforced",
       },
-      neutral: "auto_host_sni auto_sni_san_validation allow_renegotiation",
+      neutral: "allow_renegotiation",
     },
     [`${p}DownstreamTlsContext`]: {
-      implemented: "common_tls_context require_client_certificate",
+      implemented:
+        "common_tls_context require_client_certificate prefer_client_ciphers disable_stateless_session_resumption session_timeout session_ticket_keys",
       harmless: {
-        session_timeout: "sessions are kept for at most five minutes",
         disable_stateful_session_resumption: "sessions are resumed by ticket only",
       },
-      neutral:
-        "require_sni disable_stateless_session_resumption ocsp_staple_policy prefer_client_ciphers full_scan_certs_on_sni_mismatch",
+      neutral: "require_sni ocsp_staple_policy full_scan_certs_on_sni_mismatch",
     },
     [`${p}CommonTlsContext`]: {
       implemented:
@@ -37,14 +36,17 @@ export function tlsSupport(): Record<string, MessageSupport> {
       implemented: "default_validation_context validation_context_sds_secret_config",
     },
     [`${p}TlsParameters`]: {
-      implemented: "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves",
+      implemented:
+        "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms",
     },
     [`${p}TlsCertificate`]: { implemented: "certificate_chain private_key password" },
     [`${p}CertificateValidationContext`]: {
-      implemented: "trusted_ca match_typed_subject_alt_names match_subject_alt_names crl",
+      implemented:
+        "trusted_ca match_typed_subject_alt_names match_subject_alt_names crl verify_certificate_hash verify_certificate_spki",
       neutral:
         "allow_expired_certificate trust_chain_verification only_verify_leaf_cert_crl require_signed_certificate_timestamp",
     },
+    [`${p}TlsSessionTicketKeys`]: { implemented: "keys" },
     [`${p}SubjectAltNameMatcher`]: { implemented: "san_type matcher" },
     [`${p}SdsSecretConfig`]: { implemented: "name sds_config" },
     [`${p}Secret`]: { implemented: "name tls_certificate validation_context" },
