@@ -40,6 +40,8 @@ export interface ClusterPlan {
   readonly transports: readonly TransportPlan[];
   /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */
   readonly keepsTrailers?: boolean;
+  /** HTTP/1 `header_key_format`: `X-Request-Id` rather than `x-request-id`. */
+  readonly properCaseHeaders?: boolean;
   readonly maxRequestsPerConnection: number;
   /** 0 disables. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;

@@ -56,6 +56,8 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     ignoresHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
     closesConnectionsOnFailure: cluster.closeConnectionsOnHostHealthFailure,
     protocol: http.protocol,
+    keepsTrailers: http.keepsTrailers,
+    properCaseHeaders: http.properCaseHeaders,
     http2: http.http2,
     transports: decodeTransports(cluster, path, context).map((transport) =>
       http.protocol === "http2" ? offeringHttp2(transport) : transport,

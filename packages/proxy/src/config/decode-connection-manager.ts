@@ -116,6 +116,7 @@ export function decodeConnectionManager(
           ? "matching"
           : "none",
     upgrades: decodeUpgrades(hcm.upgradeConfigs, at(path, "upgrade_configs"), issues),
+    keepsTrailers: http1?.enableTrailers ?? false,
     acceptHttp10: http1?.acceptHttp10 ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
   };

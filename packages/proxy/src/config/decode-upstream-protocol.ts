@@ -15,6 +15,8 @@ export interface ProtocolChoice {
   /** PINGs were asked for. */
   readonly keepsAlive: boolean;
   readonly protocol: ClusterPlan["protocol"];
+  readonly keepsTrailers: boolean;
+  readonly properCaseHeaders: boolean;
   readonly maxRequestsPerConnection: number;
   readonly idleTimeoutMs: number;
 }
@@ -51,7 +53,15 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
       : upstream?.case === "useDownstreamProtocolConfig"
         ? upstream.value.http2ProtocolOptions
         : undefined) ?? cluster.http2ProtocolOptions;
+  const http1 =
+    upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "httpProtocolOptions"
+      ? upstream.value.protocolConfig.value
+      : upstream?.case === "useDownstreamProtocolConfig"
+        ? upstream.value.httpProtocolOptions
+        : undefined;
   return {
+    keepsTrailers: http1?.enableTrailers ?? false,
+    properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
     http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),
     keepsAlive: http2?.connectionKeepalive !== undefined,
     protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",

@@ -10,6 +10,7 @@ import type { ProbeTarget } from "./health-check-plan.ts";
 
 /** No health check has heads as large as other responses may have. */
 const limits = { maxBytes: 60 * 1024, maxCount: 100 };
+const codecOptions = { limits, keepsTrailers: false, properCaseHeaders: false };
 const bufferLimitBytes = 64 * 1024;
 const flushTimeoutMs = 1_000;
 
@@ -87,7 +88,7 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
 
   #start(connection: Connection): void {
     if (this.#protocol === "http1") {
-      this.#codec = new Http1ClientCodec(connection, limits, false, this);
+      this.#codec = new Http1ClientCodec(connection, codecOptions, this);
       connection.start(this.#codec);
       return;
     }

@@ -2,8 +2,8 @@ import type { HeaderList } from "../layer/header-list.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import { type ClientStreamCarrier, Http1ClientStream } from "./client-stream.ts";
-import { type HeadLimits, Http1ResponseHead, parseResponseHead } from "./head.ts";
+import { type ClientCodecOptions, type ClientStreamCarrier, Http1ClientStream } from "./client-stream.ts";
+import { Http1ResponseHead, parseResponseHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 
 /** Who owns an upstream connection. */
@@ -27,25 +27,22 @@ const nothing = Buffer.alloc(0);
  */
 export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStreamCarrier {
   readonly connection: Connection;
-  /** Without it trailers are read and dropped, both ways, as Envoy does. */
-  readonly keepsTrailers: boolean;
+  readonly options: ClientCodecOptions;
   /** Requests begun on this connection. */
   requestCount = 0;
   readonly #events: ClientCodecEvents;
-  readonly #limits: HeadLimits;
   readonly #reader: HeadReader;
   readonly #decoder: BodyDecoder;
   #state: State = "idle";
   #stream: Http1ClientStream | undefined;
   #isGone = false;
 
-  constructor(connection: Connection, limits: HeadLimits, keepsTrailers: boolean, events: ClientCodecEvents) {
+  constructor(connection: Connection, options: ClientCodecOptions, events: ClientCodecEvents) {
     this.connection = connection;
-    this.keepsTrailers = keepsTrailers;
-    this.#limits = limits;
+    this.options = options;
     this.#events = events;
-    this.#reader = new HeadReader(limits, false);
-    this.#decoder = new BodyDecoder(this, limits);
+    this.#reader = new HeadReader(options.limits, false);
+    this.#decoder = new BodyDecoder(this, options.limits);
   }
 
   get isIdle(): boolean {
@@ -140,7 +137,7 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStre
     const stream = this.#stream;
     if (!stream) return;
     stream.isResponseDone = true;
-    if (this.keepsTrailers) stream.receiver.onResponseTrailers(trailers);
+    if (this.options.keepsTrailers) stream.receiver.onResponseTrailers(trailers);
     else stream.receiver.onResponseData(nothing, true);
   }
 
@@ -152,7 +149,7 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStre
 
   #begin(): void {
     const stream = this.#stream!;
-    const head = parseResponseHead(this.#reader.text, this.#limits);
+    const head = parseResponseHead(this.#reader.text, this.options.limits);
     this.#reader.text = "";
     if (!(head instanceof Http1ResponseHead)) {
       this.#fail("protocol-error");

@@ -10,12 +10,20 @@ import {
   lastChunk,
   requestFraming,
 } from "./encode.ts";
+import type { HeadLimits } from "./head.ts";
+
+/** How HTTP/1.1 is spoken with an upstream. */
+export interface ClientCodecOptions {
+  readonly limits: HeadLimits;
+  /** Without it trailers are read and dropped, both ways, as Envoy does. */
+  readonly keepsTrailers: boolean;
+  readonly properCaseHeaders: boolean;
+}
 
 /** What a request's stream asks of the client codec. */
 export interface ClientStreamCarrier {
   readonly connection: Connection;
-  /** Without it trailers are dropped. */
-  readonly keepsTrailers: boolean;
+  readonly options: ClientCodecOptions;
   /** The request's owner gave up. */
   abandon(stream: Http1ClientStream): void;
 }
@@ -61,7 +69,9 @@ export class Http1ClientStream implements ClientStream {
     this.upgrade = head.upgrade;
     this.#framing = requestFraming(head, end);
     this.isRequestDone = end;
-    this.#codec.connection.writeLatin1(encodeRequestHead(head, this.#framing, extra));
+    this.#codec.connection.writeLatin1(
+      encodeRequestHead(head, this.#framing, extra, this.#codec.options.properCaseHeaders),
+    );
   }
 
   sendData(chunk: Buffer, end: boolean): void {
@@ -86,7 +96,8 @@ export class Http1ClientStream implements ClientStream {
   sendTrailers(trailers: HeaderList): void {
     if (this.#isReset || this.isRequestDone) return;
     if (this.#framing === "chunked") {
-      const text = this.#codec.keepsTrailers ? encodeTrailers(trailers) : lastChunk;
+      const { keepsTrailers, properCaseHeaders } = this.#codec.options;
+      const text = keepsTrailers ? encodeTrailers(trailers, properCaseHeaders) : lastChunk;
       this.#codec.connection.writeLatin1(text);
     }
     this.#requestEnded();

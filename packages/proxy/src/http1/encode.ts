@@ -36,15 +36,44 @@ export function encodeRequestHead(
   head: RequestHead,
   framing: BodyFraming,
   extra: readonly string[] | undefined,
+  isProperCase: boolean,
 ): string {
   const target = head.method === "CONNECT" ? head.authority : head.path;
-  let text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${fieldLines(head.headers.flat, false)}`;
-  if (extra) text += fieldLines(extra, false);
-  if (framing === "chunked") text += "transfer-encoding: chunked\r\n";
+  const host = isProperCase ? "Host" : "host";
+  let text = `${head.method} ${target} HTTP/1.1\r\n${host}: ${head.authority}\r\n${fieldLines(head.headers.flat, isProperCase)}`;
+  if (extra) text += fieldLines(extra, isProperCase);
+  const lines = codecLines(isProperCase);
+  if (framing === "chunked") text += lines.chunked;
   else if (head.upgrade !== "" && head.upgrade !== "connect") {
-    text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
-  } else if (framing === "none" && needsLength(head)) text += "content-length: 0\r\n";
+    text += fieldLines(["connection", "upgrade", "upgrade", head.upgrade], isProperCase);
+  } else if (framing === "none" && needsLength(head)) text += lines.noBody;
   return `${text}\r\n`;
+}
+
+interface CodecLines {
+  readonly chunked: string;
+  readonly noBody: string;
+  readonly close: string;
+  readonly keepAlive: string;
+}
+
+const lowerCaseLines: CodecLines = {
+  chunked: "transfer-encoding: chunked\r\n",
+  noBody: "content-length: 0\r\n",
+  close: "connection: close\r\n",
+  keepAlive: "connection: keep-alive\r\n",
+};
+
+const properCaseLines: CodecLines = {
+  chunked: "Transfer-Encoding: chunked\r\n",
+  noBody: "Content-Length: 0\r\n",
+  close: "Connection: close\r\n",
+  keepAlive: "Connection: keep-alive\r\n",
+};
+
+/** Lines that a codec adds to a head by itself. */
+export function codecLines(isProperCase: boolean): CodecLines {
+  return isProperCase ? properCaseLines : lowerCaseLines;
 }
 
 /** Methods whose requests have no body unless they say so. */
@@ -55,8 +84,8 @@ function needsLength(head: RequestHead): boolean {
   return !bodiless.has(head.method) && !head.headers.has("content-length");
 }
 
-export function encodeTrailers(trailers: HeaderList): string {
-  return `0\r\n${fieldLines(trailers.flat, false)}\r\n`;
+export function encodeTrailers(trailers: HeaderList, isProperCase: boolean): string {
+  return `0\r\n${fieldLines(trailers.flat, isProperCase)}\r\n`;
 }
 
 /** The size line before a chunk. */

@@ -144,8 +144,11 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
     this.info = made.info;
     this.codec = new Http1ClientCodec(
       connection,
-      responseLimits,
-      pool.cluster.plan.keepsTrailers ?? false,
+      {
+        limits: responseLimits,
+        keepsTrailers: pool.cluster.plan.keepsTrailers ?? false,
+        properCaseHeaders: pool.cluster.plan.properCaseHeaders ?? false,
+      },
       this,
     );
     connection.start(this.codec);

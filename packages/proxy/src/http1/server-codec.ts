@@ -3,7 +3,7 @@ import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import { chunkHead, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
+import { chunkHead, codecLines, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
 import { type HeadError, type HeadLimits, Http1RequestHead, lowVersion, parseRequestHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 import { Http1ServerStream, type ServerStreamCarrier } from "./server-stream.ts";
@@ -223,11 +223,15 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     const status = head.status;
     const flat = head.headers.flat;
     stream.hasResponded = true;
+    const lines = codecLines(this.#options.properCaseHeaders);
     let text = statusLine(status);
     if (stream.upgrade !== "" && (status === 101 || (stream.upgrade === "connect" && status < 300))) {
       stream.framing = "tunnel";
       text += fieldLines(flat, this.#options.properCaseHeaders);
-      if (status === 101) text += `connection: upgrade\r\nupgrade: ${stream.upgrade}\r\n`;
+      if (status === 101) {
+        const fields = ["connection", "upgrade", "upgrade", stream.upgrade];
+        text += fieldLines(fields, this.#options.properCaseHeaders);
+      }
       this.connection.writeLatin1(`${text}\r\n`);
       this.#openTunnel();
       return;
@@ -242,17 +246,17 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     else if (head.headers.has("content-length")) stream.framing = "length";
     else if (end) {
       stream.framing = "none";
-      text += "content-length: 0\r\n";
+      text += lines.noBody;
     } else if (stream.minorVersion === 1) {
       stream.framing = "chunked";
-      text += "transfer-encoding: chunked\r\n";
+      text += lines.chunked;
     } else {
       stream.framing = "close";
       stream.mustClose = true;
     }
     if (this.isDraining) stream.mustClose = true;
-    if (stream.mustClose) text += "connection: close\r\n";
-    else if (stream.minorVersion === 0) text += "connection: keep-alive\r\n";
+    if (stream.mustClose) text += lines.close;
+    else if (stream.minorVersion === 0) text += lines.keepAlive;
     this.connection.writeLatin1(`${text}\r\n`);
     if (end) this.#finish(stream);
   }
@@ -279,7 +283,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
   trailers(stream: Http1ServerStream, trailers: HeaderList): void {
     if (stream !== this.#stream) return;
     if (stream.framing === "chunked") {
-      this.connection.writeLatin1(this.#options.keepsTrailers ? encodeTrailers(trailers) : lastChunk);
+      const { keepsTrailers, properCaseHeaders } = this.#options;
+      this.connection.writeLatin1(keepsTrailers ? encodeTrailers(trailers, properCaseHeaders) : lastChunk);
     }
     this.#finish(stream);
   }
