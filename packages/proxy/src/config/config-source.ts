@@ -115,6 +115,9 @@ export function decodeGrpcSource(
     issues.add(services, `names ${config.grpcServices.length} services`, "name exactly one");
   }
   const service = config.grpcServices[0];
+  if (service?.timeout) {
+    issues.add(`${services}[0].timeout`, "a stream of configuration has no time to end by", "remove it");
+  }
   const target = service?.targetSpecifier;
   if (target?.case !== "envoyGrpc") {
     issues.add(`${services}[0]`, "needs `envoy_grpc.cluster_name`");

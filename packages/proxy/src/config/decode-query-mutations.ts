@@ -3,14 +3,21 @@ import {
   KeyValueAppend_KeyValueAppendAction as Action,
   type KeyValueMutation,
 } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import {
+  hasParameter,
+  type Parameter,
+  parameterOf,
+  parseQuery,
+  withoutParameter,
+  withParameter,
+  withQuery,
+} from "../filters/query-parameters.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { at } from "./issues.ts";
 
-/** Name and value, as written in the path: nothing is decoded that is not changed. */
-type Parameter = [name: string, value: string | undefined];
-type QueryMutator = (parameters: Parameter[], exchange: Exchange) => Parameter[];
+type QueryMutator = (parameters: readonly Parameter[], exchange: Exchange) => readonly Parameter[];
 
 /** Edits of a query, in order; undefined when there are none. Names are compared decoded, values are set encoded. */
 export function decodeQueryMutations(
@@ -21,14 +28,9 @@ export function decodeQueryMutations(
   if (mutations.length === 0) return undefined;
   const mutators = mutations.map((mutation, i) => decodeMutation(mutation, `${path}[${i}]`, context));
   return (whole, exchange) => {
-    const mark = whole.indexOf("?");
-    let parameters = parseQuery(mark < 0 ? "" : whole.slice(mark + 1));
+    let parameters = parseQuery(whole);
     for (const mutate of mutators) parameters = mutate(parameters, exchange);
-    const query = parameters
-      .map(([name, value]) => (value === undefined ? name : `${name}=${value}`))
-      .join("&");
-    const base = mark < 0 ? whole : whole.slice(0, mark);
-    return query === "" ? base : `${base}?${query}`;
+    return withQuery(whole, parameters);
   };
 }
 
@@ -38,7 +40,7 @@ function decodeMutation(
   { issues, factories }: DecodeContext,
 ): QueryMutator {
   if (remove !== "" && append) issues.add(path, "has both `remove` and `append`", "keep one of them");
-  if (remove !== "") return (parameters) => parameters.filter(([name]) => decoded(name) !== remove);
+  if (remove !== "") return (parameters) => withoutParameter(parameters, remove);
   const key = append?.record?.key ?? append?.entry?.key ?? "";
   if (!append || key === "") {
     issues.add(path, "needs `remove`, or `append` with a key");
@@ -59,43 +61,17 @@ function decodeMutation(
     issues.add(place, messageOf(error), "write a literal % as %%");
   }
   return (parameters, exchange) => {
-    const filled = encodeURIComponent(typeof value === "string" ? value : value(exchange));
-    const isPresent = parameters.some(([name]) => decoded(name) === key);
-    const added: Parameter = [encodeURIComponent(key), filled];
+    const filled = typeof value === "string" ? value : value(exchange);
+    const isPresent = hasParameter(parameters, key);
     switch (append.action) {
       case Action.APPEND_IF_EXISTS_OR_ADD:
-        return [...parameters, added];
+        return [...parameters, parameterOf(key, filled)];
       case Action.ADD_IF_ABSENT:
-        return isPresent ? parameters : [...parameters, added];
+        return isPresent ? parameters : [...parameters, parameterOf(key, filled)];
       case Action.OVERWRITE_IF_EXISTS:
-        return isPresent ? overwritten(parameters, key, added) : parameters;
+        return isPresent ? withParameter(parameters, key, filled) : parameters;
       case Action.OVERWRITE_IF_EXISTS_OR_ADD:
-        return isPresent ? overwritten(parameters, key, added) : [...parameters, added];
+        return withParameter(parameters, key, filled);
     }
   };
-}
-
-/** One parameter in place of the first called `key`; the others of that name are gone. */
-function overwritten(parameters: readonly Parameter[], key: string, added: Parameter): Parameter[] {
-  const first = parameters.findIndex(([name]) => decoded(name) === key);
-  return parameters.flatMap((parameter, i) => {
-    if (i === first) return [added];
-    return decoded(parameter[0]) === key ? [] : [parameter];
-  });
-}
-
-function parseQuery(query: string): Parameter[] {
-  if (query === "") return [];
-  return query.split("&").map((part) => {
-    const equals = part.indexOf("=");
-    return equals < 0 ? [part, undefined] : [part.slice(0, equals), part.slice(equals + 1)];
-  });
-}
-
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }

@@ -30,6 +30,10 @@ import {
 } from "@weft/xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { DecompressorSchema } from "@weft/xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import {
   HeaderMutationPerRouteSchema,
@@ -105,6 +109,8 @@ export const extensionRegistry: Registry = createRegistry(
   BrotliDecompressorSchema,
   ZstdSchema,
   ZstdDecompressorSchema,
+  ExtAuthzSchema,
+  ExtAuthzPerRouteSchema,
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
   CorsSchema,

@@ -2,6 +2,7 @@ import { bufferFilter } from "./buffer.ts";
 import { compressorFilter } from "./compressor.ts";
 import { corsFilter } from "./cors.ts";
 import { decompressorFilter } from "./decompressor.ts";
+import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
@@ -22,6 +23,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   compressorFilter,
   corsFilter,
   decompressorFilter,
+  extAuthzFilter,
   faultFilter,
   headerMutationFilter,
   jwtAuthnFilter,

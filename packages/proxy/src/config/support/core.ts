@@ -44,7 +44,7 @@ export function coreSupport(): Record<string, MessageSupport> {
         rate_limit_settings: "requests follow responses one to one and are never repeated unasked",
       },
     },
-    [`${p}GrpcService`]: { implemented: "envoy_grpc initial_metadata", neutral: "timeout" },
+    [`${p}GrpcService`]: { implemented: "envoy_grpc initial_metadata timeout" },
     [`${p}GrpcService.EnvoyGrpc`]: { implemented: "cluster_name authority" },
     [`${p}HeaderValue`]: whole("key value"),
     [`${p}HeaderValueOption`]: whole("header append append_action keep_empty_value"),

@@ -1,4 +1,5 @@
 import { bodyFiltersSupport } from "./filters/body-filters.ts";
+import { extAuthzSupport } from "./filters/ext-authz.ts";
 import { headerFiltersSupport } from "./filters/header-filters.ts";
 import { jwtAuthnSupport } from "./filters/jwt-authn.ts";
 import type { MessageSupport } from "./message-support.ts";
@@ -11,6 +12,7 @@ export function filtersSupport(): Record<string, MessageSupport> {
     ...headerFiltersSupport(),
     ...bodyFiltersSupport(),
     ...jwtAuthnSupport(),
+    ...extAuthzSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
       implemented: "suppress_envoy_headers respect_expected_rq_timeout",
       harmless: {

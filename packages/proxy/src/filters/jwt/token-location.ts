@@ -1,4 +1,5 @@
 import type { RequestHead } from "../../layer/message.ts";
+import { parseQuery, withoutParameter, withQuery } from "../query-parameters.ts";
 
 /** Where tokens may stand in a request. @see JwtProvider.from_headers, from_params, from_cookies */
 export interface TokenLocations {
@@ -39,7 +40,7 @@ export function findTokens(request: RequestHead, providers: readonly TokenLocati
     const query = queryOf(request.path);
     for (const name of parameters) {
       const text = query?.get(name);
-      if (typeof text === "string") add(text, provider, (head) => removeParameter(head, name));
+      if (typeof text === "string") add(text, provider, removeParameter(name));
     }
   });
   providers.forEach(({ cookies }, provider) => {
@@ -68,15 +69,10 @@ function queryOf(path: string): URLSearchParams | undefined {
   return mark < 0 ? undefined : new URLSearchParams(path.slice(mark + 1));
 }
 
-function removeParameter(head: RequestHead, name: string): void {
-  const mark = head.path.indexOf("?");
-  if (mark < 0) return;
-  const kept = head.path
-    .slice(mark + 1)
-    .split("&")
-    .filter((part) => !new URLSearchParams(part).has(name));
-  const base = head.path.slice(0, mark);
-  head.path = kept.length > 0 ? `${base}?${kept.join("&")}` : base;
+function removeParameter(name: string): FoundToken["remove"] {
+  return (head) => {
+    head.path = withQuery(head.path, withoutParameter(parseQuery(head.path), name));
+  };
 }
 
 function cookieOf(field: string, name: string): string | undefined {
