@@ -7,6 +7,7 @@ import type { AdsNode } from "./server/ads-node.ts";
 import { type AdsEvents, AdsSession } from "./server/ads-session.ts";
 import { delta } from "./server/delta.ts";
 import type { AdsProtocol } from "./server/protocol.ts";
+import { SendBudget } from "./server/send-budget.ts";
 import { sotw } from "./server/sotw.ts";
 
 export type { AdsNode } from "./server/ads-node.ts";
@@ -25,6 +26,8 @@ export interface AdsServerOptions {
   readonly customTypes?: readonly string[];
   /** How long an unanswered response holds back what follows it. Default 10 s. */
   readonly ackTimeoutMs?: number;
+  /** Of large responses, over all streams; more wait for their turn. Default 64 MiB. */
+  readonly maxUnansweredBytes?: number;
   /** More streams than this are refused. Default 20,000. */
   readonly maxStreams?: number;
 }
@@ -40,12 +43,14 @@ export class AdsServer {
   readonly #options: AdsServerOptions;
   readonly #customTypes: ReadonlySet<string>;
   readonly #sessions = new Set<AdsSession>();
+  readonly #budget: SendBudget;
   #timer: Timer | undefined;
   #lastId = 0;
 
   constructor(options: AdsServerOptions) {
     this.#options = options;
     this.#customTypes = new Set(options.customTypes);
+    this.#budget = new SendBudget(options.maxUnansweredBytes ?? 64 << 20);
   }
 
   /** The methods to mount on a `GrpcServer`. */
@@ -88,6 +93,7 @@ export class AdsServer {
           customTypes: this.#customTypes,
           onlyType,
           ackTimeoutMs,
+          budget: this.#budget,
           admit: (node, peer) => admit(node, peer),
           onOver: (over) => this.#sessions.delete(over),
         });

@@ -34,6 +34,8 @@ export interface CompositionOptions {
   readonly trustDomain: TrustDomain;
   readonly store: Store;
   readonly authority: CertificateAuthority;
+  /** The last proxy that a change concerns has acknowledged it. */
+  readonly onConverged?: (elapsedMs: number) => void;
 }
 
 /**
@@ -54,7 +56,7 @@ export class Composition {
   readonly #store: Store;
   readonly #config = new ConfigSet();
   readonly #directory: ConfigDirectory | undefined;
-  readonly #registry: WorkloadRegistry;
+  readonly registry: WorkloadRegistry;
   readonly #remembered: RememberedWorkloads;
   readonly #history: MetricHistory;
   readonly #pipeline: MeshPipeline;
@@ -62,6 +64,10 @@ export class Composition {
   readonly #clients: XdsClients;
   readonly #events: EventLog;
   readonly #pushes: PushLoop;
+  readonly #sync: ProxySyncTable;
+  readonly #healthChanges = new Set<string>();
+  /** More than health has changed since the last push. */
+  #needsRebuild = false;
   #generation = 0;
   /** When the oldest change that no push holds yet was made. */
   #changedAtMs: number | undefined;
@@ -80,12 +86,12 @@ export class Composition {
 
     this.#config.load(store.resources.current().map(({ text }) => text));
     this.#directory = this.#openDirectory(options.configDir);
-    this.#registry = new WorkloadRegistry({ clock });
+    this.registry = new WorkloadRegistry({ clock });
     this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);
-    this.#registry.restore(this.#remembered.read());
+    this.registry.restore(this.#remembered.read());
     this.#pipeline = new MeshPipeline({
       config: this.#config,
-      registry: this.#registry,
+      registry: this.registry,
       addresses: new VirtualAddresses(store.addresses),
       settings: { trustDomain },
     });
@@ -93,13 +99,15 @@ export class Composition {
     const convergence = new ConvergenceLog();
     const sync = new ProxySyncTable(clock, (elapsedMs) => {
       convergence.add(elapsedMs);
+      options.onConverged?.(elapsedMs);
       this.metrics.convergence.observe(elapsedMs / 1000);
     });
+    this.#sync = sync;
     this.#pushes = new PushLoop(() => this.#push(), this.onError);
     this.#clients = new XdsClients({
       clock,
       trustDomain,
-      registry: this.#registry,
+      registry: this.registry,
       pipeline: this.#pipeline,
       builder: this.#builder,
       sync,
@@ -114,7 +122,7 @@ export class Composition {
     this.ads = new AdsServer({ clock, admit, events: this.#clients, customTypes: [typeUrl.health] });
 
     this.#history = new MetricHistory({ clock });
-    this.takeMetrics = metricsIntake(this.#history, this.#registry);
+    this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.metrics = new PilotMetrics(version, () => this.#read(sync));
     this.api = new ControlApi({
       clock,
@@ -124,14 +132,19 @@ export class Composition {
       authority,
       config: this.#config,
       pipeline: this.#pipeline,
-      registry: this.#registry,
+      registry: this.registry,
       sync,
       convergence,
       history: this.#history,
       events: this.#events,
-      onConfigChange: () => this.#changed("config"),
+      onConfigChange: () => {
+        this.#needsRebuild = true;
+        this.#changed("config");
+      },
     });
-    this.#registry.onChange(({ workloads, removed }) => {
+    this.registry.onChange(({ workloads, changed, removed, isHealthOnly }) => {
+      if (isHealthOnly) for (const id of changed) this.#healthChanges.add(id);
+      else this.#needsRebuild = true;
       for (const id of removed) {
         this.#history.forget(id);
         this.#builder.forget(id);
@@ -148,10 +161,22 @@ export class Composition {
     this.isStarted = true;
   }
 
+  /** Resolves when every change so far has been pushed. */
+  idle(): Promise<void> {
+    return this.#pushes.idle();
+  }
+
+  /** Connected proxies that hold all there is to tell them. */
+  countInSync(): number {
+    let count = 0;
+    for (const proxy of this.#sync.proxies) if (proxy.state === "synced") count += 1;
+    return count;
+  }
+
   close(): void {
     this.isStarted = false;
     this.#directory?.close();
-    this.#registry.close();
+    this.registry.close();
     this.#remembered.flush();
   }
 
@@ -174,6 +199,7 @@ export class Composition {
       this.#log.error({ code: error.code }, `not in force: ${formatDiagnostic(error)}`);
       this.#events.add("config", formatDiagnostic(error));
     }
+    this.#needsRebuild = true;
     if (this.isStarted) this.#changed("config");
   }
 
@@ -188,7 +214,9 @@ export class Composition {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
     this.#changedAtMs = undefined;
-    this.#pipeline.rebuild();
+    if (this.#needsRebuild || !this.#pipeline.followHealth(this.#healthChanges)) this.#pipeline.rebuild();
+    this.#needsRebuild = false;
+    this.#healthChanges.clear();
     this.#generation += 1;
     this.#clients.push({
       generation: this.#generation,
@@ -210,7 +238,7 @@ export class Composition {
       proxies: sync.proxies.size,
       services: mesh.services.size,
       virtualServices,
-      workloads: this.#registry.workloads.length,
+      workloads: this.registry.workloads.length,
       configErrors: diagnostics.filter((diagnostic) => diagnostic.severity === "error").length,
       rootExpirySeconds: rootNotAfterMs / 1000,
       issuedCertificates: issued,

@@ -4,6 +4,8 @@ import { buildMesh } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
+import { shareUnchanged } from "../model/share-unchanged.ts";
+import { type HealthBasis, servedBy, withHealth } from "../model/with-health.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ConfigSet } from "./config-set.ts";
 import type { VirtualAddresses } from "./virtual-addresses.ts";
@@ -21,7 +23,7 @@ export class MeshPipeline {
   readonly #registry: WorkloadRegistry;
   readonly #addresses: VirtualAddresses;
   readonly #settings: MeshSettings;
-  #current: BuiltMesh;
+  #current: BuiltMesh & HealthBasis;
 
   constructor(options: {
     readonly config: ConfigSet;
@@ -40,13 +42,31 @@ export class MeshPipeline {
     return this.#current;
   }
 
-  rebuild(): BuiltMesh {
+  /** Unchanged parts of the mesh are those of the mesh before. */
+  rebuild(): BuiltMesh & HealthBasis {
     const { resources, diagnostics } = this.#config;
     const { workloads } = this.#registry;
     const vips = this.#addresses.assign(hostnamesNeedingAddress(resources, workloads, this.#settings));
     const built = buildMesh({ resources, workloads, vips, options: this.#settings });
-    this.#current = { mesh: built.mesh, diagnostics: [...diagnostics, ...built.diagnostics] };
+    this.#current = {
+      mesh: shareUnchanged(this.#current?.mesh, built.mesh),
+      diagnostics: [...diagnostics, ...built.diagnostics],
+      drafts: built.drafts,
+      served: servedBy(built.drafts),
+    };
     return this.#current;
+  }
+
+  /** Follows nothing but the health of these workloads; false where that takes a rebuild. */
+  followHealth(workloadIds: Iterable<string>): boolean {
+    const changed = [...workloadIds].map((id) => this.#registry.get(id));
+    if (changed.includes(undefined)) return false;
+    const next = withHealth(
+      this.#current,
+      changed.filter((workload) => workload !== undefined),
+    );
+    if (next) this.#current = next;
+    return next !== undefined;
   }
 
   /** What the model would say to other resources; nothing is changed. */

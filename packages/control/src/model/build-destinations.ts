@@ -26,7 +26,7 @@ export function buildDestinations(
   const ruleOf = destinationRules(input, diagnostics);
   for (const [hostname, draft] of input.drafts) {
     const rule = ruleOf(draft);
-    const own = endpointsOf(draft, input);
+    const own = endpointsOf(draft, input.workloads);
     services.set(hostname, {
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
@@ -102,8 +102,12 @@ function identitiesOf({ backends, entry }: ServiceDraft, input: Input): string[]
   return sortedUnique([...ids, ...(entry?.spec.subjectAltNames ?? [])]);
 }
 
-function endpointsOf({ service, backends, entry }: ServiceDraft, input: Input): Endpoint[] {
-  const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, input.workloads));
+/** Where a service is served now, in an order that does not depend on how that came about. */
+export function endpointsOf(
+  { service, backends, entry }: ServiceDraft,
+  workloads: ReadonlyMap<string, MeshWorkload>,
+): Endpoint[] {
+  const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, workloads));
   const ports = entry?.spec.ports ?? [];
   for (const written of entry?.spec.endpoints ?? []) {
     const labels = written.labels ?? {};

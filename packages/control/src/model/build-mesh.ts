@@ -3,7 +3,7 @@ import type { ConfigResource } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { buildDestinations } from "./build-destinations.ts";
 import { buildRouting } from "./build-routing.ts";
-import { buildServices } from "./build-services.ts";
+import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
 import type { Mesh } from "./mesh.ts";
@@ -26,6 +26,8 @@ export interface MeshInput {
 export function buildMesh(input: MeshInput): {
   readonly mesh: Mesh;
   readonly diagnostics: readonly Diagnostic[];
+  /** What services and endpoints were made from. */
+  readonly drafts: ReadonlyMap<string, ServiceDraft>;
 } {
   const diagnostics = new Diagnostics();
   const options = meshOptions(input.options);
@@ -46,5 +48,5 @@ export function buildMesh(input: MeshInput): {
     workloads: meshWorkloads,
   };
   checkReferences(mesh, resources, diagnostics);
-  return { mesh, diagnostics: diagnostics.all };
+  return { mesh, diagnostics: diagnostics.all, drafts };
 }

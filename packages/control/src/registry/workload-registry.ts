@@ -34,6 +34,8 @@ export interface WorkloadsChange {
   readonly workloads: readonly Workload[];
   readonly changed: readonly string[];
   readonly removed: readonly string[];
+  /** Those that changed are only well or unwell: nothing else of them is different. */
+  readonly isHealthOnly: boolean;
 }
 
 /**
@@ -139,7 +141,7 @@ export class WorkloadRegistry {
         const entry = held();
         if (!entry || entry.workload.isHealthy === isHealthy) return;
         entry.workload = { ...entry.workload, isHealthy };
-        this.#changed([id], []);
+        this.#changed([id], [], true);
       },
       end: () => {
         const entry = held();
@@ -156,16 +158,39 @@ export class WorkloadRegistry {
     this.#changed([], [id]);
   }
 
-  #changed(changed: readonly string[], removed: readonly string[]): void {
-    const workloads = [...this.#entries.values()].map((entry) => entry.workload);
-    workloads.sort((a, b) => (a.id < b.id ? -1 : 1));
-    const isUnchanged =
-      workloads.length === this.#workloads.length &&
-      workloads.every((w, i) => isSame(w, this.#workloads[i]!));
+  #changed(changed: readonly string[], removed: readonly string[], isHealthOnly = false): void {
+    const workloads = [...this.#workloads];
+    let isUnchanged = true;
+    for (const id of removed) {
+      const at = positionOf(workloads, id);
+      if (workloads[at]?.id !== id) continue;
+      workloads.splice(at, 1);
+      isUnchanged = false;
+    }
+    for (const id of changed) {
+      const { workload } = this.#entries.get(id)!;
+      const at = positionOf(workloads, id);
+      const isKnown = workloads[at]?.id === id;
+      if (isKnown && isSame(workloads[at]!, workload)) continue;
+      workloads.splice(at, isKnown ? 1 : 0, workload);
+      isUnchanged = false;
+    }
     if (isUnchanged) return;
     this.#workloads = workloads;
-    for (const listener of this.#listeners) listener({ workloads, changed, removed });
+    for (const listener of this.#listeners) listener({ workloads, changed, removed, isHealthOnly });
   }
+}
+
+/** Where a workload of this id is, or would be, in a list in order of id. */
+function positionOf(workloads: readonly Workload[], id: string): number {
+  let low = 0;
+  let high = workloads.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (workloads[middle]!.id < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Workloads are plain data made in one place with one key order, so their JSON compares them. */

@@ -1,40 +1,31 @@
 import { MeshError } from "@weft/base/errors";
-import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
+import { LayeredMap } from "@weft/xds/layered-map";
+import type { Snapshot } from "@weft/xds/snapshot";
 import type { Mesh } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
-import { proxyParts } from "../translate/proxy-parts.ts";
-import type { PartType, SidecarPart } from "../translate/sidecar-parts.ts";
+import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
+import { endpointsPart, type PartType, type SidecarPart } from "../translate/sidecar-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
+import { type Encoded, PartCache } from "./part-cache.ts";
+import { emptySet, partTypes, type ResourceSet, resourceSet, type TypeMap } from "./resource-set.ts";
 
-const partTypes = Object.keys(typeUrls) as PartType[];
+/** An audience that nobody has asked for since this many meshes is nobody's any more. */
+const keptMeshes = 16;
 
-type Encoded = readonly EncodedResource[];
-type TypeMap = ReadonlyMap<string, XdsResource>;
+/** What all clients of one audience have, of the mesh it was made from. */
+interface Common {
+  readonly mesh: Mesh;
+  readonly set: ResourceSet;
+  /** Where each service's endpoints are among the lists of their type. */
+  readonly endpointsAt: ReadonlyMap<string, number>;
+}
 
-/** Results by the objects they were made from; forgotten with the first of those that is. */
-class PartCache {
-  #next = new WeakMap<object, PartCache>();
-  readonly #results = new Map<string, Encoded>();
-
-  get(part: SidecarPart, make: () => Encoded): Encoded {
-    let node: PartCache = this;
-    for (const object of part.from) {
-      let next = node.#next.get(object);
-      if (!next) {
-        next = new PartCache();
-        node.#next.set(object, next);
-      }
-      node = next;
-    }
-    const key = `${part.id}\0${part.variant}`;
-    let result = node.#results.get(key);
-    if (!result) {
-      result = make();
-      node.#results.set(key, result);
-    }
-    return result;
-  }
+/** One client's last snapshot, and what it was made from. */
+interface Kept {
+  readonly common: ResourceSet;
+  readonly own: ResourceSet;
+  readonly snapshot: Snapshot;
 }
 
 /**
@@ -42,6 +33,9 @@ class PartCache {
  * encoded once for all proxies that get it, and again only when the part of the
  * mesh it is made from changes; unchanged resources are the same objects from
  * one snapshot to the next, and so are the maps of unchanged types.
+ *
+ * What clients have in common is put together once for all of them, so that a
+ * change costs what has changed and, for each client, its own few resources.
  */
 export class SnapshotBuilder {
   readonly #parts = new PartCache();
@@ -50,7 +44,10 @@ export class SnapshotBuilder {
   readonly #lost = new FinalizationRegistry<string>((key) => {
     if (!this.#interned.get(key)?.deref()) this.#interned.delete(key);
   });
-  readonly #maps = new Map<string, Map<string, { lists: readonly Encoded[]; map: TypeMap }>>();
+  readonly #common = new Map<string, Common>();
+  /** By workload and by what its clients can do. */
+  readonly #kept = new Map<string, Map<string, Kept>>();
+  readonly #recent: Mesh[] = [];
   #latest: Mesh | undefined;
 
   /**
@@ -63,32 +60,82 @@ export class SnapshotBuilder {
   build(mesh: Mesh, proxy: { readonly id: string; readonly features?: ClientFeatures }): Snapshot {
     const { id, features = noFeatures } = proxy;
     const shared = this.#share(mesh);
-    const own = shared.workloads.get(id);
-    if (!own) throw new MeshError(`workload ${id} is not part of the mesh`, { source: "internal" });
-    const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
-    for (const part of proxyParts(shared, own, features)) {
-      lists.get(part.type)!.push(this.#parts.get(part, () => this.#encode(part)));
+    const workload = shared.workloads.get(id);
+    if (!workload) throw new MeshError(`workload ${id} is not part of the mesh`, { source: "internal" });
+    const parts = proxyParts(shared, workload, features);
+    const common = this.#commonSet(shared, parts);
+    const key = featuresKey(features);
+    const kept = this.#kept.get(id)?.get(key);
+    const own = resourceSet(this.#encodeAll(parts.own), kept?.own ?? emptySet);
+    if (kept?.common === common && kept.own === own) return kept.snapshot;
+    const snapshot = layered(common, own, kept?.snapshot);
+    checkReferences(id, own, snapshot);
+    let byFeatures = this.#kept.get(id);
+    if (!byFeatures) {
+      byFeatures = new Map();
+      this.#kept.set(id, byFeatures);
     }
-    const byType = new Map(
-      partTypes.map((type) => [typeUrls[type], this.#map(own.id, type, features, lists.get(type)!)]),
-    );
-    checkReferences(own.id, lists, byType);
-    return { byType };
+    byFeatures.set(key, { common, own, snapshot });
+    return snapshot;
   }
 
   /** Lets go of what is kept for a workload that has left. */
   forget(workloadId: string): void {
-    this.#maps.delete(workloadId);
+    this.#kept.delete(workloadId);
   }
 
   #share(mesh: Mesh): Mesh {
+    if (mesh === this.#latest) return mesh;
     let shared = this.#canonical.get(mesh);
     if (!shared) {
       shared = shareUnchanged(this.#latest, mesh);
       this.#canonical.set(mesh, shared);
       this.#latest = shared;
+      this.#recent.unshift(shared);
+      if (this.#recent.length > keptMeshes) this.#recent.pop();
+      for (const [audience, { mesh: of }] of this.#common) {
+        if (!this.#recent.includes(of)) this.#common.delete(audience);
+      }
     }
     return shared;
+  }
+
+  #commonSet(mesh: Mesh, parts: ProxyParts): ResourceSet {
+    const last = this.#common.get(parts.audience);
+    if (last?.mesh === mesh) return last.set;
+    const isQuick = last && onlyEndpointsDiffer(last.mesh, mesh) && !parts.areMadeFromEndpoints;
+    const common = isQuick ? this.#withEndpoints(last, mesh) : this.#build(last, mesh, parts.common());
+    this.#common.set(parts.audience, common);
+    return common.set;
+  }
+
+  #build(last: Common | undefined, mesh: Mesh, parts: readonly SidecarPart[]): Common {
+    const set = resourceSet(this.#encodeAll(parts), last?.set ?? emptySet);
+    checkReferences("the mesh", set, { byType: byType(set.maps) });
+    const endpointsAt = new Map<string, number>();
+    for (const { type, service } of parts) {
+      if (type === "endpoint") endpointsAt.set(service!, endpointsAt.size);
+    }
+    return { mesh, set, endpointsAt };
+  }
+
+  /** Only the assignments of services whose endpoints have changed are made again. */
+  #withEndpoints(last: Common, mesh: Mesh): Common {
+    const lists = [...last.set.lists.get("endpoint")!];
+    for (const [hostname, at] of last.endpointsAt) {
+      const endpoints = mesh.endpoints.get(hostname)!;
+      if (endpoints === last.mesh.endpoints.get(hostname)) continue;
+      const part = endpointsPart(mesh.services.get(hostname)!, endpoints);
+      lists[at] = this.#parts.get(part, () => this.#encode(part));
+    }
+    const set = resourceSet(new Map([...last.set.lists, ["endpoint", lists]]), last.set);
+    return { ...last, mesh, set };
+  }
+
+  #encodeAll(parts: readonly SidecarPart[]): ReadonlyMap<PartType, readonly Encoded[]> {
+    const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
+    for (const part of parts) lists.get(part.type)!.push(this.#parts.get(part, () => this.#encode(part)));
+    return lists;
   }
 
   /** Equal resources of different workloads, such as the inbound clusters of replicas, become one. */
@@ -103,46 +150,44 @@ export class SnapshotBuilder {
       return fresh;
     });
   }
-
-  #map(workloadId: string, type: PartType, features: ClientFeatures, lists: readonly Encoded[]): TypeMap {
-    // What no workload has of its own is one map for all.
-    const owner = type === "endpoint" || type === "nameTable" ? "" : workloadId;
-    let kept = this.#maps.get(owner);
-    if (!kept) {
-      kept = new Map();
-      this.#maps.set(owner, kept);
-    }
-    const isOwn = type === "listener" || type === "cluster" || features.isProxyless;
-    const key = isOwn ? `${type} ${featuresKey(features)}` : type;
-    const last = kept.get(key);
-    if (last && last.lists.length === lists.length && lists.every((list, i) => list === last.lists[i])) {
-      return last.map;
-    }
-    const sorted = lists.flat().sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    const map = new Map<string, XdsResource>();
-    for (const resource of sorted) {
-      if (map.has(resource.name)) {
-        throw new MeshError(`two resources of type ${type} are named ${resource.name}`, {
-          source: "internal",
-        });
-      }
-      map.set(resource.name, resource);
-    }
-    kept.set(key, { lists, map });
-    return map;
-  }
 }
 
-function checkReferences(
-  workloadId: string,
-  lists: ReadonlyMap<PartType, readonly Encoded[]>,
-  byType: ReadonlyMap<string, TypeMap>,
-): void {
+function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
+  return (
+    before.services === after.services && before.routing === after.routing && before.options === after.options
+  );
+}
+
+/** Own resources over common ones; maps of types in which nothing changed are those of the last snapshot. */
+function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefined): Snapshot {
+  const maps = new Map<PartType, TypeMap>();
+  for (const type of partTypes) {
+    const [commonMap, ownMap] = [common.maps.get(type)!, own.maps.get(type)!];
+    const before = last?.byType.get(typeUrls[type]);
+    if (ownMap.size === 0) maps.set(type, commonMap);
+    else if (before instanceof LayeredMap && before.common === commonMap && before.own === ownMap) {
+      maps.set(type, before);
+    } else {
+      for (const name of ownMap.keys()) {
+        if (!commonMap.has(name)) continue;
+        throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
+      }
+      maps.set(type, new LayeredMap(commonMap, ownMap));
+    }
+  }
+  return { byType: byType(maps) };
+}
+
+function byType(maps: ReadonlyMap<PartType, TypeMap>): Snapshot["byType"] {
+  return new Map([...maps].map(([type, map]) => [typeUrls[type], map]));
+}
+
+function checkReferences(whose: string, { lists }: ResourceSet, snapshot: Snapshot): void {
   for (const list of lists.values()) {
     for (const { name, references } of list.flat()) {
       for (const reference of references) {
-        if (byType.get(typeUrls[reference.type])!.has(reference.name)) continue;
-        const message = `${workloadId}: ${name} refers to ${reference.type} ${reference.name}, which is not there`;
+        if (snapshot.byType.get(typeUrls[reference.type])!.has(reference.name)) continue;
+        const message = `${whose}: ${name} refers to ${reference.type} ${reference.name}, which is not there`;
         throw new MeshError(message, { source: "internal" });
       }
     }

@@ -1,9 +1,51 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
-import type { ClientFeatures } from "./client-features.ts";
-import { proxylessParts } from "./proxyless/proxyless-parts.ts";
-import { type SidecarPart, sidecarParts } from "./sidecar-parts.ts";
+import { callerKey, callerOf } from "./caller.ts";
+import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
+import { commonSidecarParts, ownSidecarParts, type SidecarPart } from "./sidecar-parts.ts";
 
 /** Everything a client of a workload is given, in the form that it takes. */
-export function proxyParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): SidecarPart[] {
-  return features.isProxyless ? proxylessParts(mesh, workload) : sidecarParts(mesh, workload, features);
+export interface ProxyParts {
+  /** Equal for clients that have the same in common: they call alike and can do alike. */
+  readonly audience: string;
+  /** Whether more of what is common than assignments is made from endpoints. */
+  readonly areMadeFromEndpoints: boolean;
+  /** What all of its audience is given. */
+  common(): SidecarPart[];
+  /** What is this workload's alone. */
+  readonly own: readonly SidecarPart[];
+}
+
+export function proxyParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
+  const caller = callerOf(workload, mesh);
+  const { interception } = workload;
+  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)}`;
+  if (features.isProxyless) {
+    return {
+      audience,
+      areMadeFromEndpoints: true,
+      common: () => commonProxylessParts(mesh, caller),
+      own: ownProxylessParts(workload),
+    };
+  }
+  return {
+    audience,
+    areMadeFromEndpoints: dependsOnEndpoints(mesh),
+    common: () => commonSidecarParts(mesh, caller, interception, features),
+    own: ownSidecarParts(mesh, workload, caller, features),
+  };
+}
+
+const dependent = new WeakMap<Mesh["services"], boolean>();
+
+/** Listeners and names are made from the endpoints of headless services, clusters from those that DNS finds. */
+function dependsOnEndpoints({ services }: Mesh): boolean {
+  let depends = dependent.get(services);
+  if (depends === undefined) {
+    depends = [...services.values()].some(
+      ({ isHeadless, resolution }) => isHeadless || resolution.startsWith("dns"),
+    );
+    dependent.set(services, depends);
+  }
+  return depends;
 }

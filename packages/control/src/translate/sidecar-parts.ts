@@ -1,6 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Endpoint, Mesh, MeshWorkload, Service } from "../model/mesh.ts";
-import { type Caller, callerKey, callerOf } from "./caller.ts";
+import { type Caller, callerKey } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { endpointAssignments } from "./endpoints.ts";
 import { inboundClusters, outboundFixedClusters } from "./fixed-clusters.ts";
@@ -29,27 +29,45 @@ export interface SidecarPart {
   readonly type: PartType;
   readonly from: readonly object[];
   readonly variant: string;
+  /** Hostname, of the assignments of a service. */
+  readonly service?: string;
   build(): readonly Message[];
 }
 
-/** Everything a sidecar is given, in the smallest parts that change together. Pure, and cheap until built. */
-export function sidecarParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): SidecarPart[] {
+/** What sidecars that call alike and can do alike are given, in the smallest parts that change together. Pure, and cheap until built. */
+export function commonSidecarParts(
+  mesh: Mesh,
+  caller: Caller,
+  interception: MeshWorkload["interception"],
+  features: ClientFeatures,
+): SidecarPart[] {
   const { options } = mesh;
-  const caller = callerOf(workload, mesh);
-  const variant = featuresKey(features);
-  const parts = [
+  return [
     ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh)),
     part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
+    namesPart(mesh),
+    ...(interception === "NONE" ? [] : capturedParts(mesh, caller, features)),
+  ];
+}
+
+/** What is given to the sidecars of one workload alone. */
+export function ownSidecarParts(
+  mesh: Mesh,
+  workload: MeshWorkload,
+  caller: Caller,
+  features: ClientFeatures,
+): SidecarPart[] {
+  const { options } = mesh;
+  const variant = featuresKey(features);
+  return [
     part("inbound-clusters", "cluster", [workload, options], variant, () =>
       inboundClusters(workload, options, features),
     ),
     part("inbound-listeners", "listener", [workload, options], variant, () =>
       inboundListeners(workload, options, features),
     ),
-    namesPart(mesh),
+    ...(workload.interception === "NONE" ? explicitParts(mesh, workload, caller, features) : []),
   ];
-  const outbound = workload.interception === "NONE" ? explicitParts : capturedParts;
-  return [...parts, ...outbound(mesh, workload, caller, features)];
 }
 
 export function part(
@@ -75,15 +93,17 @@ function serviceParts(service: Service, mesh: Mesh): SidecarPart[] {
 
 /** The same for every kind of client, so that a changed endpoint is encoded once. */
 export function endpointsPart(service: Service, endpoints: readonly Endpoint[]): SidecarPart {
-  return part("endpoints", "endpoint", [service, endpoints], "", () =>
-    endpointAssignments(service, endpoints),
-  );
+  const build = () => endpointAssignments(service, endpoints);
+  return {
+    ...part("endpoints", "endpoint", [service, endpoints], "", build),
+    service: service.hostname,
+  };
 }
 
 /** One object for all, so that what is made from no endpoints is shared too. */
 const none: readonly never[] = [];
 
-function capturedParts(mesh: Mesh, _: MeshWorkload, caller: Caller, features: ClientFeatures): SidecarPart[] {
+function capturedParts(mesh: Mesh, caller: Caller, features: ClientFeatures): SidecarPart[] {
   const { options } = mesh;
   const feature = featuresKey(features);
   const from = [mesh.services, mesh.routing, options];

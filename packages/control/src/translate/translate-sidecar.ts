@@ -26,7 +26,8 @@ export function translateSidecar(
     endpoint: [],
     nameTable: [],
   };
-  for (const { type, build } of proxyParts(mesh, workload, features)) {
+  const { common, own } = proxyParts(mesh, workload, features);
+  for (const { type, build } of [...common(), ...own]) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }
   for (const list of Object.values(resources)) list.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -7,6 +7,7 @@ import { type AdsNode, adsNodeOf } from "./ads-node.ts";
 import type { ResourceMap } from "./changed-names.ts";
 import type { AdsProtocol, ParsedRequest } from "./protocol.ts";
 import { pushSteps } from "./push-order.ts";
+import { type SendBudget, type Spender, smallResponseBytes } from "./send-budget.ts";
 import { TypeState, type TypeStatus } from "./type-state.ts";
 
 /** A request of a type that is a message to the server rather than a subscription. */
@@ -49,12 +50,16 @@ export interface SessionOptions {
   /** The only type of a per-type service; undefined for ADS. */
   readonly onlyType: string | undefined;
   readonly ackTimeoutMs: number;
+  /** Of all clients of the server. */
+  readonly budget: SendBudget;
   /** @throws GrpcError to refuse. */
   admit(node: AdsNode, peer: GrpcPeer): void;
   onOver(session: AdsSession): void;
 }
 
 const maxTypes = 32;
+/** A client that has not read what was sent for this long is let go. */
+const maxStallMs = 30_000;
 const maxNames = 50_000;
 const noResources: ResourceMap = new Map();
 
@@ -68,7 +73,7 @@ const noResources: ResourceMap = new Map();
  * answered for that; nothing else waits, since a client may answer for its
  * clusters only once it has their endpoints.
  */
-export class AdsSession implements CallListener {
+export class AdsSession implements CallListener, Spender {
   readonly id: number;
   readonly connectedMs: number;
   readonly #options: SessionOptions;
@@ -78,6 +83,7 @@ export class AdsSession implements CallListener {
   #settled: Snapshot | undefined;
   #nonce = 0;
   #isOver = false;
+  #stalledSinceMs: number | undefined;
 
   constructor(options: SessionOptions) {
     this.id = options.id;
@@ -154,8 +160,15 @@ export class AdsSession implements CallListener {
     this.#push();
   }
 
+  onBudget(): void {
+    this.#push();
+  }
+
   onClose(): void {
     this.#isOver = true;
+    const { budget } = this.#options;
+    budget.forget(this);
+    for (const state of this.#types.values()) if (state.inFlight) budget.release(state.inFlight.bytes);
     this.#options.onOver(this);
     if (this.#node) this.#options.events.onDisconnected(this);
     this.#types.clear();
@@ -170,10 +183,20 @@ export class AdsSession implements CallListener {
       call.fail(new GrpcError(grpcCode.deadlineExceeded, "no discovery request came"));
       return;
     }
+    if (call.isWritable) this.#stalledSinceMs = undefined;
+    else {
+      this.#stalledSinceMs ??= nowMs;
+      if (nowMs - this.#stalledSinceMs >= maxStallMs) {
+        call.fail(new GrpcError(grpcCode.resourceExhausted, "the client does not read what it is sent"));
+        return;
+      }
+    }
     let isFreed = false;
     for (const state of this.#types.values()) {
-      if (!state.inFlight || nowMs - state.inFlight.sentMs < ackTimeoutMs) continue;
+      const { inFlight } = state;
+      if (!inFlight || nowMs - inFlight.sentMs < ackTimeoutMs) continue;
       state.inFlight = undefined;
+      this.#options.budget.release(inFlight.bytes);
       isFreed = true;
     }
     if (isFreed) this.#push();
@@ -222,8 +245,10 @@ export class AdsSession implements CallListener {
   }
 
   #answered(state: TypeState, error: string | undefined): void {
-    const { clock, events } = this.#options;
+    const { clock, events, budget } = this.#options;
+    const { inFlight } = state;
     if (!state.answer(error, clock.now())) return;
+    if (inFlight) budget.release(inFlight.bytes);
     if (error === undefined) events.onAck?.(this, state.typeUrl);
     else events.onNack?.(this, state.typeUrl, error);
   }
@@ -240,22 +265,28 @@ export class AdsSession implements CallListener {
       if (!state.hasNews(step.phase)) continue;
       if (!this.#options.call.isWritable) return;
       const isBusy = (type: string) => held.has(type) || this.#types.get(type)?.inFlight;
-      if (isBusy(step.typeUrl) || step.after.some(isBusy)) held.add(step.typeUrl);
-      else this.#send(state, step.phase, snapshot);
+      const isReady = !isBusy(step.typeUrl) && !step.after.some(isBusy);
+      if (!isReady || !this.#send(state, step.phase, snapshot)) held.add(step.typeUrl);
     }
     if (held.size === 0) this.#settle(snapshot);
   }
 
-  #send(state: TypeState, phase: "update" | "remove" | "both", snapshot: Snapshot): void {
-    const { protocol, call, clock } = this.#options;
+  /** False when it has to wait for its turn. */
+  #send(state: TypeState, phase: "update" | "remove" | "both", snapshot: Snapshot): boolean {
+    const { protocol, call, clock, budget } = this.#options;
+    const isLarge = phase !== "remove" && state.exceeds(smallResponseBytes);
+    if (isLarge && !budget.hasRoom(this)) return false;
     const nonce = String(this.#nonce + 1);
     const version = snapshot.version ?? nonce;
     if (phase !== "remove") this.#repeatAwaited(state, snapshot);
     const response = protocol.respond(state, phase, version, nonce);
-    if (!response) return;
+    if (!response) return true;
     this.#nonce += 1;
     call.send(response);
-    state.expectAnswer(nonce, version, clock.now());
+    const bytes = isLarge ? response.length : 0;
+    budget.spend(bytes);
+    state.expectAnswer({ nonce, version, sentMs: clock.now(), bytes });
+    return true;
   }
 
   /** Steps that come later tell again what the resources about to be told are waiting for. */

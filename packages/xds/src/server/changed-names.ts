@@ -1,3 +1,4 @@
+import { LayeredMap } from "../layered-map.ts";
 import type { XdsResource } from "../snapshot.ts";
 
 export type ResourceMap = ReadonlyMap<string, XdsResource>;
@@ -11,6 +12,10 @@ const memo = new WeakMap<ResourceMap, WeakMap<ResourceMap, readonly string[]>>()
  */
 export function changedNames(from: ResourceMap, to: ResourceMap): readonly string[] {
   if (from === to) return [];
+  if (from instanceof LayeredMap && to instanceof LayeredMap) {
+    const common = changedNames(from.common, to.common);
+    return from.own === to.own ? common : [...common, ...compare(from.own, to.own)];
+  }
   let byTarget = memo.get(from);
   if (!byTarget) {
     byTarget = new WeakMap();

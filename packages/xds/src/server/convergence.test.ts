@@ -15,6 +15,7 @@ import type { Snapshot, XdsResource } from "../snapshot.ts";
 import { isWholeInSotw, typeUrl } from "../type-url.ts";
 import { AdsSession } from "./ads-session.ts";
 import { delta } from "./delta.ts";
+import { SendBudget } from "./send-budget.ts";
 import { sotw } from "./sotw.ts";
 
 const names = ["a", "b", "c"] as const;
@@ -58,6 +59,7 @@ class Pair {
       customTypes: new Set(),
       onlyType: undefined,
       ackTimeoutMs: 1_000,
+      budget: new SendBudget(1 << 20),
       admit() {},
       onOver() {},
     });

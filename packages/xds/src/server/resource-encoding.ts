@@ -18,15 +18,14 @@ export interface DeltaResponse {
  * hand so that the encoded resources are shared rather than built per client.
  */
 export function encodeDeltaResponse(response: DeltaResponse): Uint8Array {
-  const writer = new BinaryWriter();
-  if (response.version) writer.tag(1, WireType.LengthDelimited).string(response.version);
-  for (const resource of response.updated) {
-    writer.tag(2, WireType.LengthDelimited).bytes(deltaResourceOf(resource, response.typeUrl));
-  }
-  writer.tag(4, WireType.LengthDelimited).string(response.typeUrl);
-  writer.tag(5, WireType.LengthDelimited).string(response.nonce);
-  for (const name of response.removed) writer.tag(6, WireType.LengthDelimited).string(name);
-  return writer.finish();
+  const { typeUrl, version, nonce, updated, removed } = response;
+  const resources = Array.from(updated, (resource) => deltaResourceOf(resource, typeUrl));
+  const rest = new BinaryWriter();
+  if (version) rest.tag(1, WireType.LengthDelimited).string(version);
+  rest.tag(4, WireType.LengthDelimited).string(typeUrl);
+  rest.tag(5, WireType.LengthDelimited).string(nonce);
+  for (const name of removed) rest.tag(6, WireType.LengthDelimited).string(name);
+  return withResources(rest.finish(), resources);
 }
 
 export interface SotwResponse {
@@ -38,14 +37,37 @@ export interface SotwResponse {
 
 /** Encodes an `envoy.service.discovery.v3.DiscoveryResponse`. */
 export function encodeSotwResponse(response: SotwResponse): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(1, WireType.LengthDelimited).string(response.version);
-  for (const resource of response.resources) {
-    writer.tag(2, WireType.LengthDelimited).bytes(anyOf(resource, response.typeUrl));
+  const { typeUrl, version, nonce } = response;
+  const resources = Array.from(response.resources, (resource) => anyOf(resource, typeUrl));
+  const rest = new BinaryWriter();
+  rest.tag(1, WireType.LengthDelimited).string(version);
+  rest.tag(4, WireType.LengthDelimited).string(typeUrl);
+  rest.tag(5, WireType.LengthDelimited).string(nonce);
+  return withResources(rest.finish(), resources);
+}
+
+/** `repeated … resources = 2` of both responses, after the other fields, in one buffer of just that size. */
+function withResources(rest: Uint8Array, resources: readonly Uint8Array[]): Uint8Array {
+  let size = rest.length;
+  for (const { length } of resources) size += 1 + varintSize(length) + length;
+  const bytes = Buffer.allocUnsafe(size);
+  bytes.set(rest, 0);
+  let at = rest.length;
+  for (const resource of resources) {
+    bytes[at++] = (2 << 3) | WireType.LengthDelimited;
+    let length = resource.length;
+    for (; length > 0x7f; length >>>= 7) bytes[at++] = (length & 0x7f) | 0x80;
+    bytes[at++] = length;
+    bytes.set(resource, at);
+    at += resource.length;
   }
-  writer.tag(4, WireType.LengthDelimited).string(response.typeUrl);
-  writer.tag(5, WireType.LengthDelimited).string(response.nonce);
-  return writer.finish();
+  return bytes;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size += 1;
+  return size;
 }
 
 /** `google.protobuf.Any` */

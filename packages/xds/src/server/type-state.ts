@@ -32,6 +32,8 @@ interface InFlight {
   readonly nonce: string;
   readonly version: string;
   readonly sentMs: number;
+  /** What it takes of the budget of all clients. */
+  readonly bytes: number;
 }
 
 /**
@@ -134,6 +136,16 @@ export class TypeState {
     return this.#sent?.nonce ?? "";
   }
 
+  /** Whether what is to be sent is larger than this. */
+  exceeds(bytes: number): boolean {
+    let sum = 0;
+    for (const { body } of this.toSend.values()) {
+      sum += body.length;
+      if (sum > bytes) return true;
+    }
+    return false;
+  }
+
   /** Every resource the client should hold, from the snapshot looked at last. */
   *wanted(): Iterable<XdsResource> {
     if (!this.#seen) return;
@@ -164,8 +176,8 @@ export class TypeState {
   }
 
   /** A response has been written and is to be answered. */
-  expectAnswer(nonce: string, version: string, sentMs: number): void {
-    this.inFlight = { nonce, version, sentMs };
+  expectAnswer(sent: InFlight): void {
+    this.inFlight = sent;
     this.#sent = this.inFlight;
   }
 
@@ -191,13 +203,16 @@ export class TypeState {
   }
 
   get status(): TypeStatus {
-    let held = 0;
-    for (const version of this.held.values()) if (version !== absent && version !== doubtful) held += 1;
+    const holds = this.held;
     return {
       typeUrl: this.typeUrl,
       isWildcard: this.isWildcard,
       subscribed: this.names.size,
-      held,
+      get held() {
+        let held = 0;
+        for (const version of holds.values()) if (version !== absent && version !== doubtful) held += 1;
+        return held;
+      },
       sentVersion: this.#sent?.version ?? "",
       sentNonce: this.#sent?.nonce ?? "",
       sentMs: this.#sent?.sentMs,

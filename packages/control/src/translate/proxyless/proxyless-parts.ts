@@ -1,24 +1,24 @@
 import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
 import { routingOf } from "../../model/routing.ts";
-import { type Caller, callerKey, callerOf } from "../caller.ts";
+import { type Caller, callerKey } from "../caller.ts";
 import { endpointsPart, part, type SidecarPart } from "../sidecar-parts.ts";
 import { proxylessClusters } from "./proxyless-clusters.ts";
 import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
 import { proxylessRoutes } from "./proxyless-routes.ts";
 
 /**
- * Everything a gRPC application without a sidecar is given: for each port of
- * each service a listener by every name it may be called by, its routes, its
- * clusters and endpoints; and listeners for the ports it serves itself. Only
- * fields that gRPC's implementations take.
+ * What gRPC applications without a sidecar are given that call alike: for each
+ * port of each service a listener by every name it may be called by, its
+ * routes, its clusters and endpoints. Only fields that gRPC's implementations take.
  */
-export function proxylessParts(mesh: Mesh, workload: MeshWorkload): SidecarPart[] {
-  const caller = callerOf(workload, mesh);
-  return [
-    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, caller)),
-    part("grpc-server", "listener", [workload], "", () => serverListeners(workload)),
-  ];
+export function commonProxylessParts(mesh: Mesh, caller: Caller): SidecarPart[] {
+  return [...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, caller));
+}
+
+/** Listeners for the ports an application serves itself. */
+export function ownProxylessParts(workload: MeshWorkload): SidecarPart[] {
+  return [part("grpc-server", "listener", [workload], "", () => serverListeners(workload))];
 }
 
 function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart[] {

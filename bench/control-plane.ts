@@ -1,0 +1,86 @@
+/**
+ * `npm run bench:control-plane`: the control plane under thousands of simulated
+ * delta clients on loopback, which run in a second process.
+ *
+ *   npm run bench:control-plane [-- --services 1000 --endpoints 10 --proxies 2000 --seconds 20 | --quick]
+ */
+import { parseArgs } from "node:util";
+import { Scene, type SceneSize } from "./control-plane/scene.ts";
+
+const { values } = parseArgs({
+  options: {
+    services: { type: "string", default: "1000" },
+    endpoints: { type: "string", default: "10" },
+    proxies: { type: "string", default: "2000" },
+    seconds: { type: "string", default: "20" },
+    quick: { type: "boolean", default: false },
+  },
+});
+const size: SceneSize = values.quick
+  ? { services: 50, endpoints: 4, proxies: 100 }
+  : {
+      services: Number(values.services),
+      endpoints: Number(values.endpoints),
+      proxies: Number(values.proxies),
+    };
+const seconds = values.quick ? 2 : Number(values.seconds);
+
+/** A prime stride, so that changes go to one service after another. */
+let endpoint = 0;
+function nextEndpoint(): number {
+  endpoint += 7_919;
+  return endpoint;
+}
+
+const scene = new Scene(size);
+try {
+  await scene.start();
+  say("registered");
+  report("first connection of all proxies, ms", await scene.connectClients());
+  report("resident memory, MB", process.memoryUsage.rss() / 1e6);
+
+  const endpointMs = await changes(100, () => scene.changeEndpoint(nextEndpoint()));
+  report("endpoint change → last subscribed proxy, p50 ms", quantile(endpointMs, 0.5));
+  report("endpoint change → last subscribed proxy, p99 ms", quantile(endpointMs, 0.99));
+  const routeMs = await changes(1_000, () => scene.changeRoute());
+  report("route change → last proxy, p50 ms", quantile(routeMs, 0.5));
+  report("route change → last proxy, p99 ms", quantile(routeMs, 0.99));
+
+  const before = process.cpuUsage();
+  const startMs = performance.now();
+  const routes = setInterval(() => scene.changeRoute(), 1_000);
+  await changes(100, () => scene.changeEndpoint(nextEndpoint()));
+  clearInterval(routes);
+  const { user, system } = process.cpuUsage(before);
+  report("cores at 10 endpoint and 1 route changes/s", (user + system) / 1e3 / (performance.now() - startMs));
+  report("resident memory, MB", process.memoryUsage.rss() / 1e6);
+
+  await scene.restart();
+  report("all proxies back after a restart, ms", await scene.connectClients(true));
+  report("resident memory, MB", process.memoryUsage.rss() / 1e6);
+} finally {
+  await scene.close();
+}
+
+/** Makes changes at an interval; resolves with how long each took to reach the last proxy. */
+async function changes(intervalMs: number, change: () => void): Promise<number[]> {
+  scene.converged.length = 0;
+  const timer = setInterval(change, intervalMs);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  clearInterval(timer);
+  await scene.untilSynced();
+  return [...scene.converged];
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+function report(what: string, value: number): void {
+  console.log(`${what.padEnd(56)} ${value.toFixed(value < 10 ? 2 : 0).padStart(8)}`);
+}
+
+function say(text: string): void {
+  console.error(`bench: ${text}`);
+}
