@@ -151,7 +151,7 @@ function decodeEntry(
   return chooseByHeader(entry.clusterHeader, choice);
 }
 
-function requireCluster(name: string, path: string, { issues, knownClusters }: DecodeContext): void {
+export function requireCluster(name: string, path: string, { issues, knownClusters }: DecodeContext): void {
   if (name === "") issues.add(path, "is empty", "name a cluster");
   else if (knownClusters && !knownClusters.has(name)) {
     issues.add(
@@ -162,7 +162,7 @@ function requireCluster(name: string, path: string, { issues, knownClusters }: D
   }
 }
 
-function requireHeader(name: string, path: string, { issues }: DecodeContext): void {
+export function requireHeader(name: string, path: string, { issues }: DecodeContext): void {
   if (!/^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) {
     issues.add(path, `${JSON.stringify(name)} is not a header name`);
   }

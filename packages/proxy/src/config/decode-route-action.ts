@@ -9,6 +9,7 @@ import {
   type RouteMatch,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { routeLimits } from "../route/call-limits.ts";
+import type { MirrorPlan } from "../route/mirror-plan.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
 import { type DecodeFilterConfigs, decodeClusterChoice } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
+import { decodeMirrors } from "./decode-mirrors.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import {
   decodeAuthorityRewrite,
@@ -47,11 +49,18 @@ const notFoundStatus: Readonly<Record<NotFound, number>> = {
 const defaultTimeoutMs = 15_000;
 const defaultDirectBodyBytes = 4096;
 
+/** What routes inherit where they say nothing themselves. */
+export interface InheritedPolicies {
+  readonly retry: RetryPlan | undefined;
+  readonly hedge: HedgePolicy | undefined;
+  readonly mirrors: readonly MirrorPlan[] | undefined;
+}
+
 /** `inherited` are the virtual host's policies: a route's own replace them. */
 export function decodeForward(
   action: RouteAction,
   match: RouteMatch | undefined,
-  inherited: { readonly retry: RetryPlan | undefined; readonly hedge: HedgePolicy | undefined },
+  inherited: InheritedPolicies,
   decodeFilterConfigs: DecodeFilterConfigs,
   path: string,
   context: DecodeContext,
@@ -78,6 +87,9 @@ export function decodeForward(
     },
     rewritePath: decodePathRewrite(action, match, path, context),
     rewriteAuthority: decodeAuthorityRewrite(action, path, context),
+    mirrors:
+      decodeMirrors(action.requestMirrorPolicies, at(path, "request_mirror_policies"), context) ??
+      inherited.mirrors,
     appendsForwardedHost: action.appendXForwardedHost,
     autoHostRewrite:
       action.hostRewriteSpecifier.case === "autoHostRewrite" && action.hostRewriteSpecifier.value.value,

@@ -1,6 +1,5 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
-  type HedgePolicy,
   type Route,
   VirtualHost_TlsRequirementType as TlsRequirement,
   type VirtualHost,
@@ -10,7 +9,6 @@ import type { CorsPolicy } from "../filters/cors.ts";
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
 import { compileRedirect } from "../route/redirect.ts";
-import type { RetryPlan } from "../route/retry-plan.ts";
 import type { RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import type { DecodeFilterConfigs } from "./decode-cluster-choice.ts";
@@ -18,8 +16,14 @@ import type { DecodeContext } from "./decode-context.ts";
 import { decodeCorsPolicy } from "./decode-cors.ts";
 import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
 import { decodePerFilterConfig } from "./decode-http-filters.ts";
+import { decodeMirrors } from "./decode-mirrors.ts";
 import { decodeRetry } from "./decode-retry.ts";
-import { decodeDirectResponse, decodeForward, decodeRedirect } from "./decode-route-action.ts";
+import {
+  decodeDirectResponse,
+  decodeForward,
+  decodeRedirect,
+  type InheritedPolicies,
+} from "./decode-route-action.ts";
 import { decodeConditions, decodePathSpec } from "./decode-route-match.ts";
 import { decodeFraction, originOf } from "./decode-values.ts";
 import { at, atKey } from "./issues.ts";
@@ -31,12 +35,12 @@ interface Level {
   readonly filterConfigs: ReadonlyMap<string, unknown> | undefined;
 }
 
-interface Inherited {
+type TableLevel = Level & Pick<InheritedPolicies, "mirrors">;
+
+interface Inherited extends InheritedPolicies {
   readonly table: Level;
   readonly host: Level;
   readonly mostSpecificWins: boolean;
-  readonly retry: RetryPlan | undefined;
-  readonly hedge: HedgePolicy | undefined;
   readonly maxDirectBodyBytes: number | undefined;
 }
 
@@ -50,7 +54,10 @@ export function decodeRouteConfiguration(
     (config.validateClusters ?? outer.knownClusters !== undefined)
       ? outer
       : { ...outer, knownClusters: undefined };
-  const table = decodeLevel(config, path, context);
+  const table: TableLevel = {
+    ...decodeLevel(config, path, context),
+    mirrors: decodeMirrors(config.requestMirrorPolicies, at(path, "request_mirror_policies"), context),
+  };
   const virtualHosts = config.virtualHosts.map((host, i) =>
     decodeVirtualHost(host, table, config, `${at(path, "virtual_hosts")}[${i}]`, context),
   );
@@ -83,7 +90,7 @@ export function decodeRouteConfiguration(
 
 function decodeVirtualHost(
   host: VirtualHost,
-  table: Level,
+  table: TableLevel,
   config: RouteConfiguration,
   path: string,
   context: DecodeContext,
@@ -111,6 +118,9 @@ function decodeVirtualHost(
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     retry: decodeRetry(host.retryPolicy, at(path, "retry_policy"), issues),
     hedge: host.hedgePolicy,
+    mirrors:
+      decodeMirrors(host.requestMirrorPolicies, at(path, "request_mirror_policies"), context) ??
+      table.mirrors,
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
   return {

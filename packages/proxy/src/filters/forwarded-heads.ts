@@ -4,20 +4,14 @@ import { ResponseFlag } from "../layer/response-flag.ts";
 import type { CallLimits } from "../route/call-limits.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import { isGrpc } from "../route/request-matcher.ts";
-import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
+import type { CallTarget } from "./call-target.ts";
 import { formatGrpcTimeout } from "./grpc-timeout.ts";
-import type { RouterPlan } from "./router-plan.ts";
 
 /** Makes the request's head what the upstream shall see, whichever endpoint is chosen. */
-export function prepareRequestHead(
-  exchange: HttpExchange,
-  action: ForwardAction,
-  choice: ClusterChoice,
-  plan: RouterPlan,
-  limits: CallLimits,
-): void {
+export function prepareRequestHead(exchange: HttpExchange, target: CallTarget, limits: CallLimits): void {
+  const { action, choice, plan } = target;
   const request = exchange.request!;
-  tellTimeout(request, action, plan, limits, 0);
+  tellTimeout(request, target, limits, 0);
   if (exchange.match!.virtualHost.includesRequestAttemptCount) {
     request.headers.set("x-envoy-attempt-count", `${exchange.attempts + 1}`);
   }
@@ -26,7 +20,7 @@ export function prepareRequestHead(
   if (routeEdits) applyHeaderEdits(routeEdits, request.headers, exchange);
   if (choice.authority !== undefined) request.authority = choice.authority;
   const authority = action.rewriteAuthority?.(request, exchange);
-  if (authority !== undefined) rewriteAuthority(request, authority, action, plan);
+  if (authority !== undefined) rewriteAuthority(request, authority, target);
   const after = action.rewritePath?.(request.path, exchange);
   if (after === undefined) return;
   if (!plan.suppressEnvoyHeaders) request.headers.set("x-envoy-original-path", request.path);
@@ -37,8 +31,7 @@ export function prepareRequestHead(
 export function rewriteAuthority(
   request: RequestHead,
   authority: string,
-  action: ForwardAction,
-  plan: RouterPlan,
+  { action, plan }: CallTarget,
 ): void {
   const { headers } = request;
   if (!plan.suppressEnvoyHeaders && !headers.has("x-envoy-original-host")) {
@@ -55,8 +48,7 @@ export function rewriteAuthority(
 /** Tells the upstream how long the answer is waited for, `elapsedMs` after the request was complete. */
 export function tellTimeout(
   request: RequestHead,
-  action: ForwardAction,
-  plan: RouterPlan,
+  { action, plan }: CallTarget,
   limits: CallLimits,
   elapsedMs: number,
 ): void {
@@ -73,8 +65,7 @@ export function tellTimeout(
 /** Makes the head of the answer that was chosen what the client shall see. */
 export function prepareResponseHead(
   exchange: HttpExchange,
-  choice: ClusterChoice,
-  plan: RouterPlan,
+  { choice, plan }: CallTarget,
   head: ResponseHead,
   upstreamMs: number,
 ): void {

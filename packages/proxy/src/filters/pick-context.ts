@@ -2,15 +2,14 @@ import type { Cluster, PickContext } from "../cluster/cluster.ts";
 import { requestHash } from "../cluster/request-hash.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import { parseHostPort } from "../net/socket-address.ts";
-import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
+import type { CallTarget } from "./call-target.ts";
 import type { RetryTargets } from "./retry-targets.ts";
 
 /** What the balancer may know of a request, and where it was tried before. */
 export function pickContextOf(
   exchange: HttpExchange,
   cluster: Cluster,
-  action: ForwardAction,
-  choice: ClusterChoice,
+  { action, choice }: CallTarget,
   tried: RetryTargets | undefined,
 ): PickContext {
   const { originalDstHeader, balancer } = cluster.plan;

@@ -2,11 +2,25 @@ import { Backoff } from "@weft/base/backoff";
 import type { Breaker, ClusterStats } from "../cluster/cluster.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { LayerContext } from "../layer/http-service.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
 import type { RateLimitedBackoff, RetryConditions, RetryPlan } from "../route/retry-plan.ts";
 
 /** Whether to try again; the two refusals differ in what is reported. */
 export type RetryVerdict = "retry" | "no" | "limit-reached" | "overflow";
+
+/** What the access log is told of a retry that was refused. */
+export function refusalFlag(verdict: RetryVerdict): number {
+  if (verdict === "limit-reached") return ResponseFlag.UpstreamRetryLimitExceeded;
+  return verdict === "overflow" ? ResponseFlag.UpstreamOverflow : 0;
+}
+
+/** Whether a client may repeat a request with this method without being asked to (RFC 9110 §9.2.2). */
+export function isRepeatable(method: string): boolean {
+  return idempotent.has(method);
+}
+
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
  * How often one request may still be tried again, and when.

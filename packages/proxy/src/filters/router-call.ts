@@ -6,19 +6,17 @@ import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import type { LayerContext } from "../layer/http-service.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
-import type { PoolContext } from "../layer/pending-connection.ts";
-import { ResponseFlag } from "../layer/response-flag.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { CallLimits } from "../route/call-limits.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
-import type { ClusterChoice, ForwardAction } from "../route/route-plan.ts";
+import type { CallTarget } from "./call-target.ts";
 import { prepareRequestHead, prepareResponseHead, rewriteAuthority, tellTimeout } from "./forwarded-heads.ts";
 import { pickContextOf } from "./pick-context.ts";
 import { RequestBody } from "./request-body.ts";
 import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
-import { RetryState, type RetryVerdict } from "./retry-state.ts";
+import { type MirrorGroup, startMirrors } from "./request-mirror.ts";
+import { isRepeatable, RetryState, type RetryVerdict, refusalFlag } from "./retry-state.ts";
 import { RetryTargets } from "./retry-targets.ts";
-import type { RouterPlan } from "./router-plan.ts";
 import { SlowAttempts } from "./slow-attempts.ts";
 import {
   type AttemptFailure,
@@ -33,9 +31,6 @@ import {
   countResponse,
   interruption,
 } from "./upstream-failure.ts";
-
-/** Methods a client may repeat without asking (RFC 9110 §9.2.2). */
-const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
  * One request on its way to a cluster: picks endpoints, and makes attempts at
@@ -53,30 +48,22 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   readonly body: RequestBody;
   readonly limits: CallLimits;
   readonly #exchange: HttpExchange;
-  readonly #action: ForwardAction;
-  readonly #choice: ClusterChoice;
-  readonly #plan: RouterPlan;
-  readonly #pools: PoolContext;
+  readonly #target: CallTarget;
   readonly #policy: RetryPlan | undefined;
   readonly #retry: RetryState | undefined;
   /** The latest attempt: it is given the request, and in the end it is the one that answers. */
   #attempt: UpstreamAttempt | undefined = undefined;
   #slow: SlowAttempts | undefined = undefined;
-  #targets: RetryTargets | undefined = undefined;
+  #mirrors: MirrorGroup | undefined = undefined;
+  #tried: RetryTargets | undefined = undefined;
   #isOver = false;
   #hasRacedOnce = false;
   #isPausedByUs = false;
   #routeTimer: TimerEntry | undefined = undefined;
   #backoff: Timer | undefined = undefined;
 
-  constructor(
-    exchange: HttpExchange,
-    action: ForwardAction,
-    choice: ClusterChoice,
-    cluster: Cluster,
-    plan: RouterPlan,
-    pools: PoolContext,
-  ) {
+  constructor(exchange: HttpExchange, target: CallTarget, cluster: Cluster) {
+    const { action, plan } = target;
     const { context, bufferLimitBytes } = exchange.service;
     const request = exchange.request!;
     const asked = takeInstructions(request.headers);
@@ -87,10 +74,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.head = request;
     this.limits = limitsOf(action, request, asked, plan.respectsExpectedTimeout ?? false);
     this.#exchange = exchange;
-    this.#action = action;
-    this.#choice = choice;
-    this.#plan = plan;
-    this.#pools = pools;
+    this.#target = target;
     this.#policy = policy;
     this.#retry = policy && new RetryState(policy, this.breakers.retries, cluster.stats, context);
     this.body = new RequestBody(bufferLimitBytes, policy !== undefined && policy.numRetries > 0);
@@ -104,12 +88,16 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   start(): void {
     const exchange = this.#exchange;
     const isUpgrade = this.head.upgrade !== "";
-    prepareRequestHead(exchange, this.#action, this.#choice, this.#plan, this.limits);
+    prepareRequestHead(exchange, this.#target, this.limits);
     if (isUpgrade) {
       exchange.isUpgrade = true;
       exchange.service.stats.cxUpgradesTotal.value += 1;
       exchange.service.stats.cxUpgradesActive.value += 1;
-    } else if (exchange.isRequestDone && !exchange.holdsBody) this.body.end();
+    } else {
+      if (exchange.isRequestDone && !exchange.holdsBody) this.body.end();
+      const { mirrors } = this.#target.action;
+      if (mirrors) this.#mirrors = startMirrors(mirrors, exchange, this.#target, this.limits.timeoutMs);
+    }
     this.#begin(false);
     if (exchange.isRequestDone && !isUpgrade) this.#startRouteTimer(exchange.startMs);
   }
@@ -118,6 +106,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     if (this.#isOver) return;
     const { body } = this;
     const attempt = this.#attempt;
+    this.#mirrors?.onRequestData(chunk, end);
     const isSent = attempt?.isConnected ?? false;
     body.add(chunk, end, isSent || this.#exchange.isUpgrade);
     if (isSent) {
@@ -133,6 +122,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   onRequestTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
     this.body.endWith(trailers);
+    this.#mirrors?.onRequestTrailers(trailers);
     this.#attempt?.sendTrailers(trailers);
     this.#requestComplete();
   }
@@ -174,7 +164,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     countResponse(this.cluster, head.status);
     if (this.#slow) this.#choose(attempt);
     const upstreamMs = nowMs - (exchange.requestCompleteMs || attempt.startMs);
-    prepareResponseHead(exchange, this.#choice, this.#plan, head, upstreamMs);
+    prepareResponseHead(exchange, this.#target, head, upstreamMs);
     if (end) {
       attempt.settle(nowMs);
       this.#conclude();
@@ -228,13 +218,13 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       this.#retryLater(attempt, false);
       return;
     }
-    this.#flagRefusal(verdict);
+    exchange.flags |= refusalFlag(verdict);
     if (this.#awaitsOther(attempt)) {
       this.#forget(attempt);
       return;
     }
     this.#conclude();
-    const wasRetried = this.#targets !== undefined;
+    const wasRetried = this.#tried !== undefined;
     answerFailure(exchange, this.cluster, reason, failure.transport, failure.isTls, wasRetried);
   }
 
@@ -254,7 +244,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       this.#retryLater(attempt, true);
       return;
     }
-    this.#flagRefusal(verdict);
+    this.#exchange.flags |= refusalFlag(verdict);
     this.#conclude();
     const details = kind === "per-try" ? "upstream_per_try_timeout" : "upstream_per_try_idle_timeout";
     answerTimeout(this.#exchange, this.cluster, this.limits.timeoutStatus, details);
@@ -283,7 +273,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     else if (this.body.isReplayable) {
       verdict = retry.onResponse(head.status, head.headers);
       isUnwanted = verdict !== "no";
-      if (verdict !== "retry") this.#flagRefusal(verdict);
+      if (verdict !== "retry") this.#exchange.flags |= refusalFlag(verdict);
     }
     const isRetried = verdict === "retry";
     if (!isRetried && !(isUnwanted && this.#awaitsOther(attempt))) return false;
@@ -302,7 +292,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       this.#slow ??= new SlowAttempts();
       this.#slow.add(attempt);
       this.#retryLater(attempt, true);
-    } else this.#flagRefusal(verdict);
+    } else this.#exchange.flags |= refusalFlag(verdict);
   }
 
   /** Of several attempts that may be under way, takes this one's answer. */
@@ -339,9 +329,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     const { cluster, head } = this;
     exchange.attempts += 1;
-    const endpoint = cluster.pick(
-      pickContextOf(exchange, cluster, this.#action, this.#choice, this.#targets),
-    );
+    const endpoint = cluster.pick(pickContextOf(exchange, cluster, this.#target, this.#tried));
     if (!endpoint) {
       if (this.#slow?.hasOther(undefined)) return;
       this.#conclude();
@@ -351,38 +339,36 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     exchange.endpoint = endpoint;
     if (!this.breakers.requests.tryAcquire()) {
       this.#conclude();
-      answerFailure(exchange, cluster, "overflow", "", false, this.#targets !== undefined);
+      answerFailure(exchange, cluster, "overflow", "", false, this.#tried !== undefined);
       return;
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();
-    if (this.#action.autoHostRewrite && endpoint.plan.hostname !== "") {
+    if (this.#target.action.autoHostRewrite && endpoint.plan.hostname !== "") {
       const { hostname } = endpoint.plan;
-      if (head.authority !== hostname) rewriteAuthority(head, hostname, this.#action, this.#plan);
+      if (head.authority !== hostname) rewriteAuthority(head, hostname, this.#target);
     }
     if (exchange.attempts > 1 && exchange.match!.virtualHost.includesRequestAttemptCount) {
       head.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
-    const endsHere = head.upgrade === "connect" && this.#action.terminatesConnect;
+    const endsHere = head.upgrade === "connect" && this.#target.action.terminatesConnect;
     const protocol = endsHere ? "tunnel" : exchange.protocol;
-    this.#attempt.begin(poolOf(endpoint, cluster, protocol, this.#pools, exchange.connection), isFresh);
+    this.#attempt.begin(
+      poolOf(endpoint, cluster, protocol, this.#target.pools, exchange.connection),
+      isFresh,
+    );
   }
 
   /** Whether a request that met a closing connection may be sent again, once and unasked. */
   #mayRepeat({ isUnprocessed }: AttemptFailure): boolean {
     if (this.#hasRacedOnce || !this.body.isReplayable || this.#exchange.isUpgrade) return false;
-    return isUnprocessed || idempotent.has(this.head.method);
-  }
-
-  #flagRefusal(verdict: RetryVerdict): void {
-    if (verdict === "limit-reached") this.#exchange.flags |= ResponseFlag.UpstreamRetryLimitExceeded;
-    else if (verdict === "overflow") this.#exchange.flags |= ResponseFlag.UpstreamOverflow;
+    return isUnprocessed || isRepeatable(this.head.method);
   }
 
   #retryLater({ endpoint }: UpstreamAttempt, wasTimeout: boolean): void {
     this.#attempt = undefined;
-    this.#targets ??= new RetryTargets(this.#policy!.placement);
-    this.#targets.add(endpoint);
+    this.#tried ??= new RetryTargets(this.#policy!.placement);
+    this.#tried.add(endpoint);
     this.#backoff = this.context.clock.setTimer(() => {
       this.#backoff = undefined;
       if (!this.#isOver) this.#tryAgain(wasTimeout);
@@ -393,7 +379,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     const { requestCompleteMs } = exchange;
     const elapsedMs = requestCompleteMs > 0 ? this.context.clock.monotonicMs() - requestCompleteMs : 0;
-    tellTimeout(this.head, this.#action, this.#plan, this.limits, elapsedMs);
+    tellTimeout(this.head, this.#target, this.limits, elapsedMs);
     if (exchange.match!.virtualHost.includesTimeoutRetry) {
       this.head.headers.set("x-envoy-is-timeout-retry", `${wasTimeout}`);
     }
@@ -406,6 +392,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#routeTimer?.stop();
     this.#backoff?.cancel();
     this.#retry?.release();
+    if (!this.body.isComplete) this.#mirrors?.cancel();
   }
 
   #requestComplete(): void {

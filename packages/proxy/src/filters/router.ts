@@ -73,7 +73,11 @@ export class Router implements Forwarder {
       replyInstead(exchange, action.clusterNotFoundStatus, "", "cluster_not_found", flag);
       return undefined;
     }
-    const call = new RouterCall(exchange, action, choice, cluster, plan, this.#pools);
+    const call = new RouterCall(
+      exchange,
+      { action, choice, plan, clusters: this.#clusters, pools: this.#pools },
+      cluster,
+    );
     call.start();
     return call;
   }

@@ -173,7 +173,7 @@ function trustedHop(forwardedFor: string | undefined, hops: number): SocketAddre
 let ownAddress: string | undefined;
 
 /** The first address that is not loopback, as Envoy's "local address" is. */
-function machineAddress(): string {
+export function machineAddress(): string {
   if (ownAddress === undefined) {
     const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     ownAddress = all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";

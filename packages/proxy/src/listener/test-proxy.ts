@@ -253,6 +253,7 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
     grpcTimeout: undefined,
     rewritePath: undefined,
     rewriteAuthority: undefined,
+    mirrors: undefined,
     appendsForwardedHost: false,
     autoHostRewrite: false,
     hashPolicy: undefined,

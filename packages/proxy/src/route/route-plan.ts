@@ -4,6 +4,7 @@ import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
+import type { MirrorPlan } from "./mirror-plan.ts";
 import type { RouteSource } from "./request-matcher.ts";
 import type { RetryPlan } from "./retry-plan.ts";
 
@@ -67,6 +68,8 @@ export interface ForwardAction {
   readonly rewritePath: ((path: string, exchange: Exchange) => string | undefined) | undefined;
   /** Returns the authority to send; undefined leaves it. */
   readonly rewriteAuthority: ((request: RequestHead, exchange: Exchange) => string | undefined) | undefined;
+  /** Copies of requests for other clusters. */
+  readonly mirrors: readonly MirrorPlan[] | undefined;
   /** `append_x_forwarded_host`: an authority that is replaced is kept in `x-forwarded-host`. */
   readonly appendsForwardedHost: boolean;
   /** `auto_host_rewrite`: send the chosen endpoint's hostname. */

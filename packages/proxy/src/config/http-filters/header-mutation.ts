@@ -4,17 +4,10 @@ import {
   HeaderMutationSchema,
   type Mutations as MutationsMessage,
 } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
-import {
-  createHeaderMutationFilter,
-  type HeaderMutator,
-  type Mutations,
-} from "../../filters/header-mutation.ts";
-import type { HeaderList } from "../../layer/header-list.ts";
-import { applyHeaderEdits } from "../../route/header-edits.ts";
+import { createHeaderMutationFilter, type Mutations } from "../../filters/header-mutation.ts";
 import type { DecodeContext } from "../decode-context.ts";
-import { decodeHeaderEdit, refuseProtected } from "../decode-header-edits.ts";
+import { decodeHeaderMutations } from "../decode-header-mutations.ts";
 import { decodeQueryMutations } from "../decode-query-mutations.ts";
-import { decodeStringMatcher } from "../decode-values.ts";
 import { at } from "../issues.ts";
 import { httpFilterType, routeConfigType } from "./http-filter-type.ts";
 
@@ -49,43 +42,4 @@ function decodeMutations(
       context,
     ),
   };
-}
-
-function decodeHeaderMutations(
-  list: readonly HeaderMutation[],
-  path: string,
-  context: DecodeContext,
-): HeaderMutator | undefined {
-  if (list.length === 0) return undefined;
-  const mutators = list.map((mutation, i) => decodeMutation(mutation, `${path}[${i}]`, context));
-  return (headers, exchange) => {
-    for (const mutate of mutators) mutate(headers, exchange);
-  };
-}
-
-function decodeMutation({ action }: HeaderMutation, path: string, context: DecodeContext): HeaderMutator {
-  switch (action.case) {
-    case "remove": {
-      const name = action.value.toLowerCase();
-      refuseProtected(name, at(path, "remove"), context);
-      return (headers) => headers.remove(name);
-    }
-    case "append": {
-      const edits = { remove: [], add: [decodeHeaderEdit(action.value, at(path, "append"), context)] };
-      return (headers, exchange) => applyHeaderEdits(edits, headers, exchange);
-    }
-    case "removeOnMatch": {
-      const place = at(path, "remove_on_match.key_matcher");
-      const matches = decodeStringMatcher(action.value.keyMatcher, place, context.issues);
-      return (headers) => removeMatching(headers, matches);
-    }
-    default:
-      context.issues.add(path, "needs one of `append`, `remove`, `remove_on_match`");
-      return () => {};
-  }
-}
-
-function removeMatching(headers: HeaderList, matches: (name: string) => boolean): void {
-  const { flat } = headers;
-  for (let i = flat.length - 2; i >= 0; i -= 2) if (matches(flat[i]!)) flat.splice(i, 2);
 }

@@ -8,7 +8,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
   return {
     [`${p}RouteConfiguration`]: {
-      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config`,
+      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching request_mirror_policies typed_per_filter_config`,
       harmless: {
         metadata: "no filter reads a route configuration's metadata",
         internal_only_headers: "internal headers are stripped at the edge of the mesh",
@@ -16,7 +16,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
     },
     [`${p}Route`]: {
@@ -44,7 +44,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
       neutral: "max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
     },
     [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
@@ -72,6 +72,11 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${retry}host.omit_canary_hosts.v3.OmitCanaryHostsPredicate`]: { implemented: "" },
     [`${retry}host.omit_host_metadata.v3.OmitHostMetadataConfig`]: { implemented: "metadata_match" },
     [`${retry}priority.previous_priorities.v3.PreviousPrioritiesConfig`]: { implemented: "update_frequency" },
+    [`${p}RouteAction.RequestMirrorPolicy`]: {
+      implemented:
+        "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal",
+      harmless: { trace_sampled: "no tracer is configured" },
+    },
     [`${p}HedgePolicy`]: {
       implemented: "hedge_on_per_try_timeout",
       harmless: {
