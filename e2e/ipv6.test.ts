@@ -137,7 +137,8 @@ spec: { mtls: { mode: PERMISSIVE } }
 `;
 
 test("captured calls over IPv6 go through both sidecars, as those over IPv4 do", { skip }, async () => {
-  const server = `require("http").createServer((request, response) => response.end("hello " + request.headers.host)).listen(9080, "127.0.0.1")`;
+  const server = `require("http").createServer((request, response) => response.end("hello " + request.headers.host)).listen(9080, "127.0.0.1");
+    require("net").createServer((socket) => socket.end("undeclared")).listen(9999, "::")`;
   const file = join(state, "permissive.yaml");
   writeFileSync(file, permissive);
   await runCommand(launcher, ["apply", "-f", file, "--state", join(state, "control-plane")]);
@@ -163,4 +164,19 @@ test("captured calls over IPv6 go through both sidecars, as those over IPv4 do",
     [await requests("caller", "source"), await requests("server", "destination")],
     seen.map((count) => count + 2),
   );
+});
+
+test("an undeclared port of a workload is reached over IPv6 as over IPv4, and nothing is left behind", {
+  skip,
+}, async () => {
+  const { v4, v6, namespace } = hosts.server;
+  for (const host of [v4, `[${v6}]`]) {
+    assert.equal(await curl("caller", "--http0.9", `http://${host}:9999/`), "undeclared");
+  }
+  assert.match(await runCommand("ip", ["-n", namespace, "-6", "address", "show", "dev", "lo"]), / ::6\/128 /);
+  const server = children.at(-2)!;
+  const over = once(server, "exit");
+  server.kill("SIGTERM");
+  await over;
+  assert.doesNotMatch(await runCommand("ip", ["-n", namespace, "-6", "address", "show", "dev", "lo"]), /::6/);
 });

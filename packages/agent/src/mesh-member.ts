@@ -11,7 +11,9 @@ import { startWorkloadDns } from "./dns/workload-dns.ts";
 import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificate-authority.ts";
 import { IdentityFile } from "./enrolment/identity-file.ts";
 import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
+import { hasIpv6 } from "./interception/has-ipv6.ts";
 import { intercept } from "./interception/nft.ts";
+import { addPassthroughSource } from "./interception/passthrough-source.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { MetricsReporter } from "./metrics/metrics-reporter.ts";
 import { prepareProxyless } from "./proxyless/prepare-proxyless.ts";
@@ -125,6 +127,10 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     impatience.cancel();
   }
   if (options.nft !== undefined && plan.capture === "nft") {
+    const source = hasIpv6() ? addPassthroughSource() : undefined;
+    if (typeof source === "string") {
+      talk(`IPv6 connections to ports this workload does not declare will fail: ${source}`);
+    } else if (source) cleanup.add("the source of inbound IPv6 connections", () => source.remove());
     const rules = await intercept(
       { exclude: options.exclude, controlPlanePort: plan.controlPlane.port },
       options.nft,

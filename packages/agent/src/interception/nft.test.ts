@@ -18,6 +18,7 @@ const peer = `weft-t-peer-${suffix}`;
 const own = { v4: "10.99.0.2", v6: "fd99::2" };
 const other = { v4: "10.99.0.1", v6: "fd99::1" };
 const script = fileURLToPath(new URL("./netns-actor.ts", import.meta.url));
+const sourceModule = new URL("./passthrough-source.ts", import.meta.url).href;
 const rules = buildNftRules({ controlPlanePort: 15012, exclude: { outboundPorts: [5432] } });
 
 class Actor {
@@ -188,6 +189,27 @@ test("what comes from 127.0.0.6 has been through the sidecar and reaches the app
 }, async () => {
   const answer = await actors!.exempt.ask({ t: "tcp", host: own.v4, port: 9080, from: "127.0.0.6" });
   assert.equal(answer, `application ${own.v4} 9080`);
+});
+
+test("what comes from ::6 has been through the sidecar, once loopback has the address", {
+  skip,
+}, async () => {
+  const from = "::6";
+  assert.equal(
+    await actors!.exempt.ask({ t: "tcp", host: own.v6, port: 9080, from }),
+    "EADDRNOTAVAIL",
+    "which is why the agent gives it",
+  );
+  const address = (call: string) =>
+    ip("netns", "exec", app, process.execPath, "--input-type=module", "-e", `${imported}${call}`);
+  const imported = `import { addPassthroughSource } from ${JSON.stringify(sourceModule)};`;
+  address("addPassthroughSource(); addPassthroughSource();");
+  assert.equal(
+    await actors!.exempt.ask({ t: "tcp", host: own.v6, port: 9080, from }),
+    `application ${own.v6} 9080`,
+  );
+  address("addPassthroughSource().remove();");
+  assert.doesNotMatch(ip("-n", app, "-6", "address", "show", "dev", "lo"), /::6/);
 });
 
 test("rules that a killed agent left are replaced, and taken away without a trace", { skip }, async () => {

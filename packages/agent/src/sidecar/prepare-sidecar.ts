@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
@@ -12,6 +11,7 @@ import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { clientFeature } from "@weft/xds/client-feature";
 import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
+import { hasIpv6 } from "../interception/has-ipv6.ts";
 import { buildLaunch } from "../launch.ts";
 import type { MemberOptions } from "../member-options.ts";
 import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
@@ -128,11 +128,6 @@ function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
     startedMs: clock.now(),
     env: { [accessLogMetrics.peerMetadataVariable]: encodePeerMetadata(local) },
   };
-}
-
-/** Whether this network namespace speaks IPv6 at all: its loopback interface has ::1 then. */
-function hasIpv6(): boolean {
-  return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
 }
 
 /**

@@ -2,12 +2,14 @@ import type { BackoffStrategy } from "@weft/xds/gen/envoy/config/core/v3/backoff
 import {
   UpstreamConnectMode as ConnectMode,
   type TcpProxy,
+  type TcpProxy_TunnelingConfig,
 } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { hashSourceIp } from "../hash/hash-policy.ts";
-import type { TcpProxyPlan } from "../listener/listener-plan.ts";
+import type { TcpProxyPlan, TunnelPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { durationMs, subsetOf, timeoutMs } from "./decode-values.ts";
+import { decodeHeaderEdits } from "./decode-header-edits.ts";
+import { decodeHeaderValue, durationMs, subsetOf, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
 type Choice = ReturnType<TcpProxyPlan["selectCluster"]>;
@@ -50,11 +52,31 @@ export function decodeTcpProxy(tcp: TcpProxy, path: string, context: DecodeConte
     connectsOnData,
     // Without a byte there is nothing that could be noticed, so zero bytes still wait for the first.
     maxEarlyBytes: connectsOnData ? Math.max(1, tcp.maxEarlyDataBytes ?? 0) : (tcp.maxEarlyDataBytes ?? 0),
+    tunnel: decodeTunnel(tcp.tunnelingConfig, at(path, "tunneling_config"), context),
     logsOnConnected: logOptions ? logOptions.flushAccessLogOnConnected : tcp.flushAccessLogOnConnected,
     accessLogIntervalMs: logOptions
       ? positiveMs("access_log_options.access_log_flush_interval", logOptions.accessLogFlushInterval)
       : positiveMs("access_log_flush_interval", tcp.accessLogFlushInterval),
     accessLogs: decodeAccessLogs(tcp.accessLog, at(path, "access_log"), context),
+  };
+}
+
+function decodeTunnel(
+  tunnel: TcpProxy_TunnelingConfig | undefined,
+  path: string,
+  context: DecodeContext,
+): TunnelPlan | undefined {
+  if (!tunnel) return undefined;
+  const { issues } = context;
+  const { hostname, usePost, postPath } = tunnel;
+  if (hostname === "") issues.add(at(path, "hostname"), "is empty", "name what to connect to, with its port");
+  if (postPath !== "" && !usePost) issues.add(at(path, "post_path"), "is for POST", "set use_post beside it");
+  if (postPath !== "" && !postPath.startsWith("/"))
+    issues.add(at(path, "post_path"), "does not begin with /");
+  return {
+    hostname: decodeHeaderValue(hostname, at(path, "hostname"), context),
+    postPath: usePost ? postPath || "/" : undefined,
+    headers: decodeHeaderEdits(tunnel.headersToAdd, [], path, "request", context),
   };
 }
 

@@ -9,14 +9,7 @@ import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
 import type { TcpService } from "./tcp-proxy.ts";
-
-/** Why there is no upstream connection. */
-export type TcpConnectFailure = "resource_limit_exceeded" | "no_healthy_upstream" | "connect_failed";
-
-export interface TcpConnectorEvents {
-  onConnected(up: Connection): void;
-  onFailed(failure: TcpConnectFailure): void;
-}
+import { backoffMs, type TcpConnectorEvents, type TcpUpstreamSource } from "./tcp-upstream.ts";
 
 const connectTimer = 0;
 const connected: AttemptOutcome = { kind: "connected" };
@@ -27,7 +20,7 @@ const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
  * accepts, the plan's attempts are used up, or the owner cancels. Holds the
  * connection breaker from `start` to `release`.
  */
-export class TcpConnector implements TimerOwner {
+export class TcpConnector implements TcpUpstreamSource, TimerOwner {
   readonly #service: TcpService;
   readonly #exchange: TcpExchange;
   readonly #cluster: Cluster;
@@ -38,6 +31,7 @@ export class TcpConnector implements TimerOwner {
   #connecting: Connecting | undefined;
   #backoff: Timer | undefined;
   #endpoint: Endpoint | undefined;
+  #isConnected = false;
 
   constructor(
     service: TcpService,
@@ -75,6 +69,13 @@ export class TcpConnector implements TimerOwner {
   release(): void {
     this.#breakers?.connections.release();
     this.#breakers = undefined;
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    const { stats } = this.#cluster;
+    this.#endpoint!.activeRequests -= 1;
+    stats.cxActive.value -= 1;
+    stats.cxRxBytes.value += this.#exchange.bytesSent;
+    stats.cxTxBytes.value += this.#exchange.bytesReceived;
   }
 
   onTimer(): void {
@@ -118,6 +119,9 @@ export class TcpConnector implements TimerOwner {
             exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
           }
           cluster.report(endpoint, connected);
+          this.#isConnected = true;
+          endpoint.activeRequests += 1;
+          cluster.stats.cxActive.value += 1;
           const { onFault } = this.#service.context;
           const { bufferLimitBytes } = cluster.plan;
           this.#events.onConnected(new Connection(socket, { timers, bufferLimitBytes, onFault }));
@@ -144,9 +148,8 @@ export class TcpConnector implements TimerOwner {
       this.#events.onFailed("connect_failed");
     } else if (!plan.backoff) this.#attempt();
     else {
-      // Full jitter, as Envoy's: anything from nothing to the doubled interval.
-      const ceilingMs = Math.min(plan.backoff.baseMs * 2 ** Math.min(attempts - 1, 30), plan.backoff.maxMs);
-      this.#backoff = context.clock.setTimer(() => this.#attempt(), context.random() * ceilingMs);
+      const delayMs = backoffMs(plan.backoff, attempts, context.random());
+      this.#backoff = context.clock.setTimer(() => this.#attempt(), delayMs);
     }
   }
 }

@@ -8,8 +8,15 @@ import type { TcpStats } from "../listener/downstream-stats.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
-import { type TcpConnectFailure, TcpConnector } from "./tcp-connector.ts";
+import { TcpConnector } from "./tcp-connector.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
+import { TcpTunnel } from "./tcp-tunnel.ts";
+import type {
+  TcpConnectFailure,
+  TcpConnectorEvents,
+  TcpUpstream,
+  TcpUpstreamSource,
+} from "./tcp-upstream.ts";
 
 /** What every TCP proxy of a process shares. */
 export interface TcpContext {
@@ -50,8 +57,8 @@ export class TcpSession implements TimerOwner, RawSession {
   readonly #idleTimer = new TimerEntry(this, idleTimer);
   #logTimer: TimerEntry | undefined;
   #lifetime: Timer | undefined;
-  #up: Connection | undefined;
-  #connector: TcpConnector | undefined;
+  #up: TcpUpstream | undefined;
+  #connector: TcpUpstreamSource | undefined;
   #early: Buffer[] | undefined;
   #earlyBytes = 0;
   #isOver = false;
@@ -129,20 +136,21 @@ export class TcpSession implements TimerOwner, RawSession {
       return;
     }
     this.#exchange.cluster = cluster;
-    this.#connector = new TcpConnector(this.#service, this.#exchange, cluster, choice.subset, {
+    const events: TcpConnectorEvents = {
       onConnected: (up) => this.#established(cluster, up),
       onFailed: (failure) => this.#end(failureFlags[failure], `tcp_initialization_failure:${failure}`),
-    });
+    };
+    this.#connector = plan.tunnel
+      ? new TcpTunnel(this.#service, plan.tunnel, this.#exchange, cluster, choice.subset, events)
+      : new TcpConnector(this.#service, this.#exchange, cluster, choice.subset, events);
     this.#connector.start();
   }
 
-  #established(cluster: Cluster, up: Connection): void {
+  #established(cluster: Cluster, up: TcpUpstream): void {
     const { context, plan, networkFilters } = this.#service;
     const { timers, clock, onFault } = context;
     this.#up = up;
-    cluster.stats.cxActive.value += 1;
     const endpoint = this.#exchange.endpoint!;
-    endpoint.activeRequests += 1;
     if (cluster.plan.closesConnectionsOnFailure) {
       endpoint.sessions ??= new Set();
       endpoint.sessions.add(this);
@@ -207,7 +215,7 @@ export class TcpSession implements TimerOwner, RawSession {
     if (isFirst && plan.connectsOnData && !this.#connector) this.#connect();
   }
 
-  #relay(bytes: Buffer, start: number, end: number, from: Connection, to: Connection): void {
+  #relay(bytes: Buffer, start: number, end: number, from: TcpUpstream, to: TcpUpstream): void {
     const { timers, clock } = this.#service.context;
     if (from.hasOwnReadBuffer) to.lend(bytes.subarray(start, end));
     else to.write(bytes.subarray(start, end));
@@ -216,7 +224,7 @@ export class TcpSession implements TimerOwner, RawSession {
   }
 
   /** One side has said all it will; the other hears so, and may go on. */
-  #halfClosed(other: Connection): void {
+  #halfClosed(other: TcpUpstream): void {
     if (this.#downEnded && this.#upEnded) {
       this.#finish();
       this.#down.closeGracefully();
@@ -249,19 +257,12 @@ export class TcpSession implements TimerOwner, RawSession {
     this.#logTimer?.stop();
     this.#idleTimer.stop();
     this.#early = undefined;
-    this.#connector?.release();
     exchange.endMs = context.clock.monotonicMs();
     stats.cxActive.value -= 1;
     stats.cxRxBytes.value += exchange.bytesReceived;
     stats.cxTxBytes.value += exchange.bytesSent;
-    if (this.#up) {
-      const { stats: clusterStats } = exchange.cluster!;
-      exchange.endpoint!.activeRequests -= 1;
-      exchange.endpoint!.sessions?.delete(this);
-      clusterStats.cxActive.value -= 1;
-      clusterStats.cxRxBytes.value += exchange.bytesSent;
-      clusterStats.cxTxBytes.value += exchange.bytesReceived;
-    }
+    if (this.#up) exchange.endpoint!.sessions?.delete(this);
+    this.#connector?.release();
     try {
       for (const filter of networkFilters) filter.onClose?.(exchange);
     } catch (error) {

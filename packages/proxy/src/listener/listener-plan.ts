@@ -6,6 +6,7 @@ import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
+import type { HeaderEdits, HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 
 /**
@@ -191,8 +192,19 @@ export interface TcpProxyPlan {
   readonly connectsOnData: boolean;
   /** How much to read from the client before there is an upstream; 0 reads nothing. */
   readonly maxEarlyBytes: number;
+  /** Carries the bytes in HTTP requests; absent sends them as they are. */
+  readonly tunnel?: TunnelPlan | undefined;
   readonly logsOnConnected: boolean;
   /** 0 logs only the end. */
   readonly accessLogIntervalMs: number;
   readonly accessLogs: readonly AccessLog[];
+}
+
+/** @see envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig */
+export interface TunnelPlan {
+  /** What is asked to be connected to. */
+  readonly hostname: HeaderValue;
+  /** Where to POST to; undefined asks by CONNECT. */
+  readonly postPath: string | undefined;
+  readonly headers: HeaderEdits | undefined;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
+import { createTunnelServer1, createTunnelServer2 } from "./test-tunnel-servers.ts";
 
 /** One listener in both proxies, and what a client does there. */
 interface Scene {
@@ -146,6 +147,41 @@ const scenes: readonly Scene[] = [
     send: v2(`2111001f${addresses}0500036162630600016407000165ea0002ffff`),
     endsAfter: echoed,
   },
+  ...(["1", "2"] as const).flatMap((version): Scene[] => {
+    const tunnel = (hostname: string, more: object = {}) => ({
+      cluster: `tunnels ${version}`,
+      tunneling_config: {
+        hostname,
+        headers_to_add: [{ header: { key: "x-tunnel", value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } }],
+        ...more,
+      },
+    });
+    // Over HTTP/1 Envoy's tunnel ends with the client's side; here each side ends on its own, as over HTTP/2.
+    const through = (asked: string) => {
+      const received = `[${asked} 127.0.0.1] x bye`;
+      const log = `TcpConnectionEnd - - 1/${received.length} tunnels 1 1 - 127.0.0.1 127.0.0.1 127.0.0.1 -\n`;
+      return { send: "x", endsAfter: echoed, ...(version === "1" ? { here: { received, log } } : {}) };
+    };
+    return [
+      {
+        name: `tunnel, CONNECT over HTTP/${version}`,
+        tcp: tunnel("host.example:443"),
+        ...through("CONNECT host.example:443 host.example:443"),
+      },
+      {
+        name: `tunnel, POST over HTTP/${version}`,
+        tcp: tunnel("host.example", { use_post: true }),
+        ...through("POST / host.example"),
+      },
+      {
+        name: `tunnel, POST to a path over HTTP/${version}`,
+        tcp: tunnel("host.example", { use_post: true, post_path: "/to?x" }),
+        ...through("POST /to?x host.example"),
+      },
+      { name: `tunnel refused over HTTP/${version}`, tcp: tunnel("refused.example:443"), send: "x" },
+    ];
+  }),
+  { name: "tunnel to nobody", tcp: { cluster: "dead", tunneling_config: { hostname: "a:1" } } },
 ];
 
 const line = [
@@ -157,7 +193,15 @@ const line = [
 
 const address = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
 
-function bootstrapOf(upstreamPort: number, deadPort: number, logDirectory: string): string {
+interface UpstreamPorts {
+  readonly greeting: number;
+  readonly dead: number;
+  readonly tunnels1: number;
+  readonly tunnels2: number;
+}
+
+function bootstrapOf(ports: UpstreamPorts, logDirectory: string): string {
+  const { greeting: upstreamPort, dead: deadPort, tunnels1, tunnels2 } = ports;
   const cluster = (name: string, port: number | undefined, more: object = {}) => ({
     name,
     connect_timeout: "1s",
@@ -212,6 +256,15 @@ function bootstrapOf(upstreamPort: number, deadPort: number, logDirectory: strin
         cluster("dead", deadPort),
         cluster("empty", undefined),
         cluster("full", upstreamPort, full),
+        cluster("tunnels 1", tunnels1),
+        cluster("tunnels 2", tunnels2, {
+          typed_extension_protocol_options: {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+        }),
         cluster("sends 1", upstreamPort, proxied({ version: "V1" })),
         cluster("sends 2", upstreamPort, proxied({ version: "V2" })),
         cluster("sends 2 with TLVs", upstreamPort, proxied(tlvs)),
@@ -227,18 +280,22 @@ interface Running {
 }
 
 const directory = mkdtempSync(join(tmpdir(), "weft-tcp-"));
-let upstream: Server;
+const upstreams: { address(): unknown; close(): unknown; listen: Server["listen"] }[] = [];
 const running: Running[] = [];
 
 before(async () => {
   if (!envoy) return;
-  upstream = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const greeting = net.createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     socket.write("hi ");
     socket.on("data", (bytes) => socket.write(bytes));
     socket.on("end", () => socket.end(" bye"));
   });
-  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  for (const server of [greeting, createTunnelServer1(), createTunnelServer2()]) {
+    upstreams.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  }
+  const [greetingPort, tunnels1, tunnels2] = upstreams.map((one) => (one.address() as AddressInfo).port);
   const taken = net.createServer();
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
   const dead = (taken.address() as AddressInfo).port;
@@ -248,16 +305,14 @@ before(async () => {
     ["weft", startWeft],
   ] as const) {
     const logs = mkdtempSync(join(directory, `${name}-`));
-    running.push({
-      ...(await start(bootstrapOf((upstream.address() as AddressInfo).port, dead, logs))),
-      logs,
-    });
+    const ports = { greeting: greetingPort!, dead, tunnels1: tunnels1!, tunnels2: tunnels2! };
+    running.push({ ...(await start(bootstrapOf(ports, logs))), logs });
   }
 });
 
 after(async () => {
   for (const one of running) await one.close();
-  upstream?.close();
+  for (const server of upstreams) server.close();
   rmSync(directory, { recursive: true });
 });
 

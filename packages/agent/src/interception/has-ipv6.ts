@@ -1,0 +1,6 @@
+import { networkInterfaces } from "node:os";
+
+/** Whether this network namespace speaks IPv6 at all: its loopback interface has ::1 then. */
+export function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
+}
