@@ -1,17 +1,23 @@
+import { workerData } from "node:worker_threads";
 import { type Clock, systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { type LogLevel, logLevels } from "./admin/endpoints.ts";
 import { Log } from "./admin/log.ts";
 import { type BootstrapPlan, decodeBootstrap } from "./config/bootstrap.ts";
-import { readDocument } from "./config/document.ts";
+import { type ConfigDocument, readDocument } from "./config/document.ts";
 import { Sidecar } from "./sidecar.ts";
+import { isWorkerStart } from "./workers/messages.ts";
+import { runWorker } from "./workers/run-worker.ts";
+import { WorkerPool } from "./workers/worker-pool.ts";
 
 /** The flags of `weft proxy`. */
 export interface ProxyOptions {
   /** An Envoy bootstrap in YAML or JSON. */
   readonly configPath: string;
-  /** Number of workers. Only 1 is offered. */
+  /** Number of workers, each with an event loop of its own. Default 1. */
   readonly concurrency?: number;
+  /** The program that starts further workers, with the arguments that lead it here; needed for more than one. */
+  readonly workerProgram?: { readonly entry: string; readonly args: readonly string[] };
   /** Default `info`. */
   readonly logLevel?: string;
   /** How long connections may finish after SIGTERM, in seconds. Default 5. */
@@ -28,6 +34,7 @@ export interface ProxyOptions {
 }
 
 const defaultDrainTimeS = 5;
+const maxConcurrency = 128;
 
 /**
  * Runs the sidecar until it is told to stop; the exit code is 0 after a drain
@@ -39,6 +46,10 @@ const defaultDrainTimeS = 5;
 export async function runProxy(options: ProxyOptions): Promise<number> {
   const writeError = options.writeError ?? ((text) => void process.stderr.write(text));
   try {
+    if (isWorkerStart(workerData)) {
+      await runWorker(workerData, options.clock ?? systemClock, writeError);
+      return 0;
+    }
     return await run(options, writeError);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -50,9 +61,12 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
 async function run(options: ProxyOptions, writeError: (text: string) => void): Promise<number> {
   const { clock = systemClock } = options;
   const log = new Log(checkOptions(options), clock, writeError);
-  const bootstrap = decodeBootstrap(readDocument(options.configPath));
+  const document = readDocument(options.configPath);
+  const bootstrap = decodeBootstrap(document);
   refuseIdle(bootstrap);
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
+  const lost = Promise.withResolvers<string>();
+  const workers = createWorkers(options, document, log.level, lost.resolve);
   const sidecar = new Sidecar(
     bootstrap,
     {
@@ -60,6 +74,7 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
       drainTimeMs,
       version: options.version ?? "weft",
       ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
+      ...(workers && { workers }),
     },
     log,
     clock,
@@ -70,11 +85,15 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
     return 0;
   }
   const stopping = waitForStop(options.stop);
-  const reopen = () => sidecar.accessLogs.reopen();
+  const reopen = () => sidecar.reopenLogs();
   process.on("SIGUSR1", reopen);
   try {
     await sidecar.start();
-    await Promise.race([stopping.requested, sidecar.quitRequested]);
+    const reason = await Promise.race([stopping.requested, sidecar.quitRequested, lost.promise]);
+    if (reason !== undefined) {
+      log.error(reason);
+      return 1;
+    }
     log.info(`stopping: connections have ${drainTimeMs} ms to finish`);
     await Promise.race([sidecar.drain(drainTimeMs), stopping.repeated]);
     return 0;
@@ -84,6 +103,17 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
     // Until the end: without a listener the signal would be Node's, which opens its debugger.
     process.off("SIGUSR1", reopen);
   }
+}
+
+function createWorkers(
+  { concurrency = 1, workerProgram }: ProxyOptions,
+  { file, text }: ConfigDocument,
+  logLevel: LogLevel,
+  onLost: (reason: string) => void,
+): WorkerPool | undefined {
+  if (concurrency <= 1) return undefined;
+  if (!workerProgram) throw new Error("more than one worker needs a program to start them with");
+  return new WorkerPool({ ...workerProgram, concurrency, logLevel, file, text, onLost });
 }
 
 /** A sidecar without any of these would have nothing to do, and nothing to be told what to do by. */
@@ -96,9 +126,9 @@ function refuseIdle({ admin, ads, lds, message, place }: BootstrapPlan): void {
 }
 
 function checkOptions({ concurrency = 1, logLevel = "info", drainTimeS = 0 }: ProxyOptions): LogLevel {
-  if (concurrency !== 1) {
-    throw new UserError(`--concurrency ${concurrency}: this version runs one worker`, {
-      hint: "leave --concurrency out, or start several proxies behind one address",
+  if (!Number.isInteger(concurrency) || concurrency < 0 || concurrency > maxConcurrency) {
+    throw new UserError(`--concurrency ${concurrency}: is not a number of workers`, {
+      hint: `1 to ${maxConcurrency}; more than there are processors gains nothing`,
       exitCode: 2,
     });
   }

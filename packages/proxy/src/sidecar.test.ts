@@ -210,12 +210,12 @@ test("the command ends with 1 and says why when its file or a flag is wrong", as
     runProxy({ configPath: file, writeError: (text) => said.push(text), ...options });
   assert.equal(await run({}), 1);
   assert.equal(await run({ configPath: join(directory, "none.yaml") }), 1);
-  assert.equal(await run({ concurrency: 4 }), 2);
+  assert.equal(await run({ concurrency: 1.5 }), 2);
   assert.equal(await run({ logLevel: "loud" }), 2);
   assert.deepEqual(said, [
     `weft: ${file}:1:1: static_resorces: unknown field of envoy.config.bootstrap.v3.Bootstrap (did you mean \`static_resources\`?)\n  next: correct it and start again; nothing was started\n`,
     `weft: cannot read ${directory}/none.yaml: it does not exist\n  next: give the path of an Envoy bootstrap file with -c\n`,
-    "weft: --concurrency 4: this version runs one worker\n  next: leave --concurrency out, or start several proxies behind one address\n",
+    "weft: --concurrency 1.5: is not a number of workers\n  next: 1 to 128; more than there are processors gains nothing\n",
     "weft: --log-level loud: unknown\n  next: one of trace, debug, info, warning, error, critical, off\n",
   ]);
 });

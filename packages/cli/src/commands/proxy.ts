@@ -8,7 +8,7 @@ Runs the sidecar on an Envoy bootstrap file, in YAML or JSON, until SIGTERM.
 Options:
   -c, --config-path <file>  Envoy bootstrap
   --mode <mode>             serve, or validate: only check the file (default: serve)
-  --concurrency <n>         number of workers; this version runs 1 (default: 1)
+  --concurrency <n>         number of workers, each up to one processor (default: 1)
   -l, --log-level <level>   what it says about itself (default: info)
   --drain-time-s <seconds>  how long connections may finish after SIGTERM (default: 5)
   --keep-config <file>      keep the configuration received in it, and start from it
@@ -45,7 +45,8 @@ export async function runProxyCommand(args: readonly string[]): Promise<void> {
     return;
   }
   const { runProxy } = await import("@weft/proxy/main");
-  process.exit(await runProxy({ ...flags, version: productVersion }));
+  const workerProgram = { entry: process.argv[1]!, args: ["proxy", ...args] };
+  process.exit(await runProxy({ ...flags, workerProgram, version: productVersion }));
 }
 
 function parseFlags(args: readonly string[]): Flags | "help" | string {

@@ -14,13 +14,13 @@ const views: AdminViews = {
   state: () => state,
   keptSince: () => undefined,
   serverInfo: () => ({ state }),
-  statsText: ({ filter, usedOnly }) =>
+  statsText: async ({ filter, usedOnly }) =>
     ["cluster.a.x", "http.b.y"]
       .filter((name) => !filter || filter(name))
       .map((name) => `${name}: ${usedOnly ? 1 : 0}\n`)
       .join(""),
-  statsJson: () => '{"stats":[]}',
-  statsPrometheus: () => "# TYPE x counter\n",
+  statsJson: async () => '{"stats":[]}',
+  statsPrometheus: async () => "# TYPE x counter\n",
   clustersText: () => "a::default_priority::max_connections::1024\n",
   clustersJson: () => ({ cluster_statuses: [] }),
   listeners: () => [

@@ -18,7 +18,7 @@ export interface AdminEndpoint {
   readonly isMutation?: boolean;
   /** Query parameters it understands; others are refused. */
   readonly parameters?: readonly string[];
-  answer(query: URLSearchParams): AdminAnswer;
+  answer(query: URLSearchParams): AdminAnswer | Promise<AdminAnswer>;
 }
 
 export interface AdminServer {
@@ -40,7 +40,7 @@ export async function serveAdmin(
   const { createServer } = await import("node:http");
   const table = new Map(withIndex(endpoints).map((endpoint) => [endpoint.path, endpoint]));
   const server = createServer((request, response) => {
-    respond(request, response, table);
+    void respond(request, response, table);
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 10_000;
@@ -74,17 +74,17 @@ function listen(server: Server, address: SocketAddress): Promise<void> {
   });
 }
 
-function respond(
+async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   table: ReadonlyMap<string, AdminEndpoint>,
-): void {
+): Promise<void> {
   let received = 0;
   request.on("data", (chunk: Buffer) => {
     received += chunk.length;
     if (received > maxBodyBytes) request.destroy();
   });
-  const answer = findAnswer(request, table);
+  const answer = await findAnswer(request, table);
   response.writeHead(answer.status ?? 200, {
     "content-type": answer.contentType ?? "text/plain; charset=UTF-8",
     "cache-control": "no-cache, max-age=0",
@@ -93,7 +93,10 @@ function respond(
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
-function findAnswer(request: IncomingMessage, table: ReadonlyMap<string, AdminEndpoint>): AdminAnswer {
+async function findAnswer(
+  request: IncomingMessage,
+  table: ReadonlyMap<string, AdminEndpoint>,
+): Promise<AdminAnswer> {
   let url: URL;
   try {
     url = new URL(request.url ?? "/", "http://admin");
@@ -114,7 +117,7 @@ function findAnswer(request: IncomingMessage, table: ReadonlyMap<string, AdminEn
     return { status: 400, body: `${endpoint.path} has no parameter '${name}' (it has: ${known})\n` };
   }
   try {
-    return endpoint.answer(url.searchParams);
+    return await endpoint.answer(url.searchParams);
   } catch (error) {
     return { status: 500, body: `${messageOf(error)}\n` };
   }

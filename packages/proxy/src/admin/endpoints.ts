@@ -13,10 +13,10 @@ export interface AdminViews {
   /** When the configuration served was written to disk; undefined while a management server stands behind it. */
   keptSince(): number | undefined;
   serverInfo(): unknown;
-  statsText(options: StatsOptions): string;
+  statsText(options: StatsOptions): Promise<string>;
   /** JSON text. */
-  statsJson(options: StatsOptions): string;
-  statsPrometheus(): string;
+  statsJson(options: StatsOptions): Promise<string>;
+  statsPrometheus(): Promise<string>;
   clustersText(): string;
   clustersJson(): unknown;
   listeners(): readonly { readonly name: string; readonly host: string; readonly port: number | undefined }[];
@@ -148,7 +148,7 @@ function answerReady(views: AdminViews): AdminAnswer {
   return { status: state === "LIVE" ? 200 : 503, body: `${state}\n${note}` };
 }
 
-function answerStats(query: URLSearchParams, views: AdminViews): AdminAnswer {
+async function answerStats(query: URLSearchParams, views: AdminViews): Promise<AdminAnswer> {
   const format = query.get("format") ?? "text";
   let filter: StringPredicate | undefined;
   try {
@@ -160,9 +160,9 @@ function answerStats(query: URLSearchParams, views: AdminViews): AdminAnswer {
   const options: StatsOptions = { filter, usedOnly: query.has("usedonly") };
   switch (format) {
     case "text":
-      return { body: views.statsText(options) };
+      return { body: await views.statsText(options) };
     case "json":
-      return { contentType: "application/json", body: views.statsJson(options) };
+      return { contentType: "application/json", body: await views.statsJson(options) };
     case "prometheus":
       return prometheus(views);
     default:
@@ -204,8 +204,8 @@ function answerLogging(query: URLSearchParams, views: AdminViews, actions: Admin
   return { body: `active loggers:\n  weft: ${views.logLevel()}\n` };
 }
 
-function prometheus(views: AdminViews): AdminAnswer {
-  return { contentType: "text/plain; version=0.0.4; charset=utf-8", body: views.statsPrometheus() };
+async function prometheus(views: AdminViews): Promise<AdminAnswer> {
+  return { contentType: "text/plain; version=0.0.4; charset=utf-8", body: await views.statsPrometheus() };
 }
 
 function json(value: unknown): AdminAnswer {

@@ -19,7 +19,9 @@ export interface ViewedProxy {
   readonly live: LiveConfig;
   readonly tls: TlsContexts;
   readonly clusters: ClusterManager;
-  readonly stats: EnvoyStats;
+  /** Of all workers together. */
+  stats(): EnvoyStats | Promise<EnvoyStats>;
+  readonly concurrency: number;
   readonly log: Log;
   readonly version: string;
   readonly configPath: string;
@@ -32,7 +34,7 @@ export interface ViewedProxy {
 
 /** What the admin endpoints show of a running proxy. */
 export function proxyViews(proxy: ViewedProxy): AdminViews {
-  const { clock, stats, tls, live, bootstrap } = proxy;
+  const { clock, tls, live, bootstrap } = proxy;
   const startedMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
   const shown = function* (): Iterable<ShownCluster> {
@@ -54,15 +56,21 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
         hot_restart_version: "disabled",
         command_line_options: {
           config_path: proxy.configPath,
-          concurrency: 1,
+          concurrency: proxy.concurrency,
           log_level: proxy.log.level,
         },
         node: { id: node?.id ?? "", cluster: node?.cluster ?? "", metadata: node?.metadata ?? {} },
       };
     },
-    statsText: (options) => renderStatsText(stats, statFilter(options, stats)),
-    statsJson: (options) => renderStatsJson(stats, statFilter(options, stats)),
-    statsPrometheus: () => renderPrometheusText(stats.registry),
+    async statsText(options) {
+      const stats = await proxy.stats();
+      return renderStatsText(stats, statFilter(options, stats));
+    },
+    async statsJson(options) {
+      const stats = await proxy.stats();
+      return renderStatsJson(stats, statFilter(options, stats));
+    },
+    statsPrometheus: async () => renderPrometheusText((await proxy.stats()).registry),
     clustersText: () => clustersText(shown()),
     clustersJson: () => clustersJson(shown()),
     listeners: () =>

@@ -7,6 +7,7 @@ import type * as Yaml from "yaml";
 /** A configuration file as plain JSON values, and the places they were written at. */
 export interface ConfigDocument {
   readonly file: string;
+  readonly text: string;
   readonly value: unknown;
   /** `file:line:column` of a path in Envoy's notation; of its nearest written parent when it is not there. */
   locate(path: string): string;
@@ -41,14 +42,14 @@ export function parseDocument(file: string, text: string): ConfigDocument {
   if (/^\s*\{/.test(text)) {
     try {
       const value: unknown = JSON.parse(text);
-      return { file, value, locate: (path) => locateIn(file, parseYaml(file, text), path) };
+      return { file, text, value, locate: (path) => locateIn(file, parseYaml(file, text), path) };
     } catch {
       // The YAML parser reads JSON too, and says where it is wrong.
     }
   }
   const parsed = parseYaml(file, text);
   const value: unknown = parsed.document.toJS({ maxAliasCount: 100 });
-  return { file, value, locate: (path) => locateIn(file, parsed, path) };
+  return { file, text, value, locate: (path) => locateIn(file, parsed, path) };
 }
 
 interface ParsedYaml {

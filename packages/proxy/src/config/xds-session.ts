@@ -28,6 +28,8 @@ export interface XdsSessionOptions {
   readonly cds: ChosenSource | undefined;
   readonly lds: ChosenSource | undefined;
   readonly stats?: XdsStats;
+  /** What was given to the configuration, the parts it refused included, for those who hold a copy. */
+  onAccepted?(update: AcceptedUpdate): void;
   /** Whether clusters the data plane itself discovers (DNS) have their first endpoints. */
   isDataPlaneWarm(): boolean;
   /** Whether the way to a server is known: the cluster it is reached by (undefined: that of ADS) has what it needs. */
@@ -38,6 +40,14 @@ export interface XdsSessionOptions {
   readonly kept?: KeptSource;
   /** Everything the first configuration brought is in force, or is no longer waited for. */
   onInitialized(): void;
+}
+
+/** One response of a source. */
+export interface AcceptedUpdate {
+  readonly source: string;
+  readonly type: string;
+  readonly updated: readonly IncomingResource[];
+  readonly removed: readonly string[];
 }
 
 export interface KeptSource {
@@ -198,21 +208,11 @@ export class XdsSession {
     updated: readonly IncomingResource[],
     removed: readonly string[],
   ): string | undefined {
-    const { live } = this.#options;
-    switch (type) {
-      case typeUrl.cluster:
-        return live.updateClusters(updated, removed);
-      case typeUrl.listener:
-        return live.updateListeners(updated, removed);
-      case typeUrl.route:
-        return live.updateRoutes(source, updated, removed);
-      case typeUrl.endpoint:
-        return live.updateEndpoints(source, updated, removed);
-      case typeUrl.secret:
-        return live.updateSecrets(source, updated);
-      default:
-        return `${type} was not asked for`;
-    }
+    const { live, onAccepted } = this.#options;
+    const update = { source, type, updated, removed };
+    // First, so that the copies hear of what refers to it in the same order as this one.
+    onAccepted?.(update);
+    return applyUpdate(live, update);
   }
 
   /** Asks every source for what is wanted of it; one that was asked before and has nothing wanted now, for nothing. */
@@ -255,6 +255,27 @@ export class XdsSession {
       this.update();
     }, afterMs);
     this.#timers.add(timer);
+  }
+}
+
+/** Puts an update in force; the text names what was refused. */
+export function applyUpdate(
+  live: LiveConfig,
+  { source, type, updated, removed }: AcceptedUpdate,
+): string | undefined {
+  switch (type) {
+    case typeUrl.cluster:
+      return live.updateClusters(updated, removed);
+    case typeUrl.listener:
+      return live.updateListeners(updated, removed);
+    case typeUrl.route:
+      return live.updateRoutes(source, updated, removed);
+    case typeUrl.endpoint:
+      return live.updateEndpoints(source, updated, removed);
+    case typeUrl.secret:
+      return live.updateSecrets(source, updated);
+    default:
+      return `${type} was not asked for`;
   }
 }
 

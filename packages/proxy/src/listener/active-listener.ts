@@ -113,9 +113,12 @@ export class ActiveListener implements HttpConnectionOwner {
     }
     connections.active += 1;
     this.#stats.cxActive.value += 1;
+    this.#stats.workerCxTotal.value += 1;
+    this.#stats.workerCxActive.value += 1;
     socket.once("close", () => {
       connections.active -= 1;
       this.#stats.cxActive.value -= 1;
+      this.#stats.workerCxActive.value -= 1;
       this.#stats.cxDestroy.value += 1;
     });
     socket.on("error", ignore);

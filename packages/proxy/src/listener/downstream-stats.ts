@@ -48,6 +48,9 @@ export interface HttpStats {
 export interface ListenerStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
+  /** Of them, those this worker takes. */
+  readonly workerCxTotal: Counter;
+  readonly workerCxActive: Gauge;
   readonly cxDestroy: Counter;
   readonly cxOverflow: Counter;
   readonly globalCxOverflow: Counter;
@@ -82,6 +85,7 @@ export interface DownstreamStats {
 
 const httpScope = "http.{envoy_http_conn_manager_prefix}.";
 const listenerScope = "listener.{envoy_listener_address}.";
+const workerScope = `${listenerScope}worker_{envoy_worker_id}.`;
 const tcpScope = "tcp.{envoy_tcp_prefix}.";
 
 const httpCounters = {
@@ -152,7 +156,7 @@ const tcpCounters = {
 const tcpGauges = { cxActive: "downstream_cx_active" } as const;
 
 /** Series under Envoy's names on `stats`, resolved when a listener is built. */
-export function createDownstreamStats(stats: EnvoyStats): DownstreamStats {
+export function createDownstreamStats(stats: EnvoyStats, worker = "0"): DownstreamStats {
   const counters = <K extends string>(names: Readonly<Record<K, string>>, scope: string, label: string) =>
     mapValues(names, (name) => stats.counter(scope + name, label));
   const gauges = <K extends string>(names: Readonly<Record<K, string>>, scope: string, label: string) =>
@@ -171,6 +175,8 @@ export function createDownstreamStats(stats: EnvoyStats): DownstreamStats {
       rq5xx: byClass(prefix, "5"),
     })),
     listener: memoize((address) => ({
+      workerCxTotal: stats.counter(`${workerScope}downstream_cx_total`, address, worker),
+      workerCxActive: stats.gauge(`${workerScope}downstream_cx_active`, address, worker),
       ...counters(listenerCounters, listenerScope, address),
       ...gauges(listenerGauges, listenerScope, address),
     })),

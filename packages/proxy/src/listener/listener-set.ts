@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { reasonOf } from "@weft/base/system-error";
 import { fdOf, ListenSocket } from "../net/listen-socket.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
@@ -23,6 +24,15 @@ export interface ListenerStatus {
   readonly connectionCount: number;
 }
 
+/** Makes the listening socket of a key; rejects with the system's error. */
+export type BindSocket = (
+  key: string,
+  address: SocketAddress,
+  onConnection: (socket: Socket) => void,
+) => Promise<ListenSocket>;
+
+const bindHere: BindSocket = (_key, address, onConnection) => ListenSocket.bind(address, onConnection);
+
 interface BoundSocket {
   readonly socket: ListenSocket;
   owner: ActiveListener;
@@ -40,13 +50,19 @@ export class ListenerSet {
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #retired = new Set<ActiveListener>();
   readonly #byAddress = new Map<string, ActiveListener>();
+  readonly #bindSocket: BindSocket;
   readonly #gate: AcceptGate;
   readonly #descriptors: DescriptorGuard;
   #updates: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   /** `context.findListener` is answered by `find` of the set that is made. */
-  constructor(context: Omit<ListenerContext, "findListener">, graceMs: number) {
+  constructor(
+    context: Omit<ListenerContext, "findListener">,
+    graceMs: number,
+    bindSocket: BindSocket = bindHere,
+  ) {
+    this.#bindSocket = bindSocket;
     this.#context = { ...context, findListener: (address) => this.find(address) };
     this.#graceMs = graceMs;
     this.#gate = new AcceptGate(() => Array.from(this.#sockets.values(), ({ socket }) => socket));
@@ -60,6 +76,20 @@ export class ListenerSet {
         this.#gate.set("descriptors", isShort);
       },
     });
+  }
+
+  /**
+   * A copy of the listening socket of this key, once updates so far are in force.
+   * Another worker may be ready for it a little earlier; undefined when it does not come.
+   */
+  async shareSocket(key: string): Promise<number | undefined> {
+    for (let tries = 0; tries < 50 && !this.#isClosed; tries++) {
+      await this.#updates;
+      const bound = this.#sockets.get(key);
+      if (bound) return bound.socket.duplicate();
+      await this.#context.clock.sleepMs(100);
+    }
+    return undefined;
   }
 
   /** Leaves the connections of all listeners waiting, or takes them again. */
@@ -168,7 +198,7 @@ export class ListenerSet {
       if (this.#sockets.has(key)) continue;
       const address = plan.addresses[i]!;
       try {
-        fresh.push([key, await this.#bind(address, listener)]);
+        fresh.push([key, await this.#bind(key, address, listener)]);
       } catch (error) {
         for (const [, { socket }] of fresh) socket.close();
         return refusalOf(address, error);
@@ -178,9 +208,9 @@ export class ListenerSet {
     return undefined;
   }
 
-  async #bind(address: SocketAddress, owner: ActiveListener): Promise<BoundSocket> {
+  async #bind(key: string, address: SocketAddress, owner: ActiveListener): Promise<BoundSocket> {
     const bound: { socket: ListenSocket | undefined; owner: ActiveListener } = { socket: undefined, owner };
-    bound.socket = await ListenSocket.bind(address, (accepted) => {
+    bound.socket = await this.#bindSocket(key, address, (accepted) => {
       bound.owner.accept(accepted);
       this.#descriptors.saw(fdOf(accepted) ?? 0);
     });

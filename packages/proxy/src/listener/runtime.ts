@@ -10,7 +10,7 @@ import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
 import { createDownstreamStats } from "./downstream-stats.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
-import { type ListenerFailure, ListenerSet, type ListenerStatus } from "./listener-set.ts";
+import { type BindSocket, type ListenerFailure, ListenerSet, type ListenerStatus } from "./listener-set.ts";
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -28,6 +28,10 @@ export interface RuntimeOptions {
   readonly drainTimeMs?: number;
   /** Downstream connections over all listeners; more are refused. */
   readonly maxConnections?: number;
+  /** Which of several workers this is, in the names of statistics. Default `0`. */
+  readonly worker?: string | undefined;
+  /** Gets a listening socket from elsewhere; absent: it is bound here. */
+  readonly bindSocket?: BindSocket | undefined;
   /** What is given up under pressure. */
   readonly overload?: OverloadState;
 }
@@ -39,6 +43,8 @@ export interface Runtime {
   listeners(): readonly ListenerStatus[];
   /** To be given to the cluster manager: pools of endpoints that leave drain. */
   onEndpointRemoved(endpoint: Endpoint): void;
+  /** A copy of the listening socket of this key, once listeners are applied; undefined where there is none. */
+  shareSocket(key: string): Promise<number | undefined>;
   /** Leaves connections waiting because of overload, or takes them again. */
   pauseAccepting(isPaused: boolean): void;
   /** The proxy's own requests, by the same pools and limits. */
@@ -70,18 +76,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       clusters,
       onFault,
       forwarder: new Router(clusters, pools),
-      stats: createDownstreamStats(stats),
+      stats: createDownstreamStats(stats, options.worker),
       connections: new ConnectionLimit(options.maxConnections ?? defaultMaxConnections),
       overload: options.overload ?? neverOverloaded,
       log: (message, fields) => log?.("debug", message, fields),
       warn: (message, fields) => log?.("warning", message, fields),
     },
     options.drainTimeMs ?? defaultDrainTimeMs,
+    options.bindSocket,
   );
   return {
     applyListeners: (plans) => listeners.apply(plans),
     listeners: () => listeners.status,
     onEndpointRemoved: drainEndpoint,
+    shareSocket: (key) => listeners.shareSocket(key),
     pauseAccepting: (isPaused) => listeners.pauseAccepting("overload", isPaused),
     callouts: createCallouts(clusters, pools),
     drain: (graceMs) => listeners.drain(graceMs),

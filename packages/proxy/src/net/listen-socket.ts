@@ -30,12 +30,34 @@ export class ListenSocket {
         ? { host: address.host, port: address.port, ipv6Only: !address.isIpv4Compatible, backlog }
         : { path: address.path };
     const server = await listen(where);
-    const bound = server.address();
-    const isResolved = address.kind === "ip" && typeof bound === "object" && bound;
-    const actual = isResolved ? ({ kind: "ip", host: address.host, port: bound.port } as const) : address;
-    const socket = new ListenSocket(server, actual, onConnection);
+    const socket = new ListenSocket(server, boundAddress(server, address), onConnection);
     socket.#take(server);
     return socket;
+  }
+
+  /** Takes connections from a listening socket that was bound elsewhere, which is its own from here on. */
+  static adopt(
+    fd: number,
+    address: SocketAddress,
+    onConnection: (socket: Socket) => void,
+  ): Promise<ListenSocket> {
+    const server = createServer();
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ fd }, backlog);
+      server.once("listening", () => {
+        server.off("error", reject);
+        const socket = new ListenSocket(server, boundAddress(server, address), onConnection);
+        socket.#take(server);
+        resolve(socket);
+      });
+    });
+  }
+
+  /** Another descriptor of the same socket, to be adopted; undefined where that cannot be. */
+  duplicate(): number | undefined {
+    const fd = this.#waiting ?? fdOf(this.#server);
+    return fd === undefined ? undefined : duplicate(fd);
   }
 
   /** Leaves new connections waiting. Where the platform cannot, they are ended as they come. */
@@ -103,6 +125,12 @@ function listen(where: net.ListenOptions): Promise<Server> {
       resolve(server);
     });
   });
+}
+
+function boundAddress(server: Server, asked: SocketAddress): SocketAddress {
+  const bound = server.address();
+  if (asked.kind !== "ip" || typeof bound !== "object" || !bound) return asked;
+  return { kind: "ip", host: asked.host, port: bound.port };
 }
 
 /** The descriptor of a socket or server, which Node does not publish; undefined where there is none. */

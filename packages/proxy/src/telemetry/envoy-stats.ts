@@ -53,6 +53,11 @@ export class EnvoyStats {
     return this.#templates.get(familyName);
   }
 
+  /** Says which template a family was made from, where it was made elsewhere. */
+  nameTemplate(familyName: string, template: string): void {
+    this.#templates.set(familyName, template);
+  }
+
   #family(template: string, kind: "counter" | "gauge" | "histogram"): MetricFamily {
     let parsed = this.#names.get(template);
     if (!parsed) {

@@ -1,6 +1,6 @@
 import type { MessageSupport } from "./message-support.ts";
 
-const singleWorker = "there is one worker";
+const oneSocket = "workers share one listening socket, and whoever is idle takes a connection";
 
 /** What this proxy does with the messages of `listener.v3` and listener filters. */
 export function listenerSupport(): Record<string, MessageSupport> {
@@ -12,9 +12,9 @@ export function listenerSupport(): Record<string, MessageSupport> {
         "name address additional_addresses filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port ignore_global_conn_limit bypass_overload_manager",
       harmless: {
         stat_prefix: "listener statistics are named by address",
-        enable_reuse_port: singleWorker,
-        reuse_port: singleWorker,
-        connection_balance_config: singleWorker,
+        enable_reuse_port: oneSocket,
+        reuse_port: oneSocket,
+        connection_balance_config: oneSocket,
         tcp_backlog_size: "the system's largest backlog is always asked for",
         max_connections_to_accept_per_socket_event: "connections are accepted one at a time",
       },

@@ -1,0 +1,177 @@
+import type { Clock } from "@weft/base/clock";
+import { messageOf } from "@weft/base/errors";
+import { MetricRegistry } from "@weft/base/metric-registry";
+import type { Log } from "./admin/log.ts";
+import { ClusterManager } from "./cluster/cluster-manager.ts";
+import { retireEndpointPools } from "./cluster/endpoint-pools.ts";
+import type { BootstrapPlan } from "./config/bootstrap.ts";
+import { createFactories, createFilterServices } from "./config/create-factories.ts";
+import { LiveConfig } from "./config/live-config.ts";
+import { compileStaticResources, type StaticResources } from "./config/static-resources.ts";
+import { TlsContexts } from "./config/tls-contexts.ts";
+import { probeFactory } from "./health-check/probe.ts";
+import type { BindSocket, ListenerFailure } from "./listener/listener-set.ts";
+import { createRuntime, type Runtime } from "./listener/runtime.ts";
+import { MemoryRelease } from "./memory-release.ts";
+import { Timers } from "./net/timers.ts";
+import { OverloadManager } from "./overload/overload-manager.ts";
+import { OverloadState } from "./overload/overload-state.ts";
+import { AccessLogs } from "./telemetry/access-log.ts";
+import { EnvoyStats } from "./telemetry/envoy-stats.ts";
+import { ServerStats } from "./telemetry/server-stats.ts";
+
+export interface DataPlaneOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bootstrap: BootstrapPlan;
+  /** How many workers there are, for the statistics. */
+  readonly concurrency: number;
+  /** Which of them this is. Default 0. */
+  readonly worker?: number;
+  /** Gets a listening socket from elsewhere; absent: it is bound here. */
+  readonly bindSocket?: BindSocket;
+  /** Something was put in force, or something else is needed now. */
+  onChange(): void;
+}
+
+/**
+ * Everything between configuration and sockets, once per worker: the
+ * configuration in force, clusters, listeners, statistics and logs.
+ *
+ * Making one compiles the whole bootstrap and binds nothing, so that a mistake
+ * in the file is found before anything is started.
+ */
+export class DataPlane {
+  readonly stats = new EnvoyStats(new MetricRegistry());
+  readonly tls = new TlsContexts();
+  readonly serverStats: ServerStats;
+  readonly accessLogs: AccessLogs;
+  readonly clusters: ClusterManager;
+  readonly runtime: Runtime;
+  readonly live: LiveConfig;
+  /** What the bootstrap itself defines. */
+  readonly static: StaticResources;
+  readonly #options: DataPlaneOptions;
+  readonly #probeTimers: Timers;
+  readonly #overload: OverloadManager;
+  #memory: MemoryRelease | undefined;
+  #isStarted = false;
+  /** The newest listeners, once they are in force or have failed. */
+  applied: Promise<readonly ListenerFailure[]> = Promise.resolve([]);
+
+  constructor(options: DataPlaneOptions) {
+    const { clock, log, bootstrap } = options;
+    this.#options = options;
+    this.accessLogs = new AccessLogs(clock, this.stats);
+    this.#probeTimers = new Timers(clock);
+    this.serverStats = new ServerStats(this.stats, options);
+    this.clusters = new ClusterManager({
+      clock,
+      stats: this.stats,
+      localCluster: bootstrap.localCluster,
+      createProbe: probeFactory({
+        timers: this.#probeTimers,
+        onFault: (error) => log.error(`a defect in a health check was contained: ${messageOf(error)}`),
+      }),
+      onEndpointFailed: retireEndpointPools,
+      onEndpointRemoved: (endpoint) => this.runtime.onEndpointRemoved(endpoint),
+      onWarm: () => options.onChange(),
+    });
+    const random = Math.random;
+    const overload = new OverloadState(random);
+    this.runtime = createRuntime({
+      clock,
+      overload,
+      maxConnections: maxConnections(bootstrap),
+      worker: `${options.worker ?? 0}`,
+      bindSocket: options.bindSocket,
+      clusters: this.clusters,
+      stats: this.stats,
+      log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
+    });
+    this.#overload = new OverloadManager({
+      clock,
+      plan: bootstrap.overload.plan,
+      state: overload,
+      stats: this.stats,
+      pauseAccepting: (isPaused) => this.runtime.pauseAccepting(isPaused),
+      releaseMemory: () => this.#memory?.releaseNow(),
+      report: (message) => log.warning(message),
+    });
+    this.live = this.#createLive(random);
+    this.static = compileStaticResources(bootstrap, this.live.decoder, this.tls);
+  }
+
+  /** Puts the bootstrap's own resources in force; resolves with the listeners that could not be bound. */
+  async start(): Promise<readonly ListenerFailure[]> {
+    this.live.addStatic(this.static.clusters, this.static.listeners);
+    const failures = await this.applied;
+    this.#isStarted = true;
+    this.#memory = new MemoryRelease({ clock: this.#options.clock });
+    return failures;
+  }
+
+  /** Lets connections finish; resolves when all have or after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    this.serverStats.setLive(false);
+    await this.applied;
+    await this.runtime.drain(graceMs);
+  }
+
+  async close(): Promise<void> {
+    this.live.close();
+    await this.runtime.close();
+    this.clusters.close();
+    this.#probeTimers.close();
+    this.#overload.close();
+    this.serverStats.stop();
+    this.#memory?.stop();
+    this.accessLogs.close();
+  }
+
+  #createLive(random: () => number): LiveConfig {
+    const { clock, bootstrap, log, onChange } = this.#options;
+    const dependencies = {
+      clock,
+      stats: this.stats,
+      accessLogs: this.accessLogs,
+      tls: this.tls,
+      node: bootstrap.message.node,
+      random,
+      callouts: this.runtime.callouts,
+    };
+    const services = createFilterServices(dependencies);
+    return new LiveConfig({
+      clock,
+      tls: this.tls,
+      runtime: bootstrap.runtime,
+      staticClusters: bootstrap.staticClusters,
+      hasAds: bootstrap.ads !== undefined,
+      services,
+      factories: createFactories(dependencies, services),
+      dataPlane: {
+        setCluster: (plan) => this.clusters.setCluster(plan),
+        removeCluster: (name) => this.clusters.removeCluster(name),
+        setEndpoints: (name, { localities, policy }) => this.clusters.setEndpoints(name, localities, policy),
+        setListeners: (plans) => {
+          this.applied = this.runtime.applyListeners(plans).then((failures) => {
+            // A start that fails says so itself.
+            if (this.#isStarted) for (const failure of failures) log.error(describeFailure(failure));
+            return failures;
+          });
+        },
+      },
+      onChange,
+    });
+  }
+}
+
+/** Over all listeners, by the resource monitor or by the runtime key that came before it. */
+function maxConnections({ overload, runtime }: BootstrapPlan): number | undefined {
+  const legacy = runtime.get("overload.global_downstream_max_connections");
+  return overload.maxConnections ?? (typeof legacy === "number" ? legacy : undefined);
+}
+
+function describeFailure({ name, message, hint }: ListenerFailure): string {
+  return `listener '${name}': ${message} (${hint})`;
+}

@@ -1,0 +1,35 @@
+import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { StatsCopy } from "../telemetry/stats-copy.ts";
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly kind: "weft-worker";
+  readonly concurrency: number;
+  /** 1 for the first beside the one that starts it. */
+  readonly worker: number;
+  readonly logLevel: string;
+  /** The bootstrap as the first worker read it: the file may have changed since. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** From the first worker to another. */
+export type ToWorker =
+  | { readonly t: "update"; readonly update: AcceptedUpdate }
+  | { readonly t: "socket"; readonly key: string; readonly fd: number | undefined }
+  | { readonly t: "stats" }
+  | { readonly t: "reopen-logs" }
+  | { readonly t: "log-level"; readonly level: string }
+  | { readonly t: "drain"; readonly graceMs: number }
+  | { readonly t: "close" };
+
+/** And back. Questions of one kind are answered in the order in which they were asked. */
+export type FromWorker =
+  | { readonly t: "started" }
+  | { readonly t: "need-socket"; readonly key: string }
+  | { readonly t: "stats"; readonly stats: StatsCopy }
+  | { readonly t: "drained" };
+
+export function isWorkerStart(data: unknown): data is WorkerStart {
+  return typeof data === "object" && data !== null && (data as Partial<WorkerStart>).kind === "weft-worker";
+}

@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { addStats, copyStats } from "../telemetry/stats-copy.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
+
+export interface WorkerPoolOptions extends Omit<WorkerStart, "kind" | "worker"> {
+  /** The program each worker runs: that of the first, which knows by what it is given that it is another. */
+  readonly entry: string;
+  readonly args: readonly string[];
+  /** A worker has ended that should not have: the process cannot go on as it was asked to. */
+  onLost(reason: string): void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  /** Who waits for an answer, by its kind, the oldest first. */
+  readonly waiting: Map<FromWorker["t"], ((message: FromWorker) => void)[]>;
+}
+
+/**
+ * The workers beside the first: threads with an event loop, a heap and a data
+ * plane of their own, which take connections from the same listening sockets.
+ *
+ * The first worker alone talks to management servers and to operators; it hands
+ * on what it receives, and adds up what all have counted.
+ */
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #members: Member[] = [];
+  #isClosing = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#options.concurrency - 1;
+  }
+
+  /** Resolves when all serve what the bootstrap defines. `share` gives a copy of a listening socket. */
+  async start(share: (key: string) => Promise<number | undefined>): Promise<void> {
+    for (let i = 1; i <= this.count; i++) this.#members.push(this.#startOne(i, share));
+    await Promise.all(this.#members.map((member) => this.#next(member, "started")));
+  }
+
+  /** Hands on what a management server or a file said. */
+  relay({ source, type, updated, removed }: AcceptedUpdate): void {
+    // Copies: a view would be sent with the whole response it is part of.
+    const own = updated.map(({ name, version, body }) => ({ name, version, body: new Uint8Array(body) }));
+    this.#tell({ t: "update", update: { source, type, updated: own, removed } });
+  }
+
+  reopenLogs(): void {
+    this.#tell({ t: "reopen-logs" });
+  }
+
+  setLogLevel(level: string): void {
+    this.#tell({ t: "log-level", level });
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#tell({ t: "drain", graceMs });
+    await Promise.all(this.#members.map((member) => this.#next(member, "drained")));
+  }
+
+  /** The first worker's statistics and those of all others, added up. */
+  async addTo(first: EnvoyStats): Promise<EnvoyStats> {
+    this.#tell({ t: "stats" });
+    const others = await Promise.all(
+      this.#members.map(async (member) => (await this.#next(member, "stats")).stats),
+    );
+    return addStats([copyStats(first), ...others]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const over = this.#members.map(({ worker }) => once(worker, "exit"));
+    this.#tell({ t: "close" });
+    await Promise.all(over);
+  }
+
+  #startOne(index: number, share: (key: string) => Promise<number | undefined>): Member {
+    const { entry, args, concurrency, logLevel, file, text } = this.#options;
+    const start: WorkerStart = { kind: "weft-worker", worker: index, concurrency, logLevel, file, text };
+    const worker = new Worker(entry, { argv: [...args], workerData: start });
+    const member: Member = { worker, waiting: new Map() };
+    worker.on("message", (message: FromWorker) => {
+      if (message.t === "need-socket") {
+        const { key } = message;
+        void share(key).then((fd) => worker.postMessage({ t: "socket", key, fd } satisfies ToWorker));
+        return;
+      }
+      member.waiting.get(message.t)?.shift()?.(message);
+    });
+    worker.on("error", (error) => this.#onLost(error instanceof Error ? (error.stack ?? error.message) : ""));
+    worker.on("exit", (code) => this.#onLost(`it exited with code ${code}`));
+    return member;
+  }
+
+  #onLost(reason: string): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#options.onLost(`a worker was lost: ${reason}`);
+  }
+
+  #tell(message: ToWorker): void {
+    for (const { worker } of this.#members) worker.postMessage(message);
+  }
+
+  #next<T extends FromWorker["t"]>(
+    { waiting }: Member,
+    kind: T,
+  ): Promise<Extract<FromWorker, { readonly t: T }>> {
+    return new Promise((resolve) => {
+      const queue = waiting.get(kind) ?? [];
+      queue.push(resolve as (message: FromWorker) => void);
+      waiting.set(kind, queue);
+    });
+  }
+}
