@@ -117,6 +117,7 @@ export function decodeConnectionManager(
           : "none",
     upgrades: decodeUpgrades(hcm.upgradeConfigs, at(path, "upgrade_configs"), issues),
     keepsTrailers: http1?.enableTrailers ?? false,
+    allowsAbsoluteTargets: http1?.allowAbsoluteUrl ?? true,
     acceptHttp10: http1?.acceptHttp10 ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
   };

@@ -38,6 +38,8 @@ export class Http1RequestHead implements RequestHead, Framing {
   minorVersion = 1;
   expectsContinue = false;
   hasHost = false;
+  /** The target as it came, when it is in absolute form. */
+  absoluteTarget = "";
   /** The target is in absolute form and names https. */
   targetIsHttps = false;
 }
@@ -61,7 +63,6 @@ const lengthAndChunked: HeadError = { status: 400, details: "http1.content_lengt
 const unknownTransferEncoding: HeadError = { status: 501, details: "http1.invalid_transfer_encoding" };
 const badTransferEncoding: HeadError = { status: 400, details: "http1.invalid_transfer_encoding" };
 const rejectedConnection: HeadError = { status: 400, details: "http1.connection_header_rejected" };
-const queryWithoutType: HeadError = { status: 400, details: "query_missing_content_type" };
 const tooMany: HeadError = { status: 431, details: "http1.too_many_headers" };
 /** Head longer than the limit. */
 export const headTooLarge: HeadError = { status: 431, details: "http1.headers_too_large" };
@@ -74,7 +75,7 @@ const control = /[\0-\x08\x0a-\x1f\x7f]/;
 const notTargetCharacter = /[^\x21-\x7e]/;
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
 /** The authority of an absolute target; its port is checked by number. */
-const absoluteTarget = /^https?:\/\/((?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?)(\/.*)?$/i;
+const absoluteTarget = /^https?:\/\/((?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?)([/?].*)?$/i;
 const otherAbsoluteTarget = /^([a-z][a-z0-9+.-]*):\/\/[^\\#?]*$/i;
 const digits = /^[0-9]{1,15}$/;
 /** What stands in no head: Envoy names such bytes whatever else is wrong. */
@@ -127,7 +128,6 @@ function readRequestHead(text: string, limits: HeadLimits): Http1RequestHead | H
   const error = parseFields(text, lineEnd, limits, head, head) ?? setTarget(head, target);
   if (error) return error;
   if (head.isChunked && minor === 0) return badTransferEncoding;
-  if (method === "QUERY" && !head.headers.has("content-type")) return queryWithoutType;
   if (method === "CONNECT") {
     if (head.contentLength > 0 || head.isChunked) return codecError;
     head.upgrade = "connect";
@@ -309,6 +309,7 @@ function setTarget(head: Http1RequestHead, target: string): HeadError | undefine
   if (!match || Number(match[2] ?? 0) > 65_535) return badTarget(target);
   // The target wins over Host, whose presence is still required of HTTP/1.1.
   head.authority = match[1]!;
+  head.absoluteTarget = target;
   head.targetIsHttps = target.charCodeAt(4) === 115 || target.charCodeAt(4) === 83;
   head.path = match[3] ?? "/";
   return undefined;

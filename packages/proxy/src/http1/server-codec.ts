@@ -13,6 +13,8 @@ export interface ServerCodecOptions {
   readonly isTls: boolean;
   readonly acceptHttp10: boolean;
   readonly properCaseHeaders: boolean;
+  /** Otherwise such a target is no path, and matches no route. */
+  readonly allowsAbsoluteTargets: boolean;
   /** Without it trailers are read and dropped, both ways, as Envoy does. */
   readonly keepsTrailers: boolean;
 }
@@ -38,7 +40,6 @@ export interface RequestInfo {
 type State = "head" | "body" | "waiting" | "tunnel" | "closed";
 
 const nothing = Buffer.alloc(0);
-const missingHost: HeadError = { status: 400, details: "missing_host_header" };
 const schemeMismatch: HeadError = { status: 403, details: "http1.invalid_scheme" };
 /**
  * The server side of HTTP/1.1 on one connection: requests one at a time and in
@@ -166,11 +167,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
       this.#refuse(lowVersion);
       return;
     }
-    if (head.authority === "") {
-      this.#refuse(missingHost);
-      return;
-    }
-    if (head.targetIsHttps && !this.#options.isTls) {
+    if (head.absoluteTarget !== "" && !this.#options.allowsAbsoluteTargets) head.path = head.absoluteTarget;
+    else if (head.targetIsHttps && !this.#options.isTls) {
       this.#refuse(schemeMismatch);
       return;
     }

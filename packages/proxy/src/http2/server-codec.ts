@@ -19,8 +19,6 @@ export interface Http2ServerCodecEvents {
     end: boolean,
     info: { readonly headBytes: number; readonly protocol: "HTTP/2" },
   ): void;
-  /** A request nobody can serve: answer it on `stream`. */
-  onBadRequest(stream: ServerStream, error: { readonly status: number; readonly details: string }): void;
   /** A head began that is not complete. */
   onHeadStarted(): void;
   /** No request is in progress any more. */
@@ -112,10 +110,6 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
     stream.contentLength = head.contentLength;
     stream.isReceived = isEnd;
     this.open(streamId, stream);
-    if (head.authority === "") {
-      this.#events.onBadRequest(stream, { status: 400, details: "missing_host_header" });
-      return;
-    }
     if (head.expectsContinue && !isEnd)
       this.writer.headers(streamId, [":status", "100"], [], undefined, false);
     this.#events.onRequest(stream, head, isEnd, { headBytes, protocol: "HTTP/2" });

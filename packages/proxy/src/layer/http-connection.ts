@@ -106,6 +106,7 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         isTls: this.downstream.isTls,
         acceptHttp10: plan.acceptHttp10,
         properCaseHeaders: plan.properCaseHeaders,
+        allowsAbsoluteTargets: plan.allowsAbsoluteTargets ?? true,
         keepsTrailers: plan.keepsTrailers ?? false,
       },
       this,

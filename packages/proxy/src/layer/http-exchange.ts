@@ -23,11 +23,8 @@ export interface ExchangeOwner {
 }
 
 const nothing = Buffer.alloc(0);
-const closing = ["connection", "close"] as const;
 /** Where a refusal says something else than its status. */
 const refusalBodies: Readonly<Record<string, string>> = {
-  missing_host_header: "",
-  query_missing_content_type: "",
   request_header_timeout: "request header timeout",
 };
 
@@ -101,7 +98,13 @@ export class HttpExchange
     this.clientAddress = prepared.clientAddress;
     if (prepared.refusal) {
       const { status, details, location } = prepared.refusal;
-      this.replyWith(status, nothing, details, 0, location === undefined ? closing : ["location", location]);
+      this.replyWith(
+        status,
+        nothing,
+        details,
+        0,
+        location === undefined ? undefined : ["location", location],
+      );
       return;
     }
     this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);

@@ -24,6 +24,9 @@ export interface Refusal {
   readonly location: string | undefined;
 }
 
+const noHost: Refusal = { status: 400, details: "missing_host_header", location: undefined };
+const noContentType: Refusal = { status: 400, details: "query_missing_content_type", location: undefined };
+const noPath: Refusal = { status: 404, details: "absolute_path_rejected", location: undefined };
 const rejectedPath: Refusal = { status: 400, details: "path_normalization_failed", location: undefined };
 
 /** Instructions to a proxy, which only a proxy of ours may give: never believed from outside. */
@@ -138,7 +141,10 @@ export function prepareRequest(
     head.authority = withoutPort(head.authority, plan.stripPort, connection.local);
 
   let refusal: Refusal | undefined;
-  if (head.path.includes("#")) refusal = rejectedPath;
+  if (head.authority === "") refusal = noHost;
+  else if (head.path.charCodeAt(0) !== 47 && head.path !== "") refusal = noPath;
+  else if (head.method === "QUERY" && !headers.has("content-type")) refusal = noContentType;
+  else if (head.path.includes("#")) refusal = rejectedPath;
   else if (plan.normalizePath || plan.mergeSlashes || plan.escapedSlashes !== "keep") {
     const result = normalizePath(head.path, plan);
     if (result.kind === "reject") refusal = rejectedPath;

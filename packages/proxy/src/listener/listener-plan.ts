@@ -155,6 +155,8 @@ export interface HttpConnectionPlan {
   readonly keepsTrailers?: boolean;
   readonly acceptHttp10: boolean;
   readonly properCaseHeaders: boolean;
+  /** HTTP/1 `allow_absolute_url`; on by default. */
+  readonly allowsAbsoluteTargets?: boolean;
 }
 
 /**

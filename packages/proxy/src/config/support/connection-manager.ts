@@ -20,10 +20,9 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
       neutral: "max_stream_duration headers_with_underscores_action",
     },
     "envoy.config.core.v3.Http1ProtocolOptions": {
-      implemented: "accept_http_10 header_key_format enable_trailers",
+      implemented: "accept_http_10 header_key_format enable_trailers allow_absolute_url",
       harmless: {
         use_balsa_parser: "there is one HTTP/1 parser",
-        allow_absolute_url: "absolute request targets are always understood",
       },
       neutral:
         "default_host_for_http_10 allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods",
