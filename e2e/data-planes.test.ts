@@ -147,6 +147,34 @@ describe("every pair of data planes", {
     assert.equal(new Set(sidecars.map(({ nodeId }) => nodeId)).size, 2 * kinds.length);
   });
 
+  test("proxy-config shows what each was given, and the line that made it", async () => {
+    const shown = async (kind: string, workload: string) => {
+      const { code, stdout, stderr } = await mesh.weft("proxy-config", kind, workload, "-o", "json");
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as { dataPlane: string; resources: { name: string; origin?: string }[] };
+    };
+    const programs = { weft: /^weft/, envoy: /^envoy\/1/, node: /^gRPC Node/, go: /^gRPC Go/ };
+    for (const kind of kinds) {
+      const { dataPlane, resources } = await shown("clusters", `client-${kind}`);
+      assert.match(dataPlane, programs[kind]);
+      const subset = resources.find(({ name }) => name.startsWith(`outbound|${port}|${kind}|`));
+      assert.match(
+        subset?.origin ?? "",
+        /apply\.yaml:\d+:\d+$/,
+        `${kind}: ${JSON.stringify(resources).slice(0, 300)}`,
+      );
+      const { stdout } = await mesh.weft("proxy-config", "routes", `client-${kind}`);
+      assert.match(stdout, /with to .*apply\.yaml:\d+/);
+      const endpoints = await mesh.weft("proxy-config", "endpoints", `client-${kind}`);
+      assert.match(endpoints.stdout, /mutual/);
+      const listeners = await mesh.weft("proxy-config", "listeners", `client-${kind}`);
+      assert.match(listeners.stdout, isProxyless(kind) ? /in the application/ : /:20000/);
+    }
+    const missing = await mesh.weft("proxy-config", "routes", "nobody");
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /no proxy of nobody is connected/);
+  });
+
   for (const from of kinds) {
     for (const to of kinds) {
       test(`${from} calls ${to}: a call that fails once is answered, one that always fails is tried three times`, async () => {

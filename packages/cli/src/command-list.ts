@@ -48,6 +48,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/status.ts"),
   },
   {
+    name: "proxy-config",
+    summary: "show what a proxy is given, and where it was written",
+    load: () => import("./commands/proxy-config.ts"),
+  },
+  {
     name: "stat",
     summary: "golden signals: success, requests per second, latency",
     load: () => import("./commands/stat.ts"),

@@ -48,6 +48,7 @@ function columns(report: StatusReport) {
       align: "right" as const,
     },
     { title: "VERSION", value: (proxy: ProxyStatus) => proxy.version || "-" },
+    { title: "DATA PLANE", value: (proxy: ProxyStatus) => proxy.dataPlane || "-" },
     { title: "IDENTITY", value: (proxy: ProxyStatus) => proxy.identity, canShrink: true },
   ];
 }

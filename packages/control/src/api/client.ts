@@ -10,6 +10,8 @@ import type {
   CreateTokenRequest,
   DeleteResult,
   EventList,
+  ProxyConfig,
+  ProxyConfigKind,
   ResourceKey,
   ResourceList,
   ResourceRecord,
@@ -88,6 +90,10 @@ export class ApiClient {
 
   stats(options: { readonly by?: StatsGroup; readonly windowSeconds?: number } = {}): Promise<StatsReport> {
     return this.#call("GET", `/v1/stats${query(options)}`);
+  }
+
+  proxyConfig(workload: string, kind: ProxyConfigKind): Promise<ProxyConfig> {
+    return this.#call("GET", `/v1/proxies/${encodeURIComponent(workload)}/${kind}`);
   }
 
   createToken(body: CreateTokenRequest): Promise<CreatedToken> {

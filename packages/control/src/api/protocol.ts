@@ -93,11 +93,35 @@ export interface ProxyStatus {
   readonly address: string;
   /** Version of Weft the node said it runs; "" when it did not. */
   readonly version: string;
+  /** Program the node says it is, e.g. `envoy/1.40.0`, `gRPC Go/1.85.0`; "" when it did not. */
+  readonly dataPlane: string;
   readonly connectedAtMs: number;
   readonly state: SyncState;
   /** The newest configuration revision this proxy has acknowledged in every type it subscribes to. */
   readonly ackedRevision: number;
   readonly types: readonly TypeSync[];
+}
+
+export const proxyConfigKinds = ["listeners", "routes", "clusters", "endpoints"] as const;
+export type ProxyConfigKind = (typeof proxyConfigKinds)[number];
+
+/** Any JSON object. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** One xDS resource as a proxy is given it. */
+export interface ProxyResource {
+  readonly name: string;
+  readonly version: string;
+  /** `file:line:column` of what made it; absent where registrations alone did. */
+  readonly origin?: string;
+  /** The message as JSON, its fields as the protobuf files name them. */
+  readonly value: JsonObject;
+}
+
+export interface ProxyConfig {
+  readonly nodeId: string;
+  readonly dataPlane: string;
+  readonly resources: readonly ProxyResource[];
 }
 
 /** One registered workload. */

@@ -1,20 +1,23 @@
-import type {
-  ApplyRequest,
-  ApplyResult,
-  CaStatus,
-  CreatedToken,
-  CreateTokenRequest,
-  DeleteResult,
-  EventList,
-  ResourceKey,
-  ResourceList,
-  ResourceRecord,
-  RevisionRecord,
-  StatsGroup,
-  StatsReport,
-  StatusReport,
-  SyncResult,
-  TokenList,
+import {
+  type ApplyRequest,
+  type ApplyResult,
+  type CaStatus,
+  type CreatedToken,
+  type CreateTokenRequest,
+  type DeleteResult,
+  type EventList,
+  type ProxyConfig,
+  type ProxyConfigKind,
+  proxyConfigKinds,
+  type ResourceKey,
+  type ResourceList,
+  type ResourceRecord,
+  type RevisionRecord,
+  type StatsGroup,
+  type StatsReport,
+  type StatusReport,
+  type SyncResult,
+  type TokenList,
 } from "./protocol.ts";
 import { ApiRefusal } from "./refusal.ts";
 
@@ -29,6 +32,8 @@ export interface ApiBackend {
   /** Resolves when every sidecar has acknowledged the revision, or the time is over, or the signal aborts. */
   sync(revision: number, timeoutMs: number, signal: AbortSignal): Promise<SyncResult>;
   stats(by: StatsGroup, windowSeconds: number): StatsReport;
+  /** `workload`: an id, or the beginning of exactly one. */
+  proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig;
   createToken(request: CreateTokenRequest): CreatedToken;
   listTokens(): TokenList;
   revokeToken(id: string): void;
@@ -93,6 +98,11 @@ const routes: readonly Route[] = [
     handle: (backend, { query }) =>
       backend.stats(parseGroup(query.get("by")), integer(query, "windowSeconds", 10, 1, 120)),
   },
+  {
+    method: "GET",
+    path: /^\/v1\/proxies\/([^/]+)\/([^/]+)$/,
+    handle: (backend, { params }) => backend.proxyConfig(params[0]!, kindOf(params[1]!)),
+  },
   { method: "GET", path: /^\/v1\/tokens$/, handle: (backend) => backend.listTokens() },
   {
     method: "POST",
@@ -155,6 +165,12 @@ function parseGroup(text: string | null): StatsGroup {
   if (text === null || text === "service") return "service";
   if (text === "workload" || text === "version") return text;
   throw new ApiRefusal(400, { error: `by=${text} is none of service, workload, version` });
+}
+
+function kindOf(text: string): ProxyConfigKind {
+  const kind = proxyConfigKinds.find((one) => one === text);
+  if (kind) return kind;
+  throw new ApiRefusal(400, { error: `${text} is none of ${proxyConfigKinds.join(", ")}` });
 }
 
 function parseApply(body: unknown): ApplyRequest {

@@ -7,6 +7,8 @@ import type {
   CreateTokenRequest,
   DeleteResult,
   EventList,
+  ProxyConfig,
+  ProxyConfigKind,
   ProxyStatus,
   ResourceKey,
   ResourceList,
@@ -177,6 +179,28 @@ export class ControlApi implements ApiBackend {
     return { windowSeconds, rows, droppedSeries: history.droppedSeries };
   }
 
+  proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig {
+    const sidecars = [...this.#parts.sync.proxies].filter(({ info }) => info.role === "sidecar");
+    const exact = sidecars.filter(({ info }) => info.workloadId === workload);
+    const found =
+      exact.length > 0 ? exact : sidecars.filter(({ info }) => info.workloadId.startsWith(workload));
+    const ids = [...new Set(found.map(({ info }) => info.workloadId))];
+    if (ids.length !== 1) {
+      const known = sidecars.map(({ info }) => info.workloadId).sort();
+      throw new ApiRefusal(404, {
+        error:
+          ids.length > 1
+            ? `${workload} is the beginning of ${ids.join(", ")}`
+            : `no proxy of ${workload} is connected`,
+        hint: known.length > 0 ? `one of: ${known.slice(0, 20).join(", ")}` : "'weft status' shows who is",
+      });
+    }
+    // A proxy that comes back may have two streams for a moment: the newer one tells.
+    const newest = found.at(-1)!;
+    const { nodeId, dataPlane } = newest.info;
+    return { nodeId, dataPlane, resources: newest.resources(kind) };
+  }
+
   createToken(request: CreateTokenRequest): CreatedToken {
     const created = this.#parts.authority.createToken(request);
     this.#parts.events.add("token", `token ${created.id} created for ${created.identity}`);
@@ -240,7 +264,7 @@ function describe(resource: ResourceKey & { readonly action: string }): string {
 }
 
 function proxyStatus(proxy: ProxySync): ProxyStatus {
-  const { nodeId, role, workloadId, identity, address, version } = proxy.info;
+  const { nodeId, role, workloadId, identity, address, version, dataPlane } = proxy.info;
   return {
     nodeId,
     role,
@@ -248,6 +272,7 @@ function proxyStatus(proxy: ProxySync): ProxyStatus {
     identity,
     address,
     version,
+    dataPlane,
     connectedAtMs: proxy.connectedAtMs,
     state: proxy.state,
     ackedRevision: proxy.ackedRevision,

@@ -32,6 +32,22 @@ class FakeStream {
   snapshot: Snapshot | undefined;
   settledSnapshot: Snapshot | undefined;
 
+  get isSubscribed(): boolean {
+    return this.types.length > 0;
+  }
+
+  get isAnswered(): boolean {
+    return this.types.every((type) => type.ackedMs !== undefined || type.nackedMs !== undefined);
+  }
+
+  get error(): string | undefined {
+    return this.types.find((type) => type.error !== undefined)?.error;
+  }
+
+  subscription() {
+    return undefined;
+  }
+
   send(): void {
     this.snapshot = { byType: new Map() };
     this.types = [status()];
@@ -57,6 +73,7 @@ function setUp() {
       identity,
       address: "",
       version: "",
+      dataPlane: "",
     };
     return { stream, proxy: table.connect(info, stream) };
   };

@@ -1,6 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { AdsSession, TypeStatus } from "@weft/xds/ads-server";
-import type { SyncState, TypeSync } from "../api/protocol.ts";
+import type { ProxyConfigKind, ProxyResource, SyncState, TypeSync } from "../api/protocol.ts";
+import { proxyResources } from "../inspect/proxy-config.ts";
 
 /** What one push brings: resources are in sync once acknowledged at this generation or later. */
 export interface Push {
@@ -22,10 +23,15 @@ export interface ProxyInfo {
   readonly address: string;
   /** Version it says it runs; "" when it does not. */
   readonly version: string;
+  /** Program that it says it is, e.g. `envoy/1.40.0`; "" when it does not. */
+  readonly dataPlane: string;
 }
 
 /** The part of an ADS stream that says how far its client is. */
-export type SyncedStream = Pick<AdsSession, "types" | "snapshot" | "settledSnapshot">;
+export type SyncedStream = Pick<
+  AdsSession,
+  "types" | "isSubscribed" | "isAnswered" | "error" | "snapshot" | "settledSnapshot" | "subscription"
+>;
 
 /** A change on its way to the proxies that it concerns. */
 interface Convergence {
@@ -128,35 +134,39 @@ export class ProxySync {
 
   /** True until it has asked for anything: there is nothing it could acknowledge. */
   get isIdle(): boolean {
-    return this.#stream.types.length === 0;
+    return !this.#stream.isSubscribed;
   }
 
   /** False while it still loads its first configuration: how long that takes says nothing about a change. */
   get isInService(): boolean {
-    const { types, settledSnapshot } = this.#stream;
-    const isAnswered = types.every((type) => type.ackedMs !== undefined || type.nackedMs !== undefined);
+    const { settledSnapshot, isAnswered } = this.#stream;
     return settledSnapshot !== undefined && isAnswered;
   }
 
   get state(): SyncState {
-    const { types, snapshot } = this.#stream;
-    if (types.length === 0 || !snapshot) return "not sent";
-    if (types.some((type) => type.error !== undefined)) return "nacked";
+    const { isSubscribed, snapshot, error } = this.#stream;
+    if (!isSubscribed || !snapshot) return "not sent";
+    if (error !== undefined) return "nacked";
     return this.#isSettled ? "synced" : "stale";
   }
 
   /** The first error of a refused type. */
   get error(): string | undefined {
-    return this.#stream.types.find((type) => type.error !== undefined)?.error;
+    return this.#stream.error;
   }
 
   get types(): readonly TypeSync[] {
     return this.#stream.types.map((type) => typeSync(type, this.#isSettled));
   }
 
+  /** What it is given of a kind, where it is given anything. */
+  resources(kind: ProxyConfigKind): readonly ProxyResource[] {
+    const { snapshot } = this.#stream;
+    return snapshot ? proxyResources(kind, snapshot, (type) => this.#stream.subscription(type)) : [];
+  }
+
   settle(push: Push): void {
-    const hasError = this.#stream.types.some((type) => type.error !== undefined);
-    if (!hasError) this.#ackedRevision = Math.max(this.#ackedRevision, push.revision);
+    if (this.#stream.error === undefined) this.#ackedRevision = Math.max(this.#ackedRevision, push.revision);
   }
 
   get #isSettled(): boolean {

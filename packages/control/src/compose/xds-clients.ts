@@ -93,6 +93,7 @@ export class XdsClients implements AdsEvents {
       identity,
       address: id.address,
       version: typeof version === "string" ? version.slice(0, 64) : "",
+      dataPlane: session.node.userAgent.slice(0, 64),
     };
     const client = {
       ...admitted,

@@ -118,6 +118,23 @@ export class AdsSession implements CallListener, Spender {
     return this.#settled;
   }
 
+  /** False until it has asked for anything. */
+  get isSubscribed(): boolean {
+    return this.#types.size > 0;
+  }
+
+  /** Whether every type it asked for has been answered for at least once. */
+  get isAnswered(): boolean {
+    for (const state of this.#types.values()) if (!state.isAnswered) return false;
+    return true;
+  }
+
+  /** Why the newest answered response of some type was refused. */
+  get error(): string | undefined {
+    for (const { error } of this.#types.values()) if (error !== undefined) return error;
+    return undefined;
+  }
+
   get types(): readonly TypeStatus[] {
     return [...this.#types.values()].map((state) => state.status);
   }

@@ -202,6 +202,14 @@ export class TypeState {
     return true;
   }
 
+  get isAnswered(): boolean {
+    return this.#ackedMs !== undefined || this.#nackedMs !== undefined;
+  }
+
+  get error(): string | undefined {
+    return this.#error;
+  }
+
   get status(): TypeStatus {
     const holds = this.held;
     return {

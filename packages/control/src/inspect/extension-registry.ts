@@ -1,0 +1,49 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
+import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
+import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
+import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import { ConfigSchema as SetFilterStateSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb";
+import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
+import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
+import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
+import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
+import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
+
+/** Every extension that translation packs into an Any. */
+export const extensionRegistry = createRegistry(
+  HTTPFaultSchema,
+  HttpRbacSchema,
+  RouterSchema,
+  OriginalDstSchema,
+  TlsInspectorSchema,
+  FileAccessLogSchema,
+  StdoutAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  HeaderMutationSchema,
+  SetFilterStateSchema,
+  HttpConnectionManagerSchema,
+  NetworkRbacSchema,
+  TcpProxySchema,
+  PreviousHostsPredicateSchema,
+  RawBufferSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+  HttpProtocolOptionsSchema,
+  TypedStructSchema,
+);

@@ -1,0 +1,50 @@
+import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
+import type { Snapshot } from "@weft/xds/snapshot";
+import { typeUrl } from "@weft/xds/type-url";
+import type { ProxyConfigKind, ProxyResource } from "../api/protocol.ts";
+import { schemas } from "../snapshot/encode.ts";
+import type { PartType } from "../translate/sidecar-parts.ts";
+import { extensionRegistry } from "./extension-registry.ts";
+
+/** What a client asked for of a type; undefined when it never did. */
+export type SubscriptionOf = (
+  typeUrl: string,
+) => { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined;
+
+const typeOf: Readonly<Record<ProxyConfigKind, Exclude<PartType, "nameTable">>> = {
+  listeners: "listener",
+  routes: "route",
+  clusters: "cluster",
+  endpoints: "endpoint",
+};
+
+/** The resources of a kind that a client is given, of those that it asks for, in order of name, as JSON. */
+export function proxyResources(
+  kind: ProxyConfigKind,
+  snapshot: Snapshot,
+  subscription: SubscriptionOf,
+): ProxyResource[] {
+  const type = typeOf[kind];
+  const asked = subscription(typeUrl[type]);
+  if (!asked) return [];
+  return [...(snapshot.byType.get(typeUrl[type])?.values() ?? [])]
+    .filter(({ name }) => asked.isWildcard || asked.names.has(name))
+    .map(({ name, version, body }) => {
+      const value = messageJson(schemas[type], body);
+      return { name, version, ...placeOf(value), value };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function messageJson(schema: DescMessage, body: Uint8Array): JsonObject {
+  const options = { registry: extensionRegistry, useProtoFieldName: true };
+  return toJson(schema, fromBinary(schema, body), options) as JsonObject;
+}
+
+/** Where a resource, or a part of it such as a route, was written. */
+function placeOf(value: JsonObject): { readonly origin?: string } {
+  const metadata = value.metadata as JsonObject | undefined;
+  const filters = metadata?.filter_metadata as JsonObject | undefined;
+  const origin = (filters?.istio as JsonObject | undefined)?.origin;
+  return typeof origin === "string" ? { origin } : {};
+}
