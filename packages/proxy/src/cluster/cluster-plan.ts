@@ -1,6 +1,7 @@
 import type { HealthCheckPlan } from "../health-check/health-check-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
+import type { TcpKeepalivePlan } from "../net/tcp-keepalive.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { BalancerPlan } from "./balancer-plan.ts";
@@ -43,6 +44,13 @@ export interface ClusterPlan {
   /** HTTP/1 `header_key_format`: `X-Request-Id` rather than `x-request-id`. */
   readonly properCaseHeaders?: boolean;
   readonly maxRequestsPerConnection: number;
+  /** A connection this old takes no more requests; 0 or undefined lets it grow older. */
+  readonly maxConnectionDurationMs?: number;
+  /** `max_headers_count` of responses; undefined is Envoy's 100. */
+  readonly maxResponseHeaders?: number | undefined;
+  readonly tcpKeepalive?: TcpKeepalivePlan | undefined;
+  /** `close_connections_on_host_set_change`: all connections drain whenever endpoints come or go. */
+  readonly closesConnectionsOnChange?: boolean;
   /** 0 disables. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;
   readonly bufferLimitBytes: number;

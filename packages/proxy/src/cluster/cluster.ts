@@ -120,6 +120,9 @@ export interface ClusterStats {
   readonly cxConnectTimeout: Counter;
   readonly cxConnectAttemptsExceeded: Counter;
   readonly cxOverflow: Counter;
+  readonly cxIdleTimeout: Counter;
+  readonly cxMaxRequests: Counter;
+  readonly cxMaxDurationReached: Counter;
   readonly cxDestroyRemote: Counter;
   readonly cxDestroyLocal: Counter;
   readonly cxRxBytes: Counter;

@@ -45,7 +45,7 @@ export interface UpstreamClusterDependencies {
 export class UpstreamCluster implements Cluster {
   readonly name: string;
   onEndpointRemoved: ((endpoint: Endpoint) => void) | undefined;
-  /** Called when an endpoint's connections are to close because its checks fail. */
+  /** Called when an endpoint's connections are to close because its checks fail, or its neighbours change. */
   onEndpointFailed: ((endpoint: Endpoint) => void) | undefined;
   /** Called once `isChecked` has become true. */
   onChecked: (() => void) | undefined;
@@ -227,7 +227,12 @@ export class UpstreamCluster implements Cluster {
       if (endpoint.outlier.isEjected) outlierStats(this.#deps.stats, this.#plan.statName).active.add(-1);
       this.onEndpointRemoved?.(endpoint);
     }
-    if (added.length + removed.length > 0) this.allStats.membership.change.add();
+    if (added.length + removed.length > 0) {
+      this.allStats.membership.change.add();
+      if (this.#plan.closesConnectionsOnChange) {
+        for (const endpoint of membership.endpoints.values()) this.onEndpointFailed?.(endpoint);
+      }
+    }
     this.#checker?.setEndpoints(membership.endpoints.values());
   }
 

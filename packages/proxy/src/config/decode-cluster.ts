@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { TcpKeepalive } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { ClusterPlan, Discovery, TransportPlan } from "../cluster/cluster-plan.ts";
+import type { TcpKeepalivePlan } from "../net/tcp-keepalive.ts";
 import { decodeLbPolicy } from "./decode-balancer.ts";
 import {
   type BalancingChoice,
@@ -64,6 +66,10 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     ),
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
+    maxConnectionDurationMs: http.maxConnectionDurationMs,
+    maxResponseHeaders: http.maxResponseHeaders,
+    tcpKeepalive: decodeTcpKeepalive(cluster.upstreamConnectionOptions?.tcpKeepalive),
+    closesConnectionsOnChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? 1024 * 1024,
     bindAddresses: decodeBindAddresses(cluster, path, issues),
     originalDstHeader: originalDst?.useHttpHeader
@@ -72,6 +78,12 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     origin: originOf(cluster.metadata),
     fingerprint: createHash("sha1").update(toBinary(ClusterSchema, cluster)).digest("base64"),
   };
+}
+
+function decodeTcpKeepalive(keepalive: TcpKeepalive | undefined): TcpKeepalivePlan | undefined {
+  if (!keepalive) return undefined;
+  const { keepaliveTime, keepaliveInterval, keepaliveProbes } = keepalive;
+  return { timeS: keepaliveTime, intervalS: keepaliveInterval, probes: keepaliveProbes };
 }
 
 /** `load_balancing_policy` takes the place of `lb_policy` and of what belongs to that. */

@@ -117,6 +117,7 @@ export function decodeUpstreamTls(
     sni: tls.sni || undefined,
     asksForHostname: tls.autoHostSni,
     verifiesServerName: tls.autoSniSanValidation,
+    maxSessions: tls.maxSessionKeys,
     alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
     verifiesPeer: common.material.trust !== undefined,
     matchesSan: common.matchesSan,

@@ -19,6 +19,8 @@ export interface ProtocolChoice {
   readonly properCaseHeaders: boolean;
   readonly maxRequestsPerConnection: number;
   readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxResponseHeaders: number | undefined;
 }
 
 /** Decodes what a cluster speaks, from either place that says so. */
@@ -66,6 +68,13 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
     keepsAlive: http2?.connectionKeepalive !== undefined,
     protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
+    maxConnectionDurationMs: timeoutMs(
+      common?.maxConnectionDuration,
+      0,
+      at(atKey(place, protocolOptionsKey), "common_http_protocol_options.max_connection_duration"),
+      issues,
+    ),
+    maxResponseHeaders: common?.maxHeadersCount,
     idleTimeoutMs: timeoutMs(
       common?.idleTimeout,
       defaultIdleTimeoutMs,

@@ -5,6 +5,7 @@ import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { Connection } from "../net/connection.ts";
+import { keepAlive } from "../net/tcp-keepalive.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
@@ -122,6 +123,7 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
           this.#isConnected = true;
           endpoint.activeRequests += 1;
           cluster.stats.cxActive.value += 1;
+          if (cluster.plan.tcpKeepalive) keepAlive(socket, cluster.plan.tcpKeepalive);
           const { onFault } = this.#service.context;
           const { bufferLimitBytes } = cluster.plan;
           this.#events.onConnected(new Connection(socket, { timers, bufferLimitBytes, onFault }));

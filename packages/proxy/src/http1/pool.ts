@@ -17,6 +17,7 @@ import type { HeadLimits } from "./head.ts";
 const responseLimits: HeadLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 
 const idleTimer = 1;
+const ageTimer = 2;
 
 /**
  * HTTP/1.1 connections to one endpoint: one request each at a time, the most
@@ -83,6 +84,7 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
   onReusable(connection: PooledConnection): void {
     const max = this.context.preface ? 1 : this.cluster.plan.maxRequestsPerConnection;
     const isWorn = max > 0 && connection.codec.requestCount >= max;
+    if (isWorn) this.cluster.stats.cxMaxRequests.value += 1;
     if (isWorn || this.#isDraining || !connection.account.isCurrent(this.endpoint)) connection.close();
     else this.#offer(connection);
   }
@@ -136,22 +138,25 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
   readonly account: ConnectionAccount;
   readonly #pool: Http1Pool;
   readonly #timer = new TimerEntry(this, idleTimer);
+  readonly #age: TimerEntry | undefined;
 
   constructor(pool: Http1Pool, made: MadeConnection) {
     const { connection } = made;
     this.#pool = pool;
     this.account = new ConnectionAccount(made, pool.cluster.stats);
     this.info = made.info;
-    this.codec = new Http1ClientCodec(
-      connection,
-      {
-        limits: responseLimits,
-        keepsTrailers: pool.cluster.plan.keepsTrailers ?? false,
-        properCaseHeaders: pool.cluster.plan.properCaseHeaders ?? false,
-      },
-      this,
-    );
+    const { plan } = pool.cluster;
+    const { keepsTrailers = false, properCaseHeaders = false, maxConnectionDurationMs = 0 } = plan;
+    const limits =
+      plan.maxResponseHeaders === undefined
+        ? responseLimits
+        : { ...responseLimits, maxCount: plan.maxResponseHeaders };
+    this.codec = new Http1ClientCodec(connection, { limits, keepsTrailers, properCaseHeaders }, this);
     connection.start(this.codec);
+    if (maxConnectionDurationMs === 0) return;
+    const { timers } = pool.context;
+    this.#age = new TimerEntry(this, ageTimer);
+    timers.start(this.#age, maxConnectionDurationMs, timers.clock.monotonicMs());
   }
 
   becomeIdle(): void {
@@ -167,7 +172,12 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
     this.codec.connection.destroy();
   }
 
-  onTimer(): void {
+  /** Idle for too long it closes; too old it closes once it is idle. */
+  onTimer(kind: number): void {
+    if (kind === ageTimer) {
+      this.account.expire();
+      if (!this.codec.isIdle) return;
+    } else this.#pool.cluster.stats.cxIdleTimeout.value += 1;
     this.close();
   }
 
@@ -178,6 +188,7 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
 
   onGone(_codec: Http1ClientCodec, cause: CloseCause | undefined): void {
     this.#timer.stop();
+    this.#age?.stop();
     this.account.close(cause === undefined || cause.kind === "local");
     this.#pool.onGone(this);
   }

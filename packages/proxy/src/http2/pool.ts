@@ -18,6 +18,7 @@ import { defaultHttp2Plan } from "./http2-plan.ts";
 const responseLimits: FieldLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 const flushTimeoutMs = 300_000;
 const idleTimer = 0;
+const ageTimer = 1;
 
 /**
  * HTTP/2 connections to one endpoint. All requests share the first connection
@@ -131,6 +132,7 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
   readonly account: ConnectionAccount;
   readonly #pool: Http2Pool;
   readonly #timer = new TimerEntry(this, idleTimer);
+  readonly #age: TimerEntry | undefined;
 
   constructor(pool: Http2Pool, made: MadeConnection) {
     const { connection } = made;
@@ -138,19 +140,27 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
     this.account = new ConnectionAccount(made, pool.cluster.stats);
     this.info = made.info;
     const { timers } = pool.context;
-    const plan = pool.cluster.plan.http2 ?? defaultHttp2Plan;
-    this.codec = new Http2ClientCodec(
-      connection,
-      { plan, limits: responseLimits, timers, flushTimeoutMs },
-      this,
-    );
+    const {
+      http2: plan = defaultHttp2Plan,
+      maxResponseHeaders,
+      maxConnectionDurationMs = 0,
+    } = pool.cluster.plan;
+    const limits =
+      maxResponseHeaders === undefined ? responseLimits : { ...responseLimits, maxCount: maxResponseHeaders };
+    this.codec = new Http2ClientCodec(connection, { plan, limits, timers, flushTimeoutMs }, this);
     connection.start(this.codec);
     this.codec.greet(pool.maxStreams);
+    if (maxConnectionDurationMs === 0) return;
+    this.#age = new TimerEntry(this, ageTimer);
+    timers.start(this.#age, maxConnectionDurationMs, timers.clock.monotonicMs());
   }
 
   begin(requester: PoolRequester): void {
     this.#timer.stop();
-    requester.onStreamReady(this.codec.newStream(requester), this.info);
+    const stream = this.codec.newStream(requester);
+    const { plan, stats } = this.#pool.cluster;
+    if (this.codec.requestCount === plan.maxRequestsPerConnection) stats.cxMaxRequests.value += 1;
+    requester.onStreamReady(stream, this.info);
   }
 
   /** Idle, it waits for its timeout, or closes when nothing may begin on it any more. */
@@ -164,7 +174,14 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
     timers.start(this.#timer, this.#pool.cluster.plan.idleTimeoutMs, timers.clock.monotonicMs());
   }
 
-  onTimer(): void {
+  /** Idle for too long it closes; too old it closes once it is idle. */
+  onTimer(kind: number): void {
+    if (kind === ageTimer) {
+      this.account.expire();
+      this.settle();
+      return;
+    }
+    this.#pool.cluster.stats.cxIdleTimeout.value += 1;
     this.codec.close();
   }
 
@@ -180,6 +197,7 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
 
   onGone(cause: CloseCause): void {
     this.#timer.stop();
+    this.#age?.stop();
     this.account.close(cause.kind === "local");
     this.#pool.onGone(this);
   }

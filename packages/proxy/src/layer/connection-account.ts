@@ -7,6 +7,7 @@ export class ConnectionAccount {
   readonly #stats: ClusterStats;
   #readBefore = 0;
   #writtenBefore = 0;
+  #isExpired = false;
 
   constructor(made: MadeConnection, stats: ClusterStats) {
     this.#made = made;
@@ -14,8 +15,15 @@ export class ConnectionAccount {
     stats.cxActive.value += 1;
   }
 
-  /** Whether it was made with the endpoint's transport, under the certificate in force. */
+  /** It has reached its greatest age. */
+  expire(): void {
+    this.#isExpired = true;
+    this.#stats.cxMaxDurationReached.value += 1;
+  }
+
+  /** Whether it was made with the endpoint's transport, under the certificate in force, and is not too old. */
   isCurrent({ tls }: Endpoint): boolean {
+    if (this.#isExpired) return false;
     const { tls: madeWith, generation } = this.#made;
     return madeWith === tls && (tls === undefined || tls.context.generation === generation);
   }

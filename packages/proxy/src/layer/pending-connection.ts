@@ -4,6 +4,7 @@ import { plainAddress } from "../net/cidr.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
 import { Connection } from "../net/connection.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
+import { keepAlive } from "../net/tcp-keepalive.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
@@ -63,6 +64,8 @@ export class PendingConnection implements TimerOwner {
       {
         onConnected: (socket, peer) => {
           this.#timer.stop();
+          const { tcpKeepalive } = cluster.plan;
+          if (tcpKeepalive) keepAlive(socket, tcpKeepalive);
           const connection = new Connection(socket, {
             timers,
             bufferLimitBytes: cluster.plan.bufferLimitBytes,

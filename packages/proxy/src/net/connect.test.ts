@@ -76,6 +76,13 @@ describe("TLS to an endpoint", () => {
     assert.ok(resumptions.includes(true), "a session was resumed");
   });
 
+  it("max_session_keys 0 resumes nothing", async () => {
+    resumptions.length = 0;
+    const tlsPlan = { ...plan(expected), maxSessions: 0 };
+    for (let i = 0; i < 5; i++) assert.equal(typeof (await connectOnce(tlsPlan)), "object");
+    assert.deepEqual(resumptions, [false, false, false, false, false]);
+  });
+
   it("another name than the plan accepts is refused", async () => {
     assert.match(
       String(await connectOnce(plan("spiffe://cluster.local/ns/default/sa/ratings"))),

@@ -28,7 +28,7 @@ interface SavedSession {
   readonly peer: PeerIdentity | undefined;
 }
 
-const maxSessionsPerPlan = 256;
+const defaultMaxSessions = 256;
 
 /**
  * Connects to an endpoint, with TLS when the plan says so. Succeeds only after
@@ -120,8 +120,11 @@ function connectTls(
     // Before the peer is known (TLS 1.2 may be this early) a session cannot stand for it.
     if (plan.verifiesPeer && !peer) return;
     const latest = sessionCache(plan);
-    if (latest.byAddress.size >= maxSessionsPerPlan) latest.byAddress.clear();
-    latest.byAddress.set(key, { session, peer });
+    const { maxSessions = defaultMaxSessions } = plan;
+    // The latest comes last; the oldest makes room.
+    latest.byAddress.delete(key);
+    if (latest.byAddress.size >= maxSessions) deleteFirst(latest.byAddress);
+    if (maxSessions > 0) latest.byAddress.set(key, { session, peer });
   });
   connecting.on("error", (error: NodeJS.ErrnoException) => {
     cache.byAddress.delete(key);
@@ -183,6 +186,13 @@ function sessionCache(plan: UpstreamTlsPlan): SessionCache {
     cache.byAddress.clear();
   }
   return cache;
+}
+
+function deleteFirst(map: Map<string, unknown>): void {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return;
+  }
 }
 
 function target(

@@ -55,6 +55,8 @@ export interface UpstreamTlsPlan {
   /** The certificate must be for the name that was asked for. */
   readonly verifiesServerName?: boolean;
   readonly alpnProtocols: readonly string[];
+  /** How many sessions are kept to be resumed, the latest ones; 0 resumes none. Absent means 256. */
+  readonly maxSessions?: number | undefined;
   /** False only when no validation context is configured at all (as Envoy: no verification). */
   readonly verifiesPeer: boolean;
   readonly matchesSan: SanMatcher | undefined;

@@ -28,12 +28,9 @@ export function clusterSupport(): Record<string, MessageSupport> {
     "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate": { implemented: "base_interval max_interval" },
     [`${p}Cluster.EdsClusterConfig`]: { implemented: "eds_config service_name" },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
-    [`${p}UpstreamConnectionOptions`]: {
-      implemented: "",
-      harmless: {
-        tcp_keepalive:
-          "dead connections are found by connect, idle and response timeouts, and the xDS client asks its server for signs of life",
-      },
+    [`${p}UpstreamConnectionOptions`]: { implemented: "tcp_keepalive" },
+    "envoy.config.core.v3.TcpKeepalive": {
+      implemented: "keepalive_probes keepalive_time keepalive_interval",
     },
     [`${p}CircuitBreakers`]: { implemented: "thresholds" },
     [`${p}CircuitBreakers.Thresholds`]: {

@@ -11,11 +11,10 @@ export function loadBalancingSupport(): Record<string, MessageSupport> {
   return {
     [`${p}CommonLbConfig`]: {
       implemented:
-        "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config ignore_new_hosts_until_first_hc",
+        "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config ignore_new_hosts_until_first_hc close_connections_on_host_set_change",
       harmless: {
         update_merge_window: "an endpoint update costs little and takes effect at once",
       },
-      neutral: "close_connections_on_host_set_change",
     },
     [`${p}CommonLbConfig.ZoneAwareLbConfig`]: {
       implemented: "routing_enabled min_cluster_size fail_traffic_on_panic",

@@ -13,9 +13,8 @@ export function tlsSupport(): Record<string, MessageSupport> {
     "envoy.config.core.v3.ProxyProtocolConfig": { implemented: "version pass_through_tlvs added_tlvs" },
     "envoy.config.core.v3.TlvEntry": { implemented: "type value" },
     [`${p}UpstreamTlsContext`]: {
-      implemented: "common_tls_context sni auto_host_sni auto_sni_san_validation",
+      implemented: "common_tls_context sni auto_host_sni auto_sni_san_validation max_session_keys",
       harmless: {
-        max_session_keys: "the number of kept sessions is bounded by the connection pools",
         enforce_rsa_key_usage: "key usage is always enforced",
       },
       neutral: "allow_renegotiation",
