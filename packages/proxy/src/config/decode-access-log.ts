@@ -1,11 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { messageOf } from "@weft/base/errors";
-import {
-  type AccessLogFilter,
-  type AccessLog as AccessLogMessage,
-  type ComparisonFilter,
-  ComparisonFilter_Op as Op,
-} from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
+import type { AccessLog as AccessLogMessage } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatString } from "@weft/xds/gen/envoy/config/core/v3/substitution_format_string_pb";
 import type { FileAccessLog } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
 import type {
@@ -13,15 +8,12 @@ import type {
   StdoutAccessLog,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
 import type { AccessLog } from "../layer/access-log.ts";
-import type { Exchange } from "../layer/exchange.ts";
-import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { AccessLogFormat, AccessLogSink } from "./access-log-plan.ts";
+import { decodeAccessLogFilter } from "./decode-access-log-filter.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { decodeHeaderMatcher, readDataSource } from "./decode-values.ts";
+import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
-
-type Filter = (exchange: Exchange) => boolean;
 
 /** Decodes access loggers. */
 export function decodeAccessLogs(
@@ -43,7 +35,7 @@ export function decodeAccessLogs(
       context.issues.add(config, `${message.$typeName} is not an access logger`);
       return [];
     }
-    const filter = log.filter && decodeFilter(log.filter, at(place, "filter"), context);
+    const filter = log.filter && decodeAccessLogFilter(log.filter, at(place, "filter"), context);
     try {
       return [context.factories.accessLog({ ...target, filter })];
     } catch (error) {
@@ -125,87 +117,5 @@ function decodeFormat(
     default:
       context.issues.add(path, "needs `text_format_source` or `json_format`");
       return { kind: "default" };
-  }
-}
-
-function decodeFilter(filter: AccessLogFilter, path: string, context: DecodeContext): Filter {
-  const specifier = filter.filterSpecifier;
-  const { issues } = context;
-  switch (specifier.case) {
-    case "statusCodeFilter": {
-      const compare = decodeComparison(
-        specifier.value.comparison,
-        at(path, "status_code_filter.comparison"),
-        context,
-      );
-      return (exchange) => compare(exchange.response?.status ?? 0);
-    }
-    case "durationFilter": {
-      const compare = decodeComparison(
-        specifier.value.comparison,
-        at(path, "duration_filter.comparison"),
-        context,
-      );
-      return (exchange) => compare(exchange.endMs - exchange.startMs);
-    }
-    case "headerFilter": {
-      const { header } = specifier.value;
-      if (!header) {
-        issues.add(at(path, "header_filter.header"), "is missing");
-        return () => false;
-      }
-      const matches = decodeHeaderMatcher(header, at(path, "header_filter.header"), issues);
-      return (exchange) => exchange.request !== undefined && matches(exchange.request);
-    }
-    case "responseFlagFilter": {
-      const flags = new Set(specifier.value.flags);
-      if (flags.size === 0) return (exchange) => exchange.flags !== 0;
-      return (exchange) =>
-        exchange.flags !== 0 &&
-        formatResponseFlags(exchange.flags)
-          .split(",")
-          .some((flag) => flags.has(flag));
-    }
-    case "andFilter":
-    case "orFilter": {
-      const isAnd = specifier.case === "andFilter";
-      const place = at(path, isAnd ? "and_filter.filters" : "or_filter.filters");
-      const filters = specifier.value.filters.map((inner, i) =>
-        decodeFilter(inner, `${place}[${i}]`, context),
-      );
-      if (filters.length < 2) issues.add(place, "needs at least two filters");
-      return isAnd
-        ? (exchange) => filters.every((matches) => matches(exchange))
-        : (exchange) => filters.some((matches) => matches(exchange));
-    }
-    default:
-      if (!specifier.case) issues.add(path, "is empty", "remove it to log everything");
-      return () => true;
-  }
-}
-
-function decodeComparison(
-  comparison: ComparisonFilter | undefined,
-  path: string,
-  { issues, runtime }: DecodeContext,
-): (value: number) => boolean {
-  if (!comparison?.value) {
-    issues.add(path, "needs `op` and `value`");
-    return () => false;
-  }
-  const override = runtime.get(comparison.value.runtimeKey);
-  const limit = typeof override === "number" ? override : comparison.value.defaultValue;
-  switch (comparison.op) {
-    case Op.EQ:
-      return (value) => value === limit;
-    case Op.GE:
-      return (value) => value >= limit;
-    case Op.LE:
-      return (value) => value <= limit;
-    case Op.NE:
-      return (value) => value !== limit;
-    default:
-      issues.add(at(path, "op"), "is not a comparison", "one of EQ, GE, LE, NE");
-      return () => false;
   }
 }

@@ -7,9 +7,14 @@ export function accessLogSupport(): Record<string, MessageSupport> {
     [`${p}AccessLog`]: { implemented: "name filter typed_config" },
     [`${p}AccessLogFilter`]: {
       implemented:
-        "status_code_filter duration_filter and_filter or_filter header_filter response_flag_filter",
-      neutral: "not_health_check_filter traceable_filter",
+        "status_code_filter duration_filter and_filter or_filter header_filter response_flag_filter not_health_check_filter runtime_filter grpc_status_filter metadata_filter log_type_filter",
+      neutral: "traceable_filter",
     },
+    [`${p}NotHealthCheckFilter`]: { implemented: "" },
+    [`${p}RuntimeFilter`]: { implemented: "runtime_key percent_sampled use_independent_randomness" },
+    [`${p}GrpcStatusFilter`]: { implemented: "statuses exclude" },
+    [`${p}MetadataFilter`]: { implemented: "matcher match_if_key_not_found" },
+    [`${p}LogTypeFilter`]: { implemented: "types exclude" },
     [`${p}StatusCodeFilter`]: { implemented: "comparison" },
     [`${p}DurationFilter`]: { implemented: "comparison" },
     [`${p}ComparisonFilter`]: { implemented: "op value" },
