@@ -1,8 +1,14 @@
 import type { Socket } from "node:net";
-import { writeLatin1 } from "./latin1.ts";
+import { bytesOf, Output, releaseRegions, writeToStream } from "./output.ts";
 import { ReadBuffer } from "./read-buffer.ts";
-import { type Region, slabFor, slabSizeBytes } from "./slab.ts";
-import { handleOf, type StreamHandle, streamBinding, type WriteRequest } from "./stream-binding.ts";
+import type { Region } from "./slab.ts";
+import {
+  createWriteRequest,
+  handleOf,
+  type StreamHandle,
+  streamBinding,
+  type WriteRequest,
+} from "./stream-binding.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 import { enterTurn, leaveTurn, markDirty } from "./turn.ts";
 
@@ -71,7 +77,7 @@ export class Connection {
   #stash: Buffer[] | undefined;
   #hasEnded = false;
   #isEndStashed = false;
-  #regions: Region[] = [];
+  readonly #output = new Output();
   #unsentBytes = 0;
   #inFlightBytes = 0;
   #inFlight: readonly Region[] | undefined;
@@ -121,18 +127,8 @@ export class Connection {
   /** Copies the bytes and sends them at the end of the current event. */
   write(bytes: Uint8Array): void {
     if (this.#state !== "open" || this.#isWriteEnded) return;
-    let from = 0;
-    while (from < bytes.length) {
-      // Small pieces stay whole; large ones fill what is left of the slab.
-      const slab = slabFor(Math.min(bytes.length - from, 4096));
-      const count = Math.min(bytes.length - from, slabSizeBytes - slab.offset);
-      slab.buffer.set(
-        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count),
-        slab.offset,
-      );
-      this.#appended(slab, count);
-      from += count;
-    }
+    this.#output.append(bytes);
+    this.#appended(bytes.length);
   }
 
   /**
@@ -142,12 +138,13 @@ export class Connection {
    */
   lend(bytes: Buffer): boolean {
     const handle = this.#handle;
-    if (!handle || this.#inFlight || this.#regions.length > 0) {
+    if (!handle || this.#inFlight || !this.#output.isEmpty) {
       this.write(bytes);
       return true;
     }
     if (this.#state !== "open" || this.#isWriteEnded) return true;
-    const request = this.#takeRequest(handle);
+    this.#request ??= createWriteRequest(handle, this, onWriteComplete);
+    const request = this.#request;
     const status = handle.writeBuffer(request, bytes);
     if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
     else if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) {
@@ -180,14 +177,8 @@ export class Connection {
   /** Sends text of code points below 256, one byte each. */
   writeLatin1(text: string): void {
     if (this.#state !== "open" || this.#isWriteEnded) return;
-    const length = text.length;
-    if (length > slabSizeBytes) {
-      this.write(Buffer.from(text, "latin1"));
-      return;
-    }
-    const slab = slabFor(length);
-    writeLatin1(slab.buffer, text, slab.offset);
-    this.#appended(slab, length);
+    this.#output.appendLatin1(text);
+    this.#appended(text.length);
   }
 
   pause(): void {
@@ -250,13 +241,12 @@ export class Connection {
 
   flush(): void {
     if (this.#inFlight || this.#state === "closed") return;
-    const regions = this.#regions;
-    if (regions.length > 0) {
-      this.#regions = [];
+    if (!this.#output.isEmpty) {
+      const regions = this.#output.take();
       this.#inFlightBytes = this.#unsentBytes;
       this.#inFlight = regions;
       if (this.#handle) this.#writeDirectly(this.#handle, regions);
-      else this.#writePortably(regions);
+      else writeToStream(this.socket, regions, (status) => this.written(status));
     } else if (this.#endsWhenFlushed) {
       this.#endsWhenFlushed = false;
       this.socket.end();
@@ -264,15 +254,7 @@ export class Connection {
     }
   }
 
-  #appended(slab: ReturnType<typeof slabFor>, count: number): void {
-    const start = slab.offset;
-    slab.offset = start + count;
-    const last = this.#regions[this.#regions.length - 1];
-    if (last !== undefined && last.slab === slab && last.end === start) last.end = start + count;
-    else {
-      slab.pending += 1;
-      this.#regions.push({ slab, start, end: start + count });
-    }
+  #appended(count: number): void {
     this.#unsentBytes += count;
     if (this.#unsentBytes > this.#limitBytes) this.#isBlocked = true;
     markDirty(this);
@@ -280,46 +262,16 @@ export class Connection {
 
   #writeDirectly(handle: StreamHandle, regions: readonly Region[]): void {
     const binding = streamBinding!;
-    const request = this.#takeRequest(handle);
-    let status: number;
-    if (regions.length === 1) {
-      const region = regions[0]!;
-      status = handle.writeBuffer(request, region.slab.buffer.subarray(region.start, region.end));
-    } else {
-      status = handle.writev(
-        request,
-        regions.map((region) => region.slab.buffer.subarray(region.start, region.end)),
-        true,
-      );
-    }
+    this.#request ??= createWriteRequest(handle, this, onWriteComplete);
+    const request = this.#request;
+    const status =
+      regions.length === 1
+        ? handle.writeBuffer(request, bytesOf(regions[0]!))
+        : handle.writev(request, regions.map(bytesOf), true);
     if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
     else if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) this.written(0);
     // A request the kernel still works on is spent; one it never needed serves again.
     else this.#request = undefined;
-  }
-
-  #takeRequest(handle: StreamHandle): WriteRequest {
-    let request = this.#request;
-    if (!request) {
-      request = new streamBinding!.WriteWrap();
-      request.handle = handle;
-      request.oncomplete = onWriteComplete;
-      request.connection = this;
-      this.#request = request;
-    }
-    return request;
-  }
-
-  #writePortably(regions: readonly Region[]): void {
-    const last = regions.length - 1;
-    this.socket.cork();
-    for (let i = 0; i <= last; i++) {
-      const region = regions[i]!;
-      const bytes = region.slab.buffer.subarray(region.start, region.end);
-      if (i < last) this.socket.write(bytes);
-      else this.socket.write(bytes, (error) => this.written(error ? -1 : 0));
-    }
-    this.socket.uncork();
   }
 
   /** The write in flight reached the kernel, or failed. Called by the write itself. */
@@ -327,7 +279,7 @@ export class Connection {
     const regions = this.#inFlight;
     if (!regions) return;
     this.#inFlight = undefined;
-    for (const region of regions) region.slab.release();
+    releaseRegions(regions);
     if (this.#state === "closed") return;
     if (status < 0) {
       this.#close({ kind: "error", code: `${status}`, message: "write failed" });
@@ -339,7 +291,7 @@ export class Connection {
       this.#isBlocked = false;
       if (this.#state === "open") this.#guard(() => this.handler.onWritable());
     }
-    if (this.#regions.length > 0 || this.#endsWhenFlushed) markDirty(this);
+    if (!this.#output.isEmpty || this.#endsWhenFlushed) markDirty(this);
   }
 
   #readDirectly(handle: StreamHandle): void {
@@ -444,8 +396,7 @@ export class Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#linger?.stop();
-    for (const region of this.#regions) region.slab.release();
-    this.#regions = [];
+    releaseRegions(this.#output.take());
     this.#stash = undefined;
     this.#readBuffer.giveBack();
     this.socket.destroy();

@@ -62,3 +62,16 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
     typeof handle.writev === "function";
   return isUsable ? (handle as StreamHandle) : undefined;
 }
+
+/** Serves any number of writes the kernel takes at once, or one it does not. Needs `streamBinding`. */
+export function createWriteRequest(
+  handle: StreamHandle,
+  connection: unknown,
+  oncomplete: WriteRequest["oncomplete"],
+): WriteRequest {
+  const request = new streamBinding!.WriteWrap();
+  request.handle = handle;
+  request.oncomplete = oncomplete;
+  request.connection = connection;
+  return request;
+}
