@@ -32,6 +32,11 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     stats: deps.stats,
     random: deps.random,
     callouts: deps.callouts,
+    node: {
+      id: deps.node?.id ?? "",
+      cluster: deps.node?.cluster ?? "",
+      zone: deps.node?.locality?.zone ?? "",
+    },
     istioPlan: (settings, direction) => ({
       ...identity,
       ...settings,

@@ -3,6 +3,7 @@ import { messageOf } from "@weft/base/errors";
 import type { AccessLog as AccessLogMessage } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatString } from "@weft/xds/gen/envoy/config/core/v3/substitution_format_string_pb";
 import type { FileAccessLog } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import type { OpenTelemetryAccessLogConfig } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import type {
   StderrAccessLog,
   StdoutAccessLog,
@@ -11,9 +12,12 @@ import type { AccessLog } from "../layer/access-log.ts";
 import type { AccessLogFormat, AccessLogSink } from "./access-log-plan.ts";
 import { decodeAccessLogFilter } from "./decode-access-log-filter.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeOtelAccessLog } from "./decode-otel-access-log.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
+
+const otelType = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig";
 
 /** Decodes access loggers. */
 export function decodeAccessLogs(
@@ -30,12 +34,15 @@ export function decodeAccessLogs(
     const message = unpackAny(log.configType.value);
     if (!message) return [];
     const config = at(place, "typed_config");
+    const filter = log.filter && decodeAccessLogFilter(log.filter, at(place, "filter"), context);
+    if (message.$typeName === otelType) {
+      return [decodeOtelAccessLog(message as OpenTelemetryAccessLogConfig, filter, config, context)];
+    }
     const target = decodeTarget(message, config, context);
     if (!target) {
       context.issues.add(config, `${message.$typeName} is not an access logger`);
       return [];
     }
-    const filter = log.filter && decodeAccessLogFilter(log.filter, at(place, "filter"), context);
     try {
       return [context.factories.accessLog({ ...target, filter })];
     } catch (error) {

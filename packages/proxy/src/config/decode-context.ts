@@ -44,6 +44,8 @@ export interface FilterServices {
   readonly random: () => number;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
+  /** Who this proxy is; "" for what the bootstrap does not say. */
+  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** Completes what was configured of Istio's metrics with who this proxy is. */
   istioPlan(settings: IstioStatsSettings, direction: Direction): IstioStatsPlan;
 }

@@ -8,6 +8,7 @@ import {
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -127,6 +128,7 @@ export const extensionRegistry: Registry = createRegistry(
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,
   FileAccessLogSchema,
+  OpenTelemetryAccessLogConfigSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   PreviousHostsPredicateSchema,

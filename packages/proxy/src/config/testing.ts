@@ -37,6 +37,7 @@ export function testServices(): FilterServices {
         return { cancel() {} };
       },
     },
+    node: { id: "", cluster: "", zone: "" },
     istioPlan: (settings) => ({ ...settings, reporter: "source" }) as never,
   };
 }

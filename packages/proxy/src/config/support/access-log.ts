@@ -3,6 +3,7 @@ import type { MessageSupport } from "./message-support.ts";
 /** What this proxy does with the messages of access logs. */
 export function accessLogSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.accesslog.v3.";
+  const otel = "opentelemetry.proto.common.v1.";
   return {
     [`${p}AccessLog`]: { implemented: "name filter typed_config" },
     [`${p}AccessLogFilter`]: {
@@ -25,6 +26,19 @@ export function accessLogSupport(): Record<string, MessageSupport> {
     "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
       implemented: "path format json_format typed_json_format log_format",
     },
+    "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig": {
+      implemented: "common_config disable_builtin_labels resource_attributes body attributes stat_prefix",
+    },
+    "envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig": {
+      implemented: "log_name grpc_service buffer_flush_interval buffer_size_bytes",
+      harmless: { transport_api_version: "v3 is the only version" },
+    },
+    [`${otel}KeyValueList`]: { implemented: "values" },
+    [`${otel}KeyValue`]: { implemented: "key value" },
+    [`${otel}AnyValue`]: {
+      implemented: "string_value kvlist_value array_value bool_value int_value double_value bytes_value",
+    },
+    [`${otel}ArrayValue`]: { implemented: "values" },
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": { implemented: "log_format" },
     "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": { implemented: "log_format" },
   };
