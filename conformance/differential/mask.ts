@@ -13,6 +13,7 @@ export function mask(text: string, ports: KnownPorts): string {
     .replace(/\[20\d\d-\d\d-\d\dT[\d:.]+Z\]/g, "[<time>]")
     // The two durations of the default access log.
     .replace(/^(\[<time>\] "[^"]*" \d+ \S+ \d+ \d+) \d+ (?:\d+|-)/gm, "$1 <ms> <ms>")
+    .replace(/(x-forwarded-port: )\d{4,5}\b/g, "$1<port>")
     .replace(/(x-envoy-upstream-service-time: )\d+/gi, "$1<ms>");
   for (const [name, port] of Object.entries(ports)) masked = masked.replaceAll(`:${port}`, `:<${name}>`);
   return masked.replace(/(127\.0\.0\.1):\d{4,5}\b/g, "$1:<port>");

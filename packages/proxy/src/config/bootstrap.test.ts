@@ -59,8 +59,8 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
   ],
   [
     "a field that may only keep its default",
-    bootstrap({ hcm: "alwaysSetRequestIdInResponse: true" }),
-    `bootstrap.yaml:12:17: ${hcm}.always_set_request_id_in_response: \`always_set_request_id_in_response\` is not implemented by this proxy (remove it or leave it at its default)`,
+    bootstrap({ hcm: "addUserAgent: true" }),
+    `bootstrap.yaml:12:17: ${hcm}.add_user_agent: \`add_user_agent\` is not implemented by this proxy (remove it or leave it at its default)`,
   ],
   [
     "a wrong type",

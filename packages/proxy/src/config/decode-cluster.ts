@@ -27,14 +27,6 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
   const { issues } = context;
   if (cluster.name === "") issues.add(at(path, "name"), "is empty", "name the cluster");
   const http = decodeProtocol(cluster, path, issues);
-  // The client of management servers keeps their connections alive by itself.
-  if (http.keepsAlive && !context.managementClusters?.has(cluster.name)) {
-    issues.add(
-      at(path, "typed_extension_protocol_options"),
-      "`connection_keepalive` is not implemented by this proxy",
-      "use upstream_connection_options.tcp_keepalive",
-    );
-  }
   const discovery = decodeDiscovery(cluster, path, context);
   const hasOwnEndpoints = discovery.kind !== "original-dst" && discovery.kind !== "aggregate";
   if (!hasOwnEndpoints && cluster.healthChecks.length > 0) {

@@ -11,12 +11,11 @@ import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2.ts";
+import { decodeProtocolOptions } from "./decode-protocol-options.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { decodeUpgrades } from "./decode-upgrades.ts";
 import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
-
-const hourMs = 3_600_000;
 
 const serverHeaders: Readonly<Record<ServerHeader, HttpConnectionPlan["serverHeaderTransformation"]>> = {
   [ServerHeader.OVERWRITE]: "overwrite",
@@ -50,13 +49,6 @@ export function decodeConnectionManager(
   const { issues } = context;
   if (hcm.statPrefix === "")
     issues.add(at(path, "stat_prefix"), "is empty", "name the statistics of this listener");
-  const common = hcm.commonHttpProtocolOptions;
-  const commonPath = at(path, "common_http_protocol_options");
-  const http1 = hcm.httpProtocolOptions;
-  if (hcm.http2ProtocolOptions?.connectionKeepalive) {
-    const place = at(path, "http2_protocol_options.connection_keepalive");
-    issues.add(place, "is not implemented by this proxy", "use the listener's tcp_keepalive or idle_timeout");
-  }
   const details = hcm.setCurrentClientCertDetails;
   const time = (value: Parameters<typeof timeoutMs>[0], fallback: number, place: string) =>
     timeoutMs(value, fallback, place, issues);
@@ -64,7 +56,13 @@ export function decodeConnectionManager(
     kind: "http",
     statPrefix: hcm.statPrefix,
     codec: decodeCodec(hcm.codecType, at(path, "codec_type"), issues),
-    http2: decodeHttp2(hcm.http2ProtocolOptions, at(path, "http2_protocol_options"), issues),
+    http2: decodeHttp2(
+      hcm.http2ProtocolOptions,
+      at(path, "http2_protocol_options"),
+      issues,
+      hcm.streamErrorOnInvalidHttpMessage,
+    ),
+    ...decodeProtocolOptions(hcm, path, issues),
     routes: decodeRoutes(hcm, path, context),
     filters: decodeHttpFilters(
       hcm.httpFilters,
@@ -76,27 +74,21 @@ export function decodeConnectionManager(
     requestTimeoutMs: time(hcm.requestTimeout, 0, at(path, "request_timeout")),
     requestHeadersTimeoutMs: time(hcm.requestHeadersTimeout, 0, at(path, "request_headers_timeout")),
     streamIdleTimeoutMs: time(hcm.streamIdleTimeout, 300_000, at(path, "stream_idle_timeout")),
-    idleTimeoutMs: time(common?.idleTimeout, hourMs, at(commonPath, "idle_timeout")),
-    maxConnectionDurationMs: time(
-      common?.maxConnectionDuration,
-      0,
-      at(commonPath, "max_connection_duration"),
-    ),
     drainTimeoutMs: time(hcm.drainTimeout, 5_000, at(path, "drain_timeout")),
     maxRequestHeadersBytes: decodeMaxHeaderBytes(
       hcm.maxRequestHeadersKb,
       at(path, "max_request_headers_kb"),
       issues,
     ),
-    maxHeadersCount: common?.maxHeadersCount ?? 100,
-    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     serverName: hcm.serverName || "envoy",
     serverHeaderTransformation: serverHeaders[hcm.serverHeaderTransformation],
     generateRequestId: hcm.generateRequestId ?? true,
     preserveExternalRequestId: hcm.preserveExternalRequestId,
+    tellsRequestId: hcm.alwaysSetRequestIdInResponse,
     useRemoteAddress: hcm.useRemoteAddress ?? false,
     xffNumTrustedHops: hcm.xffNumTrustedHops,
     skipXffAppend: hcm.skipXffAppend,
+    appendsForwardedPort: hcm.appendXForwardedPort,
     via: hcm.via,
     forwardClientCert: forwardCerts[hcm.forwardClientCertDetails],
     setClientCertDetails: {
@@ -115,11 +107,8 @@ export function decodeConnectionManager(
         : hcm.stripMatchingHostPort
           ? "matching"
           : "none",
+    stripsHostDot: hcm.stripTrailingHostDot,
     upgrades: decodeUpgrades(hcm.upgradeConfigs, at(path, "upgrade_configs"), issues),
-    keepsTrailers: http1?.enableTrailers ?? false,
-    allowsAbsoluteTargets: http1?.allowAbsoluteUrl ?? true,
-    acceptHttp10: http1?.acceptHttp10 ?? false,
-    properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
   };
 }
 

@@ -1,5 +1,7 @@
-import type { Http2ProtocolOptions } from "@weft/xds/gen/envoy/config/core/v3/protocol_pb";
+import type { Http2ProtocolOptions, KeepaliveSettings } from "@weft/xds/gen/envoy/config/core/v3/protocol_pb";
 import { defaultHttp2Plan, type Http2Plan } from "../http2/http2-plan.ts";
+import type { KeepAlivePlan } from "../http2/keep-alive.ts";
+import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
 const smallestWindowBytes = 65_535;
@@ -10,8 +12,11 @@ export function decodeHttp2(
   options: Http2ProtocolOptions | undefined,
   path: string,
   issues: Issues,
+  /** `stream_error_on_invalid_http_message` of the connection manager, which the protocol's own setting overrides. */
+  keepsConnection = false,
 ): Http2Plan {
-  if (!options) return defaultHttp2Plan;
+  if (!options)
+    return keepsConnection ? { ...defaultHttp2Plan, keepsConnectionOnBadMessage: true } : defaultHttp2Plan;
   const inRange = (field: string, value: number | undefined, fallback: number, min: number, max: number) => {
     if (value !== undefined && (value < min || value > max)) {
       issues.add(at(path, field), `${value} is out of range`, `${min} to ${max}`);
@@ -48,7 +53,25 @@ export function decodeHttp2(
     maxPriorityFramesPerStream: options.maxInboundPriorityFramesPerStream ?? plan.maxPriorityFramesPerStream,
     maxWindowUpdatesPerDataFrame:
       options.maxInboundWindowUpdateFramesPerDataFrameSent ?? plan.maxWindowUpdatesPerDataFrame,
+    keepAlive:
+      options.connectionKeepalive &&
+      decodeKeepAlive(options.connectionKeepalive, at(path, "connection_keepalive"), issues),
     allowsConnect: options.allowConnect,
-    keepsConnectionOnBadMessage: options.overrideStreamErrorOnInvalidHttpMessage ?? false,
+    keepsConnectionOnBadMessage: options.overrideStreamErrorOnInvalidHttpMessage ?? keepsConnection,
   };
+}
+
+function decodeKeepAlive(
+  settings: KeepaliveSettings,
+  path: string,
+  issues: Issues,
+): KeepAlivePlan | undefined {
+  const intervalMs = timeoutMs(settings.interval, 0, at(path, "interval"), issues);
+  const waitMs = timeoutMs(settings.timeout, 0, at(path, "timeout"), issues);
+  if (waitMs < 1) issues.add(at(path, "timeout"), "is not set", "say how long an answer to a PING may take");
+  if (settings.interval && intervalMs < 1) issues.add(at(path, "interval"), "is shorter than 1 ms");
+  const jitter = settings.intervalJitter?.value ?? 15;
+  if (!(jitter >= 0 && jitter <= 100))
+    issues.add(at(path, "interval_jitter"), `${jitter} is not a percentage`);
+  return settings.interval && { intervalMs, timeoutMs: waitMs, jitterPercent: jitter };
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { Http1ProtocolOptions } from "@weft/xds/gen/envoy/config/core/v3/protocol_pb";
 import type { HttpProtocolOptions } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
@@ -12,8 +13,6 @@ const defaultIdleTimeoutMs = 3_600_000;
 
 export interface ProtocolChoice {
   readonly http2: Http2Plan;
-  /** PINGs were asked for. */
-  readonly keepsAlive: boolean;
   readonly protocol: ClusterPlan["protocol"];
   readonly keepsTrailers: boolean;
   readonly properCaseHeaders: boolean;
@@ -49,23 +48,23 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
     );
   }
   const isHttp2 = explicit === "http2ProtocolOptions" || cluster.http2ProtocolOptions !== undefined;
-  const http2 =
-    (upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "http2ProtocolOptions"
-      ? upstream.value.protocolConfig.value
-      : upstream?.case === "useDownstreamProtocolConfig"
-        ? upstream.value.http2ProtocolOptions
-        : undefined) ?? cluster.http2ProtocolOptions;
   const http1 =
     upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "httpProtocolOptions"
       ? upstream.value.protocolConfig.value
       : upstream?.case === "useDownstreamProtocolConfig"
         ? upstream.value.httpProtocolOptions
         : undefined;
+  refuseDownstreamOnly(common, http1, atKey(place, protocolOptionsKey), issues);
+  const http2 =
+    (upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "http2ProtocolOptions"
+      ? upstream.value.protocolConfig.value
+      : upstream?.case === "useDownstreamProtocolConfig"
+        ? upstream.value.http2ProtocolOptions
+        : undefined) ?? cluster.http2ProtocolOptions;
   return {
     keepsTrailers: http1?.enableTrailers ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
     http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),
-    keepsAlive: http2?.connectionKeepalive !== undefined,
     protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
     maxConnectionDurationMs: timeoutMs(
@@ -82,4 +81,19 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
       issues,
     ),
   };
+}
+
+/** Settings the two directions share a message for, of which an upstream connection has no use here. */
+function refuseDownstreamOnly(
+  common: HttpProtocolOptions["commonHttpProtocolOptions"],
+  http1: Http1ProtocolOptions | undefined,
+  path: string,
+  issues: Issues,
+): void {
+  const refuse = (field: string) =>
+    issues.add(at(path, field), "is not implemented for clusters by this proxy", "remove it");
+  if (common?.maxStreamDuration) refuse("common_http_protocol_options.max_stream_duration");
+  if (common?.headersWithUnderscoresAction)
+    refuse("common_http_protocol_options.headers_with_underscores_action");
+  if (http1?.defaultHostForHttp10) refuse("http_protocol_options.default_host_for_http_10");
 }

@@ -33,6 +33,7 @@ class RequestMirror implements AttemptOwner, TimerOwner {
   readonly head: RequestHead;
   readonly body: RequestBody;
   readonly limits: CallLimits = noTryLimits;
+  readonly proxies100 = false;
   readonly connectionHeaders = undefined;
   readonly #timeoutMs: number;
   #attempt: UpstreamAttempt | undefined = undefined;

@@ -80,6 +80,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.body = new RequestBody(bufferLimitBytes, policy !== undefined && policy.numRetries > 0);
   }
 
+  get proxies100(): boolean {
+    return this.#exchange.plan.proxies100;
+  }
+
   get connectionHeaders(): readonly string[] | undefined {
     return this.#exchange.upstreamConnectionHeaders;
   }

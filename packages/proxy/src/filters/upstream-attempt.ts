@@ -36,6 +36,8 @@ export interface AttemptOwner {
   readonly breakers: Breakers;
   readonly head: RequestHead;
   readonly body: RequestBody;
+  /** `proxy_100_continue`. */
+  readonly proxies100: boolean;
   /** Fields to add where the request is the first on its connection. */
   readonly connectionHeaders: readonly string[] | undefined;
   readonly limits: CallLimits;
@@ -193,8 +195,8 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   onInformational(head: ResponseHead): void {
     if (this.#isOver) return;
     if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
-    // 100 has been answered by the codec; the others go on.
-    if (head.status !== 100) this.#owner.onAttemptInformational(this, head);
+    // 100 has been answered by the codec where it is not the upstream's business; the others go on.
+    if (head.status !== 100 || this.#owner.proxies100) this.#owner.onAttemptInformational(this, head);
   }
 
   onResponseHead(head: ResponseHead, end: boolean): void {

@@ -36,6 +36,7 @@ export class Http1RequestHead implements RequestHead, Framing {
   isChunked = false;
   isKeepAlive = true;
   minorVersion = 1;
+  /** `expect: 100-continue` is among the fields. */
   expectsContinue = false;
   hasHost = false;
   /** The target as it came, when it is in absolute form. */
@@ -229,7 +230,7 @@ function parseFields(
         break;
       case FieldKind.Expect:
         if (request && value.toLowerCase() === "100-continue") request.expectsContinue = true;
-        else flat.push("expect", value);
+        flat.push("expect", value);
         break;
       case FieldKind.Te:
         te = value;

@@ -1,6 +1,7 @@
 import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
+import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { chunkHead, codecLines, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
@@ -12,6 +13,11 @@ export interface ServerCodecOptions {
   readonly limits: HeadLimits;
   readonly isTls: boolean;
   readonly acceptHttp10: boolean;
+  /** Taken for the host an HTTP/1.0 request does not name; "" refuses such requests. */
+  readonly defaultHttp10Host: string;
+  readonly underscores: UnderscoreAction;
+  /** `expect: 100-continue` is passed on, not answered here. */
+  readonly proxies100: boolean;
   readonly properCaseHeaders: boolean;
   /** Otherwise such a target is no path, and matches no route. */
   readonly allowsAbsoluteTargets: boolean;
@@ -40,6 +46,7 @@ export interface RequestInfo {
 type State = "head" | "body" | "waiting" | "tunnel" | "closed";
 
 const nothing = Buffer.alloc(0);
+const unexpectedUnderscore: HeadError = { status: 400, details: "http1.unexpected_underscore" };
 const schemeMismatch: HeadError = { status: 403, details: "http1.invalid_scheme" };
 /**
  * The server side of HTTP/1.1 on one connection: requests one at a time and in
@@ -111,6 +118,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     const stream = this.#stream;
     if (!stream) return;
     stream.isRequestDone = true;
+    checkUnderscores(trailers, this.#options.underscores === "allow" ? "allow" : "drop");
     if (this.#options.keepsTrailers) stream.receiver.onRequestTrailers(trailers);
     else stream.receiver.onRequestData(nothing, true);
   }
@@ -167,6 +175,13 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
       this.#refuse(lowVersion);
       return;
     }
+    if (head.minorVersion === 0 && !head.hasHost && head.authority === "") {
+      head.authority = this.#options.defaultHttp10Host;
+    }
+    if (!checkUnderscores(head.headers, this.#options.underscores)) {
+      this.#refuse(unexpectedUnderscore);
+      return;
+    }
     if (head.absoluteTarget !== "" && !this.#options.allowsAbsoluteTargets) head.path = head.absoluteTarget;
     else if (head.targetIsHttps && !this.#options.isTls) {
       this.#refuse(schemeMismatch);
@@ -174,6 +189,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     }
     if (this.#options.isTls) head.scheme = "https";
     const hasBody = head.isChunked || head.contentLength > 0;
+    const answersContinue = head.expectsContinue && !this.#options.proxies100;
+    if (answersContinue) head.headers.remove("expect");
     if (hasBody) head.upgrade = "";
     const stream = new Http1ServerStream(this, head);
     this.#stream = stream;
@@ -181,7 +198,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     if (hasBody) {
       this.#decoder.begin(head);
       this.#state = "body";
-      if (head.expectsContinue && head.minorVersion === 1) this.connection.writeLatin1(continueResponse);
+      if (answersContinue && head.minorVersion === 1) this.connection.writeLatin1(continueResponse);
     } else this.#state = "waiting";
     this.#events.onRequest(stream, head, !hasBody && head.upgrade === "", {
       headBytes,

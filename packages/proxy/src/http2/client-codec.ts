@@ -181,5 +181,5 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   protected onProtocolError(): void {}
   /** Limits on heads are enough: an upstream is chosen, not a stranger. */
   onHeadStarted(): void {}
-  onPingAnswered(): void {}
+  protected onDrainAnswered(): void {}
 }

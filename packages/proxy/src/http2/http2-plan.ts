@@ -1,3 +1,5 @@
+import type { KeepAlivePlan } from "./keep-alive.ts";
+
 /**
  * How HTTP/2 is spoken on a connection, with Envoy's defaults where they bound memory and its
  * thresholds against floods.
@@ -16,6 +18,8 @@ export interface Http2Plan {
   readonly maxConsecutiveEmptyFrames: number;
   readonly maxPriorityFramesPerStream: number;
   readonly maxWindowUpdatesPerDataFrame: number;
+  /** Undefined sends no PINGs. */
+  readonly keepAlive: KeepAlivePlan | undefined;
   /** Other protocols may be asked for by extended CONNECT. @see RFC 8441 */
   readonly allowsConnect: boolean;
   /** A malformed request ends its stream only, not the connection. */
@@ -32,6 +36,7 @@ export const defaultHttp2Plan: Http2Plan = {
   maxConsecutiveEmptyFrames: 1,
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
+  keepAlive: undefined,
   allowsConnect: false,
   keepsConnectionOnBadMessage: false,
 };

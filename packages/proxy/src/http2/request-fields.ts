@@ -12,6 +12,7 @@ export class Http2RequestHead implements RequestHead {
   upgrade = "";
   /** -1 when there is no `content-length`. */
   contentLength = -1;
+  /** `expect: 100-continue` is among the fields. */
   expectsContinue = false;
 }
 
@@ -62,7 +63,7 @@ export function parseRequestFields(
         break;
       case FieldKind.Expect:
         if (value.toLowerCase() === "100-continue") head.expectsContinue = true;
-        else out.push("expect", value);
+        out.push("expect", value);
         break;
       case FieldKind.Te:
         if (value !== "trailers") return undefined;

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
+import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { CloseCause, Connection } from "../net/connection.ts";
 import { clientPreface, ErrorCode, FrameType, maxWindowBytes, pingFrame, wordFrame } from "./frames.ts";
 import { parseRequestFields } from "./request-fields.ts";
@@ -8,6 +9,9 @@ import { Http2Session, type SessionOptions } from "./session.ts";
 
 export interface Http2ServerCodecOptions extends SessionOptions {
   readonly isTls: boolean;
+  readonly underscores: UnderscoreAction;
+  /** `expect: 100-continue` is passed on, not answered here. */
+  readonly proxies100: boolean;
 }
 
 /** What the codec tells the layer above it. */
@@ -35,13 +39,13 @@ const drainPing = pingFrame(Buffer.from("weftends"), 0);
  * its own window, answers written in the order they come.
  */
 export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements ServerStreamCarrier {
-  readonly #isTls: boolean;
+  readonly #server: Http2ServerCodecOptions;
   readonly #events: Http2ServerCodecEvents;
   #prefaceBytes = 0;
 
   constructor(connection: Connection, options: Http2ServerCodecOptions, events: Http2ServerCodecEvents) {
     super(connection, options, true);
-    this.#isTls = options.isTls;
+    this.#server = options;
     this.#events = events;
   }
 
@@ -105,18 +109,25 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
       this.table.malformed(streamId);
       return;
     }
-    head.scheme = this.#isTls ? "https" : "http";
+    if (!checkUnderscores(head.headers, this.#server.underscores)) {
+      this.table.sendReset(streamId, ErrorCode.InternalError);
+      return;
+    }
+    head.scheme = this.#server.isTls ? "https" : "http";
     const stream = new Http2ServerStream(this, head.method === "HEAD");
     stream.contentLength = head.contentLength;
     stream.isReceived = isEnd;
     this.open(streamId, stream);
-    if (head.expectsContinue && !isEnd)
-      this.writer.headers(streamId, [":status", "100"], [], undefined, false);
+    if (head.expectsContinue && !this.#server.proxies100) {
+      head.headers.remove("expect");
+      if (!isEnd) this.writer.headers(streamId, [":status", "100"], [], undefined, false);
+    }
     this.#events.onRequest(stream, head, isEnd, { headBytes, protocol: "HTTP/2" });
   }
 
   protected onFields(stream: Http2ServerStream, flat: readonly string[], isEnd: boolean): void {
-    this.onTrailers(stream, flat, isEnd);
+    const { underscores } = this.#server;
+    this.onTrailers(stream, flat, isEnd, underscores === "allow" ? underscores : "drop");
   }
 
   onHeadStarted(): void {
@@ -136,7 +147,7 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
 
   protected onSettled(): void {}
 
-  onPingAnswered(): void {
+  protected onDrainAnswered(): void {
     if (!this.isDraining || this.isFinal) return;
     this.goAway(ErrorCode.NoError);
     if (this.isIdle) this.#events.onIdle();

@@ -1,5 +1,6 @@
 import type { HeaderList } from "../layer/header-list.ts";
 import type { ResetReason } from "../layer/stream.ts";
+import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import type { Timers } from "../net/timers.ts";
 import { BodyReceiver } from "./body-receiver.ts";
@@ -22,6 +23,7 @@ import { type HeaderBlockSink, HeaderBlocks } from "./header-blocks.ts";
 import { type FieldLimits, HpackDecoder } from "./hpack-decoder.ts";
 import type { Http2Plan } from "./http2-plan.ts";
 import type { Http2Stream, StreamCarrier } from "./http2-stream.ts";
+import { KeepAlive, type KeepAliveSession } from "./keep-alive.ts";
 import { PeerSettings } from "./peer-settings.ts";
 import { parseTrailerFields } from "./request-fields.ts";
 import type { SessionControl } from "./session-control.ts";
@@ -30,6 +32,7 @@ import { StreamTable } from "./stream-table.ts";
 const settingsAck = wordFrame(FrameType.Settings, 0);
 settingsAck[4] = Flag.Ack;
 const fields: string[] = [];
+const keepAlivePayload = Buffer.from("weftlive");
 
 /** What a peer that stopped reading or sending may keep us waiting, and where it is told. */
 export interface SessionOptions {
@@ -53,7 +56,13 @@ export interface SessionOptions {
  * @see RFC 9113
  */
 export abstract class Http2Session<S extends Http2Stream>
-  implements ConnectionHandler, StreamCarrier, HeaderBlockSink, SessionControl, SessionFrames
+  implements
+    ConnectionHandler,
+    StreamCarrier,
+    HeaderBlockSink,
+    SessionControl,
+    SessionFrames,
+    KeepAliveSession
 {
   readonly connection: Connection;
   isDraining = false;
@@ -73,6 +82,7 @@ export abstract class Http2Session<S extends Http2Stream>
   readonly #blocks: HeaderBlocks;
   readonly #sender: BodySender;
   readonly #receiver: BodyReceiver;
+  readonly #keepAlive: KeepAlive | undefined;
 
   constructor(connection: Connection, options: SessionOptions, isServer: boolean) {
     const { plan, limits, timers, flushTimeoutMs } = options;
@@ -95,6 +105,7 @@ export abstract class Http2Session<S extends Http2Stream>
     this.peer = new PeerSettings(this.writer, this.#sender, this);
     const rules = new FrameRules(this, this.guard, this.table, this.#blocks, this.#receiver, this.#sender);
     this.#reader = new FrameReader(rules);
+    this.#keepAlive = plan.keepAlive && new KeepAlive(plan.keepAlive, timers, this);
   }
 
   get isIdle(): boolean {
@@ -144,6 +155,7 @@ export abstract class Http2Session<S extends Http2Stream>
   /** Subclasses tell their owner as well. */
   onClosed(_cause: CloseCause): void {
     this.state = "closed";
+    this.#keepAlive?.stop();
     this.table.drop("connection-termination");
   }
 
@@ -213,8 +225,14 @@ export abstract class Http2Session<S extends Http2Stream>
   }
 
   /** The last fields of a message. */
-  protected onTrailers(stream: S, flat: readonly string[], isEnd: boolean): void {
+  protected onTrailers(
+    stream: S,
+    flat: readonly string[],
+    isEnd: boolean,
+    underscores: UnderscoreAction = "allow",
+  ): void {
     const trailers = parseTrailerFields(flat.slice());
+    if (trailers) checkUnderscores(trailers, underscores);
     const isShort = stream.contentLength >= 0 && stream.receivedBytes < stream.contentLength;
     if (!isEnd || !trailers || isShort || this.decoder.isOverLimit) this.table.malformed(stream.id);
     else this.#receiver.trailers(stream, trailers);
@@ -236,6 +254,7 @@ export abstract class Http2Session<S extends Http2Stream>
 
   onSettings(bytes: Buffer, start: number, end: number): void {
     if (!this.peer.apply(bytes, start, end)) return;
+    if (this.state !== "open") this.#keepAlive?.start();
     this.state = "open";
     this.writer.control(settingsAck);
     this.#sender.flushGrown();
@@ -244,6 +263,19 @@ export abstract class Http2Session<S extends Http2Stream>
 
   onPing(payload: Buffer): void {
     this.writer.control(pingFrame(payload, Flag.Ack));
+  }
+
+  onPingAnswered(payload: Buffer): void {
+    if (payload.equals(keepAlivePayload)) this.#keepAlive?.onAnswer();
+    else this.onDrainAnswered(payload);
+  }
+
+  sendKeepAlive(): void {
+    this.writer.write(pingFrame(keepAlivePayload, 0));
+  }
+
+  onKeepAliveLost(): void {
+    this.connection.destroy();
   }
 
   protected goAway(code: number): void {
@@ -296,7 +328,8 @@ export abstract class Http2Session<S extends Http2Stream>
   abstract onGoaway(lastStreamId: number): void;
   /** The peer's settings are known. */
   protected abstract onSettled(): void;
-  abstract onPingAnswered(payload: Buffer): void;
+  /** A PING was answered that is not the keep-alive's. */
+  protected abstract onDrainAnswered(payload: Buffer): void;
 }
 
 function resetReason(code: number): ResetReason {

@@ -167,6 +167,7 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
   #sendHead(head: ResponseHead, end: boolean): void {
     this.isHeadSent = true;
     completeHead(head, this.plan, this.service.context.clock.now());
+    if (this.plan.tellsRequestId && this.requestId !== "") head.headers.set("x-request-id", this.requestId);
     if (end) this.finish();
     this.stream.respondHead(head, end);
   }

@@ -6,10 +6,13 @@ export interface ExchangeDeadlines {
   onRequestTimeout(): void;
   /** Nothing moved for too long. */
   onIdleTimeout(): void;
+  /** Request and answer together took too long. */
+  onDurationTimeout(): void;
 }
 
 const requestTimer = 0;
 const idleTimer = 1;
+const durationTimer = 2;
 
 /**
  * The deadlines of one exchange. A duration of 0 is none and costs nothing.
@@ -22,6 +25,7 @@ export class ExchangeTimers implements TimerOwner {
   #request: TimerEntry | undefined = undefined;
   #idle: TimerEntry | undefined = undefined;
   #idleMs = 0;
+  #duration: TimerEntry | undefined = undefined;
 
   constructor(timers: Timers, deadlines: ExchangeDeadlines) {
     this.#timers = timers;
@@ -48,6 +52,12 @@ export class ExchangeTimers implements TimerOwner {
     this.#timers.start(this.#idle, durationMs, nowMs);
   }
 
+  startDuration(durationMs: number, nowMs: number): void {
+    if (durationMs === 0) return;
+    this.#duration = new TimerEntry(this, durationTimer);
+    this.#timers.start(this.#duration, durationMs, nowMs);
+  }
+
   /** Something moved: the idle timeout starts anew. */
   touch(): void {
     if (this.#idle) this.#timers.start(this.#idle, this.#idleMs, this.#timers.clock.monotonicMs());
@@ -56,10 +66,12 @@ export class ExchangeTimers implements TimerOwner {
   stop(): void {
     this.#request?.stop();
     this.#idle?.stop();
+    this.#duration?.stop();
   }
 
   onTimer(kind: number): void {
     if (kind === requestTimer) this.#deadlines.onRequestTimeout();
-    else this.#deadlines.onIdleTimeout();
+    else if (kind === idleTimer) this.#deadlines.onIdleTimeout();
+    else this.#deadlines.onDurationTimeout();
   }
 }

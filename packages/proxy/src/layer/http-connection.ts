@@ -64,6 +64,7 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
   ) {
     const { plan, stats, context } = service;
     this.#connection = connection;
+    connection.lingerMs = plan.delayedCloseMs;
     this.downstream = downstream;
     this.service = service;
     this.#owner = owner;
@@ -105,9 +106,12 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
         isTls: this.downstream.isTls,
         acceptHttp10: plan.acceptHttp10,
+        defaultHttp10Host: plan.defaultHttp10Host,
+        underscores: plan.underscores,
+        proxies100: plan.proxies100,
         properCaseHeaders: plan.properCaseHeaders,
         allowsAbsoluteTargets: plan.allowsAbsoluteTargets ?? true,
-        keepsTrailers: plan.keepsTrailers ?? false,
+        keepsTrailers: plan.keepsTrailers,
       },
       this,
     );
@@ -125,7 +129,9 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         limits: { maxBytes: plan.maxRequestHeadersBytes, maxCount: plan.maxHeadersCount },
         isTls: this.downstream.isTls,
         timers: context.timers,
-        flushTimeoutMs: plan.streamIdleTimeoutMs,
+        underscores: plan.underscores,
+        proxies100: plan.proxies100,
+        flushTimeoutMs: plan.streamFlushTimeoutMs,
       },
       this,
     );
@@ -243,13 +249,18 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         break;
       case ageTimer:
         stats.cxMaxDurationReached.value += 1;
-        this.drain(this.service.plan.drainTimeoutMs);
-        if (this.#codec.isIdle) this.#codec.close();
+        if (this.service.plan.keepsIdleAtMaxDuration && !this.#isHttp2) this.#codec.drain();
+        else this.#endByAge();
         break;
       default:
         if (this.#active === 0) this.#codec.close();
         else this.#connection.destroy();
     }
+  }
+
+  #endByAge(): void {
+    this.drain(this.service.plan.drainTimeoutMs);
+    if (this.#codec.isIdle) this.#codec.close();
   }
 
   #countBytes(): void {

@@ -108,6 +108,7 @@ export class HttpExchange
       return;
     }
     this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);
+    this.#timers.startDuration(plan.maxStreamDurationMs, this.startMs);
     this.refreshRoute();
     const configs = this.match?.route.filterConfigs;
     if (configs) this.filters = service.filters.for(configs);
@@ -285,6 +286,12 @@ export class HttpExchange
     this.service.stats.rqIdleTimeout.value += 1;
     const status = this.#isRequestDone ? 504 : 408;
     this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
+  }
+
+  onDurationTimeout(): void {
+    this.service.stats.rqMaxDurationReached.value += 1;
+    const status = this.#isRequestDone ? 504 : 408;
+    this.reply(status, "downstream duration timeout", "max_duration_timeout");
   }
 
   /** Something moved: the idle timeout starts anew. */

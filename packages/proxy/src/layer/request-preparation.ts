@@ -121,6 +121,12 @@ export function prepareRequest(
   if (!forwardedProto) headers.set("x-forwarded-proto", head.scheme);
   else if (forwardedProto === "https" || forwardedProto === "http") head.scheme = forwardedProto;
 
+  if (plan.appendsForwardedPort && connection.local.kind === "ip") {
+    const isEdge = plan.useRemoteAddress && plan.xffNumTrustedHops === 0;
+    if (isEdge || !headers.has("x-forwarded-port")) {
+      headers.set("x-forwarded-port", `${connection.local.port}`);
+    }
+  }
   if (plan.useRemoteAddress) {
     const external = clientAddress?.kind === "ip" ? clientAddress.host : hostOf(connection.remote);
     if (external !== "") headers.set("x-envoy-external-address", external);
@@ -137,6 +143,7 @@ export function prepareRequest(
   if (hasClientCertificate || connection.peer) {
     applyClientCertificate(headers, connection, plan, hasClientCertificate);
   }
+  if (plan.stripsHostDot) head.authority = withoutTrailingDot(head.authority);
   if (plan.stripPort !== "none")
     head.authority = withoutPort(head.authority, plan.stripPort, connection.local);
 
@@ -189,6 +196,15 @@ export function machineAddress(): string {
 
 function hostOf(address: SocketAddress): string {
   return address.kind === "ip" ? address.host : "";
+}
+
+/** `host.` and `host.:port` without the dot. */
+function withoutTrailingDot(authority: string): string {
+  const colon = authority.lastIndexOf(":");
+  const end = colon < 0 || authority.indexOf("]", colon) >= 0 ? authority.length : colon;
+  return authority.charCodeAt(end - 1) === 46
+    ? authority.slice(0, end - 1) + authority.slice(end)
+    : authority;
 }
 
 function withoutPort(authority: string, mode: "matching" | "any", local: SocketAddress): string {

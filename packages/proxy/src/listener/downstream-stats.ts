@@ -35,6 +35,7 @@ export interface HttpStats {
   readonly rqIdleTimeout: Counter;
   readonly rqOverloadClose: Counter;
   readonly cxOverloadDisableKeepalive: Counter;
+  readonly rqMaxDurationReached: Counter;
   readonly rqRxReset: Counter;
   readonly rqTxReset: Counter;
   readonly rqWsOnNonWsRoute: Counter;
@@ -111,6 +112,7 @@ const httpCounters = {
   rqIdleTimeout: "downstream_rq_idle_timeout",
   rqOverloadClose: "downstream_rq_overload_close",
   cxOverloadDisableKeepalive: "downstream_cx_overload_disable_keepalive",
+  rqMaxDurationReached: "downstream_rq_max_duration_reached",
   rqRxReset: "downstream_rq_rx_reset",
   rqTxReset: "downstream_rq_tx_reset",
   rqWsOnNonWsRoute: "downstream_rq_ws_on_non_ws_route",

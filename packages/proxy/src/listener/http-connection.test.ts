@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { FakeClock } from "@weft/testkit/fake-clock";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { HttpConnectionPlan } from "./listener-plan.ts";
@@ -25,6 +26,7 @@ async function start(
   serve: (socket: Socket) => void,
   plan: Partial<HttpConnectionPlan> = {},
   bufferLimitBytes = 1 << 20,
+  clock?: FakeClock,
 ) {
   const up = await startServer(serve);
   const logged: Exchange[] = [];
@@ -32,6 +34,7 @@ async function start(
   const proxy = await startTestProxy(
     [listenerPlan([chainPlan(http)], { bufferLimitBytes })],
     [clusterPlan([up.address], { bufferLimitBytes })],
+    clock ? { clock } : {},
   );
   const client = await RawClient.connect(proxy.port());
   closers.push(
@@ -54,6 +57,18 @@ function echoPath(socket: Socket): void {
 const host = "host: x\r\n\r\n";
 
 describe("an HTTP connection", () => {
+  it("ends by age with its next answer only, where it must be safe", async () => {
+    const clock = new FakeClock();
+    const plan = { maxConnectionDurationMs: 1_000, keepsIdleAtMaxDuration: true };
+    const { client, proxy } = await start(echoPath, plan, 1 << 20, clock);
+    client.send(`GET /1 HTTP/1.1\r\n${host}`);
+    assert.doesNotMatch(await client.until(/\/1$/), /connection: close/);
+    await clock.advance(100_000);
+    assert.equal(proxy.metric("envoy_http_downstream_cx_max_duration_reached"), 1);
+    client.send(`GET /2 HTTP/1.1\r\n${host}`);
+    assert.match(await client.untilClosed(), /connection: close\r\n.*\/2$/s);
+  });
+
   it("answers pipelined requests in order", async () => {
     const { client } = await start(echoPath);
     client.send(["/1", "/2", "/3"].map((path) => `GET ${path} HTTP/1.1\r\n${host}`).join(""));

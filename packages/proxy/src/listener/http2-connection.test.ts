@@ -207,7 +207,7 @@ describe("an HTTP/2 connection", () => {
   it("gives up an answer whose client opens no window", async () => {
     const clock = new FakeClock();
     const { proxy } = await startProxy(
-      { routes: direct("0123456789"), streamIdleTimeoutMs: 1000 },
+      { routes: direct("0123456789"), streamFlushTimeoutMs: 1000 },
       { clock },
     );
     const client = frameClient(proxy.port());
@@ -283,6 +283,39 @@ const postOf = (...more: string[]) => frame(Headers, EndHeaders, 1, request("POS
 const getOf = (...more: string[]) => frame(Headers, whole, 1, request("GET", ...more));
 const bare = (...flat: string[]) => frame(Headers, whole, 1, block(...flat));
 const repeat = (count: number, one: Buffer) => Buffer.concat(new Array(count).fill(one));
+
+describe("a connection that is asked for signs of life", () => {
+  const keepAlive = { intervalMs: 1_000, timeoutMs: 500, jitterPercent: 0 };
+
+  it("stays while it answers, and ends when it does not", async () => {
+    const clock = new FakeClock();
+    const { proxy } = await startProxy({ http2: { ...defaultHttp2Plan, keepAlive } }, { clock });
+    const client = frameClient(proxy.port());
+    client.open();
+    await client.until(/^window 0/);
+    await settled(client);
+    await clock.advance(1_000);
+    const ping = await client.until(/^ping [0-9a-f]{16}$/);
+    client.send(frame(Ping, Flag.Ack, 0, Buffer.from(ping.slice(5), "hex")));
+    await settled(client);
+    await clock.advance(999);
+    assert.equal(client.lines.filter((line) => line === ping).length, 1);
+    await clock.advance(1);
+    await settled(client);
+    assert.equal(client.lines.filter((line) => line === ping).length, 2);
+    await clock.advance(500);
+    await client.untilClosed();
+  });
+
+  /** Once a PING of our own is answered, everything sent before it has been read. */
+  async function settled(client: FrameClient): Promise<void> {
+    const answers = client.lines.filter((line) => line.startsWith("ping end")).length;
+    client.send(frame(Ping, 0, 0, `settle${answers}`.padEnd(8)));
+    while (client.lines.filter((line) => line.startsWith("ping end")).length === answers) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+});
 
 describe("extended CONNECT", () => {
   const upgrade = block(

@@ -4,6 +4,7 @@ import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import type { HeaderEdits, HeaderValue } from "../route/header-edits.ts";
@@ -118,19 +119,31 @@ export interface HttpConnectionPlan {
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly streamIdleTimeoutMs: number;
+  /** How long what is complete may wait for an HTTP/2 client's window. */
+  readonly streamFlushTimeoutMs: number;
+  /** `max_stream_duration`: from a request's head to the end of its answer; 0 is unlimited. */
+  readonly maxStreamDurationMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** `http1_safe_max_connection_duration`: an HTTP/1 connection that is too old ends with its next answer only. */
+  readonly keepsIdleAtMaxDuration: boolean;
+  /** How long a client may take to close after us; 0 is not at all. */
+  readonly delayedCloseMs: number;
   readonly drainTimeoutMs: number;
   readonly maxRequestHeadersBytes: number;
   readonly maxHeadersCount: number;
   readonly maxRequestsPerConnection: number;
+  readonly underscores: UnderscoreAction;
   readonly serverName: string;
   readonly serverHeaderTransformation: "overwrite" | "append-if-absent" | "pass-through";
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
+  /** `always_set_request_id_in_response`. */
+  readonly tellsRequestId: boolean;
   readonly useRemoteAddress: boolean;
   readonly xffNumTrustedHops: number;
   readonly skipXffAppend: boolean;
+  readonly appendsForwardedPort: boolean;
   readonly via: string;
   readonly forwardClientCert:
     | "sanitize"
@@ -149,11 +162,16 @@ export interface HttpConnectionPlan {
   readonly mergeSlashes: boolean;
   readonly escapedSlashes: "keep" | "reject" | "redirect" | "forward";
   readonly stripPort: "none" | "matching" | "any";
+  readonly stripsHostDot: boolean;
   /** `upgrade_configs` by protocol in lower case (`websocket`, `connect`): whether it is allowed. */
   readonly upgrades: ReadonlyMap<string, boolean>;
   /** HTTP/1 `enable_trailers`: trailers pass; otherwise they are read and dropped. */
-  readonly keepsTrailers?: boolean;
+  readonly keepsTrailers: boolean;
   readonly acceptHttp10: boolean;
+  /** Taken for the host an HTTP/1.0 request does not name; "" refuses such requests. */
+  readonly defaultHttp10Host: string;
+  /** `100-continue` is the upstream's business. */
+  readonly proxies100: boolean;
   readonly properCaseHeaders: boolean;
   /** HTTP/1 `allow_absolute_url`; on by default. */
   readonly allowsAbsoluteTargets?: boolean;

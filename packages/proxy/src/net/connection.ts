@@ -35,8 +35,6 @@ const closedByPeer: CloseCause = { kind: "remote" };
 const ignored: ConnectionHandler = { onRead() {}, onEnd() {}, onWritable() {}, onClosed() {} };
 
 const endOfFile = -4095;
-/** How long a peer may take to close after us before the connection is cut (Envoy's `delayed_close_timeout`). */
-const lingerMs = 1000;
 const lingerTimer = 0;
 
 export interface ConnectionOptions {
@@ -65,6 +63,8 @@ export class Connection {
   readonly socket: Socket;
   handler: ConnectionHandler = ignored;
   isDirty = false;
+  /** How long the peer may take to close after us before the connection is cut; 0 is not at all. */
+  lingerMs = 1000;
   bytesRead = 0;
   bytesWritten = 0;
   readonly #timers: Timers;
@@ -223,7 +223,7 @@ export class Connection {
     this.#state = "lingering";
     this.#restartReading();
     this.#linger = new TimerEntry({ onTimer: () => this.destroy() }, lingerTimer);
-    this.#timers.start(this.#linger, lingerMs, this.#timers.clock.monotonicMs());
+    this.#timers.start(this.#linger, this.lingerMs, this.#timers.clock.monotonicMs());
   }
 
   /** Closes now, dropping what is unsent. */
@@ -250,7 +250,7 @@ export class Connection {
     } else if (this.#endsWhenFlushed) {
       this.#endsWhenFlushed = false;
       this.socket.end();
-      if (this.#hasEnded && this.#state === "lingering") this.#finishAfterEnd();
+      if (this.#state === "lingering" && (this.#hasEnded || this.lingerMs === 0)) this.#finishAfterEnd();
     }
   }
 

@@ -1,7 +1,5 @@
 import type { MessageSupport } from "./message-support.ts";
 
-const controlPlaneHttp2 = "the xDS client keeps its connections alive by itself; elsewhere it is refused";
-
 /** What this proxy does with the messages of `cluster.v3`, `endpoint.v3` and upstream protocol options. */
 export function clusterSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.cluster.v3.";
@@ -57,9 +55,9 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     "envoy.config.core.v3.Http2ProtocolOptions": {
       implemented:
-        "hpack_table_size max_concurrent_streams allow_connect initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message",
-      harmless: { connection_keepalive: controlPlaneHttp2 },
+        "hpack_table_size max_concurrent_streams allow_connect initial_stream_window_size initial_connection_window_size max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message connection_keepalive",
     },
+    "envoy.config.core.v3.KeepaliveSettings": { implemented: "interval timeout interval_jitter" },
     [`${e}ClusterLoadAssignment`]: { implemented: "cluster_name endpoints policy" },
     [`${e}ClusterLoadAssignment.Policy`]: {
       implemented: "overprovisioning_factor weighted_priority_health",

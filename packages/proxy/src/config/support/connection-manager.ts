@@ -7,25 +7,25 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
   return {
     [`${p}HttpConnectionManager`]: {
       implemented:
-        "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port",
+        "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs delayed_close_timeout http1_safe_max_connection_duration stream_flush_timeout always_set_request_id_in_response proxy_100_continue strip_trailing_host_dot append_x_forwarded_port stream_error_on_invalid_http_message normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port",
       harmless: {
         http3_protocol_options: "HTTP/3 is not spoken, so its settings are never used",
-        delayed_close_timeout: "a connection is closed once its last response is written",
       },
       neutral:
-        "add_user_agent http1_safe_max_connection_duration stream_flush_timeout access_log_flush_interval flush_access_log_on_new_request always_set_request_id_in_response proxy_100_continue represent_ipv4_remote_address_as_ipv4_mapped_ipv6 stream_error_on_invalid_http_message strip_trailing_host_dot append_x_forwarded_port append_local_overload add_proxy_protocol_connection_state",
+        "add_user_agent access_log_flush_interval flush_access_log_on_new_request represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state",
     },
     "envoy.config.core.v3.HttpProtocolOptions": {
-      implemented: "idle_timeout max_connection_duration max_headers_count max_requests_per_connection",
-      neutral: "max_stream_duration headers_with_underscores_action",
+      implemented:
+        "idle_timeout max_connection_duration max_headers_count max_requests_per_connection max_stream_duration headers_with_underscores_action",
     },
     "envoy.config.core.v3.Http1ProtocolOptions": {
-      implemented: "accept_http_10 header_key_format enable_trailers allow_absolute_url",
+      implemented:
+        "accept_http_10 default_host_for_http_10 enable_trailers header_key_format allow_absolute_url",
       harmless: {
         use_balsa_parser: "there is one HTTP/1 parser",
       },
       neutral:
-        "default_host_for_http_10 allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods",
+        "allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods",
     },
     "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": { implemented: "proper_case_words" },
     "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords": { implemented: "" },

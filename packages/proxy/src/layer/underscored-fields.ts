@@ -1,0 +1,20 @@
+import type { HeaderList } from "./header-list.ts";
+
+/**
+ * What is done about field names with underscores, which some servers read as
+ * dashes: pass them, refuse the request, or leave the fields out.
+ *
+ * @see envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction
+ */
+export type UnderscoreAction = "allow" | "reject" | "drop";
+
+/** Drops what is to be dropped; false when the message is to be refused. */
+export function checkUnderscores({ flat }: HeaderList, action: UnderscoreAction): boolean {
+  if (action === "allow") return true;
+  for (let i = flat.length - 2; i >= 0; i -= 2) {
+    if (!flat[i]!.includes("_")) continue;
+    if (action === "reject") return false;
+    flat.splice(i, 2);
+  }
+  return true;
+}
