@@ -148,6 +148,7 @@ const broken: [what: string, hex: string][] = [
   ["a table update after a field", "82 20"],
   ["Huffman padding of zeros", "00 81 18 01 62"],
   ["Huffman padding of eight bits", "00 82 1f ff 01 62"],
+  ["EOS at the end of a Huffman string, across octets", "00 85 fe ff ff ff ff 01 62"],
   ["EOS inside a Huffman string", "00 84 ff ff ff ff 01 62"],
 ];
 for (const [what, hex] of broken) {

@@ -81,7 +81,9 @@ export function readHuffman(bytes: Buffer, start: number, end: number): string |
   while (bits > 0) {
     const entry = lookup[(table << 8) | ((window << (8 - bits)) & 0xff)]!;
     if (entry < 0 || (entry & 0xff) > bits) break;
-    out[length++] = entry >> 8;
+    const symbol = entry >> 8;
+    if (symbol === endOfString) return undefined;
+    out[length++] = symbol;
     bits -= entry & 0xff;
     table = 0;
   }
