@@ -36,6 +36,7 @@ import {
   ExtAuthzSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { GrpcWebSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb";
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
@@ -115,6 +116,7 @@ export const extensionRegistry: Registry = createRegistry(
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
   CorsSchema,
+  GrpcWebSchema,
   CorsPolicySchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,

@@ -4,6 +4,7 @@ import { corsFilter } from "./cors.ts";
 import { decompressorFilter } from "./decompressor.ts";
 import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
+import { grpcWebFilter } from "./grpc-web.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
@@ -25,6 +26,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   decompressorFilter,
   extAuthzFilter,
   faultFilter,
+  grpcWebFilter,
   headerMutationFilter,
   jwtAuthnFilter,
   rbacFilter,

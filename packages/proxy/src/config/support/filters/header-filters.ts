@@ -7,6 +7,7 @@ export function headerFiltersSupport(): Record<string, MessageSupport> {
   const mutation = "envoy.extensions.filters.http.header_mutation.v3.";
   const rules = "envoy.config.common.mutation_rules.v3.";
   return {
+    "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.Cors": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": { implemented: cors },
     "envoy.config.route.v3.CorsPolicy": { implemented: cors },
