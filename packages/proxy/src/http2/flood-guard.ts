@@ -55,8 +55,8 @@ export class FloodGuard {
     return this.#windowUpdates > 5 + 2 * perStream;
   }
 
-  /** The peer reset a stream `ageMs` after it had opened it, before the answer was complete. */
-  resetByPeer(ageMs: number): boolean {
+  /** The peer reset a stream, or made us do so, `ageMs` after it had opened it and before the answer was complete. */
+  resetEarly(ageMs: number): boolean {
     if (ageMs < prematureMs) this.#prematureResets += 1;
     return this.#prematureResets * 2 >= Math.max(resetsJudgedFrom, this.#streamsClosed);
   }

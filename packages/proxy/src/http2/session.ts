@@ -97,6 +97,7 @@ export abstract class Http2Session<S extends Http2Stream>
     this.table = new StreamTable<S>(this.writer, this.guard, this, {
       endsWhenSent: isServer,
       keepsConnectionOnBadMessage: plan.keepsConnectionOnBadMessage,
+      ageMs: (stream) => timers.clock.monotonicMs() - stream.openedMs,
       onForgotten: (stream) => this.#onForgotten(stream),
     });
     this.#blocks = new HeaderBlocks(this, this.guard, this, limits.maxBytes);
@@ -248,8 +249,7 @@ export abstract class Http2Session<S extends Http2Stream>
     this.table.forget(stream);
     const isRefused = code === ErrorCode.RefusedStream;
     stream.deliverReset(resetReason(code), isRefused);
-    const ageMs = this.options.timers.clock.monotonicMs() - stream.openedMs;
-    if (this.#isServer && this.guard.resetByPeer(ageMs)) this.flood("premature resets");
+    this.table.countReset(stream);
   }
 
   onSettings(bytes: Buffer, start: number, end: number): void {

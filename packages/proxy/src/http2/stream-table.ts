@@ -14,6 +14,8 @@ export interface StreamEndings {
   readonly endsWhenSent: boolean;
   /** A malformed message ends its stream only, not the connection. */
   readonly keepsConnectionOnBadMessage: boolean;
+  /** How long a stream has been open. */
+  ageMs(stream: Http2Stream): number;
   /** The stream was taken off the table. */
   onForgotten(stream: Http2Stream): void;
 }
@@ -75,11 +77,20 @@ export class StreamTable<S extends Http2Stream> {
     stream.deliverReset("local-reset", false);
   }
 
-  /** Ends one stream for an error of the peer's. */
+  /** Ends one stream for an error of the peer's: it costs us what a reset of its own would. */
   abort(stream: S, code: number): void {
     this.sendReset(stream.id, code);
     this.forget(stream);
     stream.deliverReset("protocol-error", false);
+    this.countReset(stream);
+  }
+
+  /** A client that has streams reset as soon as they are open, by whatever means, is flooding. */
+  countReset(stream: S): void {
+    const { endsWhenSent } = this.#endings;
+    if (endsWhenSent && this.#guard.resetEarly(this.#endings.ageMs(stream))) {
+      this.#control.flood("premature resets");
+    }
   }
 
   abortById(streamId: number, code: number): void {

@@ -438,6 +438,14 @@ describe("a client that breaks HTTP/2 has its connection closed", () => {
         frame(RstStream, 0, i * 2 + 1, words(8)),
       ]).flat(),
     ],
+    [
+      "requests broken at once so that they are reset here",
+      "EnhanceYourCalm",
+      ...Array.from({ length: 250 }, (_, i) => [
+        frame(Headers, EndHeaders, i * 2 + 1, request("POST")),
+        frame(WindowUpdate, 0, i * 2 + 1, words(0)),
+      ]).flat(),
+    ],
   ];
   for (const [what, code, ...frames] of cases) {
     it(what, async () => {
