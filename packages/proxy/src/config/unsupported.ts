@@ -171,7 +171,8 @@ function isOpaque(schema: DescMessage): boolean {
 /** The default, spelt out: it asks for nothing. */
 function isNeutral(field: DescField, value: unknown): boolean {
   if (field.fieldKind === "list" || field.fieldKind === "map") return false;
-  if (!field.message) return isZero(value);
+  // Wrapped scalars are read as what they wrap.
+  if (!field.message || typeof value !== "object") return isZero(value);
   return isEmptyMessage(field.message, value as Message);
 }
 
