@@ -31,6 +31,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     clock: deps.clock,
     stats: deps.stats,
     random: deps.random,
+    localCluster: deps.node?.cluster ?? "",
     callouts: deps.callouts,
     node: {
       id: deps.node?.id ?? "",

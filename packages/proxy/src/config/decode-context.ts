@@ -42,6 +42,8 @@ export interface FilterServices {
   readonly stats: EnvoyStats;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** The cluster this proxy is one of, by its node. */
+  readonly localCluster: string;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
   /** Who this proxy is; "" for what the bootstrap does not say. */

@@ -122,7 +122,8 @@ export function decodeConditions(
   return conditions;
 }
 
-function decodeQueryParameter(
+/** One condition on a query parameter. */
+export function decodeQueryParameter(
   matcher: QueryParameterMatcher,
   path: string,
   { issues }: DecodeContext,

@@ -6,6 +6,7 @@ import {
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import type { CorsPolicy } from "../filters/cors.ts";
+import type { RateLimitPolicy, RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
 import { compileRedirect } from "../route/redirect.ts";
@@ -17,6 +18,7 @@ import { decodeCorsPolicy } from "./decode-cors.ts";
 import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
 import { decodePerFilterConfig } from "./decode-http-filters.ts";
 import { decodeMirrors } from "./decode-mirrors.ts";
+import { decodeRateLimits } from "./decode-rate-limits.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import {
   decodeDirectResponse,
@@ -41,6 +43,7 @@ interface Inherited extends InheritedPolicies {
   readonly table: Level;
   readonly host: Level;
   readonly mostSpecificWins: boolean;
+  readonly hostLimits: readonly RateLimitPolicy[];
   readonly maxDirectBodyBytes: number | undefined;
 }
 
@@ -116,6 +119,7 @@ function decodeVirtualHost(
     table,
     host: decodeLevel(host, path, context),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
+    hostLimits: decodeRateLimits(host.rateLimits, at(path, "rate_limits"), context),
     retry: decodeRetry(host.retryPolicy, at(path, "retry_policy"), issues),
     hedge: host.hedgePolicy,
     mirrors:
@@ -190,6 +194,7 @@ function decodeRoute(
     responseEdits: ordered.map((level) => level.response).reduce(joinEdits),
     filterConfigs: merged,
     cors: decodeCorsLevels(route, host, path, context),
+    rateLimits: decodeRouteLimits(route, inherited, path, context),
     origin: originOf(route.metadata),
   };
   const matchPath = at(path, "match");
@@ -199,6 +204,19 @@ function decodeRoute(
     fraction: decodeFraction(route.match?.runtimeFraction, context.runtime),
     plan,
   };
+}
+
+/** Undefined where neither route nor virtual host has limits. */
+function decodeRouteLimits(
+  { action }: Route,
+  { hostLimits }: Inherited,
+  path: string,
+  context: DecodeContext,
+): RouteRateLimits | undefined {
+  const own = action.case === "route" ? action.value : undefined;
+  const route = decodeRateLimits(own?.rateLimits ?? [], at(path, "route.rate_limits"), context);
+  if (route.length === 0 && hostLimits.length === 0) return undefined;
+  return { route, virtualHost: hostLimits, includesVirtualHost: own?.includeVhRateLimits ?? false };
 }
 
 /** The policies in the older place of the API; they count where the CORS filter's own are absent. */

@@ -45,6 +45,11 @@ import {
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
+import { LocalRateLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb";
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb";
 import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
@@ -111,6 +116,9 @@ export const extensionRegistry: Registry = createRegistry(
   BrotliDecompressorSchema,
   ZstdSchema,
   ZstdDecompressorSchema,
+  LocalRateLimitSchema,
+  RateLimitSchema,
+  RateLimitPerRouteSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
   JwtAuthenticationSchema,

@@ -31,6 +31,7 @@ export function testServices(): FilterServices {
     clock: systemClock,
     stats: new EnvoyStats(new MetricRegistry()),
     random: Math.random,
+    localCluster: "",
     callouts: {
       start(_request, onDone) {
         onDone({ kind: "failure", reason: "no-cluster" });

@@ -57,3 +57,23 @@ export function isInRange(groups: readonly number[], range: ParsedRange): boolea
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
+
+/**
+ * The network an IP address is in, as `address/length`: with the bits beyond
+ * the length cleared, IPv6 in its short form.
+ */
+export function maskAddress(text: string, v4Length: number, v6Length: number): string {
+  const groups = parseAddress(text) ?? [];
+  const isV4 = groups.length === 2;
+  const length = isV4 ? v4Length : v6Length;
+  const masked = groups.map((group, i) => {
+    const bits = Math.min(16, Math.max(0, length - i * 16));
+    return group & (0xffff << (16 - bits)) & 0xffff;
+  });
+  if (isV4) {
+    const [high = 0, low = 0] = masked;
+    return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}/${length}`;
+  }
+  const whole = masked.map((group) => group.toString(16)).join(":");
+  return `${new URL(`http://[${whole}]`).hostname.slice(1, -1)}/${length}`;
+}

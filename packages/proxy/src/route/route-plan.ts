@@ -1,4 +1,5 @@
 import type { CorsPolicy } from "../filters/cors.ts";
+import type { RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import type { HashPolicy, HashSource } from "../hash/hash-policy.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
@@ -45,6 +46,7 @@ export interface RoutePlan {
   readonly filterConfigs: ReadonlyMap<string, unknown> | undefined;
   /** `cors` of the virtual host and the route, most general first. */
   readonly cors?: readonly CorsPolicy[] | undefined;
+  readonly rateLimits?: RouteRateLimits | undefined;
   /** The YAML this route came from (`filter_metadata["weft.origin"]`, or Istio's `istio.config`), for explanations. */
   readonly origin: string | undefined;
 }

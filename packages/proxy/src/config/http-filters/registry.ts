@@ -9,6 +9,8 @@ import { headerMutationFilter } from "./header-mutation.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
 import { jwtAuthnFilter } from "./jwt-authn.ts";
+import { localRateLimitFilter } from "./local-rate-limit.ts";
+import { rateLimitFilter } from "./rate-limit.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
 
@@ -29,6 +31,8 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   grpcWebFilter,
   headerMutationFilter,
   jwtAuthnFilter,
+  localRateLimitFilter,
+  rateLimitFilter,
   rbacFilter,
   ...istioStatsFilters,
   routerFilterType,

@@ -2,6 +2,7 @@ import { bodyFiltersSupport } from "./filters/body-filters.ts";
 import { extAuthzSupport } from "./filters/ext-authz.ts";
 import { headerFiltersSupport } from "./filters/header-filters.ts";
 import { jwtAuthnSupport } from "./filters/jwt-authn.ts";
+import { rateLimitsSupport } from "./filters/rate-limits.ts";
 import type { MessageSupport } from "./message-support.ts";
 
 /** What this proxy does with the messages of HTTP and network filters. */
@@ -13,6 +14,7 @@ export function filtersSupport(): Record<string, MessageSupport> {
     ...bodyFiltersSupport(),
     ...jwtAuthnSupport(),
     ...extAuthzSupport(),
+    ...rateLimitsSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
       implemented: "suppress_envoy_headers respect_expected_rq_timeout",
       harmless: {

@@ -16,7 +16,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
     },
     [`${p}Route`]: {
@@ -44,8 +44,8 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors",
-      neutral: "max_stream_duration internal_redirect_action max_internal_redirects include_vh_rate_limits",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors rate_limits include_vh_rate_limits",
+      neutral: "max_stream_duration internal_redirect_action max_internal_redirects",
     },
     [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
     [`${p}RouteAction.UpgradeConfig.ConnectConfig`]: { implemented: "", neutral: "allow_post" },
