@@ -50,8 +50,9 @@ function decodeValueMatcher(
       return (value) => value === expected;
     }
     case "presentMatch": {
+      // As Envoy: what is absent never matches, not even where absence is asked for; `invert` does that.
       const expected = pattern.value;
-      return (value) => (value !== undefined) === expected;
+      return (value) => expected && value !== undefined;
     }
     case "listMatch": {
       const place = at(path, "list_match");

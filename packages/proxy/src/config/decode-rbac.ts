@@ -1,13 +1,19 @@
+import { messageOf } from "@weft/base/errors";
+import type { TypedExtensionConfig } from "@weft/xds/gen/envoy/config/core/v3/extension_pb";
 import {
+  MetadataSource,
   type Permission,
   type Policy,
   type Principal,
   RBAC_Action as RuleAction,
   type RBAC as RulesMessage,
+  type SourcedMetadata,
 } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { RBAC as HttpRbac } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import type { RBAC as NetworkRbac } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
+import type { UriTemplateMatchConfig } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import type {
+  MetadataTest,
   RbacPermission,
   RbacPlan,
   RbacPolicy,
@@ -15,8 +21,11 @@ import type {
   RbacRules,
   StringTest,
 } from "../filters/rbac-plan.ts";
+import { compileFullMatch } from "../route/string-matcher.ts";
+import { parseUriTemplate } from "../route/uri-template.ts";
 import { decodeMetadataMatcher } from "./decode-metadata-matcher.ts";
 import { decodeCidr, decodeHeaderMatcher, decodeStringMatcher } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
 import { at, atKey, type Issues } from "./issues.ts";
 
 /** Policies nest their conditions; deeper than this is refused. */
@@ -27,6 +36,7 @@ export function decodeHttpRbac(rbac: HttpRbac, path: string, issues: Issues): Rb
     rules: decodeRules(rbac.rules, at(path, "rules"), issues),
     shadowRules: decodeRules(rbac.shadowRules, at(path, "shadow_rules"), issues),
     rulesStatPrefix: rbac.rulesStatPrefix,
+    countsPolicies: rbac.trackPerRuleStats,
     shadowRulesStatPrefix: rbac.shadowRulesStatPrefix,
   };
 }
@@ -121,6 +131,10 @@ function decodePermission(
       };
     case "metadata":
       return { kind: "metadata", ...decodeMetadataMatcher(rule.value, at(path, "metadata"), issues) };
+    case "sourcedMetadata":
+      return { kind: "metadata", ...decodeSourced(rule.value, at(path, "sourced_metadata"), issues) };
+    case "uriTemplate":
+      return { kind: "url-path", matches: decodeTemplate(rule.value, at(path, "uri_template"), issues) };
     default:
       if (!rule.case) issues.add(path, "needs a rule", "use `any: true` for every request");
       return refused;
@@ -170,6 +184,8 @@ function decodePrincipal(principal: Principal, path: string, issues: Issues, dep
       return { kind: "url-path", matches: decodePathMatcher(identifier.value, at(path, "url_path"), issues) };
     case "metadata":
       return { kind: "metadata", ...decodeMetadataMatcher(identifier.value, at(path, "metadata"), issues) };
+    case "sourcedMetadata":
+      return { kind: "metadata", ...decodeSourced(identifier.value, at(path, "sourced_metadata"), issues) };
     default:
       if (!identifier.case) issues.add(path, "needs an identifier", "use `any: true` for every caller");
       return refused;
@@ -186,4 +202,38 @@ function decodePathMatcher(
     at(path, "path"),
     issues,
   );
+}
+
+function decodeSourced(
+  { metadataMatcher, metadataSource }: SourcedMetadata,
+  path: string,
+  issues: Issues,
+): MetadataTest {
+  if (metadataSource !== MetadataSource.DYNAMIC) {
+    issues.add(
+      at(path, "metadata_source"),
+      "only DYNAMIC metadata is known to this proxy",
+      "leave it at DYNAMIC",
+    );
+  }
+  const place = at(path, "metadata_matcher");
+  if (metadataMatcher) return decodeMetadataMatcher(metadataMatcher, place, issues);
+  issues.add(place, "is not set");
+  return { filter: "", keys: [], matches: () => false };
+}
+
+function decodeTemplate(extension: TypedExtensionConfig, path: string, issues: Issues): StringTest {
+  const message = extension.typedConfig && unpackAny(extension.typedConfig);
+  if (message?.$typeName !== "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig") {
+    issues.add(path, "is not a path template", "use envoy.path.match.uri_template.uri_template_matcher");
+    return () => false;
+  }
+  const { pathTemplate } = message as UriTemplateMatchConfig;
+  const place = at(path, "typed_config.path_template");
+  try {
+    return compileFullMatch(parseUriTemplate(pathTemplate).pattern);
+  } catch (error) {
+    issues.add(place, messageOf(error));
+    return () => false;
+  }
 }

@@ -31,6 +31,7 @@ export interface RbacEngine {
   readonly enforced: RbacDecision | undefined;
   readonly shadow: RbacDecision | undefined;
   readonly logs: boolean;
+  readonly countsPolicies: boolean;
 }
 
 type Test = (connection: DownstreamConnection, exchange: Exchange | undefined) => boolean;
@@ -41,6 +42,7 @@ export function compileRbac(plan: RbacPlan): RbacEngine {
     enforced: plan.rules && compileRules(plan.rules, "enforced"),
     shadow: plan.shadowRules && compileRules(plan.shadowRules, `${plan.shadowRulesStatPrefix}shadow`),
     logs: plan.rules?.action === "log",
+    countsPolicies: plan.countsPolicies ?? false,
   };
 }
 

@@ -20,8 +20,10 @@ export interface RbacPlan {
   readonly rules: RbacRules | undefined;
   /** Evaluated and counted, never enforced. */
   readonly shadowRules: RbacRules | undefined;
-  /** Goes between `rbac.` and the statistic's name; "" when unset. */
+  /** Goes between `rbac.` and the statistic's name, with a dot; "" when unset. */
   readonly rulesStatPrefix: string;
+  /** `track_per_rule_stats`: counts the verdicts of each policy too. */
+  readonly countsPolicies?: boolean;
   /** Also prefixes the shadow keys in dynamic metadata (`istio_dry_run_allow_`). */
   readonly shadowRulesStatPrefix: string;
 }

@@ -3,7 +3,7 @@ import type { MetadataValue } from "../layer/exchange.ts";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
-import { compileRbac, type RbacEngine } from "./rbac-engine.ts";
+import { compileRbac, type RbacEngine, type RbacVerdict } from "./rbac-engine.ts";
 import type { RbacPlan } from "./rbac-plan.ts";
 import type { RbacStats } from "./rbac-stats.ts";
 
@@ -27,6 +27,13 @@ export function compileRbacRoute(plan: RbacPlan | undefined): RbacRouteConfig {
  */
 export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHttpFilterName): HttpFilter {
   const own = compileRbac(plan);
+  const countPolicy = (
+    { countsPolicies }: RbacEngine,
+    { policy, isAllowed }: RbacVerdict,
+    isShadow: boolean,
+  ) => {
+    if (countsPolicies && policy !== undefined) stats.policy(policy, isAllowed, isShadow).add();
+  };
   return {
     name,
     onRequest(exchange) {
@@ -36,6 +43,7 @@ export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHt
       if (engine.shadow) {
         const verdict = engine.shadow(exchange.connection, exchange);
         (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
+        countPolicy(engine, verdict, true);
         noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
       }
       if (!engine.enforced) return "continue";
@@ -44,6 +52,7 @@ export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHt
         noteMetadata(exchange, "envoy.common", verdict.policy === undefined ? unmatchedHint : matchedHint);
       }
       noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
+      countPolicy(engine, verdict, false);
       if (verdict.isAllowed) {
         stats.allowed.add();
         return "continue";

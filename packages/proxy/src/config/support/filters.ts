@@ -24,8 +24,7 @@ export function filtersSupport(): Record<string, MessageSupport> {
       neutral: "suppress_grpc_request_failure_code_stats",
     },
     "envoy.extensions.filters.http.rbac.v3.RBAC": {
-      implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
-      neutral: "track_per_rule_stats",
+      implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
     },
     "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { implemented: "rbac" },
     "envoy.extensions.filters.network.sni_cluster.v3.SniCluster": { implemented: "" },
@@ -39,18 +38,21 @@ export function filtersSupport(): Record<string, MessageSupport> {
     },
     "envoy.extensions.filters.network.rbac.v3.RBAC": {
       implemented: "rules shadow_rules shadow_rules_stat_prefix stat_prefix",
-      neutral: "enforcement_type",
+      harmless: {
+        enforcement_type: "what is known of a connection does not change between its first byte and its last",
+      },
     },
     [`${rbac}RBAC`]: { implemented: "action policies" },
     [`${rbac}Policy`]: { implemented: "permissions principals" },
     [`${rbac}Permission`]: {
       implemented:
-        "and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name",
+        "and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata",
     },
+    [`${rbac}SourcedMetadata`]: { implemented: "metadata_matcher metadata_source" },
     [`${rbac}Permission.Set`]: { implemented: "rules" },
     [`${rbac}Principal`]: {
       implemented:
-        "and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata not_id",
+        "and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata not_id sourced_metadata",
     },
     [`${rbac}Principal.Set`]: { implemented: "ids" },
     [`${rbac}Principal.Authenticated`]: { implemented: "principal_name" },
