@@ -24,7 +24,7 @@ export function createBufferFilter(maxBytes: number, tooLarge: Counter, name: st
     onRequest(exchange) {
       const request = exchange.request!;
       const config = routeConfigOf<BufferRouteConfig>(exchange, name);
-      if (config === "disabled" || request.upgrade !== "" || exchange.isRequestDone) return "continue";
+      if (config === "disabled" || request.upgrade !== "" || !exchange.hasRequestBody) return "continue";
       exchange.bufferRequest(config ?? maxBytes, (body, isComplete) => {
         if (!isComplete) {
           tooLarge.add();

@@ -89,7 +89,7 @@ export function createCompressorFilter(
     const stats = requestStats!;
     const { headers, upgrade } = exchange.request!;
     if (
-      exchange.isRequestDone ||
+      !exchange.hasRequestBody ||
       upgrade !== "" ||
       !direction.isEnabled ||
       !isLongEnough(headers, direction, stats) ||

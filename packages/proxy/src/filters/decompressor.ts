@@ -46,7 +46,7 @@ export function createDecompressorFilter(
     onRequest(exchange) {
       const { headers, upgrade } = exchange.request!;
       if (plan.response.isEnabled && plan.advertises) advertise(headers, plan.encoding);
-      if (exchange.isRequestDone || upgrade !== "") return "continue";
+      if (!exchange.hasRequestBody || upgrade !== "") return "continue";
       if (!mayDecompress(headers, plan.request)) {
         stats.request.notDecompressed.add();
         return "continue";

@@ -10,8 +10,8 @@ import type { Exchange } from "./exchange.ts";
  * (`addRequestStage`, `addResponseStage`) and edits the head to match.
  */
 export interface FilterExchange extends Exchange {
-  /** Whether the request has arrived completely. */
-  readonly isRequestDone: boolean;
+  /** Whether the request has a body: some of it is still to come, or waits here for the filters. */
+  readonly hasRequestBody: boolean;
   /**
    * Holds the request until its body, as changed by the stages before, is
    * complete or larger than `maxBytes`; then calls `onBody` once, possibly

@@ -82,6 +82,10 @@ export class HttpExchange
     return this.#intake?.hasMore === true;
   }
 
+  get hasRequestBody(): boolean {
+    return !this.#isRequestDone || this.holdsBody;
+  }
+
   get isServerWritable(): boolean {
     return (this.#heldBy & (heldByUpstream | heldByFilters)) === 0;
   }
@@ -186,16 +190,13 @@ export class HttpExchange
   }
 
   bufferRequest(maxBytes: number, onBody: (body: readonly Buffer[], isComplete: boolean) => void): void {
-    if (this.#isRequestDone && !this.holdsBody) onBody([], true);
-    else {
-      this.#unhold(heldByFilters);
-      this.#intakeOf().await(maxBytes, onBody);
-    }
+    this.#unhold(heldByFilters);
+    if (this.hasRequestBody) this.#intakeOf().await(maxBytes, onBody);
+    else onBody([], true);
   }
 
   addRequestStage(stage: BodyStage): void {
-    if (this.#isRequestDone && !this.holdsBody) return;
-    this.#intakeOf().addStage(stage);
+    if (this.hasRequestBody) this.#intakeOf().addStage(stage);
   }
 
   pauseRequestBody(): void {

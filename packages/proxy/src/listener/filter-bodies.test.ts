@@ -168,6 +168,32 @@ describe("request bodies and filters", () => {
     assert.ok(exceeds.requests[0]!.endsWith(body), "nothing of what was held is lost");
   });
 
+  it("a body that arrived while an earlier filter decided is still there for the next", async () => {
+    const slow: HttpFilter = {
+      name: "slow",
+      onRequest(exchange) {
+        setTimeout(() => exchange.resume(), 10);
+        return "stop";
+      },
+    };
+    const counting: HttpFilter = {
+      name: "counting",
+      onRequest(exchange) {
+        exchange.request!.headers.set("x-body", String(exchange.hasRequestBody));
+        return "continue";
+      },
+    };
+    const { client, requests } = await ask(
+      [slow, counting, buffering(100), shoutRequest(false)],
+      post("hello"),
+    );
+    await client.until(/hello$/);
+    assert.match(requests[0]!, /x-body: true\r\nx-seen: all hello\r\n.*\nHELLO$/s);
+    const bare = await ask([slow, counting], "GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    await bare.client.until(/hello$/);
+    assert.match(bare.requests[0]!, /x-body: false/);
+  });
+
   it("no body is a complete one", async () => {
     const { client, requests } = await ask(
       [buffering(10), shoutRequest(true)],

@@ -128,7 +128,7 @@ export function exchange(options: Partial<FilterExchange> = {}): TestExchange {
     resumeResponse() {
       recorded.resumes += 1;
     },
-    isRequestDone: true,
+    hasRequestBody: false,
     isClientWritable: true,
     isServerWritable: true,
     bufferRequest: (_maxBytes, onBody) => onBody([], true),

@@ -204,7 +204,7 @@ export function createExtAuthzFilter(
         return "stop";
       }
       const body = config?.body ?? plan.body;
-      const hasBody = !exchange.isRequestDone && exchange.request!.upgrade === "";
+      const hasBody = exchange.hasRequestBody && exchange.request!.upgrade === "";
       if (body && body !== "none" && hasBody) buffered(exchange, config, body);
       else ask(exchange, config, undefined, false);
       return "stop";
