@@ -267,3 +267,18 @@ test("a field that is not implemented is refused, however deep", () => {
     ].join("\n"),
   );
 });
+
+test("routes that are sent again unchanged stay the very same, with what their filters have counted", () => {
+  const p = proxy();
+  p.push(typeUrl.cluster, [cluster("a"), cluster("b")]);
+  p.push(typeUrl.listener, [listener("l", "r")]);
+  const current = () => [...p.live.routes.values()][0]?.holder.current;
+  p.push(typeUrl.route, [{ ...routes("r", "a"), version: "1" }]);
+  const first = current();
+  assert.ok(first);
+  p.push(typeUrl.route, [{ ...routes("r", "a"), version: "2" }]);
+  assert.equal(current(), first);
+  assert.equal([...p.live.routes.values()][0]?.version, "2");
+  p.push(typeUrl.route, [routes("r", "b")]);
+  assert.notEqual(current(), first);
+});

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Message } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
@@ -47,6 +48,8 @@ interface Stamped {
 /** A route configuration with its holder, which listeners keep a reference to. */
 export interface HeldRoutes extends Stamped {
   readonly holder: RouteHolder;
+  /** Of what it was made from: what is sent again unchanged changes nothing. */
+  readonly fingerprint: string;
 }
 
 /** Endpoints as EDS gave them. */
@@ -173,11 +176,21 @@ export class LiveConfig {
     removed: readonly string[],
   ): string | undefined {
     const errors = this.#each("route configuration", updated, (resource) => {
+      const known = this.routes.get(sourcedKey({ source, name: resource.name }));
+      const fingerprint = createHash("sha256").update(resource.body).digest("base64");
+      if (known?.fingerprint === fingerprint) {
+        // Sent again, not changed: what its filters have counted stays counted.
+        this.routes.set(sourcedKey({ source, name: resource.name }), {
+          ...known,
+          ...this.#stamp(resource.version),
+        });
+        return;
+      }
       const { plan, message } = this.#decoder.routes(resource.body);
       const key = sourcedKey({ source, name: plan.name });
       const holder = this.#holder(key);
       holder.current = plan;
-      this.routes.set(key, { holder, message, ...this.#stamp(resource.version) });
+      this.routes.set(key, { holder, message, fingerprint, ...this.#stamp(resource.version) });
     });
     // A removed table stays in force as long as a listener refers to it.
     const wanted = this.wanted().routes;
