@@ -90,11 +90,16 @@ function isHanging({ envoy, weft }: Outcome): boolean {
   return [envoy, weft].every(({ answer }) => answer.endsWith("nothing more came"));
 }
 
-/** A refusal must be one: of the request or, for what an upstream sent, of its answer. */
+/**
+ * A refusal must be one: of the request, of which the upstream then sees
+ * nothing, or of the upstream's answer.
+ */
 function isStricter(kind: DivergenceKind, { envoy, weft }: Outcome): boolean {
   if (kind === "purpose") return true;
   const passed = ({ answer }: Observation) =>
     /(?:^|\n)(?:HTTP\/1\.1|:status:) [123]\d\d/.test(answer) && !/grpc-status: [1-9]/.test(answer);
   const isRefused = !passed(weft) || weft.answer.split("\n\n").length < envoy.answer.split("\n\n").length;
-  return kind === "refused" ? isRefused && envoy.answer !== weft.answer : !passed(weft) && !passed(envoy);
+  if (kind === "reply") return !passed(weft) && !passed(envoy);
+  const isKeptFromUpstream = weft.upstream === "" || weft.upstream === envoy.upstream;
+  return isRefused && isKeptFromUpstream && envoy.answer !== weft.answer;
 }

@@ -27,7 +27,21 @@ const plain: Answer = {
   echoes: false,
 };
 
-/** Reads every file of `cases/`. @throws Error naming the file and case of anything that is not understood. */
+/**
+ * Reads every file of `cases/`: one area each, with the `config` it runs on and
+ * defaults for `listener` and `upstream`.
+ *
+ * A case sends `request` (`GET /path`) with `host`, `headers` and `body`; or
+ * `send`, text whose line ends become CRLF; or `raw`, exact bytes; a list of
+ * those goes piece by piece, each after new bytes of the answer. `h2: true`
+ * sends `request` over HTTP/2, `h2: [field, …]` those very fields. `upstream` is
+ * what the recording upstream answers, always, or as a list to one request after
+ * the other: a status, text, `silence`, `close`, `reset`, or a map. `each` makes
+ * one case of each member, in place of `$each`; `$PORT` is the listener's.
+ * `until` is text that ends the wait, `closes` waits for the proxy to close,
+ * `expect` is a number of answers that the bytes do not show.
+ *
+ * @throws Error naming the file and case of anything that is not understood. */
 export function loadAreas(): readonly Area[] {
   const areas = readdirSync(folder)
     .sort()

@@ -38,6 +38,10 @@ const chosen = all
     cases: area.cases.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word))),
   }))
   .filter(({ cases }) => cases.length > 0);
+if (chosen.length === 0) {
+  console.error(`differential: no case's name contains ${words.join(" or ")}`);
+  process.exit(1);
+}
 const kept = args.includes("--keep") ? mkdtempSync(join(tmpdir(), "weft-differential-")) : undefined;
 const startMs = performance.now();
 const outcomes = await runSuite(
