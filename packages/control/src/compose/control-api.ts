@@ -25,6 +25,7 @@ import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
+import { ignoredByGrpc } from "../inspect/ignored-by-grpc.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
@@ -121,6 +122,8 @@ export class ControlApi implements ApiBackend {
   status(): StatusReport {
     const { clock, version, trustDomain, store, pipeline, registry, sync, convergence } = this.#parts;
     const { mesh, diagnostics } = pipeline.current;
+    const proxyless = new Set<string>();
+    for (const { info } of sync.proxies) if (info.isProxyless) proxyless.add(info.nodeId);
     return {
       version,
       trustDomain,
@@ -130,7 +133,7 @@ export class ControlApi implements ApiBackend {
       services: mesh.services.size,
       proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
       workloads: registry.workloads.map((workload) => workloadStatus(workload, registry)),
-      diagnostics,
+      diagnostics: [...diagnostics, ...ignoredByGrpc(mesh, proxyless.size)],
       convergence: convergence.summary(),
     };
   }

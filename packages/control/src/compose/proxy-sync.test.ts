@@ -74,6 +74,7 @@ function setUp() {
       address: "",
       version: "",
       dataPlane: "",
+      isProxyless: false,
     };
     return { stream, proxy: table.connect(info, stream) };
   };

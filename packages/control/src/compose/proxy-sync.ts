@@ -25,6 +25,8 @@ export interface ProxyInfo {
   readonly version: string;
   /** Program that it says it is, e.g. `envoy/1.40.0`; "" when it does not. */
   readonly dataPlane: string;
+  /** A gRPC application that is its own data plane. */
+  readonly isProxyless: boolean;
 }
 
 /** The part of an ADS stream that says how far its client is. */

@@ -94,6 +94,7 @@ export class XdsClients implements AdsEvents {
       address: id.address,
       version: typeof version === "string" ? version.slice(0, 64) : "",
       dataPlane: session.node.userAgent.slice(0, 64),
+      isProxyless: parseClientFeatures([], session.node.metadata).isProxyless,
     };
     const client = {
       ...admitted,
