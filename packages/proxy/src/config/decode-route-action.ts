@@ -1,3 +1,4 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { RoutingPriority } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   RedirectAction_RedirectResponseCode as Code,
@@ -13,10 +14,12 @@ import type { MirrorPlan } from "../route/mirror-plan.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
 import type {
+  BodyLimit,
   DirectResponseAction as DirectResponsePlan,
   ForwardAction,
   RedirectAction as RedirectPlan,
 } from "../route/route-plan.ts";
+import type { StreamDuration } from "../route/stream-duration.ts";
 import { type DecodeFilterConfigs, decodeClusterChoice } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
@@ -30,7 +33,7 @@ import {
 } from "./decode-rewrites.ts";
 import { decodeTerminatesConnect, decodeUpgrades } from "./decode-upgrades.ts";
 import { readDataSource, timeoutMs } from "./decode-values.ts";
-import { at } from "./issues.ts";
+import { at, type Issues } from "./issues.ts";
 
 const redirectStatus: Readonly<Record<Code, number>> = {
   [Code.MOVED_PERMANENTLY]: 301,
@@ -54,6 +57,7 @@ export interface InheritedPolicies {
   readonly retry: RetryPlan | undefined;
   readonly hedge: HedgePolicy | undefined;
   readonly mirrors: readonly MirrorPlan[] | undefined;
+  readonly bodyLimit: BodyLimit | undefined;
 }
 
 /** `inherited` are the virtual host's policies: a route's own replace them. */
@@ -75,11 +79,14 @@ export function decodeForward(
     kind: "forward",
     selectCluster: decodeClusterChoice(action, hashPolicy, decodeFilterConfigs, path, context),
     limits: routeLimits(
-      timeoutMs(action.timeout, defaultTimeoutMs, at(path, "timeout"), issues),
+      // Envoy, too: a limit on the whole exchange takes the place of the timeout.
+      action.maxStreamDuration ? 0 : timeoutMs(action.timeout, defaultTimeoutMs, at(path, "timeout"), issues),
       retry,
       hedge?.hedgeOnPerTryTimeout ?? false,
     ),
     idleTimeoutMs: action.idleTimeout && timeoutMs(action.idleTimeout, 0, at(path, "idle_timeout"), issues),
+    streamDuration: decodeStreamDuration(action.maxStreamDuration, at(path, "max_stream_duration"), issues),
+    bodyLimit: inherited.bodyLimit,
     retry,
     grpcTimeout: action.maxGrpcTimeout && {
       maxMs: timeoutMs(action.maxGrpcTimeout, 0, at(path, "max_grpc_timeout"), issues),
@@ -98,6 +105,21 @@ export function decodeForward(
     clusterNotFoundStatus: notFoundStatus[action.clusterNotFoundResponseCode],
     upgrades: decodeUpgrades(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
     terminatesConnect: decodeTerminatesConnect(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
+  };
+}
+
+function decodeStreamDuration(
+  duration: RouteAction["maxStreamDuration"],
+  path: string,
+  issues: Issues,
+): StreamDuration | undefined {
+  if (!duration) return undefined;
+  const time = (value: Duration | undefined, field: string) =>
+    value && timeoutMs(value, 0, at(path, field), issues);
+  return {
+    maxMs: time(duration.maxStreamDuration, "max_stream_duration"),
+    grpcMaxMs: time(duration.grpcTimeoutHeaderMax, "grpc_timeout_header_max"),
+    grpcOffsetMs: time(duration.grpcTimeoutHeaderOffset, "grpc_timeout_header_offset") ?? 0,
   };
 }
 

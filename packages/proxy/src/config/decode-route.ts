@@ -10,7 +10,7 @@ import type { RateLimitPolicy, RouteRateLimits } from "../filters/rate-limit/des
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
 import { compileRedirect } from "../route/redirect.ts";
-import type { RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
+import type { BodyLimit, RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
 import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import type { DecodeFilterConfigs } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -29,6 +29,9 @@ import {
 import { decodeConditions, decodePathSpec } from "./decode-route-match.ts";
 import { decodeFraction, originOf } from "./decode-values.ts";
 import { at, atKey } from "./issues.ts";
+
+/** More of one body is not kept, whatever is configured. */
+const maxBodyLimitBytes = 256 * 1024 * 1024;
 
 /** Edits and per-filter configuration that routes inherit from the levels above them. */
 interface Level {
@@ -125,6 +128,7 @@ function decodeVirtualHost(
     mirrors:
       decodeMirrors(host.requestMirrorPolicies, at(path, "request_mirror_policies"), context) ??
       table.mirrors,
+    bodyLimit: bodyLimitOf(host),
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
   return {
@@ -233,6 +237,18 @@ function decodeCorsLevels(
   return levels.length > 0 ? levels : undefined;
 }
 
+/** How much of a body a level lets be kept for another attempt. */
+function bodyLimitOf(
+  level: Pick<Route, "requestBodyBufferLimit" | "perRequestBufferLimitBytes">,
+): BodyLimit | undefined {
+  const { requestBodyBufferLimit, perRequestBufferLimitBytes } = level;
+  if (requestBodyBufferLimit !== undefined) {
+    return { bytes: Math.min(Number(requestBodyBufferLimit), maxBodyLimitBytes), replacesListeners: true };
+  }
+  if (perRequestBufferLimitBytes === undefined) return undefined;
+  return { bytes: perRequestBufferLimitBytes, replacesListeners: false };
+}
+
 function decodeAction(
   route: Route,
   inherited: Inherited,
@@ -243,7 +259,14 @@ function decodeAction(
   const { action, match } = route;
   switch (action.case) {
     case "route":
-      return decodeForward(action.value, match, inherited, ofCluster, at(path, "route"), context);
+      return decodeForward(
+        action.value,
+        match,
+        { ...inherited, bodyLimit: bodyLimitOf(route) ?? inherited.bodyLimit },
+        ofCluster,
+        at(path, "route"),
+        context,
+      );
     case "redirect":
       return decodeRedirect(action.value, match, at(path, "redirect"), context);
     case "directResponse":

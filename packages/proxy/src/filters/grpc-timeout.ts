@@ -1,3 +1,7 @@
+import type { RequestHead } from "../layer/message.ts";
+import { isGrpc } from "../route/request-matcher.ts";
+import type { StreamDuration } from "../route/stream-duration.ts";
+
 const unitsMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
@@ -24,4 +28,24 @@ export function formatGrpcTimeout(timeoutMs: number): string {
     if (count < 1e8) return `${count}${unit}`;
   }
   return `${Math.min(Math.floor(timeoutMs / unitsMs.H!), 99_999_999)}H`;
+}
+
+/**
+ * How long this exchange may take under a route's limit, or its connection
+ * manager's where the route leaves it; 0 means without end.
+ * A gRPC request tells its upstream the same.
+ */
+export function streamDurationMs(limit: StreamDuration, head: RequestHead, managersMs: number): number {
+  const { maxMs = managersMs, grpcMaxMs, grpcOffsetMs } = limit;
+  if (!isGrpc(head)) return maxMs;
+  const askedMs = parseGrpcTimeout(head.headers.get("grpc-timeout"));
+  if (askedMs === undefined || grpcMaxMs === undefined) {
+    if (maxMs > 0) head.headers.set("grpc-timeout", formatGrpcTimeout(maxMs));
+    return maxMs;
+  }
+  const cappedMs = grpcMaxMs > 0 ? Math.min(askedMs, grpcMaxMs) : askedMs;
+  const leftMs = Math.max(0, cappedMs - grpcOffsetMs);
+  head.headers.set("grpc-timeout", formatGrpcTimeout(leftMs));
+  // 0 would be no limit at all.
+  return Math.max(1, leftMs);
 }

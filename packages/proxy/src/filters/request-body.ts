@@ -1,4 +1,5 @@
 import type { HeaderList } from "../layer/header-list.ts";
+import type { BodyLimit } from "../route/route-plan.ts";
 
 const nothing: readonly Buffer[] = [];
 
@@ -76,4 +77,10 @@ export class RequestBody {
     this.#chunks = undefined;
     this.#keptBytes = 0;
   }
+}
+
+/** How much of a body is kept, by the route's word and the listener's. */
+export function bodyLimitBytes(limit: BodyLimit | undefined, listenerBytes: number): number {
+  if (!limit) return listenerBytes;
+  return limit.replacesListeners ? limit.bytes : Math.min(limit.bytes, listenerBytes);
 }

@@ -5,7 +5,8 @@ import type { RequestHead } from "../layer/message.ts";
 import { forwardTo, retryPlan } from "../listener/test-proxy.ts";
 import { routeLimits } from "../route/call-limits.ts";
 import type { ForwardAction } from "../route/route-plan.ts";
-import { formatGrpcTimeout, parseGrpcTimeout } from "./grpc-timeout.ts";
+import type { StreamDuration } from "../route/stream-duration.ts";
+import { formatGrpcTimeout, parseGrpcTimeout, streamDurationMs } from "./grpc-timeout.ts";
 import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
 
 function head(fields: Readonly<Record<string, string>>): RequestHead {
@@ -120,6 +121,29 @@ test("a policy for certain requests is none for others, whatever the caller asks
   assert.equal(retryOf(policy, head({}), undefined), undefined);
   assert.equal(retryOf(policy, head({ "x-retry-me": "" }), undefined), policy);
   assert.equal(retryOf(policy, head({}), { retryOn: "5xx" }), undefined);
+});
+
+test("a limit of the whole exchange follows grpc-timeout of gRPC requests, and the upstream is told", () => {
+  const limit = { maxMs: 5_000, grpcMaxMs: 400, grpcOffsetMs: 100 };
+  const cases: readonly (readonly [StreamDuration, string | undefined, number, string | undefined])[] = [
+    [limit, "250m", 150, "150m"],
+    [limit, "5S", 300, "300m"],
+    [limit, "50m", 1, "0m"],
+    [limit, "0m", 1, "0m"],
+    [limit, undefined, 5_000, "5000m"],
+    [limit, "soon", 5_000, "5000m"],
+    [{ ...limit, grpcMaxMs: 0 }, "5S", 4_900, "4900m"],
+    [{ ...limit, grpcMaxMs: undefined }, "1S", 5_000, "5000m"],
+    [{ ...limit, maxMs: undefined, grpcMaxMs: undefined }, "1S", 0, "1S"],
+  ];
+  for (const [duration, asked, durationMs, told] of cases) {
+    const timeout: Record<string, string> = asked === undefined ? {} : { "grpc-timeout": asked };
+    const request = head({ "content-type": "application/grpc", ...timeout });
+    assert.equal(streamDurationMs(duration, request, 0), durationMs, asked);
+    assert.equal(request.headers.get("grpc-timeout"), told, asked);
+  }
+  assert.equal(streamDurationMs(limit, head({ "grpc-timeout": "1m" }), 0), 5_000, "of gRPC requests only");
+  assert.equal(streamDurationMs({ ...limit, maxMs: undefined }, head({}), 700), 700, "the manager's");
 });
 
 test("grpc-timeout is read in every unit and written in the finest that fits", () => {

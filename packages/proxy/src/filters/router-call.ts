@@ -12,7 +12,7 @@ import type { RetryPlan } from "../route/retry-plan.ts";
 import type { CallTarget } from "./call-target.ts";
 import { prepareRequestHead, prepareResponseHead, rewriteAuthority, tellTimeout } from "./forwarded-heads.ts";
 import { pickContextOf } from "./pick-context.ts";
-import { RequestBody } from "./request-body.ts";
+import { bodyLimitBytes, RequestBody } from "./request-body.ts";
 import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
 import { type MirrorGroup, startMirrors } from "./request-mirror.ts";
 import { isRepeatable, RetryState, type RetryVerdict, refusalFlag } from "./retry-state.ts";
@@ -77,7 +77,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#target = target;
     this.#policy = policy;
     this.#retry = policy && new RetryState(policy, this.breakers.retries, cluster.stats, context);
-    this.body = new RequestBody(bufferLimitBytes, policy !== undefined && policy.numRetries > 0);
+    this.body = new RequestBody(
+      bodyLimitBytes(action.bodyLimit, bufferLimitBytes),
+      policy !== undefined && policy.numRetries > 0,
+    );
   }
 
   get proxies100(): boolean {

@@ -5,6 +5,7 @@ import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
 import { replyInstead } from "./forwarded-heads.ts";
+import { streamDurationMs } from "./grpc-timeout.ts";
 import { RouterCall } from "./router-call.ts";
 import type { RouterPlan } from "./router-plan.ts";
 
@@ -27,6 +28,13 @@ export class Router implements Forwarder {
 
   choose(exchange: HttpExchange, action: ForwardAction): void {
     const choice = action.selectCluster(exchange.request!, exchange.service.context.random(), exchange);
+    const { streamDuration } = action;
+    const { maxStreamDurationMs } = exchange.plan;
+    exchange.limitDuration(
+      streamDuration
+        ? streamDurationMs(streamDuration, exchange.request!, maxStreamDurationMs)
+        : maxStreamDurationMs,
+    );
     const { filterConfigs } = choice;
     if (filterConfigs) {
       const { virtualHost, route } = exchange.match!;

@@ -18,14 +18,15 @@ const durationTimer = 2;
  * The deadlines of one exchange. A duration of 0 is none and costs nothing.
  *
  * @see envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager `request_timeout`, `stream_idle_timeout`
+ * @see envoy.config.route.v3.RouteAction.MaxStreamDuration
  */
 export class ExchangeTimers implements TimerOwner {
   readonly #timers: Timers;
   readonly #deadlines: ExchangeDeadlines;
   #request: TimerEntry | undefined = undefined;
   #idle: TimerEntry | undefined = undefined;
-  #idleMs = 0;
   #duration: TimerEntry | undefined = undefined;
+  #idleMs = 0;
 
   constructor(timers: Timers, deadlines: ExchangeDeadlines) {
     this.#timers = timers;
@@ -52,10 +53,13 @@ export class ExchangeTimers implements TimerOwner {
     this.#timers.start(this.#idle, durationMs, nowMs);
   }
 
-  startDuration(durationMs: number, nowMs: number): void {
-    if (durationMs === 0) return;
-    this.#duration = new TimerEntry(this, durationTimer);
-    this.#timers.start(this.#duration, durationMs, nowMs);
+  /** Limits the whole exchange, which began at `startMs`; 0 lifts the limit. */
+  limitDuration(durationMs: number, startMs: number): void {
+    if (!this.#duration) {
+      if (durationMs === 0) return;
+      this.#duration = new TimerEntry(this, durationTimer);
+    }
+    this.#timers.start(this.#duration, durationMs, startMs);
   }
 
   /** Something moved: the idle timeout starts anew. */

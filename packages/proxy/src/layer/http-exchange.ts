@@ -22,6 +22,8 @@ export interface ExchangeOwner {
   onExchangeOver(exchange: HttpExchange): void;
 }
 
+/** gRPC's status for it. */
+const deadlineExceeded = 4;
 const nothing = Buffer.alloc(0);
 /** Where a refusal says something else than its status. */
 const refusalBodies: Readonly<Record<string, string>> = {
@@ -112,7 +114,7 @@ export class HttpExchange
       return;
     }
     this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);
-    this.#timers.startDuration(plan.maxStreamDurationMs, this.startMs);
+    this.#timers.limitDuration(plan.maxStreamDurationMs, this.startMs);
     this.refreshRoute();
     const configs = this.match?.route.filterConfigs;
     if (configs) this.filters = service.filters.for(configs);
@@ -283,16 +285,21 @@ export class HttpExchange
     this.reply(408, "request timeout", "request_overall_timeout");
   }
 
+  onDurationTimeout(): void {
+    this.service.stats.rqMaxDurationReached.value += 1;
+    const status = this.#isRequestDone ? 504 : 408;
+    this.reply(status, "downstream duration timeout", "max_duration_timeout", 0, deadlineExceeded);
+  }
+
   onIdleTimeout(): void {
     this.service.stats.rqIdleTimeout.value += 1;
     const status = this.#isRequestDone ? 504 : 408;
     this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
   }
 
-  onDurationTimeout(): void {
-    this.service.stats.rqMaxDurationReached.value += 1;
-    const status = this.#isRequestDone ? 504 : 408;
-    this.reply(status, "downstream duration timeout", "max_duration_timeout");
+  /** Limits the whole exchange, from its beginning; 0 lifts the limit. */
+  limitDuration(durationMs: number): void {
+    this.#timers.limitDuration(durationMs, this.startMs);
   }
 
   /** Something moved: the idle timeout starts anew. */

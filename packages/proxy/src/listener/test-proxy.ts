@@ -260,6 +260,8 @@ export function forwardTo(cluster: string, overrides: Partial<ForwardAction> = {
     selectCluster: () => choice,
     limits: routeLimits(15_000, overrides.retry, false),
     idleTimeoutMs: undefined,
+    streamDuration: undefined,
+    bodyLimit: undefined,
     retry: undefined,
     grpcTimeout: undefined,
     rewritePath: undefined,

@@ -8,6 +8,7 @@ import type { HeaderEdits } from "./header-edits.ts";
 import type { MirrorPlan } from "./mirror-plan.ts";
 import type { RouteSource } from "./request-matcher.ts";
 import type { RetryPlan } from "./retry-plan.ts";
+import type { StreamDuration } from "./stream-duration.ts";
 
 /**
  * A route configuration, compiled: every matcher a ready-made function, every
@@ -60,6 +61,9 @@ export interface ForwardAction {
   readonly limits: CallLimits;
   /** Undefined inherits the connection manager's stream idle timeout. */
   readonly idleTimeoutMs: number | undefined;
+  readonly streamDuration: StreamDuration | undefined;
+  /** How much of a body is kept for another attempt, where the route says so. */
+  readonly bodyLimit: BodyLimit | undefined;
   readonly retry: RetryPlan | undefined;
   /**
    * `max_grpc_timeout`: gRPC requests take their timeout from `grpc-timeout`, less
@@ -84,6 +88,12 @@ export interface ForwardAction {
   readonly upgrades: ReadonlyMap<string, boolean>;
   /** `connect_config`: a CONNECT ends here, and its payload goes to the cluster as it is. */
   readonly terminatesConnect: boolean;
+}
+
+export interface BodyLimit {
+  readonly bytes: number;
+  /** `request_body_buffer_limit` may be more than the listener's limit, `per_request_buffer_limit_bytes` not. */
+  readonly replacesListeners: boolean;
 }
 
 export interface ClusterChoice {

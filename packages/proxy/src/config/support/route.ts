@@ -16,11 +16,11 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies`,
+      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies per_request_buffer_limit_bytes request_body_buffer_limit`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
     },
     [`${p}Route`]: {
-      implemented: `name match route redirect direct_response metadata typed_per_filter_config ${edits}`,
+      implemented: `name match route redirect direct_response metadata typed_per_filter_config per_request_buffer_limit_bytes request_body_buffer_limit ${edits}`,
       harmless: {
         decorator: "names spans, and no tracer is configured",
         stat_prefix: "there are no statistics per route",
@@ -44,8 +44,8 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors rate_limits include_vh_rate_limits",
-      neutral: "max_stream_duration internal_redirect_action max_internal_redirects",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies max_stream_duration timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors rate_limits include_vh_rate_limits",
+      neutral: "internal_redirect_action max_internal_redirects",
     },
     [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
     [`${p}RouteAction.UpgradeConfig.ConnectConfig`]: { implemented: "", neutral: "allow_post" },
@@ -72,6 +72,9 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${retry}host.omit_canary_hosts.v3.OmitCanaryHostsPredicate`]: { implemented: "" },
     [`${retry}host.omit_host_metadata.v3.OmitHostMetadataConfig`]: { implemented: "metadata_match" },
     [`${retry}priority.previous_priorities.v3.PreviousPrioritiesConfig`]: { implemented: "update_frequency" },
+    [`${p}RouteAction.MaxStreamDuration`]: {
+      implemented: "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset",
+    },
     [`${p}RouteAction.RequestMirrorPolicy`]: {
       implemented:
         "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal",
