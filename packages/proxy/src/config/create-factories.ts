@@ -6,7 +6,7 @@ import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
 import type { ServiceName } from "../filters/istio-stats-plan.ts";
 import { createNetworkRbacFilter } from "../filters/rbac.ts";
 import { networkRbacStats } from "../filters/rbac-stats.ts";
-import type { AccessLogs } from "../telemetry/access-log.ts";
+import { type AccessLogs, compileFormat } from "../telemetry/access-log.ts";
 import { compileHeaderValue } from "../telemetry/access-log-format.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { localPeerMetadata } from "../telemetry/peer-metadata.ts";
@@ -59,6 +59,7 @@ export function createFactories(deps: FactoryDependencies, services: FilterServi
     istioTcpStats: (settings, name, direction) =>
       createIstioTcpStatsFilter(services.istioPlan(settings, direction), stats.registry, name),
     accessLog: (plan) => deps.accessLogs.create(plan),
+    bodyFormat: compileFormat,
     headerValue: compileHeaderValue,
   };
 }

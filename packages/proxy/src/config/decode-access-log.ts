@@ -106,7 +106,8 @@ function decodeFileFormat(file: FileAccessLog, path: string, context: DecodeCont
   }
 }
 
-function decodeFormat(
+/** A format of lines or bodies, not yet compiled. */
+export function decodeFormat(
   message: SubstitutionFormatString,
   path: string,
   context: DecodeContext,

@@ -11,6 +11,7 @@ import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2.ts";
+import { decodeLocalReplies } from "./decode-local-reply.ts";
 import { decodeProtocolOptions } from "./decode-protocol-options.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { decodeUpgrades } from "./decode-upgrades.ts";
@@ -70,6 +71,7 @@ export function decodeConnectionManager(
       at(path, "http_filters"),
       context,
     ),
+    localReplies: decodeLocalReplies(hcm.localReplyConfig, at(path, "local_reply_config"), context),
     accessLogs: decodeAccessLogs(hcm.accessLog, at(path, "access_log"), context),
     requestTimeoutMs: time(hcm.requestTimeout, 0, at(path, "request_timeout")),
     requestHeadersTimeoutMs: time(hcm.requestHeadersTimeout, 0, at(path, "request_headers_timeout")),

@@ -3,11 +3,12 @@ import type { Callouts } from "../filters/callout.ts";
 import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
-import type { AccessLogPlan } from "./access-log-plan.ts";
+import type { AccessLogFormat, AccessLogPlan } from "./access-log-plan.ts";
 import type { IstioStatsSettings } from "./decode-istio-stats.ts";
 import type { Issues } from "./issues.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
@@ -57,6 +58,8 @@ export interface Factories {
   networkRbac(plan: RbacPlan, filterName: string, statPrefix: string): NetworkFilter;
   istioTcpStats(settings: IstioStatsSettings, filterName: string, direction: Direction): NetworkFilter;
   accessLog(plan: AccessLogPlan): AccessLog;
+  /** A body with command operators; throws a `SyntaxError` for an unknown operator. */
+  bodyFormat(format: AccessLogFormat): (exchange: Exchange) => string;
   /** A header value with command operators; throws a `SyntaxError` for an unknown operator. */
   headerValue(format: string): HeaderValue;
 }

@@ -23,6 +23,7 @@ import type { StreamDuration } from "../route/stream-duration.ts";
 import { type DecodeFilterConfigs, decodeClusterChoice } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
+import { decodeBodyFormat } from "./decode-local-reply.ts";
 import { decodeMirrors } from "./decode-mirrors.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import {
@@ -163,8 +164,9 @@ export function decodeDirectResponse(
   response: DirectResponseAction,
   maxBodyBytes: number | undefined,
   path: string,
-  { issues }: DecodeContext,
+  context: DecodeContext,
 ): DirectResponsePlan {
+  const { issues } = context;
   if (response.status < 200 || response.status > 599) {
     issues.add(at(path, "status"), `${response.status} is not a response status`, "200 to 599");
   }
@@ -181,5 +183,6 @@ export function decodeDirectResponse(
     kind: "direct-response",
     status: response.status,
     body: body && body.length > 0 ? body : undefined,
+    format: decodeBodyFormat(response.bodyFormat, at(path, "body_format"), context),
   };
 }

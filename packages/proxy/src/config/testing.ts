@@ -18,6 +18,7 @@ export function fakeFactories(accessLogs: AccessLogPlan[] = []): Factories {
       accessLogs.push(plan);
       return { log() {} };
     },
+    bodyFormat: () => () => "formatted",
     headerValue(format) {
       if (/%[A-Z]/.test(format)) throw new SyntaxError(`unknown operator in ${format}`);
       return format;

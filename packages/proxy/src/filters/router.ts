@@ -1,6 +1,8 @@
 import type { ClusterDirectory } from "../cluster/cluster.ts";
 import type { Forwarder, UpstreamCall } from "../layer/forwarder.ts";
+import { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
+import { renderBody } from "../layer/map-local-reply.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { DirectResponseAction, ForwardAction, RedirectAction } from "../route/route-plan.ts";
@@ -106,5 +108,8 @@ function redirect(exchange: HttpExchange, action: RedirectAction): void {
 
 function respondDirectly(exchange: HttpExchange, action: DirectResponseAction): void {
   exchange.service.stats.rqDirectResponse.value += 1;
-  exchange.replyWith(action.status, action.body ?? nothing, "direct_response", 0, undefined);
+  const { status, body = nothing, format } = action;
+  const headers = new HeaderList();
+  const made = format ? renderBody(format, exchange, headers, body) : body;
+  exchange.replyWith(status, made, "direct_response", 0, headers.flat);
 }

@@ -34,6 +34,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   flags = 0;
   details = "";
   isLocalReply = false;
+  localReplyBody: string | undefined = undefined;
   readonly startMs: number;
   readonly startEpochMs: number;
   requestCompleteMs = 0;

@@ -61,6 +61,8 @@ export interface Exchange {
   details: string;
   /** `%ACCESS_LOG_TYPE%` of what is being logged now; absent means `DownstreamEnd`. */
   readonly logType?: "TcpUpstreamConnected" | "TcpPeriodic" | "TcpConnectionEnd" | undefined;
+  /** The body of an answer made here, while it is given its form. */
+  localReplyBody?: string | undefined;
   /** Whether the answer was made here rather than upstream. */
   isLocalReply: boolean;
 

@@ -10,6 +10,7 @@ import type { UpstreamCall } from "./forwarder.ts";
 import { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import { buildLocalReply } from "./local-reply.ts";
+import { mapLocalReply } from "./map-local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import { RequestIntake } from "./request-intake.ts";
 import { prepareRequest } from "./request-preparation.ts";
@@ -160,7 +161,12 @@ export class HttpExchange
     this.#dropUpstream();
     this.isLocalReply = true;
     this.details = details;
-    const local = buildLocalReply(this.request, status, body, this.#edited(fields), grpcStatus);
+    const edited = this.#edited(fields);
+    const { localReplies } = this.plan;
+    const made = localReplies
+      ? mapLocalReply(localReplies, this, status, body, edited)
+      : { status, body, fields: edited };
+    const local = buildLocalReply(this.request, made.status, made.body, made.fields, grpcStatus);
     // The rest of the request is not waited for, and what was bad once is not trusted again.
     if (!this.#isRequestDone || status === 400) local.head.headers.set("connection", "close");
     const end = local.body.length === 0;

@@ -3,6 +3,7 @@ import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
+import type { LocalReplyPlan } from "../layer/local-reply-plan.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
@@ -115,6 +116,8 @@ export interface HttpConnectionPlan {
   readonly routes: { readonly current: RouteTable | undefined };
   /** In order; the router is last. */
   readonly filters: readonly HttpFilter[];
+  /** `local_reply_config`; undefined leaves answers made here as they are. */
+  readonly localReplies?: LocalReplyPlan | undefined;
   readonly accessLogs: readonly AccessLog[];
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;

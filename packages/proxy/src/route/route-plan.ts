@@ -2,6 +2,7 @@ import type { CorsPolicy } from "../filters/cors.ts";
 import type { RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import type { HashPolicy, HashSource } from "../hash/hash-policy.ts";
 import type { Exchange } from "../layer/exchange.ts";
+import type { BodyFormat } from "../layer/local-reply-plan.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
@@ -118,4 +119,6 @@ export interface DirectResponseAction {
   readonly kind: "direct-response";
   readonly status: number;
   readonly body: Buffer | undefined;
+  /** How the body is made; undefined sends it as it is. */
+  readonly format?: BodyFormat | undefined;
 }

@@ -37,7 +37,7 @@ export class AccessLogs {
    * that cannot be opened.
    */
   create(plan: AccessLogPlan): AccessLog {
-    const format = compile(plan.format);
+    const format = compileFormat(plan.format);
     const sink = this.#sink(plan.sink);
     const { filter } = plan;
     if (!filter) return { log: (exchange) => sink.write(format(exchange)) };
@@ -85,7 +85,8 @@ export class AccessLogs {
   }
 }
 
-function compile(format: AccessLogPlan["format"]): LineFormatter {
+/** Compiles a format of lines or bodies. @throws SyntaxError for one that cannot be compiled. */
+export function compileFormat(format: AccessLogPlan["format"]): LineFormatter {
   switch (format.kind) {
     case "default":
       return compileTextFormat(envoyDefaultFormat);

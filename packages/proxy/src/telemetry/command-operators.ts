@@ -146,6 +146,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   BYTES_RECEIVED: plain((e) => e.bytesReceived),
   BYTES_SENT: plain((e) => e.bytesSent),
   ACCESS_LOG_TYPE: plain((e) => e.logType ?? "DownstreamEnd"),
+  LOCAL_REPLY_BODY: plain((e) => e.localReplyBody),
   CONNECTION_ID: plain((e) => e.connection.id),
   STREAM_ID: plain((e) => orNone(e.requestId)),
   REQUESTED_SERVER_NAME: plain((e) => orNone(e.connection.requestedServerName)),

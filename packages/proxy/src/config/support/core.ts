@@ -73,8 +73,7 @@ export function coreSupport(): Record<string, MessageSupport> {
     [`${m}OrMatcher`]: whole("value_matchers"),
     "envoy.type.v3.DoubleRange": whole("start end"),
     [`${p}SubstitutionFormatString`]: {
-      implemented: "text_format json_format text_format_source omit_empty_values",
-      harmless: { content_type: "only local replies have a content type" },
+      implemented: "text_format json_format text_format_source omit_empty_values content_type",
       neutral: "json_format_options",
     },
   };

@@ -91,6 +91,6 @@ export function routeSupport(): Record<string, MessageSupport> {
       implemented:
         "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
     },
-    [`${p}DirectResponseAction`]: { implemented: "status body" },
+    [`${p}DirectResponseAction`]: { implemented: "status body body_format" },
   };
 }
