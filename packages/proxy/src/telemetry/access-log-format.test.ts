@@ -33,6 +33,20 @@ describe("text formats", () => {
     );
   });
 
+  it("a query parameter is decoded, but never into what ends a line", () => {
+    const format = compileTextFormat("%QUERY_PARAM(a)%|%QUERY_PARAM(b)%|%QUERY_PARAM(c)%");
+    const sent = { ...request({}), path: "/?a=x%20y&b=1%0d%0aset-cookie:%20z" };
+    assert.equal(format(exchange({ request: sent })), "x y|1%0d%0aset-cookie:%20z|-");
+  });
+
+  it("a path without its query is what stands before it, in each of its forms", () => {
+    const sent = { ...request({ "x-envoy-original-path": "/old?q" }), path: "/new?q" };
+    const text = compileTextFormat("%PATH% %PATH(NQ)% %PATH(WQ:PATH)% %PATH(NQ:PATH)% %PATH(NQ:ORIG)%");
+    assert.equal(text(exchange({ request: sent })), "/old?q /old /new?q /new /old");
+    assert.throws(() => compileTextFormat("%PATH(XX)%"), /use WQ or NQ/);
+    assert.throws(() => compileTextFormat("%PATH(WQ:NEW)%"), /use WQ or NQ/);
+  });
+
   it("the record of a TCP connection prints - for what only HTTP has", () => {
     const tcp = exchange({ request: undefined, response: undefined, protocol: "", details: "" });
     assert.equal(

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
 import type { Exchange, MetadataValue } from "../layer/exchange.ts";
@@ -6,7 +7,16 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import { grpcStatusNames } from "./grpc-status-names.ts";
-import { requestHeader, responseHeader, trailer } from "./header-operators.ts";
+import {
+  listBytes,
+  requestHeader,
+  requestHeadersBytes,
+  requestParameter,
+  requestPath,
+  responseHeader,
+  responseHeadersBytes,
+  trailer,
+} from "./header-operators.ts";
 import { compileTimeFormat } from "./start-time.ts";
 
 /** What a command operator says of an exchange: undefined where Envoy prints `-` or null. */
@@ -125,6 +135,15 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   REQ: (argument, name) => requestHeader(required(argument, name)),
   RESP: (argument, name) => responseHeader(required(argument, name)),
   TRAILER: (argument, name) => trailer(required(argument, name)),
+  PATH: (argument = "", name) => requestPath(argument, name),
+  QUERY_PARAM: (argument, name) => requestParameter(required(argument, name)),
+  REQUEST_HEADERS_BYTES: plain((e) => requestHeadersBytes(e)),
+  RESPONSE_HEADERS_BYTES: plain((e) => responseHeadersBytes(e)),
+  RESPONSE_TRAILERS_BYTES: plain((e) => (e.responseTrailers ? listBytes(e.responseTrailers) : 0)),
+  UNIQUE_ID: plain(() => randomUUID()),
+  // There is no tracer that would know.
+  TRACE_ID: plain(() => undefined),
+  SPAN_ID: plain(() => undefined),
   START_TIME: (argument) => {
     const format = compileTimeFormat(argument || undefined);
     return (exchange) => format(exchange.startEpochMs);
@@ -177,6 +196,10 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_CLUSTER: plain((e) => e.cluster?.plan.statName),
   UPSTREAM_CLUSTER_RAW: plain((e) => e.cluster?.name),
   UPSTREAM_HOST: plain((e) => e.endpoint?.addressText),
+  UPSTREAM_HOST_NAME: plain((e) => orNone(e.endpoint?.plan.hostname) ?? e.endpoint?.addressText),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: plain(
+    (e) => orNone(e.endpoint?.plan.hostname) ?? withoutPort(e.endpoint?.address),
+  ),
   UPSTREAM_REMOTE_ADDRESS: plain((e) => text(upstreamRemote(e))),
   UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(upstreamRemote(e))),
   UPSTREAM_REMOTE_PORT: plain((e) => port(upstreamRemote(e))),

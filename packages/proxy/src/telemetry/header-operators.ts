@@ -1,4 +1,7 @@
 import type { Exchange } from "../layer/exchange.ts";
+import type { HeaderList } from "../layer/header-list.ts";
+import { pathEnd } from "../route/path-matcher.ts";
+import { queryParameter } from "../route/request-matcher.ts";
 
 type Read = (exchange: Exchange) => string | undefined;
 
@@ -56,4 +59,59 @@ function withAlternative(argument: string, reader: (name: string) => Read): Read
 
 function orNone(text: string | undefined): string | undefined {
   return text === "" ? undefined : text;
+}
+
+/**
+ * `%PATH(X:Y)%`: with its query (`WQ`) or without (`NQ`); as it arrived (`ORIG`),
+ * as it is now (`PATH`), or the first of these that there is (`ORIG_OR_PATH`).
+ */
+export function requestPath(argument: string, name: string): Read {
+  const [query = "WQ", which = "ORIG_OR_PATH", ...rest] = argument === "" ? [] : argument.split(":");
+  const read = pathReaders[which];
+  if (!read || (query !== "WQ" && query !== "NQ") || rest.length > 0) {
+    throw new SyntaxError(`%${name}(${argument})%: use WQ or NQ, then ORIG, PATH or ORIG_OR_PATH`);
+  }
+  if (query === "WQ") return read;
+  return (exchange) => {
+    const path = read(exchange);
+    return path === undefined ? undefined : orNone(path.slice(0, pathEnd(path)));
+  };
+}
+
+const originalPath: Read = (e) => e.request?.headers.get("x-envoy-original-path");
+const pathReaders: Readonly<Record<string, Read>> = {
+  ORIG: originalPath,
+  PATH: (e) => orNone(e.request?.path),
+  ORIG_OR_PATH: (e) => originalPath(e) ?? orNone(e.request?.path),
+};
+
+/** Names and values of a request's fields, pseudo-header fields among them, added up. */
+export function requestHeadersBytes({ request }: Exchange): number {
+  if (!request) return 0;
+  const { method, path, authority, scheme, headers } = request;
+  const pseudo = `:method${method}:path${path}:authority${authority}:scheme${scheme}`;
+  return pseudo.length + listBytes(headers);
+}
+
+/** The same of a response. */
+export function responseHeadersBytes({ response }: Exchange): number {
+  return response ? `:status${response.status}`.length + listBytes(response.headers) : 0;
+}
+
+export function listBytes({ flat }: HeaderList): number {
+  let bytes = 0;
+  for (const text of flat) bytes += text.length;
+  return bytes;
+}
+
+/** `%QUERY_PARAM(X)%`: its escapes decoded, unless that gives what cannot stand in a line. */
+export function requestParameter(parameter: string): Read {
+  return ({ request }) => {
+    const value = request && queryParameter(request.path, parameter);
+    if (!value?.includes("%")) return value;
+    const decoded = value.replace(/%[0-9a-f]{2}/gi, (triplet) =>
+      String.fromCharCode(Number.parseInt(triplet.slice(1), 16)),
+    );
+    return /[\0-\x1f\x7f]/.test(decoded) ? value : decoded;
+  };
 }
