@@ -106,6 +106,11 @@ const cases: readonly (readonly [what: string, ask: Client, expected: Outcome])[
     byHttp2(extended("/h1/no")),
     { status: 404, echoed: "", upgrade: undefined },
   ],
+  [
+    "WebSocket to an HTTP/2 server that does not take it",
+    byHttp1(websocket("/old")),
+    { status: 502, echoed: "", upgrade: undefined },
+  ],
   ["CONNECT that ends in the proxy", byHttp1(connect("ends.test:1")), tunnelled],
   [
     "CONNECT that ends in the proxy, HTTP/2",
@@ -141,8 +146,9 @@ function startHttp1(): Server {
   return server;
 }
 
-function startHttp2(): Server {
-  const server = http2.createServer({ settings: { enableConnectProtocol: true } });
+function startHttp2(enableConnectProtocol: boolean): Server {
+  const server = http2.createServer({ settings: { enableConnectProtocol } });
+  server.on("sessionError", () => {});
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     if (headers[":method"] === "CONNECT") {
@@ -181,7 +187,8 @@ describe("protocols switched to, as Envoy does it", withEnvoy, () => {
       return (server.address() as AddressInfo).port;
     };
     const http1 = await start(startHttp1());
-    const http2Port = await start(startHttp2());
+    const http2Port = await start(startHttp2(true));
+    const oldPort = await start(startHttp2(false));
     const echo = await start(net.createServer((socket) => socket.on("error", () => {}).pipe(socket)));
     const dead = await start(net.createServer());
     servers.pop()!.close();
@@ -203,10 +210,13 @@ ${toConnect("h2.test:1", "http2")}
 - match: { prefix: /h1 }
   route: { cluster: http1 }
 - match: { prefix: /h2 }
-  route: { cluster: http2 }`,
+  route: { cluster: http2 }
+- match: { prefix: /old }
+  route: { cluster: old }`,
       clusters: [
         cluster("http1", http1),
         cluster("http2", http2Port, speaksHttp2),
+        cluster("old", oldPort, speaksHttp2),
         cluster("echo", echo),
         cluster("dead", dead),
       ].join(""),
