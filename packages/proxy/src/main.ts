@@ -5,6 +5,8 @@ import { type LogLevel, logLevels } from "./admin/endpoints.ts";
 import { Log } from "./admin/log.ts";
 import { type BootstrapPlan, decodeBootstrap } from "./config/bootstrap.ts";
 import { type ConfigDocument, readDocument } from "./config/document.ts";
+import { HotRestart } from "./restart/hot-restart.ts";
+import { InheritedSockets, takeInheritance } from "./restart/inherited-sockets.ts";
 import { Sidecar } from "./sidecar.ts";
 import { isWorkerStart } from "./workers/messages.ts";
 import { runWorker } from "./workers/run-worker.ts";
@@ -41,7 +43,8 @@ const maxConcurrency = 128;
  * and 1 when the configuration cannot be used, with the reason on stderr.
  *
  * SIGTERM and SIGINT drain and then end it; a second one ends it at once.
- * SIGUSR1 opens the files of access logs anew, after they have been rotated.
+ * SIGUSR1 opens the files of access logs anew, after they have been rotated;
+ * SIGUSR2 starts this program again and hands the listening sockets over to it.
  */
 export async function runProxy(options: ProxyOptions): Promise<number> {
   const writeError = options.writeError ?? ((text) => void process.stderr.write(text));
@@ -66,6 +69,7 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   refuseIdle(bootstrap);
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
   const lost = Promise.withResolvers<string>();
+  const inheritance = takeInheritance(process.env);
   const workers = createWorkers(options, document, log.level, lost.resolve);
   const sidecar = new Sidecar(
     bootstrap,
@@ -75,6 +79,10 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
       version: options.version ?? "weft",
       ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
       ...(workers && { workers }),
+      ...(inheritance && {
+        inherited: new InheritedSockets(inheritance.sockets),
+        epoch: inheritance.epoch,
+      }),
     },
     log,
     clock,
@@ -87,18 +95,33 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   const stopping = waitForStop(options.stop);
   const reopen = () => sidecar.reopenLogs();
   process.on("SIGUSR1", reopen);
+  const restart = new HotRestart({
+    sidecar,
+    program: options.workerProgram,
+    epoch: inheritance?.epoch ?? 0,
+    drainTimeMs,
+    log,
+  });
   try {
     await sidecar.start();
-    const reason = await Promise.race([stopping.requested, sidecar.quitRequested, lost.promise]);
-    if (reason !== undefined) {
-      log.error(reason);
+    if (inheritance) restart.succeed();
+    const lostReason = await Promise.race([
+      stopping.requested,
+      sidecar.quitRequested,
+      lost.promise,
+      restart.handedOver,
+    ]);
+    if (lostReason !== undefined) {
+      log.error(lostReason);
       return 1;
     }
+    if (restart.isHandedOver) return 0;
     log.info(`stopping: connections have ${drainTimeMs} ms to finish`);
     await Promise.race([sidecar.drain(drainTimeMs), stopping.repeated]);
     return 0;
   } finally {
     stopping.forget();
+    restart.close();
     await sidecar.close();
     // Until the end: without a listener the signal would be Node's, which opens its debugger.
     process.off("SIGUSR1", reopen);

@@ -14,6 +14,9 @@ import { type KeptSource, XdsSession } from "./config/xds-session.ts";
 import { createXdsStats } from "./config/xds-stats.ts";
 import { DataPlane } from "./data-plane.ts";
 import type { SocketAddress } from "./net/socket-address.ts";
+import type { InheritedSockets } from "./restart/inherited-sockets.ts";
+import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
+import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
 
 import type { WorkerPool } from "./workers/worker-pool.ts";
 
@@ -25,9 +28,16 @@ export interface SidecarOptions {
   readonly version: string;
   /** Where the configuration received is kept for a restart while the management server is away. */
   readonly keptConfigPath?: string;
+  /** What the process before this one left. */
+  readonly inherited?: InheritedSockets;
+  /** How many processes came before. Default 0. */
+  readonly epoch?: number;
   /** The other workers, where there is more than one. */
   readonly workers?: WorkerPool;
 }
+
+/** Names the admin endpoint's socket among those that are handed over. */
+const adminKey = "admin";
 
 /** How long a management server has to say something before what an earlier run kept is used. */
 const keptAfterMs = 1_000;
@@ -41,6 +51,7 @@ const keptAfterMs = 1_000;
  */
 export class Sidecar {
   readonly quitRequested: Promise<void>;
+  readonly #serving = Promise.withResolvers<void>();
   readonly #options: SidecarOptions;
   readonly #bootstrap: BootstrapPlan;
   readonly #log: Log;
@@ -53,6 +64,7 @@ export class Sidecar {
   #openStream: typeof openStream | undefined;
   #quit: () => void = () => {};
   #admin: AdminServer | undefined;
+  #former: StatsCopy | undefined;
   #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   #isDraining = false;
   #isFailingHealthChecks = false;
@@ -72,6 +84,7 @@ export class Sidecar {
       log,
       bootstrap,
       concurrency: (workers?.count ?? 0) + 1,
+      ...(options.inherited && { bindSocket: options.inherited.bind }),
       onChange: () => this.#update(),
     });
     this.#workers = workers;
@@ -107,7 +120,8 @@ export class Sidecar {
 
   /** Serves. Rejects with a `UserError` when an address of the bootstrap cannot be bound. */
   async start(): Promise<void> {
-    await this.#serveAdmin();
+    // A successor answers operators when it serves: until then its predecessor does.
+    if (!this.#options.inherited) await this.#serveAdmin();
     const { clusters, listeners } = this.#plane.static;
     const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
     const { ads, lds, cds } = this.#bootstrap;
@@ -127,9 +141,44 @@ export class Sidecar {
     this.#session.update();
   }
 
+  /** Copies of all listening sockets, that of the admin endpoint among them, for a process that takes over. */
+  async shareSockets(): Promise<readonly (readonly [key: string, fd: number])[]> {
+    const admin = this.#admin?.duplicate();
+    const shared = await this.#plane.runtime.shareSockets();
+    return admin === undefined ? shared : [...shared, [adminKey, admin]];
+  }
+
+  /** Another process has taken over: takes no more connections, answers no operator, and lets what it has finish. */
+  async handOver(graceMs: number): Promise<void> {
+    this.#admin?.close();
+    this.#workers?.stopAccepting();
+    await this.#plane.runtime.stopAccepting();
+    await this.drain(graceMs);
+  }
+
+  /** What all workers have counted so far. */
+  async copyStats(): Promise<StatsCopy> {
+    return copyStats(await this.#stats());
+  }
+
+  /** What the process before this one had counted; shown with this one's. */
+  addFormerStats(former: StatsCopy): void {
+    this.#former = former.filter(({ kind }) => kind !== "gauge");
+  }
+
+  async #stats(): Promise<EnvoyStats> {
+    const own = (await this.#workers?.addTo(this.#plane.stats)) ?? this.#plane.stats;
+    return this.#former ? addStats([copyStats(own), this.#former]) : own;
+  }
+
   /** Where the admin endpoint listens, its port resolved. */
   get adminAddress(): SocketAddress | undefined {
     return this.#admin?.address;
+  }
+
+  /** Resolves once all configuration is in force. */
+  get serving(): Promise<void> {
+    return this.#serving.promise;
   }
 
   /** Opens the files of access logs anew, after they have been rotated. */
@@ -163,7 +212,8 @@ export class Sidecar {
       live: this.#plane.live,
       tls: this.#plane.tls,
       clusters: this.#plane.clusters,
-      stats: () => this.#workers?.addTo(this.#plane.stats) ?? this.#plane.stats,
+      stats: () => this.#stats(),
+      epoch: this.#options.epoch ?? 0,
       concurrency: (this.#workers?.count ?? 0) + 1,
       log: this.#log,
       version: this.#options.version,
@@ -190,7 +240,7 @@ export class Sidecar {
       },
     });
     try {
-      this.#admin = await serveAdmin(admin, endpoints);
+      this.#admin = await serveAdmin(admin, endpoints, this.#options.inherited?.take(adminKey));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const { message, hint } = error;
@@ -238,11 +288,14 @@ export class Sidecar {
   }
 
   #onInitialized(): void {
-    void this.#plane.applied.then(() => {
+    void this.#plane.applied.then(async () => {
+      if (this.#options.inherited) await this.#serveAdmin();
+      this.#options.inherited?.closeRest();
       this.#phase = "LIVE";
       this.#plane.serverStats.setLive(true);
       this.#log.info("all configuration is in force; serving");
       this.#keeper?.changed();
+      this.#serving.resolve();
     });
   }
 }

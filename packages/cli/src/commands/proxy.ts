@@ -4,6 +4,8 @@ import { productVersion } from "../product-version.ts";
 export const proxyHelp = `Usage: weft proxy -c <bootstrap> [options]
 
 Runs the sidecar on an Envoy bootstrap file, in YAML or JSON, until SIGTERM.
+SIGUSR1 opens access logs anew; SIGUSR2 hands over to a new process of the same
+command, without losing a connection.
 
 Options:
   -c, --config-path <file>  Envoy bootstrap

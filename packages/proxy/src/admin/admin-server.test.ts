@@ -13,6 +13,7 @@ const done: string[] = [];
 const views: AdminViews = {
   state: () => state,
   keptSince: () => undefined,
+  hotRestartVersion: () => "test",
   serverInfo: () => ({ state }),
   statsText: async ({ filter, usedOnly }) =>
     ["cluster.a.x", "http.b.y"]

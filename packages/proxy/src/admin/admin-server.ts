@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { messageOf, UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
+import { duplicateListener } from "../net/listen-socket.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 
 /** What an endpoint answers; `text/plain` unless it says otherwise. */
@@ -23,6 +24,8 @@ export interface AdminEndpoint {
 
 export interface AdminServer {
   readonly address: SocketAddress;
+  /** Another descriptor of its socket, for a process that takes over. */
+  duplicate(): number | undefined;
   close(): void;
 }
 
@@ -31,11 +34,12 @@ const maxBodyBytes = 64 * 1024;
 /**
  * Serves admin endpoints over HTTP. It is off the request path and may be slow;
  * whoever reaches the address may use it, so it belongs on loopback or a Unix
- * socket.
+ * socket. `inherited` is a listening socket to use instead of binding one.
  */
 export async function serveAdmin(
   address: SocketAddress,
   endpoints: readonly AdminEndpoint[],
+  inherited?: number,
 ): Promise<AdminServer> {
   const { createServer } = await import("node:http");
   const table = new Map(withIndex(endpoints).map((endpoint) => [endpoint.path, endpoint]));
@@ -44,11 +48,12 @@ export async function serveAdmin(
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 10_000;
-  await listen(server, address);
+  await listen(server, address, inherited);
   const bound = server.address();
   return {
     address:
       bound && typeof bound === "object" ? { kind: "ip", host: bound.address, port: bound.port } : address,
+    duplicate: () => duplicateListener(server),
     close() {
       server.close();
       server.closeAllConnections();
@@ -56,7 +61,7 @@ export async function serveAdmin(
   };
 }
 
-function listen(server: Server, address: SocketAddress): Promise<void> {
+function listen(server: Server, address: SocketAddress, inherited: number | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
@@ -68,6 +73,10 @@ function listen(server: Server, address: SocketAddress): Promise<void> {
         }),
       );
     });
+    if (inherited !== undefined) {
+      server.listen({ fd: inherited }, () => resolve());
+      return;
+    }
     const target =
       address.kind === "pipe" ? { path: address.path } : { host: address.host, port: address.port };
     server.listen(target, () => resolve());

@@ -13,6 +13,7 @@ export interface AdminViews {
   /** When the configuration served was written to disk; undefined while a management server stands behind it. */
   keptSince(): number | undefined;
   serverInfo(): unknown;
+  hotRestartVersion(): string;
   statsText(options: StatsOptions): Promise<string>;
   /** JSON text. */
   statsJson(options: StatsOptions): Promise<string>;
@@ -84,6 +85,11 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       help: "dump current Envoy configs (secrets redacted)",
       parameters: ["include_eds"],
       answer: (query) => json(views.configDump(query.has("include_eds"))),
+    },
+    {
+      path: "/hot_restart_version",
+      help: "print the hot restart compatibility version",
+      answer: () => ({ body: `${views.hotRestartVersion()}\n` }),
     },
     { path: "/certs", help: "print certs on machine", answer: () => json(views.certificates()) },
     {

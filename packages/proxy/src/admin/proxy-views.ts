@@ -22,6 +22,8 @@ export interface ViewedProxy {
   /** Of all workers together. */
   stats(): EnvoyStats | Promise<EnvoyStats>;
   readonly concurrency: number;
+  /** How many processes have handed over to this one. */
+  readonly epoch: number;
   readonly log: Log;
   readonly version: string;
   readonly configPath: string;
@@ -44,6 +46,7 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
   };
   return {
     state: () => proxy.state(),
+    hotRestartVersion: () => hotRestartVersion,
     keptSince: () => proxy.keptInForce()?.writtenMs,
     serverInfo() {
       const uptime = `${Math.floor((clock.monotonicMs() - startedMonotonicMs) / 1000)}s`;
@@ -53,10 +56,11 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
         state: proxy.state(),
         uptime_current_epoch: uptime,
         uptime_all_epochs: uptime,
-        hot_restart_version: "disabled",
+        hot_restart_version: hotRestartVersion,
         command_line_options: {
           config_path: proxy.configPath,
           concurrency: proxy.concurrency,
+          restart_epoch: proxy.epoch,
           log_level: proxy.log.level,
         },
         node: { id: node?.id ?? "", cluster: node?.cluster ?? "", metadata: node?.metadata ?? {} },
@@ -86,6 +90,9 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
     logLevel: () => proxy.log.level,
   };
 }
+
+/** Of what a process hands to the next: those of equal versions can follow each other. */
+const hotRestartVersion = "weft.1";
 
 function statFilter(
   { filter, usedOnly }: StatsOptions,

@@ -92,6 +92,21 @@ export class ListenerSet {
     return undefined;
   }
 
+  /** Copies of all listening sockets by their keys. Unix sockets are not among them: their file goes with the process that made it. */
+  async shareSockets(): Promise<readonly (readonly [key: string, fd: number])[]> {
+    await this.#updates;
+    return [...this.#sockets].flatMap(([key, { socket }]) => {
+      const fd = socket.address.kind === "ip" ? socket.duplicate() : undefined;
+      return fd === undefined ? [] : [[key, fd] as const];
+    });
+  }
+
+  /** Takes no more connections: what waits, and who comes, is another process's, or nobody's. */
+  async stopAccepting(): Promise<void> {
+    await this.#updates;
+    for (const { socket } of this.#sockets.values()) socket.close();
+  }
+
   /** Leaves the connections of all listeners waiting, or takes them again. */
   pauseAccepting(reason: PauseReason, isPaused: boolean): void {
     this.#gate.set(reason, isPaused);

@@ -45,6 +45,10 @@ export interface Runtime {
   onEndpointRemoved(endpoint: Endpoint): void;
   /** A copy of the listening socket of this key, once listeners are applied; undefined where there is none. */
   shareSocket(key: string): Promise<number | undefined>;
+  /** Copies of all listening sockets, for a process that takes over. */
+  shareSockets(): Promise<readonly (readonly [key: string, fd: number])[]>;
+  /** Takes no more connections. */
+  stopAccepting(): Promise<void>;
   /** Leaves connections waiting because of overload, or takes them again. */
   pauseAccepting(isPaused: boolean): void;
   /** The proxy's own requests, by the same pools and limits. */
@@ -89,6 +93,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     applyListeners: (plans) => listeners.apply(plans),
     listeners: () => listeners.status,
     onEndpointRemoved: drainEndpoint,
+    shareSockets: () => listeners.shareSockets(),
+    stopAccepting: () => listeners.stopAccepting(),
     shareSocket: (key) => listeners.shareSocket(key),
     pauseAccepting: (isPaused) => listeners.pauseAccepting("overload", isPaused),
     callouts: createCallouts(clusters, pools),

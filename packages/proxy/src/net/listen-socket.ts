@@ -56,8 +56,7 @@ export class ListenSocket {
 
   /** Another descriptor of the same socket, to be adopted; undefined where that cannot be. */
   duplicate(): number | undefined {
-    const fd = this.#waiting ?? fdOf(this.#server);
-    return fd === undefined ? undefined : duplicate(fd);
+    return this.#waiting === undefined ? duplicateListener(this.#server) : duplicate(this.#waiting);
   }
 
   /** Leaves new connections waiting. Where the platform cannot, they are ended as they come. */
@@ -131,6 +130,12 @@ function boundAddress(server: Server, asked: SocketAddress): SocketAddress {
   const bound = server.address();
   if (asked.kind !== "ip" || typeof bound !== "object" || !bound) return asked;
   return { kind: "ip", host: asked.host, port: bound.port };
+}
+
+/** Another descriptor of a server's listening socket; undefined where that cannot be. */
+export function duplicateListener(server: Server): number | undefined {
+  const fd = fdOf(server);
+  return fd === undefined ? undefined : duplicate(fd);
 }
 
 /** The descriptor of a socket or server, which Node does not publish; undefined where there is none. */

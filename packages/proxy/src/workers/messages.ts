@@ -21,6 +21,7 @@ export type ToWorker =
   | { readonly t: "reopen-logs" }
   | { readonly t: "log-level"; readonly level: string }
   | { readonly t: "drain"; readonly graceMs: number }
+  | { readonly t: "stop-accepting" }
   | { readonly t: "close" };
 
 /** And back. Questions of one kind are answered in the order in which they were asked. */

@@ -61,6 +61,9 @@ export async function runWorker(
         case "drain":
           void plane.drain(message.graceMs).then(() => tell({ t: "drained" }));
           break;
+        case "stop-accepting":
+          void plane.runtime.stopAccepting();
+          break;
         case "close":
           resolve();
       }

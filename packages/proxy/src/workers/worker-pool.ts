@@ -60,6 +60,10 @@ export class WorkerPool {
     this.#tell({ t: "log-level", level });
   }
 
+  stopAccepting(): void {
+    this.#tell({ t: "stop-accepting" });
+  }
+
   async drain(graceMs: number): Promise<void> {
     this.#tell({ t: "drain", graceMs });
     await Promise.all(this.#members.map((member) => this.#next(member, "drained")));
