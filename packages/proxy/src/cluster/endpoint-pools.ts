@@ -5,11 +5,13 @@ import { TunnelPool } from "../layer/tunnel-pool.ts";
 import type { UpstreamPool } from "../layer/upstream-pool.ts";
 import { type ProxiedClient, proxyHeaderFor, proxyHeaderForItself } from "../net/upstream-proxy-protocol.ts";
 import type { Cluster, Endpoint } from "./cluster.ts";
+import { NegotiatedPool } from "./negotiated-pool.ts";
 
 /** The connections to one endpoint: a cluster may speak either protocol to it, as its clients do. */
 interface EndpointPools {
   http1: UpstreamPool | undefined;
   http2: UpstreamPool | undefined;
+  negotiated: UpstreamPool | undefined;
   tunnel: UpstreamPool | undefined;
 }
 
@@ -32,7 +34,12 @@ export function poolOf(
     const own = { ...context, preface };
     return makePool(kindOf(cluster, protocol), endpoint, cluster, own);
   }
-  endpoint.pool ??= { http1: undefined, http2: undefined, tunnel: undefined } satisfies EndpointPools;
+  endpoint.pool ??= {
+    http1: undefined,
+    http2: undefined,
+    negotiated: undefined,
+    tunnel: undefined,
+  } satisfies EndpointPools;
   const pools = endpoint.pool as EndpointPools;
   const kind = kindOf(cluster, protocol);
   pools[kind] ??= makePool(kind, endpoint, cluster, context);
@@ -41,6 +48,7 @@ export function poolOf(
 
 function kindOf({ plan }: Cluster, protocol: string): keyof EndpointPools {
   if (protocol === "tunnel") return "tunnel";
+  if (plan.protocol === "negotiated") return "negotiated";
   const isHttp2 = plan.protocol === "http2" || (plan.protocol === "downstream" && protocol === "HTTP/2");
   return isHttp2 ? "http2" : "http1";
 }
@@ -56,6 +64,8 @@ function makePool(
       return new Http1Pool(endpoint, cluster, context);
     case "http2":
       return new Http2Pool(endpoint, cluster, context);
+    case "negotiated":
+      return new NegotiatedPool(endpoint, cluster, context);
     case "tunnel":
       return new TunnelPool(endpoint, cluster, context);
   }
@@ -66,6 +76,7 @@ export function drainEndpoint(endpoint: Endpoint): void {
   const pools = endpoint.pool as EndpointPools | undefined;
   pools?.http1?.drain();
   pools?.http2?.drain();
+  pools?.negotiated?.drain();
 }
 
 /** For `UpstreamCluster.onEndpointFailed`: as `drainEndpoint`, TCP ends at once, and who comes later gets other connections. */

@@ -54,7 +54,7 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     properCaseHeaders: http.properCaseHeaders,
     http2: http.http2,
     transports: decodeTransports(cluster, path, context).map((transport) =>
-      http.protocol === "http2" ? offeringHttp2(transport) : transport,
+      offering(offered[http.protocol], transport),
     ),
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
@@ -151,9 +151,16 @@ function decodeTransports(cluster: Cluster, path: string, context: DecodeContext
 }
 
 /** Where the configuration offers nothing by ALPN, what will be spoken is offered, as Envoy does. */
-function offeringHttp2(transport: TransportPlan): TransportPlan {
+const offered: Readonly<Record<ClusterPlan["protocol"], readonly string[]>> = {
+  http1: [],
+  downstream: [],
+  http2: ["h2"],
+  negotiated: ["h2", "http/1.1"],
+};
+
+function offering(names: readonly string[], transport: TransportPlan): TransportPlan {
   const { tls } = transport;
-  return tls && tls.alpnProtocols.length === 0
-    ? { ...transport, tls: { ...tls, alpnProtocols: ["h2"] } }
+  return tls && tls.alpnProtocols.length === 0 && names.length > 0
+    ? { ...transport, tls: { ...tls, alpnProtocols: names } }
     : transport;
 }

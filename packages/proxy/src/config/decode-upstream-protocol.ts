@@ -11,6 +11,12 @@ import { at, atKey, type Issues } from "./issues.ts";
 const protocolOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const defaultIdleTimeoutMs = 3_600_000;
 
+const protocolOf = {
+  explicitHttpConfig: "http1",
+  useDownstreamProtocolConfig: "downstream",
+  autoConfig: "negotiated",
+} as const;
+
 export interface ProtocolChoice {
   readonly http2: Http2Plan;
   readonly protocol: ClusterPlan["protocol"];
@@ -37,7 +43,7 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
   if (options && !upstream?.case) {
     issues.add(
       atKey(place, protocolOptionsKey),
-      "needs `explicit_http_config` or `use_downstream_protocol_config`",
+      "needs `explicit_http_config`, `use_downstream_protocol_config` or `auto_config`",
     );
   }
   const explicit = upstream?.case === "explicitHttpConfig" ? upstream.value.protocolConfig.case : undefined;
@@ -51,21 +57,21 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
   const http1 =
     upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "httpProtocolOptions"
       ? upstream.value.protocolConfig.value
-      : upstream?.case === "useDownstreamProtocolConfig"
+      : upstream?.case === "useDownstreamProtocolConfig" || upstream?.case === "autoConfig"
         ? upstream.value.httpProtocolOptions
         : undefined;
   refuseDownstreamOnly(common, http1, atKey(place, protocolOptionsKey), issues);
   const http2 =
     (upstream?.case === "explicitHttpConfig" && upstream.value.protocolConfig.case === "http2ProtocolOptions"
       ? upstream.value.protocolConfig.value
-      : upstream?.case === "useDownstreamProtocolConfig"
+      : upstream?.case === "useDownstreamProtocolConfig" || upstream?.case === "autoConfig"
         ? upstream.value.http2ProtocolOptions
         : undefined) ?? cluster.http2ProtocolOptions;
   return {
     keepsTrailers: http1?.enableTrailers ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
     http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),
-    protocol: isHttp2 ? "http2" : upstream?.case === "useDownstreamProtocolConfig" ? "downstream" : "http1",
+    protocol: isHttp2 ? "http2" : protocolOf[upstream?.case ?? "explicitHttpConfig"],
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
     maxConnectionDurationMs: timeoutMs(
       common?.maxConnectionDuration,

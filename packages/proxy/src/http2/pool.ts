@@ -6,7 +6,12 @@ import {
   PendingConnection,
   type PoolContext,
 } from "../layer/pending-connection.ts";
-import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import type {
+  Negotiation,
+  PoolRequester,
+  UpstreamConnectionInfo,
+  UpstreamPool,
+} from "../layer/upstream-pool.ts";
 import { WaitingRequests } from "../layer/waiting-requests.ts";
 import type { CloseCause } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
@@ -33,12 +38,14 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
   /** What the endpoint last said it allows on a connection; modest until it has. */
   maxStreams = 100;
   readonly #waiting: WaitingRequests;
+  readonly #negotiation: Negotiation | undefined;
   #isDraining = false;
 
-  constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
+  constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext, negotiation?: Negotiation) {
     this.endpoint = endpoint;
     this.cluster = cluster;
     this.context = context;
+    this.#negotiation = negotiation;
     this.#waiting = new WaitingRequests(cluster.stats);
   }
 
@@ -63,6 +70,14 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
 
   onConnected(pending: PendingConnection, made: MadeConnection): void {
     this.#connecting.delete(pending);
+    const taker = this.#negotiation?.(made);
+    if (taker) this.#waiting.moveTo(taker);
+    else this.adopt(made);
+  }
+
+  /** Takes a connection that was made elsewhere. */
+  adopt(made: MadeConnection): void {
+    if (this.#negotiation) this.cluster.stats.cxHttp2Total.value += 1;
     const connection = new PooledConnection(this, made);
     this.#all.add(connection);
     this.#serve();
@@ -120,7 +135,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
     if (!isCounted && this.#all.size + this.#connecting.size > 0) return;
     const pending = new PendingConnection(this, isCounted ? breakers : undefined);
     this.#connecting.add(pending);
-    this.cluster.stats.cxHttp2Total.value += 1;
+    if (!this.#negotiation) this.cluster.stats.cxHttp2Total.value += 1;
     pending.start();
   }
 }

@@ -20,6 +20,8 @@ export interface PoolContext {
 export interface MadeConnection {
   readonly connection: Connection;
   readonly info: UpstreamConnectionInfo;
+  /** What TLS agreed to speak (RFC 7301); empty when nothing was, or without TLS. */
+  readonly alpn: string;
   /** The breakers it counts against, to be released when it is gone. */
   readonly counted: Breakers | undefined;
   readonly tls: UpstreamTlsPlan | undefined;
@@ -62,7 +64,7 @@ export class PendingConnection implements TimerOwner {
       tls,
       serverNameOf(endpoint),
       {
-        onConnected: (socket, peer) => {
+        onConnected: (socket, peer, alpn) => {
           this.#timer.stop();
           const { tcpKeepalive } = cluster.plan;
           if (tcpKeepalive) keepAlive(socket, tcpKeepalive);
@@ -79,6 +81,7 @@ export class PendingConnection implements TimerOwner {
           this.#owner.onConnected(this, {
             connection,
             info: { peer, local },
+            alpn,
             counted: this.#counted,
             tls,
             generation,

@@ -1,6 +1,7 @@
 import type { Breakers } from "../cluster/cluster.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
+import type { MadeConnection } from "./pending-connection.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "./stream.ts";
 
 /** Facts about an upstream connection, fixed once it is established. */
@@ -16,6 +17,12 @@ export interface PoolRequester extends ResponseReceiver {
   /** No stream will come. `isTls` tells whose report `transport` is. */
   onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void;
 }
+
+/**
+ * Decides who takes a connection by what was agreed on it. Returns the pool that
+ * has taken it, or undefined where the pool that made it may keep it.
+ */
+export type Negotiation = (made: MadeConnection) => UpstreamPool | undefined;
 
 /** The connections to one endpoint, whatever protocol they speak. */
 export interface UpstreamPool {

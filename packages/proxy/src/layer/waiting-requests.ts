@@ -1,5 +1,5 @@
 import type { Breakers, ClusterStats } from "../cluster/cluster.ts";
-import type { PoolRequester } from "./upstream-pool.ts";
+import type { PoolRequester, UpstreamPool } from "./upstream-pool.ts";
 
 interface Waiting {
   readonly requester: PoolRequester;
@@ -52,6 +52,14 @@ export class WaitingRequests {
   /** Fails all that wait now; those that come again at once wait for another connection. */
   failAll(isTimeout: boolean, transport: string, isTls: boolean): void {
     for (const waiting of this.#queue.splice(0)) this.#fail(waiting, isTimeout, transport, isTls);
+  }
+
+  /** Lets all that wait now ask another pool, in their order. */
+  moveTo(pool: UpstreamPool): void {
+    for (const waiting of this.#queue.splice(0)) {
+      this.#release(waiting);
+      pool.request(waiting.requester, waiting.breakers, false);
+    }
   }
 
   /** Forgets a request that gave up; nothing happens when it does not wait. */

@@ -44,7 +44,11 @@ export function clusterSupport(): Record<string, MessageSupport> {
         "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host always_eject_one_host",
     },
     [`${u}HttpProtocolOptions`]: {
-      implemented: "common_http_protocol_options explicit_http_config use_downstream_protocol_config",
+      implemented:
+        "common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config",
+    },
+    [`${u}HttpProtocolOptions.AutoHttpConfig`]: {
+      implemented: "http_protocol_options http2_protocol_options",
     },
     [`${u}HttpProtocolOptions.ExplicitHttpConfig`]: {
       implemented: "http_protocol_options http2_protocol_options",
