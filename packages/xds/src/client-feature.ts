@@ -13,6 +13,11 @@ export const clientFeature = {
    * takes (`envoy.service.accesslog.v3`) on the socket that is also its secrets'.
    */
   accessLogMetrics: "weft.access-log-metrics",
+  /**
+   * Takes `auto_config` on a cluster some of whose endpoints have no TLS, and
+   * speaks HTTP/1.1 there. Envoy refuses such a cluster.
+   */
+  negotiatedHttp: "weft.negotiated-http",
   /** Its machine has IPv6: it can bind `::`. */
   ipv6: "weft.ipv6",
 } as const;

@@ -167,6 +167,7 @@ export interface ConnectionPoolSpec {
     readonly maxRequestsPerConnection?: number;
     readonly maxRetries?: number;
     readonly idleTimeout?: string;
+    readonly h2UpgradePolicy?: string;
   };
 }
 

@@ -23,6 +23,8 @@ export interface ConnectionPool {
   readonly maxRequestsPerConnection: number | undefined;
   readonly maxRetries: number | undefined;
   readonly idleTimeoutMs: number | undefined;
+  /** Whether HTTP/1.1 requests travel as HTTP/2; undefined leaves it to what both ends can. */
+  readonly http2Upgrade: "always" | "never" | undefined;
 }
 
 export interface OutlierPolicy {
@@ -90,6 +92,12 @@ function portPolicy(spec: PortPolicySpec): PortPolicy {
   };
 }
 
+/** @see istio.networking.v1.ConnectionPoolSettings.HTTPSettings.H2UpgradePolicy */
+const http2Upgrades: Readonly<Record<string, ConnectionPool["http2Upgrade"]>> = {
+  UPGRADE: "always",
+  DO_NOT_UPGRADE: "never",
+};
+
 function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPool"]>): ConnectionPool {
   return {
     maxConnections: tcp?.maxConnections,
@@ -99,6 +107,7 @@ function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPoo
     maxRequestsPerConnection: http?.maxRequestsPerConnection,
     maxRetries: http?.maxRetries,
     idleTimeoutMs: durationMs(http?.idleTimeout),
+    http2Upgrade: http2Upgrades[http?.h2UpgradePolicy ?? "DEFAULT"],
   };
 }
 

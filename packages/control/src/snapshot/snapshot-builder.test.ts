@@ -86,6 +86,7 @@ describe("snapshots", () => {
     assert.deepEqual(changed(plain, able).sort(), [
       "0.0.0.0_9080",
       "InboundPassthroughCluster",
+      "outbound|9080||api.default.svc.cluster.local",
       "virtualInbound",
       "virtualOutbound",
     ]);

@@ -7,6 +7,8 @@ export interface ClientFeatures {
   readonly hasIstioStatsNetwork: boolean;
   /** Takes no `istio.stats` at all: what Istio's metrics need goes to its agent as access logs. */
   readonly hasAccessLogMetrics: boolean;
+  /** Takes clusters that leave HTTP/1.1 or HTTP/2 to each endpoint, with TLS and without. */
+  readonly negotiatesHttp: boolean;
   /** A gRPC application that is its own data plane: API listeners, and only what gRPC takes. */
   readonly isProxyless: boolean;
   /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
@@ -17,12 +19,18 @@ export interface ClientFeatures {
 export const noFeatures: ClientFeatures = {
   hasIstioStatsNetwork: false,
   hasAccessLogMetrics: false,
+  negotiatesHttp: false,
   isProxyless: false,
   hasIpv6: false,
 };
 
 /** What Weft's own sidecar can do on most machines. */
-export const sidecarFeatures: ClientFeatures = { ...noFeatures, hasIstioStatsNetwork: true, hasIpv6: true };
+export const sidecarFeatures: ClientFeatures = {
+  ...noFeatures,
+  hasIstioStatsNetwork: true,
+  negotiatesHttp: true,
+  hasIpv6: true,
+};
 
 /** Reads a node's `client_features`, and what its metadata says it takes; names that change nothing here are passed over. */
 export function parseClientFeatures(
@@ -33,13 +41,20 @@ export function parseClientFeatures(
     isProxyless: metadata.GENERATOR === grpcGenerator,
     hasIstioStatsNetwork: names.includes(clientFeature.istioStatsNetwork),
     hasAccessLogMetrics: names.includes(clientFeature.accessLogMetrics),
+    negotiatesHttp: names.includes(clientFeature.negotiatedHttp),
     hasIpv6: names.includes(clientFeature.ipv6),
   };
 }
 
 /** Equal for data planes that get equal resources. */
 export function featuresKey(features: ClientFeatures): string {
-  const { hasIstioStatsNetwork, hasAccessLogMetrics, isProxyless, hasIpv6 } = features;
+  const { hasIstioStatsNetwork, hasAccessLogMetrics, negotiatesHttp, isProxyless, hasIpv6 } = features;
   if (isProxyless) return "grpc";
-  return `${hasIstioStatsNetwork ? "stats" : ""} ${hasAccessLogMetrics ? "als" : ""} ${hasIpv6 ? "ipv6" : ""}`;
+  const marks = [
+    hasIstioStatsNetwork && "stats",
+    hasAccessLogMetrics && "als",
+    negotiatesHttp && "negotiated",
+    hasIpv6 && "ipv6",
+  ];
+  return marks.filter(Boolean).join(" ");
 }

@@ -13,17 +13,16 @@ import { translateSidecar } from "./translate-sidecar.ts";
 const envoy = findPeer("envoy");
 const testdata = fileURLToPath(new URL("../../testdata/", import.meta.url));
 
+/** What Envoy never declares. */
+const notEnvoys = { hasIstioStatsNetwork: false, negotiatesHttp: false, isProxyless: false };
+
 /** Loads everything one sidecar is given into real Envoy, which checks more than the messages' types. */
 function judge({ mesh, features }: Fixture, folder: string): void {
   for (const [id, workload] of mesh.workloads) {
     const file = join(folder, `${id}.json`);
     writeFileSync(
       file,
-      JSON.stringify(
-        envoyBootstrap(
-          translateSidecar(mesh, workload, { ...features, hasIstioStatsNetwork: false, isProxyless: false }),
-        ),
-      ),
+      JSON.stringify(envoyBootstrap(translateSidecar(mesh, workload, { ...features, ...notEnvoys }))),
     );
     const args = ["--mode", "validate", "-c", file, "-l", "error"];
     const { status, stderr, stdout } = spawnSync(envoy!, args, { encoding: "utf8", timeout: 60_000 });

@@ -65,7 +65,7 @@ function agentSocket(): Cluster {
   return create(ClusterSchema, {
     name: "sds-grpc",
     clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
-    typedExtensionProtocolOptions: httpProtocolOptions("grpc"),
+    typedExtensionProtocolOptions: httpProtocolOptions("http2"),
     loadAssignment: { clusterName: "sds-grpc", endpoints: [{ lbEndpoints }] },
   });
 }

@@ -65,7 +65,9 @@ function inboundCluster(
     connectTimeout: duration(options.defaults.connectTimeoutMs),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint] }] },
     circuitBreakers: circuitBreakers(noPolicy),
-    ...(isHttp(protocol) ? { typedExtensionProtocolOptions: httpProtocolOptions(protocol) } : {}),
+    ...(isHttp(protocol)
+      ? { typedExtensionProtocolOptions: httpProtocolOptions(protocol === "http" ? "http1" : "http2") }
+      : {}),
     metadata: service
       ? istioMetadata(undefined, {
           services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],

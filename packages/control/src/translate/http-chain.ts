@@ -56,6 +56,8 @@ export function inboundHttp(
   });
   return manager(statPrefix, filters, side, options, {
     routeSpecifier: { case: "routeConfig", value: routes },
+    // Upgrades of an HTTP/1.1 application may come over HTTP/2 (RFC 8441).
+    http2ProtocolOptions: { allowConnect: true },
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
   });

@@ -34,7 +34,7 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
 const meshAlpn = "istio";
 /** In the order a server chooses: what the port speaks, then the mesh's mark for callers that offer nothing else. */
 const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
-  http: ["http/1.1", meshAlpn],
+  http: ["h2", "http/1.1", meshAlpn],
   http2: ["h2", meshAlpn],
   grpc: ["h2", meshAlpn],
   tcp: [meshAlpn, "h2", "http/1.1"],

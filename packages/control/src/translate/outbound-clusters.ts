@@ -9,10 +9,11 @@ import {
 import type { Endpoint, MeshOptions, Service, ServicePort, Subset } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
+import type { ClientFeatures } from "./client-features.ts";
 import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
-import { httpProtocolOptions } from "./protocol-options.ts";
+import { type HttpVersion, httpProtocolOptions } from "./protocol-options.ts";
 import { outboundMeshTls, outboundServerTls, plaintextSocket } from "./tls.ts";
 import { circuitBreakers, outlierDetection } from "./traffic-policy.ts";
 
@@ -24,10 +25,11 @@ export function outboundClusters(
   service: Service,
   endpoints: readonly Endpoint[],
   options: MeshOptions,
+  features: ClientFeatures,
 ): Cluster[] {
   return service.ports.flatMap((port) =>
     [undefined, ...service.subsets].map((subset) =>
-      outboundCluster(service, port, subset, endpoints, options),
+      outboundCluster(service, port, subset, endpoints, options, features),
     ),
   );
 }
@@ -38,11 +40,13 @@ function outboundCluster(
   subset: Subset | undefined,
   endpoints: readonly Endpoint[],
   options: MeshOptions,
+  features: ClientFeatures,
 ): Cluster {
   const { hostname, namespace } = service;
   const name = outboundClusterName(port.number, subset?.name ?? "", hostname);
   const policy = policyFor(port.number, service.policy, subset?.policy);
   const services = [{ host: hostname, name: service.name, namespace }];
+  const spoken = spokenTo(service, port, policy, options, features);
   const source = subset?.source ?? service.destinationRule ?? service.source;
   return create(ClusterSchema, {
     name,
@@ -52,12 +56,10 @@ function outboundCluster(
     ...(policy.outlier
       ? { commonLbConfig: { healthyPanicThreshold: { value: policy.outlier.minHealthPercent ?? 0 } } }
       : {}),
-    ...(isHttp(port.protocol)
-      ? { typedExtensionProtocolOptions: httpProtocolOptions(port.protocol, policy) }
-      : {}),
+    ...(spoken ? { typedExtensionProtocolOptions: httpProtocolOptions(spoken, policy) } : {}),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
     ...discovery(service, port, subset, name, endpoints, policy),
-    ...transport(service, port, subset, policy, options),
+    ...transport(service, port, subset, policy, spoken, options),
   });
 }
 
@@ -113,6 +115,7 @@ function transport(
   port: ServicePort,
   subset: Subset | undefined,
   policy: PortPolicy,
+  spoken: HttpVersion | undefined,
   options: MeshOptions,
 ): ClusterInit {
   const { tls } = policy;
@@ -121,7 +124,7 @@ function transport(
     serverName: tls?.sni || outboundServerName(port.number, subset?.name ?? "", hostname),
     namespace,
     identities: tls?.subjectAltNames?.length ? tls.subjectAltNames : identities,
-    alpn: ["istio", ...alpn(port)],
+    alpn: ["istio", ...alpn(spoken)],
   };
   switch (tls?.mode) {
     case "DISABLE":
@@ -130,7 +133,7 @@ function transport(
       return { transportSocket: outboundMeshTls(peer, options) };
     case "SIMPLE":
     case "MUTUAL": {
-      const server = { host: hostname, names: identities, alpn: alpn(port) };
+      const server = { host: hostname, names: identities, alpn: alpn(spoken) };
       return { transportSocket: outboundServerTls(tls, server, options) };
     }
   }
@@ -146,8 +149,39 @@ function transport(
   };
 }
 
-/** Beside `istio`, which marks the peer as a member of the mesh: what will be spoken inside. */
-function alpn({ protocol }: ServicePort): string[] {
-  if (protocol === "http") return ["http/1.1"];
-  return isHttp(protocol) ? ["h2"] : [];
+/**
+ * The HTTP version between this sidecar and the service; undefined for other
+ * protocols. HTTP/1.1 of an application travels as HTTP/2 between two members
+ * of the mesh, where many requests share a connection, unless a DestinationRule
+ * says otherwise (`h2UpgradePolicy`).
+ */
+function spokenTo(
+  service: Service,
+  port: ServicePort,
+  { connectionPool, tls }: PortPolicy,
+  { defaults }: MeshOptions,
+  { negotiatesHttp }: ClientFeatures,
+): HttpVersion | undefined {
+  if (!isHttp(port.protocol)) return undefined;
+  if (port.protocol !== "http") return "http2";
+  const isInMesh = tls ? tls.mode === "ISTIO_MUTUAL" : defaults.hasAutoMtls && !service.isExternal;
+  switch (connectionPool?.http2Upgrade) {
+    case "never":
+      return "http1";
+    case "always":
+      return isInMesh && negotiatesHttp ? "negotiated" : "http2";
+    default:
+      return isInMesh && negotiatesHttp ? "negotiated" : "http1";
+  }
 }
+
+/** Beside `istio`, which marks the peer as a member of the mesh: what will be spoken inside. */
+function alpn(spoken: HttpVersion | undefined): readonly string[] {
+  return spoken ? alpnOf[spoken] : [];
+}
+
+const alpnOf: Readonly<Record<HttpVersion, readonly string[]>> = {
+  http1: ["http/1.1"],
+  http2: ["h2"],
+  negotiated: ["h2", "http/1.1"],
+};

@@ -43,7 +43,7 @@ export function commonSidecarParts(
 ): SidecarPart[] {
   const { options } = mesh;
   return [
-    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh)),
+    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, features)),
     part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
     namesPart(mesh),
     ...(interception === "NONE" ? [] : capturedParts(mesh, caller, features)),
@@ -80,13 +80,16 @@ export function part(
   return { id, type, from, variant, build };
 }
 
-function serviceParts(service: Service, mesh: Mesh): SidecarPart[] {
+function serviceParts(service: Service, mesh: Mesh, features: ClientFeatures): SidecarPart[] {
   const { options } = mesh;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
   const isByDns = service.resolution.startsWith("dns");
-  const clusters = () => outboundClusters(service, isByDns ? endpoints : none, options);
+  const from = isByDns ? [service, endpoints, options] : [service, options];
+  const variant = features.negotiatesHttp ? "negotiated" : "";
   return [
-    part("clusters", "cluster", isByDns ? [service, endpoints, options] : [service, options], "", clusters),
+    part("clusters", "cluster", from, variant, () =>
+      outboundClusters(service, isByDns ? endpoints : none, options, features),
+    ),
     endpointsPart(service, endpoints),
   ];
 }

@@ -69,7 +69,8 @@ function openClient(
   const { node } = deps.bootstrap.message;
   const self = node ? clone(NodeSchema, node) : create(NodeSchema);
   self.userAgentName ||= "weft";
-  self.clientFeatures = [...new Set([...self.clientFeatures, clientFeature.istioStatsNetwork])];
+  const own = [clientFeature.istioStatsNetwork, clientFeature.negotiatedHttp];
+  self.clientFeatures = [...new Set([...self.clientFeatures, ...own])];
   const report = connectionReport(label, deps);
   let isConnected = false;
   const client = new AdsClient({
