@@ -30,7 +30,7 @@ export const defaultHttp2Plan: Http2Plan = {
   hpackTableBytes: 4096,
   maxConcurrentStreams: 1024,
   streamWindowBytes: 1 << 20,
-  connectionWindowBytes: 2 << 20,
+  connectionWindowBytes: 8 << 20,
   maxOutboundFrames: 10_000,
   maxOutboundControlFrames: 1_000,
   maxConsecutiveEmptyFrames: 1,
