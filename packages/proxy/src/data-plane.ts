@@ -9,6 +9,7 @@ import { createFactories, createFilterServices } from "./config/create-factories
 import { LiveConfig } from "./config/live-config.ts";
 import { compileStaticResources, type StaticResources } from "./config/static-resources.ts";
 import { TlsContexts } from "./config/tls-contexts.ts";
+import type { ServerHealth } from "./filters/health-check.ts";
 import { probeFactory } from "./health-check/probe.ts";
 import type { BindSocket, ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
@@ -56,6 +57,9 @@ export class DataPlane {
   readonly #overload: OverloadManager;
   #memory: MemoryRelease | undefined;
   #isStarted = false;
+  #isDraining = false;
+  /** An operator wants callers to look elsewhere: health checks here fail. */
+  isFailingHealthChecks = false;
   /** The newest listeners, once they are in force or have failed. */
   applied: Promise<readonly ListenerFailure[]> = Promise.resolve([]);
 
@@ -113,6 +117,7 @@ export class DataPlane {
 
   /** Lets connections finish; resolves when all have or after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
     this.serverStats.setLive(false);
     await this.applied;
     await this.runtime.drain(graceMs);
@@ -129,6 +134,18 @@ export class DataPlane {
     this.accessLogs.close();
   }
 
+  /** For the filter that answers health checks. */
+  #serverHealth(): ServerHealth {
+    const isFailing = () => this.#isDraining || this.isFailingHealthChecks;
+    return {
+      get isFailing() {
+        return isFailing();
+      },
+      clusterName: this.#options.bootstrap.message.node?.cluster ?? "",
+      membership: (name) => this.clusters.get(name)?.countEndpoints(),
+    };
+  }
+
   #createLive(random: () => number): LiveConfig {
     const { clock, bootstrap, log, onChange } = this.#options;
     const dependencies = {
@@ -139,6 +156,7 @@ export class DataPlane {
       node: bootstrap.message.node,
       random,
       callouts: this.runtime.callouts,
+      serverHealth: this.#serverHealth(),
     };
     const services = createFilterServices(dependencies);
     return new LiveConfig({

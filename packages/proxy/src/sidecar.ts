@@ -67,7 +67,6 @@ export class Sidecar {
   #former: StatsCopy | undefined;
   #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   #isDraining = false;
-  #isFailingHealthChecks = false;
   #keptInForce: KeptConfig | undefined;
 
   constructor(bootstrap: BootstrapPlan, options: SidecarOptions, log: Log, clock: Clock) {
@@ -200,7 +199,7 @@ export class Sidecar {
   }
 
   #state(): ServerState {
-    return this.#isDraining || this.#isFailingHealthChecks ? "DRAINING" : this.#phase;
+    return this.#isDraining || this.#plane.isFailingHealthChecks ? "DRAINING" : this.#phase;
   }
 
   async #serveAdmin(): Promise<void> {
@@ -232,7 +231,8 @@ export class Sidecar {
       },
       quit: () => this.#quit(),
       failHealthCheck: (isFailed) => {
-        this.#isFailingHealthChecks = isFailed;
+        this.#plane.isFailingHealthChecks = isFailed;
+        this.#workers?.failHealthChecks(isFailed);
       },
       setLogLevel: (level) => {
         this.#log.level = level;

@@ -15,7 +15,7 @@ export interface Contender {
   /** Where its first listener listens, on the loopback address. */
   readonly port: number;
   /** A page of its admin endpoint. */
-  admin(path: string): Promise<string>;
+  admin(path: string, method?: "GET" | "POST"): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -50,9 +50,9 @@ async function startEnvoy(text: string): Promise<Contender> {
     ],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
-  const admin = async (path: string) => {
+  const admin: Contender["admin"] = async (path, method = "GET") => {
     const address = readFileSync(adminFile, "utf8").trim();
-    return await (await fetch(`http://${address}${path}`)).text();
+    return await (await fetch(`http://${address}${path}`, { method })).text();
   };
   return {
     name: "Envoy",
@@ -76,9 +76,9 @@ async function startWeft(text: string): Promise<Contender> {
   );
   await sidecar.start();
   const { adminAddress } = sidecar;
-  const admin = async (path: string) => {
+  const admin: Contender["admin"] = async (path, method = "GET") => {
     if (adminAddress?.kind !== "ip") throw new Error("no admin endpoint");
-    return await (await fetch(`http://127.0.0.1:${adminAddress.port}${path}`)).text();
+    return await (await fetch(`http://127.0.0.1:${adminAddress.port}${path}`, { method })).text();
   };
   return { name: "Weft", port: await listenerPort(admin), admin, close: () => sidecar.close() };
 }

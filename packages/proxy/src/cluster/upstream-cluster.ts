@@ -138,6 +138,13 @@ export class UpstreamCluster implements Cluster {
     this.#replaceEndpoints(localities);
   }
 
+  /** How many endpoints there are, and how many of them may be used. */
+  countEndpoints(): { readonly total: number; readonly usable: number } {
+    let usable = 0;
+    for (const { health } of this.endpoints) if (health !== "unhealthy") usable += 1;
+    return { total: this.endpoints.size, usable };
+  }
+
   /** Sets the gauges that are cheaper to read than to keep. */
   collect(): void {
     const { membership } = this.allStats;

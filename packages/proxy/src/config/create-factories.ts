@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import type { Node } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { Callouts } from "../filters/callout.ts";
+import type { ServerHealth } from "../filters/health-check.ts";
 import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
 import type { ServiceName } from "../filters/istio-stats-plan.ts";
 import { createNetworkRbacFilter } from "../filters/rbac.ts";
@@ -22,6 +23,7 @@ export interface FactoryDependencies {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly callouts: Callouts;
+  readonly serverHealth: ServerHealth;
 }
 
 /** What HTTP filters of this process are made with. */
@@ -38,6 +40,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
       cluster: deps.node?.cluster ?? "",
       zone: deps.node?.locality?.zone ?? "",
     },
+    serverHealth: deps.serverHealth,
     istioPlan: (settings, direction) => ({
       ...identity,
       ...settings,

@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { Callouts } from "../filters/callout.ts";
+import type { ServerHealth } from "../filters/health-check.ts";
 import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
@@ -45,6 +46,8 @@ export interface FilterServices {
   readonly random: () => number;
   /** The cluster this proxy is one of, by its node. */
   readonly localCluster: string;
+  /** How this proxy itself is. */
+  readonly serverHealth: ServerHealth;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
   /** Who this proxy is; "" for what the bootstrap does not say. */

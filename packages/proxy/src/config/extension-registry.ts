@@ -41,6 +41,7 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
+import { HealthCheckSchema } from "@weft/xds/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb";
 import {
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
@@ -129,6 +130,7 @@ export const extensionRegistry: Registry = createRegistry(
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
   FilterConfigSchema,
+  HealthCheckSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,

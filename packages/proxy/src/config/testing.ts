@@ -33,6 +33,7 @@ export function testServices(): FilterServices {
     stats: new EnvoyStats(new MetricRegistry()),
     random: Math.random,
     localCluster: "",
+    serverHealth: { isFailing: false, clusterName: "", membership: () => undefined },
     callouts: {
       start(_request, onDone) {
         onDone({ kind: "failure", reason: "no-cluster" });

@@ -20,6 +20,7 @@ export type ToWorker =
   | { readonly t: "stats" }
   | { readonly t: "reopen-logs" }
   | { readonly t: "log-level"; readonly level: string }
+  | { readonly t: "fail-health-checks"; readonly isFailed: boolean }
   | { readonly t: "drain"; readonly graceMs: number }
   | { readonly t: "stop-accepting" }
   | { readonly t: "close" };

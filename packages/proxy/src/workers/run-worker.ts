@@ -58,6 +58,9 @@ export async function runWorker(
         case "log-level":
           log.level = message.level as LogLevel;
           break;
+        case "fail-health-checks":
+          plane.isFailingHealthChecks = message.isFailed;
+          break;
         case "drain":
           void plane.drain(message.graceMs).then(() => tell({ t: "drained" }));
           break;

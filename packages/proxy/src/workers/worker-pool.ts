@@ -64,6 +64,10 @@ export class WorkerPool {
     this.#tell({ t: "stop-accepting" });
   }
 
+  failHealthChecks(isFailed: boolean): void {
+    this.#tell({ t: "fail-health-checks", isFailed });
+  }
+
   async drain(graceMs: number): Promise<void> {
     this.#tell({ t: "drain", graceMs });
     await Promise.all(this.#members.map((member) => this.#next(member, "drained")));

@@ -6,6 +6,7 @@ import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
 import { grpcWebFilter } from "./grpc-web.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
+import { healthCheckFilter } from "./health-check.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
 import { jwtAuthnFilter } from "./jwt-authn.ts";
@@ -31,6 +32,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   faultFilter,
   grpcWebFilter,
   headerMutationFilter,
+  healthCheckFilter,
   jwtAuthnFilter,
   localRateLimitFilter,
   rateLimitFilter,

@@ -17,6 +17,9 @@ export function healthCheckSupport(): Record<string, MessageSupport> {
     [`${p}.GrpcHealthCheck`]: { implemented: "service_name authority initial_metadata" },
     [`${p}.Payload`]: { implemented: "text binary" },
     [`${p}.TlsOptions`]: { implemented: "alpn_protocols" },
+    "envoy.extensions.filters.http.health_check.v3.HealthCheck": {
+      implemented: "pass_through_mode cache_time cluster_min_healthy_percentages headers",
+    },
     "envoy.config.endpoint.v3.Endpoint.HealthCheckConfig": {
       implemented: "port_value hostname address disable_active_health_check",
     },
