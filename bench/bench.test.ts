@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { UserError } from "@weft/base/errors";
+import { findProgram } from "../tools/peers.ts";
 import { benchCases } from "./cases.ts";
 import { percentile } from "./load.ts";
 import { fillBootstrap, type Sample } from "./measure.ts";
@@ -52,6 +55,29 @@ it("every case's bootstraps are there and ask for nothing that is not filled in"
     }
   }
   assert.throws(() => fillBootstrap("$OTHER$", values), /\$OTHER\$/);
+});
+
+it("runs in its short form, and leaves a line in the trend", {
+  skip: findProgram("envoy") ? false : "no envoy",
+}, () => {
+  // Kept where `WEFT_TREND` says, so that a series of runs can be looked at.
+  const directory = mkdtempSync(join(tmpdir(), "weft-trend-"));
+  const file = process.env.WEFT_TREND ?? join(directory, "trend.jsonl");
+  try {
+    const args = [join(import.meta.dirname, "run.ts"), "--quick", "--sources"];
+    const cases = ["http1-plain", "http1-over-http2"].flatMap((name) => ["--case", name]);
+    const run = spawnSync(process.execPath, [...args, ...cases, "--trend", file], { encoding: "utf8" });
+    assert.equal(run.status, 0, run.stderr);
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n").slice(-2);
+    const trend = lines.map((line) => JSON.parse(line) as { case: string; ratios: { rssMb: number } });
+    assert.deepEqual(
+      trend.map((line) => line.case),
+      ["http1-plain", "http1-over-http2"],
+    );
+    for (const { ratios } of trend) assert.ok(ratios.rssMb > 0);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 describe("the benchmark's options", () => {

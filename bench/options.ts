@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly subject: "weft" | "envoy";
   readonly output: "table" | "json";
   readonly keep: boolean;
+  /** Where to append a line per case. */
+  readonly trend: string | undefined;
   readonly usesSources: boolean;
 }
 
@@ -28,6 +30,7 @@ usage: npm run bench -- [options]
   --sources          run weft from its sources instead of a fresh bundle
   --quick            one round of two seconds: does it run, roughly how fast
   --keep             keep the working directory with bootstraps and logs
+  --trend FILE       append a line of JSON per case, to see ratios move from run to run
   -o json            print JSON instead of a table
   -h, --help         this text
 
@@ -67,6 +70,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     subject,
     output,
     keep: values.keep,
+    trend: values.trend,
     usesSources: values.sources,
   };
 }
@@ -84,6 +88,7 @@ function read(args: readonly string[]) {
       output: { type: "string", short: "o", default: "table" },
       quick: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
+      trend: { type: "string" },
       sources: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },

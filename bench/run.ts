@@ -14,6 +14,7 @@ import { measureCase } from "./measure.ts";
 import { help, parseOptions } from "./options.ts";
 import { envoyProgram, findTools, weftProgram } from "./programs.ts";
 import { renderTable, summarize } from "./report.ts";
+import { appendTrend } from "./trend.ts";
 
 try {
   process.exitCode = await main();
@@ -52,6 +53,7 @@ async function main(): Promise<number> {
     if (options.keep) console.error(`bench: bootstraps and logs are in ${directory}`);
     else rmSync(directory, { recursive: true, force: true });
   }
+  if (options.trend) appendTrend(options.trend, summaries, new Date());
   if (options.output === "json") {
     const { rounds, seconds, rate, connections } = options;
     const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
