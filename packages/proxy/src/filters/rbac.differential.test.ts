@@ -92,7 +92,7 @@ test("policies are counted one by one, and shadow rules under their prefix, as i
 test("path templates decide as in Envoy", withEnvoy, () => {
   const template = (text: string) =>
     `{ uri_template: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "${text}" } } }`;
-  const templates = ["/one/*/end", "/rest/**", "/named/{id}/x", "/pat/{id=*}"];
+  const templates = ["/one/*/end", "/rest/**", "/named/{id}/x", "/pat/{id=a*}", "/{id=b/*}c/{d}"];
   return expectSame(
     {
       filters: rbac(
@@ -111,7 +111,11 @@ test("path templates decide as in Envoy", withEnvoy, () => {
       "/named/1/x",
       "/named/1/y",
       "/pat/ab",
+      "/pat/aa",
+      "/pat/",
       "/pat/b",
+      "/b/xc/y",
+      "/b/x/y",
       "/",
     ].map((path) => ({ path })),
   );
