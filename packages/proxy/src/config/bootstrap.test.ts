@@ -54,8 +54,8 @@ const mistakes: readonly (readonly [name: string, text: string, error: string])[
   ],
   [
     "a field of the API that is not implemented",
-    bootstrap({ hcm: "tracing: {}" }),
-    `bootstrap.yaml:12:17: ${hcm}.tracing: \`tracing\` is not implemented by this proxy (remove it)`,
+    bootstrap({ hcm: "early_header_mutation_extensions: [{ name: x }]" }),
+    `bootstrap.yaml:12:17: ${hcm}.early_header_mutation_extensions: \`early_header_mutation_extensions\` is not implemented by this proxy (remove it)`,
   ],
   [
     "a field that may only keep its default",

@@ -14,6 +14,7 @@ import { decodeHttp2 } from "./decode-http2.ts";
 import { decodeLocalReplies } from "./decode-local-reply.ts";
 import { decodeProtocolOptions } from "./decode-protocol-options.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
+import { decodeTracing } from "./decode-tracing.ts";
 import { decodeUpgrades } from "./decode-upgrades.ts";
 import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
@@ -73,6 +74,7 @@ export function decodeConnectionManager(
     ),
     localReplies: decodeLocalReplies(hcm.localReplyConfig, at(path, "local_reply_config"), context),
     accessLogs: decodeAccessLogs(hcm.accessLog, at(path, "access_log"), context),
+    tracing: hcm.tracing && decodeTracing(hcm.tracing, hcm.statPrefix, at(path, "tracing"), context),
     requestTimeoutMs: time(hcm.requestTimeout, 0, at(path, "request_timeout")),
     requestHeadersTimeoutMs: time(hcm.requestHeadersTimeout, 0, at(path, "request_headers_timeout")),
     streamIdleTimeoutMs: time(hcm.streamIdleTimeout, 300_000, at(path, "stream_idle_timeout")),

@@ -33,6 +33,7 @@ export function decodeMirrors(
       fraction: decodeFraction(policy.runtimeFraction, context.runtime),
       marksHost: !policy.disableShadowHostSuffixAppend,
       authority: policy.hostRewriteLiteral || undefined,
+      isTraceSampled: policy.traceSampled ?? true,
       mutate: decodeHeaderMutations(
         policy.requestHeadersMutations,
         at(place, "request_headers_mutations"),

@@ -27,6 +27,7 @@ import {
   type InheritedPolicies,
 } from "./decode-route-action.ts";
 import { decodeConditions, decodePathSpec } from "./decode-route-match.ts";
+import { decodeDecorator, decodeRouteTracing } from "./decode-route-tracing.ts";
 import { decodeFraction, originOf } from "./decode-values.ts";
 import { at, atKey } from "./issues.ts";
 
@@ -199,6 +200,9 @@ function decodeRoute(
     filterConfigs: merged,
     cors: decodeCorsLevels(route, host, path, context),
     rateLimits: decodeRouteLimits(route, inherited, path, context),
+    metadata: route.metadata?.filterMetadata,
+    tracing: route.tracing && decodeRouteTracing(route.tracing, at(path, "tracing"), context),
+    decorator: decodeDecorator(route.decorator, at(path, "decorator"), context),
     origin: originOf(route.metadata),
   };
   const matchPath = at(path, "match");

@@ -7,6 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
 import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import {
@@ -143,6 +144,7 @@ export const extensionRegistry: Registry = createRegistry(
   OpenTelemetryAccessLogConfigSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
+  OpenTelemetryConfigSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,
   OmitHostMetadataConfigSchema,

@@ -11,6 +11,7 @@ import type { MessageSupport } from "./support/message-support.ts";
 import { overloadSupport } from "./support/overload.ts";
 import { routeSupport } from "./support/route.ts";
 import { tlsSupport } from "./support/tls.ts";
+import { tracingSupport } from "./support/tracing.ts";
 
 /**
  * Every message and field this proxy acts upon. What is not here is refused by
@@ -30,4 +31,5 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
   ...accessLogSupport(),
   ...filtersSupport(),
   ...overloadSupport(),
+  ...tracingSupport(),
 };

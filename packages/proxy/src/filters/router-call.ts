@@ -358,6 +358,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       head.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
     }
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
+    const { trace } = exchange;
+    if (trace && (trace.plan.spawnsUpstreamSpan || this.#target.plan.startsChildSpan)) {
+      this.#attempt.span = trace.startAttempt(exchange, cluster, endpoint, this.context.clock.monotonicMs());
+    }
     const endsHere = head.upgrade === "connect" && this.#target.action.terminatesConnect;
     const protocol = endsHere ? "tunnel" : exchange.protocol;
     this.#attempt.begin(

@@ -6,6 +6,8 @@ export interface RouterPlan {
   readonly suppressEnvoyHeaders: boolean;
   /** `respect_expected_rq_timeout`: the timeout the proxy before announced is this one's too. */
   readonly respectsExpectedTimeout?: boolean;
+  /** `start_child_span`: each attempt is a span of its own. */
+  readonly startsChildSpan?: boolean;
 }
 
 /** The terminal filter as it stands in `HttpConnectionPlan.filters`. */

@@ -2,11 +2,14 @@ import type { AttemptOutcome, Breakers, Cluster, Endpoint } from "../cluster/clu
 import type { HeaderList } from "../layer/header-list.ts";
 import type { LayerContext } from "../layer/http-service.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
+import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ClientStream, ResetReason } from "../layer/stream.ts";
 import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { CallLimits } from "../route/call-limits.ts";
+import type { AttemptSpan } from "../tracing/attempt-span.ts";
 import type { RequestBody } from "./request-body.ts";
+import { failureOf } from "./upstream-failure.ts";
 
 /** How an attempt failed before its response was complete. */
 export interface AttemptFailure {
@@ -71,6 +74,8 @@ const emptyChunk = Buffer.alloc(0);
 export class UpstreamAttempt implements PoolRequester, TimerOwner {
   readonly endpoint: Endpoint;
   readonly startMs: number;
+  /** Where attempts are traced. */
+  span: AttemptSpan | undefined = undefined;
   readonly #owner: AttemptOwner;
   #pool: UpstreamPool | undefined = undefined;
   #stream: ClientStream | undefined = undefined;
@@ -143,6 +148,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     breakers.requests.release();
     cluster.stats.rqActive.value -= 1;
     cluster.stats.rqTimeMs.observe(nowMs - this.startMs);
+    this.span?.end(nowMs);
   }
 
   /** Charges the endpoint with a failure that may have been nobody's fault: a keep-alive race. */
@@ -163,6 +169,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   expire(): void {
     if (this.#isOver) return;
     this.#owner.cluster.report(this.endpoint, timedOut);
+    this.span?.onFailure("timeout", ResponseFlag.UpstreamRequestTimeout);
     this.abandon();
   }
 
@@ -172,6 +179,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#stream = stream;
     this.#connection = connection;
     const isBare = body.isEmpty && body.isComplete && !body.trailers;
+    this.span?.inject(head.headers);
     stream.sendHead(head, isBare, stream.isFirstOnConnection ? connectionHeaders : undefined);
     if (!isBare && !body.isEmpty) {
       const { chunks } = body;
@@ -187,6 +195,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void {
     this.#pool = undefined;
     if (this.#isOver) return;
+    this.#tellSpan(reason);
     if (reason !== "overflow") this.#owner.cluster.report(this.endpoint, localFailure);
     const failure = { reason, transport, isTls, isUnprocessed: true, isKeepAliveRace: false };
     this.#owner.onAttemptFailed(this, failure);
@@ -202,6 +211,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   onResponseHead(head: ResponseHead, end: boolean): void {
     if (this.#isOver) return;
     const nowMs = this.#owner.context.clock.monotonicMs();
+    this.span?.onHead(head);
     this.#perTryTimer?.stop();
     if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
     const { cluster } = this.#owner;
@@ -222,6 +232,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
 
   onResponseTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
+    this.span?.onTrailers(trailers);
     this.settle(this.#owner.context.clock.monotonicMs());
     this.#owner.onAttemptTrailers(this, trailers);
   }
@@ -231,6 +242,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#stream = undefined;
     if (this.#isOver) return;
     const { cluster } = this.#owner;
+    this.#tellSpan(reason);
     cluster.stats.rqRxReset.value += 1;
     const isKeepAliveRace =
       reason === "connection-termination" &&
@@ -253,6 +265,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
 
   onTimer(kind: number): void {
     this.#owner.cluster.report(this.endpoint, timedOut);
+    this.span?.onFailure("timeout", ResponseFlag.UpstreamRequestTimeout);
     this.#owner.onAttemptTimeout(this, kind === perTryTimer ? "per-try" : "idle");
   }
 
@@ -274,6 +287,12 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
   #restartIdleTimer(timer: TimerEntry): void {
     const { limits, context } = this.#owner;
     context.timers.start(timer, limits.perTryIdleTimeoutMs, context.clock.monotonicMs());
+  }
+
+  #tellSpan(reason: ResetReason): void {
+    if (!this.span) return;
+    const { text, flag } = failureOf(reason);
+    this.span.onFailure(text, flag);
   }
 
   #reset(): void {

@@ -38,6 +38,11 @@ const failures: Readonly<Record<ResetReason, Failure>> = {
   "protocol-error": { text: "protocol error", flag: ResponseFlag.UpstreamProtocolError, status: 502 },
 };
 
+/** What an upstream's failure is called, and its flag. */
+export function failureOf(reason: ResetReason): { readonly text: string; readonly flag: number } {
+  return failures[reason];
+}
+
 /** Answers a request whose upstream failed before it answered, and counts that answer. */
 export function answerFailure(
   exchange: HttpExchange,

@@ -11,7 +11,8 @@ export function metadataAt(
   return value;
 }
 
-function childOf(value: MetadataValue | undefined, key: string): MetadataValue | undefined {
+/** The value of an own field of an object; undefined of anything else. */
+export function childOf(value: MetadataValue | undefined, key: string): MetadataValue | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   return Object.hasOwn(value, key) ? (value as Readonly<Record<string, MetadataValue>>)[key] : undefined;
 }

@@ -3,6 +3,7 @@ import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
+import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { DynamicMetadata, Exchange } from "./exchange.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -49,6 +50,10 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   dynamicMetadata: DynamicMetadata | undefined = undefined;
   /** The downstream half of an upgraded connection: never complete, never retried. */
   isUpgrade = false;
+  /** The request's part of a trace, while it is sampled. */
+  trace: ExchangeTrace | undefined = undefined;
+  /** What the caller is told this request is called; "" for nothing. */
+  operationForCaller = "";
 
   constructor(
     service: HttpService,

@@ -1,3 +1,4 @@
+import { traceResponse } from "../tracing/begin-trace.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Exchange } from "./exchange.ts";
@@ -166,6 +167,8 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
 
   #sendHead(head: ResponseHead, end: boolean): void {
     this.isHeadSent = true;
+    const { tracing } = this.plan;
+    if (tracing) traceResponse(this, tracing, head);
     completeHead(head, this.plan, this.service.context.clock.now());
     if (this.plan.tellsRequestId && this.requestId !== "") head.headers.set("x-request-id", this.requestId);
     if (end) this.finish();

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { applyHeaderEdits } from "../route/header-edits.ts";
+import { beginTrace } from "../tracing/begin-trace.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Exchange } from "./exchange.ts";
@@ -117,6 +118,7 @@ export class HttpExchange
     this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);
     this.#timers.limitDuration(plan.maxStreamDurationMs, this.startMs);
     this.refreshRoute();
+    if (plan.tracing) beginTrace(this, plan.tracing, service.context.random);
     const configs = this.match?.route.filterConfigs;
     if (configs) this.filters = service.filters.for(configs);
     this.#runFilters();
@@ -414,6 +416,7 @@ export class HttpExchange
     try {
       if (this.request) for (const filter of this.filters.complete) filter.onComplete!(this);
       for (const log of this.plan.accessLogs) log.log(this);
+      this.trace?.finish(this);
     } catch (error) {
       context.onFault(error);
     }

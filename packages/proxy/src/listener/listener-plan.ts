@@ -10,6 +10,7 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import type { HeaderEdits, HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
+import type { TracingPlan } from "../tracing/tracing-plan.ts";
 
 /**
  * A listener, compiled. A changed listener drains its old connections under the
@@ -119,6 +120,8 @@ export interface HttpConnectionPlan {
   /** `local_reply_config`; undefined leaves answers made here as they are. */
   readonly localReplies?: LocalReplyPlan | undefined;
   readonly accessLogs: readonly AccessLog[];
+  /** Absent traces nothing, and passes on what requests say of traces. */
+  readonly tracing?: TracingPlan | undefined;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly streamIdleTimeoutMs: number;

@@ -12,5 +12,7 @@ export interface MirrorPlan {
   readonly marksHost: boolean;
   /** The authority to send instead. */
   readonly authority: string | undefined;
+  /** `trace_sampled` false: the copy is no part of a sampled trace. */
+  readonly isTraceSampled?: boolean;
   readonly mutate: ((headers: HeaderList, exchange: Exchange) => void) | undefined;
 }

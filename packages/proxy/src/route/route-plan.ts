@@ -1,9 +1,10 @@
 import type { CorsPolicy } from "../filters/cors.ts";
 import type { RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import type { HashPolicy, HashSource } from "../hash/hash-policy.ts";
-import type { Exchange } from "../layer/exchange.ts";
+import type { Exchange, MetadataValue } from "../layer/exchange.ts";
 import type { BodyFormat } from "../layer/local-reply-plan.ts";
 import type { RequestHead } from "../layer/message.ts";
+import type { Decorator, RouteTracing } from "../tracing/tracing-plan.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
 import type { MirrorPlan } from "./mirror-plan.ts";
@@ -49,6 +50,10 @@ export interface RoutePlan {
   /** `cors` of the virtual host and the route, most general first. */
   readonly cors?: readonly CorsPolicy[] | undefined;
   readonly rateLimits?: RouteRateLimits | undefined;
+  /** `metadata.filter_metadata`: filter name → key → value. */
+  readonly metadata?: Readonly<Record<string, MetadataValue>> | undefined;
+  readonly tracing?: RouteTracing | undefined;
+  readonly decorator?: Decorator | undefined;
   /** The YAML this route came from (`filter_metadata["weft.origin"]`, or Istio's `istio.config`), for explanations. */
   readonly origin: string | undefined;
 }

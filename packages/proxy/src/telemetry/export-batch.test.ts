@@ -4,7 +4,7 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { ExportBatch } from "./export-batch.ts";
 
-function batcher() {
+function batcher(options: { readonly batchRecords?: number; readonly maxWaitingRecords?: number } = {}) {
   const clock = new FakeClock();
   const registry = new MetricRegistry();
   const written = registry.counter("written", "").with();
@@ -15,6 +15,7 @@ function batcher() {
     clock,
     flushIntervalMs: 1_000,
     batchBytes: 100,
+    ...options,
     written,
     dropped,
     send(records, done) {
@@ -50,6 +51,18 @@ describe("a batch of records", () => {
     assert.equal(sent[1]!.length, 1_024);
     answers[1]!(true);
     assert.equal(written.value, 1_025);
+  });
+
+  it("may be bounded by the number of its records as well", () => {
+    const { batch, sent, answers, dropped } = batcher({ batchRecords: 2, maxWaitingRecords: 3 });
+    batch.add("a", 1);
+    assert.equal(sent.length, 0);
+    batch.add("b", 1);
+    assert.deepEqual(sent, [["a", "b"]]);
+    for (const record of ["c", "d", "e", "f"]) batch.add(record, 1);
+    assert.equal(dropped.value, 1);
+    answers[0]!(true);
+    assert.deepEqual(sent[1], ["c", "d", "e"]);
   });
 
   it("that was not delivered is counted, and not sent again", async () => {

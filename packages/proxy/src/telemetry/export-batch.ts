@@ -7,6 +7,10 @@ export interface ExportBatchOptions<T> {
   readonly flushIntervalMs: number;
   /** This much is sent without waiting. */
   readonly batchBytes: number;
+  /** As are this many records. Absent: bytes count alone. */
+  readonly batchRecords?: number;
+  /** More records may not wait. Absent: bytes count alone. */
+  readonly maxWaitingRecords?: number;
   /** Sends a batch; `done` comes once, with whether all of it arrived. */
   send(records: readonly T[], done: (isDelivered: boolean) => void): void;
   readonly written: Counter;
@@ -34,20 +38,26 @@ export class ExportBatch<T> {
 
   /** `sizeBytes` is about what the record takes. */
   add(record: T, sizeBytes: number): void {
-    const { clock, flushIntervalMs, batchBytes, dropped } = this.#options;
-    if (this.#bytes + sizeBytes > Math.max(maxWaitingBytes, batchBytes)) {
+    const { clock, flushIntervalMs, batchBytes, maxWaitingRecords, dropped } = this.#options;
+    const isFull = this.#records.length === maxWaitingRecords;
+    if (isFull || this.#bytes + sizeBytes > Math.max(maxWaitingBytes, batchBytes)) {
       dropped.value += 1;
       return;
     }
     this.#records.push(record);
     this.#bytes += sizeBytes;
     if (this.#isSending) return;
-    if (this.#bytes >= batchBytes) this.#flush();
+    if (this.#isDue()) this.#flush();
     else this.#timer ??= clock.setTimer(() => this.#flush(), flushIntervalMs);
   }
 
+  #isDue(): boolean {
+    const { batchBytes, batchRecords = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#bytes >= batchBytes || this.#records.length >= batchRecords;
+  }
+
   #flush(): void {
-    const { clock, flushIntervalMs, batchBytes, send, written, dropped } = this.#options;
+    const { clock, flushIntervalMs, send, written, dropped } = this.#options;
     this.#timer?.cancel();
     this.#timer = undefined;
     const records = this.#records;
@@ -57,7 +67,7 @@ export class ExportBatch<T> {
     send(records, (isDelivered) => {
       (isDelivered ? written : dropped).value += records.length;
       this.#isSending = false;
-      if (this.#bytes >= batchBytes) this.#flush();
+      if (this.#isDue()) this.#flush();
       else if (this.#records.length > 0) {
         this.#timer ??= clock.setTimer(() => this.#flush(), flushIntervalMs);
       }

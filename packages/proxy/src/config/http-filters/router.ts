@@ -6,5 +6,6 @@ export const routerFilterType = httpFilterType(RouterSchema, (message) =>
   routerFilter({
     suppressEnvoyHeaders: message.suppressEnvoyHeaders,
     respectsExpectedTimeout: message.respectExpectedRqTimeout,
+    startsChildSpan: message.startChildSpan,
   }),
 );

@@ -16,9 +16,8 @@ export function filtersSupport(): Record<string, MessageSupport> {
     ...extAuthzSupport(),
     ...rateLimitsSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
-      implemented: "suppress_envoy_headers respect_expected_rq_timeout",
+      implemented: "suppress_envoy_headers respect_expected_rq_timeout start_child_span",
       harmless: {
-        start_child_span: "no tracer is configured",
         dynamic_stats: "statistics of a cluster cost one addition each and are always kept",
       },
       neutral: "suppress_grpc_request_failure_code_stats",

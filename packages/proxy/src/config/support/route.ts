@@ -20,9 +20,8 @@ export function routeSupport(): Record<string, MessageSupport> {
       harmless: { metadata: "no filter reads a virtual host's metadata" },
     },
     [`${p}Route`]: {
-      implemented: `name match route redirect direct_response metadata typed_per_filter_config per_request_buffer_limit_bytes request_body_buffer_limit ${edits}`,
+      implemented: `name match route redirect direct_response metadata typed_per_filter_config tracing decorator per_request_buffer_limit_bytes request_body_buffer_limit ${edits}`,
       harmless: {
-        decorator: "names spans, and no tracer is configured",
         stat_prefix: "there are no statistics per route",
       },
     },
@@ -77,8 +76,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}RouteAction.RequestMirrorPolicy`]: {
       implemented:
-        "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal",
-      harmless: { trace_sampled: "no tracer is configured" },
+        "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal trace_sampled",
     },
     [`${p}HedgePolicy`]: {
       implemented: "hedge_on_per_try_timeout",

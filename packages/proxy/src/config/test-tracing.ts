@@ -1,0 +1,215 @@
+/** A collector of spans, and a bootstrap whose listeners trace in every way; for tests of tracing. */
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ExportTraceServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
+
+/** A span as it arrived, with ids in hexadecimal. */
+export interface CollectedSpan {
+  readonly name: string;
+  readonly kind: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentId: string;
+  readonly state: string;
+  readonly isError: boolean;
+  /** Whether it began lately and ended after that. */
+  readonly isTimely: boolean;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export interface SpanCollector {
+  readonly port: number;
+  /** The next `count` spans; those that come too many make it fail. */
+  take(count: number): Promise<readonly CollectedSpan[]>;
+  close(): void;
+}
+
+/** Answers exports over gRPC, and keeps what they bring. */
+export async function startSpanCollector(): Promise<SpanCollector> {
+  const spans: CollectedSpan[] = [];
+  const server = createServer();
+  server.on("stream", (stream) => {
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("end", () => {
+      spans.push(...decodeSpans(Buffer.concat(chunks).subarray(5)));
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.alloc(5));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async take(count) {
+      for (let i = 0; i < 500 && spans.length < count; i++) await new Promise((done) => setTimeout(done, 10));
+      if (spans.length !== count)
+        throw new Error(`${spans.length} spans instead of ${count}: ${JSON.stringify(spans)}`);
+      return spans.splice(0);
+    },
+    close: () => void server.close(),
+  };
+}
+
+/** The spans of an `ExportTraceServiceRequest`. */
+export function decodeSpans(message: Buffer): CollectedSpan[] {
+  const { resourceSpans } = fromBinary(ExportTraceServiceRequestSchema, message);
+  return resourceSpans.flatMap(({ instrumentationLibrarySpans }) =>
+    instrumentationLibrarySpans.flatMap(({ spans }) =>
+      spans.map((span) => ({
+        name: span.name,
+        kind: span.kind,
+        traceId: hex(span.traceId),
+        spanId: hex(span.spanId),
+        parentId: hex(span.parentSpanId),
+        state: span.traceState,
+        isError: span.status?.code === 2,
+        isTimely:
+          span.endTimeUnixNano >= span.startTimeUnixNano &&
+          Math.abs(Number(span.startTimeUnixNano / 1_000_000n) - Date.now()) < 600_000,
+        attributes: Object.fromEntries(span.attributes.map(({ key, value }) => [key, value?.value.value])),
+      })),
+    ),
+  );
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.${name}` });
+const address = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
+
+const customTags = [
+  { tag: "custom.literal", literal: { value: "of all" } },
+  { tag: "custom.header", request_header: { name: "x-h", default_value: "otherwise" } },
+  { tag: "custom.no_header", request_header: { name: "x-none" } },
+  { tag: "custom.environment", environment: { name: "PATH" } },
+  { tag: "custom.no_environment", environment: { name: "WEFT_NOT_SET", default_value: "otherwise" } },
+  { tag: "custom.environment_without", environment: { name: "WEFT_NOT_SET" } },
+  metadataTag("custom.metadata", ["b"], { default_value: "otherwise" }),
+  metadataTag("custom.object", ["o"], {}),
+  { tag: "custom.format", value: "%REQ(:METHOD)% %REQ(:PATH)%" },
+  { tag: "custom.no_format", value: "%REQ(x-none)%" },
+];
+
+function metadataTag(tag: string, path: readonly string[], more: object): object {
+  const metadata_key = { key: "a", path: path.map((key) => ({ key })) };
+  return { tag, metadata: { kind: { route: {} }, metadata_key, ...more } };
+}
+
+const routes = [
+  { match: { prefix: "/decorated" }, decorator: { operation: "decorated" }, route: { cluster: "upstream" } },
+  {
+    match: { prefix: "/silent" },
+    decorator: { operation: "quiet", propagate: false },
+    route: { cluster: "upstream" },
+  },
+  {
+    match: { prefix: "/both" },
+    decorator: { operation: "decorated" },
+    tracing: { operation: "named" },
+    route: { cluster: "upstream" },
+  },
+  { match: { prefix: "/unsampled" }, tracing: { random_sampling: {} }, route: { cluster: "upstream" } },
+  {
+    name: "named",
+    match: { prefix: "/named" },
+    metadata: { filter_metadata: { a: { b: "value", o: { list: [1, true, "x"] } } } },
+    tracing: {
+      operation: "server %REQ(:METHOD)%",
+      upstream_operation: "client %REQ(:METHOD)%",
+      custom_tags: [
+        { tag: "custom.literal", literal: { value: "of the route" } },
+        { tag: "custom.more", literal: { value: "more" } },
+      ],
+    },
+    route: { cluster: "upstream" },
+  },
+  { match: { prefix: "/direct" }, direct_response: { status: 403, body: { inline_string: "no" } } },
+  { match: { prefix: "/refused" }, route: { cluster: "refusing" } },
+  {
+    match: { prefix: "/retry" },
+    route: {
+      cluster: "upstream",
+      retry_policy: { retry_on: "5xx", num_retries: 1, retry_back_off: { base_interval: "0.001s" } },
+    },
+  },
+  { match: { prefix: "/" }, route: { cluster: "upstream" } },
+];
+
+export interface TracingSetup {
+  readonly collectorPort: number;
+  readonly upstreamPort: number;
+  readonly serviceName?: string;
+  /** How spans are sent; by gRPC unless it says otherwise. */
+  readonly exporter?: "grpc" | "http";
+}
+
+/** Listeners `in`, `out`, `spawn`, `none` and `half`, named for what they trace. */
+export function tracingBootstrap(setup: TracingSetup): string {
+  const { collectorPort, upstreamPort, serviceName = "web", exporter = "grpc" } = setup;
+  const cluster_name = "collector";
+  const services = {
+    grpc: { grpc_service: { envoy_grpc: { cluster_name } } },
+    http: {
+      http_service: {
+        http_uri: { uri: "http://collector.example/v1/traces", cluster: cluster_name, timeout: "1s" },
+        request_headers_to_add: [{ header: { key: "x-tenant", value: "blue" } }],
+      },
+    },
+  };
+  const typed_config = {
+    ...type("config.trace.v3.OpenTelemetryConfig"),
+    ...services[exporter],
+    service_name: serviceName,
+  };
+  const listener = (name: string, traffic_direction: string, tracing: object) => {
+    const manager = {
+      ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+      stat_prefix: name,
+      tracing: { provider: { name: "otel", typed_config }, ...tracing },
+      route_config: { virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
+      http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],
+    };
+    const filter_chains = [{ filters: [{ name: "hcm", typed_config: manager }] }];
+    return { name, address: address(0), traffic_direction, filter_chains };
+  };
+  const http2 = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      ...type("extensions.upstreams.http.v3.HttpProtocolOptions"),
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
+  const cluster = (name: string, port: number, more: object = {}) => ({
+    name,
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+    ...more,
+  });
+  const static_layer = { tracing: { opentelemetry: { flush_interval_ms: 30 } } };
+  return JSON.stringify({
+    node: { id: "node-1", cluster: "cluster-1", locality: { zone: "zone-1" } },
+    admin: { address: address(0) },
+    layered_runtime: { layers: [{ name: "static", static_layer }] },
+    static_resources: {
+      listeners: [
+        listener("in", "INBOUND", { custom_tags: customTags, max_path_tag_length: 10 }),
+        listener("out", "OUTBOUND", {}),
+        listener("spawn", "UNSPECIFIED", { spawn_upstream_span: true, custom_tags: customTags }),
+        listener("none", "OUTBOUND", { random_sampling: { value: 0 } }),
+        listener("half", "OUTBOUND", { random_sampling: { value: 50 } }),
+      ],
+      clusters: [
+        cluster("upstream", upstreamPort),
+        cluster("refusing", 1),
+        cluster(
+          cluster_name,
+          collectorPort,
+          exporter === "grpc" ? { typed_extension_protocol_options: http2 } : {},
+        ),
+      ],
+    },
+  });
+}
