@@ -15,6 +15,7 @@ const kinds = [
   "VirtualService",
   "DestinationRule",
   "ServiceEntry",
+  "WorkloadEntry",
   "PeerAuthentication",
   "AuthorizationPolicy",
 ];

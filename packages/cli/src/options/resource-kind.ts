@@ -7,6 +7,7 @@ const shortNames: Readonly<Record<string, string>> = {
   vs: "VirtualService",
   dr: "DestinationRule",
   se: "ServiceEntry",
+  we: "WorkloadEntry",
   pa: "PeerAuthentication",
   ap: "AuthorizationPolicy",
 };

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { checkPlace } from "./check-workload-entry.ts";
 import type { Finding } from "./finding.ts";
 import type { ServiceEntrySpec } from "./specs.ts";
 
@@ -50,6 +50,10 @@ export function checkServiceEntry(spec: ServiceEntrySpec, find: Finding): void {
   if (resolution === "STATIC" && !spec.endpoints?.length && !spec.workloadSelector) {
     find.error("W1104", "spec", "resolution STATIC needs endpoints", "add endpoints or a workloadSelector");
   }
+  if (resolution === "DNS_ROUND_ROBIN" && (spec.workloadSelector || (spec.endpoints?.length ?? 0) > 1)) {
+    const path = spec.workloadSelector ? "spec.workloadSelector" : "spec.endpoints";
+    find.error("W1106", path, "resolution DNS_ROUND_ROBIN takes a single endpoint", "use resolution: DNS");
+  }
   if (!spec.ports?.length)
     find.error("W1104", "spec", "spec.ports is missing", "name the ports that are called");
   const seen = new Map<string | number, string>();
@@ -78,22 +82,8 @@ export function checkServiceEntry(spec: ServiceEntrySpec, find: Finding): void {
   });
   spec.endpoints?.forEach((endpoint, i) => {
     const path = `spec.endpoints[${i}]`;
-    if (endpoint.address === undefined) {
-      find.error("W1104", path, `${path}.address is missing`);
-      return;
-    }
-    if (resolution === "STATIC" && isIP(endpoint.address) === 0) {
-      find.error(
-        "W1204",
-        `${path}.address`,
-        `${path}.address: "${endpoint.address}" is not an IP address`,
-        "or use resolution: DNS",
-      );
-    } else {
-      find.host(`${path}.address`, isIP(endpoint.address) ? "ip" : endpoint.address);
-    }
-    for (const [name, port] of Object.entries(endpoint.ports ?? {})) {
-      find.port(`${path}.ports.${name}`, port);
+    checkPlace(endpoint, path, find, { needsIp: resolution === "STATIC" });
+    for (const name of Object.keys(endpoint.ports ?? {})) {
       if (spec.ports?.some((p) => p.name === name)) continue;
       find.error("W1211", `${path}.ports.${name}`, `spec.ports has no port named "${name}"`);
     }

@@ -4,6 +4,7 @@ export const meshKinds = [
   "VirtualService",
   "DestinationRule",
   "ServiceEntry",
+  "WorkloadEntry",
   "PeerAuthentication",
   "AuthorizationPolicy",
 ] as const;
@@ -12,10 +13,7 @@ export type MeshKind = (typeof meshKinds)[number];
 
 /** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
 export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
-  [
-    "networking.istio.io",
-    ["Gateway", "Sidecar", "WorkloadEntry", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
-  ],
+  ["networking.istio.io", ["Gateway", "Sidecar", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
   ["security.istio.io", ["RequestAuthentication"]],
   ["telemetry.istio.io", ["Telemetry"]],
   ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],

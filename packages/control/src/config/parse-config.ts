@@ -6,6 +6,7 @@ import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
 import { checkSupport } from "./check-support.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
+import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { Finding } from "./finding.ts";
 import { isKubernetesGroup, kindsThatRestrict, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
@@ -28,6 +29,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding) => void } = {
   VirtualService: checkVirtualService,
   DestinationRule: checkDestinationRule,
   ServiceEntry: checkServiceEntry,
+  WorkloadEntry: checkWorkloadEntry,
   PeerAuthentication: checkPeerAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
 };

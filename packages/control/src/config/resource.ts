@@ -7,6 +7,7 @@ import type {
   ServiceEntrySpec,
   ServiceSpec,
   VirtualServiceSpec,
+  WorkloadEntrySpec,
 } from "./specs.ts";
 
 interface Specs {
@@ -14,6 +15,7 @@ interface Specs {
   VirtualService: VirtualServiceSpec;
   DestinationRule: DestinationRuleSpec;
   ServiceEntry: ServiceEntrySpec;
+  WorkloadEntry: WorkloadEntrySpec;
   PeerAuthentication: PeerAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;
 }

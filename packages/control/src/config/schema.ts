@@ -9,6 +9,7 @@ import peerAuthentication from "./schemas/peer-authentication.schema.json" with 
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
 import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
+import workloadEntry from "./schemas/workload-entry.schema.json" with { type: "json" };
 import { didYouMean } from "./suggest.ts";
 
 /** A JSON schema as Kubernetes publishes them (OpenAPI v3, structural). */
@@ -29,6 +30,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   VirtualService: virtualService,
   DestinationRule: destinationRule,
   ServiceEntry: serviceEntry,
+  WorkloadEntry: workloadEntry,
   PeerAuthentication: peerAuthentication,
   AuthorizationPolicy: authorizationPolicy,
 };

@@ -203,15 +203,20 @@ export interface ServiceEntrySpec {
   }[];
   readonly location?: "MESH_EXTERNAL" | "MESH_INTERNAL";
   readonly resolution?: "NONE" | "STATIC" | "DNS" | "DNS_ROUND_ROBIN";
-  readonly endpoints?: readonly {
-    readonly address?: string;
-    readonly ports?: Readonly<Record<string, number>>;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly weight?: number;
-    readonly serviceAccount?: string;
-  }[];
+  readonly endpoints?: readonly WorkloadEntrySpec[];
   readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
   readonly subjectAltNames?: readonly string[];
+}
+
+/** A place that serves something, written down: alone, or among a ServiceEntry's endpoints. */
+export interface WorkloadEntrySpec {
+  readonly address?: string;
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly weight?: number;
+  readonly serviceAccount?: string;
+  /** `region/zone/subzone`, the last two optional. */
+  readonly locality?: string;
 }
 
 export type MtlsMode = "UNSET" | "DISABLE" | "PERMISSIVE" | "STRICT";

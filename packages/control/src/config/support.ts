@@ -47,10 +47,13 @@ const service = rows("Service");
 const virtualService = rows("VirtualService");
 const destinationRule = rows("DestinationRule");
 const serviceEntry = rows("ServiceEntry");
+const workloadEntry = rows("WorkloadEntry");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 
 const notVisible = "visibility by namespace is not applied, so more callers would be affected than written";
+const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
+const notWeighed = "proxies are told, and choose without regard to it";
 const outside = "it has no meaning outside Kubernetes";
 
 function policyRows(base: string): FieldSupport[] {
@@ -217,16 +220,19 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...serviceEntry.refused(
     ["spec.addresses[]", "name single addresses", (v) => typeof v === "string" && !v.includes("/")],
     ["spec.resolution", "write DNS or STATIC", oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN")],
-    [
-      "spec.endpoints[].address",
-      "name an IP address",
-      (v) => typeof v === "string" && !v.startsWith("unix:"),
-    ],
+    ["spec.endpoints[].address", "name an IP address", notUnix],
     ["spec.exportTo", notVisible, allEqual("*")],
   ),
   ...serviceEntry.skipped(
-    ["spec.endpoints[].locality", "localities are not weighed"],
+    ["spec.endpoints[].locality", notWeighed],
     ["spec.endpoints[].network", "all endpoints must be reachable directly"],
+  ),
+
+  ...workloadEntry.yes("spec.ports", "spec.labels", "spec.weight", "spec.serviceAccount"),
+  ...workloadEntry.refused(["spec.address", "name an IP address", notUnix]),
+  ...workloadEntry.skipped(
+    ["spec.locality", notWeighed],
+    ["spec.network", "all endpoints must be reachable directly"],
   ),
 
   ...peerAuthentication.yes("spec.selector", "spec.mtls", "spec.portLevelMtls"),

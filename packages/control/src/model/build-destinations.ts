@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { Backend, ServiceDraft } from "./build-services.ts";
-import { spiffeId } from "./build-workloads.ts";
+import { canonicalName } from "./canonical-name.ts";
 import { coversHost, resolveHost } from "./host.ts";
 import type { Endpoint, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
@@ -94,42 +94,28 @@ function destinationRules(input: Input, diagnostics: Diagnostics): (draft: Servi
   };
 }
 
-function identitiesOf({ backends, entry }: ServiceDraft, input: Input): string[] {
+function identitiesOf({ backends, written, entry }: ServiceDraft, input: Input): string[] {
   const ids = backends.map(({ workload }) => input.workloads.get(workload.id)!.identity);
-  for (const { serviceAccount } of entry?.spec.endpoints ?? []) {
-    if (serviceAccount) ids.push(spiffeId(input.options.trustDomain, entry!.namespace, serviceAccount));
-  }
+  for (const { identity } of written) if (identity) ids.push(identity);
   return sortedUnique([...ids, ...(entry?.spec.subjectAltNames ?? [])]);
 }
 
 /** Where a service is served now, in an order that does not depend on how that came about. */
 export function endpointsOf(
-  { service, backends, entry }: ServiceDraft,
+  { service, backends, written, entry }: ServiceDraft,
   workloads: ReadonlyMap<string, MeshWorkload>,
 ): Endpoint[] {
   const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, workloads));
-  const ports = entry?.spec.ports ?? [];
-  for (const written of entry?.spec.endpoints ?? []) {
-    const labels = written.labels ?? {};
-    endpoints.push({
-      address: written.address!,
-      workload: "",
-      labels,
-      weight: written.weight ?? 0,
-      ports: ports.map((port) => ({
-        servicePort: port.number,
-        port: written.ports?.[port.name] ?? port.targetPort ?? port.number,
-        isMutualTls: labels["security.istio.io/tlsMode"] === "istio",
-      })),
-    });
-  }
+  // What registered tells more of itself, and whether it is well: it stands for what was written of its address.
+  const registered = new Set(backends.flatMap(({ workload }) => workload.addresses));
+  for (const { endpoint } of written) if (!registered.has(endpoint.address)) endpoints.push(endpoint);
   if (entry && endpoints.length === 0 && service.resolution.startsWith("dns")) {
     endpoints.push({
       address: service.hostname,
       workload: "",
       labels: {},
       weight: 0,
-      ports: ports.map((p) => ({
+      ports: (entry.spec.ports ?? []).map((p) => ({
         servicePort: p.number,
         port: p.targetPort ?? p.number,
         isMutualTls: false,
@@ -149,8 +135,7 @@ function workloadEndpoint(
   if (!workload.isHealthy || address === undefined) return [];
   const inbound = new Map(workloads.get(workload.id)!.inbound.map((p) => [p.port, p]));
   const { labels } = workload;
-  const canonical = labels["service.istio.io/canonical-name"] ?? labels.app ?? workload.workloadName;
-  const revision = labels["service.istio.io/canonical-revision"] ?? labels.version ?? "latest";
+  const canonical = canonicalName(labels, workload.workloadName);
   const endpointPorts = [...ports]
     .sort(([a], [b]) => a - b)
     .flatMap(([servicePort, target]) => {
@@ -159,6 +144,6 @@ function workloadEndpoint(
       const isMutualTls = workload.hasSidecar && own.mtlsMode !== "DISABLE";
       return { servicePort, port: own.listenPort, isMutualTls };
     });
-  const name = `${workload.workloadName};${workload.namespace};${canonical};${revision};Kubernetes`;
+  const name = `${workload.workloadName};${workload.namespace};${canonical};Kubernetes`;
   return [{ address, workload: name, labels, weight: 0, ports: endpointPorts }];
 }

@@ -7,6 +7,7 @@ import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
 import type { Mesh } from "./mesh.ts";
+import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { resourcesOf, sortedMap } from "./sorting.ts";
 
@@ -33,8 +34,9 @@ export function buildMesh(input: MeshInput): {
   const options = meshOptions(input.options);
   const resources = resourcesOf(input.resources);
   const workloads = [...input.workloads].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const drafts = buildServices({ resources, workloads, vips: input.vips, options }, diagnostics);
-  const meshWorkloads = buildWorkloads({ resources, workloads, drafts, options }, diagnostics);
+  const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
+  const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
+  const meshWorkloads = buildWorkloads({ resources, workloads, drafts, mtls, options }, diagnostics);
   const { services, endpoints } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,

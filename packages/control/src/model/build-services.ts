@@ -3,16 +3,21 @@ import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import type { MeshOptions, Protocol, Service, ServicePort } from "./mesh.ts";
+import type { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { declaredProtocol, namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
 import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
+import { WorkloadEntries } from "./workload-entries.ts";
+import { type WrittenEndpoint, writtenEndpoint } from "./written-endpoint.ts";
 
 /** A service before its endpoints' identities and its DestinationRule are known. */
 export interface ServiceDraft {
   readonly service: Omit<Service, "identities" | "isMutualTls" | "policy" | "subsets" | "destinationRule">;
   /** Workloads that serve it: service port to the workload's own port. */
   readonly backends: readonly Backend[];
+  /** Places that serve it because someone wrote them down. */
+  readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
 }
 
@@ -25,16 +30,18 @@ interface Input {
   readonly resources: ResourcesByKind;
   readonly workloads: readonly Workload[];
   readonly vips: ReadonlyMap<string, string>;
+  readonly mtls: MtlsResolution;
   readonly options: MeshOptions;
 }
 
 /** Every service: from `Service` YAML, from registrations, merged by hostname, and from ServiceEntry. */
 export function buildServices(input: Input, diagnostics: Diagnostics): Map<string, ServiceDraft> {
   const drafts = new Map<string, ServiceDraft>();
+  const entries = new WorkloadEntries(input.resources.WorkloadEntry, input, diagnostics);
   for (const resource of input.resources.Service) {
     drafts.set(
       hostnameOf(resource.name, resource.namespace, input.options),
-      fromYaml(resource, input, diagnostics),
+      fromYaml(resource, input, entries, diagnostics),
     );
   }
   for (const [hostname, group] of registrations(input.workloads, input.options)) {
@@ -50,9 +57,10 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
         diagnostics.error("W2108", entry.origins.at(`spec.hosts[${i}]`), message, "name it in one place");
         return;
       }
-      drafts.set(hostname, fromEntry(hostname, entry, input));
+      drafts.set(hostname, fromEntry(hostname, entry, input, entries));
     });
   }
+  entries.reportUnused();
   return drafts;
 }
 
@@ -124,17 +132,24 @@ function fromRegistration(
       workload,
       ports: new Map(workload.ports.map(({ port }) => [port, port])),
     })),
+    written: [],
     entry: undefined,
   };
 }
 
-function fromYaml(resource: ResourceOf<"Service">, input: Input, diagnostics: Diagnostics): ServiceDraft {
+function fromYaml(
+  resource: ResourceOf<"Service">,
+  input: Input,
+  entries: WorkloadEntries,
+  diagnostics: Diagnostics,
+): ServiceDraft {
   const { spec, name, namespace } = resource;
   const hostname = hostnameOf(name, namespace, input.options);
   const isHeadless = spec.clusterIP === "None";
   const selected = spec.selector
     ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, spec.selector))
     : [];
+  const written = entries.select(namespace, spec.selector, "ip");
   const ports: ServicePort[] = [];
   const targets = new Map<string, Map<number, number>>(selected.map((w) => [w.id, new Map()]));
   spec.ports?.forEach((port, i) => {
@@ -147,7 +162,7 @@ function fromYaml(resource: ResourceOf<"Service">, input: Input, diagnostics: Di
       registered ??= workload.ports.find((p) => p.port === target)?.protocol;
     }
     const protocol = declaredProtocol(port) ?? registered;
-    if (protocol === undefined && selected.length > 0) {
+    if (protocol === undefined && selected.length + written.length > 0) {
       const message = `port ${port.port} of ${hostname} names no protocol: it is carried as TCP`;
       const hint = 'name it "http" or "http-…", or set appProtocol, to route and measure requests';
       diagnostics.info("IST0118", resource.origins.at(`spec.ports[${i}]`), message, hint);
@@ -168,6 +183,17 @@ function fromYaml(resource: ResourceOf<"Service">, input: Input, diagnostics: Di
       source: provenanceOf(resource),
     },
     backends: selected.map((workload) => ({ workload, ports: targets.get(workload.id)! })),
+    written: written.map((entry) =>
+      entry.endpoint((own) => {
+        const served = (spec.ports ?? []).filter((port) => (port.protocol ?? "TCP") === "TCP");
+        return new Map(
+          served.flatMap(({ port, name, targetPort: target = port }) => {
+            const found = typeof target === "string" ? own[target] : (own[name ?? ""] ?? target);
+            return found === undefined ? [] : [[port, found]];
+          }),
+        );
+      }),
+    ),
     entry: undefined,
   };
 }
@@ -188,6 +214,7 @@ function merge(yaml: ServiceDraft | undefined, registered: ServiceDraft): Servic
   }
   return {
     service: { ...yaml.service, ports: byNumber(ports.values()) },
+    written: yaml.written,
     backends: [...backends.values()].sort((a, b) => (a.workload.id < b.workload.id ? -1 : 1)),
     entry: undefined,
   };
@@ -200,13 +227,21 @@ const resolutions = {
   DNS_ROUND_ROBIN: "dns-single",
 } as const;
 
-function fromEntry(hostname: string, entry: ResourceOf<"ServiceEntry">, input: Input): ServiceDraft {
+function fromEntry(
+  hostname: string,
+  entry: ResourceOf<"ServiceEntry">,
+  input: Input,
+  entries: WorkloadEntries,
+): ServiceDraft {
   const { spec, namespace } = entry;
   const selector = spec.workloadSelector?.labels;
   const selected = selector
     ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, selector))
     : [];
   const ports = spec.ports ?? [];
+  const targets = (own: Readonly<Record<string, number>>) =>
+    new Map(ports.map((port) => [port.number, own[port.name] ?? port.targetPort ?? port.number]));
+  const byName = spec.resolution?.startsWith("DNS") ? "ip or name" : "ip";
   return {
     service: {
       hostname,
@@ -225,6 +260,12 @@ function fromEntry(hostname: string, entry: ResourceOf<"ServiceEntry">, input: I
       workload,
       ports: new Map(ports.map((p) => [p.number, p.targetPort ?? p.number])),
     })),
+    written: [
+      ...entries.select(namespace, selector, byName).map((found) => found.endpoint(targets)),
+      ...(spec.endpoints ?? []).map((place) =>
+        writtenEndpoint({ place, namespace, labels: place.labels ?? {}, workload: "" }, targets, input),
+      ),
+    ],
     entry,
   };
 }

@@ -4,22 +4,24 @@ import type { Workload } from "../registry/workload.ts";
 import type { ServiceDraft } from "./build-services.ts";
 import { hasLabels, resolveHost } from "./host.ts";
 import type { InboundPort, MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
+import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
 import { provenanceOf } from "./provenance.ts";
-import type { AuthorizationPolicy, MtlsMode } from "./security.ts";
+import type { AuthorizationPolicy } from "./security.ts";
 import type { ResourcesByKind } from "./sorting.ts";
+import { spiffeId } from "./spiffe-id.ts";
 
 interface Input {
   readonly resources: ResourcesByKind;
   readonly workloads: readonly Workload[];
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
+  readonly mtls: MtlsResolution;
   readonly options: MeshOptions;
 }
 
 /** Every workload with the policies that hold for it. */
 export function buildWorkloads(input: Input, diagnostics: Diagnostics): Map<string, MeshWorkload> {
-  const { resources, options } = input;
+  const { resources, mtls, options } = input;
   const served = servicesByWorkload(input.drafts);
-  const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const built = new Map<string, MeshWorkload>();
   for (const workload of input.workloads) {
     const policies = resources.AuthorizationPolicy.filter((p) => selects(p, workload, options));
@@ -43,10 +45,6 @@ export function buildWorkloads(input: Input, diagnostics: Diagnostics): Map<stri
     });
   }
   return built;
-}
-
-export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
-  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }
 
 /** A policy of the root namespace holds in every namespace. */
@@ -123,70 +121,4 @@ function upstreams(workload: Workload, input: Input, diagnostics: Diagnostics): 
     }
     return { hostname, port, bindAddress, bindPort };
   });
-}
-
-interface WorkloadModes {
-  readonly mode: MtlsMode;
-  readonly ports: ReadonlyMap<number, MtlsMode>;
-}
-
-/** Workload before namespace before mesh; `UNSET` means the next wider one. */
-class MtlsResolution {
-  readonly #mesh: MtlsMode;
-  readonly #namespaces = new Map<string, MtlsMode>();
-  readonly #selective: readonly ResourceOf<"PeerAuthentication">[];
-  readonly #root: string;
-
-  constructor(
-    resources: readonly ResourceOf<"PeerAuthentication">[],
-    options: MeshOptions,
-    diagnostics: Diagnostics,
-  ) {
-    this.#root = options.rootNamespace;
-    this.#selective = resources.filter((r) => hasSelector(r));
-    const wide = new Map<string, ResourceOf<"PeerAuthentication">>();
-    for (const resource of resources) {
-      if (hasSelector(resource)) continue;
-      const first = wide.get(resource.namespace);
-      if (first) {
-        const scope = resource.namespace === this.#root ? "the mesh" : `namespace ${resource.namespace}`;
-        const message = `two PeerAuthentications are for all of ${scope}: "${first.name}" applies, this one does not`;
-        diagnostics.error(
-          "W2106",
-          resource.origins.at("metadata.name"),
-          message,
-          "remove one, or add a selector",
-        );
-        continue;
-      }
-      wide.set(resource.namespace, resource);
-    }
-    this.#mesh = modeOf(wide.get(this.#root)) ?? options.defaults.mtlsMode;
-    for (const [namespace, resource] of wide) this.#namespaces.set(namespace, modeOf(resource) ?? this.#mesh);
-  }
-
-  of(workload: Workload): WorkloadModes {
-    const wider = this.#namespaces.get(workload.namespace) ?? this.#mesh;
-    const own = this.#selective.find(
-      (r) =>
-        (r.namespace === workload.namespace || r.namespace === this.#root) &&
-        hasLabels(workload.labels, r.spec.selector?.matchLabels),
-    );
-    const mode = modeOf(own) ?? wider;
-    const ports = new Map<number, MtlsMode>();
-    for (const [port, setting] of Object.entries(own?.spec.portLevelMtls ?? {})) {
-      const portMode = setting.mode ?? "UNSET";
-      ports.set(Number(port), portMode === "UNSET" ? mode : portMode);
-    }
-    return { mode, ports };
-  }
-}
-
-function hasSelector(resource: ResourceOf<"PeerAuthentication">): boolean {
-  return Object.keys(resource.spec.selector?.matchLabels ?? {}).length > 0;
-}
-
-function modeOf(resource: ResourceOf<"PeerAuthentication"> | undefined): MtlsMode | undefined {
-  const mode = resource?.spec.mtls?.mode;
-  return mode === undefined || mode === "UNSET" ? undefined : mode;
 }

@@ -95,7 +95,15 @@ export interface Endpoint {
   readonly labels: Readonly<Record<string, string>>;
   /** 0 when unset. */
   readonly weight: number;
+  /** Where it was written to stand; undefined: nowhere said. */
+  readonly locality?: Locality;
   readonly ports: readonly EndpointPort[];
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
 }
 
 export interface EndpointPort {

@@ -6,7 +6,7 @@ import {
   ClusterLoadAssignmentSchema,
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { hasLabels } from "../model/host.ts";
-import type { Endpoint, Service, Subset } from "../model/mesh.ts";
+import type { Endpoint, Locality, Service, Subset } from "../model/mesh.ts";
 import { socketAddress } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";
 
@@ -30,15 +30,24 @@ export function buildAssignment(
   subset: Subset | undefined,
   endpoints: readonly Endpoint[],
 ): ClusterLoadAssignment {
-  const lbEndpoints = endpoints
-    .filter((endpoint) => hasLabels(endpoint.labels, subset?.labels))
-    .flatMap((endpoint) => lbEndpoint(endpoint, servicePort));
+  const own = endpoints.filter((endpoint) => hasLabels(endpoint.labels, subset?.labels));
+  const places = Map.groupBy(own, ({ locality }) => localityKey(locality));
   return create(ClusterLoadAssignmentSchema, {
     clusterName,
-    // gRPC passes over endpoints without a locality, and localities without a weight.
-    endpoints:
-      lbEndpoints.length > 0 ? [{ locality: {}, loadBalancingWeight: lbEndpoints.length, lbEndpoints }] : [],
+    endpoints: [...places]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([, group]) => {
+        const lbEndpoints = group.flatMap((endpoint) => lbEndpoint(endpoint, servicePort));
+        if (lbEndpoints.length === 0) return [];
+        // gRPC passes over endpoints without a locality, and localities without a weight.
+        const loadBalancingWeight = lbEndpoints.reduce((sum, e) => sum + (e.loadBalancingWeight ?? 1), 0);
+        return { locality: group[0]!.locality ?? {}, loadBalancingWeight, lbEndpoints };
+      }),
   });
+}
+
+function localityKey(locality: Locality | undefined): string {
+  return locality ? `${locality.region}/${locality.zone}/${locality.subZone}` : "";
 }
 
 function lbEndpoint(endpoint: Endpoint, servicePort: number): MessageInitShape<typeof LbEndpointSchema>[] {

@@ -1,0 +1,57 @@
+import type { WorkloadEntrySpec } from "../config/specs.ts";
+import type { Endpoint, Locality, MeshOptions } from "./mesh.ts";
+import type { MtlsResolution } from "./mtls-resolution.ts";
+import { spiffeId } from "./spiffe-id.ts";
+
+/** An endpoint that someone wrote down, with who it must prove to be where that was said. */
+export interface WrittenEndpoint {
+  readonly endpoint: Endpoint;
+  readonly identity: string | undefined;
+}
+
+/** Service port to the place's own port, from the ports the place names. */
+export type PortsOf = (own: Readonly<Record<string, number>>) => ReadonlyMap<number, number>;
+
+interface Written {
+  readonly place: WorkloadEntrySpec;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** As in `Endpoint`. */
+  readonly workload: string;
+}
+
+/**
+ * As in Istio it speaks mutual TLS when its label `security.istio.io/tlsMode`
+ * says so or, without that label, when it has a service account; never to a port
+ * whose PeerAuthentication refuses it.
+ */
+export function writtenEndpoint(
+  { place, namespace, labels, workload }: Written,
+  portsOf: PortsOf,
+  { mtls, options }: { readonly mtls: MtlsResolution; readonly options: MeshOptions },
+): WrittenEndpoint {
+  const { address, weight = 0, serviceAccount, locality } = place;
+  const tlsMode = labels["security.istio.io/tlsMode"] ?? (serviceAccount ? "istio" : "disabled");
+  const modes = mtls.of({ namespace, labels });
+  const ports = [...portsOf(place.ports ?? {})].sort(([a], [b]) => a - b);
+  return {
+    endpoint: {
+      address: address!,
+      workload,
+      labels,
+      weight,
+      ...(locality ? { locality: parseLocality(locality) } : {}),
+      ports: ports.map(([servicePort, port]) => ({
+        servicePort,
+        port,
+        isMutualTls: tlsMode === "istio" && (modes.ports.get(port) ?? modes.mode) !== "DISABLE",
+      })),
+    },
+    identity: serviceAccount ? spiffeId(options.trustDomain, namespace, serviceAccount) : undefined,
+  };
+}
+
+function parseLocality(text: string): Locality {
+  const [region = "", zone = "", subZone = ""] = text.split("/");
+  return { region, zone, subZone };
+}
