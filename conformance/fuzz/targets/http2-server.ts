@@ -80,6 +80,7 @@ function serve(pieces: readonly Buffer[]): { readonly written: string; readonly 
         if (end) over();
         stream.respondHead(answer, end);
       },
+      onAnswer() {},
       onHeadStarted() {},
       onIdle() {},
       onProtocolError() {},

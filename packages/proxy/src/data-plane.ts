@@ -11,7 +11,7 @@ import { compileStaticResources, type StaticResources } from "./config/static-re
 import { TlsContexts } from "./config/tls-contexts.ts";
 import type { ServerHealth } from "./filters/health-check.ts";
 import { probeFactory } from "./health-check/probe.ts";
-import type { BindSocket, ListenerFailure } from "./listener/listener-set.ts";
+import type { BindSocket, DrainPlan, ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { Timers } from "./net/timers.ts";
@@ -31,6 +31,8 @@ export interface DataPlaneOptions {
   readonly worker?: number;
   /** Gets a listening socket from elsewhere; absent: it is bound here. */
   readonly bindSocket?: BindSocket;
+  /** How connections of listeners that go leave. */
+  readonly drain?: DrainPlan | undefined;
   /** Something was put in force, or something else is needed now. */
   onChange(): void;
 }
@@ -58,8 +60,7 @@ export class DataPlane {
   #memory: MemoryRelease | undefined;
   #isStarted = false;
   #isDraining = false;
-  /** An operator wants callers to look elsewhere: health checks here fail. */
-  isFailingHealthChecks = false;
+  #isFailingHealthChecks = false;
   /** The newest listeners, once they are in force or have failed. */
   applied: Promise<readonly ListenerFailure[]> = Promise.resolve([]);
 
@@ -89,6 +90,7 @@ export class DataPlane {
       maxConnections: maxConnections(bootstrap),
       worker: `${options.worker ?? 0}`,
       bindSocket: options.bindSocket,
+      drain: options.drain,
       clusters: this.clusters,
       stats: this.stats,
       log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
@@ -115,6 +117,16 @@ export class DataPlane {
     return failures;
   }
 
+  get isFailingHealthChecks(): boolean {
+    return this.#isFailingHealthChecks;
+  }
+
+  /** An operator wants callers to look elsewhere, or no more: health checks fail, and connections end with their answers. */
+  failHealthChecks(isFailed: boolean): void {
+    this.#isFailingHealthChecks = isFailed;
+    this.runtime.failHealthChecks(isFailed);
+  }
+
   /** Lets connections finish; resolves when all have or after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
@@ -136,7 +148,7 @@ export class DataPlane {
 
   /** For the filter that answers health checks. */
   #serverHealth(): ServerHealth {
-    const isFailing = () => this.#isDraining || this.isFailingHealthChecks;
+    const isFailing = () => this.#isDraining || this.#isFailingHealthChecks;
     return {
       get isFailing() {
         return isFailing();

@@ -5,6 +5,8 @@ import { type LogLevel, logLevels } from "./admin/endpoints.ts";
 import { Log } from "./admin/log.ts";
 import { type BootstrapPlan, decodeBootstrap } from "./config/bootstrap.ts";
 import { type ConfigDocument, readDocument } from "./config/document.ts";
+import { drainStrategies } from "./layer/drain-state.ts";
+import type { DrainPlan } from "./listener/listener-set.ts";
 import { HotRestart } from "./restart/hot-restart.ts";
 import { InheritedSockets, takeInheritance } from "./restart/inherited-sockets.ts";
 import { Sidecar } from "./sidecar.ts";
@@ -22,8 +24,14 @@ export interface ProxyOptions {
   readonly workerProgram?: { readonly entry: string; readonly args: readonly string[] };
   /** Default `info`. */
   readonly logLevel?: string;
-  /** How long connections may finish after SIGTERM, in seconds. Default 5. */
+  /**
+   * How long connections may finish, in seconds: after SIGTERM and at a hot
+   * restart (default 5), and when a listener is replaced, removed or drained
+   * (default 600, as Envoy's).
+   */
   readonly drainTimeS?: number;
+  /** How connections of listeners that are removed or drained leave. Default `gradual`. */
+  readonly drainStrategy?: string;
   /** File that keeps the configuration received, for a restart while the management server is away. */
   readonly keepConfigPath?: string;
   /** Read and compile the bootstrap, report, and end. */
@@ -36,6 +44,8 @@ export interface ProxyOptions {
 }
 
 const defaultDrainTimeS = 5;
+/** Envoy's, for what listeners leave behind. */
+const defaultListenerDrainTimeS = 600;
 const maxConcurrency = 128;
 
 /**
@@ -68,14 +78,15 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   const bootstrap = decodeBootstrap(document);
   refuseIdle(bootstrap);
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
+  const drain = drainPlan(options);
   const lost = Promise.withResolvers<string>();
   const inheritance = takeInheritance(process.env);
-  const workers = createWorkers(options, document, log.level, lost.resolve);
+  const workers = createWorkers(options, document, log.level, drain, lost.resolve);
   const sidecar = new Sidecar(
     bootstrap,
     {
       configPath: options.configPath,
-      drainTimeMs,
+      drain,
       version: options.version ?? "weft",
       ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
       ...(workers && { workers }),
@@ -132,11 +143,12 @@ function createWorkers(
   { concurrency = 1, workerProgram }: ProxyOptions,
   { file, text }: ConfigDocument,
   logLevel: LogLevel,
+  drain: DrainPlan,
   onLost: (reason: string) => void,
 ): WorkerPool | undefined {
   if (concurrency <= 1) return undefined;
   if (!workerProgram) throw new Error("more than one worker needs a program to start them with");
-  return new WorkerPool({ ...workerProgram, concurrency, logLevel, file, text, onLost });
+  return new WorkerPool({ ...workerProgram, concurrency, logLevel, drain, file, text, onLost });
 }
 
 /** A sidecar without any of these would have nothing to do, and nothing to be told what to do by. */
@@ -146,6 +158,20 @@ function refuseIdle({ admin, ads, lds, message, place }: BootstrapPlan): void {
   throw new UserError(`${place({ path: "", message: problem, hint: undefined })}${problem}`, {
     hint: "add static_resources.listeners, admin or dynamic_resources",
   });
+}
+
+function drainPlan({
+  drainTimeS = defaultListenerDrainTimeS,
+  drainStrategy = "gradual",
+}: ProxyOptions): DrainPlan {
+  const strategy = drainStrategies.find((known) => known === drainStrategy);
+  if (!strategy) {
+    throw new UserError(`--drain-strategy ${drainStrategy}: unknown`, {
+      hint: `one of ${drainStrategies.join(", ")}`,
+      exitCode: 2,
+    });
+  }
+  return { timeMs: drainTimeS * 1000, strategy };
 }
 
 function checkOptions({ concurrency = 1, logLevel = "info", drainTimeS = 0 }: ProxyOptions): LogLevel {

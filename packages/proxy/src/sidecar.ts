@@ -13,6 +13,7 @@ import type { openStream } from "./config/open-stream.ts";
 import { type KeptSource, XdsSession } from "./config/xds-session.ts";
 import { createXdsStats } from "./config/xds-stats.ts";
 import { DataPlane } from "./data-plane.ts";
+import type { DrainPlan } from "./listener/listener-set.ts";
 import type { SocketAddress } from "./net/socket-address.ts";
 import type { InheritedSockets } from "./restart/inherited-sockets.ts";
 import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
@@ -22,8 +23,8 @@ import type { WorkerPool } from "./workers/worker-pool.ts";
 
 export interface SidecarOptions {
   readonly configPath: string;
-  /** How long connections may finish once draining has begun. */
-  readonly drainTimeMs: number;
+  /** How connections of listeners that are replaced, removed or drained leave. */
+  readonly drain?: DrainPlan | undefined;
   /** For `/server_info`. */
   readonly version: string;
   /** Where the configuration received is kept for a restart while the management server is away. */
@@ -83,6 +84,7 @@ export class Sidecar {
       log,
       bootstrap,
       concurrency: (workers?.count ?? 0) + 1,
+      drain: options.drain,
       ...(options.inherited && { bindSocket: options.inherited.bind }),
       onChange: () => this.#update(),
     });
@@ -186,6 +188,7 @@ export class Sidecar {
     this.#workers?.reopenLogs();
   }
 
+  /** The process ends: asks all clients to leave; resolves when they have, or after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     await Promise.all([this.#plane.drain(graceMs), this.#workers?.drain(graceMs)]);
@@ -225,13 +228,13 @@ export class Sidecar {
           .flatMap(({ name, addresses }) => addresses.map((address) => ({ name, address }))),
     });
     const endpoints = adminEndpoints(views, {
-      drainListeners: ({ graceful }) => {
-        const graceMs = this.#options.drainTimeMs;
-        void this.drain(graceful ? graceMs : 0);
+      drainListeners: (request) => {
+        void this.#plane.runtime.drainListeners(request);
+        this.#workers?.drainListeners(request);
       },
       quit: () => this.#quit(),
       failHealthCheck: (isFailed) => {
-        this.#plane.isFailingHealthChecks = isFailed;
+        this.#plane.failHealthChecks(isFailed);
         this.#workers?.failHealthChecks(isFailed);
       },
       setLogLevel: (level) => {

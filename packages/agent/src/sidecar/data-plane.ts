@@ -20,7 +20,7 @@ export function chooseDataPlane(options: RunOptions): DataPlane | undefined {
   const kind = options.proxy ?? "weft";
   if (kind === "weft") {
     const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
-    const flags = ["--log-level", "warning"];
+    const flags = ["--log-level", "warning", "--drain-strategy", "immediate"];
     return {
       kind,
       hasIstioMetrics: true,

@@ -12,7 +12,10 @@ Options:
   --mode <mode>             serve, or validate: only check the file (default: serve)
   --concurrency <n>         number of workers, each up to one processor (default: 1)
   -l, --log-level <level>   what it says about itself (default: info)
-  --drain-time-s <seconds>  how long connections may finish after SIGTERM (default: 5)
+  --drain-time-s <seconds>  how long connections may finish: after SIGTERM (default: 5),
+                            and of a listener that is changed or drained (default: 600)
+  --drain-strategy <how>    such a listener's clients leave gradually over that time, or
+                            immediately, with their next answer (default: gradual)
   --keep-config <file>      keep the configuration received in it, and start from it
                             while the management server does not answer
   -h, --help                display help for command
@@ -28,6 +31,7 @@ interface Flags {
   readonly concurrency?: number;
   readonly logLevel?: string;
   readonly drainTimeS?: number;
+  readonly drainStrategy?: string;
   readonly keepConfigPath?: string;
 }
 
@@ -61,6 +65,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
         concurrency: { type: "string" },
         "log-level": { type: "string", short: "l" },
         "drain-time-s": { type: "string" },
+        "drain-strategy": { type: "string" },
         "keep-config": { type: "string" },
         help: { type: "boolean", short: "h" },
       },
@@ -74,6 +79,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
       isValidateOnly: values.mode === "validate",
       concurrency: numberOf("--concurrency", values.concurrency),
       logLevel: values["log-level"],
+      drainStrategy: values["drain-strategy"],
       drainTimeS: numberOf("--drain-time-s", values["drain-time-s"]),
       keepConfigPath: values["keep-config"],
     };

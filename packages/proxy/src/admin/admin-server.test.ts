@@ -99,7 +99,12 @@ test("mutations act, by POST only", async () => {
   await call("/healthcheck/fail", "POST");
   await call("/healthcheck/ok", "POST");
   await call("/quitquitquit", "POST");
-  assert.deepEqual(done, ['{"graceful":true}', "fail true", "fail false", "quit"]);
+  assert.deepEqual(done, [
+    '{"isGraceful":true,"keepsListening":false,"isInboundOnly":false}',
+    "fail true",
+    "fail false",
+    "quit",
+  ]);
 });
 
 test("an unknown path is answered with the list of known ones", async () => {

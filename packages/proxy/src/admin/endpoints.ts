@@ -1,3 +1,4 @@
+import type { DrainRequest } from "../listener/listener-set.ts";
 import { compileSearch, type StringPredicate } from "../route/string-matcher.ts";
 import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
 
@@ -35,7 +36,7 @@ export interface StatsOptions {
 
 /** What an operator may do through the admin endpoint. */
 export interface AdminActions {
-  drainListeners(options: { readonly graceful: boolean }): void;
+  drainListeners(request: DrainRequest): void;
   quit(): void;
   failHealthCheck(isFailed: boolean): void;
   setLogLevel(level: LogLevel): void;
@@ -108,9 +109,13 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       path: "/drain_listeners",
       help: "drain listeners",
       isMutation: true,
-      parameters: ["graceful"],
+      parameters: ["graceful", "skip_exit", "inboundonly"],
       answer(query) {
-        actions.drainListeners({ graceful: query.has("graceful") });
+        actions.drainListeners({
+          isGraceful: query.has("graceful"),
+          keepsListening: query.has("skip_exit"),
+          isInboundOnly: query.has("inboundonly"),
+        });
         return okAnswer;
       },
     },

@@ -6,7 +6,11 @@ import {
   type FilterChain,
   FilterChainMatch_ConnectionSourceType as SourceType,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
-import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import {
+  type Listener,
+  Listener_DrainType,
+  ListenerSchema,
+} from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type {
   FilterChainMatch,
@@ -53,6 +57,7 @@ export function decodeListener(listener: Listener, path: string, context: Decode
     bufferLimitBytes: listener.perConnectionBufferLimitBytes ?? 1024 * 1024,
     maxConnections: connectionLimit(context.runtime, `listener.${listener.name}`),
     ignoresGlobalLimit: listener.ignoreGlobalConnLimit,
+    ignoresFailedHealthChecks: listener.drainType === Listener_DrainType.MODIFY_ONLY,
     bypassesOverload: listener.bypassOverloadManager,
     origin: originOf(listener.metadata),
     fingerprint: createHash("sha1").update(toBinary(ListenerSchema, listener)).digest("base64"),

@@ -33,6 +33,8 @@ export interface ServerCodecEvents {
   onBadRequest(stream: ServerStream, error: HeadError): void;
   /** The first byte of a head arrived. */
   onHeadStarted(): void;
+  /** The head of an answer is about to be sent: the last moment to `drain`. */
+  onAnswer(): void;
   /** No request is in progress any more. */
   onIdle(): void;
   onConnectionClosed(cause: CloseCause): void;
@@ -269,6 +271,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
       stream.framing = "close";
       stream.mustClose = true;
     }
+    this.#events.onAnswer();
     if (this.isDraining) stream.mustClose = true;
     if (stream.mustClose) text += lines.close;
     else if (stream.minorVersion === 0) text += lines.keepAlive;
@@ -335,6 +338,9 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
   drain(): void {
     this.isDraining = true;
   }
+
+  /** A client has no request under way that this connection does not know of: the next answer ends it as it is. */
+  endDrain(): void {}
 
   #openTunnel(): void {
     this.#state = "tunnel";

@@ -25,6 +25,8 @@ export interface Http2ServerCodecEvents {
   ): void;
   /** A head began that is not complete. */
   onHeadStarted(): void;
+  /** The head of an answer is about to be sent: the last moment to `drain`. */
+  onAnswer(): void;
   /** No request is in progress any more. */
   onIdle(): void;
   /** The client broke the protocol; the connection is closing. */
@@ -86,6 +88,7 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   }
 
   respondHead(stream: Http2ServerStream, head: ResponseHead, end: boolean): void {
+    this.#events.onAnswer();
     // Here a protocol is switched to by success. @see RFC 8441 §4
     const status = head.status === 101 ? 200 : head.status;
     const isEnd = end || stream.isHead || status === 204 || status === 304;
@@ -148,7 +151,12 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   protected onSettled(): void {}
 
   protected onDrainAnswered(): void {
-    if (!this.isDraining || this.isFinal) return;
+    this.endDrain();
+  }
+
+  /** Names the last stream that is served; the connection ends when it is idle. Only after `drain`, and once. */
+  endDrain(): void {
+    if (!this.isDraining || this.isFinal || this.state === "preface" || this.state === "closed") return;
     this.goAway(ErrorCode.NoError);
     if (this.isIdle) this.#events.onIdle();
   }

@@ -163,7 +163,7 @@ export abstract class Http2Session<S extends Http2Stream>
   /** Ends the connection once everything written has been sent; streams in progress are lost. */
   close(): void {
     if (this.state === "closed") return;
-    this.goAway(ErrorCode.NoError);
+    if (!this.isFinal) this.goAway(ErrorCode.NoError);
     this.state = "closed";
     this.#reader.stop();
     this.connection.closeGracefully();

@@ -20,6 +20,7 @@ interface ServerCodec extends ConnectionHandler {
   readonly isIdle: boolean;
   readonly isDrained: boolean;
   drain(): void;
+  endDrain(): void;
   close(): void;
   refuseHead(error: HeadError): void;
 }
@@ -137,13 +138,23 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
     );
   }
 
-  /** Closes after the answer in progress, or at once when idle; after `graceMs` in any case. */
-  drain(graceMs: number): void {
+  /**
+   * Asks the client to leave: HTTP/1 closes with the next answer; HTTP/2 says
+   * GOAWAY, serves what was sent before the client heard of it, and closes when
+   * that is answered. A client that does not say that it heard has the
+   * `drain_timeout`. Nothing in progress is cut off.
+   */
+  drain(): void {
     if (this.#codec.isDraining) return;
     this.#codec.drain();
     this.service.stats.cxDrainClose.value += 1;
     const { clock, timers } = this.service.context;
-    timers.start(this.#drainTimer, graceMs, clock.monotonicMs());
+    timers.start(this.#drainTimer, this.service.plan.drainTimeoutMs, clock.monotonicMs());
+  }
+
+  onAnswer(): void {
+    const { drain } = this.service.context;
+    if (drain.isActive && !this.#codec.isDraining && drain.endsConnection()) this.drain();
   }
 
   get isDraining(): boolean {
@@ -183,10 +194,10 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
 
   /** Under pressure a connection, with what it holds, ends after its answer. */
   #relieve(): void {
-    const { context, stats, plan } = this.service;
+    const { context, stats } = this.service;
     if (this.#codec.isDraining || !context.overload.endsConnection()) return;
     stats.cxOverloadDisableKeepalive.value += 1;
-    this.drain(plan.drainTimeoutMs);
+    this.drain();
   }
 
   onBadRequest(stream: ServerStream, error: HeadError): void {
@@ -253,13 +264,12 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         else this.#endByAge();
         break;
       default:
-        if (this.#active === 0) this.#codec.close();
-        else this.#connection.destroy();
+        this.#codec.endDrain();
     }
   }
 
   #endByAge(): void {
-    this.drain(this.service.plan.drainTimeoutMs);
+    this.drain();
     if (this.#codec.isIdle) this.#codec.close();
   }
 

@@ -4,6 +4,7 @@ import type { HttpStats } from "../listener/downstream-stats.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { Timers } from "../net/timers.ts";
 import type { OverloadState } from "../overload/overload-state.ts";
+import type { DrainState } from "./drain-state.ts";
 import type { Exchange } from "./exchange.ts";
 import { FilterChain } from "./filter-chain.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -16,6 +17,8 @@ export interface LayerContext {
   readonly random: () => number;
   readonly forwarder: Forwarder;
   readonly overload: OverloadState;
+  /** Of the listener. */
+  readonly drain: DrainState;
   /** Something threw that must not: reported once, the request goes on without it. */
   readonly onFault: (error: unknown) => void;
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { answerDirectly } from "../filters/answer-directly.ts";
 import { TcpExchange } from "../filters/tcp-exchange.ts";
 import { type TcpContext, type TcpService, TcpSession } from "../filters/tcp-proxy.ts";
+import type { DrainState } from "../layer/drain-state.ts";
 import { HttpConnection, type HttpConnectionOwner } from "../layer/http-connection.ts";
 import { HttpService, type LayerContext } from "../layer/http-service.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
@@ -71,6 +72,8 @@ const unknownPlace: SocketAddress = { kind: "ip", host: "", port: 0 };
  */
 export class ActiveListener implements HttpConnectionOwner {
   readonly plan: ListenerPlan;
+  /** When its connections end with their answers. */
+  readonly drainState: DrainState;
   readonly #context: ListenerContext;
   readonly #stats: ListenerStats;
   readonly #chains: FilterChainMatcher<Chain>;
@@ -78,12 +81,14 @@ export class ActiveListener implements HttpConnectionOwner {
   readonly #served = new Set<Served>();
   readonly #byHttp = new Map<HttpConnection, Served>();
   readonly #identifier: ConnectionIdentifier;
-  #isDraining = false;
+  #isLeaving = false;
   #successor: ActiveListener | undefined;
 
-  constructor(plan: ListenerPlan, context: ListenerContext) {
+  constructor(plan: ListenerPlan, context: Omit<ListenerContext, "drain">, drain: DrainState) {
     this.plan = plan;
-    this.#context = plan.bypassesOverload ? { ...context, overload: neverOverloaded } : context;
+    this.drainState = drain;
+    const overload = plan.bypassesOverload ? neverOverloaded : context.overload;
+    this.#context = { ...context, overload, drain };
     this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
     this.#chains = new FilterChainMatcher(plan.chains.map((chain) => this.#compile(chain)));
     this.#defaultChain = plan.defaultChain && this.#compile(plan.defaultChain);
@@ -159,21 +164,25 @@ export class ActiveListener implements HttpConnectionOwner {
     this.#identifier.takeOver(connection);
   }
 
-  /** The connections move to `successor` where it would accept them, and drain otherwise. */
-  handOver(successor: ActiveListener | undefined, graceMs: number): void {
+  /**
+   * The connections move to `successor` where it would accept them. Where it
+   * would not they end with their next answer; without a successor, as the
+   * drain state says.
+   */
+  handOver(successor: ActiveListener | undefined): void {
     this.#successor = successor;
     for (const served of [...this.#served]) {
       const next = successor?.adopt(served);
       if (next === "adopted") this.#forget(served);
       else if (next === "denied") this.#destroy(served);
-      else this.#drainServed(served, graceMs);
+      else if (successor) served.http?.drain();
     }
   }
 
-  /** Every connection ends after its exchange, all of them within `graceMs`. */
-  drain(graceMs: number): void {
-    this.#isDraining = true;
-    for (const served of this.#served) this.#drainServed(served, graceMs);
+  /** The process ends: every client is asked to leave now, and who comes still. */
+  leave(): void {
+    this.#isLeaving = true;
+    for (const { http } of this.#served) http?.drain();
   }
 
   close(): void {
@@ -260,7 +269,7 @@ export class ActiveListener implements HttpConnectionOwner {
       const http = new HttpConnection(stream, connection, chain.http, this);
       served.http = http;
       this.#byHttp.set(http, served);
-      if (this.#isDraining) http.drain(0);
+      if (this.#isLeaving) http.drain();
       http.start(initial);
       return;
     }
@@ -296,14 +305,6 @@ export class ActiveListener implements HttpConnectionOwner {
     exchange.endMs = this.#context.clock.monotonicMs();
     exchange.details = connection.terminationDetails;
     for (const log of tcp.plan.accessLogs) log.log(exchange);
-  }
-
-  #drainServed(served: Served, graceMs: number): void {
-    if (served.http) {
-      served.http.drain(graceMs);
-      return;
-    }
-    this.#context.clock.setTimer(() => served.raw!.destroy(), graceMs);
   }
 
   #destroy(served: Served): void {

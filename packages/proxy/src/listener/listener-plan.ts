@@ -35,6 +35,8 @@ export interface ListenerPlan {
   readonly maxConnections?: number;
   /** Does not heed the limit over all listeners. */
   readonly ignoresGlobalLimit?: boolean;
+  /** Its connections stay while the proxy is told to fail health checks (`drain_type: MODIFY_ONLY`). */
+  readonly ignoresFailedHealthChecks?: boolean;
   /** Serves on under pressure. */
   readonly bypassesOverload?: boolean;
   readonly origin: string | undefined;

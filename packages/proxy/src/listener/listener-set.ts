@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { reasonOf } from "@weft/base/system-error";
+import { DrainState, type DrainStrategy } from "../layer/drain-state.ts";
 import { fdOf, ListenSocket } from "../net/listen-socket.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { DescriptorGuard, descriptorLimit } from "../overload/descriptor-guard.ts";
@@ -33,6 +34,23 @@ export type BindSocket = (
 
 const bindHere: BindSocket = (_key, address, onConnection) => ListenSocket.bind(address, onConnection);
 
+/** How connections of a listener that goes leave. */
+export interface DrainPlan {
+  /** How long they may: Envoy's `--drain-time-s`. */
+  readonly timeMs: number;
+  readonly strategy: DrainStrategy;
+}
+
+/** @see Envoy's `/drain_listeners` */
+export interface DrainRequest {
+  /** Only listeners whose `traffic_direction` is `INBOUND`. */
+  readonly isInboundOnly: boolean;
+  /** Connections leave over the drain time, and only then does listening stop; otherwise it stops now. */
+  readonly isGraceful: boolean;
+  /** Connections leave as by `isGraceful`, and listening does not stop. */
+  readonly keepsListening: boolean;
+}
+
 interface BoundSocket {
   readonly socket: ListenSocket;
   owner: ActiveListener;
@@ -44,8 +62,12 @@ interface BoundSocket {
  * without a moment in which it is closed.
  */
 export class ListenerSet {
-  readonly #context: ListenerContext;
-  readonly #graceMs: number;
+  readonly #context: Omit<ListenerContext, "drain">;
+  readonly #drainPlan: DrainPlan;
+  /** The drain that was asked for: it holds for listeners yet to come as well. */
+  #drain: { readonly startMs: number; readonly isInboundOnly: boolean } | undefined;
+  #stopped: "none" | "inbound" | "all" = "none";
+  #isUnhealthy = false;
   readonly #active = new Map<string, ActiveListener>();
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #retired = new Set<ActiveListener>();
@@ -58,13 +80,13 @@ export class ListenerSet {
 
   /** `context.findListener` is answered by `find` of the set that is made. */
   constructor(
-    context: Omit<ListenerContext, "findListener">,
-    graceMs: number,
+    context: Omit<ListenerContext, "findListener" | "drain">,
+    drainPlan: DrainPlan,
     bindSocket: BindSocket = bindHere,
   ) {
     this.#bindSocket = bindSocket;
     this.#context = { ...context, findListener: (address) => this.find(address) };
-    this.#graceMs = graceMs;
+    this.#drainPlan = drainPlan;
     this.#gate = new AcceptGate(() => Array.from(this.#sockets.values(), ({ socket }) => socket));
     this.#descriptors = new DescriptorGuard({
       clock: context.clock,
@@ -134,10 +156,30 @@ export class ListenerSet {
     }));
   }
 
-  /** Lets exchanges finish; resolves when no connection is left or the grace period is over. */
+  /** Every answer is the last of its connection until health checks are to pass again. */
+  failHealthChecks(isFailing: boolean): void {
+    this.#isUnhealthy = isFailing;
+    for (const listener of [...this.#active.values(), ...this.#retired]) this.#tellHealth(listener);
+  }
+
+  /** Resolves at once; what comes after the drain time comes by itself. */
+  async drainListeners({ isInboundOnly, isGraceful, keepsListening }: DrainRequest): Promise<void> {
+    await this.#updates;
+    const { clock } = this.#context;
+    if (!isGraceful && !keepsListening) {
+      this.#stop(isInboundOnly);
+      return;
+    }
+    if (this.#drain && (!this.#drain.isInboundOnly || isInboundOnly)) return;
+    this.#drain = { startMs: clock.monotonicMs(), isInboundOnly };
+    for (const listener of this.#active.values()) this.#beginDrain(listener);
+    if (!keepsListening) clock.setTimer(() => this.#stop(isInboundOnly), this.#drainPlan.timeMs);
+  }
+
+  /** The process ends: asks all to leave; resolves when no connection is left or the grace period is over. */
   async drain(graceMs: number): Promise<void> {
     await this.#updates;
-    for (const listener of this.#active.values()) listener.drain(graceMs);
+    for (const listener of this.#active.values()) listener.leave();
     const { clock } = this.#context;
     const deadlineMs = clock.monotonicMs() + graceMs;
     while (this.#connectionCount > 0 && clock.monotonicMs() < deadlineMs) await clock.sleepMs(50);
@@ -173,7 +215,12 @@ export class ListenerSet {
         continue;
       }
       const keys = socketKeys(plan);
-      const listener = new ActiveListener(plan, this.#context);
+      if (this.#isStopped(plan)) {
+        // Envoy ignores it too: an operator has taken the proxy out of service.
+        if (before) for (const key of socketKeys(before.plan)) kept.add(key);
+        continue;
+      }
+      const listener = this.#create(plan);
       const bound = await this.#bindMissing(plan, listener, keys);
       if (bound) {
         failures.push({ name: plan.name, ...bound });
@@ -234,10 +281,44 @@ export class ListenerSet {
   }
 
   #retire(listener: ActiveListener, successor: ActiveListener | undefined): void {
-    listener.handOver(successor, this.#graceMs);
+    const { clock } = this.#context;
+    listener.handOver(successor);
     if (listener.connectionCount === 0) return;
+    const { timeMs } = this.#drainPlan;
+    listener.drainState.begin(clock.monotonicMs(), timeMs);
     this.#retired.add(listener);
-    this.#context.clock.setTimer(() => this.#retired.delete(listener), this.#graceMs + 5000);
+    clock.setTimer(() => {
+      listener.close();
+      this.#retired.delete(listener);
+    }, timeMs);
+  }
+
+  #create(plan: ListenerPlan): ActiveListener {
+    const { clock, random } = this.#context;
+    const drain = new DrainState(clock, random, this.#drainPlan.strategy);
+    const listener = new ActiveListener(plan, this.#context, drain);
+    this.#tellHealth(listener);
+    this.#beginDrain(listener);
+    return listener;
+  }
+
+  #tellHealth({ plan, drainState }: ActiveListener): void {
+    drainState.setUnhealthy(this.#isUnhealthy && !plan.ignoresFailedHealthChecks);
+  }
+
+  #beginDrain({ plan, drainState }: ActiveListener): void {
+    if (!this.#drain || (this.#drain.isInboundOnly && plan.trafficDirection !== "inbound")) return;
+    drainState.begin(this.#drain.startMs, this.#drainPlan.timeMs);
+  }
+
+  /** Takes no more connections, and no more listeners; those that are open go on. */
+  #stop(isInboundOnly: boolean): void {
+    if (this.#stopped !== "all") this.#stopped = isInboundOnly ? "inbound" : "all";
+    for (const { socket, owner } of this.#sockets.values()) if (this.#isStopped(owner.plan)) socket.close();
+  }
+
+  #isStopped({ trafficDirection }: ListenerPlan): boolean {
+    return this.#stopped === "all" || (this.#stopped === "inbound" && trafficDirection === "inbound");
   }
 
   #index(): void {

@@ -10,7 +10,14 @@ import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
 import { createDownstreamStats } from "./downstream-stats.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
-import { type BindSocket, type ListenerFailure, ListenerSet, type ListenerStatus } from "./listener-set.ts";
+import {
+  type BindSocket,
+  type DrainPlan,
+  type DrainRequest,
+  type ListenerFailure,
+  ListenerSet,
+  type ListenerStatus,
+} from "./listener-set.ts";
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -24,8 +31,8 @@ export interface RuntimeOptions {
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ) => void;
-  /** How long connections of a replaced or removed listener may go on (Envoy's `--drain-time-s`). */
-  readonly drainTimeMs?: number;
+  /** How connections of replaced, removed and drained listeners leave. Default as Envoy: gradually, over 600 s. */
+  readonly drain?: DrainPlan | undefined;
   /** Downstream connections over all listeners; more are refused. */
   readonly maxConnections?: number;
   /** Which of several workers this is, in the names of statistics. Default `0`. */
@@ -53,13 +60,17 @@ export interface Runtime {
   pauseAccepting(isPaused: boolean): void;
   /** The proxy's own requests, by the same pools and limits. */
   readonly callouts: Callouts;
-  /** Asks clients to leave as they finish; resolves when all have or after `graceMs`. Goes on accepting. */
+  /** Takes listeners out of service as an operator asked. */
+  drainListeners(request: DrainRequest): Promise<void>;
+  /** Whether connections end with their answers because the proxy is to fail health checks. */
+  failHealthChecks(isFailing: boolean): void;
+  /** Asks all clients to leave as they finish; resolves when all have or after `graceMs`. Goes on accepting. */
   drain(graceMs: number): Promise<void>;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
 }
 
-const defaultDrainTimeMs = 600_000;
+const defaultDrain: DrainPlan = { timeMs: 600_000, strategy: "gradual" };
 const defaultMaxConnections = 50_000;
 
 /** Composes the request path: listeners → filter chains → router → pools. */
@@ -86,7 +97,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       log: (message, fields) => log?.("debug", message, fields),
       warn: (message, fields) => log?.("warning", message, fields),
     },
-    options.drainTimeMs ?? defaultDrainTimeMs,
+    options.drain ?? defaultDrain,
     options.bindSocket,
   );
   return {
@@ -98,6 +109,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     shareSocket: (key) => listeners.shareSocket(key),
     pauseAccepting: (isPaused) => listeners.pauseAccepting("overload", isPaused),
     callouts: createCallouts(clusters, pools),
+    drainListeners: (request) => listeners.drainListeners(request),
+    failHealthChecks: (isFailing) => listeners.failHealthChecks(isFailing),
     drain: (graceMs) => listeners.drain(graceMs),
     async close() {
       await listeners.close();

@@ -1,4 +1,5 @@
 import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { DrainPlan, DrainRequest } from "../listener/listener-set.ts";
 import type { StatsCopy } from "../telemetry/stats-copy.ts";
 
 /** What a worker is started with. */
@@ -8,6 +9,7 @@ export interface WorkerStart {
   /** 1 for the first beside the one that starts it. */
   readonly worker: number;
   readonly logLevel: string;
+  readonly drain?: DrainPlan | undefined;
   /** The bootstrap as the first worker read it: the file may have changed since. */
   readonly file: string;
   readonly text: string;
@@ -21,6 +23,7 @@ export type ToWorker =
   | { readonly t: "reopen-logs" }
   | { readonly t: "log-level"; readonly level: string }
   | { readonly t: "fail-health-checks"; readonly isFailed: boolean }
+  | { readonly t: "drain-listeners"; readonly request: DrainRequest }
   | { readonly t: "drain"; readonly graceMs: number }
   | { readonly t: "stop-accepting" }
   | { readonly t: "close" };

@@ -29,6 +29,7 @@ export async function runWorker(
     bootstrap: decodeBootstrap(parseDocument(start.file, start.text)),
     concurrency: start.concurrency,
     worker: start.worker,
+    drain: start.drain,
     bindSocket: async (key, address, onConnection) => {
       const fd = await new Promise<number | undefined>((resolve) => {
         sockets.set(key, [...(sockets.get(key) ?? []), resolve]);
@@ -59,7 +60,10 @@ export async function runWorker(
           log.level = message.level as LogLevel;
           break;
         case "fail-health-checks":
-          plane.isFailingHealthChecks = message.isFailed;
+          plane.failHealthChecks(message.isFailed);
+          break;
+        case "drain-listeners":
+          void plane.runtime.drainListeners(message.request);
           break;
         case "drain":
           void plane.drain(message.graceMs).then(() => tell({ t: "drained" }));

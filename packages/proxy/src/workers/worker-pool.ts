@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { DrainRequest } from "../listener/listener-set.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { addStats, copyStats } from "../telemetry/stats-copy.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
@@ -68,6 +69,10 @@ export class WorkerPool {
     this.#tell({ t: "fail-health-checks", isFailed });
   }
 
+  drainListeners(request: DrainRequest): void {
+    this.#tell({ t: "drain-listeners", request });
+  }
+
   async drain(graceMs: number): Promise<void> {
     this.#tell({ t: "drain", graceMs });
     await Promise.all(this.#members.map((member) => this.#next(member, "drained")));
@@ -90,8 +95,8 @@ export class WorkerPool {
   }
 
   #startOne(index: number, share: (key: string) => Promise<number | undefined>): Member {
-    const { entry, args, concurrency, logLevel, file, text } = this.#options;
-    const start: WorkerStart = { kind: "weft-worker", worker: index, concurrency, logLevel, file, text };
+    const { entry, args, onLost: _, ...same } = this.#options;
+    const start: WorkerStart = { kind: "weft-worker", worker: index, ...same };
     const worker = new Worker(entry, { argv: [...args], workerData: start });
     const member: Member = { worker, waiting: new Map() };
     worker.on("message", (message: FromWorker) => {

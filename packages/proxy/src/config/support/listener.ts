@@ -9,7 +9,7 @@ export function listenerSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Listener`]: {
       implemented:
-        "name address additional_addresses filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port ignore_global_conn_limit bypass_overload_manager",
+        "name address additional_addresses filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port ignore_global_conn_limit drain_type bypass_overload_manager",
       harmless: {
         stat_prefix: "listener statistics are named by address",
         enable_reuse_port: oneSocket,
@@ -18,7 +18,7 @@ export function listenerSupport(): Record<string, MessageSupport> {
         tcp_backlog_size: "the system's largest backlog is always asked for",
         max_connections_to_accept_per_socket_event: "connections are accepted one at a time",
       },
-      neutral: "drain_type transparent freebind tcp_fast_open_queue_length enable_mptcp",
+      neutral: "transparent freebind tcp_fast_open_queue_length enable_mptcp",
     },
     [`${p}AdditionalAddress`]: { implemented: "address" },
     [`${p}ListenerFilter`]: { implemented: "name typed_config" },
