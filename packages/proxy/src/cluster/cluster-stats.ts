@@ -1,12 +1,12 @@
 import type { Counter, Gauge } from "@weft/base/metric-registry";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { AnswerCounts } from "./answer-counts.ts";
 import type { ClusterStats } from "./cluster.ts";
 
 const scope = "cluster.{envoy_cluster_name}.";
 
 const counters = {
   rqTotal: "upstream_rq_total",
-  rqCompleted: "upstream_rq_completed",
   rqTimeout: "upstream_rq_timeout",
   rqPerTryTimeout: "upstream_rq_per_try_timeout",
   rqPerTryIdleTimeout: "upstream_rq_per_try_idle_timeout",
@@ -66,8 +66,6 @@ export interface MembershipStats {
 export interface AllClusterStats {
   readonly request: ClusterStats;
   readonly membership: MembershipStats;
-  /** `upstream_rq_<code>`, made when a code is first seen. */
-  responseCode(status: number): Counter;
   /** The circuit breakers' `*_open` gauges of one priority. */
   breakerOpen(priority: "default" | "high", name: string): Gauge;
 }
@@ -75,18 +73,13 @@ export interface AllClusterStats {
 export function createClusterStats(stats: EnvoyStats, statName: string): AllClusterStats {
   const counter = (name: string) => stats.counter(scope + name, statName);
   const gauge = (name: string) => stats.gauge(scope + name, statName);
-  const byClass = (digit: string) =>
-    stats.counter(`${scope}upstream_rq_{envoy_response_code_class}xx`, statName, digit);
   const request: ClusterStats = {
     ...mapValues(counters, counter),
     ...mapValues(gauges, gauge),
-    rq2xx: byClass("2"),
-    rq3xx: byClass("3"),
-    rq4xx: byClass("4"),
-    rq5xx: byClass("5"),
+    answers: new AnswerCounts(stats, scope, statName),
+    retriedAnswers: new AnswerCounts(stats, `${scope}retry.`, statName),
     rqTimeMs: stats.histogram(`${scope}upstream_rq_time`, statName),
   };
-  const codes = new Map<number, Counter>();
   return {
     request,
     membership: {
@@ -103,14 +96,6 @@ export function createClusterStats(stats: EnvoyStats, statName: string): AllClus
       subsetsSelected: counter("lb_subsets_selected"),
       subsetsFallback: counter("lb_subsets_fallback"),
       subsetsFallbackPanic: counter("lb_subsets_fallback_panic"),
-    },
-    responseCode(status) {
-      let found = codes.get(status);
-      if (!found) {
-        found = stats.counter(`${scope}upstream_rq_{envoy_response_code}`, statName, String(status));
-        codes.set(status, found);
-      }
-      return found;
     },
     breakerOpen: (priority, name) => gauge(`circuit_breakers.${priority}.${name}_open`),
   };

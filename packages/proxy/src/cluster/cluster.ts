@@ -3,6 +3,7 @@ import type { Hash64 } from "../hash/hash64.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
+import type { AnswerCounts } from "./answer-counts.ts";
 import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
 
 /** What the balancer may know of the request it places. */
@@ -90,11 +91,10 @@ export interface ClusterDirectory {
 export interface ClusterStats {
   readonly rqTotal: Counter;
   readonly rqActive: Gauge;
-  readonly rqCompleted: Counter;
-  readonly rq2xx: Counter;
-  readonly rq3xx: Counter;
-  readonly rq4xx: Counter;
-  readonly rq5xx: Counter;
+  /** What requests were answered with, whoever made the answer. */
+  readonly answers: AnswerCounts;
+  /** Answers that another attempt took the place of. */
+  readonly retriedAnswers: AnswerCounts;
   readonly rqTimeMs: Histogram;
   readonly rqTimeout: Counter;
   readonly rqPerTryTimeout: Counter;

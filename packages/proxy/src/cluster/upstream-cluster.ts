@@ -109,7 +109,6 @@ export class UpstreamCluster implements Cluster {
   }
 
   report(endpoint: Endpoint, outcome: AttemptOutcome): void {
-    if (outcome.kind === "response") this.allStats.responseCode(outcome.status).value += 1;
     this.#outlier?.report(endpoint as UpstreamEndpoint, outcome);
   }
 

@@ -2,7 +2,7 @@ import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
 } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { AppendAction, HeaderEdit, HeaderEdits } from "../route/header-edits.ts";
+import { type AppendAction, type HeaderEdit, type HeaderEdits, oneLevel } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderValue } from "./decode-values.ts";
 import { at } from "./issues.ts";
@@ -29,12 +29,7 @@ export function decodeHeaderEdits(
   const edits = add.map((option, i) =>
     decodeHeaderEdit(option, `${at(path, `${direction}_headers_to_add`)}[${i}]`, context),
   );
-  // One level's overwrites come before its additions, wherever they stand.
-  const overwrites = ({ action }: HeaderEdit) => action.startsWith("overwrite");
-  return {
-    remove: remove.map((name) => name.toLowerCase()),
-    add: [...edits.filter(overwrites), ...edits.filter((one) => !overwrites(one))],
-  };
+  return oneLevel(remove, edits);
 }
 
 /** One field to add; its value may hold command operators. */
@@ -66,15 +61,10 @@ export function refuseProtected(name: string, path: string, { issues }: DecodeCo
   }
 }
 
-/** One list with the effect of `first`, then `second`. */
+/** The levels of `first`, then those of `second`. */
 export function joinEdits(
   first: HeaderEdits | undefined,
   second: HeaderEdits | undefined,
 ): HeaderEdits | undefined {
-  if (!first || !second) return first ?? second;
-  const removedLater = new Set(second.remove);
-  return {
-    remove: [...new Set([...first.remove, ...second.remove])],
-    add: [...first.add.filter((edit) => !removedLater.has(edit.name)), ...second.add],
-  };
+  return first && second ? [...first, ...second] : (first ?? second);
 }

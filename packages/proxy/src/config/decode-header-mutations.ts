@@ -1,7 +1,7 @@
 import type { HeaderMutation } from "@weft/xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb";
 import type { HeaderMutator } from "../filters/header-mutation.ts";
 import type { HeaderList } from "../layer/header-list.ts";
-import { applyHeaderEdits } from "../route/header-edits.ts";
+import { applyHeaderEdits, oneLevel } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderEdit, refuseProtected } from "./decode-header-edits.ts";
 import { decodeStringMatcher } from "./decode-values.ts";
@@ -28,7 +28,7 @@ function decodeMutation({ action }: HeaderMutation, path: string, context: Decod
       return (headers) => headers.remove(name);
     }
     case "append": {
-      const edits = { remove: [], add: [decodeHeaderEdit(action.value, at(path, "append"), context)] };
+      const edits = oneLevel([], [decodeHeaderEdit(action.value, at(path, "append"), context)]);
       return (headers, exchange) => applyHeaderEdits(edits, headers, exchange);
     }
     case "removeOnMatch": {

@@ -5,6 +5,7 @@ import type {
   ResponseMapper,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { BodyFormat, LocalReplyMapper, LocalReplyPlan } from "../layer/local-reply-plan.ts";
+import { oneLevel } from "../route/header-edits.ts";
 import { decodeFormat } from "./decode-access-log.ts";
 import { decodeAccessLogFilter } from "./decode-access-log-filter.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -38,7 +39,7 @@ function decodeMapper(mapper: ResponseMapper, path: string, context: DecodeConte
     matches: filter ? decodeAccessLogFilter(filter, at(path, "filter"), context) : () => false,
     status: statusCode,
     body: body && readDataSource(body, at(path, "body"), issues),
-    edits: edits.length > 0 ? { remove: [], add: edits } : undefined,
+    edits: edits.length > 0 ? oneLevel([], edits) : undefined,
     format: decodeBodyFormat(mapper.bodyFormatOverride, at(path, "body_format_override"), context),
   };
 }

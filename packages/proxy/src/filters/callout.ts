@@ -152,7 +152,7 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
     if (this.#isOver) return;
     this.#head = head;
     this.#cluster.report(this.#endpoint!, { kind: "response", status: head.status });
-    this.#count(head.status);
+    this.#cluster.stats.answers.count(head.status);
     if (end) this.#succeed(undefined);
   }
 
@@ -214,15 +214,6 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
     this.#breakers.requests.release();
     stats.rqActive.value -= 1;
     stats.rqTimeMs.observe(this.#pools.timers.clock.monotonicMs() - this.#startMs);
-  }
-
-  #count(status: number): void {
-    const { stats } = this.#cluster;
-    stats.rqCompleted.value += 1;
-    if (status < 300) stats.rq2xx.value += 1;
-    else if (status < 400) stats.rq3xx.value += 1;
-    else if (status < 500) stats.rq4xx.value += 1;
-    else stats.rq5xx.value += 1;
   }
 }
 

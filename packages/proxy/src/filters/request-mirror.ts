@@ -14,7 +14,6 @@ import { removeSampling } from "../tracing/trace-context.ts";
 import type { CallTarget } from "./call-target.ts";
 import { RequestBody } from "./request-body.ts";
 import { type AttemptOwner, UpstreamAttempt } from "./upstream-attempt.ts";
-import { countResponse } from "./upstream-failure.ts";
 
 /** The timer of the whole request is the only limit of a copy. */
 const noTryLimits = routeLimits(0, undefined, false);
@@ -106,7 +105,7 @@ class RequestMirror implements AttemptOwner, TimerOwner {
   }
 
   onAttemptHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): void {
-    countResponse(this.cluster, head.status);
+    this.cluster.stats.answers.count(head.status);
     if (!end) return;
     attempt.settle(nowMs);
     this.#conclude();

@@ -305,3 +305,17 @@ test("requests are tried again when Envoy tries again, and told what Envoy tells
   await Promise.all(Array.from({ length: atOnce }, work));
   assert.deepEqual(differences, []);
 });
+
+test("answers are counted as Envoy counts them, those that were tried again apart", {
+  skip: envoyOrSkip,
+}, async () => {
+  const counted = async (contender: Contender) =>
+    (await contender.admin("/stats"))
+      .split("\n")
+      .filter((line) => /^cluster\.up\.(retry\.)?upstream_rq_(completed|\d(xx|\d\d)):/.test(line))
+      .filter((line) => !line.endsWith(": 0"))
+      .sort();
+  const [theirs, ours] = await Promise.all(contenders.map(counted));
+  assert.ok(theirs!.some((line) => line.startsWith("cluster.up.retry.upstream_rq_503: ")));
+  assert.deepEqual(ours, theirs);
+});

@@ -24,13 +24,7 @@ import {
   type AttemptTimeout,
   UpstreamAttempt,
 } from "./upstream-attempt.ts";
-import {
-  answerFailure,
-  answerTimeout,
-  answerUnhealthy,
-  countResponse,
-  interruption,
-} from "./upstream-failure.ts";
+import { answerFailure, answerTimeout, answerUnhealthy, interruption } from "./upstream-failure.ts";
 
 /**
  * One request on its way to a cluster: picks endpoints, and makes attempts at
@@ -168,7 +162,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     exchange.upstreamFirstByteMs = nowMs;
     if (this.#retry && this.#judge(this.#retry, attempt, head, end, nowMs)) return;
-    countResponse(this.cluster, head.status);
+    this.cluster.stats.answers.count(head.status);
     if (this.#slow) this.#choose(attempt);
     const upstreamMs = nowMs - (exchange.requestCompleteMs || attempt.startMs);
     prepareResponseHead(exchange, this.#target, head, upstreamMs);
@@ -286,8 +280,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     if (!isRetried && !(isUnwanted && this.#awaitsOther(attempt))) return false;
     if (end) attempt.settle(nowMs);
     else attempt.abandon();
-    if (isRetried) this.#retryLater(attempt, false);
-    else this.#forget(attempt);
+    if (isRetried) {
+      this.cluster.stats.retriedAnswers.count(head.status);
+      this.#retryLater(attempt, false);
+    } else this.#forget(attempt);
     return true;
   }
 

@@ -53,18 +53,18 @@ export function answerFailure(
   wasRetried: boolean,
 ): void {
   const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
-  countResponse(cluster, status);
+  cluster.stats.answers.count(status);
   replyInstead(exchange, status, body, details, flag);
 }
 
-/** Answers a request that took too long, or breaks its response off. */
+/** Answers a request that took too long, or breaks its response off, which then counts twice, as in Envoy. */
 export function answerTimeout(
   exchange: HttpExchange,
   cluster: Cluster,
   status: 504 | 204,
   details: string,
 ): void {
-  if (!exchange.hasResponded) countResponse(cluster, status);
+  cluster.stats.answers.count(status);
   const body = status === 504 ? "upstream request timeout" : "";
   replyInstead(exchange, status, body, details, ResponseFlag.UpstreamRequestTimeout);
 }
@@ -72,18 +72,9 @@ export function answerTimeout(
 /** Answers a request for which there is no endpoint. */
 export function answerUnhealthy(exchange: HttpExchange, cluster: Cluster): void {
   cluster.stats.cxNoneHealthy.value += 1;
-  countResponse(cluster, 503);
+  cluster.stats.answers.count(503);
   const flag = ResponseFlag.NoHealthyUpstream;
   replyInstead(exchange, 503, "no healthy upstream", "no_healthy_upstream", flag);
-}
-
-/** Counts the answer to a request for this cluster, whoever made it. */
-export function countResponse({ stats }: Cluster, status: number): void {
-  stats.rqCompleted.value += 1;
-  if (status < 300) stats.rq2xx.value += 1;
-  else if (status < 400) stats.rq3xx.value += 1;
-  else if (status < 500) stats.rq4xx.value += 1;
-  else stats.rq5xx.value += 1;
 }
 
 /** What a client and the access log are told of an upstream that failed before it answered. */

@@ -15,8 +15,8 @@ function setUp() {
   const cluster = createClusterStats(stats, "web");
   const downstream = createDownstreamStats(stats);
   cluster.request.rqTotal.add(3);
-  cluster.request.rq2xx.add(2);
-  cluster.responseCode(200).add(2);
+  cluster.request.answers.count(200);
+  cluster.request.answers.count(200);
   cluster.request.rqTimeMs.observe(7);
   downstream.http("ingress").rqTotal.add(4);
   downstream.http("ingress").rq5xx.add(1);
