@@ -72,6 +72,9 @@ export function decodeAccessLogFilter(filter: AccessLogFilter, path: string, con
     // No filter of this proxy answers health checks: every request is one of somebody's.
     case "notHealthCheckFilter":
       return () => true;
+    // Envoy means those that must be traced, not those that chance has chosen.
+    case "traceableFilter":
+      return ({ isTraceForced }) => isTraceForced === true;
     case "runtimeFilter":
       return decodeSampling(specifier.value, at(path, "runtime_filter"), context);
     case "grpcStatusFilter":

@@ -14,6 +14,7 @@ import type { AccessLog } from "../layer/access-log.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { compileTextFormat } from "../telemetry/access-log-format.ts";
 import { ExportBatch } from "../telemetry/export-batch.ts";
+import { activeSpanId, activeTraceId } from "../tracing/active-span.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeGrpcService } from "./decode-grpc-service.ts";
 import { durationMs } from "./decode-values.ts";
@@ -77,7 +78,12 @@ export function decodeOtelAccessLog(
       const body = bodyOf?.(exchange);
       const attributes = attributesOf(exchange);
       const timeUnixNano = BigInt(Math.round(exchange.startEpochMs * 1_000)) * 1_000n;
-      batch.add({ timeUnixNano, body, attributes }, recordBytes + sizeOf(body) + sizeOfAll(attributes));
+      const traceId = Buffer.from(activeTraceId(exchange) ?? "", "hex");
+      const spanId = Buffer.from(activeSpanId(exchange) ?? "", "hex");
+      batch.add(
+        { timeUnixNano, body, attributes, traceId, spanId },
+        recordBytes + sizeOf(body) + sizeOfAll(attributes),
+      );
     },
   };
 }

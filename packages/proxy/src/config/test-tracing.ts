@@ -2,6 +2,7 @@
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
+import { ExportLogsServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb";
 import { ExportTraceServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
 
 /** A span as it arrived, with ids in hexadecimal. */
@@ -18,8 +19,16 @@ export interface CollectedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** What an access log record says of its request's trace. */
+export interface CollectedLog {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly body: unknown;
+}
+
 export interface SpanCollector {
   readonly port: number;
+  readonly logs: readonly CollectedLog[];
   /** The next `count` spans; those that come too many make it fail. */
   take(count: number): Promise<readonly CollectedSpan[]>;
   close(): void;
@@ -28,12 +37,15 @@ export interface SpanCollector {
 /** Answers exports over gRPC, and keeps what they bring. */
 export async function startSpanCollector(): Promise<SpanCollector> {
   const spans: CollectedSpan[] = [];
+  const logs: CollectedLog[] = [];
   const server = createServer();
-  server.on("stream", (stream) => {
+  server.on("stream", (stream, headers) => {
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => {
-      spans.push(...decodeSpans(Buffer.concat(chunks).subarray(5)));
+      const message = Buffer.concat(chunks).subarray(5);
+      if (headers[":path"]?.includes("LogsService")) logs.push(...decodeLogs(message));
+      else spans.push(...decodeSpans(message));
       stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
       stream.end(Buffer.alloc(5));
@@ -42,6 +54,7 @@ export async function startSpanCollector(): Promise<SpanCollector> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   return {
     port: (server.address() as AddressInfo).port,
+    logs,
     async take(count) {
       for (let i = 0; i < 500 && spans.length < count; i++) await new Promise((done) => setTimeout(done, 10));
       if (spans.length !== count)
@@ -69,6 +82,19 @@ export function decodeSpans(message: Buffer): CollectedSpan[] {
           span.endTimeUnixNano >= span.startTimeUnixNano &&
           Math.abs(Number(span.startTimeUnixNano / 1_000_000n) - Date.now()) < 600_000,
         attributes: Object.fromEntries(span.attributes.map(({ key, value }) => [key, value?.value.value])),
+      })),
+    ),
+  );
+}
+
+function decodeLogs(message: Buffer): CollectedLog[] {
+  const { resourceLogs } = fromBinary(ExportLogsServiceRequestSchema, message);
+  return resourceLogs.flatMap(({ instrumentationLibraryLogs }) =>
+    instrumentationLibraryLogs.flatMap(({ logs }) =>
+      logs.map(({ traceId, spanId, body }) => ({
+        traceId: hex(traceId),
+        spanId: hex(spanId),
+        body: body?.value.value,
       })),
     ),
   );
@@ -140,7 +166,7 @@ export interface TracingSetup {
   readonly collectorPort: number;
   readonly upstreamPort: number;
   readonly serviceName?: string;
-  /** How spans are sent; by gRPC unless it says otherwise. */
+  /** How spans are sent; by gRPC, with an access log beside them, unless it says otherwise. */
   readonly exporter?: "grpc" | "http";
 }
 
@@ -162,10 +188,25 @@ export function tracingBootstrap(setup: TracingSetup): string {
     ...services[exporter],
     service_name: serviceName,
   };
+  const logger = (text: string) => ({
+    ...type("extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"),
+    common_config: {
+      log_name: "log",
+      grpc_service: { envoy_grpc: { cluster_name } },
+      buffer_flush_interval: "0.03s",
+    },
+    body: { string_value: text },
+  });
+  const logs = [
+    { name: "ids", typed_config: logger("%TRACE_ID% %SPAN_ID%") },
+    { name: "forced", filter: { traceable_filter: {} }, typed_config: logger("forced") },
+  ];
+  const access_log = exporter === "grpc" ? logs : [];
   const listener = (name: string, traffic_direction: string, tracing: object) => {
     const manager = {
       ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
       stat_prefix: name,
+      access_log,
       tracing: { provider: { name: "otel", typed_config }, ...tracing },
       route_config: { virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
       http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],

@@ -115,6 +115,13 @@ const questions: readonly Question[] = [
     spans: 1,
   },
   {
+    name: "no sampling, of an id that must be",
+    listener: "none",
+    path: "/a",
+    headers: { "x-request-id": "7c1ea2e0-6d51-af6c-a3a4-a3a6a5a4a3a2" },
+    spans: 1,
+  },
+  {
     name: "an id that is no UUID",
     listener: "in",
     path: "/a",
@@ -144,8 +151,12 @@ interface Seen {
   readonly answer: unknown;
 }
 
+/** Requests that must be traced, which a second access log is for. */
+const forced = 1;
+
 const directory = mkdtempSync(join(tmpdir(), "weft-tracing-"));
 const seen: { envoy: Map<string, Seen>; weft: Map<string, Seen> } = { envoy: new Map(), weft: new Map() };
+const logs: { envoy?: unknown[]; weft?: unknown[] } = {};
 const stats: { envoy?: string[]; weft?: string[] } = {};
 
 /** Fields that say something of traces; what is random is told by what it stands for. */
@@ -241,11 +252,25 @@ before(async () => {
     const { server, heard } = await startUpstream();
     const upstreamPort = (server.address() as AddressInfo).port;
     const proxy = await start(tracingBootstrap({ collectorPort: collector.port, upstreamPort }));
+    const ids = new Set<string>();
     for (const question of questions) {
       const answer = await ask(proxy.ports.get(question.listener)!, question.path, question.headers);
-      const spans = comparable(await collector.take(question.spans), upstreamPort);
+      const taken = await collector.take(question.spans);
+      for (const { spanId, parentId } of taken) ids.add(spanId).add(parentId);
+      const spans = comparable(taken, upstreamPort);
       seen[name].set(question.name, { spans, upstream: heard.splice(0), answer });
     }
+    const expected = questions.length + forced;
+    for (let i = 0; i < 500 && collector.logs.length < expected; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    logs[name] = collector.logs
+      .map(({ traceId, spanId, body }) => ({
+        isGiven: given.includes(traceId),
+        isOfSpan: ids.has(spanId),
+        says: body === `${traceId} ${spanId}` ? "ids" : body,
+      }))
+      .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
     const text = await (await fetch(`http://${proxy.admin}/stats`)).text();
     stats[name] = text
       .split("\n")
@@ -268,4 +293,9 @@ for (const { name } of questions) {
 
 test("decisions and spans are counted as Envoy counts them", withEnvoy, () => {
   assert.deepEqual(stats.weft, stats.envoy);
+});
+
+test("access logs know the trace, the span, and what must be traced, as Envoy's do", withEnvoy, () => {
+  assert.equal(logs.weft!.length, questions.length + forced);
+  assert.deepEqual(logs.weft, logs.envoy);
 });

@@ -52,6 +52,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   isUpgrade = false;
   /** The request's part of a trace, while it is sampled. */
   trace: ExchangeTrace | undefined = undefined;
+  isTraceForced = false;
   /** What the caller is told this request is called; "" for nothing. */
   operationForCaller = "";
 

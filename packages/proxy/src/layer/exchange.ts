@@ -3,6 +3,7 @@ import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
+import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
@@ -39,6 +40,10 @@ export interface Exchange {
   /** The path as it arrived, before normalisation and rewriting. */
   readonly originalPath: string;
   readonly requestId: string;
+  /** The span of this request, where it is sampled. */
+  readonly trace?: ExchangeTrace | undefined;
+  /** Whether its id says that it must be traced; absent means no. */
+  readonly isTraceForced?: boolean;
 
   /** The client's address where `x-forwarded-for` is trusted; undefined or absent means `connection.remote`. */
   readonly clientAddress?: SocketAddress | undefined;

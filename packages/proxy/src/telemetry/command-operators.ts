@@ -6,6 +6,7 @@ import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
+import { activeSpanId, activeTraceId } from "../tracing/active-span.ts";
 import { grpcStatusNames } from "./grpc-status-names.ts";
 import {
   listBytes,
@@ -141,9 +142,8 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   RESPONSE_HEADERS_BYTES: plain((e) => responseHeadersBytes(e)),
   RESPONSE_TRAILERS_BYTES: plain((e) => (e.responseTrailers ? listBytes(e.responseTrailers) : 0)),
   UNIQUE_ID: plain(() => randomUUID()),
-  // There is no tracer that would know.
-  TRACE_ID: plain(() => undefined),
-  SPAN_ID: plain(() => undefined),
+  TRACE_ID: plain(activeTraceId),
+  SPAN_ID: plain(activeSpanId),
   START_TIME: (argument) => {
     const format = compileTimeFormat(argument || undefined);
     return (exchange) => format(exchange.startEpochMs);

@@ -8,8 +8,8 @@ import type { TracingPlan } from "./tracing-plan.ts";
 /** What tracing notes of an exchange. */
 export interface TracedExchange extends Exchange {
   requestId: string;
-  /** Set while the request is traced and sampled. */
   trace: ExchangeTrace | undefined;
+  isTraceForced: boolean;
   /** The name of this request, which the caller's span is to have as well; "" for none. */
   operationForCaller: string;
 }
@@ -30,6 +30,7 @@ export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: 
   const isClientTraced = headers.has("x-client-trace-id");
   const reason = decideTrace(exchange.requestId, isClientTraced, route?.shares ?? plan.shares, random);
   plan.decisions[reason].value += 1;
+  exchange.isTraceForced = reason === "service-forced";
   const requestId = markRequestId(exchange.requestId, reason);
   if (requestId !== exchange.requestId) {
     exchange.requestId = requestId;

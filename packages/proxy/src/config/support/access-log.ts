@@ -8,9 +8,9 @@ export function accessLogSupport(): Record<string, MessageSupport> {
     [`${p}AccessLog`]: { implemented: "name filter typed_config" },
     [`${p}AccessLogFilter`]: {
       implemented:
-        "status_code_filter duration_filter and_filter or_filter header_filter response_flag_filter not_health_check_filter runtime_filter grpc_status_filter metadata_filter log_type_filter",
-      neutral: "traceable_filter",
+        "status_code_filter duration_filter and_filter or_filter header_filter response_flag_filter not_health_check_filter runtime_filter grpc_status_filter metadata_filter log_type_filter traceable_filter",
     },
+    [`${p}TraceableFilter`]: { implemented: "" },
     [`${p}NotHealthCheckFilter`]: { implemented: "" },
     [`${p}RuntimeFilter`]: { implemented: "runtime_key percent_sampled use_independent_randomness" },
     [`${p}GrpcStatusFilter`]: { implemented: "statuses exclude" },

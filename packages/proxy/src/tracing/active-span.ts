@@ -1,0 +1,16 @@
+import type { Exchange } from "../layer/exchange.ts";
+
+/**
+ * The trace a request is part of while tracing is on, sampled or not; undefined
+ * otherwise. What is not sampled is known by the context that was passed on.
+ */
+export function activeTraceId({ plan, request, trace }: Exchange): string | undefined {
+  if (trace) return trace.traceId;
+  return plan?.tracing ? request?.headers.get("traceparent")?.slice(3, 35) : undefined;
+}
+
+/** The span of the request itself, as `activeTraceId`. */
+export function activeSpanId({ plan, request, trace }: Exchange): string | undefined {
+  if (trace) return trace.spanId;
+  return plan?.tracing ? request?.headers.get("traceparent")?.slice(36, 52) : undefined;
+}
