@@ -6,7 +6,7 @@
  * less memory; their licences go beside them. What is CommonJS, has native parts or
  * workers, or is large and rarely loaded stays a dependency.
  */
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { builtinsWithoutGetters } from "./builtins-without-getters.ts";
@@ -22,7 +22,10 @@ checkDependencies();
 rmSync(dist, { recursive: true, force: true });
 const result = await build({
   absWorkingDir: root,
-  entryPoints: { main: "packages/cli/src/main.ts" },
+  entryPoints: {
+    main: "packages/cli/src/main.ts",
+    "filter-worker": "packages/proxy/src/filters/module/filter-worker.ts",
+  },
   outdir: dist,
   chunkNames: "chunks/[name]-[hash]",
   bundle: true,
@@ -38,6 +41,8 @@ const result = await build({
   plugins: [builtinsWithoutGetters],
   logLevel: "warning",
 });
+// Types only, so that it reads the same as a declaration: what `weft/filter` is to authors of filters.
+copyFileSync(join(root, "packages/proxy/src/filters/module/filter-module.ts"), join(dist, "filter.d.ts"));
 writeNotices(Object.keys(result.metafile.inputs));
 const outputs = Object.values(result.metafile.outputs);
 const kibibytes = Math.round(outputs.reduce((sum, output) => sum + output.bytes, 0) / 1024);

@@ -169,6 +169,7 @@ export class DataPlane {
       random,
       callouts: this.runtime.callouts,
       serverHealth: this.#serverHealth(),
+      warn: (message: string) => log.warning(message),
     };
     const services = createFilterServices(dependencies);
     return new LiveConfig({

@@ -5,6 +5,7 @@ import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
 import type { ServiceName } from "../filters/istio-stats-plan.ts";
+import { ModuleRunners } from "../filters/module/module-runners.ts";
 import { createNetworkRbacFilter } from "../filters/rbac.ts";
 import { networkRbacStats } from "../filters/rbac-stats.ts";
 import { type AccessLogs, compileFormat } from "../telemetry/access-log.ts";
@@ -24,6 +25,8 @@ export interface FactoryDependencies {
   readonly random: () => number;
   readonly callouts: Callouts;
   readonly serverHealth: ServerHealth;
+  /** For operators. */
+  warn(message: string): void;
 }
 
 /** What HTTP filters of this process are made with. */
@@ -35,6 +38,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     random: deps.random,
     localCluster: deps.node?.cluster ?? "",
     callouts: deps.callouts,
+    modules: new ModuleRunners(deps),
     node: {
       id: deps.node?.id ?? "",
       cluster: deps.node?.cluster ?? "",

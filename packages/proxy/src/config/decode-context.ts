@@ -2,6 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
+import type { ModuleRunners } from "../filters/module/module-runners.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { Exchange } from "../layer/exchange.ts";
@@ -50,6 +51,8 @@ export interface FilterServices {
   readonly serverHealth: ServerHealth;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
+  /** Modules of users that are filters. */
+  readonly modules: ModuleRunners;
   /** Who this proxy is; "" for what the bootstrap does not say. */
   readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** Completes what was configured of Istio's metrics with who this proxy is. */

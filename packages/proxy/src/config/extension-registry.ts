@@ -90,6 +90,7 @@ import {
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
 import { TypedStructSchema as UdpaTypedStructSchema } from "@weft/xds/gen/udpa/type/v1/typed_struct_pb";
+import { ModuleFilterSchema } from "@weft/xds/gen/weft/filters/http/module/v1/module_filter_pb";
 import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 
 /** Every extension this proxy implements: what may stand in an `Any`. */
@@ -132,6 +133,7 @@ export const extensionRegistry: Registry = createRegistry(
   HeaderMutationPerRouteSchema,
   FilterConfigSchema,
   HealthCheckSchema,
+  ModuleFilterSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,

@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { createFileRegistry, createRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { ModuleFilterSchema } from "@weft/xds/gen/weft/filters/http/module/v1/module_filter_pb";
 import { supportTable } from "./support-table.ts";
 
 const descriptors = new URL("../../../xds/proto/xds.binpb.gz", import.meta.url);
-const api = createFileRegistry(fromBinary(FileDescriptorSetSchema, gunzipSync(readFileSync(descriptors))));
+const api = createRegistry(
+  createFileRegistry(fromBinary(FileDescriptorSetSchema, gunzipSync(readFileSync(descriptors)))),
+  ModuleFilterSchema,
+);
 
 test("the support table names only messages and fields of the API, each field once", () => {
   for (const [typeName, support] of Object.entries(supportTable)) {

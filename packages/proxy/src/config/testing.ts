@@ -1,5 +1,6 @@
 import { systemClock } from "@weft/base/clock";
 import { MetricRegistry } from "@weft/base/metric-registry";
+import { ModuleRunners } from "../filters/module/module-runners.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AccessLogPlan } from "./access-log-plan.ts";
 import { decodeBootstrap } from "./bootstrap.ts";
@@ -40,6 +41,7 @@ export function testServices(): FilterServices {
         return { cancel() {} };
       },
     },
+    modules: new ModuleRunners({ clock: systemClock, random: Math.random, warn() {} }),
     node: { id: "", cluster: "", zone: "" },
     istioPlan: (settings) => ({ ...settings, reporter: "source" }) as never,
   };

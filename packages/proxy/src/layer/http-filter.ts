@@ -24,6 +24,11 @@ export interface HttpFilter {
    * `exchange.resumeResponse()` later, or replies in its place.
    */
   onResponse?(exchange: FilterExchange, end: boolean): FilterStatus;
+  /**
+   * A listener with this filter has been put in force. The function given back
+   * is called when it is no longer: only exchanges under way still come.
+   */
+  onListening?(): () => void;
   /** The exchange is over, whichever way; runs before access logs. */
   onComplete?(exchange: Exchange): void;
 }

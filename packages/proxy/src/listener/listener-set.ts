@@ -6,6 +6,7 @@ import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { DescriptorGuard, descriptorLimit } from "../overload/descriptor-guard.ts";
 import { AcceptGate, type PauseReason } from "./accept-gate.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
+import { holdFilters } from "./hold-filters.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 
 /** A listener that could not be put in force; the version before it, if any, stays. */
@@ -71,6 +72,8 @@ export class ListenerSet {
   readonly #active = new Map<string, ActiveListener>();
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #retired = new Set<ActiveListener>();
+  /** Tells the filters of a listener in force that it is no longer. */
+  readonly #releases = new Map<ActiveListener, () => void>();
   readonly #byAddress = new Map<string, ActiveListener>();
   readonly #bindSocket: BindSocket;
   readonly #gate: AcceptGate;
@@ -192,6 +195,7 @@ export class ListenerSet {
     for (const { socket } of this.#sockets.values()) socket.close();
     this.#sockets.clear();
     for (const listener of [...this.#active.values(), ...this.#retired]) listener.close();
+    for (const listener of this.#active.values()) this.#release(listener);
     this.#active.clear();
     this.#retired.clear();
     this.#byAddress.clear();
@@ -233,6 +237,7 @@ export class ListenerSet {
         this.#sockets.get(key)!.owner = listener;
       }
       this.#active.set(plan.name, listener);
+      this.#releases.set(listener, holdFilters(plan));
       if (before) this.#retire(before, listener);
     }
     for (const [name, listener] of this.#active) {
@@ -283,6 +288,7 @@ export class ListenerSet {
   #retire(listener: ActiveListener, successor: ActiveListener | undefined): void {
     const { clock } = this.#context;
     listener.handOver(successor);
+    this.#release(listener);
     if (listener.connectionCount === 0) return;
     const { timeMs } = this.#drainPlan;
     listener.drainState.begin(clock.monotonicMs(), timeMs);
@@ -319,6 +325,11 @@ export class ListenerSet {
 
   #isStopped({ trafficDirection }: ListenerPlan): boolean {
     return this.#stopped === "all" || (this.#stopped === "inbound" && trafficDirection === "inbound");
+  }
+
+  #release(listener: ActiveListener): void {
+    this.#releases.get(listener)?.();
+    this.#releases.delete(listener);
   }
 
   #index(): void {

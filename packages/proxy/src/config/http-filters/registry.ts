@@ -11,6 +11,7 @@ import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
 import { jwtAuthnFilter } from "./jwt-authn.ts";
 import { localRateLimitFilter } from "./local-rate-limit.ts";
+import { moduleFilter } from "./module.ts";
 import { rateLimitFilter } from "./rate-limit.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
@@ -35,6 +36,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   healthCheckFilter,
   jwtAuthnFilter,
   localRateLimitFilter,
+  moduleFilter,
   rateLimitFilter,
   rbacFilter,
   ...istioStatsFilters,

@@ -73,6 +73,10 @@ export function filtersSupport(): Record<string, MessageSupport> {
     "envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort": { implemented: "" },
     [`${fault}FaultDelay`]: { implemented: "fixed_delay header_delay percentage" },
     [`${fault}FaultDelay.HeaderDelay`]: { implemented: "" },
+    "weft.filters.http.module.v1.ModuleFilter": {
+      implemented:
+        "module config phases timeout memory_limit_mb max_pending_calls max_request_bytes failure_mode_allow clear_route_cache",
+    },
     "xds.type.v3.TypedStruct": { implemented: "type_url value" },
     "udpa.type.v1.TypedStruct": { implemented: "type_url value" },
   };
