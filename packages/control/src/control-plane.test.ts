@@ -1,24 +1,42 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type EventEmitter, once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createSecureContext } from "node:tls";
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { createCsr } from "@weft/identity/csr";
 import { formatPrivateKey, generateKeyPair } from "@weft/identity/key-pair";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
+import { findPeer } from "@weft/testkit/peer";
 import { AdsClient } from "@weft/xds/ads-client";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import {
+  ClientStatusDiscoveryService,
+  ClientStatusRequestSchema,
+  type ClientStatusResponse,
+  ClientStatusResponseSchema,
+  ConfigStatus,
+} from "@weft/xds/gen/envoy/service/status/v3/csds_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import { IstioCertificateService } from "@weft/xds/gen/istio/v1/auth/ca_pb";
 import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
 import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
+import { methodPath } from "@weft/xds/grpc/grpc-route";
 import { typeUrl } from "@weft/xds/type-url";
 import { ApiClient, ApiError } from "./api/client.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
@@ -26,7 +44,7 @@ import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 interface Setting {
-  readonly plane: Pick<ControlPlane, "port" | "httpPort" | "socketPath">;
+  readonly plane: Pick<ControlPlane, "port" | "httpPort" | "socketPath" | "operatorSocket">;
   readonly api: ApiClient;
 }
 
@@ -250,6 +268,90 @@ test("a workload registers, is found by others, and a change reaches them and is
   assert.match(metrics, /^pilot_proxy_convergence_time_count [1-9]/m);
   assert.match(metrics, /^pilot_xds_pushes\{type="cds"\} [1-9]/m);
 });
+
+const grpcJs = findPeer("weft-grpc-node");
+
+test("any gRPC tool of this machine sees what every client is given (CSDS), and Istio's pages are there", {
+  skip: grpcJs ? false : "no weft-grpc-node found",
+}, async (t) => {
+  const setting = await setUp(t);
+  const { webSidecar } = await runningMesh(t, setting);
+  assert.equal(statSync(setting.plane.operatorSocket).mode & 0o777, 0o600);
+  const { Client, credentials } = createRequire(`${grpcJs}-files/`)("@grpc/grpc-js") as GrpcJs;
+  const client = new Client(`unix:${setting.plane.operatorSocket}`, credentials.createInsecure());
+  t.after(() => client.close());
+  const { method } = ClientStatusDiscoveryService;
+  const call = client.makeBidiStreamRequest(
+    methodPath(method.streamClientStatus),
+    (request) => Buffer.from(toBinary(ClientStatusRequestSchema, create(ClientStatusRequestSchema, request))),
+    (bytes) => fromBinary(ClientStatusResponseSchema, bytes),
+  );
+  const nodeId = nodeOf("sidecar", "web").id;
+  const nodeMatchers = [{ nodeId: { matchPattern: { case: "exact", value: nodeId } } }] as const;
+  call.write({ nodeMatchers: [...nodeMatchers] });
+  const [{ config }] = (await once(call, "data")) as [ClientStatusResponse];
+  assert.deepEqual(
+    config.map(({ node }) => node?.id),
+    [nodeId],
+  );
+  const given = config[0]!.genericXdsConfigs;
+  const endpoints = given.filter((one) => one.typeUrl === typeUrl.endpoint);
+  assert.deepEqual(
+    endpoints.map(({ name, configStatus }) => [name, configStatus]),
+    [[reviewsCluster, ConfigStatus.SYNCED]],
+  );
+  assert.deepEqual(
+    Buffer.from(endpoints[0]!.xdsConfig!.value),
+    Buffer.from(webSidecar.held.get(typeUrl.endpoint)!.get(reviewsCluster)!),
+  );
+  call.end();
+  await once(call, "end");
+
+  const pages = Object.fromEntries(
+    await Promise.all(
+      ["syncz", "configz", "endpointz", "registryz"].map(async (page) => [
+        page,
+        await readPage(setting.plane.socketPath, `/debug/${page}`),
+      ]),
+    ),
+  );
+  const row = pages.syncz.find(({ proxy }: { proxy: string }) => proxy === "web-v1-1.default");
+  assert.equal(row.endpoint_acked, row.endpoint_sent);
+  assert.notEqual(row.endpoint_sent, "");
+  assert.deepEqual(pages.configz, []);
+  const port = pages.endpointz.find(({ svc }: { svc: string }) => svc.startsWith("reviews.default."));
+  assert.deepEqual([port.ep[0].Addresses, port.ep[0].TLSMode], [["10.9.0.1"], "istio"]);
+  assert.ok(
+    pages.registryz.some(({ hostname }: { hostname: string }) => hostname.startsWith("web.default.")),
+  );
+  assert.match((await readPage(setting.plane.socketPath, "/debug/x")).error, /there is no \/debug\/x/);
+});
+
+interface GrpcJs {
+  readonly credentials: { createInsecure(): unknown };
+  readonly Client: new (
+    target: string,
+    how: unknown,
+  ) => {
+    close(): void;
+    makeBidiStreamRequest(
+      path: string,
+      encode: (request: MessageInitShape<typeof ClientStatusRequestSchema>) => Buffer,
+      decode: (bytes: Buffer) => ClientStatusResponse,
+    ): EventEmitter & {
+      write(request: MessageInitShape<typeof ClientStatusRequestSchema>): void;
+      end(): void;
+    };
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: pages are JSON for people, and each has its own shape
+async function readPage(socketPath: string, path: string): Promise<any> {
+  const chunks: Buffer[] = [];
+  const [response] = (await once(get({ socketPath, path, agent: false }), "response")) as [IncomingMessage];
+  for await (const chunk of response) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
 
 test("an apply with an error is refused with its place, and nothing has changed", async (t) => {
   const setting = await setUp(t);

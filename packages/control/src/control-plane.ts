@@ -9,7 +9,9 @@ import { openCertificateAuthority } from "./ca/certificate-authority.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import { Composition } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
+import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
+import { openOperatorSocket } from "./serve/operator-socket.ts";
 import { openStore } from "./store/open-store.ts";
 
 export interface ControlPlaneOptions {
@@ -38,6 +40,8 @@ export interface ControlPlane {
   readonly plainPort: number | undefined;
   readonly httpPort: number;
   readonly socketPath: string;
+  /** Where gRPC tools of this machine may ask for the state of every client (CSDS). */
+  readonly operatorSocket: string;
   /** Stops taking changes, tells clients to go, and keeps everything for the next start. */
   close(): Promise<void>;
 }
@@ -79,12 +83,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onClose(() => http.close());
     const api = await openApi(plane, options);
     onClose(() => api.close());
+    const operators = await openOperatorSocket({
+      path: operatorSocketOf(stateDir),
+      clock,
+      clientStatus: plane.clientStatus,
+      onError: plane.onError,
+    });
+    onClose(() => operators.close());
     plane.start();
     return {
       port: listeners.securePort,
       plainPort: listeners.plainPort,
       httpPort: http.port,
       socketPath: socketPathOf(stateDir),
+      operatorSocket: operatorSocketOf(stateDir),
       close: closeAll,
     };
   } catch (error) {
@@ -117,6 +129,8 @@ async function openListeners(
       verifyPeer: (chain) => authority.verifyPeer(chain),
       createCertificate: (request) => authority.createCertificate(request),
       takeMetrics: plane.takeMetrics,
+      clientStatus: plane.clientStatus,
+      admitOperator: operatorsOf(plane.rootNamespace),
       onError: plane.onError,
     }),
   );
@@ -165,6 +179,10 @@ async function namingFlags<T>(
 
 function socketPathOf(stateDir: string): string {
   return join(stateDir, "api.sock");
+}
+
+function operatorSocketOf(stateDir: string): string {
+  return join(stateDir, "xds.sock");
 }
 
 function stderrLog(): CaLog {

@@ -38,6 +38,8 @@ export interface ApiBackend {
   listTokens(): TokenList;
   revokeToken(id: string): void;
   caStatus(): CaStatus;
+  /** A page of Istio's `/debug`, as JSON. */
+  debug(page: string): unknown;
   events(limit: number): EventList;
 }
 
@@ -103,6 +105,7 @@ const routes: readonly Route[] = [
     path: /^\/v1\/proxies\/([^/]+)\/([^/]+)$/,
     handle: (backend, { params }) => backend.proxyConfig(params[0]!, kindOf(params[1]!)),
   },
+  { method: "GET", path: /^\/debug\/([a-z]+)$/, handle: (backend, { params }) => backend.debug(params[0]!) },
   { method: "GET", path: /^\/v1\/tokens$/, handle: (backend) => backend.listTokens() },
   {
     method: "POST",

@@ -7,8 +7,10 @@ import { AdsServer } from "@weft/xds/ads-server";
 import { typeUrl } from "@weft/xds/type-url";
 import type { CaLog } from "../ca/ca-log.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import { clientStatus } from "../inspect/client-status.ts";
 import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
+import type { ClientStatus } from "../serve/client-status-routes.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
@@ -20,7 +22,7 @@ import { EventLog } from "./event-log.ts";
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
-import { ProxySyncTable } from "./proxy-sync.ts";
+import { inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
 import { PushLoop } from "./push-loop.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 import { XdsClients } from "./xds-clients.ts";
@@ -49,6 +51,7 @@ export class Composition {
   readonly metrics: PilotMetrics;
   readonly authority: CertificateAuthority;
   readonly takeMetrics: ReturnType<typeof metricsIntake>;
+  readonly clientStatus: ClientStatus;
   readonly onError: (error: unknown) => void;
   isStarted = false;
   readonly #clock: Clock;
@@ -122,6 +125,7 @@ export class Composition {
     this.ads = new AdsServer({ clock, admit, events: this.#clients, customTypes: [typeUrl.health] });
 
     this.#history = new MetricHistory({ clock });
+    this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
     this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.metrics = new PilotMetrics(version, () => this.#read(sync));
     this.api = new ControlApi({
@@ -153,6 +157,11 @@ export class Composition {
       this.#remembered.save(workloads);
       this.#changed("endpoint");
     });
+  }
+
+  /** Whose policies hold for the whole mesh. */
+  get rootNamespace(): string {
+    return this.#pipeline.current.mesh.options.rootNamespace;
   }
 
   /** From here on the files of the directory are followed. */

@@ -25,6 +25,7 @@ import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
+import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { ignoredByGrpc } from "../inspect/ignored-by-grpc.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
@@ -226,6 +227,22 @@ export class ControlApi implements ApiBackend {
 
   caStatus(): CaStatus {
     return this.#parts.authority.caStatus();
+  }
+
+  debug(page: string): unknown {
+    if (!Object.hasOwn(debugPages, page)) {
+      const known = Object.keys(debugPages).map((name) => `/debug/${name}`);
+      throw new ApiRefusal(404, {
+        error: `there is no /debug/${page}`,
+        hint: `there is ${known.join(", ")}`,
+      });
+    }
+    const { config, pipeline, sync } = this.#parts;
+    return debugPages[page as DebugPage]({
+      mesh: pipeline.current.mesh,
+      proxies: [...sync.proxies].map(proxyStatus),
+      resources: [...config.entries.values()].map(({ resource }) => resource),
+    });
   }
 
   events(limit: number): EventList {

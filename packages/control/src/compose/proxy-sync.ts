@@ -1,6 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { AdsSession, TypeStatus } from "@weft/xds/ads-server";
 import type { ProxyConfigKind, ProxyResource, SyncState, TypeSync } from "../api/protocol.ts";
+import type { GivenType, InspectedClient } from "../inspect/client-status.ts";
 import { proxyResources } from "../inspect/proxy-config.ts";
 
 /** What one push brings: resources are in sync once acknowledged at this generation or later. */
@@ -167,6 +168,11 @@ export class ProxySync {
     return snapshot ? proxyResources(kind, snapshot, (type) => this.#stream.subscription(type)) : [];
   }
 
+  /** What it is given of every type it asks for. */
+  get given(): readonly GivenType[] {
+    return this.#stream.types.map((type) => givenType(type, this.#stream, this.#isSettled));
+  }
+
   settle(push: Push): void {
     if (this.#stream.error === undefined) this.#ackedRevision = Math.max(this.#ackedRevision, push.revision);
   }
@@ -175,6 +181,31 @@ export class ProxySync {
     const { snapshot, settledSnapshot } = this.#stream;
     return snapshot !== undefined && settledSnapshot === snapshot;
   }
+}
+
+/** Every client as it is now, one at a time, so that none is looked at in vain. */
+export function* inspectedClients(proxies: Iterable<ProxySync>): Iterable<InspectedClient> {
+  for (const proxy of proxies) {
+    const { nodeId, dataPlane } = proxy.info;
+    yield { nodeId, dataPlane, types: proxy.given };
+  }
+}
+
+function givenType(type: TypeStatus, stream: SyncedStream, isSettled: boolean): GivenType {
+  const { typeUrl, error, sentMs: sentAtMs } = type;
+  const held = stream.snapshot?.byType.get(typeUrl);
+  const { isWildcard, names } = stream.subscription(typeUrl) ?? {
+    isWildcard: false,
+    names: new Set<string>(),
+  };
+  return {
+    typeUrl,
+    state: typeState(type, isSettled),
+    error,
+    sentAtMs,
+    resources: [...(held?.values() ?? [])].filter(({ name }) => isWildcard || names.has(name)),
+    missing: [...names].filter((name) => !held?.has(name)),
+  };
 }
 
 const shortNames: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import type { SpiffeId } from "@weft/identity/spiffe-id";
@@ -9,12 +10,17 @@ import { verifySvid } from "@weft/identity/verify-svid";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
 import { AdsClient } from "@weft/xds/ads-client";
 import { AdsServer } from "@weft/xds/ads-server";
+import {
+  ClientStatusDiscoveryService,
+  ClientStatusResponseSchema,
+} from "@weft/xds/gen/envoy/service/status/v3/csds_pb";
 import { IstioCertificateService } from "@weft/xds/gen/istio/v1/auth/ca_pb";
 import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
 import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { CertificateRequest } from "../ca/certificate-request.ts";
+import { operatorsOf } from "./client-status-routes.ts";
 import { GrpcListeners } from "./grpc-listeners.ts";
 
 const ca = new TestCa();
@@ -64,6 +70,8 @@ async function open() {
       };
     },
     takeMetrics: (_, peer) => void measured.push(peer),
+    clientStatus: () => create(ClientStatusResponseSchema),
+    admitOperator: operatorsOf("istio-system"),
     onError: (error) => assert.fail(String(error)),
   });
   cleanups.push(() => listeners.close());
@@ -197,6 +205,8 @@ describe("the listeners", () => {
       verifyPeer: () => identity as SpiffeId,
       createCertificate: () => Promise.reject(new Error("unused")),
       takeMetrics() {},
+      clientStatus: () => assert.fail("nobody asks"),
+      admitOperator() {},
       onError() {},
     });
     await assert.rejects(attempt, (error: unknown) => {
@@ -239,5 +249,30 @@ describe("the listeners", () => {
     for (const socket of sockets) socket.unpipe().pause();
     await gone;
     assert.equal(ads.sessions.length, 0);
+  });
+});
+
+describe("the state of all clients", () => {
+  const fetch = ClientStatusDiscoveryService.method.fetchClientStatus;
+
+  it("is for operators, by certificate", async () => {
+    const { listeners } = await open();
+    const port = listeners.securePort;
+    const root = channel(port, ca.leaf("istio-system", "admin"));
+    assert.deepEqual((await root.unary(fetch, {})).config, []);
+    const workload = channel(port, ca.leaf("default", "productpage")).unary(fetch, {});
+    await assert.rejects(
+      workload,
+      isStatus(grpcCode.permissionDenied, /only identities of namespace istio-system/),
+    );
+    await assert.rejects(channel(port).unary(fetch, {}), isStatus(grpcCode.unauthenticated, /certificate/));
+  });
+
+  it("is not to be had without TLS", async () => {
+    const { listeners } = await open();
+    const target = { address: { host: "127.0.0.1", port: listeners.plainPort! } };
+    const plain = new GrpcChannel({ clock: systemClock, target });
+    cleanups.push(() => plain.close());
+    await assert.rejects(plain.unary(fetch, {}), isStatus(grpcCode.unimplemented, /method/));
   });
 });

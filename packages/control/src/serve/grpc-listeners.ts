@@ -4,6 +4,7 @@ import type { SpiffeId } from "@weft/identity/spiffe-id";
 import type { AdsServer } from "@weft/xds/ads-server";
 import { GrpcServer, type ServerTlsMaterial } from "@weft/xds/grpc/grpc-server";
 import { type CreateCertificate, certificateRoute } from "./certificate-route.ts";
+import { type AdmitOperator, type ClientStatus, clientStatusRoutes } from "./client-status-routes.ts";
 import { metricsRoute, type TakeMetrics } from "./metrics-route.ts";
 
 export interface GrpcListenersOptions {
@@ -19,6 +20,9 @@ export interface GrpcListenersOptions {
   verifyPeer(chain: readonly Buffer[]): SpiffeId;
   readonly createCertificate: CreateCertificate;
   readonly takeMetrics: TakeMetrics;
+  readonly clientStatus: ClientStatus;
+  /** Who may ask for `clientStatus`, over TLS only. */
+  readonly admitOperator: AdmitOperator;
   /** A bug in a handler; its call has ended with INTERNAL. */
   onError(error: unknown): void;
 }
@@ -63,7 +67,12 @@ export class GrpcListeners {
     const adsRoutes = ads.routes("aggregated");
     const secure = new GrpcServer({
       ...limits,
-      routes: [...adsRoutes, certificateRoute(options.createCertificate), metricsRoute(options.takeMetrics)],
+      routes: [
+        ...adsRoutes,
+        certificateRoute(options.createCertificate),
+        metricsRoute(options.takeMetrics),
+        ...clientStatusRoutes(options.clientStatus, options.admitOperator),
+      ],
       tls,
       identify: (socket) => options.verifyPeer(peerChain(socket)),
     });
