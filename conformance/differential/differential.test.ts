@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { findPeer } from "@weft/testkit/peer";
 import { isPageCurrent } from "./differences-page.ts";
-import { judge, loadDivergences, unknownNames } from "./divergences.ts";
+import { loadDivergences, unknownNames } from "./divergences.ts";
 import { loadAreas } from "./load-areas.ts";
 import { describeOutcome } from "./report.ts";
-import { runSuite } from "./suite.ts";
+import { runJudged } from "./suite.ts";
 
 const areas = loadAreas();
 const cases = new Map(areas.flatMap((area) => area.cases.map((one) => [one.name, one])));
@@ -16,9 +16,8 @@ describe("the sidecar beside Envoy", () => {
   it("gives the same answers and forwards the same requests, except as listed", {
     skip: envoy ? false : "no Envoy found",
   }, async () => {
-    const outcomes = await runSuite(areas, envoy!);
+    const { outcomes, problems } = await runJudged(areas, envoy!, divergences);
     assert.equal(outcomes.length, cases.size, "every case is run");
-    const problems = new Map(judge(outcomes, divergences).map(({ name, problem }) => [name, problem]));
     const shown = outcomes.flatMap((outcome) => {
       const problem = problems.get(outcome.name);
       return problem === undefined ? [] : [describeOutcome(cases.get(outcome.name)!, outcome, problem)];

@@ -12,10 +12,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram, setUpPeers } from "../../tools/peers.ts";
 import { writePage } from "./differences-page.ts";
-import { differingAspects, judge, loadDivergences, unknownNames } from "./divergences.ts";
+import { differingAspects, loadDivergences, unknownNames } from "./divergences.ts";
 import { loadAreas } from "./load-areas.ts";
 import { describeOutcome } from "./report.ts";
-import { runSuite } from "./suite.ts";
+import { runJudged } from "./suite.ts";
 
 const args = process.argv.slice(2);
 const divergences = loadDivergences();
@@ -44,14 +44,14 @@ if (chosen.length === 0) {
 }
 const kept = args.includes("--keep") ? mkdtempSync(join(tmpdir(), "weft-differential-")) : undefined;
 const startMs = performance.now();
-const outcomes = await runSuite(
+const { outcomes, problems } = await runJudged(
   chosen,
   envoy,
+  divergences,
   (config, ms) => console.error(`differential: ${config} ${(ms / 1000).toFixed(1)} s`),
   kept,
 );
 const cases = new Map(chosen.flatMap((area) => area.cases.map((one) => [one.name, one])));
-const problems = new Map(judge(outcomes, divergences).map(({ name, problem }) => [name, problem]));
 for (const outcome of outcomes) {
   const isShown = args.includes("--all") && differingAspects(outcome).length > 0;
   const problem = problems.get(outcome.name) ?? (isShown ? "is a listed divergence" : undefined);
