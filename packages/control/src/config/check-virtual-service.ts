@@ -1,6 +1,8 @@
 import type { Finding } from "./finding.ts";
+import { grpcStatuses } from "./grpc-statuses.ts";
 import { joinPath } from "./origins.ts";
 import type {
+  DestinationSpec,
   HeaderOperationsSpec,
   HeadersSpec,
   HttpMatchSpec,
@@ -71,8 +73,10 @@ function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void
   } else if (route.route?.length === 0) {
     find.error("W1207", `${path}.route`, `${path}.route is empty`, "add a destination");
   }
-  if (!route.route && (route.rewrite || route.timeout || route.retries)) {
-    const used = (["rewrite", "timeout", "retries"] as const).find((field) => route[field]);
+  const used = (["rewrite", "timeout", "retries", "mirror", "mirrors"] as const).find(
+    (field) => route[field],
+  );
+  if (!route.route && used) {
     find.error("W1106", `${path}.${used}`, `${path}.${used} needs a route`, `remove ${used} or add route`);
   }
   route.match?.forEach((match, i) => {
@@ -84,7 +88,43 @@ function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void
   });
   checkHeaders(route.headers, `${path}.headers`, find);
   find.duration(`${path}.timeout`, route.timeout);
+  checkMirrors(route, path, find);
+  checkCors(route, `${path}.corsPolicy`, find);
   checkActions(route, path, find);
+}
+
+function checkMirrors(route: HttpRouteSpec, path: string, find: Finding): void {
+  const { mirror, mirrors } = route;
+  if (mirror && mirrors) {
+    find.error("W1106", `${path}.mirrors`, `${path} sets mirror and mirrors at once`, "write mirrors only");
+  }
+  for (const field of ["mirrorPercentage", "mirrorPercent", "mirror_percent"] as const) {
+    if (mirror || route[field] === undefined) continue;
+    find.error("W1106", `${path}.${field}`, `${path}.${field} needs a mirror`, "remove it or add mirror");
+  }
+  find.range(`${path}.mirrorPercentage.value`, route.mirrorPercentage?.value, 0, 100);
+  find.range(`${path}.mirrorPercent`, route.mirrorPercent, 0, 100);
+  find.range(`${path}.mirror_percent`, route.mirror_percent, 0, 100);
+  if (mirror) checkDestination(mirror, `${path}.mirror`, find);
+  mirrors?.forEach(({ destination, percentage }, i) => {
+    checkDestination(destination, `${path}.mirrors[${i}].destination`, find);
+    find.range(`${path}.mirrors[${i}].percentage.value`, percentage?.value, 0, 100);
+  });
+}
+
+function checkCors({ corsPolicy }: HttpRouteSpec, path: string, find: Finding): void {
+  if (!corsPolicy) return;
+  corsPolicy.allowOrigins?.forEach((match, i) => {
+    const at = `${path}.allowOrigins[${i}]`;
+    if (Object.keys(match).length === 0) find.error("W1104", at, `${at} is empty`, "name an exact origin");
+    checkStringMatch(match, at, find);
+  });
+  for (const field of ["allowMethods", "allowHeaders", "exposeHeaders"] as const) {
+    corsPolicy[field]?.forEach((name, i) => {
+      find.headerName(`${path}.${field}[${i}]`, name);
+    });
+  }
+  find.duration(`${path}.maxAge`, corsPolicy.maxAge);
 }
 
 function checkActions(route: HttpRouteSpec, path: string, find: Finding): void {
@@ -109,13 +149,16 @@ function checkActions(route: HttpRouteSpec, path: string, find: Finding): void {
         'for example "5s"',
       );
     }
-    if (fault.abort && fault.abort.httpStatus === undefined) {
+    if (fault.abort && fault.abort.httpStatus === undefined && fault.abort.grpcStatus === undefined) {
       find.error(
         "W1104",
         `${path}.fault.abort`,
         `${path}.fault.abort.httpStatus is missing`,
         "for example 503",
       );
+    }
+    if (fault.abort?.grpcStatus !== undefined) {
+      find.word(`${path}.fault.abort.grpcStatus`, fault.abort.grpcStatus, grpcStatuses);
     }
     find.duration(`${path}.fault.delay.fixedDelay`, fault.delay?.fixedDelay, { minMs: 1 });
     find.range(`${path}.fault.delay.percentage.value`, fault.delay?.percentage?.value, 0, 100);
@@ -188,25 +231,21 @@ function checkStringMatch(match: StringMatch | undefined, path: string, find: Fi
     find.error("W1105", `${path}.prefix`, `${path}.prefix is empty`, "remove the match to match all");
 }
 
+function checkDestination({ host, port }: DestinationSpec, path: string, find: Finding): void {
+  find.host(`${path}.host`, host);
+  if (host.startsWith("*")) {
+    find.error("W1203", `${path}.host`, "a destination cannot be a wildcard", "name one host");
+  }
+  find.port(`${path}.port.number`, port?.number);
+}
+
 function checkDestinations(
-  targets: readonly {
-    readonly destination: { readonly host: string; readonly port?: { readonly number?: number } };
-    readonly weight?: number;
-  }[],
+  targets: readonly { readonly destination: DestinationSpec; readonly weight?: number }[],
   path: string,
   find: Finding,
 ): void {
   targets.forEach((target, i) => {
-    find.host(`${path}[${i}].destination.host`, target.destination.host);
-    if (target.destination.host.startsWith("*")) {
-      find.error(
-        "W1203",
-        `${path}[${i}].destination.host`,
-        "a destination cannot be a wildcard",
-        "name one host",
-      );
-    }
-    find.port(`${path}[${i}].destination.port.number`, target.destination.port?.number);
+    checkDestination(target.destination, `${path}[${i}].destination`, find);
     find.range(`${path}[${i}].weight`, target.weight, 0, 1_000_000);
   });
   const total = targets.reduce((sum, target) => sum + (target.weight ?? 0), 0);

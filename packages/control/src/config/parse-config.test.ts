@@ -96,6 +96,16 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:7:7: error W1207: spec.http[0] does nothing (add one of route, redirect, directResponse)",
     ],
     [
+      "mirror and mirrors at once",
+      `${head}${route}      mirror: { host: a }\n      mirrors: [{ destination: { host: b } }]\n`,
+      "mesh.yaml:9:7: error W1106: spec.http[0] sets mirror and mirrors at once (write mirrors only)",
+    ],
+    [
+      "a gRPC status that is none",
+      `${head}${route}      fault: { abort: { grpcStatus: UNAVAILABEL } }\n`,
+      'mesh.yaml:8:37: error W1103: spec.http[0].fault.abort.grpcStatus: unknown value UNAVAILABEL (did you mean "UNAVAILABLE"?)',
+    ],
+    [
       "a range that is no address",
       `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
       'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',
@@ -150,9 +160,9 @@ describe("what is not done yet is named", () => {
   const cases: [name: string, text: string, isKept: boolean, ...expected: string[]][] = [
     [
       "a field that can be left out is a warning",
-      `${head}${route}      mirror: { host: other }\n`,
+      `${rule}  host: reviews\n  trafficPolicy: { loadBalancer: { zoneAwareLbSetting: {} } }\n`,
       true,
-      "mesh.yaml:8:7: warning W1301: VirtualService.spec.http[].mirror is not supported yet: this rule is applied without mirroring",
+      "mesh.yaml:6:36: warning W1301: DestinationRule.spec.trafficPolicy.loadBalancer.zoneAwareLbSetting is not supported yet: zones are not weighed",
     ],
     [
       "a field that changes the meaning refuses the resource",

@@ -43,6 +43,34 @@ export interface HttpRouteSpec {
   readonly retries?: RetriesSpec;
   readonly fault?: FaultSpec;
   readonly headers?: HeadersSpec;
+  readonly mirror?: DestinationSpec;
+  readonly mirrors?: readonly MirrorSpec[];
+  readonly mirrorPercentage?: PercentSpec;
+  readonly mirrorPercent?: number;
+  /** The older spelling of `mirrorPercent`. */
+  readonly mirror_percent?: number;
+  readonly corsPolicy?: CorsSpec;
+}
+
+export interface PercentSpec {
+  readonly value?: number;
+}
+
+export interface MirrorSpec {
+  readonly destination: DestinationSpec;
+  readonly percentage?: PercentSpec;
+}
+
+export interface CorsSpec {
+  readonly allowOrigins?: readonly StringMatch[];
+  /** What `allowOrigins` replaced: exact origins. */
+  readonly allowOrigin?: readonly string[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: string;
+  readonly allowCredentials?: boolean;
+  readonly unmatchedPreflights?: "UNSPECIFIED" | "FORWARD" | "IGNORE";
 }
 
 export interface HttpMatchSpec {
@@ -105,10 +133,14 @@ export interface RetriesSpec {
 export interface FaultSpec {
   readonly delay?: {
     readonly fixedDelay?: string;
-    readonly percentage?: { readonly value?: number };
+    readonly percentage?: PercentSpec;
     readonly percent?: number;
   };
-  readonly abort?: { readonly httpStatus?: number; readonly percentage?: { readonly value?: number } };
+  readonly abort?: {
+    readonly httpStatus?: number;
+    readonly grpcStatus?: string;
+    readonly percentage?: PercentSpec;
+  };
 }
 
 export interface HeaderOperationsSpec {

@@ -5,6 +5,7 @@ import {
   TcpGrpcAccessLogConfigSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
 import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
+import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
@@ -27,6 +28,8 @@ import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 /** Every extension that translation packs into an Any. */
 export const extensionRegistry = createRegistry(
   HTTPFaultSchema,
+  CorsSchema,
+  CorsPolicySchema,
   HttpRbacSchema,
   RouterSchema,
   OriginalDstSchema,

@@ -15,6 +15,10 @@ spec:
       route: [{ destination: { host: api } }]
     - match: [{ uri: { prefix: /old } }]
       redirect: { uri: /new }
+    - match: [{ uri: { prefix: /copied } }]
+      mirror: { host: api }
+      corsPolicy: { allowOrigins: [{ exact: "https://a.example" }] }
+      route: [{ destination: { host: api } }]
     - timeout: 1s
       retries: { attempts: 1 }
       route: [{ destination: { host: api }, headers: { request: { set: { x: "1" } } } }]
@@ -28,6 +32,8 @@ test("what gRPC ignores or fails is said with its place, and only while it conce
     /2 clients without a sidecar ignore this match of a query/,
     /2 clients without a sidecar ignore this rewrite/,
     /2 clients without a sidecar fail calls to this redirect/,
+    /2 clients without a sidecar ignore this CORS policy/,
+    /2 clients without a sidecar ignore this mirror/,
     /2 clients without a sidecar ignore these changes of headers/,
   ];
   assert.equal(said.length, expected.length, said.join("\n"));

@@ -34,14 +34,16 @@ interface Part {
 const ignore = (what: string): Part => ({ one: `ignores ${what}`, many: `ignore ${what}` });
 const fail = (what: string): Part => ({ one: `fails calls to ${what}`, many: `fail calls to ${what}` });
 
-function ignoredParts({ action, headers, matches }: HttpRoute): Part[] {
+function ignoredParts({ action, cors, headers, matches }: HttpRoute): Part[] {
   const parts: Part[] = [];
   if (matches.some(({ queryParams }) => queryParams.length > 0)) parts.push(ignore("this match of a query"));
+  if (cors) parts.push(ignore("this CORS policy"));
   if (action.kind === "redirect") parts.push(fail("this redirect"));
   else if (action.kind === "direct-response") parts.push(fail("this direct response"));
   else {
     const isRewritten = [action.rewritePath, action.rewriteRegex, action.rewriteAuthority];
     if (isRewritten.some((part) => part !== undefined)) parts.push(ignore("this rewrite"));
+    if (action.mirrors.length > 0) parts.push(ignore("this mirror"));
     if (action.destinations.some((destination) => hasEdits(destination.headers))) {
       parts.push(ignore("these changes of headers"));
       return parts;

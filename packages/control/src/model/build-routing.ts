@@ -1,8 +1,11 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { Origin } from "@weft/base/origin";
+import { grpcStatuses } from "../config/grpc-statuses.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import type {
+  CorsSpec,
   DestinationSpec,
+  FaultSpec,
   HeaderOperationsSpec,
   HeadersSpec,
   HttpMatchSpec,
@@ -14,7 +17,9 @@ import { resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
 import type {
+  AbortError,
   CallerMatch,
+  Cors,
   Destination,
   Fault,
   HeaderEdits,
@@ -23,6 +28,7 @@ import type {
   HttpAction,
   HttpMatch,
   HttpRoute,
+  Mirror,
   NamedMatcher,
   Retries,
   StringMatcher,
@@ -71,6 +77,7 @@ function httpRoute(resource: VirtualService, index: number, options: MeshOptions
     matches: (spec.match ?? []).filter(isForSidecars).map(httpMatch),
     action: httpAction(spec, resource, options),
     fault: faultOf(spec),
+    cors: spec.corsPolicy && corsOf(spec.corsPolicy),
     headers: headerEdits(spec.headers),
     source: provenanceOf(resource, `spec.http[${index}]`),
   };
@@ -159,6 +166,7 @@ function httpAction(spec: HttpRouteSpec, resource: VirtualService, options: Mesh
       substitution: rewrite.uriRegexRewrite.rewrite ?? "",
     },
     rewriteAuthority: rewrite?.authority,
+    mirrors: mirrorsOf(spec, resource, options),
   };
 }
 
@@ -194,8 +202,51 @@ function faultOf({ fault }: HttpRouteSpec): Fault | undefined {
       fixedMs: durationMs(delay.fixedDelay)!,
       percent: delay.percentage?.value ?? delay.percent ?? 100,
     },
-    abort: abort && { status: abort.httpStatus!, percent: abort.percentage?.value ?? 100 },
+    abort: abort && { error: abortError(abort), percent: abort.percentage?.value ?? 100 },
   };
+}
+
+function abortError({ grpcStatus, httpStatus }: NonNullable<FaultSpec["abort"]>): AbortError {
+  return grpcStatus === undefined
+    ? { httpStatus: httpStatus! }
+    : { grpcStatus: grpcStatuses.indexOf(grpcStatus as (typeof grpcStatuses)[number]) };
+}
+
+function corsOf(spec: CorsSpec): Cors {
+  const written = spec.allowOrigins ?? spec.allowOrigin?.map((exact) => ({ exact })) ?? [];
+  const maxAgeMs = durationMs(spec.maxAge);
+  return {
+    // One that is empty was refused when it was read.
+    origins: written
+      .map(stringMatcher)
+      .filter((matcher) => matcher !== undefined && matcher.kind !== "present"),
+    methods: spec.allowMethods ?? [],
+    headers: spec.allowHeaders ?? [],
+    exposedHeaders: spec.exposeHeaders ?? [],
+    maxAgeSeconds: maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1000),
+    allowsCredentials: spec.allowCredentials ?? false,
+    forwardsUnmatchedPreflights: spec.unmatchedPreflights !== "IGNORE",
+  };
+}
+
+/** Of all requests unless a share is written; a share of 0 is no mirror. */
+function mirrorsOf(spec: HttpRouteSpec, resource: VirtualService, options: MeshOptions): Mirror[] {
+  const percent = spec.mirrorPercentage
+    ? (spec.mirrorPercentage.value ?? 0)
+    : (spec.mirrorPercent ?? spec.mirror_percent ?? 100);
+  const written = [
+    ...(spec.mirror ? [{ destination: spec.mirror, percent }] : []),
+    ...(spec.mirrors ?? []).map(({ destination, percentage }) => ({
+      destination,
+      percent: percentage ? (percentage.value ?? 0) : 100,
+    })),
+  ];
+  return written
+    .filter(({ percent }) => percent > 0)
+    .map(({ destination, percent }) => ({
+      destination: destinationOf(destination, 1, resource, options),
+      percent,
+    }));
 }
 
 function headerEdits(spec: HeadersSpec | undefined): HeaderEdits {

@@ -13,28 +13,20 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
   for (const resource of resources.VirtualService) {
     const { spec } = resource;
     if (spec.gateways && !spec.gateways.includes("mesh")) continue;
+    const check = (destination: DestinationSpec, path: string) =>
+      checkDestination(destination, path, resource, mesh, subsets, diagnostics);
     spec.http?.forEach((route, i) => {
       route.route?.forEach(({ destination }, j) => {
-        checkDestination(
-          destination,
-          `spec.http[${i}].route[${j}].destination`,
-          resource,
-          mesh,
-          subsets,
-          diagnostics,
-        );
+        check(destination, `spec.http[${i}].route[${j}].destination`);
+      });
+      if (route.mirror) check(route.mirror, `spec.http[${i}].mirror`);
+      route.mirrors?.forEach(({ destination }, j) => {
+        check(destination, `spec.http[${i}].mirrors[${j}].destination`);
       });
     });
     spec.tcp?.forEach((route, i) => {
       route.route?.forEach(({ destination }, j) => {
-        checkDestination(
-          destination,
-          `spec.tcp[${i}].route[${j}].destination`,
-          resource,
-          mesh,
-          subsets,
-          diagnostics,
-        );
+        check(destination, `spec.tcp[${i}].route[${j}].destination`);
       });
     });
     checkReachable(resource, diagnostics);

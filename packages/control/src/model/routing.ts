@@ -11,9 +11,12 @@ export interface HostRouting {
   readonly source: Provenance;
 }
 
-export type StringMatcher =
-  | { readonly kind: "exact" | "prefix" | "regex"; readonly value: string }
-  | { readonly kind: "present" };
+export interface ValueMatcher {
+  readonly kind: "exact" | "prefix" | "regex";
+  readonly value: string;
+}
+
+export type StringMatcher = ValueMatcher | { readonly kind: "present" };
 
 export interface NamedMatcher {
   readonly name: string;
@@ -47,6 +50,7 @@ export interface HttpRoute {
   readonly matches: readonly HttpMatch[];
   readonly action: HttpAction;
   readonly fault: Fault | undefined;
+  readonly cors: Cors | undefined;
   readonly headers: HeaderEdits;
   readonly source: Provenance;
 }
@@ -76,6 +80,13 @@ export interface ForwardAction {
   readonly rewritePath: string | undefined;
   readonly rewriteRegex: { readonly pattern: string; readonly substitution: string } | undefined;
   readonly rewriteAuthority: string | undefined;
+  readonly mirrors: readonly Mirror[];
+}
+
+/** Where a copy of a share of the requests goes; its answers are dropped. */
+export interface Mirror {
+  readonly destination: Destination;
+  readonly percent: number;
 }
 
 export interface Destination {
@@ -102,7 +113,21 @@ export interface Retries {
 
 export interface Fault {
   readonly delay: { readonly fixedMs: number; readonly percent: number } | undefined;
-  readonly abort: { readonly status: number; readonly percent: number } | undefined;
+  readonly abort: { readonly error: AbortError; readonly percent: number } | undefined;
+}
+
+export type AbortError = { readonly httpStatus: number } | { readonly grpcStatus: number };
+
+/** What a route answers browsers about calls from pages of other origins. */
+export interface Cors {
+  readonly origins: readonly ValueMatcher[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposedHeaders: readonly string[];
+  readonly maxAgeSeconds: number | undefined;
+  readonly allowsCredentials: boolean;
+  /** Whether a preflight of an origin that is not allowed goes on to the application. */
+  readonly forwardsUnmatchedPreflights: boolean;
 }
 
 export interface HeaderEdits {

@@ -3,6 +3,7 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
@@ -19,18 +20,23 @@ import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log
 import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
+import { routeFilterNames } from "./route-filters.ts";
 
 type HttpFilter = Exclude<MessageInitShape<typeof HttpFilterSchema>, { $typeName: string }>;
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
-/** Requests of the application on their way out: faults as its routes ask, statistics, router. */
+/** Requests of the application on their way out: faults and CORS as its routes ask, statistics, router. */
 export function outboundHttp(
   statPrefix: string,
   routeConfigName: string,
   options: MeshOptions,
   features: ClientFeatures,
 ): Filter {
-  const filters = [filter("envoy.filters.http.fault", pack(HTTPFaultSchema, {}))];
+  // There whether or not a route asks for them: a listener that changed with its routes would drain.
+  const filters = [
+    filter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
+    filter(routeFilterNames.cors, pack(CorsSchema, {})),
+  ];
   const side = { reporter: { direction: "outbound" }, features } as const;
   return manager(statPrefix, filters, side, options, {
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },

@@ -1,5 +1,4 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
 import {
   RedirectAction_RedirectResponseCode as RedirectCode,
   type RetryPolicy,
@@ -9,24 +8,17 @@ import {
   RouteActionSchema,
   type RouteSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
-import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
-import type {
-  Fault,
-  ForwardAction,
-  HttpAction,
-  HttpDestination,
-  HttpRoute,
-  Retries,
-} from "../model/routing.ts";
+import type { Destination, ForwardAction, HttpAction, HttpRoute, Retries } from "../model/routing.ts";
 import { hasEdits, headerFields, hostFromEdits } from "./header-edits.ts";
 import { duration, fraction, pack } from "./messages.ts";
+import { routeFilters } from "./route-filters.ts";
 
 export interface RouteTarget {
   /** The port that was called. */
   readonly port: number;
   /** The cluster of a destination of that port. */
-  clusterOf(destination: HttpDestination): string;
+  clusterOf(destination: Destination): string;
 }
 
 /**
@@ -52,7 +44,7 @@ export function routeAction(route: HttpRoute, target: RouteTarget): RouteFields 
           ? redirect(action, target)
           : directResponse(action),
     ...headerFields(route.headers),
-    typedPerFilterConfig: route.fault ? { "envoy.filters.http.fault": fault(route.fault) } : {},
+    typedPerFilterConfig: routeFilters(route),
   };
 }
 
@@ -99,6 +91,12 @@ function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): 
       ? {}
       : { hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: host } }),
     ...(retries ? { retryPolicy: retries } : {}),
+    requestMirrorPolicies: action.mirrors.map(({ destination, percent }) => ({
+      cluster: target.clusterOf(destination),
+      runtimeFraction: { defaultValue: fraction(percent) },
+      // As Istio: what a copy does is no part of the caller's trace.
+      traceSampled: false,
+    })),
   });
 }
 
@@ -175,25 +173,4 @@ function directResponse({ status, body }: Extract<HttpAction, { kind: "direct-re
     case: "directResponse" as const,
     value: { status, ...(specifier ? { body: { specifier } } : {}) },
   };
-}
-
-function fault({ delay, abort }: Fault): Any {
-  return pack(HTTPFaultSchema, {
-    ...(delay
-      ? {
-          delay: {
-            faultDelaySecifier: { case: "fixedDelay" as const, value: duration(delay.fixedMs) },
-            percentage: fraction(delay.percent),
-          },
-        }
-      : {}),
-    ...(abort
-      ? {
-          abort: {
-            errorType: { case: "httpStatus" as const, value: abort.status },
-            percentage: fraction(abort.percent),
-          },
-        }
-      : {}),
-  });
 }

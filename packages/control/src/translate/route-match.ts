@@ -5,11 +5,10 @@ import {
   type RouteMatch,
   RouteMatchSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
-import type { StringMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/string_pb";
 import type { HttpMatch, StringMatcher } from "../model/routing.ts";
+import { stringMatch } from "./string-match.ts";
 
 type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
-type StringMatch = MessageInitShape<typeof StringMatcherSchema>;
 type QueryMatch = MessageInitShape<typeof QueryParameterMatcherSchema>;
 
 /** A match that every request satisfies. */
@@ -65,10 +64,4 @@ function withoutHeader(name: string, matcher: StringMatcher): HeaderMatcher {
   const matched = headerMatcher(name, matcher);
   if (matcher.kind === "present") return { ...matched, invertMatch: true };
   return { ...matched, invertMatch: true, treatMissingHeaderAsEmpty: true };
-}
-
-function stringMatch(matcher: Exclude<StringMatcher, { kind: "present" }>): StringMatch {
-  const { kind, value } = matcher;
-  if (kind === "regex") return { matchPattern: { case: "safeRegex", value: { regex: value } } };
-  return { matchPattern: { case: kind, value } };
 }

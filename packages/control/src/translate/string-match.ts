@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { StringMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/string_pb";
+import type { ValueMatcher } from "../model/routing.ts";
 
 export type StringMatch = Exclude<MessageInitShape<typeof StringMatcherSchema>, { $typeName: string }>;
 
@@ -15,6 +16,11 @@ export function wildcardMatch(
     return { matchPattern: { case: "prefix", value: prefix + value.slice(0, -1) }, ignoreCase };
   }
   return { matchPattern: { case: "exact", value: prefix + value }, ignoreCase };
+}
+
+/** A matcher of a VirtualService. */
+export function stringMatch({ kind, value }: ValueMatcher): StringMatch {
+  return kind === "regex" ? regexMatch(value) : { matchPattern: { case: kind, value } };
 }
 
 export function regexMatch(regex: string): StringMatch {

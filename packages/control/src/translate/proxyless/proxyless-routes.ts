@@ -15,6 +15,7 @@ import { isHttp } from "../../model/protocol.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";
+import { routeFilterNames } from "../route-filters.ts";
 
 /**
  * The routes of a service's HTTP ports with only what gRPC takes of them. Its
@@ -45,7 +46,10 @@ function grpcRoute({ name, match, action, metadata, typedPerFilterConfig }: Rout
       ? { case: action.case, value: grpcAction(action.value) }
       : // gRPC fails the calls of a route whose action it does not know: so they are not sent elsewhere.
         action;
-  return [create(RouteSchema, { name, match, action: given, metadata, typedPerFilterConfig })];
+  // gRPC refuses settings of a filter that it does not know.
+  const fault = typedPerFilterConfig[routeFilterNames.fault];
+  const filters: Route["typedPerFilterConfig"] = fault ? { [routeFilterNames.fault]: fault } : {};
+  return [create(RouteSchema, { name, match, action: given, metadata, typedPerFilterConfig: filters })];
 }
 
 /** The statuses by which gRPC retries; other conditions of `retry_on` mean nothing to it (gRFC A44). */
