@@ -1,3 +1,4 @@
+import { checkLoadBalancer } from "./check-load-balancer.ts";
 import type { Finding } from "./finding.ts";
 import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./specs.ts";
 
@@ -47,6 +48,20 @@ function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): v
     const at = name === "maxConnections" ? `${pool}.tcp.${name}` : `${pool}.http.${name}`;
     find.range(at, value, 0, 2 ** 31 - 1);
   }
+  find.duration(`${pool}.tcp.idleTimeout`, tcp?.idleTimeout);
+  find.duration(`${pool}.tcp.maxConnectionDuration`, tcp?.maxConnectionDuration, { minMs: 1 });
+  find.duration(`${pool}.tcp.tcpKeepalive.time`, tcp?.tcpKeepalive?.time);
+  find.duration(`${pool}.tcp.tcpKeepalive.interval`, tcp?.tcpKeepalive?.interval);
+  const { http2KeepAlive } = http ?? {};
+  for (const field of ["interval", "timeout"] as const) {
+    const at = `${pool}.http.http2KeepAlive`;
+    if (!http2KeepAlive) break;
+    if (http2KeepAlive[field] === undefined) {
+      find.error("W1104", at, `${at}.${field} is missing`, 'for example "30s"');
+    }
+    find.duration(`${at}.${field}`, http2KeepAlive[field], { minMs: 1 });
+  }
+  checkLoadBalancer(policy.loadBalancer, `${path}.loadBalancer`, find);
   const outlier = policy.outlierDetection;
   find.duration(`${path}.outlierDetection.interval`, outlier?.interval, { minMs: 1 });
   find.duration(`${path}.outlierDetection.baseEjectionTime`, outlier?.baseEjectionTime, { minMs: 1 });

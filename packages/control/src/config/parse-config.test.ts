@@ -106,6 +106,11 @@ describe("input that is wrong is refused with its place and a next step", () => 
       'mesh.yaml:8:37: error W1103: spec.http[0].fault.abort.grpcStatus: unknown value UNAVAILABEL (did you mean "UNAVAILABLE"?)',
     ],
     [
+      "a Maglev table whose size is no prime",
+      `${rule}  host: r\n  trafficPolicy: { loadBalancer: { consistentHash: { useSourceIp: true, maglev: { tableSize: 100 } } } }\n`,
+      "mesh.yaml:6:94: error W1105: spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: 100 is not a prime number (for example 65537)",
+    ],
+    [
       "a range that is no address",
       `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
       'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',
@@ -172,9 +177,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a value that is not supported names the value",
-      `${rule}  host: reviews\n  trafficPolicy: { loadBalancer: { simple: PASSTHROUGH } }\n`,
+      `${policy}  action: CUSTOM\n`,
       false,
-      "mesh.yaml:6:36: error W1302: DestinationRule.spec.trafficPolicy.loadBalancer.simple PASSTHROUGH is not supported yet: connections cannot be passed through to the address the caller chose (remove it to accept the rest)",
+      "mesh.yaml:5:3: error W1302: AuthorizationPolicy.spec.action CUSTOM is not supported yet: calls would not be authorised by the provider (remove it to accept the rest)",
     ],
     [
       "a condition that is not enforced refuses the policy",

@@ -178,9 +178,38 @@ export interface SubsetSpec {
 
 export interface PortPolicySpec {
   readonly connectionPool?: ConnectionPoolSpec;
-  readonly loadBalancer?: { readonly simple?: string };
+  readonly loadBalancer?: LoadBalancerSpec;
   readonly outlierDetection?: OutlierDetectionSpec;
   readonly tls?: ClientTlsSpec;
+}
+
+export interface LoadBalancerSpec {
+  readonly simple?: string;
+  readonly consistentHash?: ConsistentHashSpec;
+  readonly warmup?: {
+    readonly duration: string;
+    /** Percent of the full share that a new endpoint starts with. */
+    readonly minimumPercent?: number;
+    readonly aggression?: number;
+  };
+  /** What `warmup` replaced. */
+  readonly warmupDurationSecs?: string;
+}
+
+export interface ConsistentHashSpec {
+  readonly httpHeaderName?: string;
+  readonly httpCookie?: {
+    readonly name: string;
+    readonly path?: string;
+    readonly ttl?: string;
+    readonly attributes?: readonly { readonly name: string; readonly value?: string }[];
+  };
+  readonly useSourceIp?: boolean;
+  readonly httpQueryParameterName?: string;
+  readonly ringHash?: { readonly minimumRingSize?: number };
+  readonly maglev?: { readonly tableSize?: number };
+  /** What `ringHash.minimumRingSize` replaced. */
+  readonly minimumRingSize?: number;
 }
 
 export interface TrafficPolicySpec extends PortPolicySpec {
@@ -192,6 +221,9 @@ export interface ConnectionPoolSpec {
   readonly tcp?: {
     readonly maxConnections?: number;
     readonly connectTimeout?: string;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string };
+    readonly idleTimeout?: string;
+    readonly maxConnectionDuration?: string;
   };
   readonly http?: {
     readonly http1MaxPendingRequests?: number;
@@ -200,6 +232,8 @@ export interface ConnectionPoolSpec {
     readonly maxRetries?: number;
     readonly idleTimeout?: string;
     readonly h2UpgradePolicy?: string;
+    readonly maxConcurrentStreams?: number;
+    readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string };
   };
 }
 

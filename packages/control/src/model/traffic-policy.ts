@@ -1,5 +1,6 @@
 import type { ClientTlsSpec, PortPolicySpec, TrafficPolicySpec } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
+import { type Balancer, buildBalancer } from "./balancer.ts";
 
 /** How callers treat a service's endpoints; undefined parts take the mesh's default. */
 export interface TrafficPolicy extends PortPolicy {
@@ -9,7 +10,7 @@ export interface TrafficPolicy extends PortPolicy {
 
 export interface PortPolicy {
   readonly connectionPool: ConnectionPool | undefined;
-  readonly balancer: "round-robin" | "least-request" | "random" | undefined;
+  readonly balancer: Balancer | undefined;
   readonly outlier: OutlierPolicy | undefined;
   readonly tls: ClientTls | undefined;
   readonly retryBudget: { readonly percent: number; readonly minConcurrency: number } | undefined;
@@ -25,6 +26,20 @@ export interface ConnectionPool {
   readonly idleTimeoutMs: number | undefined;
   /** Whether HTTP/1.1 requests travel as HTTP/2; undefined leaves it to what both ends can. */
   readonly http2Upgrade: "always" | "never" | undefined;
+  readonly maxConcurrentStreams: number | undefined;
+  /** Pings that tell whether an HTTP/2 connection still works. */
+  readonly http2KeepAlive: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
+  /** Undefined parts take the system's settings. */
+  readonly tcpKeepalive: TcpKeepalive | undefined;
+  /** Of TCP connections; 0 lets them be idle for ever. */
+  readonly tcpIdleTimeoutMs: number | undefined;
+  readonly maxConnectionDurationMs: number | undefined;
+}
+
+export interface TcpKeepalive {
+  readonly probes: number | undefined;
+  readonly timeSeconds: number | undefined;
+  readonly intervalSeconds: number | undefined;
 }
 
 export interface OutlierPolicy {
@@ -75,17 +90,10 @@ export function buildTrafficPolicy(spec: TrafficPolicySpec | undefined): Traffic
   };
 }
 
-const balancers: Readonly<Record<string, PortPolicy["balancer"]>> = {
-  ROUND_ROBIN: "round-robin",
-  LEAST_REQUEST: "least-request",
-  LEAST_CONN: "least-request",
-  RANDOM: "random",
-};
-
 function portPolicy(spec: PortPolicySpec): PortPolicy {
   return {
     connectionPool: spec.connectionPool && connectionPool(spec.connectionPool),
-    balancer: balancers[spec.loadBalancer?.simple ?? ""],
+    balancer: spec.loadBalancer && buildBalancer(spec.loadBalancer),
     outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
     tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
     retryBudget: undefined,
@@ -106,8 +114,20 @@ function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPoo
     maxRequests: http?.http2MaxRequests,
     maxRequestsPerConnection: http?.maxRequestsPerConnection,
     maxRetries: http?.maxRetries,
-    idleTimeoutMs: durationMs(http?.idleTimeout),
+    idleTimeoutMs: durationMs(http?.idleTimeout ?? tcp?.idleTimeout),
     http2Upgrade: http2Upgrades[http?.h2UpgradePolicy ?? "DEFAULT"],
+    maxConcurrentStreams: http?.maxConcurrentStreams || undefined,
+    http2KeepAlive: http?.http2KeepAlive && {
+      intervalMs: durationMs(http.http2KeepAlive.interval)!,
+      timeoutMs: durationMs(http.http2KeepAlive.timeout)!,
+    },
+    tcpKeepalive: tcp?.tcpKeepalive && {
+      probes: tcp.tcpKeepalive.probes || undefined,
+      timeSeconds: wholeSeconds(tcp.tcpKeepalive.time),
+      intervalSeconds: wholeSeconds(tcp.tcpKeepalive.interval),
+    },
+    tcpIdleTimeoutMs: durationMs(tcp?.idleTimeout),
+    maxConnectionDurationMs: durationMs(tcp?.maxConnectionDuration),
   };
 }
 
@@ -122,6 +142,10 @@ function outlierPolicy(spec: NonNullable<PortPolicySpec["outlierDetection"]>): O
     maxEjectionPercent: spec.maxEjectionPercent,
     minHealthPercent: spec.minHealthPercent,
   };
+}
+
+function wholeSeconds(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Math.floor(durationMs(text)! / 1000) || undefined;
 }
 
 /** Durations were checked when the resource was read. */

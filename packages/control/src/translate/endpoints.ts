@@ -7,6 +7,8 @@ import {
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { hasLabels } from "../model/host.ts";
 import type { Endpoint, Locality, Service, Subset } from "../model/mesh.ts";
+import { resolutionOf } from "../model/resolution.ts";
+import { policyFor } from "../model/traffic-policy.ts";
 import { socketAddress } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";
 
@@ -15,9 +17,10 @@ export function endpointAssignments(
   service: Service,
   endpoints: readonly Endpoint[],
 ): ClusterLoadAssignment[] {
-  if (service.resolution !== "endpoints") return [];
   return service.ports.flatMap((port) =>
-    [undefined, ...service.subsets].map((subset) => {
+    [undefined, ...service.subsets].flatMap((subset) => {
+      const policy = policyFor(port.number, service.policy, subset?.policy);
+      if (resolutionOf(service, policy) !== "endpoints") return [];
       const name = outboundClusterName(port.number, subset?.name ?? "", service.hostname);
       return buildAssignment(name, port.number, subset, endpoints);
     }),

@@ -8,14 +8,16 @@ import {
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { Endpoint, MeshOptions, Service, ServicePort, Subset } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import { resolutionOf } from "../model/resolution.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
+import { balancerFields } from "./balancer.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
 import { type HttpVersion, httpProtocolOptions } from "./protocol-options.ts";
 import { outboundMeshTls, outboundServerTls, plaintextSocket } from "./tls.ts";
-import { circuitBreakers, outlierDetection } from "./traffic-policy.ts";
+import { circuitBreakers, outlierDetection, tcpKeepalive } from "./traffic-policy.ts";
 
 /**
  * One cluster per port and subset of a service. Depends on the endpoints only
@@ -57,6 +59,7 @@ function outboundCluster(
       ? { commonLbConfig: { healthyPanicThreshold: { value: policy.outlier.minHealthPercent ?? 0 } } }
       : {}),
     ...(spoken ? { typedExtensionProtocolOptions: httpProtocolOptions(spoken, policy) } : {}),
+    ...tcpKeepalive(policy.connectionPool),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
     ...discovery(service, port, subset, name, endpoints, policy),
     ...transport(service, port, subset, policy, spoken, options),
@@ -74,8 +77,8 @@ function discovery(
   endpoints: readonly Endpoint[],
   policy: PortPolicy,
 ): ClusterInit {
-  const lbPolicy = lbPolicies[policy.balancer ?? "least-request"];
-  switch (service.resolution) {
+  const balancer = balancerFields(policy.balancer);
+  switch (resolutionOf(service, policy)) {
     case "passthrough":
       return {
         clusterDiscoveryType: { case: "type", value: DiscoveryType.ORIGINAL_DST },
@@ -85,7 +88,7 @@ function discovery(
       return {
         clusterDiscoveryType: { case: "type", value: DiscoveryType.EDS },
         edsClusterConfig: { edsConfig: adsSource(), serviceName: name },
-        lbPolicy,
+        ...balancer,
       };
     default: {
       const value = service.resolution === "dns" ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS;
@@ -94,17 +97,11 @@ function discovery(
         dnsLookupFamily: DnsFamily.V4_ONLY,
         dnsRefreshRate: duration(60_000),
         loadAssignment: buildAssignment(name, port.number, subset, endpoints),
-        lbPolicy,
+        ...balancer,
       };
     }
   }
 }
-
-const lbPolicies = {
-  "round-robin": LbPolicy.ROUND_ROBIN,
-  "least-request": LbPolicy.LEAST_REQUEST,
-  random: LbPolicy.RANDOM,
-} as const;
 
 /**
  * How connections are secured: as the DestinationRule says, else mutual TLS to
@@ -138,7 +135,7 @@ function transport(
     }
   }
   if (!options.defaults.hasAutoMtls || service.isExternal) return {};
-  if (service.resolution === "passthrough") {
+  if (resolutionOf(service, policy) === "passthrough") {
     return service.isMutualTls ? { transportSocket: outboundMeshTls(peer, options) } : {};
   }
   return {

@@ -1,18 +1,21 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { FilterChainSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import type {
+  Filter,
+  FilterChainSchema,
+} from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
-import { isCaller, routingOf } from "../model/routing.ts";
+import { type Destination, isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
 import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
-import { blackHoleCluster, listenerName, outboundCapturePort, outboundClusterName } from "./names.ts";
-import { clusterOf, httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
-import { tcpProxy, type WeightedCluster } from "./tcp-chain.ts";
+import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
+import { clusterOf, httpPorts, policyOf, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
+import { tcpProxy } from "./tcp-chain.ts";
 
 const outbound = { direction: "outbound" } as const;
 
@@ -93,7 +96,7 @@ function tcpListener(
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
       {
-        filters: tcpProxy(tcpClusters(service, port.number, mesh, caller), outbound, mesh.options, features),
+        filters: tcpFilters(service, port.number, mesh, caller, features),
       },
     ],
     metadata: istioMetadata(service.source),
@@ -119,12 +122,12 @@ function portListener(
   const chains: Chain[] = byName.map(({ service }) => ({
     name: service.hostname,
     filterChainMatch: { serverNames: [service.hostname], transportProtocol: "tls" },
-    filters: tcpProxy(tcpClusters(service, port, mesh, caller), outbound, options, features),
+    filters: tcpFilters(service, port, mesh, caller, features),
   }));
   const rest = hasHttp
     ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
     : tcp.length === 1
-      ? tcpProxy(tcpClusters(tcp[0]!.service, port, mesh, caller), outbound, options, features)
+      ? tcpFilters(tcp[0]!.service, port, mesh, caller, features)
       : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], outbound, options, features);
   return create(ListenerSchema, {
     name: listenerName("0.0.0.0", port),
@@ -153,7 +156,7 @@ export function upstreamListeners(
     const name = listenerName(bindAddress, bindPort);
     const filters =
       service && isTcpUpstream(upstream, mesh)
-        ? tcpProxy(tcpClusters(service, port, mesh, caller), outbound, mesh.options, features)
+        ? tcpFilters(service, port, mesh, caller, features)
         : [
             outboundHttp(
               `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
@@ -183,15 +186,35 @@ export function upstreamRouteName(hostname: string, port: number): string {
   return `upstream|${port}||${hostname}`;
 }
 
+/** TCP of a service, by the policy of where it goes: of the first destination's service where there are several. */
+function tcpFilters(
+  service: Service,
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+  features: ClientFeatures,
+): Filter[] {
+  const targets = tcpDestinations(service, port, mesh, caller);
+  const clusters = targets.map((target) => ({ name: clusterOf(target, port, mesh), weight: target.weight }));
+  const [first] = targets;
+  const policy = policyOf(targets.length === 1 ? first! : { ...first!, subset: "" }, port, mesh);
+  return tcpProxy(clusters, outbound, mesh.options, features, policy);
+}
+
 /** The first TCP route that is for this caller and port; a service without one is its own destination. */
-function tcpClusters(service: Service, port: number, mesh: RoutedMesh, caller: Caller): WeightedCluster[] {
+function tcpDestinations(
+  service: Service,
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+): readonly Destination[] {
   for (const route of routingOf(mesh.routing, service.hostname)?.tcp ?? []) {
     const isMatch = route.matches.some(
       (match) => (match.port ?? port) === port && isCaller(match.source, caller),
     );
     if (route.matches.length > 0 && !isMatch) continue;
     const used = route.destinations.filter(({ weight }) => weight > 0);
-    if (used.length > 0) return used.map((d) => ({ name: clusterOf(d, port, mesh), weight: d.weight }));
+    if (used.length > 0) return used;
   }
-  return [{ name: outboundClusterName(port, "", service.hostname), weight: 1 }];
+  return [{ host: service.hostname, subset: "", port, weight: 1 }];
 }

@@ -9,13 +9,15 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { HashKey } from "../model/balancer.ts";
 import type { Mesh, MeshOptions, Service } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { type Destination, type HostRouting, type HttpRoute, isCaller, routingOf } from "../model/routing.ts";
+import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import type { Caller } from "./caller.ts";
 import { hostLiteral, istioMetadata } from "./messages.ts";
 import { blackHoleCluster, outboundClusterName, passthroughCluster } from "./names.ts";
-import { plainForward, routeAction } from "./route-action.ts";
+import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
 
 /** The part of a mesh that routes depend on. */
@@ -122,7 +124,13 @@ function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller:
     create(RouteSchema, {
       name: "default",
       match: matchAll(),
-      action: { case: "route", value: plainForward(outboundClusterName(port, "", service.hostname)) },
+      action: {
+        case: "route",
+        value: plainForward(
+          outboundClusterName(port, "", service.hostname),
+          hashKeyOf(policyFor(port, service.policy)),
+        ),
+      },
       metadata: istioMetadata(service.source),
     }),
   ];
@@ -131,7 +139,11 @@ function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller:
 /** One Route for each match that is for this caller and port; what follows a match of everything is left out. */
 function httpRoutes(routes: readonly HttpRoute[], port: number, mesh: RoutedMesh, caller: Caller): Route[] {
   const built: Route[] = [];
-  const target = { port, clusterOf: (destination: Destination) => clusterOf(destination, port, mesh) };
+  const target: RouteTarget = {
+    port,
+    clusterOf: (destination) => clusterOf(destination, port, mesh),
+    hashKeyOf: (destination) => hashKeyOf(policyOf(destination, port, mesh)),
+  };
   for (const route of routes) {
     const action = routeAction(route, target);
     const metadata = istioMetadata(route.source);
@@ -153,9 +165,27 @@ function httpRoutes(routes: readonly HttpRoute[], port: number, mesh: RoutedMesh
 
 /** The cluster of a destination: of the port it names, else its service's only one, else the port that was called. */
 export function clusterOf(destination: Destination, calledPort: number, mesh: RoutedMesh): string {
+  return outboundClusterName(portOf(destination, calledPort, mesh), destination.subset, destination.host);
+}
+
+/** The policy of that cluster; undefined where the mesh does not know the service. */
+export function policyOf(
+  destination: Destination,
+  calledPort: number,
+  mesh: RoutedMesh,
+): PortPolicy | undefined {
+  const service = mesh.services.get(destination.host);
+  const subset = service?.subsets.find(({ name }) => name === destination.subset);
+  return service && policyFor(portOf(destination, calledPort, mesh), service.policy, subset?.policy);
+}
+
+function portOf(destination: Destination, calledPort: number, mesh: RoutedMesh): number {
   const ports = mesh.services.get(destination.host)?.ports ?? [];
-  const port = destination.port ?? (ports.length === 1 ? ports[0]!.number : calledPort);
-  return outboundClusterName(port, destination.subset, destination.host);
+  return destination.port ?? (ports.length === 1 ? ports[0]!.number : calledPort);
+}
+
+function hashKeyOf(policy: PortPolicy | undefined): HashKey | undefined {
+  return policy?.balancer?.kind === "consistent-hash" ? policy.balancer.key : undefined;
 }
 
 function restOfTheWorld({ options }: RoutedMesh): VirtualHost {

@@ -1,6 +1,6 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
-import type { PortPolicy } from "../model/traffic-policy.ts";
+import type { ConnectionPool, PortPolicy } from "../model/traffic-policy.ts";
 import { duration, pack } from "./messages.ts";
 
 /** `negotiated` leaves it to each endpoint: HTTP/2 where ALPN agrees on it. */
@@ -18,29 +18,47 @@ export function httpProtocolOptions(
   const common = {
     ...(pool?.idleTimeoutMs === undefined ? {} : { idleTimeout: duration(pool.idleTimeoutMs) }),
     ...(pool?.maxRequestsPerConnection ? { maxRequestsPerConnection: pool.maxRequestsPerConnection } : {}),
+    ...(pool?.maxConnectionDurationMs === undefined
+      ? {}
+      : { maxConnectionDuration: duration(pool.maxConnectionDurationMs) }),
   };
   return {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": pack(HttpProtocolOptionsSchema, {
       ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
-      upstreamProtocolOptions: upstreamOptions(version),
+      upstreamProtocolOptions: upstreamOptions(version, http2Limits(pool)),
     }),
   };
 }
 
-function upstreamOptions(version: HttpVersion) {
+function http2Limits(pool: ConnectionPool | undefined) {
+  const { http2KeepAlive, maxConcurrentStreams } = pool ?? {};
+  return {
+    ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
+    ...(http2KeepAlive
+      ? {
+          connectionKeepalive: {
+            interval: duration(http2KeepAlive.intervalMs),
+            timeout: duration(http2KeepAlive.timeoutMs),
+          },
+        }
+      : {}),
+  };
+}
+
+function upstreamOptions(version: HttpVersion, limits: ReturnType<typeof http2Limits>) {
   switch (version) {
     case "http1": {
       const protocolConfig = { case: "httpProtocolOptions" as const, value: {} };
       return { case: "explicitHttpConfig" as const, value: { protocolConfig } };
     }
     case "http2": {
-      const protocolConfig = { case: "http2ProtocolOptions" as const, value: {} };
+      const protocolConfig = { case: "http2ProtocolOptions" as const, value: limits };
       return { case: "explicitHttpConfig" as const, value: { protocolConfig } };
     }
     case "negotiated":
       return {
         case: "autoConfig" as const,
-        value: { httpProtocolOptions: {}, http2ProtocolOptions: http2WithUpgrades },
+        value: { httpProtocolOptions: {}, http2ProtocolOptions: { ...http2WithUpgrades, ...limits } },
       };
   }
 }

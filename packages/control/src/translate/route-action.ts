@@ -9,7 +9,9 @@ import {
   type RouteSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import type { HashKey } from "../model/balancer.ts";
 import type { Destination, ForwardAction, HttpAction, HttpRoute, Retries } from "../model/routing.ts";
+import { routeHashPolicies } from "./hash-policy.ts";
 import { hasEdits, headerFields, hostFromEdits } from "./header-edits.ts";
 import { duration, fraction, pack } from "./messages.ts";
 import { routeFilters } from "./route-filters.ts";
@@ -19,6 +21,8 @@ export interface RouteTarget {
   readonly port: number;
   /** The cluster of a destination of that port. */
   clusterOf(destination: Destination): string;
+  /** What decides the endpoint, where that cluster hashes. */
+  hashKeyOf(destination: Destination): HashKey | undefined;
 }
 
 /**
@@ -49,11 +53,12 @@ export function routeAction(route: HttpRoute, target: RouteTarget): RouteFields 
 }
 
 /** Straight to one cluster: what happens to a call that no VirtualService mentions. */
-export function plainForward(cluster: string): RouteAction {
+export function plainForward(cluster: string, hashKey: HashKey | undefined): RouteAction {
   return create(RouteActionSchema, {
     clusterSpecifier: { case: "cluster", value: cluster },
     timeout: duration(0),
     retryPolicy: retryPolicy(undefined),
+    hashPolicy: routeHashPolicies([hashKey]),
   });
 }
 
@@ -91,6 +96,7 @@ function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): 
       ? {}
       : { hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: host } }),
     ...(retries ? { retryPolicy: retries } : {}),
+    hashPolicy: routeHashPolicies(used.map((destination) => target.hashKeyOf(destination))),
     requestMirrorPolicies: action.mirrors.map(({ destination, percent }) => ({
       cluster: target.clusterOf(destination),
       runtimeFraction: { defaultValue: fraction(percent) },

@@ -1,16 +1,23 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type AccessLog, AccessLogSchema } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import { AccessLogType } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
 import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
-import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import {
+  type TcpProxy,
+  TcpProxySchema,
+} from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import type { MeshOptions } from "../model/mesh.ts";
+import type { PortPolicy } from "../model/traffic-policy.ts";
 import { accessLogs } from "./access-log.ts";
 import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
-import { pack } from "./messages.ts";
+import { duration, pack } from "./messages.ts";
+
+/** Fields of a TcpProxy, to be spread into one. */
+type TcpFields = Exclude<MessageInitShape<typeof TcpProxySchema>, TcpProxy>;
 
 export interface WeightedCluster {
   readonly name: string;
@@ -23,6 +30,7 @@ export function tcpProxy(
   reporter: Reporter,
   options: MeshOptions,
   { hasIstioStatsNetwork, hasAccessLogMetrics }: ClientFeatures,
+  policy?: PortPolicy,
 ): Filter[] {
   const [first] = clusters;
   const clusterSpecifier =
@@ -32,6 +40,7 @@ export function tcpProxy(
   const config = pack(TcpProxySchema, {
     statPrefix: first!.name,
     clusterSpecifier,
+    ...policyFields(policy),
     ...(hasAccessLogMetrics
       ? {
           accessLog: [...accessLogs(options).map(atEnd), tcpMetricsLog(reporter)],
@@ -44,6 +53,20 @@ export function tcpProxy(
     configType: { case: "typedConfig", value: config },
   });
   return hasIstioStatsNetwork ? [create(FilterSchema, istioStats()), proxy] : [proxy];
+}
+
+/** As long as the policy of the cluster lets a connection live, and by what it finds its endpoint. */
+function policyFields(policy: PortPolicy | undefined): TcpFields {
+  const { tcpIdleTimeoutMs, maxConnectionDurationMs } = policy?.connectionPool ?? {};
+  const balancer = policy?.balancer;
+  const isBySource = balancer?.kind === "consistent-hash" && balancer.key?.kind === "source-ip";
+  return {
+    ...(tcpIdleTimeoutMs === undefined ? {} : { idleTimeout: duration(tcpIdleTimeoutMs) }),
+    ...(maxConnectionDurationMs === undefined
+      ? {}
+      : { maxDownstreamConnectionDuration: duration(maxConnectionDurationMs) }),
+    ...(isBySource ? { hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } }] } : {}),
+  };
 }
 
 /** One line per connection, although there is an entry for its beginning too. */

@@ -7,7 +7,7 @@ import {
   type OutlierDetection,
   OutlierDetectionSchema,
 } from "@weft/xds/gen/envoy/config/cluster/v3/outlier_detection_pb";
-import type { OutlierPolicy, PortPolicy } from "../model/traffic-policy.ts";
+import type { ConnectionPool, OutlierPolicy, PortPolicy } from "../model/traffic-policy.ts";
 import { duration } from "./messages.ts";
 
 /** As Istio: no limit but those that were written. */
@@ -38,6 +38,21 @@ export function circuitBreakers({ connectionPool: pool, retryBudget }: PortPolic
       },
     ],
   });
+}
+
+/** By which a peer that is gone without a word is noticed. */
+export function tcpKeepalive(pool: ConnectionPool | undefined) {
+  if (!pool?.tcpKeepalive) return {};
+  const { intervalSeconds, probes, timeSeconds } = pool.tcpKeepalive;
+  return {
+    upstreamConnectionOptions: {
+      tcpKeepalive: {
+        ...(probes === undefined ? {} : { keepaliveProbes: probes }),
+        ...(timeSeconds === undefined ? {} : { keepaliveTime: timeSeconds }),
+        ...(intervalSeconds === undefined ? {} : { keepaliveInterval: intervalSeconds }),
+      },
+    },
+  };
 }
 
 /** Success-rate ejection stays off, as in Istio; a count of 0 switches its detector off. */

@@ -7,7 +7,9 @@ import {
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { Endpoint, MeshOptions, Service, ServicePort, Subset } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
-import { policyFor } from "../../model/traffic-policy.ts";
+import { resolutionOf } from "../../model/resolution.ts";
+import { type PortPolicy, policyFor } from "../../model/traffic-policy.ts";
+import { balancerFields } from "../balancer.ts";
 import { buildAssignment } from "../endpoints.ts";
 import { adsSource, istioMetadata } from "../messages.ts";
 import { outboundClusterName } from "../names.ts";
@@ -17,8 +19,8 @@ import { proxylessClientTls } from "./proxyless-tls.ts";
 type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Cluster>;
 
 /**
- * The clusters of a service's HTTP ports as gRPC takes them: round robin, a
- * limit of requests, outlier detection, mutual TLS to all endpoints or to none.
+ * The clusters of a service's HTTP ports as gRPC takes them: round robin or
+ * hashed headers, a limit of requests, outlier detection, mutual TLS to all endpoints or to none.
  * A service that gRPC cannot find the endpoints of, or whose TLS is to servers
  * outside the mesh, has none: its calls fail rather than go out unprotected.
  */
@@ -49,12 +51,19 @@ function buildCluster(
   const maxRequests = policy.connectionPool?.maxRequests;
   return create(ClusterSchema, {
     name: outboundClusterName(port.number, subset?.name ?? "", service.hostname),
-    lbPolicy: LbPolicy.ROUND_ROBIN,
+    ...balancer(policy),
     ...(maxRequests ? { circuitBreakers: { thresholds: [{ maxRequests }] } } : {}),
     outlierDetection: outlierDetection(policy.outlier),
     metadata: istioMetadata(subset?.source ?? service.destinationRule ?? service.source),
     ...rest,
   });
+}
+
+/** A ring for keys that gRPC has (gRFC A42), which are headers; round robin for all else. */
+function balancer({ balancer }: PortPolicy): ClusterInit {
+  const isRing =
+    balancer?.kind === "consistent-hash" && balancer.table.kind === "ring" && balancer.key?.kind === "header";
+  return isRing ? balancerFields(balancer) : { lbPolicy: LbPolicy.ROUND_ROBIN };
 }
 
 function discovery(
@@ -64,7 +73,7 @@ function discovery(
   endpoints: readonly Endpoint[],
 ): ClusterInit | undefined {
   const name = outboundClusterName(port.number, subset?.name ?? "", service.hostname);
-  switch (service.resolution) {
+  switch (resolutionOf(service, policyFor(port.number, service.policy, subset?.policy))) {
     case "endpoints":
       return {
         clusterDiscoveryType: { case: "type", value: DiscoveryType.EDS },

@@ -61,7 +61,7 @@ const grpcRetryOn: ReadonlySet<string> = new Set([
   "unavailable",
 ]);
 
-function grpcAction({ clusterSpecifier, timeout, retryPolicy }: RouteAction): RouteAction {
+function grpcAction({ clusterSpecifier, hashPolicy, timeout, retryPolicy }: RouteAction): RouteAction {
   const hasTimeout = timeout !== undefined && (timeout.seconds > 0n || timeout.nanos > 0);
   const retryOn = (retryPolicy?.retryOn ?? "").split(",").filter((word) => grpcRetryOn.has(word));
   const { numRetries, retryBackOff } = retryPolicy ?? {};
@@ -75,6 +75,7 @@ function grpcAction({ clusterSpecifier, timeout, retryPolicy }: RouteAction): Ro
             },
           }
         : clusterSpecifier,
+    hashPolicy: hashPolicy.filter(({ policySpecifier }) => policySpecifier.case === "header"),
     ...(hasTimeout ? { maxStreamDuration: { maxStreamDuration: timeout } } : {}),
     ...(retryOn.length > 0 && numRetries !== 0
       ? { retryPolicy: { retryOn: retryOn.join(","), numRetries, retryBackOff } }
