@@ -97,7 +97,7 @@ async function start(bootstrap: object) {
   const text = JSON.stringify({ node: { id: "n", cluster: "c" }, admin, ...bootstrap });
   const sidecar = new Sidecar(
     decodeBootstrap(parseDocument("bootstrap.json", text)),
-    { configPath: "bootstrap.json", version: "test" },
+    { version: "test" },
     new Log("info", systemClock, (line) => log.push(line)),
     systemClock,
   );

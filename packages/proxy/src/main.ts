@@ -3,8 +3,10 @@ import { type Clock, systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { type LogLevel, logLevels } from "./admin/endpoints.ts";
 import { Log } from "./admin/log.ts";
+import { LogFile } from "./admin/log-file.ts";
 import { type BootstrapPlan, decodeBootstrap } from "./config/bootstrap.ts";
-import { type ConfigDocument, readDocument } from "./config/document.ts";
+import { type ConfigDocument, parseDocument, readDocument } from "./config/document.ts";
+import { mergeDocuments } from "./config/merge-documents.ts";
 import { drainStrategies } from "./layer/drain-state.ts";
 import type { DrainPlan } from "./listener/listener-set.ts";
 import { HotRestart } from "./restart/hot-restart.ts";
@@ -16,8 +18,20 @@ import { WorkerPool } from "./workers/worker-pool.ts";
 
 /** The flags of `weft proxy`. */
 export interface ProxyOptions {
-  /** An Envoy bootstrap in YAML or JSON. */
-  readonly configPath: string;
+  /** An Envoy bootstrap in YAML or JSON. It, or `configYaml`, must be given. */
+  readonly configPath?: string;
+  /** A bootstrap in place of the file, or merged into it. */
+  readonly configYaml?: string;
+  /** Who this proxy is, before what the bootstrap says. */
+  readonly serviceNode?: string;
+  readonly serviceCluster?: string;
+  readonly serviceZone?: string;
+  /** File that is given the address of the admin endpoint once it answers. */
+  readonly adminAddressPath?: string;
+  /** File for what it says about itself. Default stderr. */
+  readonly logPath?: string;
+  /** SIGUSR2 does not start a successor. */
+  readonly isHotRestartDisabled?: boolean;
   /** Number of workers, each with an event loop of its own. Default 1. */
   readonly concurrency?: number;
   /** The program that starts further workers, with the arguments that lead it here; needed for more than one. */
@@ -59,11 +73,14 @@ const maxConcurrency = 128;
 export async function runProxy(options: ProxyOptions): Promise<number> {
   const writeError = options.writeError ?? ((text) => void process.stderr.write(text));
   try {
+    const logFile = options.logPath && !options.isValidateOnly ? new LogFile(options.logPath) : undefined;
+    const writeLog = logFile ? (text: string) => logFile.write(text) : writeError;
+    const reopenLog = () => logFile?.reopen();
     if (isWorkerStart(workerData)) {
-      await runWorker(workerData, options.clock ?? systemClock, writeError);
+      await runWorker(workerData, options.clock ?? systemClock, writeLog, reopenLog);
       return 0;
     }
-    return await run(options, writeError);
+    return await run(options, writeLog, reopenLog);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     writeError(`weft: ${error.message}\n${error.hint ? `  next: ${error.hint}\n` : ""}`);
@@ -71,10 +88,14 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   }
 }
 
-async function run(options: ProxyOptions, writeError: (text: string) => void): Promise<number> {
+async function run(
+  options: ProxyOptions,
+  writeLog: (text: string) => void,
+  reopenLog: () => void,
+): Promise<number> {
   const { clock = systemClock } = options;
-  const log = new Log(checkOptions(options), clock, writeError);
-  const document = readDocument(options.configPath);
+  const log = new Log(checkOptions(options), clock, writeLog);
+  const document = readBootstrap(options);
   const bootstrap = decodeBootstrap(document);
   refuseIdle(bootstrap);
   const drainTimeMs = (options.drainTimeS ?? defaultDrainTimeS) * 1000;
@@ -85,7 +106,8 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   const sidecar = new Sidecar(
     bootstrap,
     {
-      configPath: options.configPath,
+      commandLine: commandLine(options, log.level),
+      ...(options.adminAddressPath && { adminAddressPath: options.adminAddressPath }),
       drain,
       version: options.version ?? "weft",
       ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
@@ -100,15 +122,18 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
   );
   if (options.isValidateOnly) {
     await sidecar.close();
-    log.info(`configuration '${options.configPath}' OK`);
+    log.info(`configuration '${document.file}' OK`);
     return 0;
   }
   const stopping = waitForStop(options.stop);
-  const reopen = () => sidecar.reopenLogs();
+  const reopen = () => {
+    reopenLog();
+    sidecar.reopenLogs();
+  };
   process.on("SIGUSR1", reopen);
   const restart = new HotRestart({
     sidecar,
-    program: options.workerProgram,
+    program: options.isHotRestartDisabled ? undefined : options.workerProgram,
     epoch: inheritance?.epoch ?? 0,
     drainTimeMs,
     log,
@@ -137,6 +162,40 @@ async function run(options: ProxyOptions, writeError: (text: string) => void): P
     // Until the end: without a listener the signal would be Node's, which opens its debugger.
     process.off("SIGUSR1", reopen);
   }
+}
+
+/** The bootstrap with what the command line says about it. */
+function readBootstrap(options: ProxyOptions): ConfigDocument {
+  const { configPath, configYaml, serviceNode, serviceCluster, serviceZone } = options;
+  const inline = configYaml === undefined ? undefined : parseDocument("--config-yaml", configYaml);
+  if (configPath === undefined && !inline) {
+    throw new UserError("there is no bootstrap", { hint: "give one with -c FILE or --config-yaml TEXT" });
+  }
+  let document = configPath === undefined ? inline! : readDocument(configPath);
+  if (configPath !== undefined && inline) document = mergeDocuments(document, inline);
+  if (serviceNode === undefined && serviceCluster === undefined && serviceZone === undefined) return document;
+  const locality = serviceZone === undefined ? undefined : { zone: serviceZone };
+  const node = { id: serviceNode, cluster: serviceCluster, locality };
+  return mergeDocuments(document, parseDocument("--service-…", JSON.stringify({ node })));
+}
+
+/** For `/server_info`, by Envoy's names. @see envoy.admin.v3.CommandLineOptions */
+function commandLine(options: ProxyOptions, logLevel: LogLevel): Readonly<Record<string, unknown>> {
+  const { drainTimeS, drainStrategy = "gradual" } = options;
+  return {
+    config_path: options.configPath,
+    config_yaml: options.configYaml,
+    service_node: options.serviceNode,
+    service_cluster: options.serviceCluster,
+    service_zone: options.serviceZone,
+    log_path: options.logPath,
+    log_level: logLevel,
+    admin_address_path: options.adminAddressPath,
+    mode: "Serve",
+    drain_time: `${drainTimeS ?? defaultListenerDrainTimeS}s`,
+    drain_strategy: drainStrategy === "gradual" ? "Gradual" : "Immediate",
+    disable_hot_restart: options.isHotRestartDisabled ?? false,
+  };
 }
 
 function createWorkers(

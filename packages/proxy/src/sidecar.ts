@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
+import { reasonOf } from "@weft/base/system-error";
 import { type AdminServer, serveAdmin } from "./admin/admin-server.ts";
 import { adminEndpoints, type ServerState } from "./admin/endpoints.ts";
 import type { Log } from "./admin/log.ts";
@@ -14,7 +16,7 @@ import { type KeptSource, XdsSession } from "./config/xds-session.ts";
 import { createXdsStats } from "./config/xds-stats.ts";
 import { DataPlane } from "./data-plane.ts";
 import type { DrainPlan } from "./listener/listener-set.ts";
-import type { SocketAddress } from "./net/socket-address.ts";
+import { formatAddress, type SocketAddress } from "./net/socket-address.ts";
 import type { InheritedSockets } from "./restart/inherited-sockets.ts";
 import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
@@ -22,7 +24,10 @@ import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
 import type { WorkerPool } from "./workers/worker-pool.ts";
 
 export interface SidecarOptions {
-  readonly configPath: string;
+  /** For `/server_info`, by Envoy's names. */
+  readonly commandLine?: Readonly<Record<string, unknown>>;
+  /** File that is given the address of the admin endpoint once it answers. */
+  readonly adminAddressPath?: string;
   /** How connections of listeners that are replaced, removed or drained leave. */
   readonly drain?: DrainPlan | undefined;
   /** For `/server_info`. */
@@ -219,7 +224,7 @@ export class Sidecar {
       concurrency: (this.#workers?.count ?? 0) + 1,
       log: this.#log,
       version: this.#options.version,
-      configPath: this.#options.configPath,
+      commandLine: this.#options.commandLine ?? {},
       state: () => this.#state(),
       keptInForce: () => this.#keptInForce,
       listeners: () =>
@@ -244,11 +249,22 @@ export class Sidecar {
     });
     try {
       this.#admin = await serveAdmin(admin, endpoints, this.#options.inherited?.take(adminKey));
+      this.#tellAdminAddress(this.#admin.address);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const { message, hint } = error;
       const place = this.#bootstrap.place({ path: "admin.address", message, hint });
       throw new UserError(`${place}${message}`, { hint, cause: error });
+    }
+  }
+
+  #tellAdminAddress(address: SocketAddress): void {
+    const { adminAddressPath } = this.#options;
+    if (!adminAddressPath) return;
+    try {
+      writeFileSync(adminAddressPath, formatAddress(address));
+    } catch (error) {
+      this.#log.error(`the admin address could not be written to ${adminAddressPath}: it ${reasonOf(error)}`);
     }
   }
 

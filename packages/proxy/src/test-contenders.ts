@@ -66,7 +66,7 @@ async function startEnvoy(text: string): Promise<Contender> {
 }
 
 async function startWeft(text: string): Promise<Contender> {
-  const options = { configPath: "bootstrap.json", version: "test" };
+  const options = { version: "test" };
   const log = new Log("error", systemClock, () => {});
   const sidecar = new Sidecar(
     decodeBootstrap(parseDocument("bootstrap.json", text)),

@@ -100,7 +100,7 @@ static_resources:
   const log: string[] = [];
   const sidecar = new Sidecar(
     bootstrap,
-    { configPath: "bootstrap.yaml", version: "test", ...options },
+    { version: "test", ...options },
     new Log("info", systemClock, (line) => log.push(line)),
     systemClock,
   );

@@ -1,21 +1,29 @@
 import { parseArgs } from "node:util";
 import { productVersion } from "../product-version.ts";
+import { refusedProxyFlags } from "./refused-proxy-flags.ts";
 
 export const proxyHelp = `Usage: weft proxy -c <bootstrap> [options]
 
 Runs the sidecar on an Envoy bootstrap file, in YAML or JSON, until SIGTERM.
-SIGUSR1 opens access logs anew; SIGUSR2 hands over to a new process of the same
+SIGUSR1 opens logs anew; SIGUSR2 hands over to a new process of the same
 command, without losing a connection.
 
 Options:
   -c, --config-path <file>  Envoy bootstrap
+  --config-yaml <text>      bootstrap in place of the file, or merged into it
+  --service-node <id>       the node's id, cluster and zone,
+  --service-cluster <name>    whatever the bootstrap says
+  --service-zone <name>
   --mode <mode>             serve, or validate: only check the file (default: serve)
   --concurrency <n>         number of workers, each up to one processor (default: 1)
   -l, --log-level <level>   what it says about itself (default: info)
+  --log-path <file>         where it says so (default: standard error)
+  --admin-address-path <file>  is given the address of the admin endpoint
   --drain-time-s <seconds>  how long connections may finish: after SIGTERM (default: 5),
                             and of a listener that is changed or drained (default: 600)
   --drain-strategy <how>    such a listener's clients leave gradually over that time, or
                             immediately, with their next answer (default: gradual)
+  --disable-hot-restart     SIGUSR2 starts no successor
   --keep-config <file>      keep the configuration received in it, and start from it
                             while the management server does not answer
   -h, --help                display help for command
@@ -26,7 +34,14 @@ Example:
 `;
 
 interface Flags {
-  readonly configPath: string;
+  readonly configPath?: string;
+  readonly configYaml?: string;
+  readonly serviceNode?: string;
+  readonly serviceCluster?: string;
+  readonly serviceZone?: string;
+  readonly adminAddressPath?: string;
+  readonly logPath?: string;
+  readonly isHotRestartDisabled: boolean;
   readonly isValidateOnly: boolean;
   readonly concurrency?: number;
   readonly logLevel?: string;
@@ -61,6 +76,13 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
       args: [...args],
       options: {
         "config-path": { type: "string", short: "c" },
+        "config-yaml": { type: "string" },
+        "service-node": { type: "string" },
+        "service-cluster": { type: "string" },
+        "service-zone": { type: "string" },
+        "admin-address-path": { type: "string" },
+        "log-path": { type: "string" },
+        "disable-hot-restart": { type: "boolean", default: false },
         mode: { type: "string", default: "serve" },
         concurrency: { type: "string" },
         "log-level": { type: "string", short: "l" },
@@ -72,10 +94,18 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
     });
     if (values.help) return "help";
     const configPath = values["config-path"];
-    if (configPath === undefined) return "proxy needs a bootstrap file: -c FILE";
+    const configYaml = values["config-yaml"];
+    if (configPath === undefined && configYaml === undefined) return "proxy needs a bootstrap file: -c FILE";
     if (values.mode !== "serve" && values.mode !== "validate") return "--mode is serve or validate";
     return {
       configPath,
+      configYaml,
+      serviceNode: values["service-node"],
+      serviceCluster: values["service-cluster"],
+      serviceZone: values["service-zone"],
+      adminAddressPath: values["admin-address-path"],
+      logPath: values["log-path"],
+      isHotRestartDisabled: values["disable-hot-restart"],
       isValidateOnly: values.mode === "validate",
       concurrency: numberOf("--concurrency", values.concurrency),
       logLevel: values["log-level"],
@@ -84,7 +114,10 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
       keepConfigPath: values["keep-config"],
     };
   } catch (error) {
-    return (error as Error).message.split(". To specify")[0]!;
+    const message = (error as Error).message.split(". To specify")[0]!;
+    const name = /^Unknown option '--([^' ]+)/.exec(message)?.[1] ?? "";
+    const reason = refusedProxyFlags[name];
+    return reason ? `--${name} is not taken: ${reason}` : message;
   }
 }
 

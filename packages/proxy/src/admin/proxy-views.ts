@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
+import type { Locality } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
 import type { LiveConfig } from "../config/live-config.ts";
@@ -26,7 +27,8 @@ export interface ViewedProxy {
   readonly epoch: number;
   readonly log: Log;
   readonly version: string;
-  readonly configPath: string;
+  /** For `/server_info`, by Envoy's names. */
+  readonly commandLine: Readonly<Record<string, unknown>>;
   state(): ServerState;
   /** The configuration of an earlier run, while that is what is served. */
   keptInForce(): { readonly writtenMs: number } | undefined;
@@ -58,12 +60,17 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
         uptime_all_epochs: uptime,
         hot_restart_version: hotRestartVersion,
         command_line_options: {
-          config_path: proxy.configPath,
+          ...proxy.commandLine,
           concurrency: proxy.concurrency,
           restart_epoch: proxy.epoch,
           log_level: proxy.log.level,
         },
-        node: { id: node?.id ?? "", cluster: node?.cluster ?? "", metadata: node?.metadata ?? {} },
+        node: {
+          id: node?.id ?? "",
+          cluster: node?.cluster ?? "",
+          metadata: node?.metadata ?? {},
+          ...(node?.locality && { locality: shownLocality(node.locality) }),
+        },
       };
     },
     async statsText(options) {
@@ -89,6 +96,10 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
     certificates: () => certificatesView(tls, clock.now()),
     logLevel: () => proxy.log.level,
   };
+}
+
+function shownLocality({ region, zone, subZone }: Locality): Readonly<Record<string, string>> {
+  return { ...(region && { region }), ...(zone && { zone }), ...(subZone && { sub_zone: subZone }) };
 }
 
 /** Of what a process hands to the next: those of equal versions can follow each other. */

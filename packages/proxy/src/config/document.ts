@@ -109,7 +109,7 @@ function rangeStart(node: unknown): number | undefined {
 }
 
 /** Splits `a.b[0]["key"].c` into its segments. */
-function parsePath(path: string): (string | number)[] {
+export function parsePath(path: string): (string | number)[] {
   const segments: (string | number)[] = [];
   for (const [, name, index, key] of path.matchAll(/\.?([^.[\]]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g)) {
     if (index !== undefined) segments.push(Number(index));
@@ -120,7 +120,7 @@ function parsePath(path: string): (string | number)[] {
 }
 
 /** Field names are the same in snake_case and camelCase. */
-function sameField(written: string, wanted: string): boolean {
+export function sameField(written: string, wanted: string): boolean {
   return written === wanted || toSnakeCase(written) === toSnakeCase(wanted);
 }
 

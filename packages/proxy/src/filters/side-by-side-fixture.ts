@@ -238,7 +238,7 @@ export async function startWeft(bootstrap: string) {
   const said: string[] = [];
   const sidecar = new Sidecar(
     decodeBootstrap(parseDocument("bootstrap.yaml", bootstrap)),
-    { configPath: "bootstrap.yaml", version: "test" },
+    { version: "test" },
     new Log("info", systemClock, (line) => said.push(line)),
     systemClock,
   );

@@ -61,7 +61,7 @@ export class HotRestart {
     const { sidecar, program, epoch, drainTimeMs, log } = this.#options;
     if (this.#isRunning) return;
     if (!program) {
-      log.warning("this process does not know how it was started, and cannot start itself again");
+      log.warning("SIGUSR2: hot restart is disabled, or it is not known how this process was started");
       return;
     }
     this.#isRunning = true;

@@ -17,12 +17,13 @@ import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 export async function runWorker(
   start: WorkerStart,
   clock: Clock,
-  writeError: (text: string) => void,
+  writeLog: (text: string) => void,
+  reopenLog: () => void,
 ): Promise<void> {
   const port = parentPort!;
   const tell = (message: FromWorker) => port.postMessage(message);
   const sockets = new Map<string, ((fd: number | undefined) => void)[]>();
-  const log = new Log(start.logLevel as LogLevel, clock, writeError);
+  const log = new Log(start.logLevel as LogLevel, clock, writeLog);
   const plane = new DataPlane({
     clock,
     log,
@@ -54,6 +55,7 @@ export async function runWorker(
           tell({ t: "stats", stats: copyStats(plane.stats) });
           break;
         case "reopen-logs":
+          reopenLog();
           plane.accessLogs.reopen();
           break;
         case "log-level":
