@@ -27,12 +27,36 @@ export function prepareRequestHead(exchange: HttpExchange, target: CallTarget, l
   request.path = after;
 }
 
-/** Sends the request to another host by name; the upstream learns the first one it was for. */
-export function rewriteAuthority(
-  request: RequestHead,
-  authority: string,
-  { action, plan }: CallTarget,
+/** Makes the head what the endpoint of the next attempt shall see; `hostname` is "" where it has none. */
+export function prepareAttemptHead(exchange: HttpExchange, target: CallTarget, hostname: string): void {
+  const request = exchange.request!;
+  if (target.action.autoHostRewrite && hostname !== "" && request.authority !== hostname) {
+    rewriteAuthority(request, hostname, target);
+  }
+  if (exchange.attempts > 1 && exchange.match!.virtualHost.includesRequestAttemptCount) {
+    request.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
+  }
+}
+
+/** Tells the upstream what is left of the time, and why it is asked again. */
+export function prepareRetryHead(
+  exchange: HttpExchange,
+  target: CallTarget,
+  limits: CallLimits,
+  wasTimeout: boolean,
 ): void {
+  const request = exchange.request!;
+  const { requestCompleteMs } = exchange;
+  const nowMs = exchange.service.context.clock.monotonicMs();
+  const elapsedMs = requestCompleteMs > 0 ? nowMs - requestCompleteMs : 0;
+  tellTimeout(request, target, limits, elapsedMs);
+  if (exchange.match!.virtualHost.includesTimeoutRetry) {
+    request.headers.set("x-envoy-is-timeout-retry", `${wasTimeout}`);
+  }
+}
+
+/** Sends the request to another host by name; the upstream learns the first one it was for. */
+function rewriteAuthority(request: RequestHead, authority: string, { action, plan }: CallTarget): void {
   const { headers } = request;
   if (!plan.suppressEnvoyHeaders && !headers.has("x-envoy-original-host")) {
     headers.append("x-envoy-original-host", request.authority);

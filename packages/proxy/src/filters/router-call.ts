@@ -1,6 +1,5 @@
 import type { Timer } from "@weft/base/clock";
 import type { Breakers, Cluster } from "../cluster/cluster.ts";
-import { poolOf } from "../cluster/endpoint-pools.ts";
 import type { UpstreamCall } from "../layer/forwarder.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
@@ -9,8 +8,13 @@ import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { CallLimits } from "../route/call-limits.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
-import type { CallTarget } from "./call-target.ts";
-import { prepareRequestHead, prepareResponseHead, rewriteAuthority, tellTimeout } from "./forwarded-heads.ts";
+import { type CallTarget, poolFor } from "./call-target.ts";
+import {
+  prepareAttemptHead,
+  prepareRequestHead,
+  prepareResponseHead,
+  prepareRetryHead,
+} from "./forwarded-heads.ts";
 import { pickContextOf } from "./pick-context.ts";
 import { bodyLimitBytes, RequestBody } from "./request-body.ts";
 import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
@@ -145,7 +149,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
 
   onAttemptSent(attempt: UpstreamAttempt): void {
     const exchange = this.#exchange;
-    this.#record(attempt);
+    this.#exchange.recordUpstream(attempt.connection);
     if (attempt.isWritable) exchange.resumeRequest();
     else exchange.pauseRequest();
   }
@@ -306,13 +310,8 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#slow = undefined;
     this.#attempt = attempt;
     this.#exchange.endpoint = attempt.endpoint;
-    this.#record(attempt);
+    this.#exchange.recordUpstream(attempt.connection);
     this.#retry!.release();
-  }
-
-  #record({ connection }: UpstreamAttempt): void {
-    this.#exchange.upstreamPeer = connection?.peer;
-    this.#exchange.upstreamLocal = connection?.local;
   }
 
   /** Whether an answer may still come from another attempt, under way or to be made. */
@@ -330,7 +329,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   /** Makes an attempt at an endpoint, over a connection nobody used before where `isFresh`. */
   #begin(isFresh: boolean): void {
     const exchange = this.#exchange;
-    const { cluster, head } = this;
+    const { cluster } = this;
     exchange.attempts += 1;
     const endpoint = cluster.pick(pickContextOf(exchange, cluster, this.#target, this.#tried));
     if (!endpoint) {
@@ -346,24 +345,13 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       return;
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();
-    if (this.#target.action.autoHostRewrite && endpoint.plan.hostname !== "") {
-      const { hostname } = endpoint.plan;
-      if (head.authority !== hostname) rewriteAuthority(head, hostname, this.#target);
-    }
-    if (exchange.attempts > 1 && exchange.match!.virtualHost.includesRequestAttemptCount) {
-      head.headers.set("x-envoy-attempt-count", `${exchange.attempts}`);
-    }
+    prepareAttemptHead(exchange, this.#target, endpoint.plan.hostname);
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
     const { trace } = exchange;
     if (trace && (trace.plan.spawnsUpstreamSpan || this.#target.plan.startsChildSpan)) {
       this.#attempt.span = trace.startAttempt(exchange, cluster, endpoint, this.context.clock.monotonicMs());
     }
-    const endsHere = head.upgrade === "connect" && this.#target.action.terminatesConnect;
-    const protocol = endsHere ? "tunnel" : exchange.protocol;
-    this.#attempt.begin(
-      poolOf(endpoint, cluster, protocol, this.#target.pools, exchange.connection),
-      isFresh,
-    );
+    this.#attempt.begin(poolFor(exchange, this.#target, cluster, endpoint), isFresh);
   }
 
   /** Whether a request that met a closing connection may be sent again, once and unasked. */
@@ -383,13 +371,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   }
 
   #tryAgain(wasTimeout: boolean): void {
-    const exchange = this.#exchange;
-    const { requestCompleteMs } = exchange;
-    const elapsedMs = requestCompleteMs > 0 ? this.context.clock.monotonicMs() - requestCompleteMs : 0;
-    tellTimeout(this.head, this.#target, this.limits, elapsedMs);
-    if (exchange.match!.virtualHost.includesTimeoutRetry) {
-      this.head.headers.set("x-envoy-is-timeout-retry", `${wasTimeout}`);
-    }
+    prepareRetryHead(this.#exchange, this.#target, this.limits, wasTimeout);
     this.#begin(false);
   }
 

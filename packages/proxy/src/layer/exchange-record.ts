@@ -9,6 +9,7 @@ import type { DynamicMetadata, Exchange } from "./exchange.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
+import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
 
 /** What is known of one HTTP request and its answer, as it becomes known. */
 export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume"> {
@@ -73,6 +74,12 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
     this.requestHeaderBytes = headBytes;
     this.startMs = clock.monotonicMs();
     this.startEpochMs = clock.now();
+  }
+
+  /** The record is of this connection: of the latest attempt, or of the one that answers. */
+  recordUpstream(connection: UpstreamConnectionInfo | undefined): void {
+    this.upstreamPeer = connection?.peer;
+    this.upstreamLocal = connection?.local;
   }
 
   get direction(): Exchange["direction"] {

@@ -8,7 +8,7 @@ import type { FilterExchange } from "./filter-exchange.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
-import { completeHead } from "./response-completion.ts";
+import { completeHead, countResponse } from "./response-completion.ts";
 import { type OutletOwner, ResponseOutlet } from "./response-outlet.ts";
 import type { ServerStream } from "./stream.ts";
 
@@ -42,6 +42,21 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
     super(service, connection, request, protocol, headBytes);
     this.stream = stream;
     this.filters = service.filters.for(undefined);
+  }
+
+  /** Counts the exchange, which is over, and tells filters, access logs and its trace. */
+  protected tellEnd(): void {
+    const { stats, context } = this.service;
+    const exchange = this.asFilterExchange();
+    const status = this.response?.status ?? 0;
+    if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
+    try {
+      if (this.request) for (const filter of this.filters.complete) filter.onComplete!(exchange);
+      for (const log of this.plan.accessLogs) log.log(exchange);
+      this.trace?.finish(exchange);
+    } catch (error) {
+      context.onFault(error);
+    }
   }
 
   get isOver(): boolean {

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from "node:http";
-import { applyHeaderEdits } from "../route/header-edits.ts";
 import { beginTrace } from "../tracing/begin-trace.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
@@ -8,14 +7,12 @@ import { ExchangeResponse } from "./exchange-response.ts";
 import { type ExchangeDeadlines, ExchangeTimers } from "./exchange-timers.ts";
 import type { FilterExchange } from "./filter-exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
-import { HeaderList } from "./header-list.ts";
+import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
-import { buildLocalReply } from "./local-reply.ts";
-import { mapLocalReply } from "./map-local-reply.ts";
+import { makeLocalReply } from "./make-local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import { RequestIntake } from "./request-intake.ts";
 import { prepareRequest } from "./request-preparation.ts";
-import { countResponse } from "./response-completion.ts";
 import { ResponseFlag } from "./response-flag.ts";
 import type { RequestReceiver, ResetReason, ServerStream } from "./stream.ts";
 
@@ -163,12 +160,7 @@ export class HttpExchange
     this.#dropUpstream();
     this.isLocalReply = true;
     this.details = details;
-    const edited = this.#edited(fields);
-    const { localReplies } = this.plan;
-    const made = localReplies
-      ? mapLocalReply(localReplies, this, status, body, edited)
-      : { status, body, fields: edited };
-    const local = buildLocalReply(this.request, made.status, made.body, made.fields, grpcStatus);
+    const local = makeLocalReply(this, status, body, fields, grpcStatus);
     // The rest of the request is not waited for, and what was bad once is not trusted again.
     if (!this.#isRequestDone || status === 400) local.head.headers.set("connection", "close");
     const end = local.body.length === 0;
@@ -177,17 +169,6 @@ export class HttpExchange
     if (end || this.isOver) return;
     if (this.outlet) this.outlet.onData(local.body, true);
     else this.onData(local.body, true);
-  }
-
-  /** Fields of an answer from here, with what the route does to every answer. */
-  #edited(fields: readonly string[] | undefined): readonly string[] | undefined {
-    const chosen = this.clusterChoice?.responseEdits;
-    const edits = this.match?.route.responseEdits;
-    if (!chosen && !edits) return fields;
-    const headers = new HeaderList(fields ? [...fields] : []);
-    if (chosen) applyHeaderEdits(chosen, headers, this);
-    if (edits) applyHeaderEdits(edits, headers, this);
-    return headers.flat;
   }
 
   resume(): void {
@@ -411,15 +392,7 @@ export class HttpExchange
     this.#dropUpstream();
     stats.rqActive.value -= 1;
     if (this.isUpgrade) stats.cxUpgradesActive.value -= 1;
-    const status = this.response?.status ?? 0;
-    if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
-    try {
-      if (this.request) for (const filter of this.filters.complete) filter.onComplete!(this);
-      for (const log of this.plan.accessLogs) log.log(this);
-      this.trace?.finish(this);
-    } catch (error) {
-      context.onFault(error);
-    }
+    this.tellEnd();
     this.#owner.onExchangeOver(this);
   }
 }
