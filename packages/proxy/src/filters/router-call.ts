@@ -149,7 +149,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
 
   onAttemptSent(attempt: UpstreamAttempt): void {
     const exchange = this.#exchange;
-    this.#exchange.recordUpstream(attempt.connection);
+    this.#exchange.recordUpstream(attempt.endpoint, attempt.connection);
     if (attempt.isWritable) exchange.resumeRequest();
     else exchange.pauseRequest();
   }
@@ -310,7 +310,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#slow = undefined;
     this.#attempt = attempt;
     this.#exchange.endpoint = attempt.endpoint;
-    this.#exchange.recordUpstream(attempt.connection);
+    this.#exchange.recordUpstream(attempt.endpoint, attempt.connection);
     this.#retry!.release();
   }
 
@@ -338,7 +338,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       answerUnhealthy(exchange, cluster);
       return;
     }
-    exchange.endpoint = endpoint;
+    exchange.recordEndpoint(endpoint);
     if (!this.breakers.requests.tryAcquire()) {
       this.#conclude();
       answerFailure(exchange, cluster, "overflow", "", false, this.#tried !== undefined);

@@ -29,6 +29,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   clusterChoice: ClusterChoice | undefined = undefined;
   cluster: Cluster | undefined = undefined;
   endpoint: Endpoint | undefined = undefined;
+  attemptedEndpoints: Endpoint[] | undefined = undefined;
   upstreamPeer: PeerIdentity | undefined = undefined;
   upstreamLocal: SocketAddress | undefined = undefined;
   upstreamTransportFailure = "";
@@ -76,8 +77,16 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
     this.startEpochMs = clock.now();
   }
 
-  /** The record is of this connection: of the latest attempt, or of the one that answers. */
-  recordUpstream(connection: UpstreamConnectionInfo | undefined): void {
+  /** The next attempt goes to this endpoint. */
+  recordEndpoint(endpoint: Endpoint): void {
+    if (this.endpoint) this.attemptedEndpoints ??= this.upstreamLocal ? [this.endpoint] : [];
+    this.endpoint = endpoint;
+  }
+
+  /** A request went over this connection, which the record is of: of the latest attempt, or of the one that answers. */
+  recordUpstream(endpoint: Endpoint, connection: UpstreamConnectionInfo | undefined): void {
+    const attempted = this.attemptedEndpoints;
+    if (attempted && !attempted.includes(endpoint)) attempted.push(endpoint);
     this.upstreamPeer = connection?.peer;
     this.upstreamLocal = connection?.local;
   }

@@ -54,6 +54,8 @@ export interface Exchange {
   match: RouteMatch | undefined;
   cluster: Cluster | undefined;
   endpoint: Endpoint | undefined;
+  /** The endpoints that the request was sent to, each once, when there was more than one attempt. */
+  readonly attemptedEndpoints?: readonly Endpoint[] | undefined;
   /** The identity the upstream proved, when the hop was mutual TLS. */
   upstreamPeer: PeerIdentity | undefined;
   upstreamLocal: SocketAddress | undefined;

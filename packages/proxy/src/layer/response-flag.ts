@@ -58,13 +58,29 @@ const shortNames: readonly (readonly [flag: number, name: string])[] = [
   [ResponseFlag.UpstreamProtocolError, "UPE"],
 ];
 
+const longNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(ResponseFlag).map(([name, flag]) => [flag, name]),
+);
+
 /** A request's retries are used up before its last failure is known, a TCP connection's attempts after. */
 const tcpShortNames = [...shortNames.slice(1), shortNames[0]!];
 
 /** `%RESPONSE_FLAGS%`: the short names joined by commas in the order Envoy sets them, or `-` when none is set. */
 export function formatResponseFlags(flags: number, isTcp = false): string {
   if (flags === 0) return "-";
-  const names: string[] = [];
-  for (const [flag, name] of isTcp ? tcpShortNames : shortNames) if (flags & flag) names.push(name);
-  return names.join(",");
+  return namesOf(flags, isTcp)
+    .map(([, name]) => name)
+    .join(",");
+}
+
+/** `%RESPONSE_FLAGS_LONG%`: the same with the names Envoy has for them in full. */
+export function formatLongResponseFlags(flags: number, isTcp = false): string {
+  if (flags === 0) return "-";
+  return namesOf(flags, isTcp)
+    .map(([flag]) => longNames.get(flag))
+    .join(",");
+}
+
+function namesOf(flags: number, isTcp: boolean): readonly (readonly [flag: number, name: string])[] {
+  return (isTcp ? tcpShortNames : shortNames).filter(([flag]) => (flags & flag) !== 0);
 }

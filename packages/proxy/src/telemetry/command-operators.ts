@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
 import type { Exchange, MetadataValue } from "../layer/exchange.ts";
-import { formatResponseFlags } from "../layer/response-flag.ts";
+import { formatLongResponseFlags, formatResponseFlags } from "../layer/response-flag.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
@@ -99,6 +99,9 @@ const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? a
 
 /** The endpoint once there is a connection to it; the one that was only chosen is the upstream host. */
 const upstreamRemote = ({ endpoint, upstreamLocal }: Exchange) => upstreamLocal && endpoint?.address;
+/** The endpoints that the request was sent to, each once. */
+const attempted = ({ endpoint, upstreamLocal, attemptedEndpoints }: Exchange) =>
+  attemptedEndpoints ?? (upstreamLocal && endpoint ? [endpoint] : []);
 const direct = ({ connection }: Exchange) => connection.directRemote ?? connection.remote;
 const client = (exchange: Exchange) => exchange.clientAddress ?? exchange.connection.remote;
 const clientText = (exchange: Exchange) =>
@@ -162,6 +165,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   CONNECTION_TERMINATION_DETAILS: plain((e) => orNone(e.connection.terminationDetails)),
   DOWNSTREAM_LOCAL_CLOSE_REASON: plain((e) => e.connection.localCloseReason),
   RESPONSE_FLAGS: plain((e) => formatResponseFlags(e.flags, e.logType !== undefined)),
+  RESPONSE_FLAGS_LONG: plain((e) => formatLongResponseFlags(e.flags, e.logType !== undefined)),
   BYTES_RECEIVED: plain((e) => e.bytesReceived),
   BYTES_SENT: plain((e) => e.bytesSent),
   ACCESS_LOG_TYPE: plain((e) => e.logType ?? "DownstreamEnd"),
@@ -199,6 +203,10 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_HOST_NAME: plain((e) => orNone(e.endpoint?.plan.hostname) ?? e.endpoint?.addressText),
   UPSTREAM_HOST_NAME_WITHOUT_PORT: plain(
     (e) => orNone(e.endpoint?.plan.hostname) ?? withoutPort(e.endpoint?.address),
+  ),
+  UPSTREAM_HOSTS_ATTEMPTED: plain((e) => joined(attempted(e).map((one) => one.addressText))),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: plain((e) =>
+    joined(attempted(e).map((one) => withoutPort(one.address)!)),
   ),
   UPSTREAM_REMOTE_ADDRESS: plain((e) => text(upstreamRemote(e))),
   UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(upstreamRemote(e))),
