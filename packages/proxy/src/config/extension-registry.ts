@@ -42,6 +42,7 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
+import { ConfigSchema as HeaderToMetadataSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb";
 import { HealthCheckSchema } from "@weft/xds/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb";
 import {
   JwtAuthenticationSchema,
@@ -54,6 +55,7 @@ import {
 } from "@weft/xds/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb";
 import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import { ConfigSchema as SetMetadataSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
 import { ProxyProtocolSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb";
@@ -131,6 +133,8 @@ export const extensionRegistry: Registry = createRegistry(
   CorsPolicySchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
+  HeaderToMetadataSchema,
+  SetMetadataSchema,
   FilterConfigSchema,
   HealthCheckSchema,
   ModuleFilterSchema,

@@ -6,6 +6,7 @@ import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
 import { grpcWebFilter } from "./grpc-web.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
+import { headerToMetadataFilter } from "./header-to-metadata.ts";
 import { healthCheckFilter } from "./health-check.ts";
 import type { HttpFilterType, RouteConfigType } from "./http-filter-type.ts";
 import { istioStatsFilters } from "./istio-stats.ts";
@@ -15,6 +16,7 @@ import { moduleFilter } from "./module.ts";
 import { rateLimitFilter } from "./rate-limit.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
+import { setMetadataFilter } from "./set-metadata.ts";
 
 /**
  * Every HTTP filter of this proxy. Their messages stand in `extensionRegistry`
@@ -33,12 +35,14 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   faultFilter,
   grpcWebFilter,
   headerMutationFilter,
+  headerToMetadataFilter,
   healthCheckFilter,
   jwtAuthnFilter,
   localRateLimitFilter,
   moduleFilter,
   rateLimitFilter,
   rbacFilter,
+  setMetadataFilter,
   ...istioStatsFilters,
   routerFilterType,
 ];

@@ -1,4 +1,5 @@
 import type { RequestHead } from "../../layer/message.ts";
+import { findCookie } from "../find-cookie.ts";
 import { parseQuery, withoutParameter, withQuery } from "../query-parameters.ts";
 
 /** Where tokens may stand in a request. @see JwtProvider.from_headers, from_params, from_cookies */
@@ -47,7 +48,7 @@ export function findTokens(request: RequestHead, providers: readonly TokenLocati
     if (cookies.length === 0) return;
     const field = request.headers.getAll("cookie")?.replaceAll(",", ";");
     for (const name of cookies) {
-      const text = field === undefined ? undefined : cookieOf(field, name);
+      const text = field === undefined ? undefined : findCookie(field, name);
       if (text !== undefined) add(text, provider, () => {});
     }
   });
@@ -73,14 +74,4 @@ function removeParameter(name: string): FoundToken["remove"] {
   return (head) => {
     head.path = withQuery(head.path, withoutParameter(parseQuery(head.path), name));
   };
-}
-
-function cookieOf(field: string, name: string): string | undefined {
-  for (const part of field.split(";")) {
-    const equals = part.indexOf("=");
-    if (equals < 0 || part.slice(0, equals).trim() !== name) continue;
-    const value = part.slice(equals + 1).trim();
-    return value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
-  }
-  return undefined;
 }

@@ -1,12 +1,21 @@
 import type { MessageSupport } from "../message-support.ts";
 
-/** What this proxy does with the messages of filters that edit or check headers: CORS and header mutation. */
+/** What this proxy does with the messages of filters that edit or check headers: CORS, header mutation and metadata. */
 export function headerFiltersSupport(): Record<string, MessageSupport> {
   const cors =
     "allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights";
   const mutation = "envoy.extensions.filters.http.header_mutation.v3.";
   const rules = "envoy.config.common.mutation_rules.v3.";
+  const toMetadata = "envoy.extensions.filters.http.header_to_metadata.v3.Config";
+  const setMetadata = "envoy.extensions.filters.http.set_metadata.v3.";
   return {
+    [toMetadata]: { implemented: "request_rules response_rules" },
+    [`${toMetadata}.Rule`]: { implemented: "header cookie on_header_present on_header_missing remove" },
+    [`${toMetadata}.KeyValuePair`]: {
+      implemented: "metadata_namespace key value regex_value_rewrite type encode",
+    },
+    [`${setMetadata}Config`]: { implemented: "metadata_namespace value metadata" },
+    [`${setMetadata}Metadata`]: { implemented: "metadata_namespace allow_overwrite value" },
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.Cors": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": { implemented: cors },
