@@ -6,28 +6,38 @@ import { DeltaClient, type Held } from "./control-plane/delta-client.ts";
 import { clusterName, nodeIdOf, routeNames, subscribedServices } from "./control-plane/names.ts";
 import type { ClientOrder } from "./control-plane/scene.ts";
 
-let clients: DeltaClient[] = [];
-let holds: Held | undefined;
+/** As many begin in one turn: thousands of processes would not hold up one another. */
+const perTurn = 50;
+const reconnectMs = 1_000;
 
-process.on("message", ({ port, proxies, services, isReconnect, stuck }: ClientOrder) => {
+let clients: DeltaClient[] = [];
+let lastOrder: ClientOrder | undefined;
+
+process.on("message", async (order: ClientOrder) => {
+  lastOrder = order;
+  const { port, proxies, services, isReconnect, stuck } = order;
   // As the control plane's end would: all connections are gone at once, and all come back at once.
-  holds = isReconnect ? clients[0]?.held : undefined;
+  const held = clients[0]?.held;
   for (const client of clients) client.close();
-  clients = Array.from({ length: proxies + stuck }, (_, i) => {
-    const wanted = {
-      nodeId: nodeIdOf(i, services),
-      endpoints: subscribedServices(i, services).map(clusterName),
-      routes: routeNames(services),
-    };
-    return new DeltaClient({
+  const routes = new Set(routeNames(services));
+  const endpoints = [0, 1].map((half) => new Set(subscribedServices(half, services).map(clusterName)));
+  clients = [];
+  const open = (i: number, holds?: Held) => {
+    if (order !== lastOrder) return;
+    clients[i] = new DeltaClient({
       port,
-      wanted,
+      wanted: { nodeId: nodeIdOf(i, services), endpoints: endpoints[i % 2]!, routes },
       keepsVersions: i === 0,
       ...(holds ? { holds } : {}),
       isStuck: i >= proxies,
       onAnswered() {},
+      onLost: () => setTimeout(() => open(i), reconnectMs),
     });
-  });
+  };
+  for (let i = 0; i < proxies + stuck; i += 1) {
+    open(i, isReconnect ? held : undefined);
+    if (i % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 process.on("disconnect", () => process.exit());
 process.send?.("ready");

@@ -36,13 +36,19 @@ const scene = new Scene(size);
 try {
   await scene.start();
   say("registered");
+  const connecting = process.cpuUsage();
   report("first connection of all proxies, ms", await scene.connectClients());
+  report("CPU of it, ms", cpuMs(connecting));
   report("resident memory, MB", process.memoryUsage.rss() / 1e6);
 
-  const endpointMs = await changes(100, () => scene.changeEndpoint(nextEndpoint()));
+  const endpointMs = await changes(
+    100,
+    () => scene.changeEndpoint(nextEndpoint()),
+    "CPU per endpoint change, ms",
+  );
   report("endpoint change → last subscribed proxy, p50 ms", quantile(endpointMs, 0.5));
   report("endpoint change → last subscribed proxy, p99 ms", quantile(endpointMs, 0.99));
-  const routeMs = await changes(1_000, () => scene.changeRoute());
+  const routeMs = await changes(1_000, () => scene.changeRoute(), "CPU per route change, ms");
   report("route change → last proxy, p50 ms", quantile(routeMs, 0.5));
   report("route change → last proxy, p99 ms", quantile(routeMs, 0.99));
 
@@ -51,25 +57,38 @@ try {
   const routes = setInterval(() => scene.changeRoute(), 1_000);
   await changes(100, () => scene.changeEndpoint(nextEndpoint()));
   clearInterval(routes);
-  const { user, system } = process.cpuUsage(before);
-  report("cores at 10 endpoint and 1 route changes/s", (user + system) / 1e3 / (performance.now() - startMs));
+  report("cores at 10 endpoint and 1 route changes/s", cpuMs(before) / (performance.now() - startMs));
   report("resident memory, MB", process.memoryUsage.rss() / 1e6);
 
   await scene.restart();
+  const restarting = process.cpuUsage();
   report("all proxies back after a restart, ms", await scene.connectClients(true));
+  report("CPU of it, ms", cpuMs(restarting));
   report("resident memory, MB", process.memoryUsage.rss() / 1e6);
 } finally {
   await scene.close();
 }
 
 /** Makes changes at an interval; resolves with how long each took to reach the last proxy. */
-async function changes(intervalMs: number, change: () => void): Promise<number[]> {
+async function changes(intervalMs: number, change: () => void, cpuOfEach?: string): Promise<number[]> {
   scene.converged.length = 0;
-  const timer = setInterval(change, intervalMs);
+  const before = process.cpuUsage();
+  let count = 0;
+  const timer = setInterval(() => {
+    count += 1;
+    change();
+  }, intervalMs);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
   clearInterval(timer);
   await scene.untilSynced();
+  if (cpuOfEach !== undefined) report(cpuOfEach, cpuMs(before) / count);
   return [...scene.converged];
+}
+
+/** Of this process, which is the control plane and what asks it to change. */
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e3;
 }
 
 function quantile(values: readonly number[], q: number): number {

@@ -6,12 +6,39 @@ import { typeUrl } from "@weft/xds/type-url";
 /** What one client wants, beside all clusters and listeners. */
 export interface Wanted {
   readonly nodeId: string;
-  readonly endpoints: readonly string[];
-  readonly routes: readonly string[];
+  readonly endpoints: ReadonlySet<string>;
+  readonly routes: ReadonlySet<string>;
 }
 
 /** Versions by resource name, by type URL: what a client that comes back says it holds. */
 export type Held = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+const none: ReadonlySet<string> = new Set();
+const noVersions: ReadonlyMap<string, string> = new Map();
+const subscriptions = new WeakMap<ReadonlySet<string>, WeakMap<ReadonlyMap<string, string>, Uint8Array>>();
+
+/** The names of a request and the versions held of them, encoded once for all clients that want the same. */
+function subscription(names: ReadonlySet<string>, held = noVersions): Uint8Array {
+  let byHeld = subscriptions.get(names);
+  if (!byHeld) {
+    byHeld = new WeakMap();
+    subscriptions.set(names, byHeld);
+  }
+  let bytes = byHeld.get(held);
+  if (!bytes) {
+    const writer = new BinaryWriter();
+    for (const name of names) writer.tag(3, WireType.LengthDelimited).string(name);
+    for (const [name, version] of held) {
+      if (names.size > 0 && !names.has(name)) continue;
+      const entry = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
+      entry.tag(2, WireType.LengthDelimited).string(version);
+      writer.tag(5, WireType.LengthDelimited).bytes(entry.finish());
+    }
+    bytes = writer.finish();
+    byHeld.set(held, bytes);
+  }
+  return bytes;
+}
 
 const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 
@@ -29,6 +56,7 @@ export class DeltaClient {
   readonly #reader = new MessageReader(64 << 20, (message) => this.#onResponse(message));
   #hasAsked = false;
   #isHeldBack: boolean;
+  #isClosed = false;
 
   constructor(options: {
     readonly port: number;
@@ -38,6 +66,8 @@ export class DeltaClient {
     /** Never reads, as a client that hangs. */
     readonly isStuck?: boolean;
     readonly onAnswered: () => void;
+    /** The connection is gone, and not by `close`. */
+    readonly onLost: () => void;
   }) {
     this.#wanted = options.wanted;
     this.#onAnswered = options.onAnswered;
@@ -47,6 +77,9 @@ export class DeltaClient {
       settings: { initialWindowSize: 1 << 20, enablePush: false },
     });
     this.#session.on("error", () => {});
+    this.#session.on("close", () => {
+      if (!this.#isClosed) options.onLost();
+    });
     this.#stream = this.#session.request({
       ":method": "POST",
       ":path": path,
@@ -57,12 +90,13 @@ export class DeltaClient {
     this.#stream.on("data", (chunk: Buffer) => this.#reader.push(chunk));
     if (this.#isHeldBack) this.#stream.pause();
     const { holds } = options;
-    this.#ask(typeUrl.cluster, [], holds?.get(typeUrl.cluster));
-    this.#ask(typeUrl.listener, [], holds?.get(typeUrl.listener));
+    this.#ask(typeUrl.cluster, none, holds?.get(typeUrl.cluster));
+    this.#ask(typeUrl.listener, none, holds?.get(typeUrl.listener));
     if (holds) this.#askForNamed(holds);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#session.destroy();
   }
 
@@ -72,24 +106,13 @@ export class DeltaClient {
     this.#ask(typeUrl.route, this.#wanted.routes, holds?.get(typeUrl.route));
   }
 
-  #ask(type: string, names: readonly string[], held?: ReadonlyMap<string, string>): void {
+  #ask(type: string, names: ReadonlySet<string>, held?: ReadonlyMap<string, string>): void {
     const writer = new BinaryWriter();
     const node = new BinaryWriter().tag(1, WireType.LengthDelimited).string(this.#wanted.nodeId);
     node.tag(10, WireType.LengthDelimited).string("weft.istio-stats-network");
     writer.tag(1, WireType.LengthDelimited).bytes(node.finish());
     writer.tag(2, WireType.LengthDelimited).string(type);
-    for (const name of names) writer.tag(3, WireType.LengthDelimited).string(name);
-    for (const [name, version] of held ?? []) {
-      if (names.length > 0 && !this.#wants(type, name)) continue;
-      const entry = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
-      entry.tag(2, WireType.LengthDelimited).string(version);
-      writer.tag(5, WireType.LengthDelimited).bytes(entry.finish());
-    }
-    this.#send(writer.finish());
-  }
-
-  #wants(type: string, name: string): boolean {
-    return (type === typeUrl.endpoint ? this.#wanted.endpoints : this.#wanted.routes).includes(name);
+    this.#send(Buffer.concat([writer.finish(), subscription(names, held)]));
   }
 
   #send(message: Uint8Array): void {
