@@ -4,11 +4,17 @@ const prefixBytes = 5;
 
 /** One length-prefixed message: flag 0, length, bytes. */
 export function frameMessage(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(prefixBytes + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, prefixBytes);
-  return frame;
+  return Buffer.concat(frameParts([message]));
+}
+
+/** One message in parts: flag 0 and the length of all, then the parts as they are. */
+export function frameParts(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const prefix = Buffer.allocUnsafe(prefixBytes);
+  prefix[0] = 0;
+  prefix.writeUInt32BE(length, 1);
+  return [prefix, ...parts];
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Clock, Timer } from "@weft/base/clock";
 import type { GrpcPeer } from "./grpc-peer.ts";
 import type { CallListener, GrpcRoute } from "./grpc-route.ts";
 import { encodeGrpcMessage, GrpcError, grpcCode, grpcErrorOf } from "./grpc-status.ts";
-import { frameMessage, MessageReader } from "./message-framing.ts";
+import { frameMessage, frameParts, MessageReader } from "./message-framing.ts";
 
 export interface ServerCallOptions {
   readonly stream: ServerHttp2Stream;
@@ -14,6 +14,9 @@ export interface ServerCallOptions {
   /** An error that is the server's own fault. */
   onError(error: unknown): void;
 }
+
+/** Copying less than this into one buffer is cheaper than writing several. */
+const maxCopiedBytes = 8 << 10;
 
 /** One call as its handler sees it. Writing to a call that is over does nothing. */
 export class ServerCall {
@@ -75,6 +78,22 @@ export class ServerCall {
     if (this.#isOver) return;
     this.accept();
     this.#stream.write(frameMessage(message));
+  }
+
+  /** Sends one message in parts that may be shared: large ones are written as they are, never copied. */
+  sendParts(parts: readonly Uint8Array[]): void {
+    if (this.#isOver) return;
+    this.accept();
+    const frame = frameParts(parts);
+    let length = 0;
+    for (const part of frame) length += part.length;
+    if (length <= maxCopiedBytes) {
+      this.#stream.write(Buffer.concat(frame, length));
+      return;
+    }
+    this.#stream.cork();
+    for (const part of frame) this.#stream.write(part);
+    this.#stream.uncork();
   }
 
   /** Ends the call with OK. */

@@ -35,7 +35,8 @@ export interface SessionCall {
   readonly peer: GrpcPeer;
   readonly isWritable: boolean;
   accept(): void;
-  send(message: Uint8Array): void;
+  /** One message in parts, which nobody writes to any more. */
+  sendParts(parts: readonly Uint8Array[]): void;
   end(): void;
   fail(error: unknown): void;
 }
@@ -299,8 +300,8 @@ export class AdsSession implements CallListener, Spender {
     const response = protocol.respond(state, phase, version, nonce);
     if (!response) return true;
     this.#nonce += 1;
-    call.send(response);
-    const bytes = isLarge ? response.length : 0;
+    call.sendParts(response);
+    const bytes = isLarge ? response.reduce((sum, { length }) => sum + length, 0) : 0;
     budget.spend(bytes);
     state.expectAnswer({ nonce, version, sentMs: clock.now(), bytes });
     return true;

@@ -48,7 +48,8 @@ class Pair {
         isWritable: true,
         accept() {},
         end() {},
-        send: (message) => {
+        sendParts: (parts) => {
+          const message = Buffer.concat(parts);
           this.#toClient.push(message);
           this.maxUnanswered = Math.max(this.maxUnanswered, this.#toClient.length);
         },

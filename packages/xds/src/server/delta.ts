@@ -1,6 +1,5 @@
-import { DeltaDiscoveryRequestSchema } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
-import { decodeRequest } from "../grpc/grpc-route.ts";
 import { isWildcardByDefault } from "../type-url.ts";
+import { decodeDeltaRequest } from "./delta-request.ts";
 import { type AdsProtocol, errorText } from "./protocol.ts";
 import { encodeDeltaResponse } from "./resource-encoding.ts";
 
@@ -9,7 +8,7 @@ export const delta: AdsProtocol = {
   name: "delta",
 
   parse(bytes) {
-    const request = decodeRequest(DeltaDiscoveryRequestSchema, bytes);
+    const request = decodeDeltaRequest(bytes);
     return {
       node: request.node,
       typeUrl: request.typeUrl,
@@ -18,13 +17,13 @@ export const delta: AdsProtocol = {
       subscribe(state, isFirst) {
         const held = request.initialResourceVersions;
         if (isFirst) {
-          for (const [name, version] of Object.entries(held)) if (version) state.held.set(name, version);
+          for (const [name, version] of held) if (version) state.held.set(name, version);
           const isSilent = request.resourceNamesSubscribe.length === 0;
           if (isSilent && isWildcardByDefault(state.typeUrl)) state.setWildcard(true);
         }
         for (const name of request.resourceNamesSubscribe) {
           if (name === "*") state.setWildcard(true);
-          else state.subscribe(name, isFirst && Object.hasOwn(held, name));
+          else state.subscribe(name, isFirst && held.has(name));
         }
         for (const name of request.resourceNamesUnsubscribe) {
           if (name === "*") state.setWildcard(false);

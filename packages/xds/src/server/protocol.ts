@@ -1,5 +1,6 @@
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { PushStep } from "./push-order.ts";
+import type { EncodedParts } from "./resource-encoding.ts";
 import type { TypeState } from "./type-state.ts";
 
 /** What both protocols' requests have in common. */
@@ -21,7 +22,12 @@ export interface AdsProtocol {
   readonly name: "sotw" | "delta";
   parse(bytes: Uint8Array): ParsedRequest;
   /** The response of a step, or undefined when the step has nothing to say. Marks what it says as told. */
-  respond(state: TypeState, step: PushStep["phase"], version: string, nonce: string): Uint8Array | undefined;
+  respond(
+    state: TypeState,
+    step: PushStep["phase"],
+    version: string,
+    nonce: string,
+  ): EncodedParts | undefined;
 }
 
 const maxErrorLength = 4096;

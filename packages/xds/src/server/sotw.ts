@@ -3,7 +3,7 @@ import { decodeRequest } from "../grpc/grpc-route.ts";
 import type { XdsResource } from "../snapshot.ts";
 import { isWholeInSotw, isWildcardByDefault } from "../type-url.ts";
 import { type AdsProtocol, errorText } from "./protocol.ts";
-import { encodeSotwResponse } from "./resource-encoding.ts";
+import { type EncodedParts, encodeSotwResponse } from "./resource-encoding.ts";
 import type { TypeState } from "./type-state.ts";
 
 /** State of the world: every request repeats all names, a response of a whole type all resources. */
@@ -52,7 +52,7 @@ function respondWhole(
   phase: "update" | "remove" | "both",
   version: string,
   nonce: string,
-): Uint8Array | undefined {
+): EncodedParts | undefined {
   const { typeUrl } = state;
   const hasUpdates = phase !== "remove" && (state.owesAnswer || state.toSend.size > 0);
   const hasRemovals = phase !== "update" && state.toRemove.size > 0;

@@ -113,9 +113,14 @@ export class TypeState {
   /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
   lookAt(resources: ResourceMap): void {
     if (this.#isAllDirty || !this.#seen) {
-      for (const name of this.held.keys()) this.#compare(name, resources);
-      if (this.isWildcard) for (const name of resources.keys()) this.#compare(name, resources);
-      for (const name of this.names) this.#compare(name, resources);
+      if (this.isWildcard) for (const [name, resource] of resources) this.#compareTo(name, resource);
+      for (const name of this.names) {
+        if (!this.isWildcard || !resources.has(name)) this.#compare(name, resources);
+      }
+      for (const name of this.held.keys()) {
+        if (!this.names.has(name) && !(this.isWildcard && resources.has(name)))
+          this.#compare(name, resources);
+      }
     } else {
       for (const name of changedNames(this.#seen, resources)) this.#compare(name, resources);
       for (const name of this.#dirty) this.#compare(name, resources);
@@ -234,13 +239,16 @@ export class TypeState {
   }
 
   #compare(name: string, resources: ResourceMap): void {
+    this.#compareTo(name, resources.get(name));
+  }
+
+  #compareTo(name: string, resource: XdsResource | undefined): void {
     this.toSend.delete(name);
     const isNamed = this.names.has(name);
     if (!isNamed && !this.isWildcard) {
       this.toRemove.delete(name);
       return;
     }
-    const resource = resources.get(name);
     const held = this.held.get(name);
     if (resource) {
       this.toRemove.delete(name);
