@@ -69,8 +69,10 @@ export class Composition {
   readonly #pushes: PushLoop;
   readonly #sync: ProxySyncTable;
   readonly #healthChanges = new Set<string>();
-  /** More than health has changed since the last push. */
-  #needsRebuild = false;
+  /** Since the last push a workload has come, gone or changed in more than its health. */
+  #hasMoved = false;
+  /** Configuration has changed since the last push. */
+  #isReconfigured = false;
   #generation = 0;
   /** When the oldest change that no push holds yet was made. */
   #changedAtMs: number | undefined;
@@ -142,13 +144,13 @@ export class Composition {
       history: this.#history,
       events: this.#events,
       onConfigChange: () => {
-        this.#needsRebuild = true;
+        this.#isReconfigured = true;
         this.#changed("config");
       },
     });
     this.registry.onChange(({ workloads, changed, removed, isHealthOnly }) => {
       if (isHealthOnly) for (const id of changed) this.#healthChanges.add(id);
-      else this.#needsRebuild = true;
+      else this.#hasMoved = true;
       for (const id of removed) {
         this.#history.forget(id);
         this.#builder.forget(id);
@@ -208,7 +210,7 @@ export class Composition {
       this.#log.error({ code: error.code }, `not in force: ${formatDiagnostic(error)}`);
       this.#events.add("config", formatDiagnostic(error));
     }
-    this.#needsRebuild = true;
+    this.#isReconfigured = true;
     if (this.isStarted) this.#changed("config");
   }
 
@@ -223,8 +225,10 @@ export class Composition {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
     this.#changedAtMs = undefined;
-    if (this.#needsRebuild || !this.#pipeline.followHealth(this.#healthChanges)) this.#pipeline.rebuild();
-    this.#needsRebuild = false;
+    const isFollowed = !this.#hasMoved && this.#pipeline.followHealth(this.#healthChanges);
+    if (!isFollowed || this.#isReconfigured) this.#pipeline.rebuild();
+    this.#hasMoved = false;
+    this.#isReconfigured = false;
     this.#healthChanges.clear();
     this.#generation += 1;
     this.#clients.push({

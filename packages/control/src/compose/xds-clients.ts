@@ -12,7 +12,7 @@ import { parseRegistration } from "../registry/parse-registration.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { Lease, WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
-import { parseClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
+import { type ClientFeatures, parseClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import { type ProxySync, type ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
@@ -43,6 +43,7 @@ interface Client extends Admitted {
   readonly session: AdsSession;
   readonly proxy: ProxySync;
   readonly lease: Lease | undefined;
+  readonly features: ClientFeatures;
 }
 
 const maxErrorLength = 2_000;
@@ -85,7 +86,9 @@ export class XdsClients implements AdsEvents {
     const { sync, events } = this.#options;
     const admitted = this.#admitted.get(session.node)!;
     const { id, identity } = admitted;
-    const version = session.node.metadata.WEFT_VERSION;
+    const { metadata, clientFeatures } = session.node;
+    const version = metadata.WEFT_VERSION;
+    const features = parseClientFeatures(clientFeatures, metadata);
     const info = {
       nodeId: session.node.id,
       role: id.role,
@@ -94,13 +97,15 @@ export class XdsClients implements AdsEvents {
       address: id.address,
       version: typeof version === "string" ? version.slice(0, 64) : "",
       dataPlane: session.node.userAgent.slice(0, 64),
-      isProxyless: parseClientFeatures([], session.node.metadata).isProxyless,
+      isProxyless: features.isProxyless,
     };
     const client = {
       ...admitted,
       session,
       proxy: sync.connect(info, session),
       lease: this.#register(session, admitted),
+      // An agent asks for names alone, and so shares what its sidecar is likely to have.
+      features: id.role === "agent" ? sidecarFeatures : features,
     };
     this.#clients.set(session, client);
     events.add("connect", `${id.role} of ${id.workloadId} connected${identity && ` as ${identity}`}`);
@@ -171,17 +176,12 @@ export class XdsClients implements AdsEvents {
   }
 
   /** A workload whose snapshot cannot be built keeps the one it has. */
-  #give({ id, identity, session }: Client): void {
+  #give({ id, identity, session, features }: Client): void {
     const { pipeline, builder, onError } = this.#options;
     const { mesh } = pipeline.current;
     const workload = mesh.workloads.get(id.workloadId);
     if (!workload || (identity !== "" && workload.identity !== identity)) return;
     try {
-      // An agent asks for names alone, and so shares what its sidecar is likely to have.
-      const features =
-        id.role === "agent"
-          ? sidecarFeatures
-          : parseClientFeatures(session.node.clientFeatures, session.node.metadata);
       const snapshot = {
         ...builder.build(mesh, { id: workload.id, features }),
         version: versionOf(this.#push),

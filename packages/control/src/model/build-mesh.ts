@@ -19,6 +19,14 @@ export interface MeshInput {
   readonly options: MeshSettings;
 }
 
+/** All of a mesh but how calls are routed in it, which no VirtualService has a part in. */
+export interface MeshGround {
+  readonly mesh: Omit<Mesh, "routing">;
+  /** What services and endpoints were made from. */
+  readonly drafts: ReadonlyMap<string, ServiceDraft>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /**
  * The mesh that these resources and workloads make. Pure, and independent of
  * the order of its inputs: where two resources contend, the first by namespace
@@ -27,9 +35,11 @@ export interface MeshInput {
 export function buildMesh(input: MeshInput): {
   readonly mesh: Mesh;
   readonly diagnostics: readonly Diagnostic[];
-  /** What services and endpoints were made from. */
-  readonly drafts: ReadonlyMap<string, ServiceDraft>;
 } {
+  return routeMesh(buildGround(input), input.resources);
+}
+
+export function buildGround(input: MeshInput): MeshGround {
   const diagnostics = new Diagnostics();
   const options = meshOptions(input.options);
   const resources = resourcesOf(input.resources);
@@ -41,14 +51,25 @@ export function buildMesh(input: MeshInput): {
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
   );
-  const routing = buildRouting(resources.VirtualService, options, diagnostics);
-  const mesh: Mesh = {
+  const mesh = {
     options,
     services: sortedMap(services),
     endpoints: sortedMap(endpoints),
-    routing: sortedMap(routing),
     workloads: meshWorkloads,
   };
+  return { mesh, drafts, diagnostics: diagnostics.all };
+}
+
+/** The mesh on a ground made from the same resources, at least from those that are no VirtualServices. */
+export function routeMesh(
+  ground: MeshGround,
+  configured: readonly ConfigResource[],
+): { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] } {
+  const diagnostics = new Diagnostics();
+  const resources = resourcesOf(configured);
+  const { options, services, endpoints, workloads } = ground.mesh;
+  const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
+  const mesh: Mesh = { options, services, endpoints, routing, workloads };
   checkReferences(mesh, resources, diagnostics);
-  return { mesh, diagnostics: diagnostics.all, drafts };
+  return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all] };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture, workload } from "../translate/mesh-fixture.ts";
-import { buildMesh, type MeshInput } from "./build-mesh.ts";
+import { buildGround, type MeshInput, routeMesh } from "./build-mesh.ts";
 import { servedBy, withHealth } from "./with-health.ts";
 
 const yaml = `
@@ -24,7 +24,9 @@ spec: { clusterIP: None, selector: { app: api }, ports: [{ port: 80, targetPort:
 const workloads = [{ service: "web" }, { service: "api", version: "v1" }, { service: "api", version: "v2" }];
 
 function basisOf(input: MeshInput) {
-  const { mesh, diagnostics, drafts } = buildMesh(input);
+  const ground = buildGround(input);
+  const { drafts } = ground;
+  const { mesh, diagnostics } = routeMesh(ground, input.resources);
   return { mesh, diagnostics, drafts, served: servedBy(drafts) };
 }
 

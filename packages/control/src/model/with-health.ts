@@ -20,6 +20,7 @@ export interface HealthBasis {
 export function withHealth<B extends HealthBasis>(basis: B, changed: readonly Workload[]): B | undefined {
   const drafts = new Map(basis.drafts);
   const endpoints = new Map(basis.mesh.endpoints);
+  const touched = new Set<string>();
   for (const workload of changed) {
     for (const hostname of basis.served.get(workload.id) ?? []) {
       const draft = drafts.get(hostname)!;
@@ -28,12 +29,11 @@ export function withHealth<B extends HealthBasis>(basis: B, changed: readonly Wo
         backend.workload.id === workload.id ? { ...backend, workload } : backend,
       );
       drafts.set(hostname, { ...draft, backends });
+      touched.add(hostname);
     }
   }
-  for (const [hostname, draft] of drafts) {
-    if (draft !== basis.drafts.get(hostname)) {
-      endpoints.set(hostname, endpointsOf(draft, basis.mesh.workloads));
-    }
+  for (const hostname of touched) {
+    endpoints.set(hostname, endpointsOf(drafts.get(hostname)!, basis.mesh.workloads));
   }
   return { ...basis, mesh: { ...basis.mesh, endpoints }, drafts };
 }

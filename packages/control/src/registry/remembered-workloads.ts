@@ -5,6 +5,18 @@ import type { Workload } from "./workload.ts";
 /** Writing at most this often keeps a busy mesh from rewriting the file for every endpoint. */
 const writeDelayMs = 250;
 
+/** Lines by workload: most are the same from one writing to the next. */
+const lines = new WeakMap<Workload, string>();
+
+function lineOf(workload: Workload): string {
+  let line = lines.get(workload);
+  if (line === undefined) {
+    line = JSON.stringify(workload);
+    lines.set(workload, line);
+  }
+  return line;
+}
+
 /**
  * Remembers the registrations in a file, so that a control plane that was
  * killed does not tell the first proxy that comes back that every service is
@@ -43,9 +55,8 @@ export class RememberedWorkloads {
     if (!this.#pending) return;
     const temporary = `${this.#file}.new`;
     try {
-      writeFileSync(temporary, JSON.stringify(this.#pending.filter((workload) => workload.isHealthy)), {
-        mode: 0o600,
-      });
+      const healthy = this.#pending.filter((workload) => workload.isHealthy);
+      writeFileSync(temporary, `[${healthy.map(lineOf).join(",\n")}]`, { mode: 0o600 });
       renameSync(temporary, this.#file);
     } catch {
       rmSync(temporary, { force: true });

@@ -1,7 +1,7 @@
 import { MeshError } from "@weft/base/errors";
 import { LayeredMap } from "@weft/xds/layered-map";
 import type { Snapshot } from "@weft/xds/snapshot";
-import type { Mesh } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
@@ -23,6 +23,9 @@ interface Common {
 
 /** One client's last snapshot, and what it was made from. */
 interface Kept {
+  readonly mesh: Mesh;
+  readonly audience: string;
+  readonly areMadeFromEndpoints: boolean;
   readonly common: ResourceSet;
   readonly own: ResourceSet;
   readonly snapshot: Snapshot;
@@ -62,21 +65,37 @@ export class SnapshotBuilder {
     const shared = this.#share(mesh);
     const workload = shared.workloads.get(id);
     if (!workload) throw new MeshError(`workload ${id} is not part of the mesh`, { source: "internal" });
-    const parts = proxyParts(shared, workload, features);
-    const common = this.#commonSet(shared, parts);
-    const key = featuresKey(features);
-    const kept = this.#kept.get(id)?.get(key);
-    const own = resourceSet(this.#encodeAll(parts.own), kept?.own ?? emptySet);
-    if (kept?.common === common && kept.own === own) return kept.snapshot;
-    const snapshot = layered(common, own, kept?.snapshot);
-    checkReferences(id, own, snapshot);
     let byFeatures = this.#kept.get(id);
     if (!byFeatures) {
       byFeatures = new Map();
       this.#kept.set(id, byFeatures);
     }
-    byFeatures.set(key, { common, own, snapshot });
-    return snapshot;
+    const key = featuresKey(features);
+    const last = byFeatures.get(key);
+    const next = this.#followed(last, shared, id) ?? this.#made(last, shared, workload, features);
+    byFeatures.set(key, next);
+    return next.snapshot;
+  }
+
+  /** Where only endpoints differ, and others of its audience have been here before, a client costs next to nothing. */
+  #followed(last: Kept | undefined, mesh: Mesh, id: string): Kept | undefined {
+    if (!last || last.areMadeFromEndpoints || !onlyEndpointsDiffer(last.mesh, mesh)) return undefined;
+    const common = this.#common.get(last.audience);
+    if (common?.mesh !== mesh || last.mesh.workloads.get(id) !== mesh.workloads.get(id)) return undefined;
+    const isSame = last.common === common.set;
+    const snapshot = isSame ? last.snapshot : layered(common.set, last.own, last.snapshot);
+    return { ...last, mesh, common: common.set, snapshot };
+  }
+
+  #made(last: Kept | undefined, mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): Kept {
+    const parts = proxyParts(mesh, workload, features);
+    const common = this.#commonSet(mesh, parts);
+    const own = resourceSet(this.#encodeAll(parts.own), last?.own ?? emptySet);
+    const { audience, areMadeFromEndpoints } = parts;
+    if (last?.common === common && last.own === own) return { ...last, mesh, audience, areMadeFromEndpoints };
+    const snapshot = layered(common, own, last?.snapshot);
+    checkReferences(workload.id, own, snapshot);
+    return { mesh, audience, areMadeFromEndpoints, common, own, snapshot };
   }
 
   /** Lets go of what is kept for a workload that has left. */
