@@ -77,7 +77,10 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     node: {
       id: nodeId(plan, "agent"),
       cluster: nodeCluster(plan),
-      metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
+      metadata: {
+        ...(nodeMetadata(plan, options.productVersion) as JsonObject),
+        ...(sidecar ? { BOOTSTRAP: sidecar.bootstrap } : {}),
+      },
     },
     version: options.productVersion,
     onNames: (names: readonly MeshName[]) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { type EventEmitter, once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
@@ -173,8 +174,20 @@ class TestClient {
   }
 }
 
-function agentOf(t: TestContext, setting: Setting, service: string, identity: Identity): TestClient {
-  const agent = new TestClient(t, setting, nodeOf("agent", service), identity);
+function agentOf(
+  t: TestContext,
+  setting: Setting,
+  service: string,
+  identity: Identity,
+  metadata: Readonly<Record<string, string>> = {},
+): TestClient {
+  const node = nodeOf("agent", service);
+  const agent = new TestClient(
+    t,
+    setting,
+    { ...node, metadata: { ...node.metadata, ...metadata } },
+    identity,
+  );
   agent.client.subscribe(typeUrl.nameTable, "*");
   return agent;
 }
@@ -191,10 +204,14 @@ function sidecarOf(t: TestContext, setting: Setting, service: string, identity: 
 const reviewsCluster = "outbound|9080||reviews.default.svc.cluster.local";
 
 /** Two workloads with agents and sidecars, healthy. */
-async function runningMesh(t: TestContext, setting: Setting) {
+async function runningMesh(
+  t: TestContext,
+  setting: Setting,
+  metadata: Readonly<Record<string, string>> = {},
+) {
   const [reviews, web] = await Promise.all([enrol(setting, "reviews"), enrol(setting, "web")]);
   const reviewsAgent = agentOf(t, setting, "reviews", reviews);
-  const webAgent = agentOf(t, setting, "web", web);
+  const webAgent = agentOf(t, setting, "web", web, metadata);
   await until(async () => (await setting.api.status()).workloads.length === 2);
   for (const { client } of [reviewsAgent, webAgent]) client.report(typeUrl.health);
   const webSidecar = sidecarOf(t, setting, "web", web);
@@ -352,6 +369,33 @@ async function readPage(socketPath: string, path: string): Promise<any> {
   for await (const chunk of response) chunks.push(chunk);
   return JSON.parse(Buffer.concat(chunks).toString());
 }
+
+test("a workload's certificates and bootstrap are shown, and never a key", async (t) => {
+  const setting = await setUp(t);
+  const { web } = await runningMesh(t, setting, { BOOTSTRAP: '{"node":{"id":"x"}}' });
+  const { resources } = await setting.api.proxyConfig("web-v1", "secrets");
+  const { serialNumber, validTo } = new X509Certificate(web.chain);
+  assert.deepEqual(
+    resources.map(({ name, value }) => [name, value.type, value.not_after]),
+    [
+      ["default", "Cert Chain", new Date(validTo).toISOString()],
+      ["ROOTCA", "CA", new Date((await setting.api.caStatus()).rootNotAfterMs).toISOString()],
+    ],
+  );
+  assert.equal(String(resources[0]!.value.serial).toLowerCase(), serialNumber.toLowerCase());
+  assert.doesNotMatch(JSON.stringify(resources), /PRIVATE/);
+  const bootstrap = await setting.api.proxyConfig("web-v1", "bootstrap");
+  assert.deepEqual(bootstrap.resources[0]!.value, { node: { id: "x" } });
+});
+
+test("a bootstrap that nobody has told of, or that is none, is said to be missing", async (t) => {
+  const setting = await setUp(t);
+  await runningMesh(t, setting, { BOOTSTRAP: "[]" });
+  await assert.rejects(
+    setting.api.proxyConfig("web-v1", "bootstrap"),
+    /nobody has said what .* started with/,
+  );
+});
 
 test("an apply with an error is refused with its place, and nothing has changed", async (t) => {
   const setting = await setUp(t);

@@ -9,6 +9,7 @@ import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-
 import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
 import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { clientFeature } from "@weft/xds/client-feature";
+import { parse } from "yaml";
 import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
 import { hasIpv6 } from "../interception/has-ipv6.ts";
@@ -32,6 +33,8 @@ import { chooseSidecarUser } from "./sidecar-user.ts";
 export interface PreparedSidecar {
   readonly process: Sidecar;
   readonly metrics: Pick<MetricsReporterOptions, "scrape" | "startedMs">;
+  /** What it was started with, as JSON text; holds no secret. */
+  readonly bootstrap: string;
 }
 
 /**
@@ -71,25 +74,23 @@ export async function prepareSidecar(
     cleanup.add("statistics", () => stats.close());
   }
   const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
-  writeBootstrap(
-    files.bootstrapPath,
-    buildBootstrap({
-      nodeId: nodeId(plan, "sidecar"),
-      nodeCluster: nodeCluster(plan),
-      metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
-      clientFeatures: [
-        ...(hasIpv6() ? [clientFeature.ipv6] : []),
-        ...(counted ? [clientFeature.accessLogMetrics] : []),
-      ],
-      controlPlane: plan.controlPlane,
-      controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
-      sdsSocketPath: files.sdsSocketPath,
-      admin,
-      stats: { address: outside, port: ports.stats },
-      ...(counted ? { statsSocketPath: files.statsSocketPath } : {}),
-      health: { address: outside, port: ports.health },
-    }),
-  );
+  const bootstrap = buildBootstrap({
+    nodeId: nodeId(plan, "sidecar"),
+    nodeCluster: nodeCluster(plan),
+    metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
+    clientFeatures: [
+      ...(hasIpv6() ? [clientFeature.ipv6] : []),
+      ...(counted ? [clientFeature.accessLogMetrics] : []),
+    ],
+    controlPlane: plan.controlPlane,
+    controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
+    sdsSocketPath: files.sdsSocketPath,
+    admin,
+    stats: { address: outside, port: ports.stats },
+    ...(counted ? { statsSocketPath: files.statsSocketPath } : {}),
+    health: { address: outside, port: ports.health },
+  });
+  writeBootstrap(files.bootstrapPath, bootstrap);
   const accessLog = openAccessLog(options.accessLog);
   if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
   const launch = buildLaunch(command, user, "SIGKILL", options.setpriv);
@@ -103,6 +104,7 @@ export async function prepareSidecar(
   });
   return {
     process,
+    bootstrap: JSON.stringify(parse(bootstrap)),
     metrics: counted
       ? { scrape: async () => counted.render(), startedMs: () => counted.startedMs }
       : { scrape, startedMs: () => process.startedMs },

@@ -10,7 +10,9 @@ export function command(): Command {
     .summary("show what a proxy is given, and where it was written")
     .description(
       "The xDS resources that the control plane gives a workload's data plane, be it Weft's sidecar, Envoy or\n" +
-        "gRPC. ORIGIN is the file, line and column that made it; '-' is what exists by registration alone.",
+        "gRPC. ORIGIN is the file, line and column that made it; '-' is what exists by registration alone.\n" +
+        "'secrets' are the valid certificates of the workload's identity and the root it trusts, never a key;\n" +
+        "'bootstrap' is what 'weft run' started the data plane with, as JSON.",
     )
     .addArgument(new Argument("<kind>", "what to show").choices(proxyConfigKinds))
     .argument("<workload>", "its id as 'weft status' has it, or the beginning of it")
@@ -29,6 +31,7 @@ export function command(): Command {
         const config = await apiClient(flags).proxyConfig(workload, kind);
         if (flags.output === "json") return printJson(config);
         process.stderr.write(`weft: ${config.nodeId}, ${config.dataPlane || "unknown data plane"}\n`);
+        if (kind === "bootstrap") return printJson(config.resources[0]?.value);
         process.stdout.write(formatTable(columns[kind], rows[kind](config.resources), terminalWidth()));
       },
     );
@@ -42,16 +45,23 @@ function column(title: string, key = title.toLowerCase(), canShrink = false): Co
 
 const name = column("NAME", "name", true);
 const origin = column("ORIGIN");
-const columns: Readonly<Record<ProxyConfigKind, readonly Column<Row>[]>> = {
+const columns: Readonly<Record<Exclude<ProxyConfigKind, "bootstrap">, readonly Column<Row>[]>> = {
   listeners: [name, column("ADDRESS"), column("CHAINS"), origin],
   routes: [name, column("HOST", "host", true), column("MATCH"), column("TO", "to", true), origin],
   clusters: [name, column("TYPE"), column("BALANCER"), column("TLS"), origin],
   endpoints: [column("CLUSTER", "name", true), column("ADDRESS"), column("TLS"), column("WORKLOAD")],
+  secrets: [
+    name,
+    column("TYPE"),
+    column("SERIAL", "serial", true),
+    column("NOT AFTER"),
+    column("ISSUED TO", "address"),
+  ],
 };
 
 type Rows = (resources: readonly ProxyResource[]) => Row[];
 
-const rows: Readonly<Record<ProxyConfigKind, Rows>> = {
+const rows: Readonly<Record<Exclude<ProxyConfigKind, "bootstrap">, Rows>> = {
   listeners: (resources) =>
     resources.map(({ name, origin = "", value }) => {
       const chains = list(value.filter_chains).length + (value.default_filter_chain ? 1 : 0);
@@ -77,6 +87,14 @@ const rows: Readonly<Record<ProxyConfigKind, Rows>> = {
       balancer: String(value.lb_policy ?? "ROUND_ROBIN"),
       tls: value.transport_socket ? "yes" : value.transport_socket_matches ? "where offered" : "no",
       origin,
+    })),
+  secrets: (resources) =>
+    resources.map(({ name, value }) => ({
+      name,
+      type: String(value.type ?? ""),
+      serial: String(value.serial ?? value.fingerprint ?? ""),
+      "not after": String(value.not_after ?? ""),
+      address: String(value.address ?? ""),
     })),
   endpoints: (resources) =>
     resources.flatMap(({ name, value }) =>

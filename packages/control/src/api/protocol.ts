@@ -102,13 +102,18 @@ export interface ProxyStatus {
   readonly types: readonly TypeSync[];
 }
 
-export const proxyConfigKinds = ["listeners", "routes", "clusters", "endpoints"] as const;
+/** Kinds that the control plane gives by xDS. */
+export const xdsKinds = ["listeners", "routes", "clusters", "endpoints"] as const;
+export type XdsKind = (typeof xdsKinds)[number];
+
+/** And what it knows of the rest: certificates that it issued, and what the agent started its data plane with. */
+export const proxyConfigKinds = [...xdsKinds, "secrets", "bootstrap"] as const;
 export type ProxyConfigKind = (typeof proxyConfigKinds)[number];
 
 /** Any JSON object. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** One xDS resource as a proxy is given it. */
+/** One xDS resource as a proxy is given it, a certificate (never its key), or the bootstrap. */
 export interface ProxyResource {
   readonly name: string;
   readonly version: string;

@@ -7,6 +7,7 @@ import { type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
 import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
 import { type SvidChain, verifySvid } from "@weft/identity/verify-svid";
 import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
+import type { AuditEntry } from "../store/audit-log.ts";
 import type { Store } from "../store/store.ts";
 import type { TokenUse, TokenVerdict } from "../store/token-store.ts";
 import { type AuthenticatedCaller, CallerAuthenticator } from "./authenticate-caller.ts";
@@ -134,6 +135,11 @@ export class CertificateAuthority {
   /** False when there is no such token. */
   revokeToken(id: string): boolean {
     return this.#tokens.revoke(id);
+  }
+
+  /** Certificates of an identity that are valid now, newest first. */
+  issuedTo(identity: string, limit: number): readonly AuditEntry[] {
+    return this.#parts.store.audit.issuedTo(identity, this.#parts.clock.now(), limit);
   }
 
   caStatus(): AuthorityStatus {

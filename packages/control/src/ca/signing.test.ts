@@ -21,6 +21,7 @@ function authority(signer: Signer) {
   const audit = {
     append: (entry: AuditEntry) => void recorded.push(entry),
     recordIssuance: async (entry: AuditEntry) => void recorded.push(entry),
+    issuedTo: () => [],
     recent: () => recorded,
     countIssued: () => ({ total: recorded.length, active: recorded.length }),
   };

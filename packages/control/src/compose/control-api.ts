@@ -7,8 +7,10 @@ import type {
   CreateTokenRequest,
   DeleteResult,
   EventList,
+  JsonObject,
   ProxyConfig,
   ProxyConfigKind,
+  ProxyResource,
   ProxyStatus,
   ResourceKey,
   ResourceList,
@@ -27,6 +29,7 @@ import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { ignoredByGrpc } from "../inspect/ignored-by-grpc.ts";
+import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
@@ -44,7 +47,10 @@ export interface ControlApiOptions {
   readonly version: string;
   readonly trustDomain: string;
   readonly store: ResourceStore;
-  readonly authority: Pick<CertificateAuthority, "caStatus" | "createToken" | "listTokens" | "revokeToken">;
+  readonly authority: Pick<
+    CertificateAuthority,
+    "caStatus" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
+  >;
   readonly config: ConfigSet;
   readonly pipeline: MeshPipeline;
   readonly registry: WorkloadRegistry;
@@ -202,7 +208,36 @@ export class ControlApi implements ApiBackend {
     // A proxy that comes back may have two streams for a moment: the newer one tells.
     const newest = found.at(-1)!;
     const { nodeId, dataPlane } = newest.info;
-    return { nodeId, dataPlane, resources: newest.resources(kind) };
+    return { nodeId, dataPlane, resources: this.#resources(newest, kind) };
+  }
+
+  #resources(proxy: ProxySync, kind: ProxyConfigKind): readonly ProxyResource[] {
+    const { authority, pipeline } = this.#parts;
+    const { workloadId } = proxy.info;
+    switch (kind) {
+      case "secrets": {
+        const identity = pipeline.current.mesh.workloads.get(workloadId)?.identity;
+        const issued = identity === undefined ? [] : authority.issuedTo(identity, maxShownCertificates);
+        return proxySecrets(issued, authority.caStatus());
+      }
+      case "bootstrap":
+        return [this.#bootstrap(workloadId)];
+      default:
+        return proxy.resources(kind);
+    }
+  }
+
+  #bootstrap(workloadId: string): ProxyResource {
+    const agents = [...this.#parts.sync.proxies].filter(
+      ({ info }) => info.role === "agent" && info.workloadId === workloadId,
+    );
+    const text = agents.at(-1)?.info.bootstrap;
+    const value = text === undefined ? undefined : parseBootstrap(text);
+    if (value) return { name: "bootstrap", version: "", value };
+    throw new ApiRefusal(404, {
+      error: `nobody has said what the data plane of ${workloadId} was started with`,
+      hint: "'weft run' says it when its agent registers; gRPC applications read GRPC_XDS_BOOTSTRAP instead",
+    });
   }
 
   createToken(request: CreateTokenRequest): CreatedToken {
@@ -272,6 +307,20 @@ export class ControlApi implements ApiBackend {
       changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,
       source,
     };
+  }
+}
+
+const maxShownCertificates = 50;
+
+/** Undefined when it is no JSON object. */
+function parseBootstrap(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : undefined;
+  } catch {
+    return undefined;
   }
 }
 

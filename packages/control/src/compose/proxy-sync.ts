@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { AdsSession, TypeStatus } from "@weft/xds/ads-server";
-import type { ProxyConfigKind, ProxyResource, SyncState, TypeSync } from "../api/protocol.ts";
+import type { ProxyResource, SyncState, TypeSync, XdsKind } from "../api/protocol.ts";
 import type { GivenType, InspectedClient } from "../inspect/client-status.ts";
 import { proxyResources } from "../inspect/proxy-config.ts";
 
@@ -26,6 +26,8 @@ export interface ProxyInfo {
   readonly version: string;
   /** Program that it says it is, e.g. `envoy/1.40.0`; "" when it does not. */
   readonly dataPlane: string;
+  /** Only of agents: what they say their data plane was started with, as JSON text. */
+  readonly bootstrap?: string;
   /** A gRPC application that is its own data plane. */
   readonly isProxyless: boolean;
 }
@@ -163,7 +165,7 @@ export class ProxySync {
   }
 
   /** What it is given of a kind, where it is given anything. */
-  resources(kind: ProxyConfigKind): readonly ProxyResource[] {
+  resources(kind: XdsKind): readonly ProxyResource[] {
     const { snapshot } = this.#stream;
     return snapshot ? proxyResources(kind, snapshot, (type) => this.#stream.subscription(type)) : [];
   }

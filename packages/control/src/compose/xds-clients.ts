@@ -47,6 +47,7 @@ interface Client extends Admitted {
 }
 
 const maxErrorLength = 2_000;
+const maxBootstrapLength = 64 << 10;
 
 /**
  * The clients of the ADS server: an agent's stream is its workload's
@@ -97,6 +98,7 @@ export class XdsClients implements AdsEvents {
       address: id.address,
       version: typeof version === "string" ? version.slice(0, 64) : "",
       dataPlane: session.node.userAgent.slice(0, 64),
+      ...bootstrapOf(session.node),
       isProxyless: features.isProxyless,
     };
     const client = {
@@ -217,6 +219,12 @@ export class XdsClients implements AdsEvents {
     const registration = id.role === "agent" ? parseRegistration(node, identity) : undefined;
     return { id, identity: spiffeId, registration };
   }
+}
+
+/** What an agent says its data plane was started with, where it is no longer than any that an agent writes. */
+function bootstrapOf({ metadata }: AdsNode): { readonly bootstrap?: string } {
+  const { BOOTSTRAP: bootstrap } = metadata;
+  return typeof bootstrap === "string" && bootstrap.length <= maxBootstrapLength ? { bootstrap } : {};
 }
 
 /** As Istio writes versions: a time for people, a count for order. */

@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
 import type { Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
-import type { ProxyConfigKind, ProxyResource } from "../api/protocol.ts";
+import type { ProxyResource, XdsKind } from "../api/protocol.ts";
 import { schemas } from "../snapshot/encode.ts";
 import type { PartType } from "../translate/sidecar-parts.ts";
 import { extensionRegistry } from "./extension-registry.ts";
@@ -11,7 +11,7 @@ export type SubscriptionOf = (
   typeUrl: string,
 ) => { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined;
 
-const typeOf: Readonly<Record<ProxyConfigKind, Exclude<PartType, "nameTable">>> = {
+const typeOf: Readonly<Record<XdsKind, Exclude<PartType, "nameTable">>> = {
   listeners: "listener",
   routes: "route",
   clusters: "cluster",
@@ -20,7 +20,7 @@ const typeOf: Readonly<Record<ProxyConfigKind, Exclude<PartType, "nameTable">>> 
 
 /** The resources of a kind that a client is given, of those that it asks for, in order of name, as JSON. */
 export function proxyResources(
-  kind: ProxyConfigKind,
+  kind: XdsKind,
   snapshot: Snapshot,
   subscription: SubscriptionOf,
 ): ProxyResource[] {

@@ -28,6 +28,8 @@ export interface AuditLog {
   recordIssuance(entry: AuditEntry, token?: TokenUse): Promise<TokenVerdict | undefined>;
   /** Newest first. */
   recent(limit: number): readonly AuditEntry[];
+  /** Certificates issued to an identity that have not expired, newest first. */
+  issuedTo(identity: string, nowMs: number, limit: number): readonly AuditEntry[];
   /** Certificates ever issued, and those of them that have not expired. */
   countIssued(nowMs: number): { readonly total: number; readonly active: number };
 }
@@ -48,6 +50,10 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
   const insert = sqlite.prepare("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
   const newest = sqlite.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
   const count = sqlite.prepare("SELECT count(*) AS n FROM audit WHERE event = ? AND expires_at_ms > ?");
+
+  const issued = sqlite.prepare(
+    "SELECT * FROM audit WHERE event = 'certificate issued' AND expires_at_ms > ? AND subject = ? ORDER BY id DESC LIMIT ?",
+  );
 
   const append = (entry: AuditEntry): void => {
     const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
@@ -73,6 +79,8 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
         return verdict;
       }),
     recent: (limit) => (newest.all(limit) as unknown as Row[]).map(toEntry),
+    issuedTo: (identity, nowMs, limit) =>
+      (issued.all(nowMs, identity, limit) as unknown as Row[]).map(toEntry),
     countIssued: (nowMs) => ({ total: countSince(0), active: countSince(nowMs) }),
   };
 }
