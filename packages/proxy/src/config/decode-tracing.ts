@@ -1,12 +1,16 @@
 import type { OpenTelemetryConfig } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
+import type { ZipkinConfig } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
 import type { HttpConnectionManager_Tracing as TracingMessage } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { Percent } from "@weft/xds/gen/envoy/type/v3/percent_pb";
+import { b3Propagation } from "../tracing/b3-context.ts";
 import type { Share } from "../tracing/sampling.ts";
-import type { SpanSink, TracingPlan } from "../tracing/tracing-plan.ts";
+import { w3cPropagation } from "../tracing/trace-context.ts";
+import type { TracingPlan } from "../tracing/tracing-plan.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeCustomTags } from "./decode-custom-tags.ts";
 import { decodeOtelTracer } from "./decode-otel-tracer.ts";
 import { decodeOperation, type SamplingKey, withRuntime } from "./decode-route-tracing.ts";
+import { decodeZipkinTracer } from "./decode-zipkin-tracer.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
 
@@ -33,7 +37,7 @@ export function decodeTracing(
       `at most ${maxPathTagLength}`,
     );
   return {
-    sink: decodeProvider(tracing, at(path, "provider"), context),
+    ...decodeProvider(tracing, at(path, "provider"), context),
     shares: {
       client: share(tracing.clientSampling, "client_sampling", "tracing.client_enabled"),
       random: share(tracing.randomSampling, "random_sampling", "tracing.random_sampling"),
@@ -66,18 +70,32 @@ function decodeShare(
   return withRuntime({ numerator: Math.round(value * 100), denominator: 10_000 }, key, context);
 }
 
-const noSink: SpanSink = { report() {} };
+type Provider = Pick<TracingPlan, "sink" | "propagation" | "isNamedAfterHost">;
 
-function decodeProvider({ provider }: TracingMessage, path: string, context: DecodeContext): SpanSink {
+const noProvider: Provider = { sink: { report() {} }, propagation: w3cPropagation, isNamedAfterHost: false };
+
+function decodeProvider({ provider }: TracingMessage, path: string, context: DecodeContext): Provider {
   if (provider?.configType.case !== "typedConfig") {
     context.issues.add(path, "needs `typed_config`", "say where spans are sent");
-    return noSink;
+    return noProvider;
   }
   const place = at(path, "typed_config");
   const message = unpackAny(provider.configType.value);
-  if (!message) return noSink;
-  if (message.$typeName === "envoy.config.trace.v3.OpenTelemetryConfig")
-    return decodeOtelTracer(message as OpenTelemetryConfig, place, context);
-  context.issues.add(place, `${message.$typeName} is not a tracer`);
-  return noSink;
+  switch (message?.$typeName) {
+    case undefined:
+      return noProvider;
+    case "envoy.config.trace.v3.OpenTelemetryConfig":
+      return { ...noProvider, sink: decodeOtelTracer(message as OpenTelemetryConfig, place, context) };
+    case "envoy.config.trace.v3.ZipkinConfig": {
+      const zipkin = message as ZipkinConfig;
+      const propagation = b3Propagation({
+        sharesSpans: zipkin.sharedSpanContext ?? true,
+        hasLongIds: zipkin.traceId128bit,
+      });
+      return { sink: decodeZipkinTracer(zipkin, place, context), propagation, isNamedAfterHost: true };
+    }
+    default:
+      context.issues.add(place, `${message?.$typeName} is not a tracer`);
+      return noProvider;
+  }
 }

@@ -8,6 +8,7 @@ import {
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
+import { ZipkinConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
 import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import {
@@ -151,6 +152,7 @@ export const extensionRegistry: Registry = createRegistry(
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   OpenTelemetryConfigSchema,
+  ZipkinConfigSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,
   OmitHostMetadataConfigSchema,

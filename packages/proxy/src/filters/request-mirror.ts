@@ -10,7 +10,6 @@ import { machineAddress } from "../layer/request-preparation.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { type CallLimits, routeLimits } from "../route/call-limits.ts";
 import type { MirrorPlan } from "../route/mirror-plan.ts";
-import { removeSampling } from "../tracing/trace-context.ts";
 import type { CallTarget } from "./call-target.ts";
 import { RequestBody } from "./request-body.ts";
 import { type AttemptOwner, UpstreamAttempt } from "./upstream-attempt.ts";
@@ -211,7 +210,7 @@ function copyHead(
   const authority = plan.authority ?? (plan.marksHost ? markHost(request.authority) : request.authority);
   const head = { ...request, headers, authority };
   plan.mutate?.(headers, exchange);
-  if (plan.isTraceSampled === false && exchange.plan.tracing) removeSampling(headers);
+  if (plan.isTraceSampled === false) exchange.plan.tracing?.propagation.removeSampling(headers);
   headers.set("x-envoy-internal", "true");
   if (timeoutMs > 0 && headers.has("x-envoy-expected-rq-timeout-ms")) {
     headers.set("x-envoy-expected-rq-timeout-ms", `${timeoutMs}`);

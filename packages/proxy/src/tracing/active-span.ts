@@ -5,12 +5,12 @@ import type { Exchange } from "../layer/exchange.ts";
  * otherwise. What is not sampled is known by the context that was passed on.
  */
 export function activeTraceId({ plan, request, trace }: Exchange): string | undefined {
-  if (trace) return trace.traceId;
-  return plan?.tracing ? request?.headers.get("traceparent")?.slice(3, 35) : undefined;
+  if (trace) return trace.context.traceId;
+  return request && plan?.tracing?.propagation.read(request.headers)?.traceId;
 }
 
 /** The span of the request itself, as `activeTraceId`. */
 export function activeSpanId({ plan, request, trace }: Exchange): string | undefined {
-  if (trace) return trace.spanId;
-  return plan?.tracing ? request?.headers.get("traceparent")?.slice(36, 52) : undefined;
+  if (trace) return trace.context.spanId;
+  return request && plan?.tracing?.propagation.read(request.headers)?.spanId;
 }

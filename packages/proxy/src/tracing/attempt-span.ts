@@ -3,8 +3,8 @@ import type { Exchange } from "../layer/exchange.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { ResponseHead } from "../layer/message.ts";
 import type { ExchangeTrace } from "./exchange-trace.ts";
+import type { SpanContext } from "./propagation.ts";
 import { attemptAttributes, isMarkedFailed, pushCustomTags } from "./span-attributes.ts";
-import { formatParent } from "./trace-context.ts";
 
 /** One attempt at an endpoint as a span: the upstream's parent. Ends once. */
 export class AttemptSpan {
@@ -12,7 +12,7 @@ export class AttemptSpan {
   readonly #exchange: Exchange;
   readonly #cluster: Cluster;
   readonly #endpoint: Endpoint;
-  readonly #spanId: string;
+  readonly #context: SpanContext;
   readonly #startMs: number;
   readonly #number: number;
   #status = 0;
@@ -32,14 +32,16 @@ export class AttemptSpan {
     this.#exchange = exchange;
     this.#cluster = cluster;
     this.#endpoint = endpoint;
-    this.#spanId = spanId;
+    const { traceId, spanId: parentId } = trace.context;
+    this.#context = { traceId, spanId, parentId, isShared: false };
     this.#startMs = startMs;
     this.#number = exchange.attempts;
   }
 
   /** Makes what is about to be sent a child of this span. */
   inject(headers: HeaderList): void {
-    headers.set("traceparent", formatParent(this.#trace.traceId, this.#spanId, true));
+    const { plan, parent } = this.#trace;
+    plan.propagation.write(headers, this.#context, true, parent);
   }
 
   onHead({ status, headers }: ResponseHead): void {
@@ -59,7 +61,7 @@ export class AttemptSpan {
 
   end(nowMs: number): void {
     const exchange = this.#exchange;
-    const { plan, traceId, spanId, traceState } = this.#trace;
+    const { plan, parent } = this.#trace;
     const status = this.#status;
     const attributes = attemptAttributes(exchange, this.#cluster, this.#endpoint, {
       number: this.#number,
@@ -71,10 +73,8 @@ export class AttemptSpan {
     pushCustomTags(attributes, exchange, plan);
     const offsetMs = exchange.startEpochMs - exchange.startMs;
     plan.sink.report({
-      traceId,
-      spanId: this.#spanId,
-      parentId: spanId,
-      traceState,
+      ...this.#context,
+      traceState: parent?.traceState ?? "",
       name: this.#name(),
       kind: "client",
       startMs: offsetMs + this.#startMs,

@@ -1,8 +1,7 @@
 import type { Exchange } from "../layer/exchange.ts";
 import type { ResponseHead } from "../layer/message.ts";
-import { ExchangeTrace } from "./exchange-trace.ts";
+import { ExchangeTrace, kindOf } from "./exchange-trace.ts";
 import { decideTrace, markRequestId } from "./sampling.ts";
-import { formatParent, newSpanId, newTraceId, readParent } from "./trace-context.ts";
 import type { TracingPlan } from "./tracing-plan.ts";
 
 /** What tracing notes of an exchange. */
@@ -20,9 +19,7 @@ const operationField = "x-envoy-decorator-operation";
  * Decides whether a request is traced, and makes this hop the parent of what
  * comes after it, sampled or not.
  *
- * A malformed context begins a new trace. One that is not sampled stays so, and
- * one that is, is followed where the request id or the shares say so as well:
- * what a client claims costs nothing by itself.
+ * A malformed context begins a new trace.
  */
 export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: () => number): void {
   const { headers } = exchange.request!;
@@ -37,19 +34,18 @@ export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: 
     headers.set("x-request-id", requestId);
   }
 
-  const parent = readParent(headers);
-  const isSampled = reason !== "not-traceable" && parent?.isSampled !== false;
-  const traceId = parent?.traceId ?? newTraceId();
-  const spanId = newSpanId();
-  headers.set("traceparent", formatParent(traceId, spanId, isSampled));
-  if (!parent?.traceState) headers.remove("tracestate");
+  const { propagation } = plan;
+  const parent = propagation.read(headers);
+  const context = propagation.span(parent, kindOf(plan, exchange) === "server");
+  const isSampled = propagation.isSampled(parent, reason !== "not-traceable");
+  propagation.write(headers, context, isSampled, parent);
   const operation = route?.operation ?? plan.operation;
   // Who configures names does not hear of others'.
   const decorated = operation === undefined ? decorate(exchange) : "";
   if (!isSampled) return;
   const configured = typeof operation === "function" ? operation(exchange) : operation;
-  const name = configured || decorated || usualName(exchange);
-  exchange.trace = new ExchangeTrace(plan, traceId, spanId, parent, name);
+  const name = configured || decorated || usualName(exchange, plan);
+  exchange.trace = new ExchangeTrace(plan, context, parent, name);
 }
 
 /** The answer as the caller gets it: what the other side calls this request is kept or handed on. */
@@ -87,6 +83,7 @@ function decorate(exchange: TracedExchange): string {
   return own;
 }
 
-function usualName({ direction, request }: Exchange): string {
+function usualName({ direction, request }: Exchange, { isNamedAfterHost }: TracingPlan): string {
+  if (isNamedAfterHost) return request!.authority;
   return direction === "outbound" ? `egress ${request!.authority}` : "ingress";
 }

@@ -1,32 +1,23 @@
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { AttemptSpan } from "./attempt-span.ts";
+import type { ParentContext, SpanContext } from "./propagation.ts";
 import { exchangeAttributes, isMarkedFailed, pushCustomTags } from "./span-attributes.ts";
-import { newSpanId, type ParentContext } from "./trace-context.ts";
+import { newSpanId } from "./trace-context.ts";
 import type { TracingPlan } from "./tracing-plan.ts";
 
 /** The part of a trace that one sampled request is here: the span of the exchange, and those of its attempts. */
 export class ExchangeTrace {
   readonly plan: TracingPlan;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly traceState: string;
+  readonly context: SpanContext;
+  readonly parent: ParentContext | undefined;
   /** What the span is called; the other side of the hop may know better. */
   name: string;
-  readonly #parentId: string;
 
-  constructor(
-    plan: TracingPlan,
-    traceId: string,
-    spanId: string,
-    parent: ParentContext | undefined,
-    name: string,
-  ) {
+  constructor(plan: TracingPlan, context: SpanContext, parent: ParentContext | undefined, name: string) {
     this.plan = plan;
-    this.traceId = traceId;
-    this.spanId = spanId;
-    this.traceState = parent?.traceState ?? "";
-    this.#parentId = parent?.spanId ?? "";
+    this.context = context;
+    this.parent = parent;
     this.name = name;
   }
 
@@ -36,16 +27,14 @@ export class ExchangeTrace {
 
   /** Reports the exchange, which is complete. */
   finish(exchange: Exchange): void {
-    const { plan, traceId, spanId, traceState, name } = this;
+    const { plan, context, name } = this;
     const attributes = exchangeAttributes(exchange, plan);
     pushCustomTags(attributes, exchange, plan);
     const status = exchange.response?.status ?? 0;
     const kind = kindOf(plan, exchange);
     plan.sink.report({
-      traceId,
-      spanId,
-      parentId: this.#parentId,
-      traceState,
+      ...context,
+      traceState: this.parent?.traceState ?? "",
       name,
       kind,
       startMs: exchange.startEpochMs,
@@ -60,6 +49,6 @@ export class ExchangeTrace {
  * A proxy whose attempts are spans of their own is a server to its caller. One
  * without is no hop of its own: it speaks for the application it stands beside.
  */
-function kindOf(plan: TracingPlan, { direction }: Exchange): "server" | "client" {
+export function kindOf(plan: TracingPlan, { direction }: Exchange): "server" | "client" {
   return !plan.spawnsUpstreamSpan && direction === "outbound" ? "client" : "server";
 }

@@ -29,7 +29,8 @@ describe("traceparent", () => {
   for (const [what, value, isSampled] of cases) {
     it(`${what}: ${isSampled === undefined ? "begins a new trace" : "is followed"}`, () => {
       const context = readParent(new HeaderList(["traceparent", value]));
-      const expected = isSampled === undefined ? undefined : { traceId, spanId, isSampled, traceState: "" };
+      const expected =
+        isSampled === undefined ? undefined : { traceId, spanId, parentId: "", isSampled, traceState: "" };
       assert.deepEqual(context, expected);
     });
   }

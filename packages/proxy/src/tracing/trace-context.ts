@@ -1,16 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import type { HeaderList } from "../layer/header-list.ts";
-
-/** What a request says of the trace it is part of. */
-export interface ParentContext {
-  /** 32 hexadecimal digits. */
-  readonly traceId: string;
-  /** 16 hexadecimal digits. */
-  readonly spanId: string;
-  readonly isSampled: boolean;
-  /** `tracestate`, in one line; "" where there is none that can be passed on. */
-  readonly traceState: string;
-}
+import type { ParentContext, Propagation } from "./propagation.ts";
 
 const versionedParent = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=$|-)/;
 const traceStateMember =
@@ -33,6 +23,7 @@ export function readParent(headers: HeaderList): ParentContext | undefined {
   return {
     traceId: parent.slice(3, 35),
     spanId: parent.slice(36, 52),
+    parentId: "",
     isSampled: (Number.parseInt(parent.slice(53, 55), 16) & 1) === 1,
     traceState: readTraceState(headers.getAll("tracestate")),
   };
@@ -56,6 +47,26 @@ export function removeSampling(headers: HeaderList): void {
   const parent = headers.get("traceparent");
   if (parent?.length === parentLength) headers.set("traceparent", `${parent.slice(0, -2)}00`);
 }
+
+/**
+ * W3C Trace Context. A caller that does not sample is obeyed; one that does is
+ * where this hop has chosen the request as well.
+ */
+export const w3cPropagation: Propagation = {
+  read: readParent,
+  span: (parent) => ({
+    traceId: parent?.traceId ?? newTraceId(),
+    spanId: newSpanId(),
+    parentId: parent?.spanId ?? "",
+    isShared: false,
+  }),
+  isSampled: (parent, isChosen) => isChosen && parent?.isSampled !== false,
+  write(headers, { traceId, spanId }, isSampled, parent) {
+    headers.set("traceparent", formatParent(traceId, spanId, isSampled));
+    if (!parent?.traceState) headers.remove("tracestate");
+  },
+  removeSampling,
+};
 
 export function newTraceId(): string {
   return randomHex(16);

@@ -1,6 +1,7 @@
 import type { Counter } from "@weft/base/metric-registry";
 import type { Exchange } from "../layer/exchange.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
+import type { Propagation } from "./propagation.ts";
 import type { SamplingShares, TraceReason } from "./sampling.ts";
 
 /** Names and values in turn. */
@@ -12,6 +13,7 @@ export interface Span {
   readonly spanId: string;
   /** "" begins the trace. */
   readonly parentId: string;
+  readonly isShared: boolean;
   readonly traceState: string;
   readonly name: string;
   readonly kind: "server" | "client";
@@ -41,6 +43,9 @@ export interface SpanNames {
 /** @see envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing */
 export interface TracingPlan extends SpanNames {
   readonly sink: SpanSink;
+  readonly propagation: Propagation;
+  /** Spans without a configured name are called after the host, not after their direction. */
+  readonly isNamedAfterHost: boolean;
   readonly shares: SamplingShares;
   readonly customTags: readonly CustomTag[];
   /** A longer path is cut in tags. */

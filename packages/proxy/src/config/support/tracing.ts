@@ -20,6 +20,11 @@ export function tracingSupport(): Record<string, MessageSupport> {
     [`${trace}OpenTelemetryConfig`]: {
       implemented: "grpc_service http_service service_name max_cache_size",
     },
+    [`${trace}ZipkinConfig`]: {
+      implemented:
+        "collector_cluster collector_endpoint trace_id_128bit shared_span_context collector_endpoint_version collector_hostname collector_service",
+      neutral: "split_spans_for_request trace_context_option",
+    },
     "envoy.config.core.v3.HttpService": { implemented: "http_uri request_headers_to_add" },
     [tag]: { implemented: "tag literal environment request_header metadata value" },
     [`${tag}.Literal`]: { implemented: "value" },
