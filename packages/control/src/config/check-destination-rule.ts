@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { checkLoadBalancer } from "./check-load-balancer.ts";
 import type { Finding } from "./finding.ts";
 import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./specs.ts";
@@ -29,12 +30,23 @@ function checkPolicy(policy: TrafficPolicySpec | undefined, path: string, find: 
   if (!policy) return;
   checkPortPolicy(policy, path, find);
   find.range(`${path}.retryBudget.percent`, policy.retryBudget?.percent, 0, 100);
+  checkTunnel(policy, `${path}.tunnel`, find);
   policy.portLevelSettings?.forEach((settings, i) => {
     const at = `${path}.portLevelSettings[${i}]`;
     if (settings.port?.number === undefined) find.error("W1104", at, `${at}.port.number is missing`);
     find.port(`${at}.port.number`, settings.port?.number);
     checkPortPolicy(settings, at, find);
   });
+}
+
+function checkTunnel({ tunnel }: TrafficPolicySpec, path: string, find: Finding): void {
+  if (!tunnel) return;
+  if (tunnel.protocol) find.word(`${path}.protocol`, tunnel.protocol, ["CONNECT", "POST"]);
+  if (isIP(tunnel.targetHost) === 0) find.host(`${path}.targetHost`, tunnel.targetHost);
+  if (tunnel.targetHost.startsWith("*")) {
+    find.error("W1203", `${path}.targetHost`, "a tunnel cannot lead to a wildcard", "name one host");
+  }
+  find.port(`${path}.targetPort`, tunnel.targetPort);
 }
 
 function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): void {

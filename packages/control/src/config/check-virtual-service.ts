@@ -42,8 +42,8 @@ export function checkVirtualService(spec: VirtualServiceSpec, find: Finding): vo
       find.error("W1209", `spec.hosts[${i}]`, 'host "*" would capture every call of every sidecar', hint);
     }
   });
-  if (!spec.http?.length && !spec.tcp?.length) {
-    find.error("W1207", "spec", "the VirtualService has no routes", "add spec.http or spec.tcp");
+  if (!spec.http?.length && !spec.tcp?.length && !spec.tls?.length) {
+    find.error("W1207", "spec", "the VirtualService has no routes", "add spec.http, spec.tcp or spec.tls");
   }
   spec.http?.forEach((route, i) => {
     checkHttpRoute(route, `spec.http[${i}]`, find);
@@ -54,6 +54,31 @@ export function checkVirtualService(spec: VirtualServiceSpec, find: Finding): vo
       find.error("W1207", path, `${path} has no route`, "add route with a destination");
     route.match?.forEach((match, j) => {
       find.port(`${path}.match[${j}].port`, match.port);
+    });
+    checkDestinations(route.route ?? [], `${path}.route`, find);
+  });
+  checkTls(spec, find);
+}
+
+/** Server names must be among the hosts: the VirtualService is looked up by them. */
+function checkTls({ hosts = [], tls }: VirtualServiceSpec, find: Finding): void {
+  tls?.forEach((route, i) => {
+    const path = `spec.tls[${i}]`;
+    if (!route.route?.length)
+      find.error("W1207", path, `${path} has no route`, "add route with a destination");
+    if (route.match.length === 0)
+      find.error("W1207", path, `${path} matches nothing`, "add match with sniHosts");
+    route.match.forEach((match, j) => {
+      const at = `${path}.match[${j}]`;
+      find.port(`${at}.port`, match.port);
+      if (match.sniHosts.length === 0) find.error("W1104", `${at}.sniHosts`, `${at}.sniHosts is empty`);
+      match.sniHosts.forEach((name, k) => {
+        find.host(`${at}.sniHosts[${k}]`, name);
+        if (hosts.some((host) => host === name || (host.startsWith("*") && name.endsWith(host.slice(1)))))
+          return;
+        const message = `${at}.sniHosts[${k}]: "${name}" is none of spec.hosts`;
+        find.error("W1203", `${at}.sniHosts[${k}]`, message, "add it there");
+      });
     });
     checkDestinations(route.route ?? [], `${path}.route`, find);
   });

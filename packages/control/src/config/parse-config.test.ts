@@ -111,6 +111,11 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:6:94: error W1105: spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: 100 is not a prime number (for example 65537)",
     ],
     [
+      "a tunnel by another method",
+      `${rule}  host: r\n  trafficPolicy: { tunnel: { protocol: GET, targetHost: db.example, targetPort: 5432 } }\n`,
+      "mesh.yaml:6:40: error W1103: spec.trafficPolicy.tunnel.protocol: unknown value GET (one of CONNECT, POST)",
+    ],
+    [
       "a range that is no address",
       `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
       'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',

@@ -13,6 +13,7 @@ export interface StringMatch {
 export interface ServiceSpec {
   readonly selector?: Readonly<Record<string, string>>;
   readonly clusterIP?: string;
+  readonly sessionAffinity?: "None" | "ClientIP";
   readonly type?: string;
   readonly ports?: readonly ServicePortSpec[];
 }
@@ -30,6 +31,7 @@ export interface VirtualServiceSpec {
   readonly gateways?: readonly string[];
   readonly http?: readonly HttpRouteSpec[];
   readonly tcp?: readonly TcpRouteSpec[];
+  readonly tls?: readonly TlsRouteSpec[];
 }
 
 export interface HttpRouteSpec {
@@ -164,6 +166,17 @@ export interface TcpRouteSpec {
   readonly route?: readonly { readonly destination: DestinationSpec; readonly weight?: number }[];
 }
 
+export interface TlsRouteSpec {
+  readonly match: readonly {
+    readonly sniHosts: readonly string[];
+    readonly port?: number;
+    readonly sourceLabels?: Readonly<Record<string, string>>;
+    readonly sourceNamespace?: string;
+    readonly gateways?: readonly string[];
+  }[];
+  readonly route?: TcpRouteSpec["route"];
+}
+
 export interface DestinationRuleSpec {
   readonly host: string;
   readonly trafficPolicy?: TrafficPolicySpec;
@@ -215,6 +228,8 @@ export interface ConsistentHashSpec {
 export interface TrafficPolicySpec extends PortPolicySpec {
   readonly portLevelSettings?: readonly (PortPolicySpec & { readonly port?: { readonly number?: number } })[];
   readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
+  readonly proxyProtocol?: { readonly version?: "V1" | "V2" };
+  readonly tunnel?: { readonly protocol?: string; readonly targetHost: string; readonly targetPort: number };
 }
 
 export interface ConnectionPoolSpec {

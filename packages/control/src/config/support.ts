@@ -108,20 +108,18 @@ function policySetRows(base: string): FieldSupport[] {
       `${base}.portLevelSettings[].port`,
       `${base}.retryBudget.percent`,
       `${base}.retryBudget.minRetryConcurrency`,
+      `${base}.proxyProtocol`,
+      `${base}.tunnel`,
     ),
     ...destinationRule.skipped([
       `${base}.retryBudget.budgetInterval`,
       "the budget counts requests in flight",
     ]),
-    ...destinationRule.refused(
-      [`${base}.proxyProtocol`, "the upstream would not get the header it expects"],
-      [`${base}.tunnel`, "connections would not go through the tunnel"],
-    ),
   ];
 }
 
 export const fieldSupport: readonly FieldSupport[] = [
-  ...service.yes("spec.selector", "spec.ports[]"),
+  ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity"),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
     ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
@@ -136,10 +134,9 @@ export const fieldSupport: readonly FieldSupport[] = [
       oneOf("ClusterIP", "NodePort", "LoadBalancer"),
     ],
     ["spec.externalName", "write a ServiceEntry for an external name"],
-    ["spec.sessionAffinity", "calls would not stick to one endpoint", oneOf("None")],
-    ["spec.sessionAffinityConfig", "calls would not stick to one endpoint"],
   ),
   ...service.idle(
+    ["spec.sessionAffinityConfig", "a client keeps its endpoint for as long as there is one"],
     ["spec.clusterIP", "Weft gives the service its own address", oneOf("None", "")],
     ["spec.clusterIPs", "Weft gives the service its own address", allEqual("None")],
     ["spec.ipFamilies", "services have one IPv4 address", allEqual("IPv4")],
@@ -180,6 +177,11 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.tcp[].match[].sourceLabels",
     "spec.tcp[].match[].sourceNamespace",
     "spec.tcp[].route[]",
+    "spec.tls[].match[].sniHosts",
+    "spec.tls[].match[].port",
+    "spec.tls[].match[].sourceLabels",
+    "spec.tls[].match[].sourceNamespace",
+    "spec.tls[].route[]",
   ),
   ...virtualService.refused(
     ["spec.exportTo", notVisible, allEqual("*")],
@@ -188,12 +190,13 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.http[].fault.abort.http2Error", "write httpStatus"],
     ["spec.tcp[].match[].destinationSubnets", "more connections would match than written"],
     ["spec.tcp[].match[].sourceSubnet", "more connections would match than written"],
-    ["spec.tls", "TLS connections would not be routed by their server name"],
+    ["spec.tls[].match[].destinationSubnets", "more connections would match than written"],
   ),
   ...virtualService.skipped(
     ["spec.gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
     ["spec.http[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
     ["spec.tcp[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
+    ["spec.tls[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
     ["spec.http[].match[].statPrefix", "no statistics of its own are kept"],
     ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
   ),

@@ -7,7 +7,7 @@ import { coversHost, resolveHost } from "./host.ts";
 import type { Endpoint, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
 import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
-import { buildTrafficPolicy } from "./traffic-policy.ts";
+import { buildTrafficPolicy, withAffinity } from "./traffic-policy.ts";
 
 interface Input {
   readonly resources: ResourcesByKind;
@@ -26,12 +26,13 @@ export function buildDestinations(
   const ruleOf = destinationRules(input, diagnostics);
   for (const [hostname, draft] of input.drafts) {
     const rule = ruleOf(draft);
+    const policy = buildTrafficPolicy(rule?.spec.trafficPolicy);
     const own = endpointsOf(draft, input.workloads);
     services.set(hostname, {
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
       identities: identitiesOf(draft, input),
-      policy: buildTrafficPolicy(rule?.spec.trafficPolicy),
+      policy: draft.hasAffinity ? withAffinity(policy) : policy,
       subsets: (rule?.spec.subsets ?? [])
         .map((subset, i) => ({
           name: subset.name,

@@ -11,6 +11,7 @@ import type {
   HttpMatchSpec,
   HttpRouteSpec,
   StringMatch,
+  TcpRouteSpec,
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { resolveHost } from "./host.ts";
@@ -33,6 +34,7 @@ import type {
   Retries,
   StringMatcher,
   TcpRoute,
+  TlsRoute,
 } from "./routing.ts";
 
 type VirtualService = ResourceOf<"VirtualService">;
@@ -54,6 +56,9 @@ export function buildRouting(
     const tcp = (spec.tcp ?? []).flatMap((route, i) =>
       isGatewayOnly(route.match) ? [] : tcpRoute(resource, i, options),
     );
+    const tls = (spec.tls ?? []).flatMap((route, i) =>
+      isGatewayOnly(route.match) ? [] : tlsRoute(resource, i, options),
+    );
     spec.hosts?.forEach((written, i) => {
       const host = resolveHost(written, namespace, options);
       const owner = owners.get(host);
@@ -64,7 +69,7 @@ export function buildRouting(
         return;
       }
       owners.set(host, { resource, at });
-      routing.set(host, { host, namespace, name, http, tcp, source: provenanceOf(resource) });
+      routing.set(host, { host, namespace, name, http, tcp, tls, source: provenanceOf(resource) });
     });
   }
   return routing;
@@ -265,11 +270,32 @@ function tcpRoute(resource: VirtualService, index: number, options: MeshOptions)
   const spec = resource.spec.tcp![index]!;
   return {
     matches: (spec.match ?? []).filter(isForSidecars).map((m) => ({ port: m.port, source: callerMatch(m) })),
-    destinations: (spec.route ?? []).map((target, _, all) =>
-      destinationOf(target.destination, target.weight ?? (all.length === 1 ? 1 : 0), resource, options),
-    ),
+    destinations: tcpDestinations(spec, resource, options),
     source: provenanceOf(resource, `spec.tcp[${index}]`),
   };
+}
+
+function tlsRoute(resource: VirtualService, index: number, options: MeshOptions): TlsRoute {
+  const spec = resource.spec.tls![index]!;
+  return {
+    matches: spec.match.filter(isForSidecars).map((match) => ({
+      sniHosts: match.sniHosts.map((name) => name.toLowerCase()),
+      port: match.port,
+      source: callerMatch(match),
+    })),
+    destinations: tcpDestinations(spec, resource, options),
+    source: provenanceOf(resource, `spec.tls[${index}]`),
+  };
+}
+
+function tcpDestinations(
+  { route = [] }: Pick<TcpRouteSpec, "route">,
+  resource: VirtualService,
+  options: MeshOptions,
+): Destination[] {
+  return route.map(({ destination, weight }) =>
+    destinationOf(destination, weight ?? (route.length === 1 ? 1 : 0), resource, options),
+  );
 }
 
 /** Durations were checked when the resource was read. */

@@ -19,6 +19,8 @@ export interface ServiceDraft {
   /** Places that serve it because someone wrote them down. */
   readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
+  /** Whether a client keeps its endpoint. */
+  readonly hasAffinity: boolean;
 }
 
 export interface Backend {
@@ -134,6 +136,7 @@ function fromRegistration(
     })),
     written: [],
     entry: undefined,
+    hasAffinity: false,
   };
 }
 
@@ -195,6 +198,7 @@ function fromYaml(
       }),
     ),
     entry: undefined,
+    hasAffinity: spec.sessionAffinity === "ClientIP",
   };
 }
 
@@ -217,6 +221,7 @@ function merge(yaml: ServiceDraft | undefined, registered: ServiceDraft): Servic
     written: yaml.written,
     backends: [...backends.values()].sort((a, b) => (a.workload.id < b.workload.id ? -1 : 1)),
     entry: undefined,
+    hasAffinity: yaml.hasAffinity,
   };
 }
 
@@ -267,6 +272,7 @@ function fromEntry(
       ),
     ],
     entry,
+    hasAffinity: false,
   };
 }
 

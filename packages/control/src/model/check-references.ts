@@ -24,11 +24,13 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
         check(destination, `spec.http[${i}].mirrors[${j}].destination`);
       });
     });
-    spec.tcp?.forEach((route, i) => {
-      route.route?.forEach(({ destination }, j) => {
-        check(destination, `spec.tcp[${i}].route[${j}].destination`);
+    for (const kind of ["tcp", "tls"] as const) {
+      spec[kind]?.forEach((route, i) => {
+        route.route?.forEach(({ destination }, j) => {
+          check(destination, `spec.${kind}[${i}].route[${j}].destination`);
+        });
       });
-    });
+    }
     checkReachable(resource, diagnostics);
   }
   for (const resource of resources.DestinationRule) {

@@ -8,6 +8,7 @@ export interface HostRouting {
   readonly name: string;
   readonly http: readonly HttpRoute[];
   readonly tcp: readonly TcpRoute[];
+  readonly tls: readonly TlsRoute[];
   readonly source: Provenance;
 }
 
@@ -149,6 +150,18 @@ export interface HeaderValue {
 export interface TcpRoute {
   /** One of these must match; empty matches every connection. */
   readonly matches: readonly { readonly port: number | undefined; readonly source: CallerMatch }[];
+  readonly destinations: readonly Destination[];
+  readonly source: Provenance;
+}
+
+/** Of TLS connections that are passed on as they are. One of the matches must hold. */
+export interface TlsRoute {
+  readonly matches: readonly {
+    /** Names, or wildcards such as `*.example.com`: one must be the client's server name. */
+    readonly sniHosts: readonly string[];
+    readonly port: number | undefined;
+    readonly source: CallerMatch;
+  }[];
   readonly destinations: readonly Destination[];
   readonly source: Provenance;
 }

@@ -14,7 +14,28 @@ export interface PortPolicy {
   readonly outlier: OutlierPolicy | undefined;
   readonly tls: ClientTls | undefined;
   readonly retryBudget: { readonly percent: number; readonly minConcurrency: number } | undefined;
+  /** The version of the PROXY header that connections begin with. */
+  readonly proxyProtocol: "V1" | "V2" | undefined;
+  /** TCP connections are asked for through the service, an HTTP proxy, which makes them. */
+  readonly tunnel: Tunnel | undefined;
 }
+
+export interface Tunnel {
+  readonly method: "CONNECT" | "POST";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a policy says nothing about. */
+export const noPolicy: PortPolicy = {
+  connectionPool: undefined,
+  balancer: undefined,
+  outlier: undefined,
+  tls: undefined,
+  retryBudget: undefined,
+  proxyProtocol: undefined,
+  tunnel: undefined,
+};
 
 export interface ConnectionPool {
   readonly maxConnections: number | undefined;
@@ -75,28 +96,46 @@ export function policyFor(
     outlier: first("outlier"),
     tls: first("tls"),
     retryBudget: first("retryBudget"),
+    proxyProtocol: first("proxyProtocol"),
+    tunnel: first("tunnel"),
   };
 }
 
 export function buildTrafficPolicy(spec: TrafficPolicySpec | undefined): TrafficPolicy | undefined {
   if (!spec) return undefined;
-  const budget = spec.retryBudget;
+  const { retryBudget: budget, tunnel } = spec;
   return {
     ...portPolicy(spec),
     retryBudget: budget && { percent: budget.percent ?? 20, minConcurrency: budget.minRetryConcurrency ?? 3 },
+    proxyProtocol: spec.proxyProtocol && (spec.proxyProtocol.version ?? "V1"),
+    tunnel: tunnel && {
+      method: tunnel.protocol === "POST" ? "POST" : "CONNECT",
+      host: tunnel.targetHost,
+      port: tunnel.targetPort,
+    },
     ports: (spec.portLevelSettings ?? [])
       .map((settings) => ({ port: settings.port!.number!, ...portPolicy(settings) }))
       .sort((a, b) => a.port - b.port),
   };
 }
 
+/** The policy of a service whose clients keep their endpoint, unless a DestinationRule chooses otherwise. */
+export function withAffinity(policy: TrafficPolicy | undefined): TrafficPolicy {
+  return {
+    ...noPolicy,
+    ports: [],
+    ...policy,
+    balancer: policy?.balancer ?? buildBalancer({ consistentHash: { useSourceIp: true } }),
+  };
+}
+
 function portPolicy(spec: PortPolicySpec): PortPolicy {
   return {
+    ...noPolicy,
     connectionPool: spec.connectionPool && connectionPool(spec.connectionPool),
     balancer: spec.loadBalancer && buildBalancer(spec.loadBalancer),
     outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
     tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
-    retryBudget: undefined,
   };
 }
 

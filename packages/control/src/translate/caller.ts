@@ -27,8 +27,8 @@ function askedLabels(routing: Mesh["routing"]): readonly string[] {
   let asked = askedByRouting.get(routing);
   if (!asked) {
     const names = new Set<string>();
-    for (const { http, tcp } of routing.values()) {
-      for (const { matches } of [...http, ...tcp]) {
+    for (const { http, tcp, tls } of routing.values()) {
+      for (const { matches } of [...http, ...tcp, ...tls]) {
         for (const { source } of matches) for (const name of Object.keys(source.labels)) names.add(name);
       }
     }

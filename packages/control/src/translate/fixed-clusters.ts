@@ -8,19 +8,12 @@ import {
 import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { duration, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
 import { httpProtocolOptions } from "./protocol-options.ts";
 import { circuitBreakers } from "./traffic-policy.ts";
-
-const noPolicy = {
-  connectionPool: undefined,
-  balancer: undefined,
-  outlier: undefined,
-  tls: undefined,
-  retryBudget: undefined,
-};
 
 /** What every sidecar has: the way out for hosts the mesh does not know, and the way nowhere. */
 export function outboundFixedClusters(options: MeshOptions): Cluster[] {

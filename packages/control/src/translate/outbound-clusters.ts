@@ -16,6 +16,7 @@ import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
 import { type HttpVersion, httpProtocolOptions } from "./protocol-options.ts";
+import { type Transport, withProxyProtocol } from "./proxy-protocol.ts";
 import { outboundMeshTls, outboundServerTls, plaintextSocket } from "./tls.ts";
 import { circuitBreakers, outlierDetection, tcpKeepalive } from "./traffic-policy.ts";
 
@@ -62,7 +63,7 @@ function outboundCluster(
     ...tcpKeepalive(policy.connectionPool),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
     ...discovery(service, port, subset, name, endpoints, policy),
-    ...transport(service, port, subset, policy, spoken, options),
+    ...withProxyProtocol(transport(service, port, subset, policy, spoken, options), policy.proxyProtocol),
   });
 }
 
@@ -114,7 +115,7 @@ function transport(
   policy: PortPolicy,
   spoken: HttpVersion | undefined,
   options: MeshOptions,
-): ClusterInit {
+): Transport {
   const { tls } = policy;
   const { hostname, identities, namespace } = service;
   const peer = {

@@ -1,25 +1,26 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type {
-  Filter,
-  FilterChainSchema,
-} from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
-import { type Destination, isCaller, routingOf } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
 import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
-import { clusterOf, httpPorts, policyOf, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
+import { httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
 import { tcpProxy } from "./tcp-chain.ts";
+import { serverNameChain, tcpFilters, tlsChains, withoutRepeats } from "./tcp-routes.ts";
 
 const outbound = { direction: "outbound" } as const;
 
-type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
+/** Fields of a listener whose chains are told apart by server name. A client that says nothing in time has none. */
+const serverNames = {
+  listenerFilters: [tlsInspector()],
+  listenerFiltersTimeout: { seconds: 5n },
+  continueOnListenerFiltersTimeout: true,
+};
 
 /**
  * Where captured traffic of the application arrives. A connection is handed to
@@ -89,16 +90,16 @@ function tcpListener(
   caller: Caller,
   features: ClientFeatures,
 ): Listener {
+  const isTls = port.protocol === "tls";
+  const named = isTls ? tlsChains(service, port.number, mesh, caller, features) : [];
   return create(ListenerSchema, {
     name: listenerName(address, port.number),
     address: socketAddress(address, port.number),
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [
-      {
-        filters: tcpFilters(service, port.number, mesh, caller, features),
-      },
-    ],
+    ...(named.length > 0
+      ? { ...serverNames, filterChains: named }
+      : { filterChains: [{ filters: tcpFilters(service, port.number, mesh, caller, features) }] }),
     metadata: istioMetadata(service.source),
   });
 }
@@ -119,11 +120,13 @@ function portListener(
   const { options } = mesh;
   const byName = services.filter((s) => s.port.protocol === "tls");
   const tcp = services.filter((s) => s.port.protocol !== "tls");
-  const chains: Chain[] = byName.map(({ service }) => ({
-    name: service.hostname,
-    filterChainMatch: { serverNames: [service.hostname], transportProtocol: "tls" },
-    filters: tcpFilters(service, port, mesh, caller, features),
-  }));
+  const chains = withoutRepeats(
+    byName.flatMap(({ service }) => {
+      const routed = tlsChains(service, port, mesh, caller, features);
+      const filters = () => tcpFilters(service, port, mesh, caller, features);
+      return routed.length > 0 ? routed : [serverNameChain([service.hostname], filters())];
+    }),
+  );
   const rest = hasHttp
     ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
     : tcp.length === 1
@@ -134,12 +137,9 @@ function portListener(
     ...anyAddress(port, features),
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
-    listenerFilters: chains.length > 0 ? [tlsInspector()] : [],
     ...(chains.length > 0
-      ? { listenerFiltersTimeout: { seconds: 5n }, continueOnListenerFiltersTimeout: true }
-      : {}),
-    ...(chains.length > 0 ? { defaultFilterChain: { filters: rest } } : {}),
-    filterChains: chains.length > 0 ? chains : [{ filters: rest }],
+      ? { ...serverNames, defaultFilterChain: { filters: rest }, filterChains: chains }
+      : { filterChains: [{ filters: rest }] }),
   });
 }
 
@@ -184,37 +184,4 @@ export function isTcpUpstream({ hostname, port }: Upstream, mesh: RoutedMesh): b
 /** The route configuration of an explicit upstream, e.g. `upstream|9080||reviews.default.svc.cluster.local`. */
 export function upstreamRouteName(hostname: string, port: number): string {
   return `upstream|${port}||${hostname}`;
-}
-
-/** TCP of a service, by the policy of where it goes: of the first destination's service where there are several. */
-function tcpFilters(
-  service: Service,
-  port: number,
-  mesh: RoutedMesh,
-  caller: Caller,
-  features: ClientFeatures,
-): Filter[] {
-  const targets = tcpDestinations(service, port, mesh, caller);
-  const clusters = targets.map((target) => ({ name: clusterOf(target, port, mesh), weight: target.weight }));
-  const [first] = targets;
-  const policy = policyOf(targets.length === 1 ? first! : { ...first!, subset: "" }, port, mesh);
-  return tcpProxy(clusters, outbound, mesh.options, features, policy);
-}
-
-/** The first TCP route that is for this caller and port; a service without one is its own destination. */
-function tcpDestinations(
-  service: Service,
-  port: number,
-  mesh: RoutedMesh,
-  caller: Caller,
-): readonly Destination[] {
-  for (const route of routingOf(mesh.routing, service.hostname)?.tcp ?? []) {
-    const isMatch = route.matches.some(
-      (match) => (match.port ?? port) === port && isCaller(match.source, caller),
-    );
-    if (route.matches.length > 0 && !isMatch) continue;
-    const used = route.destinations.filter(({ weight }) => weight > 0);
-    if (used.length > 0) return used;
-  }
-  return [{ host: service.hostname, subset: "", port, weight: 1 }];
 }

@@ -14,7 +14,7 @@ import { accessLogs } from "./access-log.ts";
 import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
-import { duration, pack } from "./messages.ts";
+import { duration, hostLiteral, pack } from "./messages.ts";
 
 /** Fields of a TcpProxy, to be spread into one. */
 type TcpFields = Exclude<MessageInitShape<typeof TcpProxySchema>, TcpProxy>;
@@ -55,16 +55,24 @@ export function tcpProxy(
   return hasIstioStatsNetwork ? [create(FilterSchema, istioStats()), proxy] : [proxy];
 }
 
-/** As long as the policy of the cluster lets a connection live, and by what it finds its endpoint. */
+/** How long a connection may live, by what it finds its endpoint, and through what it goes. */
 function policyFields(policy: PortPolicy | undefined): TcpFields {
   const { tcpIdleTimeoutMs, maxConnectionDurationMs } = policy?.connectionPool ?? {};
-  const balancer = policy?.balancer;
+  const { balancer, tunnel } = policy ?? {};
   const isBySource = balancer?.kind === "consistent-hash" && balancer.key?.kind === "source-ip";
   return {
     ...(tcpIdleTimeoutMs === undefined ? {} : { idleTimeout: duration(tcpIdleTimeoutMs) }),
     ...(maxConnectionDurationMs === undefined
       ? {}
       : { maxDownstreamConnectionDuration: duration(maxConnectionDurationMs) }),
+    ...(tunnel
+      ? {
+          tunnelingConfig: {
+            hostname: `${hostLiteral(tunnel.host)}:${tunnel.port}`,
+            usePost: tunnel.method === "POST",
+          },
+        }
+      : {}),
     ...(isBySource ? { hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } }] } : {}),
   };
 }
