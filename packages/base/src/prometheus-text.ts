@@ -1,20 +1,25 @@
 import { Histogram, type MetricFamily, type MetricRegistry } from "./metric-registry.ts";
 
+/** Whether the series of these labels is shown. */
+export type SeriesFilter = (family: MetricFamily, labels: readonly string[]) => boolean;
+
 /**
- * Renders a registry in the Prometheus text exposition format 0.0.4.
+ * Renders a registry in the Prometheus text exposition format 0.0.4; a family
+ * none of whose series are shown is left out.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function renderPrometheusText(registry: MetricRegistry): string {
+export function renderPrometheusText(registry: MetricRegistry, isShown?: SeriesFilter): string {
   const lines: string[] = [];
-  for (const family of registry.collect()) renderFamily(family, lines);
+  for (const family of registry.collect()) renderFamily(family, lines, isShown);
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
 }
 
-function renderFamily(family: MetricFamily, lines: string[]): void {
+function renderFamily(family: MetricFamily, lines: string[], isShown: SeriesFilter | undefined): void {
   const { name, labelNames } = family;
   let isFirst = true;
   for (const { labels, metric } of family.series) {
+    if (isShown && !isShown(family, labels)) continue;
     if (isFirst) {
       if (family.help)
         lines.push(`# HELP ${name} ${family.help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}`);

@@ -21,7 +21,8 @@ const views: AdminViews = {
       .map((name) => `${name}: ${usedOnly ? 1 : 0}\n`)
       .join(""),
   statsJson: async () => '{"stats":[]}',
-  statsPrometheus: async () => "# TYPE x counter\n",
+  statsPrometheus: async ({ filter, usedOnly }) => `# ${filter?.("x")} ${usedOnly}\n`,
+  runtime: () => ({ layers: [], entries: {} }),
   clustersText: () => "a::default_priority::max_connections::1024\n",
   clustersJson: () => ({ cluster_statuses: [] }),
   listeners: () => [
@@ -29,7 +30,17 @@ const views: AdminViews = {
     { name: "six", host: "::1", port: 80 },
     { name: "pipe", host: "/run/x", port: undefined },
   ],
-  configDump: (eds) => ({ configs: [eds] }),
+  configDump: (eds) => [
+    { "@type": "b", bootstrap: { node: { id: "n" } } },
+    {
+      "@type": "c",
+      static_clusters: [
+        { cluster: { "@type": "k", name: "one", type: "EDS" }, last_updated: "now" },
+        { cluster: { "@type": "k", name: "other" }, last_updated: "now" },
+      ],
+    },
+    ...(eds ? [{ "@type": "e", dynamic_endpoint_configs: [] }] : []),
+  ],
   certificates: () => ({ certificates: [] }),
   logLevel: () => level,
 };
@@ -71,8 +82,9 @@ const answers: readonly (readonly [request: string, answer: string])[] = [
   ["GET /stats?filter=(", "400 Invalid re2 regex\n"],
   ["GET /stats?format=xml", "400 usage: /stats?format=(text|json|prometheus)\n"],
   ["GET /stats?typo", "400 /stats has no parameter 'typo' (it has: usedonly, filter, format)\n"],
-  ["GET /stats/prometheus", "200 # TYPE x counter\n"],
-  ["GET /stats?format=prometheus", "200 # TYPE x counter\n"],
+  ["GET /stats/prometheus", "200 # undefined false\n"],
+  ["GET /stats/prometheus?filter=y&usedonly", "200 # false true\n"],
+  ["GET /stats?format=prometheus&filter=x", "200 # true false\n"],
   ["GET /listeners", "200 web::127.0.0.1:80\nsix::[::1]:80\npipe::/run/x\n"],
   ["GET /clusters", "200 a::default_priority::max_connections::1024\n"],
   ["POST /logging?level=debug", "200 active loggers:\n  weft: debug\n"],
@@ -90,6 +102,32 @@ for (const [request, expected] of answers) {
     assert.equal(await call(path!, method), expected);
   });
 }
+
+const element = "type.googleapis.com/envoy.admin.v3.ClustersConfigDump.StaticCluster";
+const one = { "@type": element, cluster: { "@type": "k", name: "one" } };
+
+for (const [query, expected] of [
+  ["resource=static_clusters&mask=cluster.name&name_regex=o.e", { configs: [one] }],
+  ["resource=static_clusters&name_regex=o", {}],
+  ["resource=dynamic_endpoint_configs&include_eds", {}],
+  ["mask=bootstrap.node", { configs: [{ "@type": "b", bootstrap: { node: { id: "n" } } }] }],
+  ["resource=dynamic_endpoint_configs", "404 dynamic_endpoint_configs not found in config dump"],
+  ["resource=bootstrap", "400 bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field"],
+  ["mask=x", "400 FieldMask x could not be successfully applied to any configs."],
+] as const) {
+  test(`/config_dump?${query} shows that part, in Envoy's words`, async () => {
+    const answer = await call(`/config_dump?${query}`);
+    if (typeof expected === "string") assert.equal(answer, expected);
+    else assert.deepEqual(JSON.parse(answer.replace(/^200 /, "")), expected);
+  });
+}
+
+test("an invalid name_regex is refused", async () => {
+  assert.match(
+    await call("/config_dump?name_regex=("),
+    /^400 INVALID_ARGUMENT: Error while parsing name_regex from \(: /,
+  );
+});
 
 test("mutations act, by POST only", async () => {
   done.length = 0;

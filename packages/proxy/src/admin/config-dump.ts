@@ -31,7 +31,7 @@ export function configDump(
   tls: TlsContexts,
   startedMs: number,
   includeEndpoints: boolean,
-): unknown {
+): readonly Readonly<Record<string, unknown>>[] {
   const clusters = [...live.clusters.active.values()];
   const listeners = [...live.listeners.active];
   const at = (ms: number) => new Date(ms).toISOString();
@@ -40,7 +40,7 @@ export function configDump(
     [field]: dump(held.message),
     last_updated: at(held.updatedMs),
   });
-  const configs: unknown[] = [
+  const configs: Readonly<Record<string, unknown>>[] = [
     {
       "@type": adminType("BootstrapConfigDump"),
       bootstrap: redact(toProtoJson(bootstrap.message)),
@@ -100,7 +100,7 @@ export function configDump(
       })),
     },
   );
-  return { configs };
+  return configs;
 }
 
 function dynamicListeners(

@@ -1,6 +1,8 @@
+import { messageOf } from "@weft/base/errors";
 import type { DrainRequest } from "../listener/listener-set.ts";
-import { compileSearch, type StringPredicate } from "../route/string-matcher.ts";
+import { compileFullMatch, compileSearch, type StringPredicate } from "../route/string-matcher.ts";
 import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
+import { selectConfig } from "./select-config.ts";
 
 /** Where the proxy is in its life, in Envoy's words. */
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
@@ -18,11 +20,12 @@ export interface AdminViews {
   statsText(options: StatsOptions): Promise<string>;
   /** JSON text. */
   statsJson(options: StatsOptions): Promise<string>;
-  statsPrometheus(): Promise<string>;
+  statsPrometheus(options: StatsOptions): Promise<string>;
+  runtime(): unknown;
   clustersText(): string;
   clustersJson(): unknown;
   listeners(): readonly { readonly name: string; readonly host: string; readonly port: number | undefined }[];
-  configDump(includeEndpoints: boolean): unknown;
+  configDump(includeEndpoints: boolean): readonly Readonly<Record<string, unknown>>[];
   certificates(): unknown;
   logLevel(): LogLevel;
 }
@@ -66,7 +69,8 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
     {
       path: "/stats/prometheus",
       help: "print server stats in prometheus format",
-      answer: () => prometheus(views),
+      parameters: ["usedonly", "filter"],
+      answer: (query) => answerStats(query, views, "prometheus"),
     },
     {
       path: "/clusters",
@@ -84,8 +88,8 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
     {
       path: "/config_dump",
       help: "dump current Envoy configs (secrets redacted)",
-      parameters: ["include_eds"],
-      answer: (query) => json(views.configDump(query.has("include_eds"))),
+      parameters: ["resource", "mask", "name_regex", "include_eds"],
+      answer: (query) => answerConfigDump(query, views),
     },
     {
       path: "/hot_restart_version",
@@ -93,6 +97,11 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       answer: () => ({ body: `${views.hotRestartVersion()}\n` }),
     },
     { path: "/certs", help: "print certs on machine", answer: () => json(views.certificates()) },
+    {
+      path: "/runtime",
+      help: "print runtime values",
+      answer: () => json(views.runtime()),
+    },
     {
       path: "/memory",
       help: "print current allocation/heap usage",
@@ -159,8 +168,29 @@ function answerReady(views: AdminViews): AdminAnswer {
   return { status: state === "LIVE" ? 200 : 503, body: `${state}\n${note}` };
 }
 
-async function answerStats(query: URLSearchParams, views: AdminViews): Promise<AdminAnswer> {
-  const format = query.get("format") ?? "text";
+function answerConfigDump(query: URLSearchParams, views: AdminViews): AdminAnswer {
+  const pattern = query.get("name_regex");
+  let matchesName: StringPredicate | undefined;
+  try {
+    if (pattern) matchesName = compileFullMatch(pattern);
+  } catch (error) {
+    return {
+      status: 400,
+      body: `INVALID_ARGUMENT: Error while parsing name_regex from ${pattern}: ${messageOf(error)}`,
+    };
+  }
+  return selectConfig(views.configDump(query.has("include_eds")), {
+    resource: query.get("resource") ?? undefined,
+    mask: query.get("mask") ?? undefined,
+    matchesName,
+  });
+}
+
+async function answerStats(
+  query: URLSearchParams,
+  views: AdminViews,
+  format = query.get("format") ?? "text",
+): Promise<AdminAnswer> {
   let filter: StringPredicate | undefined;
   try {
     const text = query.get("filter");
@@ -175,7 +205,10 @@ async function answerStats(query: URLSearchParams, views: AdminViews): Promise<A
     case "json":
       return { contentType: "application/json", body: await views.statsJson(options) };
     case "prometheus":
-      return prometheus(views);
+      return {
+        contentType: "text/plain; version=0.0.4; charset=utf-8",
+        body: await views.statsPrometheus(options),
+      };
     default:
       return { status: 400, body: "usage: /stats?format=(text|json|prometheus)\n" };
   }
@@ -213,10 +246,6 @@ function answerLogging(query: URLSearchParams, views: AdminViews, actions: Admin
     actions.setLogLevel(known);
   }
   return { body: `active loggers:\n  weft: ${views.logLevel()}\n` };
-}
-
-async function prometheus(views: AdminViews): Promise<AdminAnswer> {
-  return { contentType: "text/plain; version=0.0.4; charset=utf-8", body: await views.statsPrometheus() };
 }
 
 function json(value: unknown): AdminAnswer {

@@ -1,5 +1,4 @@
 import type { Clock } from "@weft/base/clock";
-import { renderPrometheusText } from "@weft/base/prometheus-text";
 import type { Locality } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
@@ -7,12 +6,18 @@ import type { LiveConfig } from "../config/live-config.ts";
 import type { TlsContexts } from "../config/tls-contexts.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
-import { listStats, renderStatsJson, renderStatsText } from "../telemetry/render-stats.ts";
+import {
+  listStats,
+  renderStatsJson,
+  renderStatsPrometheus,
+  renderStatsText,
+} from "../telemetry/render-stats.ts";
 import { certificatesView } from "./certificates.ts";
 import { clustersJson, clustersText, type ShownCluster } from "./clusters-view.ts";
 import { configDump } from "./config-dump.ts";
 import type { AdminViews, ServerState, StatsOptions } from "./endpoints.ts";
 import type { Log } from "./log.ts";
+import { runtimeView } from "./runtime-view.ts";
 
 export interface ViewedProxy {
   readonly clock: Clock;
@@ -81,7 +86,11 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
       const stats = await proxy.stats();
       return renderStatsJson(stats, statFilter(options, stats));
     },
-    statsPrometheus: async () => renderPrometheusText((await proxy.stats()).registry),
+    async statsPrometheus(options) {
+      const stats = await proxy.stats();
+      return renderStatsPrometheus(stats, statFilter(options, stats));
+    },
+    runtime: () => runtimeView(bootstrap),
     clustersText: () => clustersText(shown()),
     clustersJson: () => clustersJson(shown()),
     listeners: () =>

@@ -6,7 +6,7 @@ import { FakeClock } from "@weft/testkit/fake-clock";
 import { createClusterStats } from "../cluster/cluster-stats.ts";
 import { createDownstreamStats } from "../listener/downstream-stats.ts";
 import { EnvoyStats } from "./envoy-stats.ts";
-import { renderStatsJson, renderStatsText } from "./render-stats.ts";
+import { renderStatsJson, renderStatsPrometheus, renderStatsText } from "./render-stats.ts";
 import { ServerStats } from "./server-stats.ts";
 
 function setUp() {
@@ -70,6 +70,12 @@ describe("statistics under Envoy's names", () => {
       exposition,
       /^envoy_cluster_upstream_rq_time_bucket\{envoy_cluster_name="web",le="10"\} 1$/m,
     );
+  });
+
+  it("what Prometheus sees is narrowed by dotted names", () => {
+    const { stats } = setUp();
+    const text = renderStatsPrometheus(stats, (name) => name === "cluster.web.upstream_rq_total");
+    assert.match(text, /^(# .*\n)*envoy_cluster_upstream_rq_total\{envoy_cluster_name="web"\} 3\n$/);
   });
 
   it("JSON has the shape of Envoy's, and a filter narrows it", () => {

@@ -1,4 +1,5 @@
 import { Histogram, type MetricFamily } from "@weft/base/metric-registry";
+import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
 
 /** One statistic as Envoy's `/stats` names it. */
@@ -55,6 +56,14 @@ export function renderStatsJson(stats: EnvoyStats, filter?: (name: string) => bo
     });
   }
   return JSON.stringify({ stats: entries });
+}
+
+/** Envoy's `/stats/prometheus`; `filter` is of the dotted names. */
+export function renderStatsPrometheus(stats: EnvoyStats, filter?: (name: string) => boolean): string {
+  return renderPrometheusText(
+    stats.registry,
+    filter && ((family, labels) => filter(dottedName(stats, family, labels))),
+  );
 }
 
 const quantiles = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1] as const;
