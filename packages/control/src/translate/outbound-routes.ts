@@ -36,11 +36,24 @@ export function httpPorts(mesh: RoutedMesh): number[] {
   return [...ports].sort((a, b) => a - b);
 }
 
-/** The route configuration of one port, named by it: every host that is called there, then the rest of the world. */
-export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteConfiguration {
-  const services = [...mesh.services.values()].filter((service) =>
+/** In place of the routing of a service that has none. */
+const unrouted = {};
+
+/** What the route configuration of a port is made from, beside services and options: the routing of each service there. */
+export function routingsOn(port: number, mesh: RoutedMesh): readonly object[] {
+  if (port === unknownHostPort) return [mesh.routing];
+  return servicesOn(port, mesh).map(({ hostname }) => routingOf(mesh.routing, hostname) ?? unrouted);
+}
+
+function servicesOn(port: number, mesh: RoutedMesh): Service[] {
+  return [...mesh.services.values()].filter((service) =>
     service.ports.some((p) => p.number === port && isHttp(p.protocol)),
   );
+}
+
+/** The route configuration of one port, named by it: every host that is called there, then the rest of the world. */
+export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteConfiguration {
+  const services = servicesOn(port, mesh);
   const taken = new Set<string>();
   const claim = (domains: readonly string[]) =>
     domains

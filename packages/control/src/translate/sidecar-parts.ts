@@ -14,7 +14,7 @@ import {
   upstreamRouteName,
   virtualOutbound,
 } from "./outbound-listeners.ts";
-import { httpPorts, outboundRoutes, upstreamRoutes } from "./outbound-routes.ts";
+import { httpPorts, outboundRoutes, routingsOn, upstreamRoutes } from "./outbound-routes.ts";
 
 /** Which type of resource a part consists of. */
 export type PartType = "listener" | "route" | "cluster" | "endpoint" | "nameTable";
@@ -117,8 +117,10 @@ function capturedParts(mesh: Mesh, caller: Caller, features: ClientFeatures): Si
     part("outbound-listeners", "listener", listenersFrom, `${variant} ${feature}`, () =>
       outboundListeners(mesh, mesh.endpoints, caller, features),
     ),
-    part("outbound-routes", "route", from, variant, () =>
-      httpPorts(mesh).map((port) => outboundRoutes(port, mesh, caller)),
+    ...httpPorts(mesh).map((port) =>
+      part(`routes-${port}`, "route", [mesh.services, options, ...routingsOn(port, mesh)], variant, () => [
+        outboundRoutes(port, mesh, caller),
+      ]),
     ),
   ];
 }
