@@ -22,7 +22,7 @@ export interface SpanExport {
 }
 
 const defaultFlushIntervalMs = 5_000;
-const defaultFlushSpans = 256;
+const defaultFlushSpans = 64;
 const defaultWaitingSpans = 1_024;
 const batchBytes = 512 * 1024;
 const maxAnswerBytes = 64 * 1024;
