@@ -1,5 +1,5 @@
+import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
 import type { Finding } from "./finding.ts";
-import { grpcStatuses } from "./grpc-statuses.ts";
 import { joinPath } from "./origins.ts";
 import type {
   DestinationSpec,
@@ -183,7 +183,7 @@ function checkActions(route: HttpRouteSpec, path: string, find: Finding): void {
       );
     }
     if (fault.abort?.grpcStatus !== undefined) {
-      find.word(`${path}.fault.abort.grpcStatus`, fault.abort.grpcStatus, grpcStatuses);
+      find.word(`${path}.fault.abort.grpcStatus`, fault.abort.grpcStatus, grpcCodeNames);
     }
     find.duration(`${path}.fault.delay.fixedDelay`, fault.delay?.fixedDelay, { minMs: 1 });
     find.range(`${path}.fault.delay.percentage.value`, fault.delay?.percentage?.value, 0, 100);

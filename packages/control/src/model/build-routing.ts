@@ -1,6 +1,6 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { Origin } from "@weft/base/origin";
-import { grpcStatuses } from "../config/grpc-statuses.ts";
+import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
 import type { ResourceOf } from "../config/resource.ts";
 import type {
   CorsSpec,
@@ -214,7 +214,7 @@ function faultOf({ fault }: HttpRouteSpec): Fault | undefined {
 function abortError({ grpcStatus, httpStatus }: NonNullable<FaultSpec["abort"]>): AbortError {
   return grpcStatus === undefined
     ? { httpStatus: httpStatus! }
-    : { grpcStatus: grpcStatuses.indexOf(grpcStatus as (typeof grpcStatuses)[number]) };
+    : { grpcStatus: grpcCodeNames.indexOf(grpcStatus) };
 }
 
 function corsOf(spec: CorsSpec): Cors {

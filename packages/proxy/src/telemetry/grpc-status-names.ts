@@ -1,27 +1,9 @@
-const snake = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
+import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
 
 /** gRPC status codes in the two spellings `%GRPC_STATUS%` knows. */
 export const grpcStatusNames = {
-  SNAKE_STRING: snake,
-  CAMEL_STRING: snake.map((name) =>
+  SNAKE_STRING: grpcCodeNames,
+  CAMEL_STRING: grpcCodeNames.map((name) =>
     name === "OK"
       ? name
       : name

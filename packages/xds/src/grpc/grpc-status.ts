@@ -24,7 +24,10 @@ export type GrpcCode = (typeof grpcCode)[keyof typeof grpcCode];
 /** How long a status message may be on the wire, in characters before escaping. */
 const maxMessageLength = 4096;
 
-const codeNames: readonly string[] = Object.keys(grpcCode);
+/** The names of the codes as gRPC writes them, each at the place of its number: `PERMISSION_DENIED` at 7. */
+export const grpcCodeNames: readonly string[] = Object.keys(grpcCode).map((name) =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
+);
 
 /**
  * A call that ended with another status than OK. Thrown by a server's handler
@@ -47,8 +50,7 @@ export class GrpcError extends Error {
 
 /** `PERMISSION_DENIED` for 7. */
 export function grpcCodeName(code: number): string {
-  const name = codeNames[code] ?? "unknown";
-  return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+  return grpcCodeNames[code] ?? "UNKNOWN";
 }
 
 /** Whether a server has understood who asks, and says no: not a fault of the way to it. */
@@ -72,7 +74,7 @@ export function grpcErrorOf(thrown: unknown): GrpcError {
 /** A number from the wire as a code: what is out of range is UNKNOWN. */
 export function parseGrpcCode(text: string | undefined): GrpcCode {
   const code = Number(text);
-  return Number.isInteger(code) && code >= 0 && code < codeNames.length
+  return Number.isInteger(code) && code >= 0 && code < grpcCodeNames.length
     ? (code as GrpcCode)
     : grpcCode.unknown;
 }
