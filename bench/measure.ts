@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "@weft/testkit/free-port";
 import type { BenchCase, Protocol } from "./cases.ts";
 import {
   holdConnections,
@@ -13,7 +14,6 @@ import type { BenchOptions } from "./options.ts";
 import { probe } from "./probe.ts";
 import {
   cpuMicroseconds,
-  freePorts,
   type ProxyProgram,
   type Running,
   residentBytes,

@@ -6,11 +6,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { CommandResult } from "../packages/cli/src/demo/command.ts";
+import { freePort } from "../packages/testkit/src/free-port.ts";
 import { badFiles, routing, rules } from "./bad-input/bad-files.ts";
 import { misuses } from "./bad-input/misuses.ts";
 import { proxyMisuses } from "./bad-input/proxy-misuses.ts";
 import { Scene, skipAsNobody } from "./bad-input/scene.ts";
-import { freePort } from "./local-mesh.ts";
 
 let scene: Scene;
 /** What the mesh is before any mistake. */

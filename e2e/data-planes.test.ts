@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { freePort } from "../packages/testkit/src/free-port.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
-import { freePort, LocalMesh } from "./local-mesh.ts";
+import { LocalMesh } from "./local-mesh.ts";
 
 const peers = { envoy: findPeer("envoy"), node: findPeer("weft-grpc-node"), go: findPeer("weft-grpc-go") };
 const missing = Object.entries(peers).flatMap(([name, path]) => (path ? [] : [name]));

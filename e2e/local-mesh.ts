@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, tryCommand } from "../packages/cli/src/demo/command.ts";
+import { freePort } from "../packages/testkit/src/free-port.ts";
 
 /** The `weft` that a person calls. */
 export const launcher = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
@@ -125,14 +125,4 @@ export class LocalMesh {
     child.stderr.on("data", keep);
     return child;
   }
-}
-
-/** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }

@@ -6,8 +6,17 @@
  * less memory; their licences go beside them. What is CommonJS, has native parts or
  * workers, or is large and rarely loaded stays a dependency.
  */
-import { copyFileSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import { build } from "esbuild";
 import { builtinsWithoutGetters } from "./builtins-without-getters.ts";
 
@@ -19,8 +28,8 @@ const published = readManifest(join(cli, "package.json"));
 const outside = Object.keys(published.dependencies ?? {});
 checkDependencies();
 
-rmSync(dist, { recursive: true, force: true });
 const result = await build({
+  write: false,
   absWorkingDir: root,
   entryPoints: {
     main: "packages/cli/src/main.ts",
@@ -42,8 +51,14 @@ const result = await build({
   logLevel: "warning",
 });
 // Types only, so that it reads the same as a declaration: what `weft/filter` is to authors of filters.
-copyFileSync(join(root, "packages/proxy/src/filters/module/filter-module.ts"), join(dist, "filter.d.ts"));
-writeNotices(Object.keys(result.metafile.inputs));
+const declarations = readFileSync(join(root, "packages/proxy/src/filters/module/filter-module.ts"));
+replaceFiles(
+  new Map<string, Uint8Array | string>([
+    ...result.outputFiles.map(({ path, contents }) => [relative(dist, path), contents] as const),
+    ["filter.d.ts", declarations],
+    ["THIRD-PARTY-NOTICES.txt", notices(Object.keys(result.metafile.inputs))],
+  ]),
+);
 const outputs = Object.values(result.metafile.outputs);
 const kibibytes = Math.round(outputs.reduce((sum, output) => sum + output.bytes, 0) / 1024);
 console.error(`build: ${outputs.length} files, ${kibibytes} KiB`);
@@ -78,12 +93,32 @@ function checkDependencies(): void {
   if (wrong.length > 0) process.exit(1);
 }
 
+/**
+ * Makes `dist` hold just these files. At every moment a command that starts
+ * finds a whole build: chunks are named by their content, each file changes by
+ * a rename, and what is old goes last.
+ */
+function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>): void {
+  const entriesLast = [...files].sort(([a], [b]) => b.split(sep).length - a.split(sep).length);
+  for (const [name, contents] of entriesLast) {
+    const file = join(dist, name);
+    if (existsSync(file) && readFileSync(file).equals(Buffer.from(contents))) continue;
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(`${file}.${process.pid}`, contents);
+    renameSync(`${file}.${process.pid}`, file);
+  }
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !files.has(relative(dist, file))) rmSync(file, { force: true });
+  }
+}
+
 /** The licence of every library that was bundled, as those licences ask. */
-function writeNotices(inputs: readonly string[]): void {
+function notices(inputs: readonly string[]): string {
   const folders = new Set(
     inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
   );
-  const notices = [...folders].sort().map((folder) => {
+  const texts = [...folders].sort().map((folder) => {
     const manifest = readManifest(join(root, folder, "package.json"));
     const file = ["LICENSE", "LICENSE.md", "LICENSE.txt", "license"]
       .map((name) => join(root, folder, name))
@@ -91,5 +126,5 @@ function writeNotices(inputs: readonly string[]): void {
     const text = file ? readFileSync(file, "utf8").trim() : `Licence: ${manifest.license}`;
     return `${manifest.name} ${manifest.version} (${manifest.license})\n\n${text}\n`;
   });
-  writeFileSync(join(dist, "THIRD-PARTY-NOTICES.txt"), notices.join(`\n${"-".repeat(78)}\n\n`));
+  return texts.join(`\n${"-".repeat(78)}\n\n`);
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createRegistry, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { FakeAds } from "@weft/testkit/fake-ads";
+import { freePort } from "@weft/testkit/free-port";
 import { findPeer } from "@weft/testkit/peer";
 import { ClusterSchema } from "./gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "./gen/envoy/config/endpoint/v3/endpoint_pb.js";
@@ -81,15 +82,6 @@ function listener(port: number, name = "http") {
 }
 
 /** Finds out a free port; the kernel does not give it away again so soon. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 async function backend(answer: string): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((_, response) => response.end(answer)).listen(0, "127.0.0.1");
   await once(server, "listening");

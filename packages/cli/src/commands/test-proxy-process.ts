@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach } from "node:test";
+import { freePort } from "@weft/testkit/free-port";
 
 const directory = mkdtempSync(join(tmpdir(), "weft-workers-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -15,15 +15,6 @@ afterEach(async () => {
 });
 
 const main = join(import.meta.dirname, "..", "main.ts");
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** A response discovery file with one listener, answering `body`. */
 function listeners(port: number, body: string): string {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { freePorts } from "@weft/testkit/free-port";
 import { findPeer } from "@weft/testkit/peer";
 import { envoy, startEnvoy, startWeft } from "../filters/side-by-side-fixture.ts";
 import { type TracingSetup, tracingBootstrap } from "./test-tracing.ts";
@@ -39,19 +40,6 @@ let collector: ChildProcess | undefined;
 let application: Server;
 /** How the application was called, as it tells of it. */
 const heard: string[] = [];
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createTcpServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const found = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return found;
-}
 
 async function startJaeger(): Promise<void> {
   const flags = [

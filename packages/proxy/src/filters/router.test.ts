@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { freePort } from "@weft/testkit/free-port";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
@@ -155,10 +156,9 @@ describe("the router", () => {
   }
 
   it("goes to another endpoint when the first refuses the connection", async () => {
-    const dead = await startServer(() => {});
-    await dead.close();
+    const dead = { kind: "ip", host: "127.0.0.1", port: await freePort() } as const;
     const up = await upstream((_, socket) => socket.write(ok));
-    const { ask, logged } = await proxyTo([dead.address, up.address, dead.address], {
+    const { ask, logged } = await proxyTo([dead, up.address, dead], {
       retry: retryPlan(
         { connectFailure: true },
         { placement: { ...defaultRetryPlan.placement, avoidsPrevious: true } },

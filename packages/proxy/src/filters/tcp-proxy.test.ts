@@ -3,6 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import net, { type Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
+import { freePort } from "@weft/testkit/free-port";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
@@ -89,14 +90,13 @@ describe("a TCP proxy", () => {
   });
 
   it("says why it could not connect", async () => {
-    const dead = await startServer(() => {});
-    await dead.close();
+    const dead = { kind: "ip", host: "127.0.0.1", port: await freePort() } as const;
     const logged: Exchange[] = [];
     const terminal = tcpPlan({
       accessLogs: [{ log: (exchange) => void logged.push(exchange) }],
       maxConnectAttempts: 2,
     });
-    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([dead.address])]);
+    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([dead])]);
     const client = await connect(proxy.port());
     await client.untilClosed();
     assert.equal(logged[0]!.attempts, 2);
@@ -135,11 +135,10 @@ describe("a TCP proxy", () => {
   });
 
   it("waits between attempts as the plan says", async () => {
-    const dead = await startServer(() => {});
-    await dead.close();
+    const dead = { kind: "ip", host: "127.0.0.1", port: await freePort() } as const;
     const clock = new FakeClock();
     const terminal = tcpPlan({ maxConnectAttempts: 2, backoff: { baseMs: 100, maxMs: 1_000 } });
-    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([dead.address])], {
+    const proxy = await start([listenerPlan([chainPlan(terminal)])], [clusterPlan([dead])], {
       clock,
       random: () => 0.5,
     });

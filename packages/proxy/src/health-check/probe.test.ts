@@ -5,6 +5,7 @@ import { createServer as createHttp2Server, type Http2Server } from "node:http2"
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
 import { systemClock } from "@weft/base/clock";
+import { freePort } from "@weft/testkit/free-port";
 import { Timers } from "../net/timers.ts";
 import { healthCheckPlan } from "./health-check-fixture.ts";
 import type { HealthCheckPlan, HttpProbePlan, ProbePlan } from "./health-check-plan.ts";
@@ -84,15 +85,6 @@ function httpPlan(options: Partial<HttpProbePlan> = {}): HttpProbePlan {
     matchesService: undefined,
     ...options,
   };
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 describe("HTTP checks", () => {
@@ -224,7 +216,7 @@ describe("HTTP checks", () => {
   });
 
   it("take a connection that is refused, cut or speaks something else as a network failure", async () => {
-    assert.deepEqual(await check(await unusedPort(), httpPlan(), {}, 2), ["network", "network"]);
+    assert.deepEqual(await check(await freePort(), httpPlan(), {}, 2), ["network", "network"]);
     const cut = await listening(createTcpServer((socket) => socket.destroy()));
     assert.deepEqual(await check(cut, httpPlan(), {}, 2), ["network", "network"]);
     const other = await listening(createTcpServer((socket) => socket.write("SSH-2.0\r\n\r\n")));
@@ -241,7 +233,7 @@ describe("TCP checks", () => {
 
   it("are content with a connection where no payload is given", async () => {
     assert.deepEqual(await check(await listening(createTcpServer()), plan(), {}, 2), ["healthy", "healthy"]);
-    assert.deepEqual(await check(await unusedPort(), plan()), ["network"]);
+    assert.deepEqual(await check(await freePort(), plan()), ["network"]);
   });
 
   it("send, and wait for the parts in order however they arrive", async () => {
@@ -325,6 +317,6 @@ describe("gRPC checks", () => {
   });
 
   it("take a connection that is refused as a network failure", async () => {
-    assert.deepEqual(await check(await unusedPort(), plan()), ["network"]);
+    assert.deepEqual(await check(await freePort(), plan()), ["network"]);
   });
 });

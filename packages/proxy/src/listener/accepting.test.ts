@@ -6,6 +6,7 @@ import net, { type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
+import { freePort } from "@weft/testkit/free-port";
 import { OverloadState } from "../overload/overload-state.ts";
 import {
   chainPlan,
@@ -139,15 +140,6 @@ test("a proxy that runs out of descriptors leaves connections waiting and serves
   assert.match(await last.answered, /^HTTP\/1\.1 200/, said);
   assert.equal(child.exitCode, null);
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;

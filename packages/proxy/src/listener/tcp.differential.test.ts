@@ -4,6 +4,7 @@ import net, { type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { freePort } from "@weft/testkit/free-port";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
 import { createTunnelServer1, createTunnelServer2 } from "./test-tunnel-servers.ts";
 
@@ -296,16 +297,17 @@ before(async () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   }
   const [greetingPort, tunnels1, tunnels2] = upstreams.map((one) => (one.address() as AddressInfo).port);
-  const taken = net.createServer();
-  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
-  const dead = (taken.address() as AddressInfo).port;
-  await new Promise<void>((resolve) => taken.close(() => resolve()));
   for (const [name, start] of [
     ["envoy", (text: string) => startEnvoy(text, directory)],
     ["weft", startWeft],
   ] as const) {
     const logs = mkdtempSync(join(directory, `${name}-`));
-    const ports = { greeting: greetingPort!, dead, tunnels1: tunnels1!, tunnels2: tunnels2! };
+    const ports = {
+      greeting: greetingPort!,
+      dead: await freePort(),
+      tunnels1: tunnels1!,
+      tunnels2: tunnels2!,
+    };
     running.push({ ...(await start(bootstrapOf(ports, logs))), logs });
   }
 });
