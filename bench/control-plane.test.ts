@@ -21,3 +21,15 @@ test("the control plane's benchmark runs in its short form and measures every ch
   }
   assert.doesNotMatch(stdout, /NaN/);
 });
+
+test("the measurement of a growing mesh gives a figure for each kind of change", () => {
+  const script = join(import.meta.dirname, "control-plane.ts");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, "--growth", "--quick"], {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  assert.equal(status, 0, stderr);
+  for (const change of ["endpoint", "join", "route"]) {
+    assert.match(stdout, new RegExp(`^ratio of ${change} changes +[0-9.]+$`, "m"));
+  }
+});

@@ -94,9 +94,10 @@ export class Scene {
     await this.#startPlane();
   }
 
-  async untilSynced(): Promise<void> {
+  /** Looks every so often; looking costs, where thousands of clients are looked at. */
+  async untilSynced(everyMs = 20): Promise<void> {
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
       const synced = this.plane.countInSync();
       if (synced >= this.#size.proxies) return;
     }
@@ -107,6 +108,15 @@ export class Scene {
     const at = index % this.#leases.length;
     this.#isHealthy[at] = !this.#isHealthy[at];
     this.#leases[at]!.setHealth(this.#isHealthy[at]!);
+  }
+
+  /** A healthy instance more of one service. */
+  join(index: number): void {
+    const { services, endpoints } = this.#size;
+    const service = index % services;
+    const nth = endpoints + Math.floor(index / services);
+    const lease = this.plane.registry.register(workload(service, nth));
+    lease.setHealth(true);
   }
 
   /** One VirtualService changes. */
