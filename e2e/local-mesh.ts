@@ -23,13 +23,18 @@ export class LocalMesh {
   readonly state = mkdtempSync(join(tmpdir(), "weft-e2e-"));
   #controlPlane = "";
 
-  private constructor(network: string) {
+  readonly #planeFlags: readonly string[];
+
+  private constructor(network: string, planeFlags: readonly string[]) {
     this.#network = network;
+    this.#planeFlags = planeFlags;
   }
 
-  static async start(): Promise<LocalMesh> {
+  /** @param planeFlags of `weft control-plane`, beside those of its ports */
+  static async start(...planeFlags: readonly string[]): Promise<LocalMesh> {
     const { pid } = process;
-    const mesh = new LocalMesh(`127.${100 + (pid % 100)}.${Math.floor(pid / 100) % 250}`);
+    const network = `127.${100 + (pid % 100)}.${Math.floor(pid / 100) % 250}`;
+    const mesh = new LocalMesh(network, planeFlags);
     mesh.#controlPlane = `127.0.0.1:${await freePort()}`;
     await mesh.startControlPlane();
     return mesh;
@@ -39,7 +44,7 @@ export class LocalMesh {
   async startControlPlane(): Promise<void> {
     const [address, port] = this.#controlPlane.split(":") as [string, string];
     const ports = ["--port", port, "--plain-port", "0", "--http-port", "0", "--address", address];
-    const plane = this.#spawn(["control-plane", ...ports]);
+    const plane = this.#spawn(["control-plane", ...ports, ...this.#planeFlags]);
     this.#plane = plane;
     await this.until("the control plane is ready", () =>
       this.#said.get(plane)!.includes("control plane ready"),

@@ -6,6 +6,7 @@ import pino from "pino";
 import { type ApiServer, startApiServer } from "./api/server.ts";
 import type { CaLog } from "./ca/ca-log.ts";
 import { openCertificateAuthority } from "./ca/certificate-authority.ts";
+import type { IssuingFiles } from "./ca/issuing-files.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import { Composition } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
@@ -28,6 +29,8 @@ export interface ControlPlaneOptions {
   readonly httpAddress: string;
   readonly httpPort: number;
   readonly certificateTtlMs?: number;
+  /** An authority the operator brings, as files; read at each start. */
+  readonly issuingFiles?: IssuingFiles;
   readonly version: string;
   /** Default: JSON lines on stderr. */
   readonly log?: CaLog;
@@ -72,6 +75,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clock,
       log,
       certificateTtlMs: options.certificateTtlMs,
+      issuingFiles: options.issuingFiles,
     });
     const plane = new Composition({ ...options, log, clock, trustDomain, store, authority });
     onClose(() => plane.close());
@@ -115,7 +119,7 @@ async function openListeners(
   const tls = ({ keyPem, chainPem }: ServingKeyPair) => ({
     key: keyPem,
     certificateChain: chainPem,
-    trustBundle: authority.caStatus().rootPem,
+    trustBundle: authority.trust.view.bundlePem,
   });
   const prefixOf = ({ address, port }: { address?: string; port?: number }): string =>
     address === options.plain?.address && port === options.plain?.port ? "plain-" : "";

@@ -4,8 +4,8 @@ import { maxChainLength } from "./certificate.ts";
 /**
  * The DER of what the other end of a TLS connection presented, leaf first:
  * for `verifySvid` and `verifyPinnedChain`. Empty when it presented nothing.
- * On the server's side of Node 24.21 it holds the leaf only (nodejs/node#65579),
- * which is enough for leaves that a root of the bundle signed itself.
+ * On the server's side of Node 24.21 it holds the leaf only (nodejs/node#65579):
+ * `completeChain` adds the intermediates a server knows.
  */
 export function peerChain(socket: Pick<TLSSocket, "getPeerCertificate">): Buffer[] {
   const chain: Buffer[] = [];

@@ -1,5 +1,6 @@
 import { messageOf } from "@weft/base/errors";
 import { type Certificate, maxChainLength, parseCertificate, parseCertificates } from "./certificate.ts";
+import { isIssuedBy } from "./complete-chain.ts";
 import { keyWeakness } from "./key-pair.ts";
 import { keyUsages, oids, signatureHashes } from "./oids.ts";
 import { parseSpiffeId, pathOf, type SpiffeId, trustDomainId, trustDomainOf } from "./spiffe-id.ts";
@@ -42,11 +43,20 @@ export type SvidChain = string | readonly Buffer[] | readonly Certificate[];
  * @throws SvidError
  */
 export function verifySvid(chain: SvidChain, bundle: TrustBundle, nowMs: number): SpiffeId {
+  return verifySvidPath(chain, bundle, nowMs).id;
+}
+
+/** As `verifySvid`, with the certificates that proved it: leaf first, the root of the bundle last. @throws SvidError */
+export function verifySvidPath(
+  chain: SvidChain,
+  bundle: TrustBundle,
+  nowMs: number,
+): { readonly id: SpiffeId; readonly path: readonly Certificate[] } {
   const certificates = parseChain(chain);
   const path = buildPath(certificates, bundle);
   for (const certificate of path) checkValidity(certificate, nowMs);
   for (const signer of path.slice(1)) checkSigner(signer, path.indexOf(signer) - 1, bundle);
-  return checkLeaf(path[0]!, bundle);
+  return { id: checkLeaf(path[0]!, bundle), path };
 }
 
 /** @throws SvidError */
@@ -68,7 +78,7 @@ function buildPath(chain: readonly Certificate[], bundle: TrustBundle): Certific
   const path: Certificate[] = [];
   for (const certificate of chain) {
     const previous = path.at(-1);
-    if (previous && !isSignedBy(previous, certificate)) {
+    if (previous && !isIssuedBy(previous, certificate)) {
       throw new SvidError(
         "bad-issuer",
         `certificate ${path.length} of the chain is not signed by the one after it`,
@@ -77,7 +87,7 @@ function buildPath(chain: readonly Certificate[], bundle: TrustBundle): Certific
     checkStrength(certificate);
     path.push(certificate);
     if (bundle.roots.some((root) => root.pem === certificate.pem)) break;
-    const root = bundle.roots.find((candidate) => isSignedBy(certificate, candidate));
+    const root = bundle.roots.find((candidate) => isIssuedBy(certificate, candidate));
     if (root) {
       path.push(root);
       break;
@@ -90,11 +100,6 @@ function buildPath(chain: readonly Certificate[], bundle: TrustBundle): Certific
     "unknown-root",
     `the chain ends in a root that trust domain ${bundle.trustDomain} does not trust`,
   );
-}
-
-function isSignedBy(subject: Certificate, issuer: Certificate): boolean {
-  if (!subject.facts.issuerName.equals(issuer.facts.subjectName)) return false;
-  return subject.x509.checkIssued(issuer.x509) && subject.x509.verify(issuer.publicKey);
 }
 
 function checkStrength(certificate: Certificate): void {

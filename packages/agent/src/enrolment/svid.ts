@@ -1,4 +1,4 @@
-import type { Certificate } from "@weft/identity/certificate";
+import { isSelfSigned } from "@weft/identity/complete-chain";
 import { formatPrivateKey, type KeyPair, parsePrivateKey } from "@weft/identity/key-pair";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { formatTrustBundle, type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
@@ -34,11 +34,11 @@ export function assembleSvid(
   nowMs: number,
 ): Svid {
   const chain = parseChain(chainPem);
-  const roots = chain.filter(isRoot);
+  const roots = chain.filter(isSelfSigned);
   if (roots.length === 0) {
     throw new SvidError("unknown-root", "the certificate authority answered with a chain without its root");
   }
-  const path = chain.filter((certificate) => !isRoot(certificate));
+  const path = chain.filter((certificate) => !isSelfSigned(certificate));
   const bundle = trustBundle(expected.trustDomain, roots);
   const spiffeId = verifySvid(path.length > 0 ? path : chain, bundle, nowMs);
   if (spiffeId !== expected.spiffeId) {
@@ -78,8 +78,4 @@ export function parseSvid(
 /** Secret: holds the private key. */
 export function formatSvid(svid: Svid): string {
   return `${JSON.stringify({ key: svid.keyPem, chain: svid.chainPem + svid.bundlePem })}\n`;
-}
-
-function isRoot({ facts, x509, publicKey }: Certificate): boolean {
-  return facts.isCa && facts.issuerName.equals(facts.subjectName) && x509.verify(publicKey);
 }

@@ -1,3 +1,4 @@
+import type { CaStatus } from "@weft/control/api/protocol";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
@@ -20,7 +21,7 @@ function statusCommand(): Command {
     .action(async (flags: { readonly state?: string; readonly output: string }) => {
       const ca = await apiClient(flags).caStatus();
       if (flags.output === "json") return printJson(ca);
-      if (flags.output === "pem") return void process.stdout.write(ca.rootPem.replace(/\n*$/, "\n"));
+      if (flags.output === "pem") return void process.stdout.write(ca.bundlePem.replace(/\n*$/, "\n"));
       const lines = [
         ["trust domain", ca.trustDomain],
         ["root", ca.rootSubject],
@@ -30,9 +31,21 @@ function statusCommand(): Command {
           "valid until",
           `${new Date(ca.rootNotAfterMs).toISOString()} (${formatAge(ca.rootNotAfterMs - Date.now())} left)`,
         ],
+        ...issuerLines(ca),
         ["certificates", `live ${formatAge(ca.certificateTtlSeconds * 1000)}, renewed at half of it`],
         ["issued", `${ca.issued} since this control plane started`],
       ];
       process.stdout.write(lines.map(([title, text]) => `${title!.padEnd(14)}${text}\n`).join(""));
     });
+}
+
+/** Where an intermediate stands between the root and the certificates. */
+function issuerLines({ issuerSubject, issuerNotAfterMs, rootSubject }: CaStatus): [string, string][] {
+  if (issuerSubject === undefined || issuerSubject === rootSubject || issuerNotAfterMs === undefined)
+    return [];
+  const left = formatAge(issuerNotAfterMs - Date.now());
+  return [
+    ["issuer", issuerSubject],
+    ["", `valid until ${new Date(issuerNotAfterMs).toISOString()} (${left} left)`],
+  ];
 }

@@ -1,3 +1,5 @@
+import { UserError } from "@weft/base/errors";
+import type { IssuingFiles } from "@weft/control/ca/issuing-files";
 import { Command } from "commander";
 import { parseDurationMs, parseIp, parsePort } from "../options/parse-values.ts";
 import { resolveStateDir, stateOption } from "../options/state-dir.ts";
@@ -14,6 +16,11 @@ interface Flags {
   readonly httpAddress: string;
   readonly httpPort: number;
   readonly certificateTtl: number;
+  readonly caCert?: string;
+  readonly caKey?: string;
+  readonly caChain?: string;
+  readonly rootCert?: string;
+  readonly cacerts?: string;
 }
 
 export function command(): Command {
@@ -50,12 +57,21 @@ export function command(): Command {
       parseDurationMs,
       86_400_000,
     )
+    .option("--ca-cert <file>", "issue from this certificate authority instead of one of the mesh's own")
+    .option("--ca-key <file>", "its private key")
+    .option("--ca-chain <file>", "certificates from it up to the root, where a root did not sign it")
+    .option("--root-cert <file>", "roots the mesh trusts, the one above --ca-cert among them")
+    .option(
+      "--cacerts <dir>",
+      "the same four as ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem (Istio's names)",
+    )
     .addHelpText(
       "after",
       `
 Example:
   $ weft control-plane --state ./state --config ./mesh
-  $ weft control-plane --address 10.0.0.5 --certificate-ttl 15m`,
+  $ weft control-plane --address 10.0.0.5 --certificate-ttl 15m
+  $ weft control-plane --cacerts /etc/weft/cacerts`,
     )
     .action(async (flags: Flags) => {
       const { startControlPlane } = await import("@weft/control/control-plane");
@@ -71,6 +87,7 @@ Example:
         httpAddress: flags.httpAddress,
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
+        issuingFiles: await issuingFilesOf(flags),
         version: productVersion,
       });
       process.stderr.write(
@@ -80,6 +97,35 @@ Example:
       await untilSignal();
       await plane.close();
     });
+}
+
+/** @throws UserError for flags that do not make one authority. */
+async function issuingFilesOf({
+  cacerts,
+  caCert,
+  caKey,
+  caChain,
+  rootCert,
+}: Flags): Promise<IssuingFiles | undefined> {
+  const given = [caCert, caKey, caChain, rootCert].filter((file) => file !== undefined);
+  if (cacerts !== undefined) {
+    if (given.length > 0) {
+      throw new UserError("--cacerts names all files of the certificate authority", {
+        hint: "leave out --ca-cert, --ca-key, --ca-chain and --root-cert, or --cacerts",
+        exitCode: 2,
+      });
+    }
+    const { cacertsFiles } = await import("@weft/control/ca/issuing-files");
+    return cacertsFiles(cacerts);
+  }
+  if (given.length === 0) return undefined;
+  if (caCert === undefined || caKey === undefined || rootCert === undefined) {
+    throw new UserError("--ca-cert, --ca-key and --root-cert belong together", {
+      hint: "give all three, and --ca-chain where intermediates stand between the certificate and the root",
+      exitCode: 2,
+    });
+  }
+  return { certificate: caCert, key: caKey, chain: caChain, root: rootCert };
 }
 
 function isLoopback(address: string): boolean {

@@ -239,7 +239,13 @@ export interface TokenList {
 
 export interface CaStatus {
   readonly trustDomain: string;
+  /** The root that certificates come from. */
   readonly rootPem: string;
+  /** Every root the mesh trusts, that one first. */
+  readonly bundlePem: string;
+  /** The certificate that signs, the root itself where there is no intermediate; absent where it is not known beforehand. */
+  readonly issuerSubject?: string;
+  readonly issuerNotAfterMs?: number;
   readonly rootFingerprint: string;
   readonly rootSubject: string;
   readonly rootNotBeforeMs: number;

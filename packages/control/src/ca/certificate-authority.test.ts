@@ -52,6 +52,9 @@ async function setUp(t: TestContext, options: Partial<CertificateAuthorityOption
     get ca() {
       return opened.ca;
     },
+    get roots() {
+      return opened.store.roots;
+    },
     get audit() {
       return opened.store.audit;
     },
@@ -285,7 +288,7 @@ test("the token an operator gets pins the root, is listed by its id, and can be 
   const mesh = await setUp(t);
   const created = mesh.ca.createToken({ namespace: "default", serviceAccount: "reviews", ttlSeconds: 60 });
   const { id, pin, secret } = parseJoinToken(created.token);
-  assert.equal(pin, spkiPin(mesh.ca.bundle.roots[0]!));
+  assert.equal(pin, spkiPin(mesh.ca.trust.view.issuingRoot));
   assert.equal(created.identity, reviews);
   assert.equal(created.expiresAtMs, mesh.clock.now() + 60_000);
   const state = () => mesh.ca.listTokens().tokens.find((token) => token.id === id)?.state;
@@ -346,6 +349,7 @@ test("a root that cannot be used is refused at the start, with what to do", asyn
   const root = (certificatePem: string, privateKeyPem: string) => ({
     certificatePem,
     privateKeyPem,
+    state: "issuing" as const,
     createdAtMs: 0,
   });
   const mine = mesh.ca.caStatus().rootPem;
@@ -357,7 +361,8 @@ test("a root that cannot be used is refused at the start, with what to do", asyn
     [root("", otherKey), /no certificate/],
     [root(old.root.pem, oldKey), /expired at 2010/],
   ] as const) {
-    const store = { roots: { list: () => [stored], add() {} }, tokens: {} as never, audit: mesh.audit };
+    const roots = { ...mesh.roots, list: () => [stored] };
+    const store = { roots, tokens: {} as never, audit: mesh.audit };
     const log = { info() {}, warn() {}, error() {} };
     await assert.rejects(
       openCertificateAuthority({ store, trustDomain, clock: mesh.clock, log }),

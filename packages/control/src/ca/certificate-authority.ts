@@ -3,7 +3,6 @@ import type { Clock } from "@weft/base/clock";
 import { MeshError, messageOf } from "@weft/base/errors";
 import { type Certificate, spkiPin } from "@weft/identity/certificate";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
-import { type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
 import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
 import { type SvidChain, verifySvid } from "@weft/identity/verify-svid";
 import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
@@ -18,11 +17,13 @@ import {
   type CertificateRequest,
   type IssuedCertificate,
 } from "./certificate-request.ts";
+import type { IssuingFiles } from "./issuing-files.ts";
 import { JoinTokens, type NewToken } from "./join-tokens.ts";
-import { openRoots } from "./open-root.ts";
+import { openTrust } from "./open-trust.ts";
 import { type Rate, RateLimit } from "./rate-limit.ts";
 import { ServingCertificate } from "./serving-certificate.ts";
-import { localSigner, type Signer, type SignRequest } from "./signer.ts";
+import type { SignRequest } from "./signer.ts";
+import type { TrustState } from "./trust-state.ts";
 import { decideValidity, type ValidityPolicy, validityPolicy } from "./validity.ts";
 
 export interface CertificateAuthorityOptions {
@@ -32,6 +33,8 @@ export interface CertificateAuthorityOptions {
   readonly log: CaLog;
   /** Life of a certificate, and the most a request may ask for. Default 24 hours. */
   readonly certificateTtlMs?: number;
+  /** An authority the operator brings. Default: a root of the mesh's own, made on the first start. */
+  readonly issuingFiles?: IssuingFiles;
   /** Certificates for one identity at one address. Default 20 per second after 200. */
   readonly issuanceRate?: Rate;
   /** Refused join tokens from one address. Default 1 per second after 20. */
@@ -48,10 +51,11 @@ export interface AuthorityStatus extends CaStatus {
   readonly active: number;
 }
 
-interface Parts extends Required<Omit<CertificateAuthorityOptions, "certificateTtlMs">> {
+interface Parts
+  extends Required<Omit<CertificateAuthorityOptions, "certificateTtlMs" | "issuingFiles" | "store">> {
+  readonly store: Pick<Store, "tokens" | "audit">;
   readonly policy: ValidityPolicy;
-  readonly roots: readonly Certificate[];
-  readonly signer: Signer;
+  readonly trust: TrustState;
 }
 
 /**
@@ -61,8 +65,7 @@ interface Parts extends Required<Omit<CertificateAuthorityOptions, "certificateT
  */
 export class CertificateAuthority {
   readonly trustDomain: TrustDomain;
-  /** What every member of the mesh trusts. */
-  readonly bundle: TrustBundle;
+  readonly trust: TrustState;
   readonly #parts: Parts;
   readonly #callers: CallerAuthenticator;
   readonly #tokens: JoinTokens;
@@ -74,11 +77,11 @@ export class CertificateAuthority {
     const { store, trustDomain, clock, log } = parts;
     this.#parts = parts;
     this.trustDomain = trustDomain;
-    this.bundle = trustBundle(trustDomain, parts.roots);
+    this.trust = parts.trust;
     this.#issuance = new RateLimit(parts.issuanceRate);
     const failures = new RateLimit(parts.failureRate);
     this.#callers = new CallerAuthenticator({ tokens: store.tokens, failures, trustDomain, clock, log });
-    const pin = () => spkiPin(this.#issuingRoot);
+    const pin = () => spkiPin(this.trust.view.issuingRoot);
     this.#tokens = new JoinTokens({ tokens: store.tokens, audit: store.audit, trustDomain, clock, pin });
   }
 
@@ -103,7 +106,7 @@ export class CertificateAuthority {
 
   /** Who presented this chain, by the current trust bundle. @throws SvidError */
   verifyPeer(chain: SvidChain): SpiffeId {
-    return verifySvid(chain, this.bundle, this.#parts.clock.now());
+    return verifySvid(this.trust.completed(chain), this.trust.view.bundle, this.#parts.clock.now());
   }
 
   /** The control plane's own certificate; the caller closes it. */
@@ -118,7 +121,7 @@ export class CertificateAuthority {
         const validity = decideValidity(0, policy, clock.now())!;
         const chain = await this.#sign({ ...request, ...validity });
         await this.#record(chain, { identity: request.spiffeId, authorizedBy: "control plane" }, "");
-        return toAnswer(request.spiffeId, chain);
+        return this.#toAnswer(request.spiffeId, chain);
       },
     });
   }
@@ -144,13 +147,15 @@ export class CertificateAuthority {
 
   caStatus(): AuthorityStatus {
     const { store, clock, policy } = this.#parts;
-    const root = this.#issuingRoot;
+    const { issuingRoot: root, bundlePem } = this.trust.view;
     const { total, active } = store.audit.countIssued(clock.now());
     return {
       trustDomain: this.trustDomain,
       rootPem: root.pem,
+      bundlePem,
+      ...this.#issuerStatus(),
       rootFingerprint: root.x509.fingerprint256,
-      rootSubject: root.x509.subject.split("\n").join(", "),
+      rootSubject: subjectOf(root),
       rootNotBeforeMs: root.facts.notBeforeMs,
       rootNotAfterMs: root.facts.notAfterMs,
       certificateTtlSeconds: Math.round(policy.ttlMs / 1000),
@@ -160,8 +165,25 @@ export class CertificateAuthority {
     };
   }
 
-  get #issuingRoot(): Certificate {
-    return this.#parts.roots.at(-1)!;
+  #issuerStatus(): Pick<CaStatus, "issuerSubject" | "issuerNotAfterMs"> {
+    const { issuer } = this.trust.signer;
+    if (!issuer) return {};
+    return { issuerSubject: subjectOf(issuer), issuerNotAfterMs: issuer.facts.notAfterMs };
+  }
+
+  /** The chain, then every root: a workload's trust bundle. The root that issues is last, where Istio's agents look. */
+  #toAnswer(spiffeId: SpiffeId, chain: readonly Certificate[]): IssuedCertificate {
+    const { serial, notBeforeMs, notAfterMs } = chain[0]!.facts;
+    const roots = this.trust.view.bundle.roots.toReversed();
+    const path = chain.filter((one) => !roots.some((root) => root.pem === one.pem));
+    return {
+      isIssued: true,
+      chainPem: [...path, ...roots].map(({ pem }) => pem),
+      spiffeId,
+      serial,
+      notBeforeMs,
+      notAfterMs,
+    };
   }
 
   async #create(request: CertificateRequest): Promise<CertificateAnswer> {
@@ -186,7 +208,7 @@ export class CertificateAuthority {
     // The certificate leaves this process only once the token is used up and the log has it.
     const verdict = await this.#record(chain, { ...caller, token }, address);
     if (verdict) this.#checkVerdict(verdict, token!, address);
-    return toAnswer(spiffeId, chain);
+    return this.#toAnswer(spiffeId, chain);
   }
 
   #checkIdentity(asked: SpiffeId, { identity, authorizedBy }: AuthenticatedCaller): void {
@@ -214,12 +236,14 @@ export class CertificateAuthority {
   /** Signs, and verifies what was signed as any peer would. */
   async #sign(request: SignRequest): Promise<readonly Certificate[]> {
     try {
-      const chain = await this.#parts.signer.sign(request);
-      const id = verifySvid(chain, this.bundle, this.#parts.clock.now());
+      const nowMs = this.#parts.clock.now();
+      const chain = await this.trust.signer.sign(request);
+      const id = verifySvid(chain, this.trust.view.bundle, nowMs);
       const { spki, notAfterMs } = chain[0]!.facts;
       if (id !== request.spiffeId) throw new Error(`it is for ${id}`);
       if (!spki.equals(request.spki)) throw new Error("it is for another key");
       if (notAfterMs > request.notAfterMs) throw new Error("it is valid for longer than was asked");
+      this.trust.remember(chain, nowMs);
       return chain;
     } catch (error) {
       throw new MeshError(
@@ -272,15 +296,15 @@ export async function openCertificateAuthority(
 ): Promise<CertificateAuthority> {
   const { store, trustDomain, clock } = options;
   const policy = validityPolicy(options.certificateTtlMs);
-  const issuers = await openRoots({ roots: store.roots, audit: store.audit, trustDomain, clock });
+  const { roots, audit } = store;
+  const trust = await openTrust({ roots, audit, trustDomain, clock, files: options.issuingFiles });
   return new CertificateAuthority({
     ...options,
     issuanceRate: options.issuanceRate ?? { perSecond: 20, burst: 200 },
     failureRate: options.failureRate ?? { perSecond: 1, burst: 20 },
     random: options.random ?? Math.random,
     policy,
-    roots: issuers.map(({ certificate }) => certificate),
-    signer: localSigner(issuers.at(-1)!),
+    trust,
   });
 }
 
@@ -293,9 +317,8 @@ function parseCsr(pem: string): VerifiedCsr {
   }
 }
 
-function toAnswer(spiffeId: SpiffeId, chain: readonly Certificate[]): IssuedCertificate {
-  const { serial, notBeforeMs, notAfterMs } = chain[0]!.facts;
-  return { isIssued: true, chainPem: chain.map(({ pem }) => pem), spiffeId, serial, notBeforeMs, notAfterMs };
+function subjectOf({ x509 }: Certificate): string {
+  return x509.subject.split("\n").join(", ");
 }
 
 function sha256(bytes: Buffer): Buffer {

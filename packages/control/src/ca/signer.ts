@@ -22,11 +22,14 @@ export interface SignRequest {
 export interface Signer {
   /** Leaf first, root last. Rejects when it cannot sign. */
   sign(request: SignRequest): Promise<readonly Certificate[]>;
+  /** The certificate it signs with, where that is known beforehand. */
+  readonly issuer?: Certificate;
 }
 
 /** Signs with a key in this process. `above` leads from the issuer's own signer to the root; empty for a root. */
 export function localSigner(issuer: Issuer, above: readonly Certificate[] = []): Signer {
   return {
+    issuer: issuer.certificate,
     sign: async (request) => [issueLeaf(issuer, request), issuer.certificate, ...above],
   };
 }

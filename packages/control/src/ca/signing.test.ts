@@ -9,6 +9,7 @@ import { TestCa } from "@weft/testkit/test-ca";
 import type { AuditEntry } from "../store/audit-log.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
 import { localSigner, type Signer } from "./signer.ts";
+import { TrustState } from "./trust-state.ts";
 
 const clock = new FakeClock();
 const testCa = new TestCa({ nowMs: clock.now(), hasIntermediate: true });
@@ -26,9 +27,22 @@ function authority(signer: Signer) {
     countIssued: () => ({ total: recorded.length, active: recorded.length }),
   };
   const log = { info() {}, warn() {}, error() {} };
+  const root = {
+    certificatePem: testCa.root.pem,
+    privateKeyPem: "",
+    state: "issuing",
+    createdAtMs: 0,
+  } as const;
+  const roots = {
+    list: () => [root],
+    add() {},
+    setStates() {},
+    intermediates: () => [],
+    addIntermediate: () => {},
+  };
   const rate = { perSecond: 100, burst: 100 };
   const ca = new CertificateAuthority({
-    store: { audit, roots: { list: () => [], add() {} }, tokens: {} as never },
+    store: { audit, tokens: {} as never },
     trustDomain: testCa.trustDomain,
     clock,
     log,
@@ -36,8 +50,7 @@ function authority(signer: Signer) {
     issuanceRate: rate,
     failureRate: rate,
     policy: { ttlMs: 3_600_000 },
-    roots: [testCa.root],
-    signer,
+    trust: new TrustState({ trustDomain: testCa.trustDomain, store: roots, signer }),
   });
   return { ca, recorded };
 }

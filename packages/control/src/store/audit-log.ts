@@ -4,7 +4,7 @@ import type { TokenRedeemer, TokenUse, TokenVerdict } from "./token-store.ts";
 /** One line of the audit log. The database itself refuses to change or delete it. */
 export interface AuditEntry {
   readonly atMs: number;
-  readonly event: "root created" | "token created" | "token revoked" | "certificate issued";
+  readonly event: "root created" | "root added" | "token created" | "token revoked" | "certificate issued";
   /** Whom it is about: a SPIFFE ID. */
   readonly subject: string;
   /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator` or `control plane`. */

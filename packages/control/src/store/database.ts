@@ -25,7 +25,9 @@ export class Database {
     createPrivateFile(path);
     this.sqlite = new DatabaseSync(path, { timeout: 2_000 });
     try {
-      this.sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+      this.sqlite.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
+      );
       this.#migrate(path);
     } catch (error) {
       this.sqlite.close();

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -118,12 +127,14 @@ test("virtual addresses and roots are there again after a restart", (t) => {
       ]),
     ),
   );
-  first.roots.add({ certificatePem: "c", privateKeyPem: "k", createdAtMs: 1 });
+  first.roots.add({ certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1 });
   first.close();
   const second = openStore({ directory: path, trustDomain, clock });
   t.after(() => second.close());
   assert.deepEqual([...second.addresses.load()], [["reviews.default.svc.cluster.local", "240.240.0.7"]]);
-  assert.deepEqual(second.roots.list(), [{ certificatePem: "c", privateKeyPem: "k", createdAtMs: 1 }]);
+  assert.deepEqual(second.roots.list(), [
+    { certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1 },
+  ]);
 });
 
 function assertUserError(run: () => unknown, message: RegExp, hint: RegExp): void {
@@ -134,3 +145,29 @@ function assertUserError(run: () => unknown, message: RegExp, hint: RegExp): voi
     return true;
   });
 }
+
+test("the key of a root that retires is destroyed, on the disk too", (t) => {
+  const path = directory(t);
+  const store = openStore({ directory: path, trustDomain, clock });
+  t.after(() => store.close());
+  const secret = `key ${"k".repeat(300)}`;
+  store.roots.add({ certificatePem: "old", privateKeyPem: secret, state: "issuing", createdAtMs: 1 });
+  store.roots.add({ certificatePem: "new", privateKeyPem: "n", state: "waiting", createdAtMs: 2 });
+  const isOnDisk = () =>
+    ["weft.db", "weft.db-wal"].some((file) => readFileSync(join(path, file)).includes("k".repeat(300)));
+  assert.ok(isOnDisk());
+  store.roots.setStates(
+    new Map([
+      ["old", "retired"],
+      ["new", "issuing"],
+    ]),
+  );
+  assert.deepEqual(
+    store.roots.list().map(({ privateKeyPem, state }) => [privateKeyPem, state]),
+    [
+      ["", "retired"],
+      ["n", "issuing"],
+    ],
+  );
+  assert.ok(!isOnDisk());
+});

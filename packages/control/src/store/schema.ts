@@ -79,4 +79,15 @@ export const migrations: readonly string[] = [
     address TEXT NOT NULL UNIQUE
   ) STRICT;
   `,
+  // A root says what it is for. Its key is "" when it is kept elsewhere or was destroyed.
+  `
+  ALTER TABLE roots ADD COLUMN state TEXT NOT NULL DEFAULT 'trusted'
+    CHECK (state IN ('waiting', 'trusted', 'issuing', 'retired', 'distrusted'));
+  UPDATE roots SET state = 'issuing' WHERE id = (SELECT max(id) FROM roots);
+
+  CREATE TABLE intermediates (
+    certificate_pem TEXT PRIMARY KEY,
+    seen_at_ms INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { messageOf, UserError } from "@weft/base/errors";
+import { type Certificate, maxChainLength, parseCertificates } from "@weft/identity/certificate";
+import { completeChain } from "@weft/identity/complete-chain";
+import type { TrustDomain } from "@weft/identity/spiffe-id";
+import { formatTrustBundle, type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
+import { parseChain, type SvidChain } from "@weft/identity/verify-svid";
+import type { RootState, RootStore } from "../store/root-store.ts";
+import type { Signer } from "./signer.ts";
+
+/** What the mesh trusts at one moment. */
+export interface TrustView {
+  /** For every member of the mesh; the root that issues comes first. */
+  readonly bundle: TrustBundle;
+  readonly bundlePem: string;
+  /** Derived from the content: equal bundles have equal versions. */
+  readonly version: string;
+  /** The root that certificates come from. */
+  readonly issuingRoot: Certificate;
+}
+
+/**
+ * The roots of a trust domain and what each is for, as the store has them, and
+ * who signs. Everything that depends on them asks here, and is told of changes.
+ */
+export class TrustState {
+  readonly trustDomain: TrustDomain;
+  readonly #store: RootStore;
+  readonly #listeners = new Set<(view: TrustView) => void>();
+  readonly #intermediates: Certificate[];
+  #signer: Signer;
+  #view: TrustView;
+
+  /** @throws UserError when what is stored cannot be read. */
+  constructor(options: {
+    readonly trustDomain: TrustDomain;
+    readonly store: RootStore;
+    readonly signer: Signer;
+  }) {
+    this.trustDomain = options.trustDomain;
+    this.#store = options.store;
+    this.#signer = options.signer;
+    this.#intermediates = options.store.intermediates().map(readCertificate);
+    this.#view = this.#read();
+  }
+
+  get view(): TrustView {
+    return this.#view;
+  }
+
+  get signer(): Signer {
+    return this.#signer;
+  }
+
+  /** Roots in one of these states, oldest first. */
+  roots(...states: readonly RootState[]): readonly Certificate[] {
+    return this.#store
+      .list()
+      .filter(({ state }) => states.includes(state))
+      .map(({ certificatePem }) => readCertificate(certificatePem));
+  }
+
+  /** What a peer presented, continued with the signers known here. @throws SvidError */
+  completed(chain: SvidChain): readonly Certificate[] {
+    return completeChain(parseChain(chain), this.#intermediates);
+  }
+
+  /** Keeps what stands between a new leaf and its root, for as long as leaves of it may be presented. */
+  remember(chain: readonly Certificate[], nowMs: number): void {
+    for (const signer of chain.slice(1)) {
+      const { facts, pem } = signer;
+      if (facts.issuerName.equals(facts.subjectName)) continue;
+      if (this.#intermediates.some((known) => known.pem === pem)) continue;
+      this.#store.addIntermediate(pem, nowMs);
+      this.#intermediates.push(signer);
+    }
+  }
+
+  /** Changes what roots are for, and who signs, in one step that survives a crash; then tells everybody. */
+  change(states: ReadonlyMap<string, RootState>, signer: Signer = this.#signer): void {
+    this.#store.setStates(states);
+    this.#signer = signer;
+    this.#view = this.#read();
+    for (const listener of this.#listeners) listener(this.#view);
+  }
+
+  /** Calls back with each new view. Returns how to stop that. */
+  onChange(listener: (view: TrustView) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #read(): TrustView {
+    const [issuingRoot] = this.roots("issuing");
+    if (!issuingRoot) throw new Error("no root issues");
+    const bundle = trustBundle(this.trustDomain, [issuingRoot, ...this.roots("trusted")]);
+    const bundlePem = formatTrustBundle(bundle);
+    const version = createHash("sha256").update(bundlePem).digest("hex").slice(0, 16);
+    return { bundle, bundlePem, version, issuingRoot };
+  }
+}
+
+/** @throws UserError */
+export function readCertificate(pem: string): Certificate {
+  try {
+    return parseCertificates(pem, maxChainLength)[0]!;
+  } catch (error) {
+    throw unusableRoot(error);
+  }
+}
+
+export function unusableRoot(cause: unknown): UserError {
+  return new UserError(`the stored root certificate cannot be used: ${messageOf(cause)}`, {
+    hint: "restore the state directory from a backup; with a new one, every workload joins anew",
+    cause,
+  });
+}
