@@ -1,9 +1,15 @@
 import { isIP } from "node:net";
+import { checkExportTo } from "./check-export-to.ts";
 import { checkLoadBalancer } from "./check-load-balancer.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckedMetadata, Finding } from "./finding.ts";
 import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./specs.ts";
 
-export function checkDestinationRule(spec: DestinationRuleSpec, find: Finding): void {
+export function checkDestinationRule(
+  spec: DestinationRuleSpec,
+  find: Finding,
+  metadata: CheckedMetadata,
+): void {
+  checkExportTo(spec.exportTo, (i) => `spec.exportTo[${i}]`, metadata.namespace, find);
   find.host("spec.host", spec.host);
   checkPolicy(spec.trafficPolicy, "spec.trafficPolicy", find);
   const names = new Map<string, number>();

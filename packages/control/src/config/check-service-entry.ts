@@ -1,5 +1,6 @@
+import { checkExportTo } from "./check-export-to.ts";
 import { checkPlace } from "./check-workload-entry.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckedMetadata, Finding } from "./finding.ts";
 import type { ServiceEntrySpec } from "./specs.ts";
 
 /** What `ports[].protocol` may say. */
@@ -16,7 +17,8 @@ export const portProtocols = [
   "REDIS",
 ];
 
-export function checkServiceEntry(spec: ServiceEntrySpec, find: Finding): void {
+export function checkServiceEntry(spec: ServiceEntrySpec, find: Finding, metadata: CheckedMetadata): void {
+  checkExportTo(spec.exportTo, (i) => `spec.exportTo[${i}]`, metadata.namespace, find);
   spec.hosts.forEach((host, i) => {
     find.host(`spec.hosts[${i}]`, host);
     if (host === "*")

@@ -1,7 +1,13 @@
-import type { Finding } from "./finding.ts";
+import { checkExportTo, exportToAnnotation } from "./check-export-to.ts";
+import type { CheckedMetadata, Finding } from "./finding.ts";
+import { joinPath } from "./origins.ts";
 import type { ServiceSpec } from "./specs.ts";
+import { parseNameList } from "./values.ts";
 
-export function checkService(spec: ServiceSpec, find: Finding): void {
+export function checkService(spec: ServiceSpec, find: Finding, metadata: CheckedMetadata): void {
+  const exportTo = parseNameList(metadata.annotations[exportToAnnotation]);
+  const path = joinPath("metadata.annotations", exportToAnnotation);
+  checkExportTo(exportTo, () => path, metadata.namespace, find);
   const seen = new Map<string | number, number>();
   const ports = spec.ports ?? [];
   ports.forEach((port, i) => {

@@ -1,5 +1,6 @@
 import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
-import type { Finding } from "./finding.ts";
+import { checkExportTo } from "./check-export-to.ts";
+import type { CheckedMetadata, Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
 import type {
   DestinationSpec,
@@ -30,7 +31,12 @@ export const retryConditions = [
   "unavailable",
 ] as const;
 
-export function checkVirtualService(spec: VirtualServiceSpec, find: Finding): void {
+export function checkVirtualService(
+  spec: VirtualServiceSpec,
+  find: Finding,
+  metadata: CheckedMetadata,
+): void {
+  checkExportTo(spec.exportTo, (i) => `spec.exportTo[${i}]`, metadata.namespace, find);
   if (!spec.hosts?.length) {
     find.error("W1104", "spec", "spec.hosts is missing", 'name the hosts it routes, for example "reviews"');
   }

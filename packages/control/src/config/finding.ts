@@ -10,6 +10,12 @@ import {
   regexProblem,
 } from "./values.ts";
 
+/** What checks of a spec get to know about its resource. */
+export interface CheckedMetadata {
+  readonly namespace: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** The findings about one resource's values: each check takes the path of what it looks at. */
 export class Finding {
   readonly #origins: Origins;

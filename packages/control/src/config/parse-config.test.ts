@@ -116,6 +116,21 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:6:40: error W1103: spec.trafficPolicy.tunnel.protocol: unknown value GET (one of CONNECT, POST)",
     ],
     [
+      "an export to everyone and to one more",
+      `${rule}  host: r\n  exportTo: ["*", shop]\n`,
+      'mesh.yaml:6:14: error W1106: exportTo: "*" is every namespace, and there are others beside it (keep one)',
+    ],
+    [
+      "an export to what is no namespace",
+      `${rule}  host: r\n  exportTo: [Shop]\n`,
+      'mesh.yaml:6:14: error W1213: exportTo: "Shop" is not a namespace (write "." for its own namespace, "*" for all, "~" for none, or a namespace)',
+    ],
+    [
+      "an export to the own namespace twice, in a Service's annotation",
+      "apiVersion: v1\nkind: Service\nmetadata: { name: a, annotations: { networking.istio.io/exportTo: '., default' } }\nspec: {}\n",
+      "mesh.yaml:3:67: error W1210: exportTo names default twice (remove one of them)",
+    ],
+    [
       "a range that is no address",
       `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
       'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',

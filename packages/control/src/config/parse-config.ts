@@ -7,7 +7,7 @@ import { checkServiceEntry } from "./check-service-entry.ts";
 import { checkSupport } from "./check-support.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
-import { Finding } from "./finding.ts";
+import { type CheckedMetadata, Finding } from "./finding.ts";
 import { isKubernetesGroup, kindsThatRestrict, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
 import { type ConfigResource, resourceKey } from "./resource.ts";
@@ -24,7 +24,7 @@ export interface ParsedConfig {
 /** The namespace of a resource that names none. */
 export const defaultNamespace = "default";
 
-const checks: { [K in MeshKind]: (spec: never, find: Finding) => void } = {
+const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedMetadata) => void } = {
   Service: checkService,
   VirtualService: checkVirtualService,
   DestinationRule: checkDestinationRule,
@@ -94,15 +94,16 @@ function parseResource({ value, origins }: Item, diagnostics: Diagnostics): Conf
   if (!checkNames(metadata, origins, diagnostics)) return undefined;
   const isSupported = checkSupport(kind, spec, origins, diagnostics);
   const find = new Finding(origins, diagnostics);
-  checks[kind](spec as never, find);
+  const { name, namespace = defaultNamespace, labels = {}, annotations = {} } = metadata;
+  checks[kind](spec as never, find, { namespace, annotations });
   if (!isSupported || find.hasErrors) return undefined;
   return {
     kind,
     apiVersion,
-    name: metadata.name,
-    namespace: metadata.namespace ?? defaultNamespace,
-    labels: metadata.labels ?? {},
-    annotations: metadata.annotations ?? {},
+    name,
+    namespace,
+    labels,
+    annotations,
     spec,
     origins,
   } as ConfigResource;

@@ -28,6 +28,7 @@ export interface ServicePortSpec {
 
 export interface VirtualServiceSpec {
   readonly hosts?: readonly string[];
+  readonly exportTo?: readonly string[];
   readonly gateways?: readonly string[];
   readonly http?: readonly HttpRouteSpec[];
   readonly tcp?: readonly TcpRouteSpec[];
@@ -179,6 +180,7 @@ export interface TlsRouteSpec {
 
 export interface DestinationRuleSpec {
   readonly host: string;
+  readonly exportTo?: readonly string[];
   readonly trafficPolicy?: TrafficPolicySpec;
   readonly subsets?: readonly SubsetSpec[];
 }
@@ -275,6 +277,7 @@ export interface ClientTlsSpec {
 
 export interface ServiceEntrySpec {
   readonly hosts: readonly string[];
+  readonly exportTo?: readonly string[];
   readonly addresses?: readonly string[];
   readonly ports?: readonly {
     readonly number: number;

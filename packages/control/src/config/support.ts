@@ -51,7 +51,6 @@ const workloadEntry = rows("WorkloadEntry");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 
-const notVisible = "visibility by namespace is not applied, so more callers would be affected than written";
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notWeighed = "proxies are told, and choose without regard to it";
 const outside = "it has no meaning outside Kubernetes";
@@ -152,6 +151,7 @@ export const fieldSupport: readonly FieldSupport[] = [
 
   ...virtualService.yes(
     "spec.hosts",
+    "spec.exportTo",
     "spec.http[].name",
     "spec.http[].match[]",
     "spec.http[].route[]",
@@ -184,7 +184,6 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.tls[].route[]",
   ),
   ...virtualService.refused(
-    ["spec.exportTo", notVisible, allEqual("*")],
     ["spec.http[].delegate", "the delegate's routes would be missing"],
     ["spec.http[].fault.delay.exponentialDelay", "write fixedDelay"],
     ["spec.http[].fault.abort.http2Error", "write httpStatus"],
@@ -201,16 +200,14 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
   ),
 
-  ...destinationRule.yes("spec.host", "spec.subsets[].name", "spec.subsets[].labels"),
-  ...destinationRule.refused(
-    ["spec.exportTo", notVisible, allEqual("*")],
-    ["spec.workloadSelector", "more callers would be affected than written"],
-  ),
+  ...destinationRule.yes("spec.host", "spec.exportTo", "spec.subsets[].name", "spec.subsets[].labels"),
+  ...destinationRule.refused(["spec.workloadSelector", "more callers would be affected than written"]),
   ...policySetRows("spec.trafficPolicy"),
   ...policySetRows("spec.subsets[].trafficPolicy"),
 
   ...serviceEntry.yes(
     "spec.hosts",
+    "spec.exportTo",
     "spec.ports",
     "spec.location",
     "spec.endpoints[].ports",
@@ -224,7 +221,6 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.addresses[]", "name single addresses", (v) => typeof v === "string" && !v.includes("/")],
     ["spec.resolution", "write DNS or STATIC", oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN")],
     ["spec.endpoints[].address", "name an IP address", notUnix],
-    ["spec.exportTo", notVisible, allEqual("*")],
   ),
   ...serviceEntry.skipped(
     ["spec.endpoints[].locality", notWeighed],

@@ -20,6 +20,11 @@ export function parseDurationMs(text: string): number | undefined {
   return totalMs <= 1e12 ? totalMs : undefined;
 }
 
+/** `a, b` as names; undefined when nothing is written. */
+export function parseNameList(text: string | undefined): readonly string[] | undefined {
+  return text?.split(",").map((name) => name.trim());
+}
+
 /** Why a pattern is not RE2, or undefined when it is. */
 export function regexProblem(pattern: string): string | undefined {
   if (pattern.length > 1024) return `has ${pattern.length} characters; at most 1024 are accepted`;

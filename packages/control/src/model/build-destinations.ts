@@ -1,13 +1,10 @@
 import { isIP } from "node:net";
 import type { Diagnostics } from "@weft/base/diagnostics";
-import type { ResourceOf } from "../config/resource.ts";
 import type { Backend, ServiceDraft } from "./build-services.ts";
 import { canonicalName } from "./canonical-name.ts";
-import { coversHost, resolveHost } from "./host.ts";
+import { buildRules, dependOnCaller, type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
 import type { Endpoint, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
-import { provenanceOf } from "./provenance.ts";
 import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
-import { buildTrafficPolicy, withAffinity } from "./traffic-policy.ts";
 
 interface Input {
   readonly resources: ResourcesByKind;
@@ -16,83 +13,31 @@ interface Input {
   readonly options: MeshOptions;
 }
 
-/** Services completed by their DestinationRule, and the endpoints behind them. */
+/** Services completed by their DestinationRule, the endpoints behind them, and the rules that are for some callers. */
 export function buildDestinations(
   input: Input,
   diagnostics: Diagnostics,
-): { services: Map<string, Service>; endpoints: Map<string, readonly Endpoint[]> } {
+): {
+  services: Map<string, Service>;
+  endpoints: Map<string, readonly Endpoint[]>;
+  rules: Map<string, HostRule>;
+} {
   const services = new Map<string, Service>();
   const endpoints = new Map<string, readonly Endpoint[]>();
-  const ruleOf = destinationRules(input, diagnostics);
-  for (const [hostname, draft] of input.drafts) {
-    const rule = ruleOf(draft);
-    const policy = buildTrafficPolicy(rule?.spec.trafficPolicy);
+  const { rootNamespace } = input.options;
+  const rules = buildRules(input.resources.DestinationRule, input.options, diagnostics);
+  const index = new RuleIndex(rules.values(), rootNamespace);
+  for (const [key, draft] of input.drafts) {
     const own = endpointsOf(draft, input.workloads);
-    services.set(hostname, {
+    services.set(key, {
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
       identities: identitiesOf(draft, input),
-      policy: draft.hasAffinity ? withAffinity(policy) : policy,
-      subsets: (rule?.spec.subsets ?? [])
-        .map((subset, i) => ({
-          name: subset.name,
-          labels: subset.labels ?? {},
-          policy: buildTrafficPolicy(subset.trafficPolicy),
-          source: provenanceOf(rule!, `spec.subsets[${i}].name`),
-        }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
-      destinationRule: rule && provenanceOf(rule),
+      ...ruledPart(index.find(draft.service, undefined), draft.service.hasAffinity),
     });
-    endpoints.set(hostname, own);
+    endpoints.set(key, own);
   }
-  return { services, endpoints };
-}
-
-type Rule = ResourceOf<"DestinationRule">;
-
-/**
- * One rule per service: of the service's own namespace first, then of the root
- * namespace, then of another; the most specific host first.
- */
-function destinationRules(input: Input, diagnostics: Diagnostics): (draft: ServiceDraft) => Rule | undefined {
-  const { options } = input;
-  const rules = input.resources.DestinationRule.map((rule) => ({
-    rule,
-    host: resolveHost(rule.spec.host, rule.namespace, options),
-  }));
-  const byHost = new Map<string, Rule>();
-  for (const { rule, host } of rules) {
-    const key = `${rule.namespace}/${host}`;
-    const first = byHost.get(key);
-    if (!first) byHost.set(key, rule);
-    else {
-      const message = `two DestinationRules are for ${host}: "${first.name}" applies, this one does not`;
-      diagnostics.error("W2107", rule.origins.at("spec.host"), message, "merge their subsets into one");
-    }
-  }
-  const applied = rules.filter(({ rule, host }) => byHost.get(`${rule.namespace}/${host}`) === rule);
-  const exact = Map.groupBy(
-    applied.filter(({ host }) => !host.startsWith("*")),
-    ({ host }) => host,
-  );
-  const wild = applied
-    .filter(({ host }) => host.startsWith("*"))
-    .sort((a, b) => b.host.length - a.host.length);
-  return ({ service }) => {
-    const candidates = [
-      ...(exact.get(service.hostname) ?? []),
-      ...wild.filter(({ host }) => coversHost(host, service.hostname)),
-    ];
-    const inNamespace = (namespace: string) => candidates.find(({ rule }) => rule.namespace === namespace);
-    const best = inNamespace(service.namespace) ?? inNamespace(options.rootNamespace) ?? candidates[0];
-    for (const { rule, host } of candidates) {
-      if (rule === best?.rule || host.startsWith("*") || rule.namespace === options.rootNamespace) continue;
-      const place = provenanceOf(best!.rule).origin;
-      const message = `rules for callers of one namespace are not supported yet: for ${host} another rule applies`;
-      diagnostics.error("W2112", rule.origins.at("spec.host"), message, `the one at ${place}: merge them`);
-    }
-    return best?.rule;
-  };
+  return { services, endpoints, rules: dependOnCaller(rules, services, rootNamespace) ? rules : new Map() };
 }
 
 function identitiesOf({ backends, written, entry }: ServiceDraft, input: Input): string[] {

@@ -47,7 +47,7 @@ export function buildGround(input: MeshInput): MeshGround {
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const meshWorkloads = buildWorkloads({ resources, workloads, drafts, mtls, options }, diagnostics);
-  const { services, endpoints } = buildDestinations(
+  const { services, endpoints, rules } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
   );
@@ -55,6 +55,7 @@ export function buildGround(input: MeshInput): MeshGround {
     options,
     services: sortedMap(services),
     endpoints: sortedMap(endpoints),
+    rules: sortedMap(rules),
     workloads: meshWorkloads,
   };
   return { mesh, drafts, diagnostics: diagnostics.all };
@@ -67,9 +68,9 @@ export function routeMesh(
 ): { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(configured);
-  const { options, services, endpoints, workloads } = ground.mesh;
-  const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
-  const mesh: Mesh = { options, services, endpoints, routing, workloads };
+  const routing = sortedMap(buildRouting(resources.VirtualService, ground.mesh.options, diagnostics));
+  const { options, services, endpoints, rules, workloads } = ground.mesh;
+  const mesh: Mesh = { options, services, endpoints, routing, rules, workloads };
   checkReferences(mesh, resources, diagnostics);
   return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all] };
 }

@@ -36,8 +36,14 @@ import type {
   TcpRoute,
   TlsRoute,
 } from "./routing.ts";
+import { contend, type Visible, visibilityOf } from "./visibility.ts";
 
 type VirtualService = ResourceOf<"VirtualService">;
+
+interface Owner extends Visible {
+  readonly resource: VirtualService;
+  readonly at: Origin;
+}
 
 /** The routing of every host that a VirtualService names for sidecars. */
 export function buildRouting(
@@ -46,9 +52,10 @@ export function buildRouting(
   diagnostics: Diagnostics,
 ): Map<string, HostRouting> {
   const routing = new Map<string, HostRouting>();
-  const owners = new Map<string, { readonly resource: VirtualService; readonly at: Origin }>();
+  const owners = new Map<string, Owner[]>();
   for (const resource of virtualServices) {
     const { spec, namespace, name } = resource;
+    const visibleIn = visibilityOf(spec.exportTo, namespace);
     if (spec.gateways && !spec.gateways.includes("mesh")) continue;
     const http = (spec.http ?? []).flatMap((route, i) =>
       isGatewayOnly(route.match) ? [] : httpRoute(resource, i, options),
@@ -61,15 +68,26 @@ export function buildRouting(
     );
     spec.hosts?.forEach((written, i) => {
       const host = resolveHost(written, namespace, options);
-      const owner = owners.get(host);
+      const others = owners.get(host) ?? [];
+      if (others.some((owner) => owner.resource === resource)) return;
       const at = resource.origins.at(`spec.hosts[${i}]`);
-      if (owner && owner.resource !== resource) {
-        const message = `VirtualServices "${owner.resource.name}" and "${name}" both route ${host}: only one can`;
-        diagnostics.conflict("IST0109", at, owner.at, message, "merge them into one");
+      const rival = others.find((owner) => contend(owner, { namespace, visibleIn }));
+      if (rival) {
+        const message = `VirtualServices "${rival.resource.name}" and "${name}" both route ${host}: only one can`;
+        diagnostics.conflict("IST0109", at, rival.at, message, "merge them into one");
         return;
       }
-      owners.set(host, { resource, at });
-      routing.set(host, { host, namespace, name, http, tcp, tls, source: provenanceOf(resource) });
+      owners.set(host, [...others, { resource, at, namespace, visibleIn }]);
+      routing.set(others.length === 0 ? host : `${host} ${namespace}/${name}`, {
+        host,
+        namespace,
+        name,
+        ...(visibleIn ? { visibleIn } : {}),
+        http,
+        tcp,
+        tls,
+        source: provenanceOf(resource),
+      });
     });
   }
   return routing;

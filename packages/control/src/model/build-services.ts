@@ -1,5 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { exportToAnnotation } from "../config/check-export-to.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
+import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import type { MeshOptions, Protocol, Service, ServicePort } from "./mesh.ts";
@@ -8,6 +10,7 @@ import { type MeshSettings, meshOptions } from "./options.ts";
 import { declaredProtocol, namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
 import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
+import { contend, visibilityOf } from "./visibility.ts";
 import { WorkloadEntries } from "./workload-entries.ts";
 import { type WrittenEndpoint, writtenEndpoint } from "./written-endpoint.ts";
 
@@ -19,8 +22,6 @@ export interface ServiceDraft {
   /** Places that serve it because someone wrote them down. */
   readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
-  /** Whether a client keeps its endpoint. */
-  readonly hasAffinity: boolean;
 }
 
 export interface Backend {
@@ -49,17 +50,23 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
   for (const [hostname, group] of registrations(input.workloads, input.options)) {
     drafts.set(hostname, merge(drafts.get(hostname), fromRegistration(hostname, group, input, diagnostics)));
   }
+  const owners = new Map<string, ServiceDraft[]>();
   for (const entry of input.resources.ServiceEntry) {
-    entry.spec.hosts.forEach((host, i) => {
+    const { namespace, spec } = entry;
+    const visibleIn = visibilityOf(spec.exportTo, namespace);
+    spec.hosts.forEach((host, i) => {
       const hostname = host.toLowerCase();
-      const other = drafts.get(hostname);
+      const others = owners.get(hostname) ?? [...(drafts.has(hostname) ? [drafts.get(hostname)!] : [])];
+      const other = others.find(({ service }) => contend(service, { namespace, visibleIn }));
       if (other) {
         const by = other.service.source?.origin ?? "registration";
         const message = `host ${hostname} is already a service (${by}): this ServiceEntry adds nothing to it`;
         diagnostics.error("W2108", entry.origins.at(`spec.hosts[${i}]`), message, "name it in one place");
         return;
       }
-      drafts.set(hostname, fromEntry(hostname, entry, input, entries));
+      const draft = fromEntry(hostname, entry, input, entries);
+      owners.set(hostname, [...others, draft]);
+      drafts.set(others.length === 0 ? hostname : `${hostname} ${namespace}/${entry.name}`, draft);
     });
   }
   entries.reportUnused();
@@ -136,7 +143,6 @@ function fromRegistration(
     })),
     written: [],
     entry: undefined,
-    hasAffinity: false,
   };
 }
 
@@ -178,11 +184,13 @@ function fromYaml(
       hostname,
       name,
       namespace,
+      ...visibility(parseNameList(resource.annotations[exportToAnnotation]), namespace),
       isExternal: false,
       resolution: isHeadless ? "passthrough" : "endpoints",
       isHeadless,
       addresses: isHeadless ? [] : vipOf(hostname, input.vips),
       ports: byNumber(ports),
+      ...(spec.sessionAffinity === "ClientIP" ? { hasAffinity: true as const } : {}),
       source: provenanceOf(resource),
     },
     backends: selected.map((workload) => ({ workload, ports: targets.get(workload.id)! })),
@@ -198,7 +206,6 @@ function fromYaml(
       }),
     ),
     entry: undefined,
-    hasAffinity: spec.sessionAffinity === "ClientIP",
   };
 }
 
@@ -221,7 +228,6 @@ function merge(yaml: ServiceDraft | undefined, registered: ServiceDraft): Servic
     written: yaml.written,
     backends: [...backends.values()].sort((a, b) => (a.workload.id < b.workload.id ? -1 : 1)),
     entry: undefined,
-    hasAffinity: yaml.hasAffinity,
   };
 }
 
@@ -252,6 +258,7 @@ function fromEntry(
       hostname,
       name: hostname,
       namespace,
+      ...visibility(spec.exportTo, namespace),
       isExternal: spec.location !== "MESH_INTERNAL",
       resolution: resolutions[spec.resolution ?? "NONE"],
       isHeadless: false,
@@ -272,8 +279,12 @@ function fromEntry(
       ),
     ],
     entry,
-    hasAffinity: false,
   };
+}
+
+function visibility(exportTo: readonly string[] | undefined, namespace: string) {
+  const visibleIn = visibilityOf(exportTo, namespace);
+  return visibleIn ? { visibleIn } : {};
 }
 
 function vipOf(hostname: string, vips: ReadonlyMap<string, string>): string[] {

@@ -2,10 +2,11 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { hasLabels, resolveHost } from "./host.ts";
+import { coversHost, hasLabels, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
 import { isHttp } from "./protocol.ts";
 import type { ResourcesByKind } from "./sorting.ts";
+import { nearnessTo } from "./visibility.ts";
 
 /** Names what a resource refers to and is not there, and rules that can never apply. Changes nothing. */
 export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnostics: Diagnostics): void {
@@ -80,11 +81,19 @@ function checkAddresses(mesh: Mesh, resources: ResourcesByKind, diagnostics: Dia
   }
 }
 
-/** Subset names by host, from DestinationRules whether or not their service exists. */
+/** Subset names by host, whoever their rule is for, from DestinationRules whether or not their service exists. */
 function writtenSubsets(mesh: Mesh, resources: ResourcesByKind): Map<string, Set<string>> {
   const subsets = new Map<string, Set<string>>();
   for (const { hostname, subsets: own } of mesh.services.values()) {
     if (own.length > 0) subsets.set(hostname, new Set(own.map((s) => s.name)));
+  }
+  for (const { host, subsets: own } of mesh.rules.values()) {
+    for (const hostname of host.startsWith("*") ? mesh.services.keys() : [host]) {
+      if (!coversHost(host, hostname)) continue;
+      const known = subsets.get(hostname) ?? new Set<string>();
+      for (const { name } of own) known.add(name);
+      subsets.set(hostname, known);
+    }
   }
   for (const { spec, namespace } of resources.DestinationRule) {
     const host = resolveHost(spec.host, namespace, mesh.options);
@@ -116,6 +125,10 @@ function checkDestination(
       message,
       hint ?? "it may register later",
     );
+  } else if (!isSeen(host, resource.namespace, mesh)) {
+    const message = `host ${host} is not exported to namespace ${resource.namespace}: calls routed to it from there are answered with 503`;
+    const hint = `add ${resource.namespace} to the exportTo of ${service.source?.origin ?? host}`;
+    diagnostics.warning("W2115", resource.origins.at(`${path}.host`), message, hint);
   }
   if (destination.subset) {
     const known = subsets.get(host) ?? new Set<string>();
@@ -133,6 +146,13 @@ function checkDestination(
     const hint = `its ports: ${service.ports.map((p) => p.number).join(", ") || "none"}`;
     diagnostics.warning("W2102", resource.origins.at(`${path}.port.number`), message, hint);
   }
+}
+
+function isSeen(host: string, namespace: string, { services }: Mesh): boolean {
+  if (nearnessTo(namespace, services.get(host)!) !== undefined) return true;
+  return [...services.values()].some(
+    (other) => other.hostname === host && nearnessTo(namespace, other) !== undefined,
+  );
 }
 
 /** A rule without conditions ends the list; a rule whose every match came before never applies. */

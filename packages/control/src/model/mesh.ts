@@ -1,4 +1,5 @@
 import type { Workload } from "../registry/workload.ts";
+import type { HostRule } from "./destination-rules.ts";
 import type { HostRouting } from "./routing.ts";
 import type { AuthorizationPolicy, MtlsMode } from "./security.ts";
 import type { TrafficPolicy } from "./traffic-policy.ts";
@@ -10,12 +11,18 @@ import type { TrafficPolicy } from "./traffic-policy.ts";
  */
 export interface Mesh {
   readonly options: MeshOptions;
-  /** By hostname, e.g. `reviews.default.svc.cluster.local`. */
+  /**
+   * By hostname, e.g. `reviews.default.svc.cluster.local`. Where a host is another
+   * service to the proxies of other namespaces, the further ones have longer keys,
+   * and `viewOf` says which is whose.
+   */
   readonly services: ReadonlyMap<string, Service>;
-  /** By hostname of the service they serve; apart from it, because they change far more often. */
+  /** By the key of the service they serve; apart from it, because they change far more often. */
   readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
-  /** By the host a VirtualService names, which may be a wildcard. */
+  /** By the host a VirtualService names, which may be a wildcard; further ones for it as with services. */
   readonly routing: ReadonlyMap<string, HostRouting>;
+  /** DestinationRules by `namespace/name`, where which one applies depends on who calls; else none, and services hold it all. */
+  readonly rules: ReadonlyMap<string, HostRule>;
   /** By workload id. */
   readonly workloads: ReadonlyMap<string, MeshWorkload>;
 }
@@ -56,6 +63,8 @@ export interface Service {
   readonly hostname: string;
   readonly name: string;
   readonly namespace: string;
+  /** Namespaces whose proxies see it, where those are not all. */
+  readonly visibleIn?: readonly string[];
   readonly isExternal: boolean;
   /** How endpoints are found: from the mesh, by DNS (all addresses, or one), or the address the caller chose. */
   readonly resolution: "endpoints" | "dns" | "dns-single" | "passthrough";
@@ -67,6 +76,9 @@ export interface Service {
   readonly ports: readonly ServicePort[];
   /** Names an endpoint of it may prove by its certificate: SPIFFE IDs, sorted. */
   readonly identities: readonly string[];
+  /** Written where it is so: a client keeps its endpoint, unless a policy says otherwise. */
+  readonly hasAffinity?: true;
+  /** By the DestinationRule that is for callers of every namespace. */
   readonly policy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];
   /** Undefined when it exists by registration alone. */

@@ -6,6 +6,8 @@ export interface HostRouting {
   readonly host: string;
   readonly namespace: string;
   readonly name: string;
+  /** Namespaces whose proxies see it, where those are not all. */
+  readonly visibleIn?: readonly string[];
   readonly http: readonly HttpRoute[];
   readonly tcp: readonly TcpRoute[];
   readonly tls: readonly TlsRoute[];

@@ -71,6 +71,30 @@ describe("snapshots", () => {
     assert.deepEqual(changed(web!, v1!), ["inbound|9080||"], "callers of one namespace share their way out");
   });
 
+  it("differ by who sees what, in that alone, and a change elsewhere leaves them as they are", () => {
+    const builder = new SnapshotBuilder();
+    const short = {
+      workloads: [
+        { service: "api" },
+        { service: "web", namespace: "shop" },
+        { service: "web", namespace: "far" },
+      ],
+    };
+    const own = rule.replace("name: api }", "name: api, namespace: shop }");
+    const yaml = own.replace("host: api,", "host: api.default.svc.cluster.local,");
+    const build = (name: string, text = yaml) => builder.build(fixture(short, text).mesh, { id: name });
+    const [api, shop] = [build("api-v1.default"), build("web-v1.shop")];
+    const cluster = "outbound|9080||api.default.svc.cluster.local";
+    const clusters = (snapshot: Snapshot) => snapshot.byType.get(typeUrl.cluster)!;
+    assert.notEqual(clusters(shop).get(cluster), clusters(api).get(cluster));
+    const web = "outbound|9080||web.far.svc.cluster.local";
+    assert.equal(clusters(shop).get(web), clusters(api).get(web), "what is the same is shared");
+    const other =
+      "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: w, namespace: far }\nspec: { host: api.default.svc.cluster.local }\n";
+    const again = build("web-v1.shop", `${yaml}---\n${other}`);
+    for (const [type, map] of again.byType) assert.equal(map, shop.byType.get(type), type);
+  });
+
   it("differ by what a proxy can do where that matters, and share them by that", () => {
     const builder = new SnapshotBuilder();
     const { mesh } = fixture({

@@ -7,6 +7,7 @@ import { type ClientFeatures, featuresKey, noFeatures } from "../translate/clien
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
 import { endpointsPart, type PartType, type SidecarPart } from "../translate/sidecar-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
+import { MeshViews } from "./mesh-views.ts";
 import { type Encoded, PartCache } from "./part-cache.ts";
 import { emptySet, partTypes, type ResourceSet, resourceSet, type TypeMap } from "./resource-set.ts";
 
@@ -15,7 +16,10 @@ const keptMeshes = 16;
 
 /** What all clients of one audience have, of the mesh it was made from. */
 interface Common {
+  /** As they see it. */
   readonly mesh: Mesh;
+  /** Counted in meshes: when somebody last asked for it. */
+  readonly age: number;
   readonly set: ResourceSet;
   /** Where each service's endpoints are among the lists of their type. */
   readonly endpointsAt: ReadonlyMap<string, number>;
@@ -50,7 +54,9 @@ export class SnapshotBuilder {
   readonly #common = new Map<string, Common>();
   /** By workload and by what its clients can do. */
   readonly #kept = new Map<string, Map<string, Kept>>();
-  readonly #recent: Mesh[] = [];
+  readonly #views = new MeshViews();
+  /** Counts meshes. */
+  #age = 0;
   #latest: Mesh | undefined;
 
   /**
@@ -72,7 +78,8 @@ export class SnapshotBuilder {
     }
     const key = featuresKey(features);
     const last = byFeatures.get(key);
-    const next = this.#followed(last, shared, id) ?? this.#made(last, shared, workload, features);
+    const view = this.#views.of(shared, workload);
+    const next = this.#followed(last, view, id) ?? this.#made(last, view, workload, features);
     byFeatures.set(key, next);
     return next.snapshot;
   }
@@ -110,10 +117,9 @@ export class SnapshotBuilder {
       shared = shareUnchanged(this.#latest, mesh);
       this.#canonical.set(mesh, shared);
       this.#latest = shared;
-      this.#recent.unshift(shared);
-      if (this.#recent.length > keptMeshes) this.#recent.pop();
-      for (const [audience, { mesh: of }] of this.#common) {
-        if (!this.#recent.includes(of)) this.#common.delete(audience);
+      this.#age += 1;
+      for (const [audience, { age }] of this.#common) {
+        if (this.#age - age > keptMeshes) this.#common.delete(audience);
       }
     }
     return shared;
@@ -135,7 +141,7 @@ export class SnapshotBuilder {
     for (const { type, service } of parts) {
       if (type === "endpoint") endpointsAt.set(service!, endpointsAt.size);
     }
-    return { mesh, set, endpointsAt };
+    return { mesh, age: this.#age, set, endpointsAt };
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
@@ -148,7 +154,7 @@ export class SnapshotBuilder {
       lists[at] = this.#parts.get(part, () => this.#encode(part));
     }
     const set = resourceSet(new Map([...last.set.lists, ["endpoint", lists]]), last.set);
-    return { ...last, mesh, set };
+    return { ...last, mesh, age: this.#age, set };
   }
 
   #encodeAll(parts: readonly SidecarPart[]): ReadonlyMap<PartType, readonly Encoded[]> {

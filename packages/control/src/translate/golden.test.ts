@@ -14,8 +14,8 @@ const folder = new URL("../../testdata/golden/", import.meta.url);
 const inputs = globSync("*.in.yaml", { cwd: fileURLToPath(folder) }).sort();
 
 function modelText({ mesh, findings }: Fixture): string {
-  const { options: _, ...model } = mesh;
-  return asYaml({ findings, ...model });
+  const { options: _, rules, ...model } = mesh;
+  return asYaml({ findings, ...model, rules: rules.size > 0 ? rules : undefined });
 }
 
 function xdsText({ mesh, proxy, features }: Fixture): string {

@@ -16,6 +16,7 @@ export interface ProxyParts {
   readonly own: readonly SidecarPart[];
 }
 
+/** @param mesh as the workload gets to see it */
 export function proxyParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
   const caller = callerOf(workload, mesh);
   const { interception } = workload;

@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import { viewOf } from "../model/view.ts";
 import { type ClientFeatures, noFeatures } from "./client-features.ts";
 import { proxyParts } from "./proxy-parts.ts";
 import type { PartType } from "./sidecar-parts.ts";
@@ -26,7 +27,7 @@ export function translateSidecar(
     endpoint: [],
     nameTable: [],
   };
-  const { common, own } = proxyParts(mesh, workload, features);
+  const { common, own } = proxyParts(viewOf(mesh, workload.namespace), workload, features);
   for (const { type, build } of [...common(), ...own]) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }

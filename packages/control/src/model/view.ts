@@ -1,0 +1,106 @@
+import { type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
+import { coversHost } from "./host.ts";
+import type { Endpoint, Mesh, Service } from "./mesh.ts";
+import { nearnessTo, type Visible } from "./visibility.ts";
+
+/**
+ * The mesh as the proxies of a namespace get to see it: services and routing by
+ * their hosts, of several for one host the nearest; services with the
+ * DestinationRule that is for these callers. The mesh itself where everyone
+ * sees all of it and the same.
+ */
+export function viewOf(mesh: Mesh, namespace: string): Mesh {
+  const seen = visible(mesh.services, ({ hostname }) => hostname, namespace);
+  const services = ruled(seen, mesh, namespace);
+  const routing = visible(mesh.routing, ({ host }) => host, namespace);
+  if (services === mesh.services && routing === mesh.routing) return mesh;
+  return { ...mesh, services, routing, endpoints: endpointsOf(seen, mesh) };
+}
+
+const restricted = new WeakMap<object, boolean>();
+
+function isRestricted(all: ReadonlyMap<string, Visible>): boolean {
+  let answer = restricted.get(all);
+  if (answer === undefined) {
+    answer = [...all.values()].some(({ visibleIn }) => visibleIn);
+    restricted.set(all, answer);
+  }
+  return answer;
+}
+
+/** By host; the map itself where that has all of them. */
+function visible<T extends Visible>(
+  all: ReadonlyMap<string, T>,
+  hostOf: (one: T) => string,
+  namespace: string,
+): ReadonlyMap<string, T> {
+  if (!isRestricted(all)) return all;
+  const seen = new Map<string, T>();
+  let isSame = true;
+  for (const [key, one] of all) {
+    const host = hostOf(one);
+    const nearness = nearnessTo(namespace, one);
+    const other = seen.get(host);
+    if (nearness !== undefined && (!other || nearness < nearnessTo(namespace, other)!)) seen.set(host, one);
+    isSame &&= key === host && seen.get(host) === one;
+  }
+  return isSame ? all : seen;
+}
+
+const indexes = new WeakMap<Mesh["rules"], RuleIndex>();
+
+function indexOf({ rules, options }: Mesh): RuleIndex {
+  let index = indexes.get(rules);
+  if (!index) {
+    index = new RuleIndex(rules.values(), options.rootNamespace);
+    indexes.set(rules, index);
+  }
+  return index;
+}
+
+/** With the rules that are for callers of this namespace alone, or not for them. */
+function ruled(seen: Mesh["services"], mesh: Mesh, namespace: string): Mesh["services"] {
+  const about = [...mesh.rules.values()].filter(
+    (rule) => rule.namespace === namespace || rule.visibleIn?.includes(namespace),
+  );
+  if (about.length === 0) return seen;
+  const index = indexOf(mesh);
+  const hosts = new Set(about.map(({ host }) => host));
+  const wild = [...hosts].filter((host) => host.startsWith("*"));
+  let services: Map<string, Service> | undefined;
+  for (const [hostname, service] of seen) {
+    if (!hosts.has(hostname) && !wild.some((host) => coversHost(host, hostname))) continue;
+    const rule = index.find(service, namespace);
+    if (rule === index.find(service, undefined)) continue;
+    services ??= new Map(seen);
+    services.set(hostname, withRule(service, rule));
+  }
+  return services ?? seen;
+}
+
+const withoutRule = {};
+const byRule = new WeakMap<Service, WeakMap<object, Service>>();
+
+/** The very same object for the same service and rule, so that what is made of it can be kept. */
+function withRule(service: Service, rule: HostRule | undefined): Service {
+  const made = byRule.get(service) ?? new WeakMap<object, Service>();
+  byRule.set(service, made);
+  let own = made.get(rule ?? withoutRule);
+  if (!own) {
+    own = { ...service, ...ruledPart(rule, service.hasAffinity) };
+    made.set(rule ?? withoutRule, own);
+  }
+  return own;
+}
+
+/** By hostname, where one that is seen has another key in the mesh. */
+function endpointsOf(seen: Mesh["services"], { services, endpoints }: Mesh): Mesh["endpoints"] {
+  if (seen === services) return endpoints;
+  let byHost: Map<string, readonly Endpoint[]> | undefined;
+  for (const [key, service] of services) {
+    if (key === service.hostname || seen.get(service.hostname) !== service) continue;
+    byHost ??= new Map(endpoints);
+    byHost.set(service.hostname, endpoints.get(key)!);
+  }
+  return byHost ?? endpoints;
+}
