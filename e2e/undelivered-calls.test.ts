@@ -64,3 +64,21 @@ test("weft stat counts aborted calls, which no server ever saw, as failures of t
     );
   });
 });
+
+test("weft edges shows who called, as whom, and over mutual TLS; weft stat counts that edge alone", async () => {
+  await mesh.until("the edge is secured", async () => {
+    await call();
+    const { stdout } = await mesh.weft("edges", "hello", "-o", "json");
+    const edge = JSON.parse(stdout).rows[0];
+    if (edge?.securedRate !== 1) return false;
+    assert.equal(`${edge.from.namespace}/${edge.from.name}`, "default/caller");
+    assert.equal(edge.from.identity, "spiffe://cluster.local/ns/default/sa/caller");
+    assert.equal(edge.to.name, "hello");
+    return true;
+  });
+  const { stdout } = await mesh.weft("stat", "--from", "caller", "-o", "json");
+  const [row] = JSON.parse(stdout).rows;
+  assert.equal(row.name, "hello");
+  assert.deepEqual(row.peers, ["spiffe://cluster.local/ns/default/sa/caller"]);
+  assert.match((await mesh.weft("stat", "--to", "hello")).stdout, /default +caller/);
+});

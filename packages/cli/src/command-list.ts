@@ -58,6 +58,21 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/stat.ts"),
   },
   {
+    name: "edges",
+    summary: "who talks to whom, as whom, and whether it is secured",
+    load: () => import("./commands/edges.ts"),
+  },
+  {
+    name: "top",
+    summary: "the calls of this moment, sorted, live",
+    load: () => import("./commands/top.ts"),
+  },
+  {
+    name: "dashboard",
+    summary: "open the dashboard of the mesh in a browser",
+    load: () => import("./commands/dashboard.ts"),
+  },
+  {
     name: "check",
     summary: "find out what is missing or unwell, and what to do",
     load: () => import("./commands/check.ts"),

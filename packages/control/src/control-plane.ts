@@ -31,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly certificateTtlMs?: number;
   /** An authority the operator brings, as files; read at each start. */
   readonly issuingFiles?: IssuingFiles;
+  /** The built dashboard; undefined: there is none. */
+  readonly dashboardDir?: string;
   readonly version: string;
   /** Default: JSON lines on stderr. */
   readonly log?: CaLog;
@@ -85,6 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onClose(() => listeners.close(closeGraceMs));
     const http = await openHttp(plane, options);
     onClose(() => http.close());
+    plane.httpOrigin = `http://${reachableHere(options.httpAddress)}:${http.port}`;
     const api = await openApi(plane, options);
     onClose(() => api.close());
     const operators = await openOperatorSocket({
@@ -131,7 +134,7 @@ async function openListeners(
       tls: tls(serving.current),
       ads: plane.ads,
       verifyPeer: (chain) => authority.verifyPeer(chain),
-      createCertificate: (request) => authority.createCertificate(request),
+      createCertificate: (request) => plane.createCertificate(request),
       takeMetrics: plane.takeMetrics,
       clientStatus: plane.clientStatus,
       admitOperator: operatorsOf(plane.rootNamespace),
@@ -154,12 +157,20 @@ function openHttp(
         port: httpPort,
         metrics: plane.metrics.registry,
         notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
+        dashboard: plane.dashboard.serve,
       }),
   );
 }
 
 function openApi(plane: Composition, { stateDir }: ControlPlaneOptions): Promise<ApiServer> {
   return startApiServer({ socketPath: socketPathOf(stateDir), backend: plane.api, logError: plane.onError });
+}
+
+/** Where this machine itself reaches what listens on an address, as part of a URL. */
+function reachableHere(address: string): string {
+  if (address === "0.0.0.0") return "127.0.0.1";
+  if (address === "::") return "[::1]";
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 /** Says which flag to change when an address cannot be had. */

@@ -19,8 +19,8 @@ export interface MetricsReporterOptions {
 }
 
 /**
- * Sends the sidecar's `istio_*` series and the age of the certificate to the
- * control plane every few seconds, so that `weft stat` needs no Prometheus. All
+ * Sends the sidecar's `istio_*` series, how full it is and the age of the certificate
+ * to the control plane every few seconds, so that `weft stat` needs no Prometheus. All
  * values are cumulative: an export that is lost costs nothing but freshness.
  */
 export class MetricsReporter {
@@ -65,11 +65,28 @@ export class MetricsReporter {
 
   async #scrapeFamilies(): Promise<ScrapedFamily[]> {
     try {
-      return parsePrometheusText(await this.#options.scrape(), (name) => name.startsWith("istio_"));
+      const families = parsePrometheusText(
+        await this.#options.scrape(),
+        (name) => name.startsWith("istio_") || saturationMetrics.has(name),
+      );
+      return families.map((family) => (saturationMetrics.has(family.name) ? summed(family) : family));
     } catch {
       return []; // the sidecar is being started again
     }
   }
+}
+
+/** How full the data plane is: gauges of it as a whole, whatever they are told apart by. */
+const saturationMetrics: ReadonlySet<string> = new Set([
+  "weft_event_loop_utilization",
+  "weft_event_loop_lag_p99_ms",
+  "envoy_server_memory_physical_size",
+  "envoy_listener_downstream_cx_active",
+  "envoy_cluster_upstream_rq_pending_active",
+]);
+
+function summed({ name, kind, series }: ScrapedFamily): ScrapedFamily {
+  return { name, kind, series: [{ labels: {}, value: series.reduce((sum, { value }) => sum + value, 0) }] };
 }
 
 function certificateGauges({ notBeforeMs, notAfterMs }: Svid): ScrapedFamily[] {

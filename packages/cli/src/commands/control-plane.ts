@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import type { IssuingFiles } from "@weft/control/ca/issuing-files";
 import { Command } from "commander";
 import { parseDurationMs, parseIp, parsePort } from "../options/parse-values.ts";
 import { resolveStateDir, stateOption } from "../options/state-dir.ts";
+import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
 interface Flags {
@@ -49,8 +51,8 @@ export function command(): Command {
       (text) => parsePort(text, true),
       15010,
     )
-    .option("--http-address <ip>", "address of metrics and health", parseIp, "127.0.0.1")
-    .option("--http-port <port>", "metrics and health", (text) => parsePort(text, true), 15014)
+    .option("--http-address <ip>", "address of metrics, health and the dashboard", parseIp, "127.0.0.1")
+    .option("--http-port <port>", "metrics, health and the dashboard", (text) => parsePort(text, true), 15014)
     .option(
       "--certificate-ttl <time>",
       "life of a workload's certificate; it is renewed at half of it",
@@ -88,6 +90,7 @@ Example:
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
         issuingFiles: await issuingFilesOf(flags),
+        dashboardDir: join(packageRoot, "dist", "dashboard"),
         version: productVersion,
       });
       process.stderr.write(

@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { parseDurationMs } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
+import { statsOfEdges } from "../output/stats-of-edges.ts";
 import { type Column, formatTable, terminalWidth } from "../output/table.ts";
 import { formatMs, formatRate, formatShare } from "../output/units.ts";
 
@@ -13,6 +14,8 @@ interface Flags {
   readonly by: StatsGroup;
   readonly window: number;
   readonly namespace?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly watch?: boolean;
 }
 
@@ -45,18 +48,23 @@ export function command(): Command {
     )
     .option("--window <time>", "how far back to look, at most 2m", parseDurationMs, 10_000)
     .option("-n, --namespace <name>", "only this namespace")
+    .option("--from <name>", "what this calls, and of it only those calls: NAME or NAMESPACE/NAME")
+    .option("--to <name>", "who calls this, and of it only those calls; with --from only this")
     .option("-w, --watch", "show it again every second until Ctrl-C")
     .addOption(stateOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
-      "\nExample:\n  $ weft stat\n  $ weft stat --by version --watch\n  $ weft stat reviews -o json",
+      "\nExample:\n  $ weft stat\n  $ weft stat --by version --watch\n  $ weft stat reviews -o json\n  $ weft stat --from productpage\n  $ weft stat --to reviews --by version",
     )
     .action(async (name: string | undefined, flags: Flags) => {
       const api = apiClient(flags);
       do {
-        const report = await api.stats({ by: flags.by, windowSeconds: Math.ceil(flags.window / 1000) });
-        const rows = report.rows.filter(
+        const asked = { by: flags.by, windowSeconds: Math.ceil(flags.window / 1000) };
+        const report = await api.stats(asked);
+        const isOfEdges = flags.from !== undefined || flags.to !== undefined;
+        const all = isOfEdges ? statsOfEdges(report.rows, await api.edges(asked), flags) : report.rows;
+        const rows = all.filter(
           (row) =>
             (name === undefined || row.name === name || row.service === name) &&
             (flags.namespace === undefined || row.namespace === flags.namespace),
@@ -77,7 +85,11 @@ function print(report: StatsReport, flags: Flags): void {
   const isScreen = flags.watch && process.stdout.isTTY;
   process.stdout.write(isScreen ? `\u001b[H\u001b[2J${table}` : table);
   if (report.rows.length === 0) {
-    process.stderr.write("weft: no workload is registered; 'weft run' starts a program in the mesh\n");
+    const why =
+      flags.from === undefined && flags.to === undefined
+        ? "no workload is registered; 'weft run' starts a program in the mesh"
+        : "there were no such calls; 'weft edges' shows who calls whom";
+    process.stderr.write(`weft: ${why}\n`);
   }
   if (report.droppedSeries > 0) {
     process.stderr.write(`weft: ${report.droppedSeries} series were not kept: a workload sends too many\n`);

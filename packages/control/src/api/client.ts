@@ -8,7 +8,9 @@ import type {
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
+  DashboardLogin,
   DeleteResult,
+  EdgeReport,
   EventList,
   ProxyConfig,
   ProxyConfigKind,
@@ -90,6 +92,14 @@ export class ApiClient {
 
   stats(options: { readonly by?: StatsGroup; readonly windowSeconds?: number } = {}): Promise<StatsReport> {
     return this.#call("GET", `/v1/stats${query(options)}`);
+  }
+
+  edges(options: { readonly by?: StatsGroup; readonly windowSeconds?: number } = {}): Promise<EdgeReport> {
+    return this.#call("GET", `/v1/edges${query(options)}`);
+  }
+
+  openDashboard(): Promise<DashboardLogin> {
+    return this.#call("POST", "/v1/dashboard");
   }
 
   proxyConfig(workload: string, kind: ProxyConfigKind): Promise<ProxyConfig> {

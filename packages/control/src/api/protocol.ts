@@ -174,19 +174,14 @@ export interface SyncResult {
 
 export type StatsGroup = "service" | "workload" | "version";
 
-/** Golden signals of one service, workload or version over the window. Absent numbers: no calls. */
-export interface StatsRow {
-  readonly name: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly version: string;
-  /** Instances with a sidecar, and all instances. */
-  readonly meshed: number;
-  readonly instances: number;
+/** Golden signals of calls over a window. Absent numbers: no calls. */
+export interface CallSignals {
   /** Calls that arrived, and those to the service that were ended before they could. */
   readonly requestsPerSecond?: number;
-  /** Of them those that never arrived: their callers' sidecars answered. Only of services. */
+  /** Of them those that never arrived: their callers' sidecars answered. Only of services and edges. */
   readonly undeliveredPerSecond?: number;
+  /** Of them those answered with 403 or PERMISSION_DENIED, by a policy or by the application. */
+  readonly deniedPerSecond?: number;
   /** 0–1. */
   readonly successRate?: number;
   readonly p50Ms?: number;
@@ -194,10 +189,21 @@ export interface StatsRow {
   readonly p99Ms?: number;
   /** Connections that are open now. */
   readonly tcpConnections: number;
-  /** SPIFFE IDs of who called. */
-  readonly peers: readonly string[];
   /** Calls per second that arrived with mutual TLS, of all. 0–1. */
   readonly securedRate?: number;
+}
+
+/** Golden signals of one service, workload or version over the window. */
+export interface StatsRow extends CallSignals {
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  /** Instances with a sidecar, and all instances. */
+  readonly meshed: number;
+  readonly instances: number;
+  /** SPIFFE IDs of who called. */
+  readonly peers: readonly string[];
   /** Identity the instances carry. */
   readonly identity: string;
   readonly certificateAgeSeconds?: number;
@@ -209,6 +215,55 @@ export interface StatsReport {
   readonly rows: readonly StatsRow[];
   /** Series that were not kept because a workload sent too many. */
   readonly droppedSeries: number;
+}
+
+/** One end of an edge. */
+export interface EdgeEnd {
+  /** "" outside the mesh. */
+  readonly namespace: string;
+  /** As `StatsRow.name` has it; a host, or `unknown`, outside the mesh. */
+  readonly name: string;
+  /** SPIFFE ID; "" when no certificate said it. */
+  readonly identity: string;
+  /** Outside: no workload of the mesh. */
+  readonly isOutside: boolean;
+}
+
+/** Who calls whom: calls from one service, workload or version to another. */
+export interface EdgeRow extends CallSignals {
+  readonly from: EdgeEnd;
+  readonly to: EdgeEnd;
+}
+
+export interface EdgeReport {
+  readonly windowSeconds: number;
+  readonly rows: readonly EdgeRow[];
+}
+
+/** One hour of golden signals, oldest point first; null where nothing was measured. Seconds, shares and ms as in `CallSignals`. */
+export interface HistoryReport {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly rps: readonly (number | null)[];
+  readonly success: readonly (number | null)[];
+  readonly p50: readonly (number | null)[];
+  readonly p95: readonly (number | null)[];
+  readonly p99: readonly (number | null)[];
+  readonly denied: readonly (number | null)[];
+  readonly tcp: readonly (number | null)[];
+  /** Of the busiest sidecar: the share of time its event loop was busy. */
+  readonly saturation: readonly (number | null)[];
+  /** Calls by how long they took, of each point; one count more than bounds, and none where it was silent. */
+  readonly heat?: {
+    readonly boundsMs: readonly number[];
+    readonly counts: readonly (readonly number[])[];
+  };
+}
+
+/** Where the dashboard is opened: the address works once and for a short time. */
+export interface DashboardLogin {
+  readonly url: string;
+  readonly expiresAtMs: number;
 }
 
 export interface CreateTokenRequest {

@@ -4,7 +4,9 @@ import {
   type CaStatus,
   type CreatedToken,
   type CreateTokenRequest,
+  type DashboardLogin,
   type DeleteResult,
+  type EdgeReport,
   type EventList,
   type ProxyConfig,
   type ProxyConfigKind,
@@ -32,6 +34,7 @@ export interface ApiBackend {
   /** Resolves when every sidecar has acknowledged the revision, or the time is over, or the signal aborts. */
   sync(revision: number, timeoutMs: number, signal: AbortSignal): Promise<SyncResult>;
   stats(by: StatsGroup, windowSeconds: number): StatsReport;
+  edges(by: StatsGroup, windowSeconds: number): EdgeReport;
   /** `workload`: an id, or the beginning of exactly one. */
   proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig;
   createToken(request: CreateTokenRequest): CreatedToken;
@@ -41,6 +44,7 @@ export interface ApiBackend {
   /** A page of Istio's `/debug`, as JSON. */
   debug(page: string): unknown;
   events(limit: number): EventList;
+  openDashboard(): DashboardLogin;
 }
 
 export interface RouteInput {
@@ -102,6 +106,12 @@ const routes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: /^\/v1\/edges$/,
+    handle: (backend, { query }) =>
+      backend.edges(parseGroup(query.get("by")), integer(query, "windowSeconds", 10, 1, 120)),
+  },
+  {
+    method: "GET",
     path: /^\/v1\/proxies\/([^/]+)\/([^/]+)$/,
     handle: (backend, { params }) => backend.proxyConfig(params[0]!, kindOf(params[1]!)),
   },
@@ -123,6 +133,7 @@ const routes: readonly Route[] = [
     path: /^\/v1\/events$/,
     handle: (backend, { query }) => backend.events(integer(query, "limit", 100, 1, 1_000)),
   },
+  { method: "POST", path: /^\/v1\/dashboard$/, handle: (backend) => backend.openDashboard() },
 ];
 
 /** The handler of a method and path; refuses with 404 or 405. */

@@ -7,6 +7,8 @@ import { AdsServer } from "@weft/xds/ads-server";
 import { typeUrl } from "@weft/xds/type-url";
 import type { CaLog } from "../ca/ca-log.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import type { CertificateAnswer, CertificateRequest } from "../ca/certificate-request.ts";
+import { DashboardSessions } from "../dashboard/sessions.ts";
 import { clientStatus } from "../inspect/client-status.ts";
 import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
@@ -19,6 +21,7 @@ import { ConfigSet } from "./config-set.ts";
 import { ControlApi } from "./control-api.ts";
 import { ConvergenceLog } from "./convergence-log.ts";
 import { EventLog } from "./event-log.ts";
+import { MeshDashboard, openDashboard } from "./mesh-dashboard.ts";
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
@@ -30,6 +33,8 @@ import { XdsClients } from "./xds-clients.ts";
 export interface CompositionOptions {
   readonly stateDir: string;
   readonly configDir?: string;
+  /** The built dashboard; undefined: there is none. */
+  readonly dashboardDir?: string;
   readonly version: string;
   readonly clock: Clock;
   readonly log: CaLog;
@@ -52,6 +57,9 @@ export class Composition {
   readonly authority: CertificateAuthority;
   readonly takeMetrics: ReturnType<typeof metricsIntake>;
   readonly clientStatus: ClientStatus;
+  readonly dashboard: MeshDashboard;
+  /** Where browsers of this machine reach the HTTP endpoints, once they listen: `http://127.0.0.1:15014`. */
+  httpOrigin: string | undefined;
   readonly onError: (error: unknown) => void;
   isStarted = false;
   readonly #clock: Clock;
@@ -130,6 +138,7 @@ export class Composition {
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
     this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.metrics = new PilotMetrics(version, () => this.#read(sync));
+    const sessions = new DashboardSessions(clock);
     this.api = new ControlApi({
       clock,
       version,
@@ -143,10 +152,20 @@ export class Composition {
       convergence,
       history: this.#history,
       events: this.#events,
+      openDashboard: () => openDashboard(sessions, this.httpOrigin, clock),
       onConfigChange: () => {
         this.#isReconfigured = true;
         this.#changed("config");
       },
+    });
+    this.dashboard = new MeshDashboard({
+      clock,
+      api: this.api,
+      pipeline: this.#pipeline,
+      events: this.#events,
+      sessions,
+      directory: options.dashboardDir,
+      onError: this.onError,
     });
     this.registry.onChange(({ workloads, changed, removed, isHealthOnly }) => {
       if (isHealthOnly) for (const id of changed) this.#healthChanges.add(id);
@@ -169,7 +188,17 @@ export class Composition {
   /** From here on the files of the directory are followed. */
   start(): void {
     this.#directory?.start();
+    this.dashboard.start();
     this.isStarted = true;
+  }
+
+  async createCertificate(request: CertificateRequest): Promise<CertificateAnswer> {
+    const answer = await this.authority.createCertificate(request);
+    const what = answer.isIssued
+      ? `certificate for ${answer.spiffeId}, until ${new Date(answer.notAfterMs).toISOString()}`
+      : `no certificate for ${request.address}: ${answer.message}`;
+    this.#events.add(answer.isIssued ? "certificate" : "certificate refused", what);
+    return answer;
   }
 
   /** Resolves when every change so far has been pushed. */
@@ -186,6 +215,7 @@ export class Composition {
 
   close(): void {
     this.isStarted = false;
+    this.dashboard.close();
     this.#directory?.close();
     this.registry.close();
     this.#remembered.flush();

@@ -5,7 +5,9 @@ import type {
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
+  DashboardLogin,
   DeleteResult,
+  EdgeReport,
   EventList,
   JsonObject,
   ProxyConfig,
@@ -33,7 +35,8 @@ import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
-import { goldenSignals } from "../telemetry/golden-signals.ts";
+import { edgeSignals } from "../telemetry/edge-signals.ts";
+import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
 import { planApply } from "./apply-config.ts";
 import type { ConfigEntry, ConfigSet } from "./config-set.ts";
@@ -58,6 +61,7 @@ export interface ControlApiOptions {
   readonly convergence: ConvergenceLog;
   readonly history: MetricHistory;
   readonly events: EventLog;
+  readonly openDashboard: () => DashboardLogin;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
 }
@@ -179,14 +183,32 @@ export class ControlApi implements ApiBackend {
   }
 
   stats(by: StatsGroup, windowSeconds: number): StatsReport {
+    const rows = goldenSignals(this.signalsInput(windowSeconds * 1000), by);
+    return { windowSeconds, rows, droppedSeries: this.droppedSeries };
+  }
+
+  edges(by: StatsGroup, windowSeconds: number): EdgeReport {
+    return { windowSeconds, rows: edgeSignals(this.signalsInput(windowSeconds * 1000), by) };
+  }
+
+  /** What signals of the last `windowMs` are made of. */
+  signalsInput(windowMs: number): GoldenSignalsInput {
     const { clock, history, registry, trustDomain, pipeline } = this.#parts;
-    const { domainSuffix } = pipeline.current.mesh.options;
-    const windows = history.windows(windowSeconds * 1000);
-    const rows = goldenSignals(
-      { windows, workloads: registry.workloads, trustDomain, domainSuffix, nowMs: clock.now() },
-      by,
-    );
-    return { windowSeconds, rows, droppedSeries: history.droppedSeries };
+    return {
+      windows: history.windows(windowMs),
+      workloads: registry.workloads,
+      trustDomain,
+      domainSuffix: pipeline.current.mesh.options.domainSuffix,
+      nowMs: clock.now(),
+    };
+  }
+
+  get droppedSeries(): number {
+    return this.#parts.history.droppedSeries;
+  }
+
+  openDashboard(): DashboardLogin {
+    return this.#parts.openDashboard();
   }
 
   proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig {

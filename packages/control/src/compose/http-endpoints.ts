@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { listenOn } from "@weft/xds/grpc/listen-on";
@@ -10,9 +10,11 @@ export interface HttpEndpointsOptions {
   readonly metrics: MetricRegistry;
   /** Undefined when ready, else why not. */
   readonly notReady: () => string | undefined;
+  /** Everything at `/dashboard` and below. */
+  readonly dashboard: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** `/metrics`, `/healthz` and `/ready` of the control plane; nothing that changes anything. */
+/** `/metrics`, `/healthz`, `/ready` and `/dashboard` of the control plane; nothing that changes anything. */
 export interface HttpEndpoints {
   readonly port: number;
   close(): Promise<void>;
@@ -20,7 +22,8 @@ export interface HttpEndpoints {
 
 export async function startHttpEndpoints(options: HttpEndpointsOptions): Promise<HttpEndpoints> {
   const server = createServer({ maxHeaderSize: 16 << 10, requestTimeout: 30_000 }, (request, response) => {
-    const path = (request.url ?? "/").split("?", 1)[0];
+    const path = (request.url ?? "/").split("?", 1)[0]!;
+    if (path === "/dashboard" || path.startsWith("/dashboard/")) return options.dashboard(request, response);
     const isRead = request.method === "GET" || request.method === "HEAD";
     const answer = (status: number, body: string, type = "text/plain; charset=utf-8"): void => {
       response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
@@ -35,7 +38,7 @@ export async function startHttpEndpoints(options: HttpEndpointsOptions): Promise
       const reason = options.notReady();
       return reason === undefined ? answer(200, "ready\n") : answer(503, `${reason}\n`);
     }
-    answer(404, "there is /metrics, /healthz and /ready\n");
+    answer(404, "there is /metrics, /healthz, /ready and /dashboard\n");
   });
   server.maxConnections = 512;
   const { port } = await listenOn(server, { host: options.address, port: options.port });

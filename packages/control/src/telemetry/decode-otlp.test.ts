@@ -76,24 +76,38 @@ for (const [name, metric] of skipped) {
   test(`skips ${name}`, () => assert.deepEqual(decodeOtlp(exported(metric)).samples, []));
 }
 
-test("of what a caller reports only calls without an answer are kept", () => {
-  const seen = (reporter: string, flags: string) => ({
+test("of what a caller reports only calls without an answer, and to servers without certificate, are kept", () => {
+  const reached = "spiffe://cluster.local/ns/default/sa/reviews";
+  const seen = (reporter: string, flags: string, principal = reached) => ({
     attributes: [
+      text("destination_principal", principal),
       text("reporter", reporter),
       text("response_flags", flags),
       text("destination_service", "reviews.default.svc.cluster.local"),
     ],
     value: { case: "asDouble" as const, value: 1 },
   });
-  const dataPoints = [seen("source", "-"), seen("source", "UH"), seen("destination", "UH")];
+  const dataPoints = [
+    seen("source", "-"),
+    seen("source", "-", "unknown"),
+    seen("source", "UH", "unknown"),
+    seen("destination", "UH"),
+    seen("destination", "-"),
+  ];
   const data = {
     case: "sum" as const,
     value: { aggregationTemporality: AggregationTemporality.CUMULATIVE, dataPoints },
   };
+  const uncertified = {
+    destination_service: "reviews.default.svc.cluster.local",
+    destination_principal: "unknown",
+  };
   assert.deepEqual(
     decodeOtlp(exported({ name: "istio_requests_total", data })).samples.map((sample) => sample.labels),
     [
-      { reporter: "source", response_flags: "UH", destination_service: "reviews.default.svc.cluster.local" },
+      { reporter: "source", response_flags: "-", ...uncertified },
+      { reporter: "source", response_flags: "UH", ...uncertified },
+      { reporter: "destination", response_flags: "UH" },
       { reporter: "destination" },
     ],
     "and a destination's series are no more for it",

@@ -1,10 +1,10 @@
 import type { StatsGroup, StatsRow } from "../api/protocol.ts";
 import { hostnameOf } from "../model/host.ts";
+import { spiffeId } from "../model/spiffe-id.ts";
 import type { Workload } from "../registry/workload.ts";
-import { addBuckets, type ExporterWindow, type SeriesWindow } from "./metric-history.ts";
-import { quantile } from "./quantile.ts";
-import { type BucketCounts, keptMetrics, type Labels } from "./sample.ts";
-import { endingOf } from "./unanswered-call.ts";
+import { CallTally } from "./call-tally.ts";
+import type { ExporterWindow, SeriesWindow } from "./metric-history.ts";
+import { type BucketCounts, keptMetrics } from "./sample.ts";
 
 export interface GoldenSignalsInput {
   readonly windows: readonly ExporterWindow[];
@@ -18,9 +18,6 @@ export interface GoldenSignalsInput {
 /** Peers named per row; the rest are left out. */
 const maxPeers = 32;
 
-/** gRPC statuses that are the server's fault, as its 5xx are: unknown, deadline, unimplemented, internal, unavailable, data loss. */
-const failedGrpcStatuses: ReadonlySet<string> = new Set(["2", "4", "12", "13", "14", "15"]);
-
 /**
  * The golden signals of everything that serves, as its own sidecars saw it
  * (`reporter="destination"`), one row per service, workload or version.
@@ -32,15 +29,21 @@ const failedGrpcStatuses: ReadonlySet<string> = new Set(["2", "4", "12", "13", "
  * apart, and nothing else: a workload's other labels change no row but its own.
  */
 export function goldenSignals(input: GoldenSignalsInput, by: StatsGroup): readonly StatsRow[] {
+  const rows = signalGroups(input, by).map((group) => group.row(input.nowMs));
+  return rows.sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+}
+
+/** The same, before the rows are made of it; in no order. */
+export function signalGroups(input: GoldenSignalsInput, by: StatsGroup): readonly SignalGroup[] {
   const windows = new Map(input.windows.map((window) => [window.exporter, window]));
-  const groups = new Map<string, Group>();
-  const services = new Map<string, Group>();
+  const groups = new Map<string, SignalGroup>();
+  const services = new Map<string, SignalGroup>();
   for (const workload of input.workloads) {
     const { name, version } = groupOf(workload, by);
     const key = `${workload.namespace}/${name}/${version}`;
     let group = groups.get(key);
     if (!group) {
-      group = new Group(name, version, workload, input.trustDomain);
+      group = new SignalGroup(name, version, workload, input.trustDomain);
       groups.set(key, group);
     }
     group.add(workload, windows.get(workload.id));
@@ -54,12 +57,11 @@ export function goldenSignals(input: GoldenSignalsInput, by: StatsGroup): readon
       services.get(one.sample.labels.destination_service ?? "")?.addUnanswered(one, elapsedMs / 1000);
     }
   }
-  const rows = [...groups.values()].map((group) => group.row(input.nowMs));
-  return rows.sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+  return [...groups.values()];
 }
 
 /** What an instance is called in a table: the service it serves, or itself when it only calls. */
-function groupOf(workload: Workload, by: StatsGroup): { name: string; version: string } {
+export function groupOf(workload: Workload, by: StatsGroup): { name: string; version: string } {
   const service = workload.service || workload.labels.app || workload.workloadName;
   const version = workload.labels.version ?? "";
   if (by === "service") return { name: service, version: "" };
@@ -72,22 +74,15 @@ function compareText(a: string, b: string): number {
 }
 
 /** Adds up what the instances of one row exported. */
-class Group {
+export class SignalGroup {
   readonly #name: string;
   readonly #version: string;
   readonly #first: Workload;
   readonly #identity: string;
+  readonly #tally = new CallTally();
   readonly #peers = new Set<string>();
   #instances = 0;
   #meshed = 0;
-  #requestsPerSecond = 0;
-  #failedPerSecond = 0;
-  #undeliveredPerSecond = 0;
-  #securedPerSecond = 0;
-  #durations: BucketCounts | undefined;
-  #tcpConnections = 0;
-  #securedConnections = 0;
-  #newConnections = 0;
   #notBeforeSeconds: number | undefined;
   #notAfterSeconds: number | undefined;
 
@@ -95,7 +90,11 @@ class Group {
     this.#name = name;
     this.#version = version;
     this.#first = first;
-    this.#identity = `spiffe://${trustDomain}/ns/${first.namespace}/sa/${first.serviceAccount}`;
+    this.#identity = spiffeId(trustDomain, first.namespace, first.serviceAccount);
+  }
+
+  get durations(): BucketCounts | undefined {
+    return this.#tally.durations;
   }
 
   add(workload: Workload, window: ExporterWindow | undefined): void {
@@ -105,20 +104,11 @@ class Group {
   }
 
   /** Calls to this service that a caller's sidecar ended. */
-  addUnanswered({ sample, increase }: SeriesWindow, seconds: number): void {
-    const { metric, labels } = sample;
-    const ending = endingOf(labels);
-    if (metric !== keptMetrics.requests || !ending || seconds <= 0) return;
-    if (ending === "undelivered") this.#undeliveredPerSecond += increase / seconds;
-    if (isFailure(labels)) this.#failedPerSecond += increase / seconds;
+  addUnanswered(series: SeriesWindow, seconds: number): void {
+    this.#tally.addUnanswered(series, seconds);
   }
 
   row(nowMs: number): StatsRow {
-    const hasArrivals = this.#requestsPerSecond > 0;
-    const rps = this.#requestsPerSecond + this.#undeliveredPerSecond;
-    const hasCalls = rps > 0;
-    const arrivals = hasArrivals ? this.#requestsPerSecond : this.#newConnections;
-    const secured = hasArrivals ? this.#securedPerSecond : this.#securedConnections;
     const nowSeconds = nowMs / 1000;
     return {
       name: this.#name,
@@ -127,15 +117,8 @@ class Group {
       version: this.#version,
       meshed: this.#meshed,
       instances: this.#instances,
-      requestsPerSecond: hasCalls ? rps : undefined,
-      successRate: hasCalls ? Math.max(0, 1 - this.#failedPerSecond / rps) : undefined,
-      undeliveredPerSecond: hasCalls ? this.#undeliveredPerSecond : undefined,
-      p50Ms: this.#durations && quantile(this.#durations, 0.5),
-      p95Ms: this.#durations && quantile(this.#durations, 0.95),
-      p99Ms: this.#durations && quantile(this.#durations, 0.99),
-      tcpConnections: Math.max(0, this.#tcpConnections),
+      ...this.#tally.signals(),
       peers: [...this.#peers].sort(),
-      securedRate: arrivals > 0 ? secured / arrivals : undefined,
       identity: this.#identity,
       certificateAgeSeconds:
         this.#notBeforeSeconds === undefined ? undefined : Math.max(0, nowSeconds - this.#notBeforeSeconds),
@@ -144,42 +127,18 @@ class Group {
     };
   }
 
-  #addSeries({ sample, increase, bucketIncrease }: SeriesWindow, seconds: number): void {
-    const { metric, labels, value } = sample;
+  #addSeries(series: SeriesWindow, seconds: number): void {
+    const { metric, labels, value } = series.sample;
     if (metric === keptMetrics.certificateNotBefore) {
       this.#notBeforeSeconds = Math.min(value, this.#notBeforeSeconds ?? value);
-      return;
-    }
-    if (metric === keptMetrics.certificateNotAfter) {
+    } else if (metric === keptMetrics.certificateNotAfter) {
       this.#notAfterSeconds = Math.min(value, this.#notAfterSeconds ?? value);
-      return;
-    }
-    if (labels.reporter !== "destination") return;
-    const rate = seconds > 0 ? increase / seconds : 0;
-    const isSecured = labels.connection_security_policy === "mutual_tls";
-    if (metric === keptMetrics.requests) {
-      this.#requestsPerSecond += rate;
-      if (isFailure(labels)) this.#failedPerSecond += rate;
-      if (isSecured) this.#securedPerSecond += rate;
-      if (increase > 0) this.#addPeer(labels.source_principal);
-    } else if (metric === keptMetrics.duration && bucketIncrease) {
-      this.#durations = this.#durations ? addBuckets(this.#durations, bucketIncrease) : bucketIncrease;
-    } else if (metric === keptMetrics.tcpOpened) {
-      this.#tcpConnections += value;
-      this.#newConnections += rate;
-      if (isSecured) this.#securedConnections += rate;
-      if (increase > 0) this.#addPeer(labels.source_principal);
-    } else if (metric === keptMetrics.tcpClosed) {
-      this.#tcpConnections -= value;
+    } else if (labels.reporter === "destination" && this.#tally.addArrivals(series, seconds)) {
+      this.#addPeer(labels.source_principal);
     }
   }
 
   #addPeer(principal: string | undefined): void {
     if (principal && principal !== "unknown" && this.#peers.size < maxPeers) this.#peers.add(principal);
   }
-}
-
-function isFailure(labels: Labels): boolean {
-  if (/^5\d\d$/.test(labels.response_code ?? "")) return true;
-  return failedGrpcStatuses.has(labels.grpc_response_status ?? "");
 }

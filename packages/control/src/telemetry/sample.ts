@@ -6,15 +6,25 @@ export const keptMetrics = {
   tcpClosed: "istio_tcp_connections_closed_total",
   certificateNotBefore: "weft_certificate_not_before_timestamp_seconds",
   certificateNotAfter: "weft_certificate_not_after_timestamp_seconds",
+  /** Of a sidecar: the share of time its event loop was busy, 0–1. */
+  loopUtilization: "weft_event_loop_utilization",
+  loopLagP99: "weft_event_loop_lag_p99_ms",
+  memory: "envoy_server_memory_physical_size",
+  /** Over all listeners, and requests that wait for a connection over all clusters. */
+  downstreamConnections: "envoy_listener_downstream_cx_active",
+  pendingRequests: "envoy_cluster_upstream_rq_pending_active",
 } as const;
 
 export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];
 
 /** Labels that are asked of callers alone, and kept of no other series. */
-export const sourceLabels = ["response_flags", "destination_service", "destination_principal"] as const;
+export const sourceLabels = ["destination_service", "destination_principal"] as const;
+
+/** Labels that are asked of destinations alone: who a caller says it is, which its certificate must bear out. */
+export const callerLabels = ["source_workload", "source_workload_namespace"] as const;
 
 /**
- * The labels that decide an answer of `weft stat`; series that differ only in
+ * The labels that decide an answer of `weft stat` or `weft edges`; series that differ only in
  * others are added up on arrival, which keeps the number of series small
  * whatever labels a proxy invents.
  */
@@ -24,7 +34,9 @@ export const keptLabels = [
   "connection_security_policy",
   "response_code",
   "grpc_response_status",
+  "response_flags",
   ...sourceLabels,
+  ...callerLabels,
 ] as const;
 
 export type KeptLabel = (typeof keptLabels)[number];

@@ -1,0 +1,145 @@
+import type { Clock, Timer } from "@weft/base/clock";
+import { UserError } from "@weft/base/errors";
+import type { DashboardLogin, HistoryReport } from "../api/protocol.ts";
+import { ApiRefusal } from "../api/refusal.ts";
+import { buildView, readSignals } from "../dashboard/build-view.ts";
+import { failingCalls } from "../dashboard/failing-calls.ts";
+import { DashboardFeed } from "../dashboard/feed.ts";
+import type { DashboardQueries } from "../dashboard/serve-dashboard.ts";
+import { dashboardPath, serveDashboard } from "../dashboard/serve-dashboard.ts";
+import { serviceDetail } from "../dashboard/service-detail.ts";
+import type { DashboardSessions } from "../dashboard/sessions.ts";
+import type { DashboardView, ServiceDetail } from "../dashboard/view.ts";
+import { historyStepMs, SignalHistory } from "../telemetry/signal-history.ts";
+import type { ControlApi } from "./control-api.ts";
+import type { EventLog } from "./event-log.ts";
+import type { MeshPipeline } from "./mesh-pipeline.ts";
+
+export interface MeshDashboardOptions {
+  readonly clock: Clock;
+  readonly api: ControlApi;
+  readonly pipeline: MeshPipeline;
+  readonly events: EventLog;
+  readonly sessions: DashboardSessions;
+  /** The built application; undefined where there is none. */
+  readonly directory: string | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** As short as agents' reports make sense of: they come every two seconds. */
+const liveWindowMs = 10_000;
+const failureWindowMs = 120_000;
+const maxEvents = 400;
+
+/** The dashboard's data: one hour of history, a live view for who watches, and answers about single things. */
+export class MeshDashboard {
+  readonly serve: ReturnType<typeof serveDashboard>;
+  readonly #options: MeshDashboardOptions;
+  readonly #history: SignalHistory;
+  readonly #feed: DashboardFeed;
+  #timer: Timer | undefined;
+
+  constructor(options: MeshDashboardOptions) {
+    const { clock, sessions, directory = "", onError } = options;
+    this.#options = options;
+    this.#history = new SignalHistory({ clock });
+    this.#feed = new DashboardFeed({ clock, read: () => this.#view(), onError });
+    const queries = this.#queries();
+    this.serve = serveDashboard({ directory, sessions, feed: this.#feed, queries, onError });
+  }
+
+  /** From here on history is written. */
+  start(): void {
+    this.#timer = this.#options.clock.setTimer(() => {
+      try {
+        this.#record();
+      } catch (error) {
+        this.#options.onError(error);
+      }
+      this.start();
+    }, historyStepMs);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#feed.close();
+  }
+
+  #view(): DashboardView {
+    const { api, pipeline, events } = this.#options;
+    const status = api.status();
+    const signals = api.signalsInput(liveWindowMs);
+    return buildView({
+      signals,
+      mesh: pipeline.current.mesh,
+      workloads: status.workloads,
+      proxies: status.proxies,
+      problems: status.diagnostics,
+      events: events.since(0).slice(-maxEvents),
+      about: {
+        atMs: status.nowMs,
+        startedAtMs: status.startedAtMs,
+        version: status.version,
+        revision: status.revision,
+        windowSeconds: liveWindowMs / 1000,
+        droppedSeries: api.droppedSeries,
+        rootNotAfterMs: api.caStatus().rootNotAfterMs,
+        convergenceP99Ms: status.convergence.p99Ms,
+      },
+    });
+  }
+
+  #record(): void {
+    const signals = this.#options.api.signalsInput(historyStepMs);
+    const { mesh, saturation, saturations, services, versions, edges } = readSignals(signals);
+    this.#history.record("mesh", mesh.signals(), mesh.durations, saturation.loopUtilization);
+    for (const [id, group] of services) {
+      const { loopUtilization } = saturations.get(id) ?? {};
+      this.#history.record(`service:${id}`, group.row(signals.nowMs), group.durations, loopUtilization);
+    }
+    for (const [id, group] of versions) this.#history.record(`version:${id}`, group.row(signals.nowMs));
+    for (const [id, { tally }] of edges) this.#history.record(`edge:${id}`, tally.signals());
+    this.#history.expire();
+  }
+
+  #queries(): DashboardQueries {
+    const { api } = this.#options;
+    return {
+      history: (query) => this.#historyOf(query.get("id") ?? ""),
+      service: (query) => this.#serviceDetail(query.get("hostname") ?? ""),
+      config: () => api.listResources({}).resources.map(({ text: _, ...resource }) => resource),
+      resource: (query) => {
+        const [kind = "", namespace = "", name = ""] = (query.get("key") ?? "").split("/");
+        if (kind === "Secret") throw new ApiRefusal(403, { error: "secrets are not shown" });
+        return api.getResource({ kind, namespace, name });
+      },
+    };
+  }
+
+  #historyOf(id: string): HistoryReport {
+    const found = this.#history.report(id);
+    if (found) return found;
+    throw new ApiRefusal(404, { error: `there is no history of ${id.slice(0, 200)} yet` });
+  }
+
+  #serviceDetail(hostname: string): ServiceDetail {
+    const { mesh } = this.#options.pipeline.current;
+    const service = mesh.services.get(hostname);
+    if (!service) throw new ApiRefusal(404, { error: `there is no service ${hostname.slice(0, 200)}` });
+    const detail = serviceDetail(mesh, service);
+    const { namespace, name } = service;
+    const signals = this.#options.api.signalsInput(failureWindowMs);
+    return { ...detail, failures: failingCalls(signals, { ...detail, namespace, name }) };
+  }
+}
+
+/** An address that opens the dashboard once. @throws UserError while nothing listens. */
+export function openDashboard(
+  sessions: DashboardSessions,
+  origin: string | undefined,
+  clock: Clock,
+): DashboardLogin {
+  if (origin === undefined) throw new UserError("the control plane is still starting", { hint: "try again" });
+  const { code, ttlMs } = sessions.createCode();
+  return { url: `${origin}${dashboardPath}login?code=${code}`, expiresAtMs: clock.now() + ttlMs };
+}

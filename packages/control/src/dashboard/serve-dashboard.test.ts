@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { ApiClient } from "../api/client.ts";
+import { startControlPlane } from "../control-plane.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+async function setUp(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), "weft-dashboard-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const dashboardDir = join(directory, "built");
+  mkdirSync(join(dashboardDir, "assets"), { recursive: true });
+  writeFileSync(join(dashboardDir, "index.html"), "the application");
+  writeFileSync(join(dashboardDir, "assets", "app-1.js"), "1");
+  writeFileSync(join(directory, "secret.js"), "not below the directory");
+  const plane = await startControlPlane({
+    stateDir: join(directory, "state"),
+    dashboardDir,
+    trustDomain: "cluster.local",
+    address: "127.0.0.1",
+    port: 0,
+    httpAddress: "127.0.0.1",
+    httpPort: 0,
+    version: "test",
+    log: { info: () => {}, warn: () => {}, error: (_, message) => assert.fail(message) },
+  });
+  t.after(() => plane.close());
+  const { url } = await new ApiClient({ socketPath: plane.socketPath }).openDashboard();
+  const ask = (path: string, headers: Record<string, string> = {}, method = "GET") =>
+    answerOf(plane.httpPort, path, headers, method);
+  const login = async () => {
+    const { headers } = await ask(url.slice(url.indexOf("/dashboard/")));
+    return { cookie: headers["set-cookie"]![0]!.split(";")[0]! };
+  };
+  return { plane, url, ask, login };
+}
+
+async function answerOf(
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+  method: string,
+): Promise<Answer> {
+  const request = get({ host: "127.0.0.1", port, path, headers, method, agent: false });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  let body = "";
+  for await (const chunk of response.setEncoding("utf8")) body += chunk;
+  return { status: response.statusCode!, headers: response.headers, body };
+}
+
+test("an address works once, and its cookie opens the pages", async (t) => {
+  const { url, ask } = await setUp(t);
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/dashboard\/login\?code=/);
+  const path = url.slice(url.indexOf("/dashboard/"));
+  const first = await ask(path);
+  assert.equal(first.status, 200);
+  const [cookie] = first.headers["set-cookie"]!;
+  assert.match(cookie!, /Path=\/dashboard\/; HttpOnly; SameSite=Strict/);
+  const page = await ask("/dashboard/", { cookie: cookie!.split(";")[0]! });
+  assert.equal(page.body, "the application");
+  assert.match(String(page.headers["content-security-policy"]), /default-src 'none'/);
+  const second = await ask(path);
+  assert.equal(second.status, 401);
+  assert.match(second.body, /used before.*weft dashboard/);
+});
+
+const refused: readonly (readonly [
+  what: string,
+  path: string,
+  headers: Record<string, string>,
+  method: string,
+  status: number,
+])[] = [
+  ["a page without login", "/dashboard/", {}, "GET", 401],
+  ["the feed without login", "/dashboard/events", {}, "GET", 401],
+  ["data without login", "/dashboard/api/config", {}, "GET", 401],
+  ["a guessed code", "/dashboard/login?code=AAAA", {}, "GET", 401],
+  ["a name that was made to resolve to this machine", "/dashboard/", { host: "evil.example" }, "GET", 403],
+  ["anything that could change something", "/dashboard/api/config", {}, "POST", 405],
+];
+for (const [what, path, headers, method, status] of refused) {
+  test(`refuses ${what} with ${status}`, async (t) => {
+    const { ask } = await setUp(t);
+    assert.equal((await ask(path, headers, method)).status, status);
+  });
+}
+
+test("who is logged in gets what there is, and nothing from elsewhere on the disk", async (t) => {
+  const { ask, login } = await setUp(t);
+  const cookie = await login();
+  const statusOf = async (path: string) => (await ask(path, cookie)).status;
+  assert.equal(await statusOf("/dashboard/assets/app-1.js"), 200);
+  assert.equal(await statusOf("/dashboard/../../secret.js"), 303);
+  assert.equal(await statusOf("/dashboard/%2e%2e%2fsecret.js"), 404);
+  assert.equal(await statusOf("/dashboard/api/config"), 200);
+  assert.equal(await statusOf("/dashboard/api/constructor"), 404);
+  assert.equal(await statusOf("/dashboard/api/history?id=service:a"), 404);
+  assert.equal(await statusOf("/dashboard/api/service?hostname=nobody"), 404);
+});
+
+test("the feed begins with the whole view", async (t) => {
+  const { plane, login } = await setUp(t);
+  const request = get({
+    host: "127.0.0.1",
+    port: plane.httpPort,
+    path: "/dashboard/events",
+    headers: await login(),
+    agent: false,
+  });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  t.after(() => request.destroy());
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) {
+    text += chunk;
+    if (text.includes("\n\n")) break;
+  }
+  const [, data] = /^event: view\ndata: (.*)\n\n/.exec(text)!;
+  const view = JSON.parse(data!);
+  assert.equal(view.mesh.trustDomain, "cluster.local");
+  assert.deepEqual(Object.keys(view.tables), [
+    "services",
+    "versions",
+    "edges",
+    "workloads",
+    "proxies",
+    "problems",
+    "events",
+  ]);
+});
+
+test("closing the control plane ends who watches", async (t) => {
+  const { plane, login } = await setUp(t);
+  const { cookie } = await login();
+  const socket = connect(plane.httpPort, "127.0.0.1");
+  socket.write(`GET /dashboard/events HTTP/1.1\r\nhost: localhost\r\ncookie: ${cookie}\r\n\r\n`);
+  await once(socket, "data");
+  socket.resume();
+  await Promise.all([once(socket, "close"), plane.close()]);
+});

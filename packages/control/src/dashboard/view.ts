@@ -1,0 +1,150 @@
+import type { Diagnostic } from "@weft/base/diagnostics";
+import type { CallSignals, MeshEvent, ProxyStatus, WorkloadStatus } from "../api/protocol.ts";
+
+/**
+ * What the dashboard shows of the mesh as it is now: a summary, and tables whose
+ * rows have ids, so that what changed can be told without the rest. Browser and
+ * control plane read the same types.
+ */
+export interface DashboardView {
+  readonly mesh: MeshSummary;
+  readonly tables: Tables;
+}
+
+export type Table<Row> = Readonly<Record<string, Row>>;
+
+export interface Tables {
+  /** By `<namespace>/<name>`. */
+  readonly services: Table<ServiceRow>;
+  /** By `<namespace>/<service>/<version>`. */
+  readonly versions: Table<VersionRow>;
+  /** By `<service id>><service id>`; an end outside the mesh has an empty namespace. */
+  readonly edges: Table<ServiceEdge>;
+  /** By workload id. */
+  readonly workloads: Table<WorkloadRow>;
+  /** By xDS node id. */
+  readonly proxies: Table<ProxyStatus>;
+  /** By place in the list of problems. */
+  readonly problems: Table<Diagnostic>;
+  /** By number; the newest has the highest. */
+  readonly events: Table<MeshEvent>;
+}
+
+export type TableName = keyof Tables;
+
+export interface MeshSummary extends CallSignals, Saturation {
+  readonly atMs: number;
+  readonly startedAtMs: number;
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly revision: number;
+  readonly windowSeconds: number;
+  /** Series that were not kept because a workload sent too many: numbers are too low then. */
+  readonly droppedSeries: number;
+  readonly rootNotAfterMs: number;
+  /** Change → last acknowledgement, of the recent pushes. */
+  readonly convergenceP99Ms?: number;
+}
+
+/** How full data planes are: of several, the busiest loop and the sum of the rest. Absent: nobody said. */
+export interface Saturation {
+  /** Share of time the event loop was busy, 0–1. */
+  readonly loopUtilization?: number;
+  readonly loopLagP99Ms?: number;
+  readonly memoryBytes?: number;
+  readonly connections?: number;
+  /** Requests that wait for a connection. */
+  readonly pending?: number;
+}
+
+export interface ServiceRow extends CallSignals, Saturation {
+  readonly namespace: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly isExternal: boolean;
+  readonly instances: number;
+  readonly healthy: number;
+  readonly meshed: number;
+  /** How many workloads demand mutual TLS. */
+  readonly strict: number;
+}
+
+export interface VersionRow extends CallSignals {
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  readonly instances: number;
+}
+
+export interface ServiceEdge extends CallSignals {
+  readonly from: string;
+  readonly to: string;
+  /** SPIFFE IDs; "" when no certificate said it. */
+  readonly fromIdentity: string;
+  readonly toIdentity: string;
+}
+
+export interface WorkloadRow extends WorkloadStatus, Saturation {
+  readonly identity: string;
+  readonly hasSidecar: boolean;
+  /** Of the certificate that it uses now; absent until its agent has said. */
+  readonly certificateNotBeforeMs?: number;
+  readonly certificateNotAfterMs?: number;
+}
+
+/** What the dashboard asks for about one service when somebody looks at it. */
+export interface ServiceDetail {
+  readonly hostname: string;
+  readonly ports: readonly { readonly number: number; readonly name: string; readonly protocol: string }[];
+  readonly origin?: string;
+  readonly destinationRule?: string;
+  readonly subsets: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly origin: string;
+  }[];
+  readonly routes: readonly RouteDetail[];
+  readonly policies: readonly PolicyDetail[];
+  /** What its workloads accept: STRICT, PERMISSIVE, DISABLE. */
+  readonly mtlsModes: readonly string[];
+  readonly failures: readonly FailingCalls[];
+}
+
+export interface RouteDetail {
+  readonly protocol: "http" | "tls" | "tcp";
+  readonly name: string;
+  readonly match: string;
+  /** What happens with what matches, where that is not just forwarding. */
+  readonly action: string;
+  readonly destinations: readonly {
+    readonly host: string;
+    readonly subset: string;
+    /** Of the sum of all. */
+    readonly share: number;
+  }[];
+  /** Resource path and `file:line:column`. */
+  readonly config: string;
+  readonly origin: string;
+}
+
+export interface PolicyDetail {
+  readonly action: "DENY" | "ALLOW";
+  readonly name: string;
+  readonly namespace: string;
+  readonly rules: number;
+  readonly origin: string;
+}
+
+/** Calls of the last two minutes that failed alike. */
+export interface FailingCalls {
+  readonly from: string;
+  /** Which version answered; "" when none did. */
+  readonly version: string;
+  readonly responseCode: string;
+  readonly grpcStatus: string;
+  /** Envoy's response flags; "" when the application answered by itself. */
+  readonly flags: string;
+  readonly calls: number;
+  /** `file:line:column` of what decides about such calls; absent where no resource does. */
+  readonly origin?: string;
+}
