@@ -76,9 +76,6 @@ export class Composition {
   readonly #events: EventLog;
   readonly #pushes: PushLoop;
   readonly #sync: ProxySyncTable;
-  readonly #healthChanges = new Set<string>();
-  /** Since the last push a workload has come, gone or changed in more than its health. */
-  #hasMoved = false;
   /** Configuration has changed since the last push. */
   #isReconfigured = false;
   #generation = 0;
@@ -167,9 +164,7 @@ export class Composition {
       directory: options.dashboardDir,
       onError: this.onError,
     });
-    this.registry.onChange(({ workloads, changed, removed, isHealthOnly }) => {
-      if (isHealthOnly) for (const id of changed) this.#healthChanges.add(id);
-      else this.#hasMoved = true;
+    this.registry.onChange(({ workloads, removed }) => {
       for (const id of removed) {
         this.#history.forget(id);
         this.#builder.forget(id);
@@ -255,11 +250,8 @@ export class Composition {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
     this.#changedAtMs = undefined;
-    const isFollowed = !this.#hasMoved && this.#pipeline.followHealth(this.#healthChanges);
-    if (!isFollowed || this.#isReconfigured) this.#pipeline.rebuild();
-    this.#hasMoved = false;
+    if (!this.#pipeline.follow() || this.#isReconfigured) this.#pipeline.rebuild();
     this.#isReconfigured = false;
-    this.#healthChanges.clear();
     this.#generation += 1;
     this.#clients.push({
       generation: this.#generation,
@@ -281,7 +273,7 @@ export class Composition {
       proxies: sync.proxies.size,
       services: mesh.services.size,
       virtualServices,
-      workloads: this.registry.workloads.length,
+      workloads: this.registry.workloads.size,
       configErrors: diagnostics.filter((diagnostic) => diagnostic.severity === "error").length,
       rootExpirySeconds: rootNotAfterMs / 1000,
       issuedCertificates: issued,

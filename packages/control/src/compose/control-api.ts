@@ -143,7 +143,7 @@ export class ControlApi implements ApiBackend {
       revision: store.revision,
       services: mesh.services.size,
       proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
-      workloads: registry.workloads.map((workload) => workloadStatus(workload, registry)),
+      workloads: Array.from(registry.workloads.values(), (workload) => workloadStatus(workload, registry)),
       diagnostics: [...diagnostics, ...ignoredByGrpc(mesh, proxyless.size)],
       convergence: convergence.summary(),
     };
@@ -196,7 +196,7 @@ export class ControlApi implements ApiBackend {
     const { clock, history, registry, trustDomain, pipeline } = this.#parts;
     return {
       windows: history.windows(windowMs),
-      workloads: registry.workloads,
+      workloads: [...registry.workloads.values()],
       trustDomain,
       domainSuffix: pipeline.current.mesh.options.domainSuffix,
       nowMs: clock.now(),

@@ -36,7 +36,7 @@ function open() {
   /** What a build from nothing makes of all there is now. */
   const fromNothing = () => {
     const { resources } = config;
-    const { workloads } = registry;
+    const workloads = [...registry.workloads.values()];
     const vips = addresses.assign(hostnamesNeedingAddress(resources, workloads, settings));
     return buildMesh({ resources, workloads, vips, options: settings });
   };
@@ -85,7 +85,7 @@ test("a changed route does not hide that a workload has come, gone, or become un
   pipeline.rebuild();
   assert.deepEqual(pipeline.current.mesh, fromNothing().mesh, "told of health by the rebuild alone");
   api.setHealth(true);
-  assert.ok(pipeline.followHealth(["api-v1.default"]));
+  assert.ok(pipeline.follow());
   put(route(3));
   pipeline.rebuild();
   assert.deepEqual(pipeline.current.mesh, fromNothing().mesh, "told of health before");

@@ -4,9 +4,10 @@ import { buildGround, type MeshGround, routeMesh } from "../model/build-mesh.ts"
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
+import { ServiceSelectors } from "../model/service-selectors.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
-import { type HealthBasis, servedBy, withHealth } from "../model/with-health.ts";
-import type { Workload } from "../registry/workload.ts";
+import { withWorkloads } from "../model/with-workloads.ts";
+import { servedBy, type WorkloadBasis } from "../model/workload-basis.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ConfigSet } from "./config-set.ts";
 import type { VirtualAddresses } from "./virtual-addresses.ts";
@@ -19,9 +20,8 @@ export interface BuiltMesh {
 }
 
 /** The mesh with all that it was made from. */
-interface Made extends BuiltMesh, HealthBasis {
-  readonly resources: readonly ConfigResource[];
-  readonly workloads: readonly Workload[];
+interface Made extends BuiltMesh, WorkloadBasis {
+  readonly configured: readonly ConfigResource[];
   /** What the model says, without what was found in the files. */
   readonly findings: readonly Diagnostic[];
   readonly groundFindings: readonly Diagnostic[];
@@ -54,40 +54,39 @@ export class MeshPipeline {
 
   /** Unchanged parts of the mesh are those of the mesh before; where only routes have changed, they alone are built. */
   rebuild(): void {
-    const { resources, diagnostics } = this.#config;
-    const { workloads } = this.#registry;
+    const { resources: configured, diagnostics } = this.#config;
+    const registered = this.#registry.workloads;
     const last = this.#current;
-    const kept = this.#keptGround(resources);
-    const ground = kept ?? this.#ground(resources, (names) => this.#addresses.assign(names));
-    const built = routeMesh(ground, resources);
+    const kept = this.#keptGround(configured);
+    const ground = kept ?? this.#ground(configured, (names) => this.#addresses.assign(names));
+    const built = routeMesh(ground, configured);
+    const { drafts, resources, mtls } = ground;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
-      drafts: ground.drafts,
-      served: kept && last ? last.served : servedBy(ground.drafts),
+      drafts,
       resources,
-      workloads,
+      mtls,
+      selectors: kept && last ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
+      served: kept && last ? last.served : servedBy(drafts),
+      configured,
+      registered,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };
   }
 
-  /** Follows nothing but the health of these workloads; false where that takes a rebuild. */
-  followHealth(workloadIds: Iterable<string>): boolean {
-    const changed = [...workloadIds].map((id) => this.#registry.get(id));
-    if (changed.includes(undefined)) return false;
-    const next = withHealth(
-      this.#current!,
-      changed.filter((workload) => workload !== undefined),
-    );
-    if (next) this.#current = { ...next, workloads: this.#registry.workloads };
+  /** Follows workloads that came, went or changed; false where that takes a rebuild. */
+  follow(): boolean {
+    const next = withWorkloads(this.#current!, this.#registry.workloads);
+    if (next) this.#current = next;
     return next !== undefined;
   }
 
   /** What the model would say to other resources; nothing is changed. */
   check(resources: readonly ConfigResource[]): readonly Diagnostic[] {
     const kept = this.#keptGround(resources);
-    if (kept && isSameList(resources, this.#current!.resources)) return this.#current!.findings;
+    if (kept && isSameList(resources, this.#current!.configured)) return this.#current!.findings;
     const ground = kept ?? this.#ground(resources, (names) => this.#addresses.preview(names));
     return routeMesh(ground, resources).diagnostics;
   }
@@ -95,16 +94,16 @@ export class MeshPipeline {
   /** The ground of the mesh in force, where these resources would make the same. */
   #keptGround(resources: readonly ConfigResource[]): MeshGround | undefined {
     const last = this.#current;
-    if (!last || last.workloads !== this.#registry.workloads) return undefined;
-    if (!isSameList(withoutRoutes(resources), withoutRoutes(last.resources))) return undefined;
-    return { mesh: last.mesh, drafts: last.drafts, diagnostics: last.groundFindings };
+    if (!last || last.registered !== this.#registry.workloads) return undefined;
+    if (!isSameList(withoutRoutes(resources), withoutRoutes(last.configured))) return undefined;
+    return { ...last, diagnostics: last.groundFindings };
   }
 
   #ground(
     resources: readonly ConfigResource[],
     addressesOf: (hostnames: readonly string[]) => ReadonlyMap<string, string>,
   ): MeshGround {
-    const { workloads } = this.#registry;
+    const workloads = [...this.#registry.workloads.values()];
     const vips = addressesOf(hostnamesNeedingAddress(resources, workloads, this.#settings));
     return buildGround({ resources, workloads, vips, options: this.#settings });
   }

@@ -6,10 +6,12 @@ import { buildRules, dependOnCaller, type HostRule, RuleIndex, ruledPart } from 
 import type { Endpoint, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
 import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
 
+type Workloads = ReadonlyMap<string, MeshWorkload>;
+
 interface Input {
   readonly resources: ResourcesByKind;
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
-  readonly workloads: ReadonlyMap<string, MeshWorkload>;
+  readonly workloads: Workloads;
   readonly options: MeshOptions;
 }
 
@@ -32,7 +34,7 @@ export function buildDestinations(
     services.set(key, {
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
-      identities: identitiesOf(draft, input),
+      identities: identitiesOf(draft, input.workloads),
       ...ruledPart(index.find(draft.service, undefined), draft.service.hasAffinity),
     });
     endpoints.set(key, own);
@@ -40,8 +42,9 @@ export function buildDestinations(
   return { services, endpoints, rules: dependOnCaller(rules, services, rootNamespace) ? rules : new Map() };
 }
 
-function identitiesOf({ backends, written, entry }: ServiceDraft, input: Input): string[] {
-  const ids = backends.map(({ workload }) => input.workloads.get(workload.id)!.identity);
+/** Whom its callers may meet. */
+export function identitiesOf({ backends, written, entry }: ServiceDraft, workloads: Workloads): string[] {
+  const ids = backends.map(({ workload }) => workloads.get(workload.id)!.identity);
   for (const { identity } of written) if (identity) ids.push(identity);
   return sortedUnique([...ids, ...(entry?.spec.subjectAltNames ?? [])]);
 }
@@ -49,7 +52,7 @@ function identitiesOf({ backends, written, entry }: ServiceDraft, input: Input):
 /** Where a service is served now, in an order that does not depend on how that came about. */
 export function endpointsOf(
   { service, backends, written, entry }: ServiceDraft,
-  workloads: ReadonlyMap<string, MeshWorkload>,
+  workloads: Workloads,
 ): Endpoint[] {
   const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, workloads));
   // What registered tells more of itself, and whether it is well: it stands for what was written of its address.
@@ -73,10 +76,7 @@ export function endpointsOf(
 }
 
 /** None while the workload is unhealthy or unreachable. */
-function workloadEndpoint(
-  { workload, ports }: Backend,
-  workloads: ReadonlyMap<string, MeshWorkload>,
-): Endpoint[] {
+function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): Endpoint[] {
   const [address] = workload.addresses;
   if (!workload.isHealthy || address === undefined) return [];
   const inbound = new Map(workloads.get(workload.id)!.inbound.map((p) => [p.port, p]));

@@ -1,4 +1,5 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { SortedMap } from "@weft/base/sorted-map";
 import type { ConfigResource } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { buildDestinations } from "./build-destinations.ts";
@@ -9,7 +10,7 @@ import { checkReferences } from "./check-references.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
-import { resourcesOf, sortedMap } from "./sorting.ts";
+import { type ResourcesByKind, resourcesOf, sortedMap } from "./sorting.ts";
 
 export interface MeshInput {
   readonly resources: readonly ConfigResource[];
@@ -23,7 +24,9 @@ export interface MeshInput {
 export interface MeshGround {
   readonly mesh: Omit<Mesh, "routing">;
   /** What services and endpoints were made from. */
-  readonly drafts: ReadonlyMap<string, ServiceDraft>;
+  readonly drafts: SortedMap<ServiceDraft>;
+  readonly resources: ResourcesByKind;
+  readonly mtls: MtlsResolution;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -54,11 +57,11 @@ export function buildGround(input: MeshInput): MeshGround {
   const mesh = {
     options,
     services: sortedMap(services),
-    endpoints: sortedMap(endpoints),
+    endpoints: SortedMap.from(endpoints),
     rules: sortedMap(rules),
     workloads: meshWorkloads,
   };
-  return { mesh, drafts, diagnostics: diagnostics.all };
+  return { mesh, drafts: SortedMap.from(drafts), resources, mtls, diagnostics: diagnostics.all };
 }
 
 /** The mesh on a ground made from the same resources, at least from those that are no VirtualServices. */

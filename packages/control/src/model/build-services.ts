@@ -66,11 +66,16 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
       }
       const draft = fromEntry(hostname, entry, input, entries);
       owners.set(hostname, [...others, draft]);
-      drafts.set(others.length === 0 ? hostname : `${hostname} ${namespace}/${entry.name}`, draft);
+      drafts.set(others.length === 0 ? hostname : furtherKey(hostname, entry), draft);
     });
   }
   entries.reportUnused();
   return drafts;
+}
+
+/** The key of a service that only some see, where its hostname is that of another. */
+export function furtherKey(hostname: string, entry: Pick<ConfigResource, "namespace" | "name">): string {
+  return `${hostname} ${entry.namespace}/${entry.name}`;
 }
 
 /** Hosts that callers reach by a virtual address: services that are not headless, and external names. */

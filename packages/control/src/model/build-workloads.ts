@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { SortedMap } from "@weft/base/sorted-map";
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { ServiceDraft } from "./build-services.ts";
@@ -12,46 +13,59 @@ import { spiffeId } from "./spiffe-id.ts";
 
 interface Input {
   readonly resources: ResourcesByKind;
-  readonly workloads: readonly Workload[];
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
   readonly mtls: MtlsResolution;
   readonly options: MeshOptions;
 }
 
 /** Every workload with the policies that hold for it. */
-export function buildWorkloads(input: Input, diagnostics: Diagnostics): Map<string, MeshWorkload> {
-  const { resources, mtls, options } = input;
+export function buildWorkloads(
+  input: Input & { readonly workloads: readonly Workload[] },
+  diagnostics: Diagnostics,
+): SortedMap<MeshWorkload> {
   const served = servicesByWorkload(input.drafts);
-  const built = new Map<string, MeshWorkload>();
-  for (const workload of input.workloads) {
-    const policies = resources.AuthorizationPolicy.filter((p) => selects(p, workload, options));
-    const allow = policies.filter((p) => (p.spec.action ?? "ALLOW") === "ALLOW");
-    const deny = policies.filter((p) => p.spec.action === "DENY");
-    const modes = mtls.of(workload);
-    built.set(workload.id, {
-      id: workload.id,
-      name: workload.name,
-      workloadName: workload.workloadName,
-      namespace: workload.namespace,
-      identity: spiffeId(options.trustDomain, workload.namespace, workload.serviceAccount),
-      labels: workload.labels,
-      addresses: workload.addresses,
-      interception: workload.interception,
-      inbound: inboundPorts(workload, served.get(workload.id) ?? [], modes),
-      mtlsMode: modes.mode,
-      denyPolicies: deny.map(toPolicy),
-      allowPolicies: allow.length > 0 ? allow.map(toPolicy) : undefined,
-      upstreams: upstreams(workload, input, diagnostics),
-    });
-  }
-  return built;
+  return SortedMap.from(
+    input.workloads.map((workload) => [
+      workload.id,
+      buildWorkload(workload, served.get(workload.id) ?? [], input, diagnostics),
+    ]),
+  );
+}
+
+/** One workload; the services it serves are in order of their hostnames. */
+export function buildWorkload(
+  workload: Workload,
+  served: readonly Served[],
+  input: Input,
+  diagnostics: Diagnostics,
+): MeshWorkload {
+  const { resources, mtls, options } = input;
+  const policies = resources.AuthorizationPolicy.filter((p) => isForWorkload(p, workload, options));
+  const allow = policies.filter((p) => (p.spec.action ?? "ALLOW") === "ALLOW");
+  const deny = policies.filter((p) => p.spec.action === "DENY");
+  const modes = mtls.of(workload);
+  return {
+    id: workload.id,
+    name: workload.name,
+    workloadName: workload.workloadName,
+    namespace: workload.namespace,
+    identity: spiffeId(options.trustDomain, workload.namespace, workload.serviceAccount),
+    labels: workload.labels,
+    addresses: workload.addresses,
+    interception: workload.interception,
+    inbound: inboundPorts(workload, served, modes),
+    mtlsMode: modes.mode,
+    denyPolicies: deny.map(toPolicy),
+    allowPolicies: allow.length > 0 ? allow.map(toPolicy) : undefined,
+    upstreams: upstreams(workload, input, diagnostics),
+  };
 }
 
 /** A policy of the root namespace holds in every namespace. */
-function selects(
+export function isForWorkload(
   policy: ResourceOf<"AuthorizationPolicy">,
-  workload: Workload,
-  options: MeshOptions,
+  workload: Pick<Workload, "namespace" | "labels">,
+  options: Pick<MeshOptions, "rootNamespace">,
 ): boolean {
   const isInScope = policy.namespace === workload.namespace || policy.namespace === options.rootNamespace;
   return isInScope && hasLabels(workload.labels, policy.spec.selector?.matchLabels);
@@ -70,7 +84,11 @@ function toPolicy(resource: ResourceOf<"AuthorizationPolicy">): AuthorizationPol
   };
 }
 
-type Served = { readonly draft: ServiceDraft; readonly ports: ReadonlyMap<number, number> };
+/** A service that a workload serves: service port to the workload's own. */
+export interface Served {
+  readonly draft: ServiceDraft;
+  readonly ports: ReadonlyMap<number, number>;
+}
 
 function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<string, Served[]> {
   const served = new Map<string, Served[]>();

@@ -2,7 +2,8 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { coversHost, hasLabels, resolveHost } from "./host.ts";
+import { isForWorkload } from "./build-workloads.ts";
+import { coversHost, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
 import { isHttp } from "./protocol.ts";
 import type { ResourcesByKind } from "./sorting.ts";
@@ -44,11 +45,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
   for (const resource of resources.AuthorizationPolicy) {
     const labels = resource.spec.selector?.matchLabels;
     if (!labels || Object.keys(labels).length === 0) continue;
-    const isRoot = resource.namespace === mesh.options.rootNamespace;
-    const isUsed = [...mesh.workloads.values()].some(
-      (w) => (isRoot || w.namespace === resource.namespace) && hasLabels(w.labels, labels),
-    );
-    if (isUsed) continue;
+    if (mesh.workloads.values().some((w) => isForWorkload(resource, w, mesh.options))) continue;
     const message = `no workload of namespace ${resource.namespace} has these labels: the policy protects nothing yet`;
     diagnostics.warning("IST0127", resource.origins.at("spec.selector.matchLabels"), message);
   }

@@ -1,3 +1,4 @@
+import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
 import type { HostRouting } from "./routing.ts";
@@ -18,13 +19,13 @@ export interface Mesh {
    */
   readonly services: ReadonlyMap<string, Service>;
   /** By the key of the service they serve; apart from it, because they change far more often. */
-  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  readonly endpoints: SortedMap<readonly Endpoint[]>;
   /** By the host a VirtualService names, which may be a wildcard; further ones for it as with services. */
   readonly routing: ReadonlyMap<string, HostRouting>;
   /** DestinationRules by `namespace/name`, where which one applies depends on who calls; else none, and services hold it all. */
   readonly rules: ReadonlyMap<string, HostRule>;
   /** By workload id. */
-  readonly workloads: ReadonlyMap<string, MeshWorkload>;
+  readonly workloads: SortedMap<MeshWorkload>;
 }
 
 export interface MeshOptions {

@@ -1,3 +1,4 @@
+import { SortedMap } from "@weft/base/sorted-map";
 import type { Mesh } from "./mesh.ts";
 
 /**
@@ -10,9 +11,17 @@ export function shareUnchanged(previous: Mesh | undefined, next: Mesh): Mesh {
   return share(previous, next) as Mesh;
 }
 
-function share(before: unknown, after: unknown): unknown {
+/** Whether two values of plain data are equal. */
+export function isEqual(a: unknown, b: unknown): boolean {
+  return share(a, b) === a;
+}
+
+/** `after`, or whatever of `before` is equal to it or to a part of it. */
+export function share<T>(before: T, after: T): T;
+export function share(before: unknown, after: unknown): unknown {
   if (Object.is(before, after)) return before;
   if (typeof before !== "object" || typeof after !== "object" || !before || !after) return after;
+  if (after instanceof SortedMap) return before instanceof SortedMap ? shareSorted(before, after) : after;
   if (after instanceof Map) return before instanceof Map ? shareMap(before, after) : after;
   if (Array.isArray(after)) return Array.isArray(before) ? shareList(before, after) : after;
   return shareRecord(before as Record<string, unknown>, after as Record<string, unknown>);
@@ -27,6 +36,21 @@ function shareMap(before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unkn
     shared.set(key, kept);
   }
   return isSame ? before : shared;
+}
+
+/** Made of `before`, so that what the two have in common is not even looked at the next time. */
+function shareSorted(before: SortedMap<unknown>, after: SortedMap<unknown>): unknown {
+  const set: [string, unknown][] = [];
+  const removed: string[] = [];
+  for (const key of SortedMap.differing(before, after)) {
+    if (!after.has(key)) removed.push(key);
+    else {
+      const old = before.get(key);
+      const kept = share(old, after.get(key));
+      if (kept !== old || !before.has(key)) set.push([key, kept]);
+    }
+  }
+  return before.with(set, removed);
 }
 
 function shareList(before: readonly unknown[], after: readonly unknown[]): unknown {

@@ -96,11 +96,10 @@ function withRule(service: Service, rule: HostRule | undefined): Service {
 /** By hostname, where one that is seen has another key in the mesh. */
 function endpointsOf(seen: Mesh["services"], { services, endpoints }: Mesh): Mesh["endpoints"] {
   if (seen === services) return endpoints;
-  let byHost: Map<string, readonly Endpoint[]> | undefined;
+  const byHost = new Map<string, readonly Endpoint[]>();
   for (const [key, service] of services) {
     if (key === service.hostname || seen.get(service.hostname) !== service) continue;
-    byHost ??= new Map(endpoints);
     byHost.set(service.hostname, endpoints.get(key)!);
   }
-  return byHost ?? endpoints;
+  return endpoints.with(byHost);
 }

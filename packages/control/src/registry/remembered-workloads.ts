@@ -25,7 +25,7 @@ function lineOf(workload: Workload): string {
 export class RememberedWorkloads {
   readonly #file: string;
   readonly #clock: Clock;
-  #pending: readonly Workload[] | undefined;
+  #pending: ReadonlyMap<string, Workload> | undefined;
   #timer: Timer | undefined;
 
   constructor(file: string, clock: Clock) {
@@ -43,7 +43,7 @@ export class RememberedWorkloads {
     }
   }
 
-  save(workloads: readonly Workload[]): void {
+  save(workloads: ReadonlyMap<string, Workload>): void {
     this.#pending = workloads;
     this.#timer ??= this.#clock.setTimer(() => this.flush(), writeDelayMs);
   }
@@ -55,8 +55,8 @@ export class RememberedWorkloads {
     if (!this.#pending) return;
     const temporary = `${this.#file}.new`;
     try {
-      const healthy = this.#pending.filter((workload) => workload.isHealthy);
-      writeFileSync(temporary, `[${healthy.map(lineOf).join(",\n")}]`, { mode: 0o600 });
+      const healthy = this.#pending.values().filter((workload) => workload.isHealthy);
+      writeFileSync(temporary, `[${[...healthy.map(lineOf)].join(",\n")}]`, { mode: 0o600 });
       renameSync(temporary, this.#file);
     } catch {
       rmSync(temporary, { force: true });

@@ -31,12 +31,17 @@ function setUp() {
   return { clock, registry, changes };
 }
 
+function onlyOf(registry: WorkloadRegistry): Workload {
+  const [only] = registry.workloads.values();
+  return only!;
+}
+
 test("a registration is unhealthy until its agent reports health, and each change is told at once", () => {
   const { registry, changes } = setUp();
   const lease = registry.register(workload("a"));
-  assert.equal(registry.workloads[0]!.isHealthy, false);
+  assert.equal(onlyOf(registry).isHealthy, false);
   lease.setHealth(true);
-  assert.equal(registry.workloads[0]!.isHealthy, true);
+  assert.equal(onlyOf(registry).isHealthy, true);
   lease.setHealth(true);
   assert.equal(changes.length, 2, "an unchanged report changes nothing");
 });
@@ -45,9 +50,9 @@ test("a registration outlives its stream by the grace and no longer", async () =
   const { clock, registry, changes } = setUp();
   registry.register(workload("a")).end();
   await clock.advance(3_999);
-  assert.equal(registry.workloads.length, 1);
+  assert.equal(registry.workloads.size, 1);
   await clock.advance(1);
-  assert.deepEqual(registry.workloads, []);
+  assert.equal(registry.workloads.size, 0);
   assert.deepEqual(changes.at(-1)!.removed, ["a.default"]);
   assert.equal(clock.pendingTimers, 0);
 });
@@ -60,7 +65,7 @@ test("an agent that comes back within the grace keeps its registration and its h
   await clock.advance(2_000);
   registry.register(workload("a"));
   await clock.advance(60_000);
-  assert.equal(registry.workloads[0]!.isHealthy, true);
+  assert.equal(onlyOf(registry).isHealthy, true);
   assert.equal(changes.length, 2, "a reconnect changes nothing for the others");
 });
 
@@ -71,25 +76,25 @@ test("the end of an old stream does not end a registration that a newer stream h
   old.setHealth(true);
   old.end();
   await clock.advance(60_000);
-  assert.equal(registry.workloads.length, 1);
-  assert.equal(registry.workloads[0]!.isHealthy, false, "the old stream no longer speaks for it");
+  assert.equal(registry.workloads.size, 1);
+  assert.equal(onlyOf(registry).isHealthy, false, "the old stream no longer speaks for it");
   fresh.end();
   await clock.advance(4_000);
-  assert.equal(registry.workloads.length, 0);
+  assert.equal(registry.workloads.size, 0);
 });
 
 test("a name held by one identity is not taken over by another", () => {
   const { registry } = setUp();
   registry.register(workload("a"));
   assert.throws(() => registry.register(workload("a", { serviceAccount: "mallory" })), /another identity/);
-  assert.equal(registry.workloads[0]!.serviceAccount, "reviews");
+  assert.equal(onlyOf(registry).serviceAccount, "reviews");
 });
 
 test("registrations beyond the limit are refused and the others stay", () => {
   const { registry } = setUp();
   for (const name of ["a", "b", "c"]) registry.register(workload(name));
   assert.throws(() => registry.register(workload("d")), /already holds 3 workloads/);
-  assert.equal(registry.workloads.length, 3);
+  assert.equal(registry.workloads.size, 3);
 });
 
 test("registrations of before a restart wait for their agents, then leave", async () => {
@@ -99,17 +104,14 @@ test("registrations of before a restart wait for their agents, then leave", asyn
   assert.equal(registry.get("a.default")!.isHealthy, true);
   assert.equal(registry.isConnected("b.default"), false);
   await clock.advance(20_000);
-  assert.deepEqual(
-    registry.workloads.map((w) => w.id),
-    ["a.default"],
-  );
+  assert.deepEqual([...registry.workloads.keys()], ["a.default"]);
 });
 
-test("lists handed out before a change are not touched by it", () => {
+test("maps handed out before a change are not touched by it", () => {
   const { registry } = setUp();
   const lease = registry.register(workload("a"));
   const before = registry.workloads;
   lease.setHealth(true);
-  assert.equal(before[0]!.isHealthy, false);
+  assert.equal(before.get("a.default")!.isHealthy, false);
   assert.notEqual(registry.workloads, before);
 });

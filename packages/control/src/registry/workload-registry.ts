@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { MeshError } from "@weft/base/errors";
+import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "./workload.ts";
 
 /** An agent's hold on its registration, as long as its stream lives. Every method is a no-op after `end`. */
@@ -29,18 +30,15 @@ interface Entry {
   expiry: Timer | undefined;
 }
 
-/** Tells what changed: `removed` and `changed` are ids, so that a listener may ignore what is not its own. */
+/** Something changed; `removed` are ids. */
 export interface WorkloadsChange {
-  readonly workloads: readonly Workload[];
-  readonly changed: readonly string[];
+  readonly workloads: SortedMap<Workload>;
   readonly removed: readonly string[];
-  /** Those that changed are only well or unwell: nothing else of them is different. */
-  readonly isHealthOnly: boolean;
 }
 
 /**
  * Which workloads exist right now. A registration lives exactly as long as its
- * agent's stream, plus a short grace; listeners get a new immutable list at the
+ * agent's stream, plus a short grace; listeners get a new immutable map at the
  * moment something changed, never later.
  *
  * A second stream for the same workload takes the registration over, so that a
@@ -53,7 +51,7 @@ export class WorkloadRegistry {
   readonly #maxWorkloads: number;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(change: WorkloadsChange) => void>();
-  #workloads: readonly Workload[] = [];
+  #workloads = SortedMap.from<Workload>([]);
 
   constructor(options: WorkloadRegistryOptions) {
     this.#clock = options.clock;
@@ -62,8 +60,8 @@ export class WorkloadRegistry {
     this.#maxWorkloads = options.maxWorkloads ?? 20_000;
   }
 
-  /** Sorted by id. A new array whenever anything in it changed. */
-  get workloads(): readonly Workload[] {
+  /** By id. A new map whenever anything in it changed. */
+  get workloads(): SortedMap<Workload> {
     return this.#workloads;
   }
 
@@ -141,7 +139,7 @@ export class WorkloadRegistry {
         const entry = held();
         if (!entry || entry.workload.isHealthy === isHealthy) return;
         entry.workload = { ...entry.workload, isHealthy };
-        this.#changed([id], [], true);
+        this.#changed([id], []);
       },
       end: () => {
         const entry = held();
@@ -158,39 +156,20 @@ export class WorkloadRegistry {
     this.#changed([], [id]);
   }
 
-  #changed(changed: readonly string[], removed: readonly string[], isHealthOnly = false): void {
-    const workloads = [...this.#workloads];
-    let isUnchanged = true;
-    for (const id of removed) {
-      const at = positionOf(workloads, id);
-      if (workloads[at]?.id !== id) continue;
-      workloads.splice(at, 1);
-      isUnchanged = false;
-    }
+  #changed(changed: readonly string[], removed: readonly string[]): void {
+    const before = this.#workloads;
+    const set: [string, Workload][] = [];
     for (const id of changed) {
       const { workload } = this.#entries.get(id)!;
-      const at = positionOf(workloads, id);
-      const isKnown = workloads[at]?.id === id;
-      if (isKnown && isSame(workloads[at]!, workload)) continue;
-      workloads.splice(at, isKnown ? 1 : 0, workload);
-      isUnchanged = false;
+      const known = before.get(id);
+      if (!known || !isSame(known, workload)) set.push([id, workload]);
     }
-    if (isUnchanged) return;
+    const gone = removed.filter((id) => before.has(id));
+    if (set.length === 0 && gone.length === 0) return;
+    const workloads = before.with(set, gone);
     this.#workloads = workloads;
-    for (const listener of this.#listeners) listener({ workloads, changed, removed, isHealthOnly });
+    for (const listener of this.#listeners) listener({ workloads, removed: gone });
   }
-}
-
-/** Where a workload of this id is, or would be, in a list in order of id. */
-function positionOf(workloads: readonly Workload[], id: string): number {
-  let low = 0;
-  let high = workloads.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (workloads[middle]!.id < id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Workloads are plain data made in one place with one key order, so their JSON compares them. */

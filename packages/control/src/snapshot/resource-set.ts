@@ -1,4 +1,5 @@
 import { MeshError } from "@weft/base/errors";
+import { SortedMap } from "@weft/base/sorted-map";
 import type { XdsResource } from "@weft/xds/snapshot";
 import type { PartType } from "../translate/sidecar-parts.ts";
 import { typeUrls } from "./encode.ts";
@@ -6,7 +7,7 @@ import type { Encoded } from "./part-cache.ts";
 
 export const partTypes = Object.keys(typeUrls) as PartType[];
 
-export type TypeMap = ReadonlyMap<string, XdsResource>;
+export type TypeMap = SortedMap<XdsResource>;
 
 /** Encoded parts by type, in the order they were made, and the resources in them by name. */
 export interface ResourceSet {
@@ -16,12 +17,12 @@ export interface ResourceSet {
 
 export const emptySet: ResourceSet = {
   lists: new Map(partTypes.map((type) => [type, []])),
-  maps: new Map(partTypes.map((type) => [type, new Map()])),
+  maps: new Map(partTypes.map((type) => [type, SortedMap.from<XdsResource>([])])),
 };
 
 /**
  * The set of these lists. A type whose lists are those of `previous` keeps its
- * very map; where few of them differ, its map is copied and those are replaced.
+ * very map; where few of them differ, its map shares all others.
  *
  * @throws MeshError when two resources of a type have one name
  */
@@ -41,33 +42,47 @@ export function resourceSet(
   return isSame ? previous : { lists, maps };
 }
 
+/** This set with some lists of a type in the place of others. @throws MeshError as above */
+export function withReplaced(
+  set: ResourceSet,
+  type: PartType,
+  replaced: ReadonlyMap<number, Encoded>,
+): ResourceSet {
+  const before = set.lists.get(type)!;
+  const pairs = Array.from(replaced, ([at, now]) => ({ before: before[at]!, now })).filter(
+    ({ before, now }) => before !== now,
+  );
+  if (pairs.length === 0) return set;
+  const now = [...before];
+  for (const [at, list] of replaced) now[at] = list;
+  const map = exchanged(type, set.maps.get(type)!, pairs);
+  return { lists: new Map([...set.lists, [type, now]]), maps: new Map([...set.maps, [type, map]]) };
+}
+
 function updated(type: PartType, map: TypeMap, before: readonly Encoded[], now: readonly Encoded[]): TypeMap {
-  const differing: number[] = [];
-  const hasMoved = before.length !== now.length;
-  for (let i = 0; !hasMoved && i < now.length; i += 1) if (before[i] !== now[i]) differing.push(i);
-  if (!hasMoved && differing.length === 0) return map;
-  const next = new Map<string, XdsResource>(hasMoved ? [] : map);
-  const changed = hasMoved ? now : differing.map((i) => now[i]!);
-  if (!hasMoved) for (const i of differing) for (const { name } of before[i]!) next.delete(name);
-  for (const list of changed) {
-    for (const resource of list) {
-      if (next.has(resource.name)) {
-        const message = `two resources of type ${type} are named ${resource.name}`;
-        throw new MeshError(message, { source: "internal" });
+  if (before === now) return map;
+  if (before.length !== now.length) return exchanged(type, map, [{ before: before.flat(), now: now.flat() }]);
+  const pairs = now.flatMap((list, i) => (list === before[i] ? [] : [{ before: before[i]!, now: list }]));
+  return exchanged(type, map, pairs);
+}
+
+/** The map with resources in the place of those of before; the very map where they are the same. */
+function exchanged(
+  type: PartType,
+  map: TypeMap,
+  pairs: readonly { readonly before: Encoded; readonly now: Encoded }[],
+): TypeMap {
+  const removed = new Set(pairs.flatMap(({ before }) => before.map(({ name }) => name)));
+  const set = new Map<string, XdsResource>();
+  for (const { now } of pairs) {
+    for (const resource of now) {
+      const { name } = resource;
+      if (set.has(name) || (map.has(name) && !removed.has(name))) {
+        throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
       }
-      next.set(resource.name, resource);
+      set.set(name, resource);
     }
   }
-  const isEqual = hasMoved ? isSameMap(map, next) : differing.every((i) => isSameList(before[i]!, now[i]!));
-  return isEqual ? map : next;
-}
-
-function isSameList(a: Encoded, b: Encoded): boolean {
-  return a.length === b.length && a.every((resource, i) => resource === b[i]);
-}
-
-function isSameMap(a: TypeMap, b: TypeMap): boolean {
-  if (a.size !== b.size) return false;
-  for (const [name, resource] of b) if (a.get(name) !== resource) return false;
-  return true;
+  const changed = [...set].filter(([name, resource]) => map.get(name) !== resource);
+  return map.with(changed, removed.difference(set));
 }

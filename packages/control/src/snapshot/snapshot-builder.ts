@@ -1,6 +1,7 @@
 import { MeshError } from "@weft/base/errors";
+import { SortedMap } from "@weft/base/sorted-map";
 import { LayeredMap } from "@weft/xds/layered-map";
-import type { Snapshot } from "@weft/xds/snapshot";
+import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
@@ -9,7 +10,7 @@ import { endpointsPart, type PartType, type SidecarPart } from "../translate/sid
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
 import { type Encoded, PartCache } from "./part-cache.ts";
-import { emptySet, partTypes, type ResourceSet, resourceSet, type TypeMap } from "./resource-set.ts";
+import { emptySet, partTypes, type ResourceSet, resourceSet, withReplaced } from "./resource-set.ts";
 
 /** An audience that nobody has asked for since this many meshes is nobody's any more. */
 const keptMeshes = 16;
@@ -146,15 +147,17 @@ export class SnapshotBuilder {
 
   /** Only the assignments of services whose endpoints have changed are made again. */
   #withEndpoints(last: Common, mesh: Mesh): Common {
-    const lists = [...last.set.lists.get("endpoint")!];
-    for (const [hostname, at] of last.endpointsAt) {
-      const endpoints = mesh.endpoints.get(hostname)!;
-      if (endpoints === last.mesh.endpoints.get(hostname)) continue;
-      const part = endpointsPart(mesh.services.get(hostname)!, endpoints);
-      lists[at] = this.#parts.get(part, () => this.#encode(part));
+    const replaced = new Map<number, Encoded>();
+    for (const hostname of SortedMap.differing(last.mesh.endpoints, mesh.endpoints)) {
+      const at = last.endpointsAt.get(hostname);
+      if (at === undefined) continue;
+      const part = endpointsPart(mesh.services.get(hostname)!, mesh.endpoints.get(hostname)!);
+      replaced.set(
+        at,
+        this.#parts.get(part, () => this.#encode(part)),
+      );
     }
-    const set = resourceSet(new Map([...last.set.lists, ["endpoint", lists]]), last.set);
-    return { ...last, mesh, age: this.#age, set };
+    return { ...last, mesh, age: this.#age, set: withReplaced(last.set, "endpoint", replaced) };
   }
 
   #encodeAll(parts: readonly SidecarPart[]): ReadonlyMap<PartType, readonly Encoded[]> {
@@ -177,6 +180,8 @@ export class SnapshotBuilder {
   }
 }
 
+type ResourceMap = ReadonlyMap<string, XdsResource>;
+
 function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
   return (
     before.services === after.services && before.routing === after.routing && before.options === after.options
@@ -185,7 +190,7 @@ function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
 
 /** Own resources over common ones; maps of types in which nothing changed are those of the last snapshot. */
 function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefined): Snapshot {
-  const maps = new Map<PartType, TypeMap>();
+  const maps = new Map<PartType, ResourceMap>();
   for (const type of partTypes) {
     const [commonMap, ownMap] = [common.maps.get(type)!, own.maps.get(type)!];
     const before = last?.byType.get(typeUrls[type]);
@@ -203,7 +208,7 @@ function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefin
   return { byType: byType(maps) };
 }
 
-function byType(maps: ReadonlyMap<PartType, TypeMap>): Snapshot["byType"] {
+function byType(maps: ReadonlyMap<PartType, ResourceMap>): Snapshot["byType"] {
   return new Map([...maps].map(([type, map]) => [typeUrls[type], map]));
 }
 

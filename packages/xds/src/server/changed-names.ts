@@ -1,3 +1,4 @@
+import { SortedMap } from "@weft/base/sorted-map";
 import { LayeredMap } from "../layered-map.ts";
 import type { XdsResource } from "../snapshot.ts";
 
@@ -6,9 +7,9 @@ export type ResourceMap = ReadonlyMap<string, XdsResource>;
 const memo = new WeakMap<ResourceMap, WeakMap<ResourceMap, readonly string[]>>();
 
 /**
- * The names whose resource differs between two maps. Computed once per pair of
- * maps: when a thousand clients move from one snapshot to the next, they share
- * the answer.
+ * The names whose resource differs between two maps. Costs what differs where
+ * one of them was made from the other, and that once per pair of maps: when a
+ * thousand clients move from one snapshot to the next, they share the answer.
  */
 export function changedNames(from: ResourceMap, to: ResourceMap): readonly string[] {
   if (from === to) return [];
@@ -30,6 +31,10 @@ export function changedNames(from: ResourceMap, to: ResourceMap): readonly strin
 }
 
 function compare(from: ResourceMap, to: ResourceMap): readonly string[] {
+  if (from instanceof SortedMap && to instanceof SortedMap) {
+    const names: string[] = SortedMap.differing(from, to);
+    return names.filter((name) => from.get(name)?.version !== to.get(name)?.version);
+  }
   const names: string[] = [];
   for (const [name, resource] of to) {
     const before = from.get(name);
