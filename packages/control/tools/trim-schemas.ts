@@ -1,41 +1,57 @@
 /**
- * Rewrites `src/config/schemas/*.schema.json` from Istio's published CRDs.
+ * Rewrites `src/config/schemas/*.schema.json` from the published CRDs of Istio
+ * and of the Gateway API.
  *
  *   node packages/control/tools/trim-schemas.ts <folder of the Go module istio.io/api>
+ *   node packages/control/tools/trim-schemas.ts <folder of the Go module sigs.k8s.io/gateway-api>
  *
  * (`go mod download -json istio.io/api@v1.31.4` prints that folder as `Dir`.)
  * Keeps each kind's `spec` schema as published, minus prose and the CEL rules,
  * which `src/config/check-*.ts` states as code with a place and a hint.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 
-const kinds = [
-  "VirtualService",
-  "DestinationRule",
-  "ServiceEntry",
-  "WorkloadEntry",
-  "PeerAuthentication",
-  "AuthorizationPolicy",
+interface Source {
+  /** CRDs, below the module's folder. */
+  readonly files: string;
+  readonly kinds: readonly string[];
+  readonly dropped: readonly string[];
+}
+
+const prose = ["description", "x-kubernetes-validations"];
+const sources: readonly Source[] = [
+  {
+    files: "kubernetes/customresourcedefinitions.gen.yaml",
+    kinds: [
+      "VirtualService",
+      "DestinationRule",
+      "ServiceEntry",
+      "WorkloadEntry",
+      "PeerAuthentication",
+      "AuthorizationPolicy",
+    ],
+    dropped: [...prose, "x-kubernetes-list-map-keys", "x-kubernetes-list-type"],
+  },
+  {
+    // The standard fields and the experimental ones.
+    files: "config/crd/experimental/gateway.networking.k8s.io_*.yaml",
+    kinds: ["HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "ReferenceGrant", "BackendTLSPolicy"],
+    dropped: prose,
+  },
 ];
-const dropped = new Set([
-  "description",
-  "x-kubernetes-validations",
-  "x-kubernetes-list-map-keys",
-  "x-kubernetes-list-type",
-]);
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** Drops prose, but never a property that happens to be called `description`. */
-function trim(schema: Json, insideProperties = false): Json {
-  if (Array.isArray(schema)) return schema.map((item) => trim(item));
+function trim(schema: Json, dropped: readonly string[], insideProperties = false): Json {
+  if (Array.isArray(schema)) return schema.map((item) => trim(item, dropped));
   if (schema === null || typeof schema !== "object") return schema;
   const kept: { [key: string]: Json } = {};
   for (const key of Object.keys(schema).sort()) {
-    if (!insideProperties && dropped.has(key)) continue;
-    kept[key] = trim(schema[key]!, !insideProperties && key === "properties");
+    if (!insideProperties && dropped.includes(key)) continue;
+    kept[key] = trim(schema[key]!, dropped, !insideProperties && key === "properties");
   }
   return kept;
 }
@@ -48,23 +64,27 @@ interface Crd {
   };
 }
 
-const folder = process.argv[2];
-if (!folder) throw new Error("usage: trim-schemas.ts <folder of the Go module istio.io/api>");
-const text = readFileSync(join(folder, "kubernetes", "customresourcedefinitions.gen.yaml"), "utf8");
+const folder = process.argv[2] ?? "";
+const source = sources.find(({ files }) => globSync(files, { cwd: folder }).length > 0);
+if (!existsSync(folder) || !source) throw new Error("usage: trim-schemas.ts <folder of a Go module>");
 const target = new URL("../src/config/schemas/", import.meta.url);
-for (const document of parseAllDocuments(text)) {
-  const crd = document.toJS() as Crd | null;
-  if (!crd || !kinds.includes(crd.spec.names.kind)) continue;
-  const { kind } = crd.spec.names;
-  const trimmed = crd.spec.versions.map((v) =>
-    JSON.stringify(trim(v.schema.openAPIV3Schema.properties.spec)),
-  );
-  if (new Set(trimmed).size !== 1) throw new Error(`${kind}: its versions no longer share one schema`);
+for (const file of globSync(source.files, { cwd: folder }).sort()) {
+  for (const document of parseAllDocuments(readFileSync(join(folder, file), "utf8"))) {
+    const crd = document.toJS() as Crd | null;
+    if (!crd?.spec?.names || !source.kinds.includes(crd.spec.names.kind)) continue;
+    write(crd, source.dropped);
+  }
+}
+
+/** The first version is the newest: where versions differ, it says what its predecessors said and more. */
+function write({ spec }: Crd, dropped: readonly string[]): void {
+  const { kind } = spec.names;
+  const [newest] = spec.versions.map((v) => trim(v.schema.openAPIV3Schema.properties.spec, dropped));
   const out = {
     kind,
-    apiVersions: crd.spec.versions.map((v) => `${crd.spec.group}/${v.name}`),
-    spec: JSON.parse(trimmed[0]!) as Json,
+    apiVersions: spec.versions.map((v) => `${spec.group}/${v.name}`),
+    spec: newest!,
   };
-  const file = `${kind.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase()}.schema.json`;
-  writeFileSync(new URL(file, target), `${JSON.stringify(out, null, 1)}\n`);
+  const words = kind.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, "-");
+  writeFileSync(new URL(`${words.toLowerCase()}.schema.json`, target), `${JSON.stringify(out, null, 1)}\n`);
 }

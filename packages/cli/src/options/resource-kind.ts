@@ -10,6 +10,7 @@ const shortNames: Readonly<Record<string, string>> = {
   we: "WorkloadEntry",
   pa: "PeerAuthentication",
   ap: "AuthorizationPolicy",
+  hr: "HTTPRoute",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

@@ -2,7 +2,7 @@ import { type Diagnostic, formatDiagnostic } from "@weft/base/diagnostics";
 import type { ApplyAction, ApplyRequest, ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ConfigResource } from "../config/resource.ts";
-import { type ConfigEntry, type ConfigSet, isWithin, readEntries } from "./config-set.ts";
+import { agedFrom, type ConfigEntry, type ConfigSet, isWithin, readEntries } from "./config-set.ts";
 
 /** What an apply would do. */
 export interface ApplyPlan {
@@ -21,8 +21,13 @@ export function planApply(
   request: ApplyRequest,
   config: ConfigSet,
   check: (resources: readonly ConfigResource[]) => readonly Diagnostic[],
+  nowMs: number,
 ): ApplyPlan {
-  const { entries, diagnostics } = readEntries(request.files, "store");
+  const { entries: read, diagnostics } = readEntries(request.files, "store");
+  const entries = read.map((entry) => {
+    const before = config.entries.get(entry.key)?.resource.createdAtMs;
+    return { ...entry, resource: agedFrom(entry.resource, before ?? nowMs) };
+  });
   const found = [...diagnostics, ...entries.flatMap((entry) => ownedByDirectory(entry, config))];
   refuseErrors(found);
   const after = new Map(config.entries);

@@ -94,7 +94,7 @@ export class Composition {
       log.error({ stack: error instanceof Error ? error.stack : undefined }, messageOf(error));
     };
 
-    this.#config.load(store.resources.current().map(({ text }) => text));
+    this.#config.load(store.resources.current().map(({ text, createdAtMs }) => ({ ...text, createdAtMs })));
     this.#directory = this.#openDirectory(options.configDir);
     this.registry = new WorkloadRegistry({ clock });
     this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);

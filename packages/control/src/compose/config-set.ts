@@ -32,14 +32,14 @@ export class ConfigSet {
   #cached: { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } | undefined;
 
   /** What the store held at the start. A resource that no longer parses is reported and not in force. */
-  load(texts: readonly ResourceText[]): void {
+  load(texts: readonly (ResourceText & { readonly createdAtMs?: number })[]): void {
     const files = joinDocuments(texts);
     const { resources, diagnostics } = parseConfig(files);
     const byFile = Map.groupBy(texts, (text) => text.file);
     const entries = resources.map((resource) => {
       const { file, line } = resource.origins.at("");
-      const text = textAt(byFile.get(file) ?? [], line) ?? { text: "", file, line };
-      return entryOf(resource, text, "store", diagnostics);
+      const text = textAt(byFile.get(file) ?? [], line) ?? { text: "", file, line, createdAtMs: undefined };
+      return entryOf(agedFrom(resource, text.createdAtMs), text, "store", diagnostics);
     });
     for (const entry of entries) this.#stored.set(entry.key, entry);
     this.#loadDiagnostics = withoutPlaced(diagnostics, entries);
@@ -136,6 +136,11 @@ export function readEntries(
   return { entries, diagnostics };
 }
 
+/** A resource that says itself when it was made, or else was made then. */
+export function agedFrom(resource: ConfigResource, createdAtMs: number | undefined): ConfigResource {
+  return resource.createdAtMs === undefined ? { ...resource, createdAtMs } : resource;
+}
+
 function entryOf(
   resource: ConfigResource,
   text: ResourceText,
@@ -162,8 +167,8 @@ function withoutPlaced(
 }
 
 /** The text that a line of its file belongs to: the last that begins at or before it. */
-function textAt(texts: readonly ResourceText[], line: number): ResourceText | undefined {
-  let found: ResourceText | undefined;
+function textAt<T extends ResourceText>(texts: readonly T[], line: number): T | undefined {
+  let found: T | undefined;
   for (const text of texts) if (text.line <= line && (!found || text.line > found.line)) found = text;
   return found;
 }

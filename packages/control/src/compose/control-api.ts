@@ -77,9 +77,9 @@ export class ControlApi implements ApiBackend {
   }
 
   apply(request: ApplyRequest): ApplyResult {
-    const { config, pipeline, store, events, onConfigChange } = this.#parts;
+    const { clock, config, pipeline, store, events, onConfigChange } = this.#parts;
     const dryRun = request.dryRun ?? false;
-    const plan = planApply(request, config, (resources) => pipeline.check(resources));
+    const plan = planApply(request, config, (resources) => pipeline.check(resources), clock.now());
     const { resources, diagnostics } = plan;
     if (dryRun || plan.entries.length === 0)
       return { revision: store.revision, dryRun, resources, diagnostics };

@@ -1,7 +1,8 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import type { FieldSupport } from "./field-support.ts";
 import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
-import { type FieldSupport, fieldSupport } from "./support.ts";
+import { fieldSupport } from "./support.ts";
 
 const byPath: ReadonlyMap<string, FieldSupport> = new Map(
   fieldSupport.map((row) => [`${row.kind} ${row.path}`, row]),

@@ -7,6 +7,7 @@ export const meshKinds = [
   "WorkloadEntry",
   "PeerAuthentication",
   "AuthorizationPolicy",
+  "HTTPRoute",
 ] as const;
 
 export type MeshKind = (typeof meshKinds)[number];
@@ -22,7 +23,6 @@ export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
     [
       "GatewayClass",
       "Gateway",
-      "HTTPRoute",
       "GRPCRoute",
       "TLSRoute",
       "TCPRoute",

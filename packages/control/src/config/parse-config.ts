@@ -1,6 +1,7 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkDestinationRule } from "./check-destination-rule.ts";
+import { checkHttpRoute } from "./check-http-route.ts";
 import { checkAuthorizationPolicy, checkPeerAuthentication } from "./check-security.ts";
 import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
@@ -32,6 +33,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   WorkloadEntry: checkWorkloadEntry,
   PeerAuthentication: checkPeerAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
+  HTTPRoute: checkHttpRoute,
 };
 
 /**
@@ -104,6 +106,7 @@ function parseResource({ value, origins }: Item, diagnostics: Diagnostics): Conf
     namespace,
     labels,
     annotations,
+    createdAtMs: timeOf(metadata.creationTimestamp),
     spec,
     origins,
   } as ConfigResource;
@@ -114,6 +117,13 @@ interface Metadata {
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly creationTimestamp?: unknown;
+}
+
+/** As an API server writes it; tools that write YAML leave it empty. */
+function timeOf(timestamp: unknown): number | undefined {
+  const ms = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** The kind, when it is one that shapes the mesh; everything else is reported here. */

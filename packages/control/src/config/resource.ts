@@ -1,3 +1,4 @@
+import type { HttpRouteResourceSpec } from "./gateway-api-specs.ts";
 import type { MeshKind } from "./kinds.ts";
 import type { Origins } from "./origins.ts";
 import type {
@@ -18,6 +19,7 @@ interface Specs {
   WorkloadEntry: WorkloadEntrySpec;
   PeerAuthentication: PeerAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;
+  HTTPRoute: HttpRouteResourceSpec;
 }
 
 /**
@@ -31,6 +33,8 @@ export interface ResourceOf<K extends MeshKind> {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** When it was made, as far as anyone knows: the older of two that contend for the same wins. */
+  readonly createdAtMs: number | undefined;
   readonly spec: Specs[K];
   /** Where each value was written, by path from the document's root (`spec.http[0].timeout`). */
   readonly origins: Origins;

@@ -5,6 +5,7 @@ import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
+import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
@@ -33,6 +34,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   WorkloadEntry: workloadEntry,
   PeerAuthentication: peerAuthentication,
   AuthorizationPolicy: authorizationPolicy,
+  HTTPRoute: httpRoute,
 };
 
 const text = { type: "string" };
@@ -68,6 +70,15 @@ ajv.addKeyword({
   schemaType: "array",
   errors: false,
   validate: (fields: string[], value: object) => fields.filter((f) => Object.hasOwn(value, f)).length <= 1,
+});
+/** A list is a set, or a map by one field of its items: as the API server, nothing may be in it twice. */
+ajv.addKeyword({
+  keyword: "x-kubernetes-list-type",
+  type: "array",
+  schemaType: "string",
+  errors: false,
+  validate: (type: string, list: unknown[], schema?: object) =>
+    type === "atomic" || repeated(list, listKeyOf(schema)) === undefined,
 });
 const compiled = new Map<MeshKind, ValidateFunction>();
 
@@ -132,6 +143,23 @@ function alternatives(oneOf: unknown): string[] {
   return (oneOf as { required?: string[] }[]).flatMap((alternative) => alternative.required ?? []);
 }
 
+function listKeyOf(schema: object | undefined): string | undefined {
+  return (schema as { "x-kubernetes-list-map-keys"?: string[] } | undefined)?.[
+    "x-kubernetes-list-map-keys"
+  ]?.[0];
+}
+
+/** The first item, or value of its field `key`, that stands in the list twice. */
+function repeated(list: readonly unknown[], key: string | undefined): unknown {
+  const seen = new Set<unknown>();
+  for (const item of list) {
+    const value = key === undefined ? item : (item as Record<string, unknown> | null)?.[key];
+    if (seen.has(value)) return value;
+    seen.add(value);
+  }
+  return undefined;
+}
+
 type Described = [code: string, at: Origin, message: string, hint?: string];
 
 function describe(error: ErrorObject, origins: Origins): Described {
@@ -169,6 +197,10 @@ function describe(error: ErrorObject, origins: Origins): Described {
       const fields = (error.schema as string[]).filter((f) => Object.hasOwn(error.data as object, f));
       const message = `${label} sets ${fields.join(" and ")} at once`;
       return ["W1106", at, message, "only one of them can apply: remove the others"];
+    }
+    case "x-kubernetes-list-type": {
+      const twice = plain(repeated(error.data as unknown[], listKeyOf(error.parentSchema)));
+      return ["W1106", at, `${label} has ${twice} twice`, "remove one of them"];
     }
     default:
       return ["W1105", at, `${label} ${error.message ?? "is not valid"}`];

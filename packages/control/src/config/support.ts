@@ -1,47 +1,8 @@
-import type { Severity } from "@weft/base/diagnostics";
-import type { MeshKind } from "./kinds.ts";
-
-/**
- * What Weft does with each field of the kinds it reads: the one place that says
- * so, from which both the findings at load time and the published support table
- * come. A row covers its path and everything below that has no row of its own.
- */
-export interface FieldSupport {
-  readonly kind: MeshKind;
-  /** `[]` stands for every item, `*` for every key of a map. */
-  readonly path: string;
-  readonly support: "yes" | "partly" | "no";
-  /** How a use that is not supported is reported. An error refuses the resource: its meaning would change. */
-  readonly report: Severity;
-  /** What happens, or does not: completes "… is not supported yet: ". */
-  readonly note: string;
-  /** For "partly": the values that are supported. */
-  readonly accepts?: (value: unknown) => boolean;
-}
-
-type Row = readonly [path: string, note: string, accepts?: (value: unknown) => boolean];
-
-const rows = (kind: MeshKind) => ({
-  yes: (...paths: string[]): FieldSupport[] =>
-    paths.map((path) => ({ kind, path, support: "yes", report: "info", note: "" })),
-  /** Refused: without it the resource would route or permit something else than written. */
-  refused: (...list: Row[]) => list.map((row) => unsupported(kind, "error", row)),
-  /** Applied without it, with a warning. */
-  skipped: (...list: Row[]) => list.map((row) => unsupported(kind, "warning", row)),
-  /** Means nothing outside Kubernetes. */
-  idle: (...list: Row[]) => list.map((row) => unsupported(kind, "info", row)),
-});
-
-function unsupported(kind: MeshKind, report: Severity, [path, note, accepts]: Row): FieldSupport {
-  return { kind, path, support: accepts ? "partly" : "no", report, note, accepts };
-}
+import { type FieldSupport, oneOf, rows } from "./field-support.ts";
+import { gatewayApiSupport } from "./gateway-api-support.ts";
 
 const allEqual = (wanted: string) => (value: unknown) =>
   Array.isArray(value) && value.every((item) => item === wanted);
-const oneOf =
-  (...wanted: unknown[]) =>
-  (value: unknown) =>
-    wanted.includes(value);
 
 const service = rows("Service");
 const virtualService = rows("VirtualService");
@@ -117,7 +78,9 @@ function policySetRows(base: string): FieldSupport[] {
   ];
 }
 
+/** Every row: the one place that says what is supported. */
 export const fieldSupport: readonly FieldSupport[] = [
+  ...gatewayApiSupport,
   ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity"),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],

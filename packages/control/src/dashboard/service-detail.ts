@@ -1,42 +1,64 @@
-import type { Mesh, MeshWorkload, Service } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload, Provenance, Service } from "../model/mesh.ts";
 import {
   type Destination,
   type HttpMatch,
   type HttpRoute,
+  type PathMatcher,
+  type RouteSet,
   routingOf,
-  type StringMatcher,
 } from "../model/routing.ts";
 import type { AuthorizationPolicy } from "../model/security.ts";
 import type { PolicyDetail, RouteDetail, ServiceDetail } from "./view.ts";
 
 const maxRoutes = 200;
 
-/** What is configured for one service, and where it was written; its failures are told apart. */
-export function serviceDetail(mesh: Mesh, service: Service): Omit<ServiceDetail, "failures"> {
-  const workloads = [...mesh.workloads.values()].filter(({ inbound }) =>
-    inbound.some((port) => port.service?.hostname === service.hostname),
-  );
-  const routing = routingOf(mesh.routing, service.hostname);
-  const config = routing?.source.config ?? "";
+/** Routes with the calls that have them; "": all. */
+interface ShownRoutes {
+  readonly routes: RouteSet;
+  readonly calls: string;
+}
+
+/** In the order of who goes before whom: attached for some callers, attached for all, of a VirtualService. */
+function routeSets(mesh: Mesh, { hostname }: Service): ShownRoutes[] {
+  const attached = mesh.attached.get(hostname);
+  const onPort = ([port, routes]: readonly [number, RouteSet], calls: string): ShownRoutes => ({
+    routes,
+    calls: `port ${port}${calls}`,
+  });
+  const routing = routingOf(mesh.routing, hostname);
+  return [
+    ...[...(attached?.consumers ?? [])].flatMap(([namespace, ports]) =>
+      [...ports].map((entry) => onPort(entry, `, caller of ${namespace}`)),
+    ),
+    ...[...(attached?.producer ?? [])].map((entry) => onPort(entry, "")),
+    ...(routing ? [{ routes: routing, calls: "" }] : []),
+  ];
+}
+
+function routeDetails({ routes, calls }: ShownRoutes): RouteDetail[] {
+  const withCalls = (match: string) => [calls, match].filter((part) => part !== "").join(", ");
   const plain = (
     protocol: "tls" | "tcp",
     match: string,
-    route: { destinations: readonly Destination[]; source: { origin: string } },
+    route: { destinations: readonly Destination[]; source: Provenance },
   ) => ({
     protocol,
     name: "",
-    match,
+    match: withCalls(match),
     action: "",
     destinations: shares(route.destinations),
-    config,
+    config: route.source.config,
     origin: route.source.origin,
   });
-  const routes: RouteDetail[] = [
-    ...(routing?.http ?? []).map((route) => httpRoute(route, config)),
-    ...(routing?.tls ?? []).map((route) =>
+  return [
+    ...routes.http.map((route) => {
+      const detail = httpRoute(route);
+      return { ...detail, match: withCalls(detail.match) };
+    }),
+    ...routes.tls.map((route) =>
       plain("tls", route.matches.flatMap(({ sniHosts }) => sniHosts).join(", "), route),
     ),
-    ...(routing?.tcp ?? []).map((route) =>
+    ...routes.tcp.map((route) =>
       plain(
         "tcp",
         route.matches.map(({ port }) => (port ? `port ${port}` : "every connection")).join(" or ") ||
@@ -45,6 +67,14 @@ export function serviceDetail(mesh: Mesh, service: Service): Omit<ServiceDetail,
       ),
     ),
   ];
+}
+
+/** What is configured for one service, and where it was written; its failures are told apart. */
+export function serviceDetail(mesh: Mesh, service: Service): Omit<ServiceDetail, "failures"> {
+  const workloads = [...mesh.workloads.values()].filter(({ inbound }) =>
+    inbound.some((port) => port.service?.hostname === service.hostname),
+  );
+  const routes = routeSets(mesh, service).flatMap((set) => routeDetails(set));
   return {
     hostname: service.hostname,
     ports: service.ports.map(({ number, name, protocol }) => ({ number, name, protocol })),
@@ -61,7 +91,7 @@ export function serviceDetail(mesh: Mesh, service: Service): Omit<ServiceDetail,
   };
 }
 
-function httpRoute({ name, matches, action, fault, source }: HttpRoute, config: string): RouteDetail {
+function httpRoute({ name, matches, action, fault, source }: HttpRoute): RouteDetail {
   const notes: string[] = [];
   if (action.kind === "redirect") notes.push(`redirect ${action.status}`);
   if (action.kind === "direct-response") notes.push(`answer ${action.status}`);
@@ -81,7 +111,7 @@ function httpRoute({ name, matches, action, fault, source }: HttpRoute, config: 
     match: matches.map(matchText).join(" or ") || "every request",
     action: notes.join(", "),
     destinations: action.kind === "forward" ? shares(action.destinations) : [],
-    config,
+    config: source.config,
     origin: source.origin,
   };
 }
@@ -97,7 +127,7 @@ function shares(destinations: readonly Destination[]): RouteDetail["destinations
 
 function matchText(match: HttpMatch): string {
   const parts: string[] = [];
-  const add = (name: string, matcher: StringMatcher | undefined): void => {
+  const add = (name: string, matcher: PathMatcher | undefined): void => {
     if (matcher)
       parts.push(
         `${name} ${matcher.kind === "present" ? "is there" : `${signs[matcher.kind]}${matcher.value}`}`,
@@ -116,7 +146,12 @@ function matchText(match: HttpMatch): string {
   return parts.join(", ") || "every request";
 }
 
-const signs = { exact: "= ", prefix: "begins with ", regex: "~ " } as const;
+const signs = {
+  exact: "= ",
+  prefix: "begins with ",
+  "path-prefix": "is or is below ",
+  regex: "~ ",
+} as const;
 
 function policiesOf(workloads: readonly MeshWorkload[]): PolicyDetail[] {
   const found = new Map<string, PolicyDetail>();

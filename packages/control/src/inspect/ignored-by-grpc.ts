@@ -10,20 +10,37 @@ import type { HeaderEdits, HttpRoute } from "../model/routing.ts";
  *
  * @param clients how many such clients are connected
  */
-export function ignoredByGrpc({ routing }: Pick<Mesh, "routing">, clients: number): readonly Diagnostic[] {
+export function ignoredByGrpc(
+  { routing, attached }: Pick<Mesh, "routing" | "attached">,
+  clients: number,
+): readonly Diagnostic[] {
   if (clients === 0) return [];
   const found = new Diagnostics();
   const who = clients === 1 ? "1 client without a sidecar" : `${clients} clients without a sidecar`;
-  for (const { host, http } of routing.values()) {
-    for (const route of http) {
+  const said = new Set<string>();
+  for (const { host, http } of routing.values()) tell(host, http);
+  for (const { host, producer, consumers } of attached.values()) {
+    const ports = [producer, ...consumers.values()].flatMap((byPort) => [...byPort.values()]);
+    tell(
+      host,
+      ports.flatMap(({ http }) => http),
+    );
+  }
+  return found.all;
+
+  function tell(host: string, routes: Iterable<HttpRoute>): void {
+    for (const route of routes) {
       for (const part of ignoredParts(route)) {
         const verb = clients === 1 ? part.one : part.many;
+        // A rule of several matches, or of several ports, is said once.
+        const key = `${host} ${route.source.origin} ${verb}`;
+        if (said.has(key)) continue;
+        said.add(key);
         const hint = "gRPC as its own data plane has no notion of it: give them a sidecar, or leave it out";
         found.warning("W2201", originOf(route.source.origin), `${host}: ${who} ${verb}`, hint);
       }
     }
   }
-  return found.all;
 }
 
 interface Part {
@@ -41,7 +58,8 @@ function ignoredParts({ action, cors, headers, matches }: HttpRoute): Part[] {
   if (action.kind === "redirect") parts.push(fail("this redirect"));
   else if (action.kind === "direct-response") parts.push(fail("this direct response"));
   else {
-    const isRewritten = [action.rewritePath, action.rewriteRegex, action.rewriteAuthority];
+    const { rewritePath, rewriteRegex, rewriteAuthority, pathEdit } = action;
+    const isRewritten = [rewritePath, rewriteRegex, rewriteAuthority, pathEdit];
     if (isRewritten.some((part) => part !== undefined)) parts.push(ignore("this rewrite"));
     if (action.mirrors.length > 0) parts.push(ignore("this mirror"));
     if (action.destinations.some((destination) => hasEdits(destination.headers))) {

@@ -102,6 +102,23 @@ describe("bookinfo as Istio ships it", () => {
   }
 });
 
+describe("bookinfo's routes of the Gateway API", () => {
+  const services = `${sample("platform-bookinfo.yaml")}\n---\n${sample("platform-bookinfo-versions.yaml")}`;
+  for (const file of readdirSync(new URL("gateway-api/", folder))) {
+    it(`${file} raises no false alarm`, () => {
+      const { findings, mesh } = fixture(bookinfo, `${sample(`gateway-api/${file}`)}\n---\n${services}`);
+      const heard = findings.filter((f) => !/ info W1304: /.test(f));
+      if (file === "bookinfo-gateway.yaml") {
+        assert.match(heard[0]!, /W1303: kind Gateway/);
+        assert.match(heard[1]!, /W2120: Gateway default\/bookinfo-gateway/);
+        return;
+      }
+      assert.deepEqual(heard, []);
+      assert.ok(mesh.attached.has("reviews.default.svc.cluster.local"));
+    });
+  }
+});
+
 describe("the mesh", () => {
   it("is the same in whatever order its resources and workloads arrive", () => {
     const yaml = ["destination-rule-all.yaml", "virtual-service-all-v1.yaml", "platform-bookinfo.yaml"].map(

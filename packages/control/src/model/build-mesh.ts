@@ -1,5 +1,6 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { SortedMap } from "@weft/base/sorted-map";
+import type { MeshKind } from "../config/kinds.ts";
 import type { ConfigResource } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { buildDestinations } from "./build-destinations.ts";
@@ -7,6 +8,7 @@ import { buildRouting } from "./build-routing.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
+import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
@@ -20,9 +22,9 @@ export interface MeshInput {
   readonly options: MeshSettings;
 }
 
-/** All of a mesh but how calls are routed in it, which no VirtualService has a part in. */
+/** All of a mesh but how calls are routed in it, which no VirtualService and no route has a part in. */
 export interface MeshGround {
-  readonly mesh: Omit<Mesh, "routing">;
+  readonly mesh: Omit<Mesh, "routing" | "attached">;
   /** What services and endpoints were made from. */
   readonly drafts: SortedMap<ServiceDraft>;
   readonly resources: ResourcesByKind;
@@ -35,10 +37,7 @@ export interface MeshGround {
  * the order of its inputs: where two resources contend, the first by namespace
  * and name wins and the other is reported.
  */
-export function buildMesh(input: MeshInput): {
-  readonly mesh: Mesh;
-  readonly diagnostics: readonly Diagnostic[];
-} {
+export function buildMesh(input: MeshInput): RoutedMesh {
   return routeMesh(buildGround(input), input.resources);
 }
 
@@ -64,16 +63,25 @@ export function buildGround(input: MeshInput): MeshGround {
   return { mesh, drafts: SortedMap.from(drafts), resources, mtls, diagnostics: diagnostics.all };
 }
 
-/** The mesh on a ground made from the same resources, at least from those that are no VirtualServices. */
-export function routeMesh(
-  ground: MeshGround,
-  configured: readonly ConfigResource[],
-): { readonly mesh: Mesh; readonly diagnostics: readonly Diagnostic[] } {
+export interface RoutedMesh {
+  readonly mesh: Mesh;
+  readonly diagnostics: readonly Diagnostic[];
+  /** What became of the Gateway API's routes. */
+  readonly routes: RouteStatuses;
+}
+
+/** The mesh on a ground made from the same resources, at least from those that are not in `routeKinds`. */
+export function routeMesh(ground: MeshGround, configured: readonly ConfigResource[]): RoutedMesh {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(configured);
-  const routing = sortedMap(buildRouting(resources.VirtualService, ground.mesh.options, diagnostics));
   const { options, services, endpoints, rules, workloads } = ground.mesh;
-  const mesh: Mesh = { options, services, endpoints, routing, rules, workloads };
+  const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
+  const routes = attachRoutes(resources, { services, options, routing }, diagnostics);
+  const attached = sortedMap(routes.attached);
+  const mesh: Mesh = { options, services, endpoints, routing, attached, rules, workloads };
   checkReferences(mesh, resources, diagnostics);
-  return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all] };
+  return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all], routes: routes.statuses };
 }
+
+/** What changes routes alone: services and endpoints are made without them. */
+export const routeKinds: ReadonlySet<MeshKind> = new Set<MeshKind>(["VirtualService", "HTTPRoute"]);

@@ -1,7 +1,7 @@
 import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
-import type { HostRouting } from "./routing.ts";
+import type { AttachedRoutes, HostRouting } from "./routing.ts";
 import type { AuthorizationPolicy, MtlsMode } from "./security.ts";
 import type { TrafficPolicy } from "./traffic-policy.ts";
 
@@ -24,6 +24,8 @@ export interface Mesh {
   readonly routing: ReadonlyMap<string, HostRouting>;
   /** DestinationRules by `namespace/name`, where which one applies depends on who calls; else none, and services hold it all. */
   readonly rules: ReadonlyMap<string, HostRule>;
+  /** By hostname of the service that routes of the Gateway API are attached to. */
+  readonly attached: ReadonlyMap<string, AttachedRoutes>;
   /** By workload id. */
   readonly workloads: SortedMap<MeshWorkload>;
 }

@@ -4,7 +4,7 @@ import type { Provenance } from "./mesh.ts";
 
 /** Where `path` of a resource was written, under the name Istio gives the resource in xDS metadata. */
 export function provenanceOf(resource: ConfigResource, path = "metadata.name"): Provenance {
-  const kind = resource.kind.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
+  const kind = resource.kind.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, "-").toLowerCase();
   const group = resource.apiVersion.includes("/") ? resource.apiVersion.split("/")[0] : undefined;
   const prefix = group ? `/apis/${group}/v1` : "/api/v1";
   return {

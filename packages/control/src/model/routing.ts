@@ -1,4 +1,4 @@
-import type { Provenance } from "./mesh.ts";
+import type { Mesh, Provenance } from "./mesh.ts";
 
 /** The routes one VirtualService gives one host. The first that matches applies. */
 export interface HostRouting {
@@ -21,6 +21,9 @@ export interface ValueMatcher {
 
 export type StringMatcher = ValueMatcher | { readonly kind: "present" };
 
+/** `path-prefix` matches whole elements: `/a` matches `/a` and `/a/b`, not `/ab`. It does not end with a slash. */
+export type PathMatcher = StringMatcher | { readonly kind: "path-prefix"; readonly value: string };
+
 export interface NamedMatcher {
   readonly name: string;
   readonly matcher: StringMatcher;
@@ -29,7 +32,7 @@ export interface NamedMatcher {
 /** All parts must hold; an absent part always does. */
 export interface HttpMatch {
   readonly name: string;
-  readonly uri: StringMatcher | undefined;
+  readonly uri: PathMatcher | undefined;
   readonly isUriCaseIgnored: boolean;
   readonly scheme: StringMatcher | undefined;
   readonly method: StringMatcher | undefined;
@@ -65,9 +68,12 @@ export type HttpAction =
       readonly status: number;
       readonly path: string | undefined;
       readonly pathPrefix: string | undefined;
+      readonly pathEdit?: PathEdit;
       readonly authority: string | undefined;
       readonly scheme: string | undefined;
       readonly port: number | "request" | "protocol-default" | undefined;
+      /** Leaves a port out that the scheme implies. */
+      readonly omitsDefaultPort?: boolean;
     }
   | { readonly kind: "direct-response"; readonly status: number; readonly body: DirectBody | undefined };
 
@@ -84,7 +90,15 @@ export interface ForwardAction {
   readonly rewriteRegex: { readonly pattern: string; readonly substitution: string } | undefined;
   readonly rewriteAuthority: string | undefined;
   readonly mirrors: readonly Mirror[];
+  readonly pathEdit?: PathEdit;
+  /** What calls for a destination that does not exist are answered with; undefined: 503. */
+  readonly missingStatus?: 500;
 }
+
+/** Another path: in place of all of it, or of the elements that a `path-prefix` matched. */
+export type PathEdit =
+  | { readonly kind: "full"; readonly path: string }
+  | { readonly kind: "prefix"; readonly matched: string; readonly replacement: string };
 
 /** Where a copy of a share of the requests goes; its answers are dropped. */
 export interface Mirror {
@@ -166,6 +180,34 @@ export interface TlsRoute {
   }[];
   readonly destinations: readonly Destination[];
   readonly source: Provenance;
+}
+
+/** What may become of the calls of one host, or of one port of it. */
+export type RouteSet = Pick<HostRouting, "http" | "tcp" | "tls">;
+
+/** The routes that are attached to a service, by the port that was called: of one kind on each port. */
+export interface AttachedRoutes {
+  readonly host: string;
+  /** Attached in the service's own namespace: for every caller that has none of its own. */
+  readonly producer: ReadonlyMap<number, RouteSet>;
+  /** Attached elsewhere: by namespace, for the callers there. */
+  readonly consumers: ReadonlyMap<string, ReadonlyMap<number, RouteSet>>;
+}
+
+/**
+ * What routes the calls of one caller to a port of a service: routes attached
+ * in the caller's namespace, else in the service's, else what a VirtualService
+ * says of its host. These are not merged.
+ */
+export function routesTo(
+  hostname: string,
+  port: number,
+  mesh: Pick<Mesh, "attached" | "routing">,
+  caller: { readonly namespace: string },
+): RouteSet | undefined {
+  const attached = mesh.attached.get(hostname);
+  const own = attached?.consumers.get(caller.namespace)?.get(port) ?? attached?.producer.get(port);
+  return own ?? routingOf(mesh.routing, hostname);
 }
 
 /** The routing of a hostname: its own, or that of the longest wildcard it falls under. */

@@ -184,7 +184,10 @@ type ResourceMap = ReadonlyMap<string, XdsResource>;
 
 function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
   return (
-    before.services === after.services && before.routing === after.routing && before.options === after.options
+    before.services === after.services &&
+    before.routing === after.routing &&
+    before.attached === after.attached &&
+    before.options === after.options
   );
 }
 

@@ -111,3 +111,18 @@ test("when one resource of an apply cannot be stored, none is", (t) => {
   assert.deepEqual(resources.current(), []);
   assert.equal(resources.put([written("a", "a")]), 1);
 });
+
+test("a resource is as old as its first version since it was last deleted, after a restart too", async (t) => {
+  const mesh = setUp(t);
+  const createdAt = () => mesh.resources.current().map(({ createdAtMs }) => createdAtMs);
+  mesh.resources.put([written("a", "1")]);
+  await mesh.clock.advance(500);
+  mesh.resources.put([written("a", "2")]);
+  assert.deepEqual(createdAt(), [1_000]);
+  await mesh.clock.advance(500);
+  mesh.resources.remove(key("a"));
+  await mesh.clock.advance(500);
+  mesh.resources.put([written("a", "3")]);
+  mesh.restart();
+  assert.deepEqual(createdAt(), [2_500]);
+});

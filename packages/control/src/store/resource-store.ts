@@ -16,6 +16,8 @@ export interface ResourceVersion extends WrittenResource {
   readonly action: "created" | "changed" | "deleted";
   readonly author: string;
   readonly changedAtMs: number;
+  /** When it, or what it was made anew from after a deletion, was first written. */
+  readonly createdAtMs: number;
 }
 
 /**
@@ -52,11 +54,19 @@ interface Row {
   line: number;
   author: string;
   at_ms: number;
+  created_at_ms: number;
 }
 
 /** Who changes what through the API's Unix socket: whoever may open it. */
 const localOperator = "local";
-const select = "SELECT * FROM resource_versions JOIN revisions USING (revision)";
+const select = `
+  SELECT *, (
+    SELECT max(begun.at_ms) FROM resource_versions AS made JOIN revisions AS begun USING (revision)
+    WHERE made.kind = resource_versions.kind AND made.namespace = resource_versions.namespace
+      AND made.name = resource_versions.name AND made.version <= resource_versions.version
+      AND made.action = 'created'
+  ) AS created_at_ms
+  FROM resource_versions JOIN revisions USING (revision)`;
 
 export function sqliteResourceStore(database: Database, clock: Clock): ResourceStore {
   const { sqlite } = database;
@@ -87,7 +97,7 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
 
   const append = (
     next: number,
-    row: Omit<Row, "version" | "revision" | "author" | "at_ms">,
+    row: Omit<Row, "version" | "revision" | "author" | "at_ms" | "created_at_ms">,
     version: number,
   ) => {
     const { kind, namespace, name, action, api_version, text, file, line } = row;
@@ -172,5 +182,6 @@ function toVersion(row: Row): ResourceVersion {
     action,
     author,
     changedAtMs: row.at_ms,
+    createdAtMs: row.created_at_ms,
   };
 }

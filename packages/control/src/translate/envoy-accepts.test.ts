@@ -43,6 +43,13 @@ describe("real Envoy accepts", {
     const yaml = text.includes("kind: DestinationRule") ? text : `${text}\n---\n${rules}`;
     cases.push([file, () => fixture({ workloads }, yaml)]);
   }
+  const platform = ["platform-bookinfo.yaml", "platform-bookinfo-versions.yaml"]
+    .map((file) => readFileSync(`${testdata}istio-bookinfo/${file}`, "utf8"))
+    .join("\n---\n");
+  for (const file of globSync("istio-bookinfo/gateway-api/*.yaml", { cwd: testdata }).sort()) {
+    const yaml = `${readFileSync(testdata + file, "utf8")}\n---\n${platform}`;
+    cases.push([file, () => fixture({ workloads }, yaml)]);
+  }
   for (const [name, make] of cases) {
     it(name, () => {
       const folder = mkdtempSync(join(tmpdir(), "weft-envoy-"));

@@ -14,8 +14,9 @@ const folder = new URL("../../testdata/golden/", import.meta.url);
 const inputs = globSync("*.in.yaml", { cwd: fileURLToPath(folder) }).sort();
 
 function modelText({ mesh, findings }: Fixture): string {
-  const { options: _, rules, ...model } = mesh;
-  return asYaml({ findings, ...model, rules: rules.size > 0 ? rules : undefined });
+  const { options: _, rules, attached, ...model } = mesh;
+  const used = (map: ReadonlyMap<string, unknown>) => (map.size > 0 ? map : undefined);
+  return asYaml({ findings, ...model, rules: used(rules), attached: used(attached) });
 }
 
 function xdsText({ mesh, proxy, features }: Fixture): string {

@@ -12,7 +12,14 @@ import {
 import type { HashKey } from "../model/balancer.ts";
 import type { Mesh, MeshOptions, Service } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
-import { type Destination, type HostRouting, type HttpRoute, isCaller, routingOf } from "../model/routing.ts";
+import {
+  type Destination,
+  type HostRouting,
+  type HttpRoute,
+  isCaller,
+  routesTo,
+  routingOf,
+} from "../model/routing.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import type { Caller } from "./caller.ts";
 import { hostLiteral, istioMetadata } from "./messages.ts";
@@ -21,7 +28,7 @@ import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
 
 /** The part of a mesh that routes depend on. */
-export type RoutedMesh = Pick<Mesh, "services" | "routing" | "options">;
+export type RoutedMesh = Pick<Mesh, "services" | "routing" | "attached" | "options">;
 
 /** Hosts that only a VirtualService names are reachable on this port. */
 const unknownHostPort = 80;
@@ -41,8 +48,13 @@ const unrouted = {};
 
 /** What the route configuration of a port is made from, beside services and options: the routing of each service there. */
 export function routingsOn(port: number, mesh: RoutedMesh): readonly object[] {
-  if (port === unknownHostPort) return [mesh.routing];
-  return servicesOn(port, mesh).map(({ hostname }) => routingOf(mesh.routing, hostname) ?? unrouted);
+  if (port === unknownHostPort) return [mesh.routing, mesh.attached];
+  return servicesOn(port, mesh).flatMap((service) => routingsOf(service, mesh));
+}
+
+/** What the routes of a service are made from: what its host says and what is attached to it. */
+export function routingsOf({ hostname }: Service, { routing, attached }: RoutedMesh): readonly object[] {
+  return [routingOf(routing, hostname) ?? unrouted, attached.get(hostname) ?? unrouted];
 }
 
 function servicesOn(port: number, mesh: RoutedMesh): Service[] {
@@ -131,7 +143,7 @@ export function namesOf(service: Service, caller: Pick<Caller, "namespace">, opt
 }
 
 function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller: Caller): Route[] {
-  const routing = routingOf(mesh.routing, service.hostname);
+  const routing = routesTo(service.hostname, port, mesh, caller);
   if (routing && routing.http.length > 0) return httpRoutes(routing.http, port, mesh, caller);
   return [
     create(RouteSchema, {

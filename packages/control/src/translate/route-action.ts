@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  RouteAction_ClusterNotFoundResponseCode as MissingCode,
   RedirectAction_RedirectResponseCode as RedirectCode,
   type RetryPolicy,
   RetryPolicySchema,
@@ -14,6 +15,7 @@ import type { Destination, ForwardAction, HttpAction, HttpRoute, Retries } from 
 import { routeHashPolicies } from "./hash-policy.ts";
 import { hasEdits, headerFields, hostFromEdits } from "./header-edits.ts";
 import { duration, fraction, pack } from "./messages.ts";
+import { pathEditFields } from "./path-edit.ts";
 import { routeFilters } from "./route-filters.ts";
 
 export interface RouteTarget {
@@ -82,8 +84,12 @@ function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): 
   const retries = retryPolicy(action.retries);
   return create(RouteActionSchema, {
     clusterSpecifier,
+    ...(action.missingStatus === 500
+      ? { clusterNotFoundResponseCode: MissingCode.INTERNAL_SERVER_ERROR }
+      : {}),
     timeout: duration(action.timeoutMs),
     ...(action.rewritePath === undefined ? {} : { prefixRewrite: action.rewritePath }),
+    ...pathEditFields(action.pathEdit),
     ...(action.rewriteRegex
       ? {
           regexRewrite: {
@@ -136,6 +142,8 @@ function retryPolicy(retries: Retries | "none" | undefined): RetryPolicy | undef
   });
 }
 
+type RedirectAction = Extract<HttpAction, { kind: "redirect" }>;
+
 const redirectCodes: Readonly<Record<number, RedirectCode>> = {
   301: RedirectCode.MOVED_PERMANENTLY,
   302: RedirectCode.FOUND,
@@ -144,21 +152,13 @@ const redirectCodes: Readonly<Record<number, RedirectCode>> = {
   308: RedirectCode.PERMANENT_REDIRECT,
 };
 
-function redirect(action: Extract<HttpAction, { kind: "redirect" }>, target: RouteTarget) {
-  const standard = action.scheme === "https" ? 443 : 80;
-  const ports = { request: target.port, "protocol-default": standard };
-  const port = typeof action.port === "string" ? ports[action.port] : action.port;
-  const path =
-    action.path !== undefined
-      ? { case: "pathRedirect" as const, value: action.path }
-      : action.pathPrefix !== undefined
-        ? { case: "prefixRewrite" as const, value: action.pathPrefix }
-        : undefined;
+function redirect(action: RedirectAction, target: RouteTarget) {
+  const port = redirectPort(action, target.port);
   return {
     case: "redirect" as const,
     value: {
       responseCode: redirectCodes[action.status],
-      ...(path ? { pathRewriteSpecifier: path } : {}),
+      ...redirectPath(action),
       ...(action.authority === undefined ? {} : { hostRedirect: action.authority }),
       ...(port === undefined ? {} : { portRedirect: port }),
       ...(action.scheme === undefined
@@ -166,6 +166,26 @@ function redirect(action: Extract<HttpAction, { kind: "redirect" }>, target: Rou
         : { schemeRewriteSpecifier: { case: "schemeRedirect" as const, value: action.scheme } }),
     },
   };
+}
+
+function redirectPort(action: RedirectAction, calledPort: number): number | undefined {
+  const standard = action.scheme === "https" ? 443 : 80;
+  const ports = { request: calledPort, "protocol-default": standard };
+  const port = typeof action.port === "string" ? ports[action.port] : action.port;
+  // A host that is kept may bring the port that was called, which must then be replaced.
+  const isKept = action.authority === undefined && calledPort !== port && calledPort !== 80;
+  return action.omitsDefaultPort && port === standard && !isKept ? undefined : port;
+}
+
+function redirectPath({ path, pathPrefix, pathEdit }: RedirectAction) {
+  if (pathEdit?.kind === "full" || path !== undefined) {
+    const value = pathEdit?.kind === "full" ? pathEdit.path : path!;
+    return { pathRewriteSpecifier: { case: "pathRedirect" as const, value } };
+  }
+  const { prefixRewrite = pathPrefix, regexRewrite } = pathEditFields(pathEdit);
+  if (regexRewrite) return { pathRewriteSpecifier: { case: "regexRewrite" as const, value: regexRewrite } };
+  if (prefixRewrite === undefined) return {};
+  return { pathRewriteSpecifier: { case: "prefixRewrite" as const, value: prefixRewrite } };
 }
 
 function directResponse({ status, body }: Extract<HttpAction, { kind: "direct-response" }>) {

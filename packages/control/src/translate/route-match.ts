@@ -5,7 +5,7 @@ import {
   type RouteMatch,
   RouteMatchSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
-import type { HttpMatch, StringMatcher } from "../model/routing.ts";
+import type { HttpMatch, PathMatcher, StringMatcher } from "../model/routing.ts";
 import { stringMatch } from "./string-match.ts";
 
 type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
@@ -39,12 +39,14 @@ export function routeMatch(match: HttpMatch): RouteMatch {
   });
 }
 
-function pathOf(uri: StringMatcher | undefined): RouteMatch["pathSpecifier"] {
+function pathOf(uri: PathMatcher | undefined): RouteMatch["pathSpecifier"] {
   switch (uri?.kind) {
     case "exact":
       return { case: "path", value: uri.value };
     case "prefix":
       return { case: "prefix", value: uri.value };
+    case "path-prefix":
+      return { case: "pathSeparatedPrefix", value: uri.value };
     case "regex":
       return create(RouteMatchSchema, { pathSpecifier: { case: "safeRegex", value: { regex: uri.value } } })
         .pathSpecifier;

@@ -109,7 +109,7 @@ const none: readonly never[] = [];
 function capturedParts(mesh: Mesh, caller: Caller, features: ClientFeatures): SidecarPart[] {
   const { options } = mesh;
   const feature = featuresKey(features);
-  const from = [mesh.services, mesh.routing, options];
+  const from = [mesh.services, mesh.routing, mesh.attached, options];
   const variant = callerKey(caller);
   const listenersFrom = hasHeadless(mesh) ? [...from, mesh.endpoints] : from;
   return [
@@ -132,7 +132,7 @@ function explicitParts(
   features: ClientFeatures,
 ): SidecarPart[] {
   const { options } = mesh;
-  const from = [workload, mesh.services, mesh.routing, options];
+  const from = [workload, mesh.services, mesh.routing, mesh.attached, options];
   const http = workload.upstreams.filter((upstream) => !isTcpUpstream(upstream, mesh));
   const targets = new Map(http.map((u) => [upstreamRouteName(u.hostname, u.port), u]));
   return [

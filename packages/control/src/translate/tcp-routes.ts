@@ -4,7 +4,7 @@ import type {
   FilterChainSchema,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { Service } from "../model/mesh.ts";
-import { type Destination, isCaller, routingOf } from "../model/routing.ts";
+import { type Destination, isCaller, routesTo } from "../model/routing.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { clusterOf, policyOf, type RoutedMesh } from "./outbound-routes.ts";
@@ -42,7 +42,7 @@ export function tlsChains(
   caller: Caller,
   features: ClientFeatures,
 ): NamedChain[] {
-  const routes = routingOf(mesh.routing, service.hostname)?.tls ?? [];
+  const routes = routesTo(service.hostname, port, mesh, caller)?.tls ?? [];
   const chains = routes.flatMap((route) => {
     const used = route.destinations.filter(({ weight }) => weight > 0);
     return route.matches
@@ -91,7 +91,7 @@ function tcpDestinations(
   mesh: RoutedMesh,
   caller: Caller,
 ): readonly Destination[] {
-  for (const route of routingOf(mesh.routing, service.hostname)?.tcp ?? []) {
+  for (const route of routesTo(service.hostname, port, mesh, caller)?.tcp ?? []) {
     const isMatch = route.matches.some(
       (match) => (match.port ?? port) === port && isCaller(match.source, caller),
     );

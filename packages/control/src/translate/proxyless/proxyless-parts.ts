@@ -1,7 +1,8 @@
 import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
-import { routingOf } from "../../model/routing.ts";
+import { routesTo } from "../../model/routing.ts";
 import { type Caller, callerKey } from "../caller.ts";
+import { routingsOf } from "../outbound-routes.ts";
 import { endpointsPart, part, type SidecarPart } from "../sidecar-parts.ts";
 import { proxylessClusters } from "./proxyless-clusters.ts";
 import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
@@ -32,7 +33,7 @@ function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart
     part("grpc-listeners", "listener", listenersFrom, caller.namespace, () =>
       clientListeners(service, caller, options),
     ),
-    part("grpc-routes", "route", routesFrom(service, mesh), callerKey(caller), () =>
+    part("grpc-routes", "route", routesFrom(service, mesh, caller), callerKey(caller), () =>
       proxylessRoutes(service, mesh, caller),
     ),
     part(
@@ -46,16 +47,16 @@ function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart
   ];
 }
 
-/** The service's own routing and the services it leads to: a change of any other leaves its routes as they are. */
-function routesFrom(service: Service, mesh: Mesh): object[] {
-  const routing = routingOf(mesh.routing, service.hostname);
-  if (!routing) return [service, mesh.options];
+/** The service's own routes and the services they lead to: a change of any other leaves its routes as they are. */
+function routesFrom(service: Service, mesh: Mesh, caller: Caller): object[] {
   const hosts = new Set<string>();
-  for (const { action } of routing.http) {
-    if (action.kind === "forward") for (const { host } of action.destinations) hosts.add(host);
+  for (const { number } of service.ports) {
+    for (const { action } of routesTo(service.hostname, number, mesh, caller)?.http ?? []) {
+      if (action.kind === "forward") for (const { host } of action.destinations) hosts.add(host);
+    }
   }
   const destinations = [...hosts].flatMap((host) => mesh.services.get(host) ?? []);
-  return [service, mesh.options, routing, ...destinations];
+  return [service, mesh.options, ...routingsOf(service, mesh), ...destinations];
 }
 
 const none: readonly never[] = [];

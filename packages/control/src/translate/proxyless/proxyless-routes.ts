@@ -3,6 +3,8 @@ import {
   type Route,
   type RouteAction,
   RouteActionSchema,
+  type RouteMatch,
+  RouteMatchSchema,
   RouteSchema,
   VirtualHostSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
@@ -10,12 +12,14 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { RegexMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/regex_pb";
 import type { Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";
 import { routeFilterNames } from "../route-filters.ts";
+import { escapeRegex } from "../string-match.ts";
 
 /**
  * The routes of a service's HTTP ports with only what gRPC takes of them. Its
@@ -49,7 +53,24 @@ function grpcRoute({ name, match, action, metadata, typedPerFilterConfig }: Rout
   // gRPC refuses settings of a filter that it does not know.
   const fault = typedPerFilterConfig[routeFilterNames.fault];
   const filters: Route["typedPerFilterConfig"] = fault ? { [routeFilterNames.fault]: fault } : {};
-  return [create(RouteSchema, { name, match, action: given, metadata, typedPerFilterConfig: filters })];
+  return [
+    create(RouteSchema, {
+      name,
+      match: grpcMatch(match),
+      action: given,
+      metadata,
+      typedPerFilterConfig: filters,
+    }),
+  ];
+}
+
+/** Whole elements of a path gRPC matches by a pattern only. */
+function grpcMatch(match: RouteMatch): RouteMatch {
+  const { pathSpecifier } = match;
+  if (pathSpecifier.case !== "pathSeparatedPrefix") return match;
+  const regex = `${escapeRegex(pathSpecifier.value)}(/.*)?`;
+  const value = create(RegexMatcherSchema, { regex });
+  return create(RouteMatchSchema, { ...match, pathSpecifier: { case: "safeRegex", value } });
 }
 
 /** The statuses by which gRPC retries; other conditions of `retry_on` mean nothing to it (gRFC A44). */

@@ -1,0 +1,111 @@
+/** The specs of the Gateway API's kinds as they are written: of them the fields that Weft reads. */
+
+/** What a route is attached to: a Service unless `kind` says otherwise, of the route's namespace. */
+export interface ParentRefSpec {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+  readonly namespace?: string;
+  /** Of a listener of a Gateway, or of a port of a service. */
+  readonly sectionName?: string;
+  readonly port?: number;
+}
+
+/** A Service unless `kind` says otherwise, of the route's namespace. */
+export interface BackendObjectSpec {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly port?: number;
+}
+
+export interface BackendRefSpec extends BackendObjectSpec {
+  readonly weight?: number;
+}
+
+export interface HttpRouteResourceSpec {
+  readonly parentRefs?: readonly ParentRefSpec[];
+  readonly hostnames?: readonly string[];
+  readonly rules?: readonly HttpRuleSpec[];
+}
+
+export interface HttpRuleSpec {
+  readonly name?: string;
+  readonly matches?: readonly HttpRuleMatchSpec[];
+  readonly filters?: readonly HttpFilterSpec[];
+  readonly backendRefs?: readonly HttpBackendRefSpec[];
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  readonly retry?: {
+    readonly codes?: readonly number[];
+    readonly attempts?: number;
+    readonly backoff?: string;
+  };
+}
+
+export interface HttpBackendRefSpec extends BackendRefSpec {
+  readonly filters?: readonly HttpFilterSpec[];
+}
+
+export interface PathMatchSpec {
+  readonly type?: "Exact" | "PathPrefix" | "RegularExpression";
+  readonly value?: string;
+}
+
+export interface ValueMatchSpec {
+  readonly name: string;
+  readonly type?: "Exact" | "RegularExpression";
+  readonly value: string;
+}
+
+export interface HttpRuleMatchSpec {
+  readonly path?: PathMatchSpec;
+  readonly headers?: readonly ValueMatchSpec[];
+  readonly queryParams?: readonly ValueMatchSpec[];
+  readonly method?: string;
+}
+
+export interface HeaderFilterSpec {
+  readonly set?: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove?: readonly string[];
+}
+
+export interface PathModifierSpec {
+  readonly type: "ReplaceFullPath" | "ReplacePrefixMatch";
+  readonly replaceFullPath?: string;
+  readonly replacePrefixMatch?: string;
+}
+
+export interface RequestRedirectSpec {
+  readonly scheme?: string;
+  readonly hostname?: string;
+  readonly path?: PathModifierSpec;
+  readonly port?: number;
+  readonly statusCode?: number;
+}
+
+export interface RequestMirrorSpec {
+  readonly backendRef: BackendObjectSpec;
+  readonly percent?: number;
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+}
+
+export interface CorsFilterSpec {
+  readonly allowOrigins?: readonly string[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly allowCredentials?: boolean;
+  readonly maxAge?: number;
+}
+
+export interface HttpFilterSpec {
+  readonly type: string;
+  readonly requestHeaderModifier?: HeaderFilterSpec;
+  readonly responseHeaderModifier?: HeaderFilterSpec;
+  readonly requestRedirect?: RequestRedirectSpec;
+  readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifierSpec };
+  readonly requestMirror?: RequestMirrorSpec;
+  readonly cors?: CorsFilterSpec;
+}

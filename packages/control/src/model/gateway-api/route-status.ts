@@ -1,0 +1,18 @@
+import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
+
+/** Who says so, in the status of a route. */
+export const controllerName = "weft.dev/mesh";
+
+/** One condition of a route, with a reason of the Gateway API's. */
+export interface Condition {
+  readonly type: "Accepted" | "ResolvedRefs";
+  readonly isTrue: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What became of a route at one of the parents it names. */
+export interface ParentStatus {
+  readonly parentRef: ParentRefSpec;
+  readonly conditions: readonly Condition[];
+}
