@@ -53,6 +53,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/proxy-config.ts"),
   },
   {
+    name: "explain",
+    summary: "say what a call would do, and why",
+    load: () => import("./commands/explain.ts"),
+  },
+  {
     name: "stat",
     summary: "golden signals: success, requests per second, latency",
     load: () => import("./commands/stat.ts"),

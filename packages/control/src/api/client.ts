@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import type { Diagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
+import type { EncodedResource, MeshNames, NamedType, WorkloadViews } from "./mesh-protocol.ts";
 import type {
   ApiErrorBody,
   ApplyRequest,
@@ -104,6 +105,19 @@ export class ApiClient {
 
   proxyConfig(workload: string, kind: ProxyConfigKind): Promise<ProxyConfig> {
     return this.#call("GET", `/v1/proxies/${encodeURIComponent(workload)}/${kind}`);
+  }
+
+  findWorkloads(by: { readonly name: string } | { readonly address: string }): Promise<WorkloadViews> {
+    return this.#call("GET", `/v1/workloads${query(by)}`);
+  }
+
+  meshNames(): Promise<MeshNames> {
+    return this.#call("GET", "/v1/names");
+  }
+
+  encodedResource(workloadId: string, type: NamedType, name: string): Promise<EncodedResource> {
+    const path = [workloadId, type, name].map(encodeURIComponent).join("/");
+    return this.#call("GET", `/v1/workloads/${path}`);
   }
 
   createToken(body: CreateTokenRequest): Promise<CreatedToken> {

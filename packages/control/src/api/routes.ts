@@ -1,4 +1,11 @@
 import {
+  type EncodedResource,
+  type MeshNames,
+  type NamedType,
+  namedTypes,
+  type WorkloadViews,
+} from "./mesh-protocol.ts";
+import {
   type ApplyRequest,
   type ApplyResult,
   type CaStatus,
@@ -37,6 +44,11 @@ export interface ApiBackend {
   edges(by: StatsGroup, windowSeconds: number): EdgeReport;
   /** `workload`: an id, or the beginning of exactly one. */
   proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig;
+  /** The workloads of a name (see `MeshView.findWorkloads`) or at an address. */
+  findWorkloads(by: { readonly name: string } | { readonly address: string }): WorkloadViews;
+  meshNames(): MeshNames;
+  /** One resource of the sidecar of a workload, whatever its data plane is. */
+  encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource;
   createToken(request: CreateTokenRequest): CreatedToken;
   listTokens(): TokenList;
   revokeToken(id: string): void;
@@ -115,6 +127,17 @@ const routes: readonly Route[] = [
     path: /^\/v1\/proxies\/([^/]+)\/([^/]+)$/,
     handle: (backend, { params }) => backend.proxyConfig(params[0]!, kindOf(params[1]!)),
   },
+  {
+    method: "GET",
+    path: /^\/v1\/workloads$/,
+    handle: (backend, { query }) => backend.findWorkloads(soughtWorkload(query)),
+  },
+  { method: "GET", path: /^\/v1\/names$/, handle: (backend) => backend.meshNames() },
+  {
+    method: "GET",
+    path: /^\/v1\/workloads\/([^/]+)\/([^/]+)\/([^/]+)$/,
+    handle: (backend, { params }) => backend.encodedResource(params[0]!, namedTypeOf(params[1]!), params[2]!),
+  },
   { method: "GET", path: /^\/debug\/([a-z]+)$/, handle: (backend, { params }) => backend.debug(params[0]!) },
   { method: "GET", path: /^\/v1\/tokens$/, handle: (backend) => backend.listTokens() },
   {
@@ -185,6 +208,20 @@ function kindOf(text: string): ProxyConfigKind {
   const kind = proxyConfigKinds.find((one) => one === text);
   if (kind) return kind;
   throw new ApiRefusal(400, { error: `${text} is none of ${proxyConfigKinds.join(", ")}` });
+}
+
+function namedTypeOf(text: string): NamedType {
+  const type = namedTypes.find((one) => one === text);
+  if (type) return type;
+  throw new ApiRefusal(400, { error: `${text} is none of ${namedTypes.join(", ")}` });
+}
+
+function soughtWorkload(query: URLSearchParams): { readonly name: string } | { readonly address: string } {
+  const name = query.get("name");
+  const address = query.get("address");
+  if (name !== null) return { name };
+  if (address !== null) return { address };
+  throw new ApiRefusal(400, { error: "workloads are looked for by name= or address=" });
 }
 
 function parseApply(body: unknown): ApplyRequest {

@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { EncodedResource, MeshNames, NamedType, WorkloadViews } from "../api/mesh-protocol.ts";
 import type {
   ApplyRequest,
   ApplyResult,
@@ -13,7 +14,6 @@ import type {
   ProxyConfig,
   ProxyConfigKind,
   ProxyResource,
-  ProxyStatus,
   ResourceKey,
   ResourceList,
   ResourceRecord,
@@ -23,7 +23,6 @@ import type {
   StatusReport,
   SyncResult,
   TokenList,
-  WorkloadStatus,
 } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
@@ -31,8 +30,8 @@ import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { ignoredByGrpc } from "../inspect/ignored-by-grpc.ts";
+import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
-import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
@@ -44,6 +43,7 @@ import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import type { ProxySync, ProxySyncTable } from "./proxy-sync.ts";
+import { proxyStatus, workloadStatus } from "./status-rows.ts";
 
 export interface ControlApiOptions {
   readonly clock: Clock;
@@ -233,6 +233,25 @@ export class ControlApi implements ApiBackend {
     return { nodeId, dataPlane, resources: this.#resources(newest, kind) };
   }
 
+  findWorkloads(by: { readonly name: string } | { readonly address: string }): WorkloadViews {
+    const view = this.#view();
+    const workloads = "name" in by ? view.findWorkloads(by.name) : view.workloadsAt(by.address);
+    return { workloads, known: workloads.length > 0 ? [] : view.workloadIds.slice(0, maxKnown) };
+  }
+
+  meshNames(): MeshNames {
+    return { names: this.#view().names };
+  }
+
+  encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource {
+    const body = this.#view().resource(workloadId, type, name);
+    return body ? { body: Buffer.from(body).toString("base64") } : {};
+  }
+
+  #view(): MeshView {
+    return meshViewOf(this.#parts.pipeline.current.mesh);
+  }
+
   #resources(proxy: ProxySync, kind: ProxyConfigKind): readonly ProxyResource[] {
     const { authority, pipeline } = this.#parts;
     const { workloadId } = proxy.info;
@@ -333,6 +352,7 @@ export class ControlApi implements ApiBackend {
 }
 
 const maxShownCertificates = 50;
+const maxKnown = 20;
 
 /** Undefined when it is no JSON object. */
 function parseBootstrap(text: string): JsonObject | undefined {
@@ -352,38 +372,4 @@ function name({ kind, namespace, name }: ResourceKey): string {
 
 function describe(resource: ResourceKey & { readonly action: string }): string {
   return `${name(resource)} ${resource.action}`;
-}
-
-function proxyStatus(proxy: ProxySync): ProxyStatus {
-  const { nodeId, role, workloadId, identity, address, version, dataPlane } = proxy.info;
-  return {
-    nodeId,
-    role,
-    workload: workloadId,
-    identity,
-    address,
-    version,
-    dataPlane,
-    connectedAtMs: proxy.connectedAtMs,
-    state: proxy.state,
-    ackedRevision: proxy.ackedRevision,
-    types: proxy.types,
-  };
-}
-
-function workloadStatus(workload: Workload, registry: WorkloadRegistry): WorkloadStatus {
-  const { id, workloadName, namespace, serviceAccount, service, labels, addresses, ports, isHealthy } =
-    workload;
-  return {
-    id,
-    workloadName,
-    namespace,
-    serviceAccount,
-    service,
-    version: labels.version ?? "",
-    addresses,
-    ports: ports.map(({ port }) => port),
-    isHealthy,
-    isConnected: registry.isConnected(id),
-  };
 }

@@ -20,6 +20,14 @@ export interface ParsedConfig {
   /** The resources that can be applied, in the order they were written. */
   readonly resources: readonly ConfigResource[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Documents of Kubernetes' own kinds, as they stand: they say what runs, where nothing has registered. */
+  readonly others: readonly OtherDocument[];
+}
+
+/** A document of a kind that does not shape the mesh. */
+export interface OtherDocument extends RawDocument {
+  readonly kind: string;
+  readonly apiVersion: string;
 }
 
 /** The namespace of a resource that names none. */
@@ -44,6 +52,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
 export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
   const diagnostics = new Diagnostics();
   const resources: ConfigResource[] = [];
+  const others: OtherDocument[] = [];
   const byKey = new Map<string, ConfigResource>();
   let count = 0;
   for (const file of files) {
@@ -54,10 +63,10 @@ export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
           document.origins.at(""),
           `more than ${limits.documents} documents at once`,
         );
-        return { resources, diagnostics: diagnostics.all };
+        return { resources, diagnostics: diagnostics.all, others };
       }
       for (const item of itemsOf(document)) {
-        const resource = parseResource(item, diagnostics);
+        const resource = parseResource(item, diagnostics, others);
         if (!resource) continue;
         const key = resourceKey(resource);
         const first = byKey.get(key);
@@ -73,7 +82,7 @@ export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
       }
     }
   }
-  return { resources, diagnostics: diagnostics.all };
+  return { resources, diagnostics: diagnostics.all, others };
 }
 
 interface Item extends RawDocument {
@@ -87,8 +96,12 @@ function itemsOf(document: RawDocument): Item[] {
   return items.map((value, i) => ({ value, origins: document.origins.below(`items[${i}]`) }));
 }
 
-function parseResource({ value, origins }: Item, diagnostics: Diagnostics): ConfigResource | undefined {
-  const header = parseHeader({ value, origins }, diagnostics);
+function parseResource(
+  { value, origins }: Item,
+  diagnostics: Diagnostics,
+  others: OtherDocument[],
+): ConfigResource | undefined {
+  const header = parseHeader({ value, origins }, diagnostics, others);
   if (!header) return undefined;
   const { kind, apiVersion } = header;
   if (!checkSchema(kind, value, origins, diagnostics)) return undefined;
@@ -130,6 +143,7 @@ function timeOf(timestamp: unknown): number | undefined {
 function parseHeader(
   { value, origins }: Item,
   diagnostics: Diagnostics,
+  others: OtherDocument[],
 ): { kind: MeshKind; apiVersion: string } | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     diagnostics.error(
@@ -171,6 +185,7 @@ function parseHeader(
     isKubernetesGroup(group) &&
     !misspelt(name)
   ) {
+    others.push({ kind: name, apiVersion: version, value, origins });
     diagnostics.info("W1304", at, `${name} ${nameOf(value)}is not used by Weft outside Kubernetes`);
   } else {
     const candidates = [...meshKinds, ...[...laterKinds.values()].flat()];

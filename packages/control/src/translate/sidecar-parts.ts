@@ -80,7 +80,8 @@ export function part(
   return { id, type, from, variant, build };
 }
 
-function serviceParts(service: Service, mesh: Mesh, features: ClientFeatures): SidecarPart[] {
+/** The clusters and endpoints of one service. */
+export function serviceParts(service: Service, mesh: Mesh, features: ClientFeatures): SidecarPart[] {
   const { options } = mesh;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
   const isByDns = service.resolution.startsWith("dns");

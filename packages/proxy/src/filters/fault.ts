@@ -80,7 +80,7 @@ export function createFaultFilter(
     name,
     onRequest(exchange) {
       const effective = routeConfigOf<FaultPlan>(exchange, name) ?? plan;
-      if (!applies(effective, exchange)) return "continue";
+      if (!hasFaultFor(effective, exchange)) return "continue";
       const delayMs = effective.delay ? chooseDelay(effective.delay, exchange, random) : 0;
       const fault = effective.abort && chooseAbort(effective.abort, exchange, random);
       if (delayMs === 0 && !fault) return "continue";
@@ -109,7 +109,8 @@ export function createFaultFilter(
   };
 }
 
-function applies(plan: FaultPlan, exchange: Exchange): boolean {
+/** Whether a plan has faults for this request, whatever its share of them. */
+export function hasFaultFor(plan: FaultPlan, exchange: Exchange): boolean {
   const { request } = exchange;
   if (!request || (!plan.delay && !plan.abort)) return false;
   if (plan.downstreamNodes.length > 0) {

@@ -27,7 +27,21 @@ export interface RbacVerdict {
 /** Compiled rules: one call per request, no allocation. */
 export type RbacDecision = (connection: DownstreamConnection, exchange: Exchange | undefined) => RbacVerdict;
 
+/** Why one policy did or did not match. */
+export interface PolicyJudgement {
+  readonly policy: string;
+  readonly origin: string | undefined;
+  /** Whether any of its permissions covers what is asked. */
+  readonly permits: boolean;
+  /** Whether any of its principals is the caller. */
+  readonly applies: boolean;
+}
+
 export interface RbacEngine {
+  /** `deny`, `allow` or `log`; undefined enforces nothing. */
+  readonly action: RbacRules["action"] | undefined;
+  /** Every enforced policy, judged alone, in the order they are asked in. For explanations: it costs more than a verdict. */
+  judge(connection: DownstreamConnection, exchange: Exchange | undefined): readonly PolicyJudgement[];
   readonly enforced: RbacDecision | undefined;
   readonly shadow: RbacDecision | undefined;
   readonly logs: boolean;
@@ -38,15 +52,21 @@ type Test = (connection: DownstreamConnection, exchange: Exchange | undefined) =
 
 /** Compiles the Boolean structure of a plan into functions. */
 export function compileRbac(plan: RbacPlan): RbacEngine {
+  const enforced = plan.rules && compileRules(plan.rules, "enforced");
   return {
-    enforced: plan.rules && compileRules(plan.rules, "enforced"),
-    shadow: plan.shadowRules && compileRules(plan.shadowRules, `${plan.shadowRulesStatPrefix}shadow`),
+    action: plan.rules?.action,
+    judge: (connection, exchange) => enforced?.judge(connection, exchange) ?? [],
+    enforced: enforced?.decide,
+    shadow: plan.shadowRules && compileRules(plan.shadowRules, `${plan.shadowRulesStatPrefix}shadow`).decide,
     logs: plan.rules?.action === "log",
     countsPolicies: plan.countsPolicies ?? false,
   };
 }
 
-function compileRules(rules: RbacRules, kind: string): RbacDecision {
+function compileRules(
+  rules: RbacRules,
+  kind: string,
+): { readonly decide: RbacDecision; readonly judge: RbacEngine["judge"] } {
   const allowsOnMatch = rules.action !== "deny";
   const allowsOtherwise = rules.action !== "allow";
   const policies = [...rules.policies]
@@ -57,11 +77,21 @@ function compileRules(rules: RbacRules, kind: string): RbacDecision {
       verdict: verdict(kind, allowsOnMatch, policy.name, policy.origin),
     }));
   const otherwise = verdict(kind, allowsOtherwise, undefined, undefined);
-  return (connection, exchange) => {
-    for (const policy of policies) {
-      if (policy.permits(connection, exchange) && policy.applies(connection, exchange)) return policy.verdict;
-    }
-    return otherwise;
+  return {
+    decide(connection, exchange) {
+      for (const policy of policies) {
+        if (policy.permits(connection, exchange) && policy.applies(connection, exchange))
+          return policy.verdict;
+      }
+      return otherwise;
+    },
+    judge: (connection, exchange) =>
+      policies.map(({ permits, applies, verdict }) => ({
+        policy: verdict.policy!,
+        origin: verdict.origin,
+        permits: permits(connection, exchange),
+        applies: applies(connection, exchange),
+      })),
   };
 }
 

@@ -13,6 +13,18 @@ export const rbacNetworkFilterName = "envoy.filters.network.rbac";
 /** What a route says about RBAC: other rules, or none at all. @see RBACPerRoute */
 export type RbacRouteConfig = RbacEngine | "disabled";
 
+/** A filter that decides by policies, over requests or connections. */
+export interface RbacFilter {
+  readonly name: string;
+  readonly engine: RbacEngine;
+}
+
+export function isRbacFilter<Filter extends { readonly name: string }>(
+  filter: Filter,
+): filter is Filter & RbacFilter {
+  return "engine" in filter;
+}
+
 export function compileRbacRoute(plan: RbacPlan | undefined): RbacRouteConfig {
   return plan ? compileRbac(plan) : "disabled";
 }
@@ -25,7 +37,11 @@ export function compileRbacRoute(plan: RbacPlan | undefined): RbacRouteConfig {
  * everything that spends work on the request. `name` is the filter's configured
  * name, under which a route's own configuration is found.
  */
-export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHttpFilterName): HttpFilter {
+export function createRbacFilter(
+  plan: RbacPlan,
+  stats: RbacStats,
+  name = rbacHttpFilterName,
+): HttpFilter & RbacFilter {
   const own = compileRbac(plan);
   const countPolicy = (
     { countsPolicies }: RbacEngine,
@@ -36,6 +52,7 @@ export function createRbacFilter(plan: RbacPlan, stats: RbacStats, name = rbacHt
   };
   return {
     name,
+    engine: own,
     onRequest(exchange) {
       const config = routeConfigOf<RbacRouteConfig>(exchange, name);
       if (config === "disabled") return "continue";
@@ -69,10 +86,11 @@ export function createNetworkRbacFilter(
   plan: RbacPlan,
   stats: RbacStats,
   name = rbacNetworkFilterName,
-): NetworkFilter {
+): NetworkFilter & RbacFilter {
   const engine = compileRbac(plan);
   return {
     name,
+    engine,
     onConnection(connection) {
       if (engine.shadow) {
         const verdict = engine.shadow(connection, undefined);

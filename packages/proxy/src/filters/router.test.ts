@@ -253,6 +253,7 @@ describe("the router", () => {
     const { current } = routesTo(forwardTo("upstream", { retry: retryPlan({ is5xx: true }) }));
     const routes = {
       current: {
+        ...current!,
         name: "counting",
         match: (...args: Parameters<NonNullable<typeof current>["match"]>) => {
           const match = current!.match(...args)!;

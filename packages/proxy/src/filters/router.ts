@@ -94,7 +94,7 @@ export class Router implements Forwarder {
 }
 
 /** What the route says of a protocol counts; what it does not mention, the connection manager decides. */
-function isUpgradeAllowed(exchange: HttpExchange, upgrade: string): boolean {
+export function isUpgradeAllowed(exchange: HttpExchange, upgrade: string): boolean {
   const action = exchange.match?.route.action;
   const own = action?.kind === "forward" ? action.upgrades.get(upgrade) : undefined;
   return own ?? exchange.plan.upgrades.get(upgrade) ?? false;

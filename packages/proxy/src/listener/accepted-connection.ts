@@ -26,7 +26,7 @@ export class AcceptedConnection implements DownstreamConnection {
   #remoteText: string | undefined = undefined;
   #localText: string | undefined = undefined;
 
-  constructor(facts: ConnectionFacts, tls: AcceptedTls | undefined, startMs: number) {
+  constructor(facts: ConnectionFacts, tls: Omit<AcceptedTls, "socket"> | undefined, startMs: number) {
     nextId += 1;
     this.id = nextId;
     this.facts = facts;

@@ -7,6 +7,7 @@ import { DescriptorGuard, descriptorLimit } from "../overload/descriptor-guard.t
 import { AcceptGate, type PauseReason } from "./accept-gate.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
 import { holdFilters } from "./hold-filters.ts";
+import { listenerFor } from "./listener-for.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 
 /** A listener that could not be put in force; the version before it, if any, stays. */
@@ -145,9 +146,7 @@ export class ListenerSet {
   }
 
   find(address: SocketAddress): ActiveListener | undefined {
-    if (address.kind !== "ip") return undefined;
-    const wildcard = address.host.includes(":") ? "[::]" : "0.0.0.0";
-    return this.#byAddress.get(formatAddress(address)) ?? this.#byAddress.get(`${wildcard}:${address.port}`);
+    return listenerFor(address, this.#byAddress);
   }
 
   get status(): readonly ListenerStatus[] {

@@ -10,7 +10,13 @@ import type { RequestHead } from "../layer/message.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { routeLimits } from "../route/call-limits.ts";
 import { defaultRetryPlan, noConditions, type RetryPlan } from "../route/retry-plan.ts";
-import type { ForwardAction, RouteAction, RouteMatch, RoutePlan } from "../route/route-plan.ts";
+import {
+  type ForwardAction,
+  noRouteTrace,
+  type RouteAction,
+  type RouteMatch,
+  type RoutePlan,
+} from "../route/route-plan.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { FilterChainPlan, HttpConnectionPlan, ListenerPlan, TcpProxyPlan } from "./listener-plan.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
@@ -313,6 +319,7 @@ export function routesTo(
         const chosen = typeof action === "function" ? action(request) : action;
         return chosen && match(chosen);
       },
+      trace: () => noRouteTrace,
     },
   };
 }

@@ -145,3 +145,10 @@ export function parseRetryOn(
   if (!namesGrpc && Object.keys(named).length === 0) return before;
   return { ...before, ...(named as object), grpcStatuses: statuses.size > 0 ? statuses : undefined };
 }
+
+/** The conditions as `retry_on` names them. */
+export function retryOnNames(on: RetryConditions): readonly string[] {
+  const named = Object.entries(conditionOf).filter(([, field]) => on[field]);
+  const grpc = Object.entries(grpcStatusOf).filter(([, status]) => on.grpcStatuses?.has(status));
+  return [...named, ...grpc].map(([name]) => name);
+}

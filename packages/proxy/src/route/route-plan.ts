@@ -22,6 +22,36 @@ export interface RouteTable {
   readonly name: string;
   /** The first virtual host whose domain wins and the first of its routes that matches. `random` is uniform in [0, 1). */
   match(request: RequestHead, random: number, source?: RouteSource): RouteMatch | undefined;
+  /** As `match`, saying why each route that was tried before did not apply. For explanations: it costs more. */
+  trace(request: RequestHead, random: number, source?: RouteSource): RouteTrace;
+}
+
+/** How a route table came to its answer. */
+export interface RouteTrace {
+  /** The virtual host whose domain won, and that domain; undefined where none is for this host. */
+  readonly virtualHost: { readonly name: string; readonly domain: string } | undefined;
+  /** The routes that came before and did not apply, in order. */
+  readonly misses: readonly RouteMiss[];
+  /** Undefined where nothing matched. */
+  readonly match: RouteMatch | undefined;
+  /** Which of the virtual host's routes matched; undefined for none, and for the redirect to TLS. */
+  readonly index: number | undefined;
+}
+
+/** No virtual host is for the request. */
+export const noRouteTrace: RouteTrace = {
+  virtualHost: undefined,
+  misses: [],
+  match: undefined,
+  index: undefined,
+};
+
+export interface RouteMiss {
+  /** Which of the virtual host's routes. */
+  readonly index: number;
+  readonly route: RoutePlan;
+  /** What did not hold: the path, the condition of that number (as `decodeConditions` orders them), or the share of requests. */
+  readonly failed: "path" | "fraction" | number;
 }
 
 export interface RouteMatch {

@@ -140,7 +140,7 @@ for (const [name, extra] of [
   });
 }
 
-test("the index finds the same route as trying one after the other", () => {
+test("the index, trying one after the other and a trace find the same route", () => {
   const kinds: readonly PathKind[] = ["prefix", "exact", "separated-prefix"];
   let seed = 7;
   const random = (n: number) => {
@@ -158,6 +158,10 @@ test("the index finds the same route as trying one after the other", () => {
       const path = Array.from({ length: 1 + random(4) }, word).join("") + ["", "?q", "/"][random(3)];
       const first = linear.findIndex((one) => one.match(request(path), 0));
       assert.equal(indexed.match(request(path), 0)?.route.name, routes[first]?.plan.name, path);
+      const { match, misses, index = -1 } = indexed.trace(request(path), 0);
+      assert.equal(match, indexed.match(request(path), 0), path);
+      assert.equal(index, first, path);
+      assert.equal(misses.length, first < 0 ? routes.length : first, path);
     }
   }
 });
@@ -224,6 +228,36 @@ test("conditions on headers and query are all required", () => {
   }
 });
 
+test("a trace says what each route before did not like, and which domain won", () => {
+  const holds = () => true;
+  const fails = () => false;
+  const routes = table([
+    host(
+      "h",
+      ["other", "*.example.com", "*"],
+      [
+        route("prefix", "/elsewhere"),
+        route("prefix", "/", { conditions: [holds, fails], plan: plan("second condition") }),
+        route("prefix", "/", { fraction: 0.25 }),
+        route("prefix", "/"),
+        route("prefix", "/"),
+      ],
+    ),
+  ]);
+  const trace = routes.trace(request("/", "a.example.com"), 0.5);
+  assert.deepEqual(trace.virtualHost, { name: "h", domain: "*.example.com" });
+  assert.deepEqual(
+    trace.misses.map(({ index, failed }) => [index, failed]),
+    [
+      [0, "path"],
+      [1, 1],
+      [2, "fraction"],
+    ],
+  );
+  assert.equal(trace.index, 3);
+  assert.equal(table([host("h", ["other"])]).trace(request("/"), 0).virtualHost, undefined);
+});
+
 test("a virtual host that requires TLS redirects what came without", () => {
   const redirect = plan("redirect");
   const routes = compileRouteTable({
@@ -234,6 +268,7 @@ test("a virtual host that requires TLS redirects what came without", () => {
     ],
   });
   assert.equal(routes.match(request("/"), 0)?.route.name, "redirect");
+  assert.equal(routes.trace(request("/"), 0).match?.route.name, "redirect");
   assert.equal(routes.match(request("/", "h", { "x-forwarded-proto": "https" }), 0)?.route.name, "prefix /");
   assert.equal(routes.match(request("/", "h", { "x-envoy-internal": "true" }), 0)?.route.name, "prefix /");
 });

@@ -9,7 +9,15 @@ import {
   pathEndBeforeParameters,
 } from "./path-matcher.ts";
 import type { RoutePredicate, RouteSource } from "./request-matcher.ts";
-import type { RouteMatch, RoutePlan, RouteTable, VirtualHostPlan } from "./route-plan.ts";
+import {
+  noRouteTrace,
+  type RouteMatch,
+  type RouteMiss,
+  type RoutePlan,
+  type RouteTable,
+  type RouteTrace,
+  type VirtualHostPlan,
+} from "./route-plan.ts";
 
 /** One route: when it applies, and what it then does. @see envoy.config.route.v3.Route */
 export interface RouteSpec {
@@ -59,11 +67,14 @@ export function compileRouteTable(
     });
   });
   const { ignorePortInHost } = spec;
+  const hostOf = (request: RequestHead) =>
+    ignorePortInHost ? withoutPort(request.authority) : request.authority;
   return {
     name: spec.name,
-    match(request, random, source) {
-      const host = ignorePortInHost ? withoutPort(request.authority) : request.authority;
-      return domains.find(host)?.match(request, random, source);
+    match: (request, random, source) => domains.find(hostOf(request))?.match(request, random, source),
+    trace(request, random, source) {
+      const host = hostOf(request);
+      return domains.find(host)?.trace(host, request, random, source) ?? noRouteTrace;
     },
   };
 }
@@ -77,17 +88,21 @@ interface Entry {
 }
 
 class VirtualHost {
+  readonly name: string;
   readonly #entries: readonly Entry[];
   /** Where the part of a path that routes match ends. */
   readonly #endOf: (path: string) => number;
   readonly #index: PathIndex | undefined;
   /** Routes the index cannot hold (expressions, ignored case): always candidates. */
   readonly #unindexed: readonly number[];
+  readonly #domains: readonly string[];
   readonly #redirect: { readonly appliesTo: "all" | "external"; readonly match: RouteMatch } | undefined;
 
   constructor(spec: VirtualHostSpec, endOf: (path: string) => number) {
     const virtualHost = spec.plan;
+    this.name = virtualHost.name;
     this.#endOf = endOf;
+    this.#domains = spec.domains;
     this.#entries = spec.routes.map((route) => ({
       path: compilePath(route.path),
       conditions: route.conditions,
@@ -133,6 +148,24 @@ class VirtualHost {
       if (holds(entry, request, random, source)) return entry.match;
     }
   }
+
+  /** Tries the routes one after the other, as `match` does where there are few of them. */
+  trace(host: string, request: RequestHead, random: number, source: RouteSource | undefined): RouteTrace {
+    const own = new DomainIndex<string>();
+    for (const domain of this.#domains) own.add(domain, domain);
+    const virtualHost = { name: this.name, domain: own.find(host)! };
+    if (this.#redirect && mustRedirect(request, this.#redirect.appliesTo)) {
+      return { virtualHost, misses: [], match: this.#redirect.match, index: undefined };
+    }
+    const end = this.#endOf(request.path);
+    const misses: RouteMiss[] = [];
+    for (const [index, entry] of this.#entries.entries()) {
+      const failed = entry.path(request.path, end) ? failing(entry, request, random, source) : "path";
+      if (failed === undefined) return { virtualHost, misses, match: entry.match, index };
+      misses.push({ index, route: entry.match.route, failed });
+    }
+    return { virtualHost, misses, match: undefined, index: undefined };
+  }
 }
 
 function mustRedirect(request: RequestHead, appliesTo: "all" | "external"): boolean {
@@ -144,6 +177,18 @@ function holds(entry: Entry, request: RequestHead, random: number, source: Route
   if (entry.fraction < 1 && random >= entry.fraction) return false;
   for (const condition of entry.conditions) if (!condition(request, source)) return false;
   return true;
+}
+
+/** What of `holds` does not; undefined where all does. */
+function failing(
+  entry: Entry,
+  request: RequestHead,
+  random: number,
+  source: RouteSource | undefined,
+): RouteMiss["failed"] | undefined {
+  if (entry.fraction < 1 && random >= entry.fraction) return "fraction";
+  const first = entry.conditions.findIndex((condition) => !condition(request, source));
+  return first < 0 ? undefined : first;
 }
 
 function withoutPort(authority: string): string {

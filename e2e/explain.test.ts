@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Explanation } from "../packages/cli/src/explain/explanation.ts";
+import { LocalMesh } from "./local-mesh.ts";
+
+let mesh: LocalMesh;
+before(async () => {
+  mesh = await LocalMesh.start();
+});
+after(() => mesh.close());
+
+const server = (address: string) =>
+  `require("http").createServer((_, response) => response.end("hello")).listen(8080, ${JSON.stringify(address)})`;
+
+const config = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: hello }
+spec:
+  hosts: [hello]
+  http:
+    - match: [{ uri: { prefix: /moved } }]
+      redirect: { uri: /here, redirectCode: 308 }
+    - match: [{ uri: { prefix: /broken } }]
+      fault: { abort: { httpStatus: 500, percentage: { value: 100 } } }
+      route: [{ destination: { host: hello } }]
+    - match: [{ uri: { prefix: /nowhere } }]
+      route: [{ destination: { host: unknown } }]
+    - match: [{ headers: { canary: { exact: "yes" } }, method: { exact: GET } }]
+      directResponse: { status: 203 }
+    - route: [{ destination: { host: hello } }]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: hello }
+spec:
+  selector: { matchLabels: { app: hello } }
+  action: DENY
+  rules:
+    - to: [{ operation: { paths: [/secret*] } }]
+`;
+
+async function call(path: string, headers: Record<string, string> = {}): Promise<number> {
+  try {
+    const url = `http://${mesh.addressOf(1)}:20000${path}`;
+    const response = await fetch(url, { headers: { ...headers, host: "hello:8080" }, redirect: "manual" });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+test("weft explain says of a running mesh what calls in it come to", async () => {
+  await mesh.run(
+    "hello",
+    2,
+    ["--port", "8080:http", "--inbound-port", "8080=18080"],
+    [process.execPath, "-e", server(mesh.addressOf(2))],
+  );
+  const upstream = `hello:8080=${mesh.addressOf(1)}:20000`;
+  await mesh.run(
+    "caller",
+    1,
+    ["--upstream", upstream],
+    [process.execPath, "-e", "setInterval(() => {}, 1000)"],
+  );
+  await mesh.until("the service answers", async () => (await call("/")) === 200);
+  const file = join(mesh.state, "mesh.yaml");
+  writeFileSync(file, config);
+  assert.equal((await mesh.weft("apply", "-f", file, "--wait")).code, 0);
+  await mesh.until("the policy is in force", async () => (await call("/secret")) === 403);
+
+  const cases: readonly (readonly [path: string, headers: Record<string, string>, place: RegExp])[] = [
+    ["/", {}, /mesh\.yaml:16:/],
+    ["/moved/x", {}, /mesh\.yaml:7:/],
+    ["/broken", {}, /mesh\.yaml:9:/],
+    ["/nowhere", {}, /mesh\.yaml:12:/],
+    ["/", { canary: "yes" }, /mesh\.yaml:14:/],
+    ["/secret/x", {}, /mesh\.yaml:16:/],
+  ];
+  for (const [path, headers, place] of cases) {
+    const flags = Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+    const to = ["--from", "caller", "--to", `http://hello:8080${path}`];
+    const { stdout, stderr } = await mesh.weft("explain", ...to, ...flags, "-o", "json");
+    assert.ok(stdout, stderr);
+    const { outcome }: Explanation = JSON.parse(stdout);
+    assert.equal(outcome.status ?? 200, await call(path, headers), `${path} ${stdout}`);
+    assert.match(outcome.route?.origin ?? "", place, path);
+  }
+  const { stdout } = await mesh.weft("explain", "--from", "caller", "--to", "http://hello:8080/secret/x");
+  assert.match(stdout, /AuthorizationPolicy default\/hello, rule 0 denies it {2}.*mesh\.yaml:25:/);
+});

@@ -1,0 +1,74 @@
+import { writtenMesh } from "@weft/control/inspect/written-mesh";
+import { Command } from "commander";
+import { Explainer } from "../explain/explainer.ts";
+import { formatExplanation } from "../explain/format-explanation.ts";
+import { liveReader } from "../explain/live-reader.ts";
+import type { MeshReader } from "../explain/mesh-reader.ts";
+import { parseQuestion } from "../explain/question.ts";
+import { writtenReader } from "../explain/written-reader.ts";
+import { outputOption, printJson } from "../options/output-format.ts";
+import { apiClient, stateOption } from "../options/state-dir.ts";
+import { readFiles } from "./read-files.ts";
+
+interface Flags {
+  readonly from: string;
+  readonly to: string;
+  readonly method: string;
+  readonly header: readonly string[];
+  readonly trustDomain: string;
+  readonly state?: string;
+  readonly output: string;
+}
+
+export function command(): Command {
+  return new Command("explain")
+    .summary("say what a call would do, and why")
+    .description(
+      "Follows a call from listener to route, policies, cluster, endpoint and identity, each step with the line\n" +
+        "of YAML that decides it and what lost against it. It asks the proxy's own matchers and filters, with the\n" +
+        "configuration that the control plane makes for both ends; nothing is sent.\n" +
+        "With PATH… it asks about those files, as if what they deploy were running; else about the running mesh.",
+    )
+    .argument("[path...]", "YAML files or directories, instead of the running mesh")
+    .requiredOption(
+      "--from <workload>",
+      "who calls: a workload, deployment, service or app, e.g. productpage",
+    )
+    .requiredOption("--to <url>", "what is called, e.g. http://reviews:9080/reviews/1, https://… or tcp://…")
+    .option("-X, --method <method>", "method of the request", "GET")
+    .option("-H, --header <header>", "a header, 'name: value'; may be repeated", collect, [])
+    .option("--trust-domain <name>", "of identities, with PATH…", "cluster.local")
+    .addOption(stateOption())
+    .addOption(outputOption(["text", "json"]))
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ weft explain --from productpage --to http://reviews:9080/x -H 'end-user: jason'\n" +
+        "  $ weft explain mesh/ --from productpage --to http://reviews:9080/x -o json | jq .outcome",
+    )
+    .action(async (paths: readonly string[], flags: Flags) => {
+      const question = parseQuestion(flags.from, flags.to, { method: flags.method, headers: flags.header });
+      const explanation = await new Explainer(readerOf(paths, flags)).explain(question);
+      if (flags.output === "json") printJson(explanation);
+      else process.stdout.write(formatExplanation(explanation));
+    });
+}
+
+function readerOf(paths: readonly string[], flags: Flags): MeshReader {
+  if (paths.length === 0) return liveReader(apiClient(flags));
+  const written = writtenMesh(readFiles(paths, true), { trustDomain: flags.trustDomain });
+  const errors = written.diagnostics.filter(({ severity }) => severity === "error").length;
+  if (errors > 0)
+    process.stderr.write(
+      `weft: ${errors} errors in these files: 'weft analyze' shows them; the rest is explained\n`,
+    );
+  if (written.standIns.length > 0) {
+    const names = written.standIns.slice(0, 5).join(", ");
+    const more = written.standIns.length > 5 ? ` and ${written.standIns.length - 5} more` : "";
+    process.stderr.write(`weft: no Deployment is written for ${names}${more}: taken to run\n`);
+  }
+  return writtenReader(written);
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,36 @@
+import type { Explanation, Step } from "./explanation.ts";
+
+/** The way of a call as people read it: one line a step, what lost below it, the outcome last. */
+export function formatExplanation({ request, caller, steps, outcome }: Explanation): string {
+  const lines = [`${request.method} ${request.url} from ${caller.workload} (${caller.identity})`];
+  const width = Math.max(...steps.map(({ step }) => step.length), 0);
+  let at = "";
+  for (const step of steps) {
+    if (step.at !== at) {
+      at = step.at;
+      lines.push("", `at the proxy of ${at}`);
+    }
+    lines.push(...formatStep(step, width));
+  }
+  const place =
+    outcome.policy?.origin ?? (outcome.result === "forwarded" ? undefined : outcome.route?.origin);
+  lines.push("", `=> ${outcome.summary}${place ? `  ${place}` : ""}`, "");
+  return lines.map(printable).join("\n");
+}
+
+function formatStep({ step, chosen, detail, origin, lost }: Step, width: number): string[] {
+  const more = detail ? ` (${detail})` : "";
+  const place = origin ? `  ${origin}` : "";
+  return [
+    `  ${step.padEnd(width)}  ${chosen}${more}${place}`,
+    ...(lost ?? []).map((one) => {
+      const where = one.origin ? `  ${one.origin}` : "";
+      return `  ${"".padEnd(width)}    not ${one.what}: ${one.why}${where}`;
+    }),
+  ];
+}
+
+/** Control characters of what was asked or configured must not reach the terminal. */
+function printable(line: string): string {
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}
