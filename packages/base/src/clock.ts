@@ -1,3 +1,5 @@
+import { performance } from "node:perf_hooks";
+
 /**
  * Time as a dependency, so that tests decide when it passes.
  *

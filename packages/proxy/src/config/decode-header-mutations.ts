@@ -1,6 +1,5 @@
 import type { HeaderMutation } from "@weft/xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb";
 import type { HeaderMutator } from "../filters/header-mutation.ts";
-import type { HeaderList } from "../layer/header-list.ts";
 import { applyHeaderEdits, oneLevel } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderEdit, refuseProtected } from "./decode-header-edits.ts";
@@ -34,15 +33,10 @@ function decodeMutation({ action }: HeaderMutation, path: string, context: Decod
     case "removeOnMatch": {
       const place = at(path, "remove_on_match.key_matcher");
       const matches = decodeStringMatcher(action.value.keyMatcher, place, context.issues);
-      return (headers) => removeMatching(headers, matches);
+      return (headers) => headers.removeWhere(matches);
     }
     default:
       context.issues.add(path, "needs one of `append`, `remove`, `remove_on_match`");
       return () => {};
   }
-}
-
-function removeMatching(headers: HeaderList, matches: (name: string) => boolean): void {
-  const { flat } = headers;
-  for (let i = flat.length - 2; i >= 0; i -= 2) if (matches(flat[i]!)) flat.splice(i, 2);
 }

@@ -1,6 +1,6 @@
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
-import type { Exchange, MetadataValue } from "../layer/exchange.ts";
+import type { DynamicMetadata, Exchange, MetadataValue } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import { compileRange } from "./address-range.ts";
 import type {
@@ -12,6 +12,9 @@ import type {
   StringTest,
 } from "./rbac-plan.ts";
 
+/** The filter, and where in the dynamic metadata its verdicts are noted. */
+export const rbacHttpFilterName = "envoy.filters.http.rbac";
+
 /** What a set of rules said: the policy that decided, or undefined when none matched. */
 export interface RbacVerdict {
   readonly isAllowed: boolean;
@@ -20,8 +23,8 @@ export interface RbacVerdict {
   readonly origin: string | undefined;
   /** Envoy's response code details for a denial by this verdict. */
   readonly details: string;
-  /** What the verdict leaves in the dynamic metadata of RBAC. Shared by all exchanges: never written to. */
-  readonly metadata: Map<string, MetadataValue>;
+  /** What the verdict leaves in the dynamic metadata of an exchange; shared by all. */
+  readonly notes: DynamicMetadata;
 }
 
 /** Compiled rules: one call per request, no allocation. */
@@ -106,7 +109,8 @@ function verdict(
   if (policy !== undefined) metadata.set(`${kind}_effective_policy_id`, policy);
   metadata.set(`${kind}_engine_result`, isAllowed ? "allowed" : "denied");
   if (origin !== undefined) metadata.set(`${kind}_policy_origin`, origin);
-  return { isAllowed, policy, origin, metadata, details: `rbac_access_denied_matched_policy[${name}]` };
+  const notes = new Map([[rbacHttpFilterName, metadata]]);
+  return { isAllowed, policy, origin, notes, details: `rbac_access_denied_matched_policy[${name}]` };
 }
 
 function compilePermission(permission: RbacPermission): Test {

@@ -5,7 +5,8 @@ import type { DownstreamConnection } from "../layer/downstream-connection.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { connection, exchange, peerIdentity, request } from "../telemetry/exchange-fixture.ts";
-import { compileRbacRoute, createNetworkRbacFilter, createRbacFilter, rbacHttpFilterName } from "./rbac.ts";
+import { compileRbacRoute, createNetworkRbacFilter, createRbacFilter } from "./rbac.ts";
+import { rbacHttpFilterName } from "./rbac-engine.ts";
 import type { RbacPermission, RbacPlan, RbacPolicy, RbacPrincipal, RbacRules } from "./rbac-plan.ts";
 import { httpRbacStats, networkRbacStats } from "./rbac-stats.ts";
 

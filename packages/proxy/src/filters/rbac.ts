@@ -1,13 +1,12 @@
-import { noteMetadata } from "../layer/dynamic-metadata.ts";
-import type { MetadataValue } from "../layer/exchange.ts";
+import { shareMetadata } from "../layer/dynamic-metadata.ts";
+import type { DynamicMetadata } from "../layer/exchange.ts";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
-import { compileRbac, type RbacEngine, type RbacVerdict } from "./rbac-engine.ts";
+import { compileRbac, type RbacEngine, type RbacVerdict, rbacHttpFilterName } from "./rbac-engine.ts";
 import type { RbacPlan } from "./rbac-plan.ts";
 import type { RbacStats } from "./rbac-stats.ts";
 
-export const rbacHttpFilterName = "envoy.filters.http.rbac";
 export const rbacNetworkFilterName = "envoy.filters.network.rbac";
 
 /** What a route says about RBAC: other rules, or none at all. @see RBACPerRoute */
@@ -61,14 +60,14 @@ export function createRbacFilter(
         const verdict = engine.shadow(exchange.connection, exchange);
         (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
         countPolicy(engine, verdict, true);
-        noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
+        shareMetadata(exchange, verdict.notes);
       }
       if (!engine.enforced) return "continue";
       const verdict = engine.enforced(exchange.connection, exchange);
       if (engine.logs) {
-        noteMetadata(exchange, "envoy.common", verdict.policy === undefined ? unmatchedHint : matchedHint);
+        shareMetadata(exchange, verdict.policy === undefined ? unmatchedHint : matchedHint);
       }
-      noteMetadata(exchange, rbacHttpFilterName, verdict.metadata);
+      shareMetadata(exchange, verdict.notes);
       countPolicy(engine, verdict, false);
       if (verdict.isAllowed) {
         stats.allowed.add();
@@ -105,5 +104,9 @@ export function createNetworkRbacFilter(
   };
 }
 
-const matchedHint = new Map<string, MetadataValue>([["access_log_hint", "true"]]);
-const unmatchedHint = new Map<string, MetadataValue>([["access_log_hint", "false"]]);
+const matchedHint = accessLogHint("true");
+const unmatchedHint = accessLogHint("false");
+
+function accessLogHint(value: string): DynamicMetadata {
+  return new Map([["envoy.common", new Map([["access_log_hint", value]])]]);
+}

@@ -27,11 +27,11 @@ export function createSetMetadataFilter(
   return {
     name,
     onRequest(exchange) {
-      exchange.dynamicMetadata ??= new Map();
-      const metadata = exchange.dynamicMetadata;
+      const metadata = new Map(exchange.dynamicMetadata);
+      exchange.dynamicMetadata = metadata;
       for (const { namespace, mayOverwrite, values } of entries) {
         const before = metadata.get(namespace);
-        if (!before) metadata.set(namespace, new Map(values));
+        if (!before) metadata.set(namespace, values);
         else if (mayOverwrite) {
           const merged = new Map(before);
           for (const [key, value] of values) merged.set(key, mergeValue(merged.get(key), value));

@@ -42,7 +42,7 @@ export class TcpExchange implements Exchange {
     this.connection = connection;
     this.direction = direction;
     // Copied: what filters of this connection add is not the listener filter's.
-    if (connection.metadata) this.dynamicMetadata = new Map(connection.metadata);
+    this.dynamicMetadata = connection.metadata;
     this.startMs = connection.startMs;
     this.startEpochMs = startEpochMs;
   }

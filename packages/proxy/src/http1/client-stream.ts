@@ -5,10 +5,10 @@ import type { Connection } from "../net/connection.ts";
 import {
   type BodyFraming,
   chunkHead,
-  encodeRequestHead,
-  encodeTrailers,
   lastChunk,
   requestFraming,
+  writeRequestHead,
+  writeTrailers,
 } from "./encode.ts";
 import type { HeadLimits } from "./head.ts";
 
@@ -69,9 +69,8 @@ export class Http1ClientStream implements ClientStream {
     this.upgrade = head.upgrade;
     this.#framing = requestFraming(head, end);
     this.isRequestDone = end;
-    this.#codec.connection.writeLatin1(
-      encodeRequestHead(head, this.#framing, extra, this.#codec.options.properCaseHeaders),
-    );
+    const { connection, options } = this.#codec;
+    writeRequestHead(connection, head, this.#framing, extra, options.properCaseHeaders);
   }
 
   sendData(chunk: Buffer, end: boolean): void {
@@ -96,9 +95,9 @@ export class Http1ClientStream implements ClientStream {
   sendTrailers(trailers: HeaderList): void {
     if (this.#isReset || this.isRequestDone) return;
     if (this.#framing === "chunked") {
-      const { keepsTrailers, properCaseHeaders } = this.#codec.options;
-      const text = keepsTrailers ? encodeTrailers(trailers, properCaseHeaders) : lastChunk;
-      this.#codec.connection.writeLatin1(text);
+      const { connection, options } = this.#codec;
+      if (options.keepsTrailers) writeTrailers(connection, trailers, options.properCaseHeaders);
+      else connection.writeLatin1(lastChunk);
     }
     this.#requestEnded();
   }

@@ -1,27 +1,13 @@
 import { STATUS_CODES } from "node:http";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
+import type { Connection } from "../net/connection.ts";
+import type { TextWriter } from "../net/text-writer.ts";
 
-const reasons: readonly string[] = Array.from(
+const statusLines: readonly string[] = Array.from(
   { length: 1000 },
-  (_, status) => `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`,
+  (_, status) => `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
 );
-
-/** Status line with CRLF. */
-export function statusLine(status: number): string {
-  return reasons[status] ?? `HTTP/1.1 ${status} \r\n`;
-}
-
-/** Field lines of a flat list, each with CRLF. */
-export function fieldLines(flat: readonly string[], isProperCase: boolean): string {
-  let text = "";
-  if (isProperCase) {
-    for (let i = 0; i < flat.length; i += 2) text += `${properCase(flat[i]!)}: ${flat[i + 1]}\r\n`;
-    return text;
-  }
-  for (let i = 0; i < flat.length; i += 2) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
-  return text;
-}
 
 /** How the body that follows a request head is delimited. */
 export type BodyFraming = "none" | "length" | "chunked";
@@ -31,23 +17,88 @@ export function requestFraming(head: RequestHead, end: boolean): BodyFraming {
   return head.headers.has("content-length") ? "length" : "chunked";
 }
 
-/** The whole head of a request, blank line included. */
-export function encodeRequestHead(
+/** Writes the whole head of a request, blank line included. */
+export function writeRequestHead(
+  connection: Connection,
   head: RequestHead,
   framing: BodyFraming,
   extra: readonly string[] | undefined,
   isProperCase: boolean,
-): string {
-  const target = head.method === "CONNECT" ? head.authority : head.path;
-  const host = isProperCase ? "Host" : "host";
-  let text = `${head.method} ${target} HTTP/1.1\r\n${host}: ${head.authority}\r\n${fieldLines(head.headers.flat, isProperCase)}`;
-  if (extra) text += fieldLines(extra, isProperCase);
+): void {
+  const { method, authority, upgrade, headers } = head;
+  const target = method === "CONNECT" ? authority : head.path;
+  const startBytes = method.length + target.length + authority.length + upgrade.length;
+  const text = connection.beginText(
+    startBytes + sizeOf(headers.flat) + (extra ? sizeOf(extra) : 0) + ownLinesBytes,
+  );
+  text.put(method);
+  text.put(" ");
+  text.put(target);
+  text.put(isProperCase ? " HTTP/1.1\r\nHost: " : " HTTP/1.1\r\nhost: ");
+  text.put(authority);
+  putFields(text, headers.flat, isProperCase);
+  if (extra) putFields(text, extra, isProperCase);
   const lines = codecLines(isProperCase);
-  if (framing === "chunked") text += lines.chunked;
-  else if (head.upgrade !== "" && head.upgrade !== "connect") {
-    text += fieldLines(["connection", "upgrade", "upgrade", head.upgrade], isProperCase);
-  } else if (framing === "none" && needsLength(head)) text += lines.noBody;
-  return `${text}\r\n`;
+  if (framing === "chunked") text.put(lines.chunked);
+  else if (upgrade !== "" && upgrade !== "connect") {
+    putFields(text, ["connection", "upgrade", "upgrade", upgrade], isProperCase);
+  } else if (framing === "none" && needsLength(head)) text.put(lines.noBody);
+  text.put(endOfHead);
+  connection.endText();
+}
+
+/** Writes the whole head of a response; `ownLines` are those of the codec, each after a CRLF. */
+export function writeResponseHead(
+  connection: Connection,
+  status: number,
+  flat: readonly string[],
+  ownLines: string,
+  isProperCase: boolean,
+): void {
+  const text = connection.beginText(sizeOf(flat) + ownLines.length + ownLinesBytes);
+  text.put(statusLines[status] ?? `HTTP/1.1 ${status} `);
+  putFields(text, flat, isProperCase);
+  text.put(ownLines);
+  text.put(endOfHead);
+  connection.endText();
+}
+
+/** Ends a chunked body with trailers. */
+export function writeTrailers(connection: Connection, { flat }: HeaderList, isProperCase: boolean): void {
+  const text = connection.beginText(sizeOf(flat) + ownLinesBytes);
+  text.put("0");
+  putFields(text, flat, isProperCase);
+  text.put(endOfHead);
+  connection.endText();
+}
+
+/** The lines of a switch to another protocol, each after a CRLF. */
+export function upgradeLines(upgrade: string, isProperCase: boolean): string {
+  return isProperCase
+    ? `\r\nConnection: upgrade\r\nUpgrade: ${upgrade}`
+    : `\r\nconnection: upgrade\r\nupgrade: ${upgrade}`;
+}
+
+/** After the last field line: the end of a head. */
+const endOfHead = "\r\n\r\n";
+/** Enough for what a head has beside its fields and its target: a status line, the codec's own lines. */
+const ownLinesBytes = 256;
+
+/** Bytes of the lines of a flat list. */
+function sizeOf(flat: readonly string[]): number {
+  // Two more for each string: CRLF and the separator.
+  let bytes = 2 * flat.length;
+  for (let i = 0; i < flat.length; i++) bytes += flat[i]!.length;
+  return bytes;
+}
+
+function putFields(text: TextWriter, flat: readonly string[], isProperCase: boolean): void {
+  const beginnings = isProperCase ? properCaseBeginnings : lowerCaseBeginnings;
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!;
+    text.putEncoded(beginnings.get(name) ?? lineBeginning(name, isProperCase));
+    text.put(flat[i + 1]!);
+  }
 }
 
 interface CodecLines {
@@ -58,20 +109,20 @@ interface CodecLines {
 }
 
 const lowerCaseLines: CodecLines = {
-  chunked: "transfer-encoding: chunked\r\n",
-  noBody: "content-length: 0\r\n",
-  close: "connection: close\r\n",
-  keepAlive: "connection: keep-alive\r\n",
+  chunked: "\r\ntransfer-encoding: chunked",
+  noBody: "\r\ncontent-length: 0",
+  close: "\r\nconnection: close",
+  keepAlive: "\r\nconnection: keep-alive",
 };
 
 const properCaseLines: CodecLines = {
-  chunked: "Transfer-Encoding: chunked\r\n",
-  noBody: "Content-Length: 0\r\n",
-  close: "Connection: close\r\n",
-  keepAlive: "Connection: keep-alive\r\n",
+  chunked: "\r\nTransfer-Encoding: chunked",
+  noBody: "\r\nContent-Length: 0",
+  close: "\r\nConnection: close",
+  keepAlive: "\r\nConnection: keep-alive",
 };
 
-/** Lines that a codec adds to a head by itself. */
+/** Lines that a codec adds to a head by itself, each after a CRLF. */
 export function codecLines(isProperCase: boolean): CodecLines {
   return isProperCase ? properCaseLines : lowerCaseLines;
 }
@@ -84,10 +135,6 @@ function needsLength(head: RequestHead): boolean {
   return !bodiless.has(head.method) && !head.headers.has("content-length");
 }
 
-export function encodeTrailers(trailers: HeaderList, isProperCase: boolean): string {
-  return `0\r\n${fieldLines(trailers.flat, isProperCase)}\r\n`;
-}
-
 /** The size line before a chunk. */
 export function chunkHead(length: number): string {
   return `${length.toString(16)}\r\n`;
@@ -95,14 +142,17 @@ export function chunkHead(length: number): string {
 
 export const lastChunk = "0\r\n\r\n";
 
-const properCased = new Map<string, string>();
+/** Field name → the CRLF before its line, the name as it is written, and `: `. Bounded: strangers' names are made each time. */
+const lowerCaseBeginnings = new Map<string, Uint8Array>();
+const properCaseBeginnings = new Map<string, Uint8Array>();
+const maxBeginnings = 2048;
+const maxKnownLength = 64;
 
-/** `x-request-id` as `X-Request-Id`, for clients that insist. */
-function properCase(name: string): string {
-  let cased = properCased.get(name);
-  if (cased === undefined) {
-    cased = name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
-    if (properCased.size < 2048) properCased.set(name, cased);
-  }
-  return cased;
+/** `x-request-id` in proper case is `X-Request-Id`, for peers that insist. */
+function lineBeginning(name: string, isProperCase: boolean): Uint8Array {
+  const written = isProperCase ? name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase()) : name;
+  const beginning = Buffer.from(`\r\n${written}: `, "latin1");
+  const beginnings = isProperCase ? properCaseBeginnings : lowerCaseBeginnings;
+  if (beginnings.size < maxBeginnings && name.length <= maxKnownLength) beginnings.set(name, beginning);
+  return beginning;
 }

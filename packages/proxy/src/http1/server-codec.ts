@@ -4,7 +4,14 @@ import type { ServerStream } from "../layer/stream.ts";
 import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import { chunkHead, codecLines, encodeTrailers, fieldLines, lastChunk, statusLine } from "./encode.ts";
+import {
+  chunkHead,
+  codecLines,
+  lastChunk,
+  upgradeLines,
+  writeResponseHead,
+  writeTrailers,
+} from "./encode.ts";
 import { type HeadError, type HeadLimits, Http1RequestHead, lowVersion, parseRequestHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";
 import { Http1ServerStream, type ServerStreamCarrier } from "./server-stream.ts";
@@ -232,7 +239,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
 
   informational(stream: Http1ServerStream, head: ResponseHead): void {
     if (stream !== this.#stream || stream.minorVersion === 0) return;
-    this.connection.writeLatin1(`${statusLine(head.status)}${fieldLines(head.headers.flat, false)}\r\n`);
+    writeResponseHead(this.connection, head.status, head.headers.flat, "", false);
   }
 
   respond(stream: Http1ServerStream, head: ResponseHead, end: boolean): void {
@@ -240,16 +247,11 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     const status = head.status;
     const flat = head.headers.flat;
     stream.hasResponded = true;
-    const lines = codecLines(this.#options.properCaseHeaders);
-    let text = statusLine(status);
+    const { properCaseHeaders } = this.#options;
     if (stream.upgrade !== "" && (status === 101 || (stream.upgrade === "connect" && status < 300))) {
       stream.framing = "tunnel";
-      text += fieldLines(flat, this.#options.properCaseHeaders);
-      if (status === 101) {
-        const fields = ["connection", "upgrade", "upgrade", stream.upgrade];
-        text += fieldLines(fields, this.#options.properCaseHeaders);
-      }
-      this.connection.writeLatin1(`${text}\r\n`);
+      const lines = status === 101 ? upgradeLines(stream.upgrade, properCaseHeaders) : "";
+      writeResponseHead(this.connection, status, flat, lines, properCaseHeaders);
       this.#openTunnel();
       return;
     }
@@ -258,24 +260,25 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     const hasNoBody = stream.isHead || status === 204 || status === 304;
     // What follows a refused upgrade may be of the other protocol.
     if ((!stream.isRequestDone && end) || stream.upgrade !== "") stream.mustClose = true;
-    text += fieldLines(flat, this.#options.properCaseHeaders);
+    const lines = codecLines(properCaseHeaders);
+    let ownLines = "";
     if (hasNoBody) stream.framing = "none";
     else if (head.headers.has("content-length")) stream.framing = "length";
     else if (end) {
       stream.framing = "none";
-      text += lines.noBody;
+      ownLines = lines.noBody;
     } else if (stream.minorVersion === 1) {
       stream.framing = "chunked";
-      text += lines.chunked;
+      ownLines = lines.chunked;
     } else {
       stream.framing = "close";
       stream.mustClose = true;
     }
     this.#events.onAnswer();
     if (this.isDraining) stream.mustClose = true;
-    if (stream.mustClose) text += lines.close;
-    else if (stream.minorVersion === 0) text += lines.keepAlive;
-    this.connection.writeLatin1(`${text}\r\n`);
+    if (stream.mustClose) ownLines += lines.close;
+    else if (stream.minorVersion === 0) ownLines += lines.keepAlive;
+    writeResponseHead(this.connection, status, flat, ownLines, properCaseHeaders);
     if (end) this.#finish(stream);
   }
 
@@ -302,7 +305,8 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     if (stream !== this.#stream) return;
     if (stream.framing === "chunked") {
       const { keepsTrailers, properCaseHeaders } = this.#options;
-      this.connection.writeLatin1(keepsTrailers ? encodeTrailers(trailers, properCaseHeaders) : lastChunk);
+      if (keepsTrailers) writeTrailers(this.connection, trailers, properCaseHeaders);
+      else this.connection.writeLatin1(lastChunk);
     }
     this.#finish(stream);
   }

@@ -17,13 +17,29 @@ export function childOf(value: MetadataValue | undefined, key: string): Metadata
   return Object.hasOwn(value, key) ? (value as Readonly<Record<string, MetadataValue>>)[key] : undefined;
 }
 
-/** Adds `values` to the metadata of `filter`; they are shared until something has to be added to them, and never written to. */
+/** Adds `values` to the metadata of `filter`. */
 export function noteMetadata(
   exchange: { dynamicMetadata: DynamicMetadata | undefined },
   filter: string,
-  values: Map<string, MetadataValue>,
+  values: ReadonlyMap<string, MetadataValue>,
 ): void {
-  exchange.dynamicMetadata ??= new Map();
-  const before = exchange.dynamicMetadata.get(filter);
-  exchange.dynamicMetadata.set(filter, before ? new Map([...before, ...values]) : values);
+  exchange.dynamicMetadata = withValues(exchange.dynamicMetadata, filter, values);
+}
+
+/** Adds notes that are made once and shared: an exchange that has no others allocates nothing. */
+export function shareMetadata(
+  exchange: { dynamicMetadata: DynamicMetadata | undefined },
+  notes: DynamicMetadata,
+): void {
+  if (exchange.dynamicMetadata === undefined) exchange.dynamicMetadata = notes;
+  else for (const [filter, values] of notes) noteMetadata(exchange, filter, values);
+}
+
+function withValues(
+  metadata: DynamicMetadata | undefined,
+  filter: string,
+  values: ReadonlyMap<string, MetadataValue>,
+): DynamicMetadata {
+  const before = metadata?.get(filter);
+  return new Map(metadata).set(filter, before ? new Map([...before, ...values]) : values);
 }

@@ -17,8 +17,8 @@ export type MetadataValue =
   | readonly MetadataValue[]
   | { readonly [key: string]: MetadataValue };
 
-/** Filter name → key → value. */
-export type DynamicMetadata = Map<string, Map<string, MetadataValue>>;
+/** Filter name → key → value. Shared between exchanges: what changes it makes another (`layer/dynamic-metadata.ts`). */
+export type DynamicMetadata = ReadonlyMap<string, ReadonlyMap<string, MetadataValue>>;
 
 /**
  * Everything known about one request and its answer: the record that filters

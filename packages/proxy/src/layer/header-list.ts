@@ -57,6 +57,20 @@ export class HeaderList {
     this.#removeFrom(name, 0);
   }
 
+  removeWhere(isUnwanted: (name: string) => boolean): void {
+    const flat = this.flat;
+    let kept = 0;
+    for (let i = 0; i < flat.length; i += 2) {
+      if (isUnwanted(flat[i]!)) continue;
+      if (kept !== i) {
+        flat[kept] = flat[i]!;
+        flat[kept + 1] = flat[i + 1]!;
+      }
+      kept += 2;
+    }
+    shorten(flat, kept);
+  }
+
   copy(): HeaderList {
     return new HeaderList(this.flat.slice());
   }
@@ -72,6 +86,11 @@ export class HeaderList {
       }
       kept += 2;
     }
-    if (kept < flat.length) flat.length = kept;
+    shorten(flat, kept);
   }
+}
+
+/** For a field or two this is faster than setting the length. */
+function shorten(flat: string[], length: number): void {
+  while (flat.length > length) flat.pop();
 }

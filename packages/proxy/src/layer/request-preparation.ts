@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import { isLoopback, parseAddress, plainAddress } from "../net/cidr.ts";
@@ -9,6 +8,7 @@ import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { RequestHead } from "./message.ts";
 import { normalizePath } from "./path-normalization.ts";
+import { createRequestId } from "./request-id.ts";
 
 /** What preparing a request found out, beside the edits it made to the head. */
 export interface Preparation {
@@ -135,7 +135,7 @@ export function prepareRequest(
   if (plan.generateRequestId) {
     const isForeign = plan.useRemoteAddress && !plan.preserveExternalRequestId;
     if (requestId === "" || isForeign) {
-      requestId = randomUUID();
+      requestId = createRequestId();
       if (hasRequestId) headers.set("x-request-id", requestId);
       else headers.append("x-request-id", requestId);
     }
@@ -167,11 +167,7 @@ export function prepareRequest(
 }
 
 function removeInternal(headers: HeaderList, isEdge: boolean): void {
-  const flat = headers.flat;
-  for (let i = flat.length - 2; i >= 0; i -= 2) {
-    const name = flat[i]!;
-    if (internalFields.has(name) || (isEdge && edgeFields.has(name))) flat.splice(i, 2);
-  }
+  headers.removeWhere((name) => internalFields.has(name) || (isEdge && edgeFields.has(name)));
 }
 
 /** The address `hops` from the right of `x-forwarded-for`, when there is one. */

@@ -9,12 +9,9 @@ import type { HeaderList } from "./header-list.ts";
 export type UnderscoreAction = "allow" | "reject" | "drop";
 
 /** Drops what is to be dropped; false when the message is to be refused. */
-export function checkUnderscores({ flat }: HeaderList, action: UnderscoreAction): boolean {
+export function checkUnderscores(headers: HeaderList, action: UnderscoreAction): boolean {
   if (action === "allow") return true;
-  for (let i = flat.length - 2; i >= 0; i -= 2) {
-    if (!flat[i]!.includes("_")) continue;
-    if (action === "reject") return false;
-    flat.splice(i, 2);
-  }
-  return true;
+  const before = headers.flat.length;
+  headers.removeWhere((name) => name.includes("_"));
+  return action === "drop" || headers.flat.length === before;
 }

@@ -3,12 +3,13 @@ import { bytesOf, Output, releaseRegions, writeToStream } from "./output.ts";
 import { ReadBuffer } from "./read-buffer.ts";
 import type { Region } from "./slab.ts";
 import {
-  createWriteRequest,
   handleOf,
   type StreamHandle,
   streamBinding,
   type WriteRequest,
+  WriteRequests,
 } from "./stream-binding.ts";
+import type { TextWriter } from "./text-writer.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 import { enterTurn, leaveTurn, markDirty } from "./turn.ts";
 
@@ -71,7 +72,7 @@ export class Connection {
   readonly #limitBytes: number;
   readonly #onFault: ((error: unknown) => void) | undefined;
   readonly #handle: StreamHandle | undefined;
-  #request: WriteRequest | undefined;
+  readonly #requests = new WriteRequests();
   #state: State = "idle";
   #isPaused = false;
   #stash: Buffer[] | undefined;
@@ -143,14 +144,13 @@ export class Connection {
       return true;
     }
     if (this.#state !== "open" || this.#isWriteEnded) return true;
-    this.#request ??= createWriteRequest(handle, this, onWriteComplete);
-    const request = this.#request;
+    const request = this.#requests.next(handle, this, onWriteComplete);
     const status = handle.writeBuffer(request, bytes);
     if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
     else if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) {
       this.bytesWritten += bytes.length;
     } else {
-      this.#request = undefined;
+      this.#requests.taken();
       request.lent = bytes;
       this.#inFlight = noRegions;
       this.#inFlightBytes = bytes.length;
@@ -179,6 +179,16 @@ export class Connection {
     if (this.#state !== "open" || this.#isWriteEnded) return;
     this.#output.appendLatin1(text);
     this.#appended(text.length);
+  }
+
+  /** Where text of at most `maxBytes` is put together, to be sent like what `writeLatin1` is given; `endText` follows at once. */
+  beginText(maxBytes: number): TextWriter {
+    return this.#output.beginText(maxBytes);
+  }
+
+  endText(): void {
+    if (this.#state !== "open" || this.#isWriteEnded) return;
+    this.#appended(this.#output.endText());
   }
 
   pause(): void {
@@ -262,20 +272,19 @@ export class Connection {
 
   #writeDirectly(handle: StreamHandle, regions: readonly Region[]): void {
     const binding = streamBinding!;
-    this.#request ??= createWriteRequest(handle, this, onWriteComplete);
-    const request = this.#request;
+    const request = this.#requests.next(handle, this, onWriteComplete);
     const status =
       regions.length === 1
         ? handle.writeBuffer(request, bytesOf(regions[0]!))
         : handle.writev(request, regions.map(bytesOf), true);
     if (status !== 0) this.#close({ kind: "error", code: `${status}`, message: "write failed" });
     else if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) this.written(0);
-    // A request the kernel still works on is spent; one it never needed serves again.
-    else this.#request = undefined;
+    else this.#requests.taken();
   }
 
-  /** The write in flight reached the kernel, or failed. Called by the write itself. */
-  written(status: number): void {
+  /** The write in flight, by `request` where it has one, reached the kernel or failed. Called by the write itself. */
+  written(status: number, request?: WriteRequest): void {
+    if (request) this.#requests.completed(request);
     const regions = this.#inFlight;
     if (!regions) return;
     this.#inFlight = undefined;
@@ -408,6 +417,6 @@ export class Connection {
 function onWriteComplete(this: WriteRequest, status: number): void {
   const connection = this.connection as Connection;
   enterTurn();
-  connection.written(status);
+  connection.written(status, this);
   leaveTurn();
 }

@@ -1,6 +1,11 @@
 import type { Socket } from "node:net";
 import { writeLatin1 } from "./latin1.ts";
 import { type Region, type Slab, slabFor, slabSizeBytes } from "./slab.ts";
+import { TextWriter } from "./text-writer.ts";
+
+/** One text is put together at a time. */
+const writer = new TextWriter();
+let writerSlab: Slab | undefined;
 
 /** Bytes copied into shared slabs, in order, until one connection sends them. */
 export class Output {
@@ -35,6 +40,34 @@ export class Output {
     const slab = slabFor(length);
     writeLatin1(slab.buffer, text, slab.offset);
     this.#appended(slab, length);
+  }
+
+  /**
+   * Where text of at most `maxBytes` is put together; `endText` follows at once. Large
+   * text gets memory of its own.
+   */
+  beginText(maxBytes: number): TextWriter {
+    if (maxBytes > slabSizeBytes) {
+      writer.bytes = Buffer.allocUnsafe(maxBytes);
+      writer.at = 0;
+      writerSlab = undefined;
+    } else {
+      writerSlab = slabFor(maxBytes);
+      writer.bytes = writerSlab.buffer;
+      writer.at = writerSlab.offset;
+    }
+    return writer;
+  }
+
+  /** The number of bytes that were written since `beginText`. */
+  endText(): number {
+    if (!writerSlab) {
+      this.append(writer.bytes.subarray(0, writer.at));
+      return writer.at;
+    }
+    const count = writer.at - writerSlab.offset;
+    if (count > 0) this.#appended(writerSlab, count);
+    return count;
   }
 
   /** All of it, to be sent and released; what is appended from here on is the next to be sent. */

@@ -23,7 +23,7 @@ export interface WriteRequest {
   /** The connection it belongs to, which keeps the memory alive while the kernel has not taken it all. */
   connection: unknown;
   /** Memory of others that is being sent: kept alive likewise. */
-  lent?: Buffer;
+  lent?: Buffer | undefined;
 }
 
 interface StreamBinding {
@@ -63,15 +63,37 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
   return isUsable ? (handle as StreamHandle) : undefined;
 }
 
-/** Serves any number of writes the kernel takes at once, or one it does not. Needs `streamBinding`. */
-export function createWriteRequest(
-  handle: StreamHandle,
-  connection: unknown,
-  oncomplete: WriteRequest["oncomplete"],
-): WriteRequest {
-  const request = new streamBinding!.WriteWrap();
-  request.handle = handle;
-  request.oncomplete = oncomplete;
-  request.connection = connection;
-  return request;
+/**
+ * The write requests of one connection, which has one write under way at a
+ * time: at most two, whatever is written. Needs `streamBinding`.
+ *
+ * A request whose write the kernel took at once serves the next write. One that
+ * completed later, as every write by TLS does, belongs to the runtime until its
+ * completion has returned; that has surely happened when the next one completes.
+ */
+export class WriteRequests {
+  #free: WriteRequest | undefined = undefined;
+  #completed: WriteRequest | undefined = undefined;
+
+  next(handle: StreamHandle, connection: unknown, oncomplete: WriteRequest["oncomplete"]): WriteRequest {
+    if (this.#free) return this.#free;
+    const request = new streamBinding!.WriteWrap();
+    request.handle = handle;
+    request.oncomplete = oncomplete;
+    request.connection = connection;
+    this.#free = request;
+    return request;
+  }
+
+  /** The write by the latest `next` is under way. */
+  taken(): void {
+    this.#free = undefined;
+  }
+
+  /** A write that was under way is over, and this is called by its completion. */
+  completed(request: WriteRequest): void {
+    if (request.lent) request.lent = undefined;
+    this.#free ??= this.#completed;
+    this.#completed = request;
+  }
 }

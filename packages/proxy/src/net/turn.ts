@@ -10,7 +10,9 @@ let depth = 0;
 /** Counts outermost turns: what was read of the clock in one holds until the next. */
 let turns = 0;
 let isScheduled = false;
-const dirty: Flushable[] = [];
+/** Those with output, the first `dirtyCount` places; the rest are spent. Never shortened: that costs more than a turn. */
+const dirty: (Flushable | undefined)[] = [];
+let dirtyCount = 0;
 
 /**
  * Runs around everything the network calls: what was written meanwhile leaves
@@ -23,14 +25,14 @@ export function enterTurn(): void {
 
 export function leaveTurn(): void {
   depth -= 1;
-  if (depth === 0 && dirty.length > 0) flushDirty();
+  if (depth === 0 && dirtyCount > 0) flushDirty();
 }
 
 /** Flushes at the end of the current turn, or soon when there is none (a timer, a promise). */
 export function markDirty(target: Flushable): void {
   if (target.isDirty) return;
   target.isDirty = true;
-  dirty.push(target);
+  dirty[dirtyCount++] = target;
   if (depth === 0 && !isScheduled) {
     isScheduled = true;
     setImmediate(flushLater);
@@ -45,12 +47,13 @@ function flushLater(): void {
 function flushDirty(): void {
   depth += 1;
   // A flush may make others writable again, which may write more: the list grows while it is walked.
-  for (let i = 0; i < dirty.length; i++) {
+  for (let i = 0; i < dirtyCount; i++) {
     const target = dirty[i]!;
+    dirty[i] = undefined;
     target.isDirty = false;
     target.flush();
   }
-  dirty.length = 0;
+  dirtyCount = 0;
   depth -= 1;
 }
 
