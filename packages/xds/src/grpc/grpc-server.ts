@@ -41,7 +41,7 @@ const handshakeTimeoutMs = 10_000;
 
 /**
  * gRPC over `node:http2`, for few methods and very many long streams: a stream
- * costs what its HTTP/2 stream costs. Connections that no longer answer pings
+ * costs what its HTTP/2 stream costs. Connections whose peer is silent when pinged
  * are ended, so that a call's end is always seen within seconds.
  */
 export class GrpcServer {

@@ -13,13 +13,17 @@ interface Closeable {
 }
 
 interface Watched {
+  /** When it was asked what it has not answered; later than that where something else came since. */
   pingedMs: number | undefined;
+  /** Received until the last round. */
+  bytes: number;
   idleSinceMs: number | undefined;
 }
 
 /**
- * Ends connections whose peer has stopped answering, within two intervals, and
- * those that carry no call for a while.
+ * Ends connections whose peer is silent though it is asked, within two
+ * intervals, and those that carry no call for a while. Whatever comes from a
+ * peer is a sign of life: an answer may have to wait behind much else.
  *
  * One timer for all connections. A round that comes late judges nobody: then it
  * was this process that did not listen.
@@ -52,7 +56,7 @@ export class Liveness {
   }
 
   add(session: Http2Session): void {
-    this.#sessions.set(session, { pingedMs: undefined, idleSinceMs: this.#clock.monotonicMs() });
+    this.#sessions.set(session, { pingedMs: undefined, bytes: 0, idleSinceMs: this.#clock.monotonicMs() });
     this.#streams.set(session, 0);
     session.on("close", () => this.#sessions.delete(session));
     session.on("stream", (stream: Closeable) => this.track(session, stream));
@@ -87,7 +91,11 @@ export class Liveness {
     for (const [session, watched] of this.#sessions) {
       if (session.destroyed) continue;
       if (watched.idleSinceMs !== undefined && nowMs - watched.idleSinceMs >= idleMs) session.close();
+      const bytes = session.socket?.bytesRead ?? 0;
+      const isHeard = bytes !== watched.bytes;
+      watched.bytes = bytes;
       if (watched.pingedMs === undefined) ping(session, watched, nowMs);
+      else if (isHeard) watched.pingedMs = nowMs;
       else if (!isLate && nowMs - watched.pingedMs >= intervalMs * 0.9) session.destroy();
     }
     this.#timer = this.#clock.setTimer(() => this.#round(), intervalMs);
