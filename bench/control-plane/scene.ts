@@ -89,7 +89,7 @@ export class Scene {
     await this.plane.idle();
     this.plane.ads.close();
     await this.#server!.close();
-    this.plane.close();
+    await this.plane.close();
     this.#store!.close();
     await this.#startPlane();
   }
@@ -132,7 +132,7 @@ export class Scene {
     await over;
     this.plane.ads.close();
     await this.#server!.close();
-    this.plane.close();
+    await this.plane.close();
     this.#store!.close();
     rmSync(this.#state, { recursive: true });
   }

@@ -208,12 +208,13 @@ export class Composition {
     return count;
   }
 
-  close(): void {
+  /** Resolves when the registrations are remembered. */
+  async close(): Promise<void> {
     this.isStarted = false;
     this.dashboard.close();
     this.#directory?.close();
     this.registry.close();
-    this.#remembered.flush();
+    await this.#remembered.flush();
   }
 
   #openDirectory(directory: string | undefined): ConfigDirectory | undefined {
