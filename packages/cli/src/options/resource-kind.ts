@@ -10,7 +10,7 @@ const shortNames: Readonly<Record<string, string>> = {
   we: "WorkloadEntry",
   pa: "PeerAuthentication",
   ap: "AuthorizationPolicy",
-  hr: "HTTPRoute",
+  refgrant: "ReferenceGrant",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

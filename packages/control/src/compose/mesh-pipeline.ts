@@ -1,6 +1,6 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
 import type { ConfigResource } from "../config/resource.ts";
-import { buildGround, type MeshGround, routeKinds, routeMesh } from "../model/build-mesh.ts";
+import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -110,7 +110,7 @@ export class MeshPipeline {
 }
 
 function withoutRoutes(resources: readonly ConfigResource[]): readonly ConfigResource[] {
-  return resources.filter(({ kind }) => !routeKinds.has(kind));
+  return resources.filter(({ kind }) => !routingKinds.has(kind));
 }
 
 function isSameList(a: readonly object[], b: readonly object[]): boolean {

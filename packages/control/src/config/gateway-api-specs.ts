@@ -109,3 +109,36 @@ export interface HttpFilterSpec {
   readonly requestMirror?: RequestMirrorSpec;
   readonly cors?: CorsFilterSpec;
 }
+
+export interface GrpcRouteResourceSpec {
+  readonly parentRefs?: readonly ParentRefSpec[];
+  readonly hostnames?: readonly string[];
+  readonly rules?: readonly GrpcRuleSpec[];
+}
+
+export interface GrpcRuleSpec extends Pick<HttpRuleSpec, "name" | "filters" | "backendRefs"> {
+  readonly matches?: readonly GrpcRuleMatchSpec[];
+}
+
+export interface GrpcRuleMatchSpec {
+  readonly method?: {
+    readonly type?: "Exact" | "RegularExpression";
+    readonly service?: string;
+    readonly method?: string;
+  };
+  readonly headers?: readonly ValueMatchSpec[];
+}
+
+export interface TcpRouteResourceSpec {
+  readonly parentRefs?: readonly ParentRefSpec[];
+  readonly rules: readonly { readonly name?: string; readonly backendRefs: readonly BackendRefSpec[] }[];
+}
+
+export interface TlsRouteResourceSpec extends TcpRouteResourceSpec {
+  readonly hostnames: readonly string[];
+}
+
+export interface ReferenceGrantSpec {
+  readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+  readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+}

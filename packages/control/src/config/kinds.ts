@@ -8,6 +8,10 @@ export const meshKinds = [
   "PeerAuthentication",
   "AuthorizationPolicy",
   "HTTPRoute",
+  "GRPCRoute",
+  "TLSRoute",
+  "TCPRoute",
+  "ReferenceGrant",
 ] as const;
 
 export type MeshKind = (typeof meshKinds)[number];
@@ -18,19 +22,7 @@ export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
   ["security.istio.io", ["RequestAuthentication"]],
   ["telemetry.istio.io", ["Telemetry"]],
   ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
-  [
-    "gateway.networking.k8s.io",
-    [
-      "GatewayClass",
-      "Gateway",
-      "GRPCRoute",
-      "TLSRoute",
-      "TCPRoute",
-      "UDPRoute",
-      "ReferenceGrant",
-      "BackendTLSPolicy",
-    ],
-  ],
+  ["gateway.networking.k8s.io", ["GatewayClass", "Gateway", "UDPRoute", "BackendTLSPolicy"]],
 ]);
 
 /** Kinds whose absence makes the mesh less strict than what was written, so that ignoring them would mislead. */

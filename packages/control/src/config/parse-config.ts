@@ -2,6 +2,7 @@ import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
+import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
 import { checkAuthorizationPolicy, checkPeerAuthentication } from "./check-security.ts";
 import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
@@ -42,6 +43,11 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   PeerAuthentication: checkPeerAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
   HTTPRoute: checkHttpRoute,
+  GRPCRoute: checkGrpcRoute,
+  TLSRoute: checkTlsRoute,
+  TCPRoute: checkTcpRoute,
+  // Its schema says all that can be wrong with one.
+  ReferenceGrant: () => {},
 };
 
 /**

@@ -1,4 +1,10 @@
-import type { HttpRouteResourceSpec } from "./gateway-api-specs.ts";
+import type {
+  GrpcRouteResourceSpec,
+  HttpRouteResourceSpec,
+  ReferenceGrantSpec,
+  TcpRouteResourceSpec,
+  TlsRouteResourceSpec,
+} from "./gateway-api-specs.ts";
 import type { MeshKind } from "./kinds.ts";
 import type { Origins } from "./origins.ts";
 import type {
@@ -20,6 +26,10 @@ interface Specs {
   PeerAuthentication: PeerAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;
   HTTPRoute: HttpRouteResourceSpec;
+  GRPCRoute: GrpcRouteResourceSpec;
+  TLSRoute: TlsRouteResourceSpec;
+  TCPRoute: TcpRouteResourceSpec;
+  ReferenceGrant: ReferenceGrantSpec;
 }
 
 /**

@@ -5,10 +5,14 @@ import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
+import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
+import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
+import tcpRoute from "./schemas/tcp-route.schema.json" with { type: "json" };
+import tlsRoute from "./schemas/tls-route.schema.json" with { type: "json" };
 import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
 import workloadEntry from "./schemas/workload-entry.schema.json" with { type: "json" };
 import { didYouMean } from "./suggest.ts";
@@ -35,6 +39,10 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   PeerAuthentication: peerAuthentication,
   AuthorizationPolicy: authorizationPolicy,
   HTTPRoute: httpRoute,
+  GRPCRoute: grpcRoute,
+  TLSRoute: tlsRoute,
+  TCPRoute: tcpRoute,
+  ReferenceGrant: referenceGrant,
 };
 
 const text = { type: "string" };

@@ -9,6 +9,7 @@ import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
+import { routeKinds } from "./gateway-api/route-kinds.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
@@ -70,7 +71,7 @@ export interface RoutedMesh {
   readonly routes: RouteStatuses;
 }
 
-/** The mesh on a ground made from the same resources, at least from those that are not in `routeKinds`. */
+/** The mesh on a ground made from the same resources, at least from those that are not in `routingKinds`. */
 export function routeMesh(ground: MeshGround, configured: readonly ConfigResource[]): RoutedMesh {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(configured);
@@ -84,4 +85,4 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
 }
 
 /** What changes routes alone: services and endpoints are made without them. */
-export const routeKinds: ReadonlySet<MeshKind> = new Set<MeshKind>(["VirtualService", "HTTPRoute"]);
+export const routingKinds: ReadonlySet<MeshKind> = new Set<MeshKind>(["VirtualService", ...routeKinds]);

@@ -76,6 +76,32 @@ spec: { hosts: [a], http: [{ name: istio, route: [{ destination: { host: b } }] 
   });
 });
 
+it("of several kinds of routes on one port the most specific is in force, and the other says so", () => {
+  const yaml = `apiVersion: v1
+kind: Service
+metadata: { name: calls }
+spec: { selector: { app: b }, ports: [{ name: grpc, port: 9080 }] }
+---
+${["HTTPRoute", "GRPCRoute"]
+  .map(
+    (kind) => `apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: { name: r }
+spec: { parentRefs: [{ group: "", kind: Service, name: calls }], rules: [{ backendRefs: [{ name: b, port: 9080 }] }] }
+`,
+  )
+  .join("---\n")}`;
+  const { routes } = buildMesh(fixture(scenario, yaml).input);
+  const accepted = (key: string) => routes.get(key)![0]!.conditions[0]!;
+  assert.equal(accepted("GRPCRoute/default/r").isTrue, true);
+  const { isTrue, reason, message } = accepted("HTTPRoute/default/r");
+  assert.deepEqual([isTrue, reason], [false, "Conflicted"]);
+  assert.match(
+    message,
+    /calls\.default\.svc\.cluster\.local:9080 has a route that goes before this HTTPRoute/,
+  );
+});
+
 describe("the status of a route", () => {
   const cases: [name: string, spec: string, ...conditions: string[]][] = [
     [
@@ -114,7 +140,7 @@ describe("the status of a route", () => {
     it(name, () => {
       const yaml = `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r }\nspec: ${spec}\n`;
       const { routes } = buildMesh(fixture(scenario, yaml).input);
-      const conditions = routes.get("HTTPRoute/default/r")!.flatMap((parent) => parent.conditions);
+      const conditions = (routes.get("HTTPRoute/default/r") ?? []).flatMap((parent) => parent.conditions);
       const shown = conditions.map(({ type, isTrue, reason }) => `${type} ${isTrue} ${reason}`);
       assert.deepEqual(shown, expected);
     });

@@ -1,34 +1,48 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
-import { type ResourceOf, resourceKey } from "../../config/resource.ts";
+import { resourceKey } from "../../config/resource.ts";
 import type { Mesh } from "../mesh.ts";
-import { isHttp } from "../protocol.ts";
 import { type AttachedRoutes, type RouteSet, routingOf } from "../routing.ts";
 import type { ResourcesByKind } from "../sorting.ts";
 import type { RefProblem } from "./backend-refs.ts";
-import { findParent, type ParentLookup } from "./find-parent.ts";
-import { httpRules } from "./http-rules.ts";
-import { byRank, type RankedRoute } from "./precedence.ts";
+import { findParent, type NoParent, type ParentLookup, type ServiceParent } from "./find-parent.ts";
+import { byRank } from "./precedence.ts";
+import {
+  type CompiledRoute,
+  carriedBy,
+  compileRoute,
+  type RouteKind,
+  type RouteResource,
+  routeKinds,
+} from "./route-kinds.ts";
 import type { Condition, ParentStatus } from "./route-status.ts";
-
-type Route = ResourceOf<"HTTPRoute">;
 
 /** By resource key, then by parent in the order they are written. */
 export type RouteStatuses = ReadonlyMap<string, readonly ParentStatus[]>;
 
-/** The routes of one resource at one port of a service. */
+/** One route at one port of a service. */
 interface Attachment {
   readonly host: string;
   readonly port: number;
-  /** Whose callers have them: those of this namespace, or (undefined) all that have none of their own. */
+  /** Whose callers have it: those of this namespace, or (undefined) all that have none of their own. */
   readonly audience: string | undefined;
-  readonly http: readonly RankedRoute[];
+  readonly kind: RouteKind;
+  readonly compiled: CompiledRoute;
+}
+
+/** A parent that a route names, and what came of it. */
+interface Named {
+  readonly resource: RouteResource;
+  readonly ref: ParentRefSpec;
+  readonly index: number;
+  readonly found: readonly Attachment[] | NoParent;
 }
 
 /**
  * Attaches the Gateway API's routes to services. A route in the service's own
  * namespace is for every caller; one of another namespace only for the callers
- * there. Routes of one kind for the same port are merged.
+ * there. Routes of one kind for the same port are merged; of several kinds the
+ * most specific is in force there.
  */
 export function attachRoutes(
   resources: ResourcesByKind,
@@ -36,72 +50,122 @@ export function attachRoutes(
   diagnostics: Diagnostics,
 ): { readonly attached: Map<string, AttachedRoutes>; readonly statuses: RouteStatuses } {
   const lookup: ParentLookup = { ...mesh, entries: resources.ServiceEntry };
-  const attachments: Attachment[] = [];
-  const statuses = new Map<string, readonly ParentStatus[]>();
-  for (const resource of resources.HTTPRoute.toSorted(olderFirst)) {
-    const { routes, problems } = httpRules(resource, mesh);
-    const refs = resolvedRefs(problems);
-    for (const { path, message } of problems) {
-      const isCopy = path.includes(".requestMirror");
-      const hint = isCopy ? "no copies are sent there" : "its share of the calls is answered with 500";
-      diagnostics.warning("IST0101", resource.origins.at(path), message, hint);
-    }
+  const named: Named[] = [];
+  const refs = new Map<string, Condition>();
+  for (const resource of routesOf(resources)) {
+    const compiled = compileRoute(resource, mesh);
+    refs.set(resourceKey(resource), resolvedRefs(resource, compiled.problems, diagnostics));
     const parents = resource.spec.parentRefs ?? [];
     if (parents.length === 0) {
       const message = "the route is attached to nothing: it does nothing";
       diagnostics.warning("W2120", resource.origins.at("spec"), message, "name a service among parentRefs");
     }
-    const found = parents.flatMap((ref, i): ParentStatus[] => {
-      const accepted = attach(resource, ref, i, routes);
-      return accepted ? [{ parentRef: ref, conditions: [accepted, refs] }] : [];
+    parents.forEach((ref, index) => {
+      const parent = findParent(ref, resource.namespace, carriedBy[resource.kind], lookup);
+      const found = "message" in parent ? parent : parent.flatMap((p) => attachments(resource, p, compiled));
+      named.push({ resource, ref, index, found });
     });
-    statuses.set(resourceKey(resource), found);
   }
-  return { attached: grouped(attachments), statuses };
-
-  /** Undefined where another controller may serve the parent. */
-  function attach(
-    resource: Route,
-    ref: ParentRefSpec,
-    index: number,
-    routes: readonly RankedRoute[],
-  ): Condition | undefined {
-    const at = resource.origins.at(`spec.parentRefs[${index}]`);
-    const carries = { protocols: isHttp, what: "HTTP" };
-    const parents = findParent(ref, resource.namespace, carries, lookup);
-    if ("message" in parents) {
-      const { reason, message, hint } = parents;
-      diagnostics.warning(reason === "NoMatchingParent" ? "IST0101" : "W2120", at, message, hint);
-      return reason && { type: "Accepted", isTrue: false, reason, message };
-    }
-    for (const { service, ports } of parents) {
-      const audience = service.namespace === resource.namespace ? undefined : resource.namespace;
-      for (const { number } of ports) {
-        attachments.push({ host: service.hostname, port: number, audience, http: routes });
-      }
-      const other = routingOf(mesh.routing, service.hostname);
-      if (other && other.http.length > 0) {
-        const shown = ports.map(({ number }) => number).join(", ");
-        const message = `VirtualService ${other.namespace}/${other.name} routes ${service.hostname} too: not on port ${shown}, where this route is attached`;
-        diagnostics.warning("W2121", at, message, `the other is at ${other.source.origin}`);
-      }
-    }
-    return { type: "Accepted", isTrue: true, reason: "Accepted", message: "attached" };
+  const all = named.flatMap(({ found }) => ("message" in found ? [] : found));
+  const inForce = mostSpecific(all);
+  const statuses = new Map<string, ParentStatus[]>();
+  for (const one of named) {
+    const accepted = acceptance(one, inForce, mesh, diagnostics);
+    if (!accepted) continue;
+    const key = resourceKey(one.resource);
+    const status = { parentRef: one.ref, conditions: [accepted, refs.get(key)!] };
+    statuses.set(key, [...(statuses.get(key) ?? []), status]);
   }
+  return { attached: grouped(all.filter((attachment) => inForce.has(attachment))), statuses };
 }
 
-/** One whose age nobody knows was there before all others. */
-function olderFirst(a: Route, b: Route): number {
-  const [one, two] = [a.createdAtMs ?? 0, b.createdAtMs ?? 0];
-  if (one !== two) return one - two;
-  return resourceKey(a) < resourceKey(b) ? -1 : 1;
+/** Older before newer; one whose age nobody knows was there before all others; then by name. */
+function routesOf(resources: ResourcesByKind): RouteResource[] {
+  const all = routeKinds.flatMap((kind): readonly RouteResource[] => resources[kind]);
+  const name = ({ namespace, name }: RouteResource) => `${namespace}/${name}`;
+  return all.toSorted((a, b) => {
+    const [one, two] = [a.createdAtMs ?? 0, b.createdAtMs ?? 0];
+    return one - two || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
+  });
 }
 
-function resolvedRefs(problems: readonly RefProblem[]): Condition {
+/** What becomes of what should go to a backend that is not there. */
+const failures: Readonly<Record<RouteKind, string>> = {
+  HTTPRoute: "its share of the calls is answered with 500",
+  GRPCRoute: "its share of the calls is answered with UNAVAILABLE",
+  TLSRoute: "its share of the connections is closed",
+  TCPRoute: "its share of the connections is closed",
+};
+
+function resolvedRefs(
+  resource: RouteResource,
+  problems: readonly RefProblem[],
+  diagnostics: Diagnostics,
+): Condition {
+  for (const { path, message } of problems) {
+    const hint = path.includes(".requestMirror") ? "no copies are sent there" : failures[resource.kind];
+    diagnostics.warning("IST0101", resource.origins.at(path), message, hint);
+  }
   const [first] = problems;
   if (!first) return { type: "ResolvedRefs", isTrue: true, reason: "ResolvedRefs", message: "all are known" };
   const message = problems.map((problem) => `${problem.path}: ${problem.message}`).join("; ");
   return { type: "ResolvedRefs", isTrue: false, reason: first.reason, message };
+}
+
+function attachments(
+  resource: RouteResource,
+  { service, ports }: ServiceParent,
+  compiled: CompiledRoute,
+): Attachment[] {
+  const audience = service.namespace === resource.namespace ? undefined : resource.namespace;
+  const { kind } = resource;
+  return ports.map(({ number }) => ({ host: service.hostname, port: number, audience, kind, compiled }));
+}
+
+/** Of each port and audience those of the most specific kind; of TCP routes, which match all alike, the first. */
+function mostSpecific(all: readonly Attachment[]): ReadonlySet<Attachment> {
+  const places = Map.groupBy(all, ({ host, port, audience }) => JSON.stringify([host, port, audience]));
+  const inForce = new Set<Attachment>();
+  for (const place of places.values()) {
+    const kind = routeKinds.find((one) => place.some((attachment) => attachment.kind === one))!;
+    const alike = place.filter((attachment) => attachment.kind === kind);
+    for (const attachment of kind === "TCPRoute" ? alike.slice(0, 1) : alike) inForce.add(attachment);
+  }
+  return inForce;
+}
+
+/** Undefined where another controller may serve the parent. */
+function acceptance(
+  { resource, index, found }: Named,
+  inForce: ReadonlySet<Attachment>,
+  { routing }: Pick<Mesh, "routing">,
+  diagnostics: Diagnostics,
+): Condition | undefined {
+  const at = resource.origins.at(`spec.parentRefs[${index}]`);
+  if ("message" in found) {
+    const { reason, message, hint } = found;
+    diagnostics.warning(reason === "NoMatchingParent" ? "IST0101" : "W2120", at, message, hint);
+    return reason && { type: "Accepted", isTrue: false, reason, message };
+  }
+  const lost = found.filter((attachment) => !inForce.has(attachment));
+  if (lost.length > 0) {
+    const message = `${placesOf(lost)} has a route that goes before this ${resource.kind}: this one does nothing there`;
+    const hint = `in this order: ${routeKinds.join(", ")}; of TCPRoutes the older`;
+    diagnostics.warning("W2122", at, message, hint);
+    if (lost.length === found.length)
+      return { type: "Accepted", isTrue: false, reason: "Conflicted", message };
+  }
+  for (const [host, own] of Map.groupBy(found, (attachment) => attachment.host)) {
+    const other = routingOf(routing, host);
+    if (!other || other.http.length + other.tcp.length + other.tls.length === 0) continue;
+    const message = `VirtualService ${other.namespace}/${other.name} routes ${host} too: it does not apply where this route is attached, to ${placesOf(own)}`;
+    diagnostics.warning("W2121", at, message, `the other is at ${other.source.origin}`);
+  }
+  return { type: "Accepted", isTrue: true, reason: "Accepted", message: `attached to ${placesOf(found)}` };
+}
+
+function placesOf(attachments: readonly Attachment[]): string {
+  return attachments.map(({ host, port }) => `${host}:${port}`).join(", ");
 }
 
 function grouped(attachments: readonly Attachment[]): Map<string, AttachedRoutes> {
@@ -120,9 +184,16 @@ function grouped(attachments: readonly Attachment[]): Map<string, AttachedRoutes
 function merged(attachments: readonly Attachment[]): Map<number, RouteSet> {
   const ports = Map.groupBy(attachments, ({ port }) => port);
   return new Map(
-    [...ports].map(([port, own]) => [
-      port,
-      { http: byRank(own.flatMap(({ http }) => http)), tcp: [], tls: [] },
-    ]),
+    [...ports].map(([port, own]) => {
+      const compiled = own.map((attachment) => attachment.compiled);
+      return [
+        port,
+        {
+          http: byRank(compiled.flatMap(({ http }) => http)),
+          tcp: compiled.flatMap(({ tcp }) => tcp),
+          tls: compiled.flatMap(({ tls }) => tls),
+        },
+      ];
+    }),
   );
 }

@@ -1,7 +1,8 @@
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
 import { hostnameOf } from "../host.ts";
-import type { Mesh, Protocol, Service, ServicePort } from "../mesh.ts";
+import type { Mesh, Service, ServicePort } from "../mesh.ts";
+import type { Carries } from "./route-kinds.ts";
 
 /** A service that a route is attached to, and the ports of it. */
 export interface ServiceParent {
@@ -27,7 +28,7 @@ export interface NoParent {
 export function findParent(
   ref: ParentRefSpec,
   namespace: string,
-  carries: { readonly protocols: (protocol: Protocol) => boolean; readonly what: string },
+  carries: Carries,
   lookup: ParentLookup,
 ): readonly ServiceParent[] | NoParent {
   const found = namedServices(ref, namespace, lookup);
