@@ -8,7 +8,7 @@ import type { CaLog } from "./ca/ca-log.ts";
 import { openCertificateAuthority } from "./ca/certificate-authority.ts";
 import type { IssuingFiles } from "./ca/issuing-files.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
-import { Composition } from "./compose/composition.ts";
+import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
@@ -33,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly issuingFiles?: IssuingFiles;
   /** The built dashboard; undefined: there is none. */
   readonly dashboardDir?: string;
+  /** How the keys of token issuers are fetched. */
+  readonly jwks?: JwksOptions;
   readonly version: string;
   /** Default: JSON lines on stderr. */
   readonly log?: CaLog;
@@ -50,6 +52,9 @@ export interface ControlPlane {
   /** Stops taking changes, tells clients to go, and keeps everything for the next start. */
   close(): Promise<void>;
 }
+
+/** How long a start waits for the keys of token issuers: until then a restart would refuse their tokens. */
+const keysPatienceMs = 5000;
 
 /** How long clients get to leave by themselves. */
 const closeGraceMs = 500;
@@ -81,6 +86,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     const plane = new Composition({ ...options, log, clock, trustDomain, store, authority });
     onClose(() => plane.close());
+    await plane.keysKnown(keysPatienceMs);
     const serving = await authority.openServingCertificate();
     onClose(() => serving.close());
     const listeners = await openListeners(plane, serving, options, clock);

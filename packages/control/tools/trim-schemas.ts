@@ -31,6 +31,7 @@ const sources: readonly Source[] = [
       "WorkloadEntry",
       "PeerAuthentication",
       "AuthorizationPolicy",
+      "RequestAuthentication",
     ],
     dropped: [...prose, "x-kubernetes-list-map-keys", "x-kubernetes-list-type"],
   },

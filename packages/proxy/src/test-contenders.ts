@@ -30,7 +30,8 @@ export async function startBoth(bootstrap: unknown): Promise<readonly [Contender
   return [await startEnvoy(text), await startWeft(text)];
 }
 
-async function startEnvoy(text: string): Promise<Contender> {
+/** On a bootstrap as JSON text. Needs Envoy. */
+export async function startEnvoy(text: string): Promise<Contender> {
   const directory = mkdtempSync(join(tmpdir(), "weft-envoy-"));
   const config = join(directory, "bootstrap.json");
   const adminFile = join(directory, "admin");
@@ -65,7 +66,8 @@ async function startEnvoy(text: string): Promise<Contender> {
   };
 }
 
-async function startWeft(text: string): Promise<Contender> {
+/** In this process. */
+export async function startWeft(text: string): Promise<Contender> {
   const options = { version: "test" };
   const log = new Log("error", systemClock, () => {});
   const sidecar = new Sidecar(

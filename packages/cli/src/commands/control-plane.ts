@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "@weft/base/errors";
+import { messageOf, UserError } from "@weft/base/errors";
 import type { IssuingFiles } from "@weft/control/ca/issuing-files";
 import { Command } from "commander";
 import { parseDurationMs, parseIp, parsePort } from "../options/parse-values.ts";
@@ -23,6 +24,8 @@ interface Flags {
   readonly caChain?: string;
   readonly rootCert?: string;
   readonly cacerts?: string;
+  readonly jwksAllow: readonly string[];
+  readonly jwksCa?: string;
 }
 
 export function command(): Command {
@@ -67,6 +70,13 @@ export function command(): Command {
       "--cacerts <dir>",
       "the same four as ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem (Istio's names)",
     )
+    .option(
+      "--jwks-allow <cidr>",
+      "addresses that are not public and may be asked for keys of token issuers, also over plain HTTP; repeatable",
+      (text: string, all: readonly string[]) => [...all, text],
+      [],
+    )
+    .option("--jwks-ca <file>", "PEM roots for token issuers, beside those of the system")
     .addHelpText(
       "after",
       `
@@ -77,6 +87,7 @@ Example:
     )
     .action(async (flags: Flags) => {
       const { startControlPlane } = await import("@weft/control/control-plane");
+      await checkCidrs(flags.jwksAllow);
       const stateDir = resolveStateDir(flags.state);
       const plainAddress = flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1");
       const plane = await startControlPlane({
@@ -91,6 +102,7 @@ Example:
         certificateTtlMs: flags.certificateTtl,
         issuingFiles: await issuingFilesOf(flags),
         dashboardDir: join(packageRoot, "dist", "dashboard"),
+        jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem(flags.jwksCa) },
         version: productVersion,
       });
       process.stderr.write(
@@ -129,6 +141,22 @@ async function issuingFilesOf({
     });
   }
   return { certificate: caCert, key: caKey, chain: caChain, root: rootCert };
+}
+
+async function checkCidrs(ranges: readonly string[]): Promise<void> {
+  const { parseCidr } = await import("@weft/control/config/values");
+  const wrong = ranges.find((range) => !parseCidr(range));
+  if (wrong === undefined) return;
+  const hint = "write for example 10.0.0.0/8";
+  throw new UserError(`--jwks-allow: "${wrong}" is not an IP address or range`, { hint, exitCode: 2 });
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UserError(`--jwks-ca: ${messageOf(error)}`, { exitCode: 2, cause: error });
+  }
 }
 
 function isLoopback(address: string): boolean {

@@ -9,8 +9,10 @@ const shortNames: Readonly<Record<string, string>> = {
   se: "ServiceEntry",
   we: "WorkloadEntry",
   pa: "PeerAuthentication",
+  ra: "RequestAuthentication",
   ap: "AuthorizationPolicy",
   refgrant: "ReferenceGrant",
+  hr: "HTTPRoute",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

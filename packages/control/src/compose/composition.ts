@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { getCACertificates } from "node:tls";
 import type { Clock } from "@weft/base/clock";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { messageOf } from "@weft/base/errors";
@@ -10,6 +11,10 @@ import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { CertificateAnswer, CertificateRequest } from "../ca/certificate-request.ts";
 import { DashboardSessions } from "../dashboard/sessions.ts";
 import { clientStatus } from "../inspect/client-status.ts";
+import { AddressGuard } from "../jwks/address-guard.ts";
+import { fetchDocument } from "../jwks/fetch-document.ts";
+import { KeySetCache } from "../jwks/key-set-cache.ts";
+import { keySourcesOf } from "../model/key-source.ts";
 import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
@@ -41,8 +46,17 @@ export interface CompositionOptions {
   readonly trustDomain: TrustDomain;
   readonly store: Store;
   readonly authority: CertificateAuthority;
+  /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
+  readonly jwks?: JwksOptions;
   /** The last proxy that a change concerns has acknowledged it. */
   readonly onConverged?: (elapsedMs: number) => void;
+}
+
+export interface JwksOptions {
+  /** Addresses and ranges beside the public ones, also over plain HTTP. */
+  readonly allowed?: readonly string[];
+  /** Roots that Node does not trust of itself, PEM. */
+  readonly caPem?: string;
 }
 
 /**
@@ -68,6 +82,7 @@ export class Composition {
   readonly #config = new ConfigSet();
   readonly #directory: ConfigDirectory | undefined;
   readonly registry: WorkloadRegistry;
+  readonly #keys: KeySetCache;
   readonly #remembered: RememberedWorkloads;
   readonly #history: MetricHistory;
   readonly #pipeline: MeshPipeline;
@@ -99,10 +114,12 @@ export class Composition {
     this.registry = new WorkloadRegistry({ clock });
     this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);
     this.registry.restore(this.#remembered.read());
+    this.#keys = this.#openKeys(options.jwks ?? {});
     this.#pipeline = new MeshPipeline({
       config: this.#config,
       registry: this.registry,
       addresses: new VirtualAddresses(store.addresses),
+      keys: this.#keys,
       settings: { trustDomain },
     });
 
@@ -180,6 +197,12 @@ export class Composition {
     return this.#pipeline.current.mesh.options.rootNamespace;
   }
 
+  /** Resolves when the keys of all issuers have been asked for, or after `withinMs`. */
+  keysKnown(withinMs: number): Promise<void> {
+    this.#keys.follow(keySourcesOf(this.#config.resources));
+    return this.#keys.settled(withinMs);
+  }
+
   /** From here on the files of the directory are followed. */
   start(): void {
     this.#directory?.start();
@@ -211,10 +234,30 @@ export class Composition {
   /** Resolves when the registrations are remembered. */
   async close(): Promise<void> {
     this.isStarted = false;
+    this.#keys.close();
     this.dashboard.close();
     this.#directory?.close();
     this.registry.close();
     await this.#remembered.flush();
+  }
+
+  #openKeys({ allowed, caPem }: JwksOptions): KeySetCache {
+    const guard = new AddressGuard(allowed);
+    const ca = caPem === undefined ? undefined : [...getCACertificates("default"), caPem];
+    return new KeySetCache({
+      clock: this.#clock,
+      fetch: (url, timeoutMs, signal) => fetchDocument(url, { guard, timeoutMs, ca, signal }),
+      onChange: () => {
+        this.#isReconfigured = true;
+        if (this.isStarted) this.#changed("keys");
+      },
+      onFetched: (url, problem) => {
+        this.metrics.keySetFetched(problem === undefined);
+        if (problem === undefined) return;
+        this.#log.warn({ url }, `keys of ${url} could not be fetched: ${problem}`);
+        this.#events.add("keys", `${url}: ${problem}`);
+      },
+    });
   }
 
   #openDirectory(directory: string | undefined): ConfigDirectory | undefined {
@@ -240,7 +283,7 @@ export class Composition {
     if (this.isStarted) this.#changed("config");
   }
 
-  #changed(trigger: "config" | "endpoint"): void {
+  #changed(trigger: "config" | "endpoint" | "keys"): void {
     this.#changedAtMs ??= this.#clock.monotonicMs();
     this.metrics.triggers.with(trigger).add();
     this.#pushes.request();
@@ -251,6 +294,7 @@ export class Composition {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
     this.#changedAtMs = undefined;
+    if (this.#isReconfigured) this.#keys.follow(keySourcesOf(this.#config.resources));
     if (!this.#pipeline.follow() || this.#isReconfigured) this.#pipeline.rebuild();
     this.#isReconfigured = false;
     this.#generation += 1;

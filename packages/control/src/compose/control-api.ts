@@ -29,7 +29,7 @@ import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
-import { ignoredByGrpc } from "../inspect/ignored-by-grpc.ts";
+import { ignoredByGrpc, unverifiedByGrpc } from "../inspect/ignored-by-grpc.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
@@ -134,7 +134,12 @@ export class ControlApi implements ApiBackend {
     const { clock, version, trustDomain, store, pipeline, registry, sync, convergence } = this.#parts;
     const { mesh, diagnostics } = pipeline.current;
     const proxyless = new Set<string>();
-    for (const { info } of sync.proxies) if (info.isProxyless) proxyless.add(info.nodeId);
+    const servers = new Set<string>();
+    for (const { info } of sync.proxies) {
+      if (!info.isProxyless) continue;
+      proxyless.add(info.nodeId);
+      servers.add(info.workloadId);
+    }
     return {
       version,
       trustDomain,
@@ -144,7 +149,11 @@ export class ControlApi implements ApiBackend {
       services: mesh.services.size,
       proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
       workloads: Array.from(registry.workloads.values(), (workload) => workloadStatus(workload, registry)),
-      diagnostics: [...diagnostics, ...ignoredByGrpc(mesh, proxyless.size)],
+      diagnostics: [
+        ...diagnostics,
+        ...ignoredByGrpc(mesh, proxyless.size),
+        ...unverifiedByGrpc(mesh, servers),
+      ],
       convergence: convergence.summary(),
     };
   }

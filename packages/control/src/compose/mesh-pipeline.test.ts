@@ -31,7 +31,8 @@ function open() {
   const registry = new WorkloadRegistry({ clock: new FakeClock() });
   const config = new ConfigSet();
   const addresses = new VirtualAddresses({ load: () => new Map(), add() {} });
-  const pipeline = new MeshPipeline({ config, registry, addresses, settings });
+  const keys = { current: new Map() };
+  const pipeline = new MeshPipeline({ config, registry, addresses, keys, settings });
   const put = (text: string) => config.put(readEntries([{ name: "mesh.yaml", text }], "store").entries);
   /** What a build from nothing makes of all there is now. */
   const fromNothing = () => {

@@ -2,6 +2,7 @@ import type { Diagnostic } from "@weft/base/diagnostics";
 import type { ConfigResource } from "../config/resource.ts";
 import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
+import type { KeySets } from "../model/key-source.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
 import { ServiceSelectors } from "../model/service-selectors.ts";
@@ -22,6 +23,7 @@ export interface BuiltMesh {
 /** The mesh with all that it was made from. */
 interface Made extends BuiltMesh, WorkloadBasis {
   readonly configured: readonly ConfigResource[];
+  readonly keySets: KeySets;
   /** What the model says, without what was found in the files. */
   readonly findings: readonly Diagnostic[];
   readonly groundFindings: readonly Diagnostic[];
@@ -32,6 +34,7 @@ export class MeshPipeline {
   readonly #config: ConfigSet;
   readonly #registry: WorkloadRegistry;
   readonly #addresses: VirtualAddresses;
+  readonly #keys: { readonly current: KeySets };
   readonly #settings: MeshSettings;
   #current: Made | undefined;
 
@@ -39,11 +42,13 @@ export class MeshPipeline {
     readonly config: ConfigSet;
     readonly registry: WorkloadRegistry;
     readonly addresses: VirtualAddresses;
+    readonly keys: { readonly current: KeySets };
     readonly settings: MeshSettings;
   }) {
     this.#config = options.config;
     this.#registry = options.registry;
     this.#addresses = options.addresses;
+    this.#keys = options.keys;
     this.#settings = options.settings;
     this.rebuild();
   }
@@ -60,17 +65,19 @@ export class MeshPipeline {
     const kept = this.#keptGround(configured);
     const ground = kept ?? this.#ground(configured, (names) => this.#addresses.assign(names));
     const built = routeMesh(ground, configured);
-    const { drafts, resources, mtls } = ground;
+    const { drafts, resources, mtls, policies } = ground;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
       drafts,
       resources,
       mtls,
+      policies,
       selectors: kept && last ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
       served: kept && last ? last.served : servedBy(drafts),
       configured,
       registered,
+      keySets: this.#keys.current,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };
@@ -95,6 +102,7 @@ export class MeshPipeline {
   #keptGround(resources: readonly ConfigResource[]): MeshGround | undefined {
     const last = this.#current;
     if (!last || last.registered !== this.#registry.workloads) return undefined;
+    if (last.keySets !== this.#keys.current) return undefined;
     if (!isSameList(withoutRoutes(resources), withoutRoutes(last.configured))) return undefined;
     return { ...last, diagnostics: last.groundFindings };
   }
@@ -105,7 +113,8 @@ export class MeshPipeline {
   ): MeshGround {
     const workloads = [...this.#registry.workloads.values()];
     const vips = addressesOf(hostnamesNeedingAddress(resources, workloads, this.#settings));
-    return buildGround({ resources, workloads, vips, options: this.#settings });
+    const keySets = this.#keys.current;
+    return buildGround({ resources, workloads, vips, keySets, options: this.#settings });
   }
 }
 

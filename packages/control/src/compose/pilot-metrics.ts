@@ -24,6 +24,8 @@ export class PilotMetrics {
   readonly convergence: Histogram;
   readonly pushTime: Histogram;
   readonly internalErrors: Counter;
+  readonly #keySetsFetched: Counter;
+  readonly #keySetsFailed: Counter;
 
   constructor(version: string, read: () => PilotReadings) {
     const { registry } = this;
@@ -32,6 +34,12 @@ export class PilotMetrics {
     this.triggers = registry.counter("pilot_push_triggers", "Pushes, by what asked for them.", ["type"]);
     this.internalErrors = registry
       .counter("pilot_total_xds_internal_errors", "Pushes that failed inside the control plane.")
+      .with();
+    this.#keySetsFetched = registry
+      .counter("pilot_jwks_resolver_network_fetch_success_total", "Key sets of token issuers fetched.")
+      .with();
+    this.#keySetsFailed = registry
+      .counter("pilot_jwks_resolver_network_fetch_fail_total", "Key sets that could not be fetched.")
       .with();
     this.convergence = registry
       .histogram(
@@ -50,6 +58,11 @@ export class PilotMetrics {
     const started = registry.gauge("process_start_time_seconds", "Start time since the Unix epoch.").with();
     started.set(Math.round(Date.now() / 1000 - process.uptime()));
     this.#readAtScrape(version, read);
+  }
+
+  /** A key set was asked for. */
+  keySetFetched(isGood: boolean): void {
+    (isGood ? this.#keySetsFetched : this.#keySetsFailed).add();
   }
 
   #readAtScrape(version: string, read: () => PilotReadings): void {

@@ -1,16 +1,18 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
+import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
 import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
-import { checkAuthorizationPolicy, checkPeerAuthentication } from "./check-security.ts";
+import { checkPeerAuthentication } from "./check-peer-authentication.ts";
+import { checkRequestAuthentication } from "./check-request-authentication.ts";
 import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
 import { checkSupport } from "./check-support.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
-import { isKubernetesGroup, kindsThatRestrict, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
+import { isKubernetesGroup, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
 import { type ConfigResource, resourceKey } from "./resource.ts";
 import { checkSchema, kindSchemas } from "./schema.ts";
@@ -41,6 +43,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   ServiceEntry: checkServiceEntry,
   WorkloadEntry: checkWorkloadEntry,
   PeerAuthentication: checkPeerAuthentication,
+  RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
   HTTPRoute: checkHttpRoute,
   GRPCRoute: checkGrpcRoute,
@@ -179,8 +182,7 @@ function parseHeader(
   const at = origins.at("kind");
   if (laterKinds.get(group)?.includes(name)) {
     const message = `kind ${name} (${group}) is not supported yet: this resource is not applied`;
-    if (kindsThatRestrict.has(name)) diagnostics.error("W1303", at, message);
-    else diagnostics.warning("W1303", at, message);
+    diagnostics.warning("W1303", at, message);
   } else if (known && (group === groupOf(known) || !isKubernetesGroup(group))) {
     const versions = kindSchemas[known].apiVersions;
     const hint = didYouMean(version, versions) ?? `one of ${versions.join(", ")}`;

@@ -11,6 +11,7 @@ import type {
   AuthorizationPolicySpec,
   DestinationRuleSpec,
   PeerAuthenticationSpec,
+  RequestAuthenticationSpec,
   ServiceEntrySpec,
   ServiceSpec,
   VirtualServiceSpec,
@@ -24,6 +25,7 @@ interface Specs {
   ServiceEntry: ServiceEntrySpec;
   WorkloadEntry: WorkloadEntrySpec;
   PeerAuthentication: PeerAuthenticationSpec;
+  RequestAuthentication: RequestAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;
   HTTPRoute: HttpRouteResourceSpec;
   GRPCRoute: GrpcRouteResourceSpec;

@@ -9,6 +9,7 @@ import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
+import requestAuthentication from "./schemas/request-authentication.schema.json" with { type: "json" };
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
 import tcpRoute from "./schemas/tcp-route.schema.json" with { type: "json" };
@@ -37,6 +38,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   ServiceEntry: serviceEntry,
   WorkloadEntry: workloadEntry,
   PeerAuthentication: peerAuthentication,
+  RequestAuthentication: requestAuthentication,
   AuthorizationPolicy: authorizationPolicy,
   HTTPRoute: httpRoute,
   GRPCRoute: grpcRoute,

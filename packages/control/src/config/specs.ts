@@ -311,8 +311,44 @@ export interface PeerAuthenticationSpec {
   readonly portLevelMtls?: Readonly<Record<string, { readonly mode?: MtlsMode }>>;
 }
 
-export interface AuthorizationPolicySpec {
+/** One resource that a policy is attached to. */
+export interface TargetReferenceSpec {
+  readonly group?: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Which workloads a policy is for: all of its namespace where nothing is said. */
+export interface PolicyTargetSpec {
   readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  /** What `targetRefs` replaced. */
+  readonly targetRef?: TargetReferenceSpec;
+  readonly targetRefs?: readonly TargetReferenceSpec[];
+}
+
+export interface RequestAuthenticationSpec extends PolicyTargetSpec {
+  readonly jwtRules?: readonly JwtRuleSpec[];
+}
+
+export interface JwtRuleSpec {
+  readonly issuer?: string;
+  readonly audiences?: readonly string[];
+  readonly jwks?: string;
+  readonly jwksUri?: string;
+  /** The older spelling of `jwksUri`. */
+  readonly jwks_uri?: string;
+  readonly fromHeaders?: readonly { readonly name: string; readonly prefix?: string }[];
+  readonly fromParams?: readonly string[];
+  readonly fromCookies?: readonly string[];
+  readonly outputPayloadToHeader?: string;
+  readonly outputClaimToHeaders?: readonly { readonly header: string; readonly claim: string }[];
+  readonly forwardOriginalToken?: boolean;
+  readonly timeout?: string;
+  readonly spaceDelimitedClaims?: readonly string[];
+}
+
+export interface AuthorizationPolicySpec extends PolicyTargetSpec {
   readonly action?: "ALLOW" | "DENY" | "AUDIT";
   readonly rules?: readonly AuthorizationRuleSpec[];
 }
@@ -326,6 +362,9 @@ export interface AuthorizationRuleSpec {
 export interface SourceSpec {
   readonly principals?: readonly string[];
   readonly notPrincipals?: readonly string[];
+  /** End users, `issuer/subject`. */
+  readonly requestPrincipals?: readonly string[];
+  readonly notRequestPrincipals?: readonly string[];
   readonly namespaces?: readonly string[];
   readonly notNamespaces?: readonly string[];
   readonly serviceAccounts?: readonly string[];

@@ -11,6 +11,7 @@ const serviceEntry = rows("ServiceEntry");
 const workloadEntry = rows("WorkloadEntry");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
+const requestAuthentication = rows("RequestAuthentication");
 
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notWeighed = "proxies are told, and choose without regard to it";
@@ -201,6 +202,8 @@ export const fieldSupport: readonly FieldSupport[] = [
 
   ...authorizationPolicy.yes(
     "spec.selector",
+    "spec.targetRef",
+    "spec.targetRefs",
     "spec.rules[].from[].source",
     "spec.rules[].to[].operation",
     "spec.rules[].when[]",
@@ -208,9 +211,7 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...authorizationPolicy.refused(
     ["spec.action", "calls would not be authorised by the provider", oneOf("ALLOW", "DENY", "AUDIT")],
     ["spec.provider", "calls would not be authorised by the provider"],
-    ["spec.targetRef", "name the workloads by selector"],
-    ["spec.targetRefs", "name the workloads by selector"],
-    ["spec.rules[].from[].source.requestPrincipals", "tokens of end users are not verified"],
-    ["spec.rules[].from[].source.notRequestPrincipals", "tokens of end users are not verified"],
   ),
+
+  ...requestAuthentication.yes("spec.selector", "spec.targetRef", "spec.targetRefs", "spec.jwtRules"),
 ];

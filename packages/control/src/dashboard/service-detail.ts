@@ -7,7 +7,6 @@ import {
   type RouteSet,
   routingOf,
 } from "../model/routing.ts";
-import type { AuthorizationPolicy } from "../model/security.ts";
 import type { PolicyDetail, RouteDetail, ServiceDetail } from "./view.ts";
 
 const maxRoutes = 200;
@@ -155,19 +154,9 @@ const signs = {
 
 function policiesOf(workloads: readonly MeshWorkload[]): PolicyDetail[] {
   const found = new Map<string, PolicyDetail>();
-  const add = (action: "DENY" | "ALLOW") => (policy: AuthorizationPolicy) => {
-    const { name, namespace, rules, source } = policy;
-    found.set(`${action}/${namespace}/${name}`, {
-      action,
-      name,
-      namespace,
-      rules: rules.length,
-      origin: source.origin,
-    });
-  };
-  for (const { denyPolicies, allowPolicies } of workloads) {
-    denyPolicies.forEach(add("DENY"));
-    allowPolicies?.forEach(add("ALLOW"));
+  for (const { action, name, namespace, rules, source } of workloads.flatMap(({ policies }) => policies)) {
+    const detail = { action, name, namespace, rules: rules.length, origin: source.origin };
+    found.set(`${action}/${namespace}/${name}`, detail);
   }
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, policy]) => policy);
 }

@@ -128,7 +128,7 @@ export interface RouteDetail {
 }
 
 export interface PolicyDetail {
-  readonly action: "DENY" | "ALLOW";
+  readonly action: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
   readonly name: string;
   readonly namespace: string;
   readonly rules: number;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { fixture } from "../translate/mesh-fixture.ts";
-import { ignoredByGrpc } from "./ignored-by-grpc.ts";
+import { ignoredByGrpc, unverifiedByGrpc } from "./ignored-by-grpc.ts";
 
 const yaml = `apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -42,4 +42,17 @@ test("what gRPC ignores or fails is said with its place, and only while it conce
     assert.match(said[i]!, /^mesh\.yaml:\d+:\d+: warning W2201: api\.default/);
   }
   assert.match(ignoredByGrpc(mesh, 1)[1]!.message, /1 client without a sidecar ignores this rewrite/);
+});
+
+test("a server without a sidecar that should verify tokens is named", () => {
+  const users = `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: users }
+spec: { jwtRules: [{ issuer: me, jwksUri: "https://a.example/keys" }] }
+`;
+  const { mesh } = fixture({ workloads: [{ service: "api" }, { service: "web" }] }, users);
+  assert.deepEqual(unverifiedByGrpc(mesh, new Set()), []);
+  assert.deepEqual(unverifiedByGrpc(mesh, new Set(["api-v1.default", "gone"])).map(formatDiagnostic), [
+    "mesh.yaml:4:20: warning W2202: api-v1.default has no sidecar and does not verify tokens of me (give it a sidecar)",
+  ]);
 });

@@ -43,6 +43,26 @@ export function ignoredByGrpc(
   }
 }
 
+/**
+ * Tokens that servers without a sidecar do not verify. What policies say of end
+ * users then never holds there: gRPC takes every claim as absent.
+ *
+ * @param workloads ids of those that are their own data plane
+ */
+export function unverifiedByGrpc(
+  mesh: Pick<Mesh, "workloads">,
+  workloads: ReadonlySet<string>,
+): readonly Diagnostic[] {
+  const found = new Diagnostics();
+  for (const id of [...workloads].sort()) {
+    for (const { issuer, source } of mesh.workloads.get(id)?.jwtRules ?? []) {
+      const message = `${id} has no sidecar and does not verify tokens${issuer ? ` of ${issuer}` : ""}`;
+      found.warning("W2202", originOf(source.origin), message, "give it a sidecar");
+    }
+  }
+  return found.all;
+}
+
 interface Part {
   readonly one: string;
   readonly many: string;

@@ -10,16 +10,20 @@ import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { routeKinds } from "./gateway-api/route-kinds.ts";
+import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { type ResourcesByKind, resourcesOf, sortedMap } from "./sorting.ts";
+import { WorkloadPolicies } from "./workload-policies.ts";
 
 export interface MeshInput {
   readonly resources: readonly ConfigResource[];
   readonly workloads: readonly Workload[];
   /** Virtual address by hostname; see `hostnamesNeedingAddress` for who wants one. */
   readonly vips: ReadonlyMap<string, string>;
+  /** What has been fetched of the keys that tokens are verified with. */
+  readonly keySets?: KeySets;
   readonly options: MeshSettings;
 }
 
@@ -30,6 +34,7 @@ export interface MeshGround {
   readonly drafts: SortedMap<ServiceDraft>;
   readonly resources: ResourcesByKind;
   readonly mtls: MtlsResolution;
+  readonly policies: WorkloadPolicies;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -49,7 +54,8 @@ export function buildGround(input: MeshInput): MeshGround {
   const workloads = [...input.workloads].sort((a, b) => (a.id < b.id ? -1 : 1));
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
-  const meshWorkloads = buildWorkloads({ resources, workloads, drafts, mtls, options }, diagnostics);
+  const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
+  const meshWorkloads = buildWorkloads({ workloads, drafts, mtls, policies, options }, diagnostics);
   const { services, endpoints, rules } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
@@ -61,7 +67,7 @@ export function buildGround(input: MeshInput): MeshGround {
     rules: sortedMap(rules),
     workloads: meshWorkloads,
   };
-  return { mesh, drafts: SortedMap.from(drafts), resources, mtls, diagnostics: diagnostics.all };
+  return { mesh, drafts: SortedMap.from(drafts), resources, mtls, policies, diagnostics: diagnostics.all };
 }
 
 export interface RoutedMesh {

@@ -1,20 +1,17 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import { SortedMap } from "@weft/base/sorted-map";
-import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { ServiceDraft } from "./build-services.ts";
-import { hasLabels, resolveHost } from "./host.ts";
+import { resolveHost } from "./host.ts";
 import type { InboundPort, MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
 import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
-import { provenanceOf } from "./provenance.ts";
-import type { AuthorizationPolicy } from "./security.ts";
-import type { ResourcesByKind } from "./sorting.ts";
 import { spiffeId } from "./spiffe-id.ts";
+import type { WorkloadPolicies } from "./workload-policies.ts";
 
 interface Input {
-  readonly resources: ResourcesByKind;
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
   readonly mtls: MtlsResolution;
+  readonly policies: WorkloadPolicies;
   readonly options: MeshOptions;
 }
 
@@ -39,10 +36,7 @@ export function buildWorkload(
   input: Input,
   diagnostics: Diagnostics,
 ): MeshWorkload {
-  const { resources, mtls, options } = input;
-  const policies = resources.AuthorizationPolicy.filter((p) => isForWorkload(p, workload, options));
-  const allow = policies.filter((p) => (p.spec.action ?? "ALLOW") === "ALLOW");
-  const deny = policies.filter((p) => p.spec.action === "DENY");
+  const { mtls, policies, options } = input;
   const modes = mtls.of(workload);
   return {
     id: workload.id,
@@ -55,32 +49,8 @@ export function buildWorkload(
     interception: workload.interception,
     inbound: inboundPorts(workload, served, modes),
     mtlsMode: modes.mode,
-    denyPolicies: deny.map(toPolicy),
-    allowPolicies: allow.length > 0 ? allow.map(toPolicy) : undefined,
+    ...policies.of(workload),
     upstreams: upstreams(workload, input, diagnostics),
-  };
-}
-
-/** A policy of the root namespace holds in every namespace. */
-export function isForWorkload(
-  policy: ResourceOf<"AuthorizationPolicy">,
-  workload: Pick<Workload, "namespace" | "labels">,
-  options: Pick<MeshOptions, "rootNamespace">,
-): boolean {
-  const isInScope = policy.namespace === workload.namespace || policy.namespace === options.rootNamespace;
-  return isInScope && hasLabels(workload.labels, policy.spec.selector?.matchLabels);
-}
-
-function toPolicy(resource: ResourceOf<"AuthorizationPolicy">): AuthorizationPolicy {
-  return {
-    name: resource.name,
-    namespace: resource.namespace,
-    rules: (resource.spec.rules ?? []).map((rule) => ({
-      from: (rule.from ?? []).flatMap(({ source }) => source ?? []),
-      to: (rule.to ?? []).flatMap(({ operation }) => operation ?? []),
-      when: rule.when ?? [],
-    })),
-    source: provenanceOf(resource),
   };
 }
 

@@ -2,9 +2,10 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { isForWorkload } from "./build-workloads.ts";
+
 import { coversHost, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
+import { isForWorkload, isSelective } from "./policy-target.ts";
 import { isHttp } from "./protocol.ts";
 import type { ResourcesByKind } from "./sorting.ts";
 import { nearnessTo } from "./visibility.ts";
@@ -42,13 +43,25 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     diagnostics.info("W2104", resource.origins.at("spec.host"), `no service ${host} is known yet`, hint);
   }
   checkAddresses(mesh, resources, diagnostics);
-  for (const resource of resources.AuthorizationPolicy) {
-    const labels = resource.spec.selector?.matchLabels;
-    if (!labels || Object.keys(labels).length === 0) continue;
-    if (mesh.workloads.values().some((w) => isForWorkload(resource, w, mesh.options))) continue;
-    const message = `no workload of namespace ${resource.namespace} has these labels: the policy protects nothing yet`;
-    diagnostics.warning("IST0127", resource.origins.at("spec.selector.matchLabels"), message);
+  for (const resource of [...resources.AuthorizationPolicy, ...resources.RequestAuthentication]) {
+    checkSelection(resource, mesh, diagnostics);
   }
+}
+
+/** A policy that selects by more than its namespace, and selects nothing. */
+function checkSelection(
+  resource: ResourceOf<"AuthorizationPolicy" | "RequestAuthentication">,
+  mesh: Mesh,
+  diagnostics: Diagnostics,
+): void {
+  const { spec } = resource;
+  if (!isSelective(spec)) return;
+  if (mesh.workloads.values().some((workload) => isForWorkload(resource, workload, mesh.options))) return;
+  const [path, what] = spec.selector
+    ? ["spec.selector.matchLabels", "workload of namespace %s has these labels"]
+    : [spec.targetRefs ? "spec.targetRefs" : "spec.targetRef", "proxy of these Gateways is in namespace %s"];
+  const message = `no ${what.replace("%s", resource.namespace)}: the policy protects nothing yet`;
+  diagnostics.warning("IST0127", resource.origins.at(path), message);
 }
 
 /** TCP says no host: without an address of its own, only one service can be told by its port alone. */

@@ -2,7 +2,7 @@ import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
 import type { AttachedRoutes, HostRouting } from "./routing.ts";
-import type { AuthorizationPolicy, MtlsMode } from "./security.ts";
+import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
 import type { TrafficPolicy } from "./traffic-policy.ts";
 
 /**
@@ -141,9 +141,10 @@ export interface MeshWorkload {
   readonly inbound: readonly InboundPort[];
   /** For inbound ports that nobody declared. */
   readonly mtlsMode: MtlsMode;
-  readonly denyPolicies: readonly AuthorizationPolicy[];
-  /** Undefined: no ALLOW policy selects it, so everything not denied is allowed. */
-  readonly allowPolicies: readonly AuthorizationPolicy[] | undefined;
+  /** In order of their issuers. */
+  readonly jwtRules: readonly JwtRule[];
+  /** In order of namespace and name. Where any of them allows, what none allows is denied. */
+  readonly policies: readonly AuthorizationPolicy[];
   readonly upstreams: readonly Upstream[];
 }
 

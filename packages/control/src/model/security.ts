@@ -4,8 +4,33 @@ import type { Provenance } from "./mesh.ts";
 /** What an inbound port accepts: mutual TLS only, either, or plaintext only. */
 export type MtlsMode = "STRICT" | "PERMISSIVE" | "DISABLE";
 
-/** An enforced policy. Without rules it matches no request. */
+/** Whose tokens a workload takes: a request with a bad one is refused, one with none is not. */
+export interface JwtRule {
+  /** "" takes any. */
+  readonly issuer: string;
+  /** Empty takes any. */
+  readonly audiences: readonly string[];
+  /** A JSON Web Key Set; undefined: not known, so that no token can be verified. */
+  readonly keys: string | undefined;
+  /** Where tokens are looked for; the usual places where none is named. */
+  readonly fromHeaders: readonly { readonly name: string; readonly prefix: string }[];
+  readonly fromParams: readonly string[];
+  readonly fromCookies: readonly string[];
+  /** "" writes none. */
+  readonly payloadHeader: string;
+  readonly claimHeaders: readonly { readonly header: string; readonly claim: string }[];
+  /** Whether the application gets the token too. */
+  readonly isForwarded: boolean;
+  /** Claims whose text is a list of words. */
+  readonly splitClaims: readonly string[];
+  readonly source: Provenance;
+}
+
+export type AuthorizationAction = "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
+
+/** Without rules it matches no request. */
 export interface AuthorizationPolicy {
+  readonly action: AuthorizationAction;
   readonly name: string;
   readonly namespace: string;
   readonly rules: readonly AuthorizationRule[];

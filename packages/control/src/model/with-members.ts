@@ -2,9 +2,10 @@ import { type Diagnostic, Diagnostics, formatDiagnostic } from "@weft/base/diagn
 import type { Workload } from "../registry/workload.ts";
 import { identitiesOf } from "./build-destinations.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
-import { buildWorkload, isForWorkload, type Served } from "./build-workloads.ts";
+import { buildWorkload, type Served } from "./build-workloads.ts";
 import { hostnameOf } from "./host.ts";
 import type { MeshWorkload } from "./mesh.ts";
+import { isForWorkload, isSelective } from "./policy-target.ts";
 import { isEqual, share } from "./share-unchanged.ts";
 import type { Followed, WorkloadBasis, WorkloadChange } from "./workload-basis.ts";
 
@@ -59,8 +60,8 @@ export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChan
   return { drafts, workloads, served, touched: [...rebuilt.keys()] };
 }
 
-function inputOf({ resources, drafts, mtls, mesh }: WorkloadBasis) {
-  return { resources, drafts, mtls, options: mesh.options };
+function inputOf({ drafts, mtls, policies, mesh }: WorkloadBasis) {
+  return { drafts, mtls, policies, options: mesh.options };
 }
 
 /** Undefined where one of the services cannot be followed. */
@@ -143,8 +144,8 @@ function areProtectedAsBefore(
   { before, after }: Concerned,
 ): boolean {
   const stay = new Set(before).intersection(new Set(after));
-  for (const policy of resources.AuthorizationPolicy) {
-    if (Object.keys(policy.spec.selector?.matchLabels ?? {}).length === 0) continue;
+  for (const policy of [...resources.AuthorizationPolicy, ...resources.RequestAuthentication]) {
+    if (!isSelective(policy.spec)) continue;
     const isProtected = (workload: Workload | undefined) =>
       workload !== undefined && isForWorkload(policy, workload, mesh.options);
     const differs = changes.some((change) => isProtected(change.before) !== isProtected(change.after));

@@ -103,13 +103,14 @@ interface Basis extends WorkloadBasis {
 function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
   const ground = buildGround({ ...input, workloads });
   const { mesh, diagnostics } = routeMesh(ground, input.resources);
-  const { drafts, resources, mtls } = ground;
+  const { drafts, resources, mtls, policies } = ground;
   return {
     mesh,
     diagnostics,
     drafts,
     resources,
     mtls,
+    policies,
     served: servedBy(drafts),
     selectors: new ServiceSelectors(resources, mesh.options),
     registered: registeredOf(workloads),

@@ -23,9 +23,9 @@ import {
   inboundPassthroughCluster,
   listenerName,
 } from "./names.ts";
-import { workloadRbac } from "./rbac.ts";
+import { httpPolicyFilters, tcpPolicyFilters } from "./policy-filters.ts";
 import { matchAll } from "./route-match.ts";
-import { tcpProxy, tcpRbac } from "./tcp-chain.ts";
+import { tcpProxy } from "./tcp-chain.ts";
 import { inboundTls } from "./tls.ts";
 
 type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
@@ -112,11 +112,10 @@ function portChains(
   features: ClientFeatures,
 ): Chain[] {
   const isRequests = isHttp(port.protocol);
-  const rbac = workloadRbac(workload, "http");
   const name = inboundName(port.port);
   const reporter = { direction: "inbound", service: port.service } as const;
   const opaque = () => [
-    ...tcpRbac(workloadRbac(workload, "tcp")),
+    ...tcpPolicyFilters(workload),
     ...tcpProxy([{ name, weight: 1 }], reporter, options, features),
   ];
   const filters = isRequests
@@ -124,7 +123,7 @@ function portChains(
         inboundHttp(
           `inbound_0.0.0.0_${port.port}`,
           inboundRoutes(port),
-          rbac,
+          httpPolicyFilters(workload),
           { reporter, features },
           options,
         ),
@@ -143,7 +142,7 @@ function portChains(
 /** Ports that nobody declared: bytes only, under the workload's own policy. */
 function passthroughChains(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Chain[] {
   const filters = [
-    ...tcpRbac(workloadRbac(workload, "tcp")),
+    ...tcpPolicyFilters(workload),
     ...tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], unnamed, options, features),
   ];
   return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: alpnOf.tcp, filters, options });

@@ -6,6 +6,7 @@ import { parseConfig } from "../config/parse-config.ts";
 import { extensionRegistry } from "../inspect/extension-registry.ts";
 import { buildMesh, type MeshInput } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
+import type { FetchedKeys } from "../model/key-source.ts";
 import type { Mesh, MeshDefaults } from "../model/mesh.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
 import { type ClientFeatures, parseClientFeatures } from "./client-features.ts";
@@ -57,6 +58,8 @@ export interface Scenario {
   readonly features?: readonly string[];
   /** And what in its metadata. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** What has been fetched, by URL. */
+  readonly keySets?: Readonly<Record<string, FetchedKeys>>;
 }
 
 export interface Fixture {
@@ -78,7 +81,8 @@ export function fixture(scenario: Scenario, yaml = "", file = "mesh.yaml"): Fixt
   };
   const names = hostnamesNeedingAddress(config.resources, workloads, options);
   const vips = new Map(names.map((name, i) => [name, `240.240.0.${i + 1}`]));
-  const input = { resources: config.resources, workloads, vips, options };
+  const keySets = new Map(Object.entries(scenario.keySets ?? {}));
+  const input = { resources: config.resources, workloads, vips, keySets, options };
   const { mesh, diagnostics } = buildMesh(input);
   const all = [...config.diagnostics, ...diagnostics];
   return {

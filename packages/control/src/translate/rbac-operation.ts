@@ -1,8 +1,9 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Permission, PermissionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import type { OperationSpec } from "../config/specs.ts";
 import { parseCidr } from "../config/values.ts";
-import { cidr } from "./messages.ts";
+import { cidr, pack } from "./messages.ts";
 import { escapeRegex, type StringMatch, wildcardMatch } from "./string-match.ts";
 
 type Rule = Exclude<MessageInitShape<typeof PermissionSchema>, Permission>["rule"];
@@ -41,16 +42,47 @@ function byHeader(name: string, value: StringMatch): Permission {
   });
 }
 
-/** Hosts compare without case and, as a policy names no port, with any port a client appends. */
+/**
+ * Hosts compare without case, and with any port that a client appends where the
+ * policy names none. `a.example.` is `a.example`.
+ */
 function byHost(value: string): Permission {
-  if (value.includes("*")) return byHeader(":authority", wildcardMatch(value, { ignoreCase: true }));
-  const pattern = value.includes(":") ? escapeRegex(value) : `${escapeRegex(value)}(:[0-9]+)?`;
+  if (value === "*" || (value.endsWith("*") && !value.startsWith("*"))) {
+    return byHeader(":authority", wildcardMatch(value, { ignoreCase: true }));
+  }
+  const name = value.startsWith("*") ? `.*${escapeRegex(value.slice(1))}` : escapeRegex(value);
+  const pattern = hasPort(value) ? name : `${name}\\.?(:[0-9]+)?`;
   return byHeader(":authority", { matchPattern: { case: "safeRegex", value: { regex: `(?i)${pattern}` } } });
 }
 
-/** The path without its query. */
+/** `a:80` and `[::1]:80`, and not `[::1]`. */
+function hasPort(host: string): boolean {
+  return /:[0-9*]+$/.test(host);
+}
+
+/** The path without its query; `{*}` for one segment of it, `{**}` for any number at its end. */
 function byPath(value: string): Permission {
+  if (value.includes("{")) return byTemplate(value.replaceAll("{**}", "**").replaceAll("{*}", "*"));
   return permission({ case: "urlPath", value: { rule: { case: "path", value: wildcardMatch(value) } } });
+}
+
+function byTemplate(pathTemplate: string): Permission {
+  const typedConfig = pack(UriTemplateMatchConfigSchema, { pathTemplate });
+  return permission({ case: "uriTemplate", value: { name: "uri-template", typedConfig } });
+}
+
+/** What another filter noted about the request under `key`: text, or with `[value]` a list that holds it. */
+export function byFilterMetadata(filter: string, key: string, value: string): Permission {
+  const isList = value.startsWith("[") && value.endsWith("]");
+  const text = { case: "stringMatch", value: wildcardMatch(isList ? value.slice(1, -1) : value) } as const;
+  const matchPattern = isList
+    ? ({
+        case: "listMatch",
+        value: { matchPattern: { case: "oneOf", value: { matchPattern: text } } },
+      } as const)
+    : text;
+  const path = [{ segment: { case: "key" as const, value: key } }];
+  return permission({ case: "metadata", value: { filter, path, value: { matchPattern } } });
 }
 
 /** All fields of an operation must hold; within one field any value, within a `not` field none. */

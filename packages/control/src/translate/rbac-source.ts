@@ -1,22 +1,10 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Principal, PrincipalSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import type { Principal } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { SourceSpec } from "../config/specs.ts";
 import { parseCidr } from "../config/values.ts";
 import { cidr } from "./messages.ts";
-import { regexMatch, type StringMatch, segmentPattern, wildcardMatch } from "./string-match.ts";
-
-type Identifier = Exclude<MessageInitShape<typeof PrincipalSchema>, Principal>["identifier"];
-
-export function principal(identifier: Identifier): Principal {
-  return create(PrincipalSchema, { identifier });
-}
-
-export const anyPrincipal = (): Principal => principal({ case: "any", value: true });
-export const allOf = (ids: Principal[]): Principal =>
-  ids.length === 1 ? ids[0]! : principal({ case: "andIds", value: { ids } });
-export const oneOf = (ids: Principal[]): Principal =>
-  ids.length === 1 ? ids[0]! : principal({ case: "orIds", value: { ids } });
-export const not = (id: Principal): Principal => principal({ case: "notId", value: id });
+import { byRequestPrincipals } from "./rbac-claims.ts";
+import { allOf, anyPrincipal, not, oneOf, principal } from "./rbac-principal.ts";
+import { escapeRegex, regexMatch, type StringMatch, segmentPattern, wildcardMatch } from "./string-match.ts";
 
 /** By the identity the peer's certificate proves; over plaintext nothing is proved and nothing matches. */
 function authenticated(principalName: StringMatch): Principal {
@@ -45,8 +33,10 @@ export function byServiceAccount(value: string, policyNamespace: string): Princi
   return authenticated(regexMatch(pattern));
 }
 
-function byTrustDomain(value: string): Principal {
-  return authenticated(regexMatch(`spiffe://${segmentPattern(value)}/ns/[^/]+/sa/[^/]+`));
+/** With `*` for any part of it; `cluster.local` stands for the mesh's trust domain. */
+export function byTrustDomain(value: string, own: string): Principal {
+  const pattern = value === ownTrustDomain.slice(0, -1) ? escapeRegex(own) : segmentPattern(value);
+  return authenticated(regexMatch(`spiffe://${pattern}/ns/[^/]+/sa/[^/]+`));
 }
 
 /** The address of the connection's other end. */
@@ -75,7 +65,7 @@ export function sourcePrincipal(source: SourceSpec, policyNamespace: string, tru
     [source.principals, source.notPrincipals, (value) => byPrincipal(value, trustDomain)],
     [source.namespaces, source.notNamespaces, byNamespace],
     [source.serviceAccounts, source.notServiceAccounts, account],
-    [source.trustDomains, source.notTrustDomains, byTrustDomain],
+    [source.trustDomains, source.notTrustDomains, (value) => byTrustDomain(value, trustDomain)],
     [source.ipBlocks, source.notIpBlocks, byDirectAddress],
     [source.remoteIpBlocks, source.notRemoteIpBlocks, byRemoteAddress],
   ];
@@ -84,5 +74,7 @@ export function sourcePrincipal(source: SourceSpec, policyNamespace: string, tru
     if (yes?.length) ids.push(oneOf(yes.map(of)));
     if (no?.length) ids.push(not(oneOf(no.map(of))));
   }
+  if (source.requestPrincipals?.length) ids.push(byRequestPrincipals(source.requestPrincipals));
+  if (source.notRequestPrincipals?.length) ids.push(not(byRequestPrincipals(source.notRequestPrincipals)));
   return ids.length > 0 ? allOf(ids) : anyPrincipal();
 }

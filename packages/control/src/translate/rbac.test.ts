@@ -1,44 +1,67 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { toJson } from "@bufbuild/protobuf";
-import { RBACSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
+import { type RBAC, RBACSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { MeshWorkload } from "../model/mesh.ts";
+import type { AuthorizationAction } from "../model/security.ts";
 import { fixture } from "./mesh-fixture.ts";
-import { workloadRbac } from "./rbac.ts";
+import { httpPolicyFilters } from "./policy-filters.ts";
+import { rbacRules } from "./rbac.ts";
+import { type RbacLevel, rbacContext } from "./rbac-context.ts";
 
 function policy(action: string, rules: string): string {
   return `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec: { action: ${action}, rules: ${rules} }\n`;
 }
 
 function protectedBy(yaml: string): MeshWorkload {
-  return fixture({ workloads: [{ service: "db" }] }, yaml).mesh.workloads.get("db-v1.default")!;
+  const { mesh, findings } = fixture({ workloads: [{ service: "db" }] }, yaml);
+  assert.deepEqual(
+    findings.filter((line) => line.includes(" error ")),
+    [],
+  );
+  return mesh.workloads.get("db-v1.default")!;
+}
+
+function rules(workload: MeshWorkload, level: RbacLevel, action: AuthorizationAction = "ALLOW"): RBAC {
+  return rbacRules(action, workload.policies, rbacContext(workload, level));
+}
+
+function json(rules: RBAC): string {
+  return JSON.stringify(toJson(RBACSchema, rules));
 }
 
 describe("authorization", () => {
   it("allows nothing when an ALLOW policy has no rules", () => {
-    const { allow, deny } = workloadRbac(protectedBy(policy("ALLOW", "[]")), "http");
-    assert.deepEqual(allow && toJson(RBACSchema, allow), {});
-    assert.equal(deny, undefined);
+    const workload = protectedBy(policy("ALLOW", "[]"));
+    assert.equal(httpPolicyFilters(workload).length, 1);
+    assert.equal(json(rules(workload, "http")), "{}");
   });
 
   it("is not there at all without a policy", () => {
-    assert.deepEqual(workloadRbac(protectedBy(""), "http"), {});
+    assert.deepEqual(httpPolicyFilters(protectedBy("")), []);
   });
 
-  it("on TCP never allows by what only a request would show", () => {
-    const byMethod = protectedBy(policy("ALLOW", "[{ to: [{ operation: { methods: [GET] } }] }]"));
-    assert.deepEqual(Object.keys(workloadRbac(byMethod, "tcp").allow!.policies), []);
-    assert.equal(Object.keys(workloadRbac(byMethod, "http").allow!.policies).length, 1);
-    const byHeader = protectedBy(policy("ALLOW", '[{ when: [{ key: "request.headers[a]", values: [b] }] }]'));
-    assert.deepEqual(Object.keys(workloadRbac(byHeader, "tcp").allow!.policies), []);
-  });
+  const requestParts = {
+    "a method": "{ to: [{ operation: { methods: [GET] } }] }",
+    "a method or a port": "{ to: [{ operation: { methods: [GET] } }, { operation: { ports: ['9080'] } }] }",
+    "a header": '{ when: [{ key: "request.headers[a]", values: [b] }] }',
+    "an end user": '{ from: [{ source: { requestPrincipals: ["*"] } }] }',
+    "no end user": '{ from: [{ source: { notRequestPrincipals: ["*"] } }] }',
+    "a claim": '{ when: [{ key: "request.auth.claims[a]", notValues: [b] }] }',
+  };
+  for (const [what, rule] of Object.entries(requestParts)) {
+    it(`on TCP allows nothing by a rule with ${what}, which only a request would show`, () => {
+      const workload = protectedBy(policy("ALLOW", `[${rule}]`));
+      assert.deepEqual(Object.keys(rules(workload, "tcp").policies), []);
+      assert.equal(Object.keys(rules(workload, "http").policies).length, 1);
+    });
+  }
 
   it("on TCP denies more rather than less where it cannot see the request", () => {
-    const workload = protectedBy(
-      policy("DENY", "[{ to: [{ operation: { methods: [GET], ports: ['9080'] } }] }]"),
-    );
-    const { deny } = workloadRbac(workload, "tcp");
-    assert.deepEqual(toJson(RBACSchema, deny!), {
+    const rule =
+      "{ from: [{ source: { notRequestPrincipals: ['*'] } }], to: [{ operation: { methods: [GET], ports: ['9080'] } }] }";
+    const workload = protectedBy(policy("DENY", `[${rule}]`));
+    assert.deepEqual(toJson(RBACSchema, rules(workload, "tcp", "DENY")), {
       action: "DENY",
       policies: {
         "ns[default]-policy[p]-rule[0]": {
@@ -51,10 +74,14 @@ describe("authorization", () => {
 
   it("takes cluster.local for the mesh's own trust domain", () => {
     const workload = protectedBy(
-      policy("DENY", "[{ from: [{ source: { principals: [cluster.local/ns/a/sa/b] } }] }]"),
+      policy(
+        "DENY",
+        "[{ from: [{ source: { principals: [cluster.local/ns/a/sa/b] } }, { source: { trustDomains: [cluster.local] } }] }]",
+      ),
     );
     const elsewhere = { ...workload, identity: "spiffe://corp.example/ns/default/sa/db" };
-    const text = JSON.stringify(toJson(RBACSchema, workloadRbac(elsewhere, "http").deny!));
-    assert.match(text, /spiffe:\/\/corp\.example\/ns\/a\/sa\/b/);
+    const text = json(rules(elsewhere, "http", "DENY"));
+    assert.match(text, /"spiffe:\/\/corp\.example\/ns\/a\/sa\/b"/);
+    assert.match(text, /"spiffe:\/\/corp\\\\\.example\/ns\/\[\^\/\]\+\/sa\/\[\^\/\]\+"/);
   });
 });

@@ -1,9 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type AccessLog, AccessLogSchema } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
-import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import { AccessLogType } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
-import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import {
   type TcpProxy,
   TcpProxySchema,
@@ -85,16 +83,4 @@ function atEnd({ name, configType }: AccessLog): AccessLog {
     configType,
     filter: { filterSpecifier: { case: "logTypeFilter", value: { types } } },
   });
-}
-
-/** Who may connect: what is denied is denied before it is allowed. */
-export function tcpRbac({ deny, allow }: { readonly deny?: RBAC; readonly allow?: RBAC }): Filter[] {
-  return [deny, allow]
-    .filter((rules) => rules !== undefined)
-    .map((rules) =>
-      create(FilterSchema, {
-        name: "envoy.filters.network.rbac",
-        configType: { case: "typedConfig", value: pack(NetworkRbacSchema, { rules, statPrefix: "tcp." }) },
-      }),
-    );
 }

@@ -2,7 +2,6 @@ import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
-import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { grpcServerListenerPrefix } from "@weft/xds/proxyless";
@@ -13,7 +12,7 @@ import { adsSource, hostLiteral, istioMetadata, pack, socketAddress } from "../m
 import { inboundName } from "../names.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { namesOf } from "../outbound-routes.ts";
-import { workloadRbac } from "../rbac.ts";
+import { httpRbacFilters } from "../policy-filters.ts";
 import { matchAll } from "../route-match.ts";
 import { proxylessServerTls } from "./proxyless-tls.ts";
 
@@ -90,20 +89,6 @@ function serverListener(address: string, port: InboundPort, workload: MeshWorklo
 
 /** Denied before allowed, and then to the application. */
 function serverConnections(port: InboundPort, workload: MeshWorkload) {
-  const rbac = workloadRbac(workload, "http");
-  const rules = (["deny", "allow"] as const).flatMap((verdict) =>
-    rbac[verdict]
-      ? [
-          {
-            name: `envoy.filters.http.rbac.${verdict}`,
-            configType: {
-              case: "typedConfig" as const,
-              value: pack(HttpRbacSchema, { rules: rbac[verdict] }),
-            },
-          },
-        ]
-      : [],
-  );
   const name = inboundName(port.port);
   return pack(HttpConnectionManagerSchema, {
     statPrefix: `inbound_${port.port}`,
@@ -120,6 +105,6 @@ function serverConnections(port: InboundPort, workload: MeshWorkload) {
         ],
       },
     },
-    httpFilters: [...rules, router],
+    httpFilters: [...httpRbacFilters(workload), router],
   });
 }

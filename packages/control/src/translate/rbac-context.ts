@@ -1,0 +1,22 @@
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { PortMap } from "./rbac-operation.ts";
+
+/** Whether requests are seen, or connections only. */
+export type RbacLevel = "http" | "tcp";
+
+/** What the rules of a workload are seen by. */
+export interface RbacContext {
+  readonly level: RbacLevel;
+  /** From an application's port, as policies name it, to the port the sidecar sees. */
+  readonly seenPort: PortMap;
+  readonly trustDomain: string;
+}
+
+export function rbacContext(workload: MeshWorkload, level: RbacLevel): RbacContext {
+  const listenPorts = new Map(workload.inbound.map((p) => [p.port, p.listenPort]));
+  return {
+    level,
+    seenPort: (port) => listenPorts.get(port) ?? port,
+    trustDomain: workload.identity.split("/")[2]!,
+  };
+}
