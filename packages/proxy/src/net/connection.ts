@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { bytesOf, Output, releaseRegions, writeToStream } from "./output.ts";
+import { bytesOf, Output, writeToStream } from "./output.ts";
 import { ReadBuffer } from "./read-buffer.ts";
 import type { Region } from "./slab.ts";
 import {
@@ -47,8 +47,6 @@ export interface ConnectionOptions {
   /** For tests: use the socket's stream interface although the handle could be driven directly. */
   readonly isPortable?: boolean;
 }
-
-const noRegions: readonly Region[] = [];
 
 type State = "idle" | "open" | "lingering" | "closed";
 
@@ -152,7 +150,7 @@ export class Connection {
     } else {
       this.#requests.taken();
       request.lent = bytes;
-      this.#inFlight = noRegions;
+      this.#inFlight = [];
       this.#inFlightBytes = bytes.length;
       this.#unsentBytes += bytes.length;
       this.#isBlocked = true;
@@ -288,7 +286,7 @@ export class Connection {
     const regions = this.#inFlight;
     if (!regions) return;
     this.#inFlight = undefined;
-    releaseRegions(regions);
+    this.#output.release(regions);
     if (this.#state === "closed") return;
     if (status < 0) {
       this.#close({ kind: "error", code: `${status}`, message: "write failed" });
@@ -405,7 +403,7 @@ export class Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#linger?.stop();
-    releaseRegions(this.#output.take());
+    this.#output.release(this.#output.take());
     this.#stash = undefined;
     this.#readBuffer.giveBack();
     this.socket.destroy();

@@ -10,6 +10,7 @@ let writerSlab: Slab | undefined;
 /** Bytes copied into shared slabs, in order, until one connection sends them. */
 export class Output {
   #regions: Region[] = [];
+  #spare: Region[] | undefined;
 
   get isEmpty(): boolean {
     return this.#regions.length === 0;
@@ -73,8 +74,18 @@ export class Output {
   /** All of it, to be sent and released; what is appended from here on is the next to be sent. */
   take(): readonly Region[] {
     const regions = this.#regions;
-    this.#regions = [];
+    this.#regions = this.#spare ?? [];
+    this.#spare = undefined;
     return regions;
+  }
+
+  /** What `take` gave has been sent, or never will be. */
+  release(regions: readonly Region[]): void {
+    for (const region of regions) region.slab.release();
+    // Lists are used in turn: growing a new one costs more than what it holds.
+    const list = regions as Region[];
+    while (list.length > 0) list.pop();
+    this.#spare = list;
   }
 
   #appended(slab: Slab, count: number): void {
@@ -87,10 +98,6 @@ export class Output {
       this.#regions.push({ slab, start, end: start + count });
     }
   }
-}
-
-export function releaseRegions(regions: readonly Region[]): void {
-  for (const region of regions) region.slab.release();
 }
 
 export function bytesOf({ slab, start, end }: Region): Buffer {

@@ -1,9 +1,13 @@
 import type { Exchange } from "../layer/exchange.ts";
 import { createOperator, JsonText, type Operator } from "./command-operators.ts";
 import { parseFormat } from "./format-parser.ts";
+import type { LineWriter } from "./log-buffer.ts";
 
 /** A compiled format: one line for one exchange, with its line end. */
 export type LineFormatter = (exchange: Exchange) => string;
+
+/** A compiled format that puts the line of an exchange together, with its line end. */
+export type LineRenderer = (exchange: Exchange, line: LineWriter) => void;
 
 /** Envoy's default access log format. */
 export const envoyDefaultFormat =
@@ -29,11 +33,41 @@ export const istioDefaultFormat =
  * @throws SyntaxError naming an operator that does not exist or cannot be read.
  */
 export function compileTextFormat(format: string, omitEmptyValues = false): LineFormatter {
-  const missing = omitEmptyValues ? "" : "-";
+  const { texts, operators, tail, missing } = compilePieces(format, omitEmptyValues);
+  return (exchange) => {
+    let line = "";
+    for (let i = 0; i < operators.length; i++) line += texts[i]! + (operators[i]!(exchange) ?? missing);
+    return line + tail;
+  };
+}
+
+/** As `compileTextFormat`, for lines that are put together where they are written from. */
+export function compileTextLine(format: string, omitEmptyValues = false): LineRenderer {
+  const { texts, operators, tail, missing } = compilePieces(format, omitEmptyValues);
+  return (exchange, line) => {
+    for (let i = 0; i < operators.length; i++) {
+      line.put(texts[i]!);
+      const value = operators[i]!(exchange) ?? missing;
+      line.put(typeof value === "string" ? value : `${value}`);
+    }
+    line.put(tail);
+  };
+}
+
+interface TextPieces {
+  readonly texts: readonly string[];
+  /** Each after the text of the same index. */
+  readonly operators: readonly Operator[];
+  readonly tail: string;
+  /** What stands for a missing value. */
+  readonly missing: string;
+}
+
+/** Text and operators alternate in one flat pair of lists: no branch on the kind of piece per line. */
+function compilePieces(format: string, omitEmptyValues: boolean): TextPieces {
   const pieces = parseFormat(format).map((part) =>
     part.kind === "text" ? part.text : limited(createOperator(part.name, part.argument), part.maxLength),
   );
-  // Text and operators alternate in one flat pair of lists: no branch on the kind of piece per line.
   const texts: string[] = [];
   const operators: Operator[] = [];
   let text = "";
@@ -45,12 +79,7 @@ export function compileTextFormat(format: string, omitEmptyValues = false): Line
       text = "";
     }
   }
-  const tail = text;
-  return (exchange) => {
-    let line = "";
-    for (let i = 0; i < operators.length; i++) line += texts[i]! + (operators[i]!(exchange) ?? missing);
-    return line + tail;
-  };
+  return { texts, operators, tail: text, missing: omitEmptyValues ? "" : "-" };
 }
 
 /**

@@ -5,8 +5,10 @@ import type { AccessLog } from "../layer/access-log.ts";
 import {
   compileJsonFormat,
   compileTextFormat,
+  compileTextLine,
   envoyDefaultFormat,
   type LineFormatter,
+  type LineRenderer,
 } from "./access-log-format.ts";
 import type { EnvoyStats } from "./envoy-stats.ts";
 import { LogSink, type LogSinkStats } from "./log-sink.ts";
@@ -37,13 +39,21 @@ export class AccessLogs {
    * that cannot be opened.
    */
   create(plan: AccessLogPlan): AccessLog {
-    const format = compileFormat(plan.format);
+    const render = compileLine(plan.format);
     const sink = this.#sink(plan.sink);
     const { filter } = plan;
-    if (!filter) return { log: (exchange) => sink.write(format(exchange)) };
     return {
       log(exchange) {
-        if (filter(exchange)) sink.write(format(exchange));
+        if (filter && !filter(exchange)) return;
+        const line = sink.beginLine();
+        if (!line) return;
+        try {
+          render(exchange, line);
+        } catch (error) {
+          sink.dropLine();
+          throw error;
+        }
+        sink.endLine();
       },
     };
   }
@@ -85,7 +95,21 @@ export class AccessLogs {
   }
 }
 
-/** Compiles a format of lines or bodies. @throws SyntaxError for one that cannot be compiled. */
+/** Compiles a format of lines. @throws SyntaxError for one that cannot be compiled. */
+function compileLine(format: AccessLogPlan["format"]): LineRenderer {
+  switch (format.kind) {
+    case "default":
+      return compileTextLine(envoyDefaultFormat);
+    case "text":
+      return compileTextLine(format.format, format.omitEmptyValues);
+    case "json": {
+      const write = compileJsonFormat(format.fields, format.omitEmptyValues);
+      return (exchange, line) => line.put(write(exchange));
+    }
+  }
+}
+
+/** Compiles a format of bodies. @throws SyntaxError for one that cannot be compiled. */
 export function compileFormat(format: AccessLogPlan["format"]): LineFormatter {
   switch (format.kind) {
     case "default":

@@ -75,6 +75,16 @@ describe("a log file", () => {
     assert.equal(read(), "new\n");
   });
 
+  it("gets nothing of a line that broke off, and all of lines in any script", async () => {
+    const { sink, settled, read } = setUp({ flushBytes: 16 });
+    sink.beginLine()!.put("half a li");
+    sink.dropLine();
+    const line = "\u00e9 \u20ac \u{1f642} ".repeat(2_000);
+    sink.write(`${line}\n`);
+    await settled(1);
+    assert.equal(read(), `${line}\n`);
+  });
+
   it("loses lines rather than memory, and counts them", () => {
     const { sink, stats } = setUp({ maxWaitingBytes: 10 });
     sink.write("12345678\n");

@@ -1,6 +1,7 @@
 import { closeSync, openSync, write, writeSync } from "node:fs";
 import type { Clock, Timer } from "@weft/base/clock";
 import type { Counter } from "@weft/base/metric-registry";
+import { type LineWriter, LogBuffer } from "./log-buffer.ts";
 
 /** What every sink counts. */
 export interface LogSinkStats {
@@ -20,11 +21,11 @@ export interface LogSinkOptions {
   readonly maxWaitingBytes?: number;
 }
 
+/** Room for a line after the one that fills a batch. */
+const lineRoomBytes = 8 * 1024;
+
 /** A file that is opened by path, or a descriptor that is already open. */
 export type LogTarget = { readonly path: string } | { readonly descriptor: number };
-
-/** Room for a batch of any text: UTF-8 takes at most three bytes for each unit of a string. */
-const maxBytesPerUnit = 3;
 
 /**
  * Collects lines and writes them in batches: when 64 KiB have gathered or a
@@ -39,11 +40,13 @@ export class LogSink {
   readonly #flushBytes: number;
   readonly #maxWaitingBytes: number;
   #descriptor: number;
-  #gathered = "";
+  #gathered: LogBuffer;
   #gatheredLines = 0;
-  /** Reused from batch to batch: one is written at a time, and finding out how long its text will be costs as much as encoding it. */
-  #batch: Buffer | undefined;
-  #writing: { readonly bytes: Buffer; offset: number; readonly lines: number } | undefined;
+  /** Where the line begins that is being put together. */
+  #lineStart = 0;
+  /** The batch before, used again: one is written while the next gathers. */
+  #spare: LogBuffer | undefined;
+  #writing: { readonly batch: LogBuffer; offset: number; readonly lines: number } | undefined;
   #timer: Timer | undefined;
   #mustReopen = false;
   #isClosed = false;
@@ -56,19 +59,42 @@ export class LogSink {
     this.#flushIntervalMs = options.flushIntervalMs ?? 1_000;
     this.#flushBytes = options.flushBytes ?? 64 * 1024;
     this.#maxWaitingBytes = options.maxWaitingBytes ?? 8 * 1024 * 1024;
+    this.#gathered = this.#createBatch();
     this.#descriptor = "path" in target ? openSync(target.path, "a", 0o644) : target.descriptor;
   }
 
   write(line: string): void {
-    if (this.#isClosed || this.#gathered.length + line.length > this.#maxWaitingBytes) {
+    const writer = this.beginLine();
+    if (!writer) return;
+    writer.put(line);
+    this.endLine();
+  }
+
+  /** Where the next line is put together, up to `endLine` or `dropLine`; undefined where it is lost. */
+  beginLine(): LineWriter | undefined {
+    if (this.#isClosed) {
       this.#stats.lostLines.value += 1;
+      return undefined;
+    }
+    this.#lineStart = this.#gathered.length;
+    return this.#gathered;
+  }
+
+  endLine(): void {
+    if (this.#gathered.length > this.#maxWaitingBytes) {
+      this.dropLine();
       return;
     }
     this.#stats.lines.value += 1;
-    this.#gathered += line;
     this.#gatheredLines += 1;
     if (this.#gathered.length >= this.#flushBytes) this.flush();
     else this.#timer ??= this.#clock.setTimer(this.flush, this.#flushIntervalMs);
+  }
+
+  /** In place of `endLine`: nothing is written of the line, which is counted as lost. */
+  dropLine(): void {
+    this.#gathered.length = this.#lineStart;
+    this.#stats.lostLines.value += 1;
   }
 
   /** Begins to write what has gathered; one write is under way at a time. */
@@ -77,9 +103,10 @@ export class LogSink {
     this.#timer = undefined;
     if (this.#writing) return;
     if (this.#mustReopen) this.#reopenNow();
-    if (this.#gathered === "") return;
-    this.#writing = { bytes: this.#encode(this.#gathered), offset: 0, lines: this.#gatheredLines };
-    this.#gathered = "";
+    if (this.#gathered.length === 0) return;
+    this.#writing = { batch: this.#gathered, offset: 0, lines: this.#gatheredLines };
+    this.#gathered = this.#spare ?? this.#createBatch();
+    this.#spare = undefined;
     this.#gatheredLines = 0;
     this.#continue();
   };
@@ -87,7 +114,7 @@ export class LogSink {
   /** Opens the file anew, after what was gathered for the old one is written: for log rotation. */
   reopen(): void {
     if (!("path" in this.#target) || this.#isClosed) return;
-    if (this.#writing === undefined && this.#gathered !== "") this.#writeRemaining();
+    if (this.#writing === undefined) this.#writeRemaining();
     this.#mustReopen = true;
     this.flush();
   }
@@ -102,59 +129,56 @@ export class LogSink {
   }
 
   #writeRemaining(): void {
-    if (this.#gathered === "") return;
-    const bytes = Buffer.from(this.#gathered, "utf8");
+    const { bytes, length } = this.#gathered;
+    if (length === 0) return;
     const lines = this.#gatheredLines;
-    this.#gathered = "";
+    this.#gathered.length = 0;
     this.#gatheredLines = 0;
     try {
       let offset = 0;
-      while (offset < bytes.length) offset += writeSync(this.#descriptor, bytes, offset);
+      while (offset < length) offset += writeSync(this.#descriptor, bytes, offset, length - offset);
       this.#stats.flushes.add();
     } catch {
       this.#lose(lines);
     }
   }
 
-  #encode(text: string): Buffer {
-    const needed = text.length * maxBytesPerUnit;
-    // A backlog is rare, and its buffer is not kept.
-    if (text.length > 2 * this.#flushBytes) return Buffer.from(text, "utf8");
-    if (!this.#batch || this.#batch.length < needed) this.#batch = Buffer.allocUnsafeSlow(needed);
-    return this.#batch.subarray(0, this.#batch.write(text, 0, "utf8"));
+  #createBatch(): LogBuffer {
+    return new LogBuffer(this.#flushBytes + lineRoomBytes);
+  }
+
+  /** A backlog is rare, and its memory is not kept. */
+  #reuse(batch: LogBuffer): void {
+    batch.length = 0;
+    if (batch.bytes.length <= 2 * (this.#flushBytes + lineRoomBytes)) this.#spare = batch;
   }
 
   #continue(): void {
-    const batch = this.#writing!;
-    write(
-      this.#descriptor,
-      batch.bytes,
-      batch.offset,
-      batch.bytes.length - batch.offset,
-      null,
-      (error, written) => {
-        if (error?.code === "EAGAIN") {
-          // A pipe whose reader is slow: wait as long as a flush would.
-          this.#clock.setTimer(() => this.#continue(), this.#flushIntervalMs);
+    const writing = this.#writing!;
+    const { batch, offset } = writing;
+    write(this.#descriptor, batch.bytes, offset, batch.length - offset, null, (error, written) => {
+      if (error?.code === "EAGAIN") {
+        // A pipe whose reader is slow: wait as long as a flush would.
+        this.#clock.setTimer(() => this.#continue(), this.#flushIntervalMs);
+        return;
+      }
+      if (error) this.#lose(writing.lines);
+      else {
+        writing.offset += written;
+        if (writing.offset < batch.length) {
+          this.#continue();
           return;
         }
-        if (error) this.#lose(batch.lines);
-        else {
-          batch.offset += written;
-          if (batch.offset < batch.bytes.length) {
-            this.#continue();
-            return;
-          }
-          this.#stats.flushes.add();
-        }
-        this.#writing = undefined;
-        if (this.#isClosed) {
-          if ("path" in this.#target) closeSync(this.#descriptor);
-        } else if (this.#mustReopen || this.#gathered.length >= this.#flushBytes) this.flush();
-        else if (this.#gathered !== "")
-          this.#timer ??= this.#clock.setTimer(this.flush, this.#flushIntervalMs);
-      },
-    );
+        this.#stats.flushes.add();
+      }
+      this.#writing = undefined;
+      this.#reuse(batch);
+      if (this.#isClosed) {
+        if ("path" in this.#target) closeSync(this.#descriptor);
+      } else if (this.#mustReopen || this.#gathered.length >= this.#flushBytes) this.flush();
+      else if (this.#gathered.length > 0)
+        this.#timer ??= this.#clock.setTimer(this.flush, this.#flushIntervalMs);
+    });
   }
 
   #lose(lines: number): void {
