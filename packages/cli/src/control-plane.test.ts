@@ -117,6 +117,35 @@ test("apply, get and delete do what they say, data on stdout and talk on stderr"
   assert.match(gone.stderr, /weft: there is no VirtualService default\/reviews\n {2}next: 'weft get/);
 });
 
+test("get says what became of a route, and what it says can be applied again", async () => {
+  const route = `# of the shop
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: cart}
+spec:
+  parentRefs: [{group: "", kind: Service, name: cart, port: 80}]
+  rules: [{backendRefs: [{name: nobody, port: 80}]}]
+`;
+  const service = `apiVersion: v1
+kind: Service
+metadata: {name: cart}
+spec: {ports: [{name: http, port: 80}]}
+`;
+  const path = file("route.yaml", `${service}---\n${route}`);
+  await weft(["apply", "-f", path, "--wait"]);
+  const { stdout } = await weft(["get", "httproute", "cart", "-o", "yaml"]);
+  assert.ok(
+    stdout.startsWith(route.slice(0, route.indexOf("spec:")).replace("{name: cart}", "{ name: cart }")),
+  );
+  assert.match(stdout, /^ {6}controllerName: weft.dev\/mesh$/m);
+  assert.match(stdout, /type: Accepted\n +status: "True"\n +reason: Accepted\n/);
+  assert.match(stdout, /type: ResolvedRefs\n +status: "False"\n +reason: BackendNotFound\n/);
+  const { stdout: table } = await weft(["get", "httproutes"]);
+  assert.match(table, /AGE +STATUS +FROM\n(.*)BackendNotFound/);
+  assert.equal((await weft(["apply", "-f", "-"], stdout)).code, 0);
+  assert.equal((await weft(["delete", "-f", path])).code, 0);
+});
+
 test("apply reads stdin, and a directory", async () => {
   const fromStdin = await weft(["apply", "-f", "-"], destinationRule);
   assert.equal(fromStdin.code, 0, fromStdin.stderr);

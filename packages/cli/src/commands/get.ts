@@ -1,5 +1,6 @@
 import type { ResourceRecord } from "@weft/control/api/protocol";
 import { Command } from "commander";
+import { parseDocument } from "yaml";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { parseKind } from "../options/resource-kind.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
@@ -39,13 +40,29 @@ export function command(): Command {
     });
 }
 
+/** As it was written; where the mesh has something to say of it, with its status. */
+function yamlOf({ text, status }: ResourceRecord): string {
+  if (!status) return text.replace(/\n*$/, "\n");
+  const document = parseDocument(text);
+  document.set("status", document.createNode(status, { flow: false }));
+  return document.toString({ lineWidth: 0 });
+}
+
+/** "accepted", or the reasons why not; of all parents. */
+function outcomeOf({ status }: ResourceRecord): string {
+  if (!status) return "";
+  const conditions = status.parents.flatMap((parent) => parent.conditions);
+  const reasons = new Set(conditions.flatMap((c) => (c.status === "False" ? [c.reason] : [])));
+  return reasons.size > 0 ? [...reasons].join(", ") : "accepted";
+}
+
 function print(records: readonly ResourceRecord[], format: string, json: unknown): void {
   if (format === "json") {
     printJson(json);
     return;
   }
   if (format === "yaml") {
-    process.stdout.write(records.map(({ text }) => text.replace(/\n*$/, "\n")).join("---\n"));
+    process.stdout.write(records.map(yamlOf).join("---\n"));
     return;
   }
   const now = Date.now();
@@ -63,6 +80,7 @@ function print(records: readonly ResourceRecord[], format: string, json: unknown
       value: (record: ResourceRecord) => formatAge(now - record.changedAtMs),
       align: "right" as const,
     },
+    ...(records.some(({ status }) => status) ? [{ title: "STATUS", value: outcomeOf }] : []),
     { title: "FROM", value: (record: ResourceRecord) => record.origin, canShrink: true },
   ];
   process.stdout.write(formatTable(columns, records, terminalWidth()));

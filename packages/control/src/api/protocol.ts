@@ -52,6 +52,22 @@ export interface ResourceRecord extends ResourceKey {
   readonly changedAtMs: number;
   /** `directory`: from `--config DIR`, changed only there. */
   readonly source: "store" | "directory";
+  /** What became of it, in the form its kind has: routes of the Gateway API. */
+  readonly status?: RouteStatus;
+}
+
+/** The status of a route, as the Gateway API has it. */
+export interface RouteStatus {
+  readonly parents: readonly {
+    readonly parentRef: object;
+    readonly controllerName: string;
+    readonly conditions: readonly {
+      readonly type: string;
+      readonly status: "True" | "False";
+      readonly reason: string;
+      readonly message: string;
+    }[];
+  }[];
 }
 
 export interface ResourceList {

@@ -32,6 +32,7 @@ import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { ignoredByGrpc, unverifiedByGrpc } from "../inspect/ignored-by-grpc.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
+import { routeStatus } from "../inspect/route-status.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
@@ -346,6 +347,7 @@ export class ControlApi implements ApiBackend {
   #record({ resource, text, source }: ConfigEntry): ResourceRecord {
     const { kind, namespace, name, apiVersion } = resource;
     const stored = source === "store" ? this.#parts.store.versionOf(resource) : undefined;
+    const parents = this.#parts.pipeline.current.routes.get(resourceKey(resource));
     return {
       kind,
       namespace,
@@ -356,6 +358,7 @@ export class ControlApi implements ApiBackend {
       revision: stored?.revision ?? 0,
       changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,
       source,
+      ...(parents ? { status: routeStatus(parents) } : {}),
     };
   }
 }

@@ -2,6 +2,7 @@ import type { Diagnostic } from "@weft/base/diagnostics";
 import type { ConfigResource } from "../config/resource.ts";
 import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
+import type { RouteStatuses } from "../model/gateway-api/attach-routes.ts";
 import type { KeySets } from "../model/key-source.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -18,6 +19,8 @@ export interface BuiltMesh {
   readonly mesh: Mesh;
   /** Of the model and of the files it came from. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What became of the Gateway API's routes. */
+  readonly routes: RouteStatuses;
 }
 
 /** The mesh with all that it was made from. */
@@ -78,6 +81,7 @@ export class MeshPipeline {
       configured,
       registered,
       keySets: this.#keys.current,
+      routes: built.routes,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };

@@ -1,6 +1,6 @@
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 
-/** Who says so, in the status of a route. */
+/** Who says so in the status of a route: the same name in every mesh. */
 export const controllerName = "weft.dev/mesh";
 
 /** One condition of a route, with a reason of the Gateway API's. */
