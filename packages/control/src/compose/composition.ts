@@ -94,6 +94,8 @@ export class Composition {
   /** Configuration has changed since the last push. */
   #isReconfigured = false;
   #generation = 0;
+  /** Workloads that have left since the last push. */
+  readonly #gone = new Set<string>();
   /** When the oldest change that no push holds yet was made. */
   #changedAtMs: number | undefined;
 
@@ -184,7 +186,7 @@ export class Composition {
     this.registry.onChange(({ workloads, removed }) => {
       for (const id of removed) {
         this.#history.forget(id);
-        this.#builder.forget(id);
+        this.#gone.add(id);
         this.#events.add("leave", `${id} left the mesh`);
       }
       this.#remembered.save(workloads);
@@ -289,7 +291,7 @@ export class Composition {
     this.#pushes.request();
   }
 
-  /** One turn of the event loop belongs to a push, so that a burst of changes becomes a few pushes. */
+  /** A push takes one turn of the event loop or more, so that a burst of changes becomes a few pushes. */
   async #push(): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
@@ -297,12 +299,12 @@ export class Composition {
     if (this.#isReconfigured) this.#keys.follow(keySourcesOf(this.#config.resources));
     if (!this.#pipeline.follow() || this.#isReconfigured) this.#pipeline.rebuild();
     this.#isReconfigured = false;
+    const { workloads } = this.#pipeline.current.mesh;
+    for (const id of this.#gone) if (!workloads.has(id)) this.#builder.forget(id);
+    this.#gone.clear();
     this.#generation += 1;
-    this.#clients.push({
-      generation: this.#generation,
-      revision: this.#store.resources.revision,
-      changedAtMs,
-    });
+    const { revision } = this.#store.resources;
+    await this.#clients.push({ version: `${revision}/${this.#generation}`, revision, changedAtMs });
     this.metrics.pushTime.observe((this.#clock.monotonicMs() - startMs) / 1000);
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import type { TypeStatus } from "@weft/xds/ads-server";
 import type { Snapshot } from "@weft/xds/snapshot";
-import { ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
+import { type ProxySync, ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
 
 const cds = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 
@@ -79,11 +79,18 @@ function setUp() {
     return { stream, proxy: table.connect(info, stream) };
   };
   const push = (revision: number): Push => ({
-    generation: revision,
+    version: String(revision),
     revision,
     changedAtMs: clock.monotonicMs(),
   });
   return { clock, converged, table, connect, push };
+}
+
+/** Given to all of them at once. */
+function follow(table: ProxySyncTable, push: Push, proxies: readonly ProxySync[]): void {
+  const followed = table.follow(push);
+  for (const proxy of proxies) followed.given(proxy);
+  followed.end();
 }
 
 test("a proxy is stale while an answer is out and synced when everything is answered", () => {
@@ -120,7 +127,8 @@ test("convergence is the time until the last concerned proxy has acknowledged", 
   const all = ["a", "b"].map(connect);
   for (const { stream } of all) stream.send();
   const change = push(1);
-  table.follow(
+  follow(
+    table,
     change,
     all.map(({ proxy }) => proxy),
   );
@@ -134,15 +142,42 @@ test("convergence is the time until the last concerned proxy has acknowledged", 
   assert.deepEqual(converged, [40]);
 });
 
+test("a push has not converged before all have been given it, however fast the first ones answer", async () => {
+  const { clock, connect, converged, push, table } = setUp();
+  const [a, b] = ["a", "b"].map(connect);
+  const change = push(1);
+  const followed = table.follow(change);
+  a!.stream.send();
+  followed.given(a!.proxy);
+  await clock.advance(10);
+  a!.stream.answer();
+  table.settled(a!.proxy, change);
+  assert.deepEqual(converged, []);
+  b!.stream.send();
+  followed.given(b!.proxy);
+  await clock.advance(10);
+  b!.stream.answer();
+  table.settled(b!.proxy, change);
+  await clock.advance(10);
+  followed.end();
+  assert.deepEqual(
+    converged,
+    [20],
+    "until the last answer, not until it was given to those it says nothing to",
+  );
+  table.follow(push(2)).end();
+  assert.deepEqual(converged, [20], "it changed nothing for anybody");
+});
+
 test("the answer to an earlier push does not count for a later one", async () => {
   const { clock, connect, converged, push, table } = setUp();
   const { stream, proxy } = connect("a");
   stream.send();
   const first = push(1);
-  table.follow(first, [proxy]);
+  follow(table, first, [proxy]);
   await clock.advance(5);
   const second = push(2);
-  table.follow(second, [proxy]);
+  follow(table, second, [proxy]);
   table.settled(proxy, first);
   assert.deepEqual(converged, [5]);
   stream.answer();
@@ -169,14 +204,14 @@ test("a proxy that leaves holds up no convergence, one that refuses spoils it", 
   const [a, b] = ["a", "b"].map(connect);
   for (const { stream } of [a!, b!]) stream.send();
   const first = push(1);
-  table.follow(first, [a!.proxy, b!.proxy]);
+  follow(table, first, [a!.proxy, b!.proxy]);
   a!.stream.answer();
   table.settled(a!.proxy, first);
   table.disconnect(b!.proxy);
   assert.deepEqual(converged, [0]);
   a!.stream.send();
   const second = push(2);
-  table.follow(second, [a!.proxy]);
+  follow(table, second, [a!.proxy]);
   a!.stream.answer("no");
   table.settled(a!.proxy, second);
   assert.deepEqual(converged, [0]);

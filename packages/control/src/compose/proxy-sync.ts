@@ -6,8 +6,8 @@ import { proxyResources } from "../inspect/proxy-config.ts";
 
 /** What one push brings: resources are in sync once acknowledged at this generation or later. */
 export interface Push {
-  /** Counts pushes since the start. */
-  readonly generation: number;
+  /** What clients are told: the revision, and the count of pushes since the start. */
+  readonly version: string;
   /** The configuration revision it contains. */
   readonly revision: number;
   /** When what it brings was changed, in monotonic time. */
@@ -43,6 +43,17 @@ interface Convergence {
   readonly changedAtMs: number;
   readonly waiting: Set<ProxySync>;
   hasRefusal: boolean;
+  /** While it is still being given to proxies. */
+  isOpen: boolean;
+  lastArrivalMs: number | undefined;
+}
+
+/** A push while it is being given to proxies, one after the other. */
+export interface FollowedPush {
+  /** It changes something for this proxy, if it is stale now. */
+  given(proxy: ProxySync): void;
+  /** All have been given it. */
+  end(): void;
 }
 
 /** Changes followed at once; older ones are given up when proxies never answer. */
@@ -78,12 +89,21 @@ export class ProxySyncTable {
     this.#notify();
   }
 
-  /** Follows a push until the last of the proxies in service that it changes something for has acknowledged it. */
-  follow(push: Push, inService: Iterable<ProxySync>): void {
-    const waiting = new Set([...inService].filter((proxy) => proxy.state === "stale"));
-    if (waiting.size === 0) return;
-    this.#convergences.push({ changedAtMs: push.changedAtMs, waiting, hasRefusal: false });
+  /** Follows a push until the last of the proxies that it changes something for has acknowledged it. */
+  follow({ changedAtMs }: Push): FollowedPush {
+    const waiting = new Set<ProxySync>();
+    const convergence = { changedAtMs, waiting, hasRefusal: false, isOpen: true, lastArrivalMs: undefined };
+    this.#convergences.push(convergence);
     if (this.#convergences.length > maxConvergences) this.#convergences.shift();
+    return {
+      given: (proxy) => {
+        if (proxy.state === "stale") waiting.add(proxy);
+      },
+      end: () => {
+        convergence.isOpen = false;
+        this.#finish(convergence);
+      },
+    };
   }
 
   /** The client has answered everything of a push. */
@@ -108,10 +128,20 @@ export class ProxySyncTable {
     for (let i = this.#convergences.length - 1; i >= 0; i--) {
       const convergence = this.#convergences[i]!;
       if (push && push.changedAtMs < convergence.changedAtMs) continue;
-      if (!convergence.waiting.delete(proxy) || convergence.waiting.size > 0) continue;
-      this.#convergences.splice(i, 1);
-      if (!convergence.hasRefusal) this.#onConverged(this.#clock.monotonicMs() - convergence.changedAtMs);
+      if (!convergence.waiting.delete(proxy)) continue;
+      convergence.lastArrivalMs = this.#clock.monotonicMs();
+      this.#finish(convergence);
     }
+  }
+
+  /** Nothing is told of a push that changed nothing for anybody. */
+  #finish(convergence: Convergence): void {
+    const { isOpen, waiting, lastArrivalMs, hasRefusal, changedAtMs } = convergence;
+    if (isOpen || waiting.size > 0) return;
+    const at = this.#convergences.indexOf(convergence);
+    if (at < 0) return;
+    this.#convergences.splice(at, 1);
+    if (lastArrivalMs !== undefined && !hasRefusal) this.#onConverged(lastArrivalMs - changedAtMs);
   }
 
   #notify(): void {

@@ -5,7 +5,6 @@ import { parseWorkloadId } from "@weft/identity/workload-id";
 import type { AdsEvents, AdsNode, AdsSession } from "@weft/xds/ads-server";
 import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
-import type { Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { type NodeId, parseNodeId } from "../registry/node-id.ts";
 import { parseRegistration } from "../registry/parse-registration.ts";
@@ -44,8 +43,12 @@ interface Client extends Admitted {
   readonly proxy: ProxySync;
   readonly lease: Lease | undefined;
   readonly features: ClientFeatures;
+  /** What its newest snapshot was made for. */
+  push: Push | undefined;
 }
 
+/** Clients given a push in one turn: between two, what others have sent is read, and answers come in. */
+const perTurn = 64;
 const maxErrorLength = 2_000;
 const maxBootstrapLength = 64 << 10;
 
@@ -61,12 +64,11 @@ export class XdsClients implements AdsEvents {
   readonly #options: XdsClientsOptions;
   readonly #admitted = new WeakMap<AdsNode, Admitted>();
   readonly #clients = new Map<AdsSession, Client>();
-  readonly #pushes = new WeakMap<Snapshot, Push>();
   #push: Push;
 
   constructor(options: XdsClientsOptions) {
     this.#options = options;
-    this.#push = { generation: 0, revision: 0, changedAtMs: options.clock.monotonicMs() };
+    this.#push = { version: "0/0", revision: 0, changedAtMs: options.clock.monotonicMs() };
   }
 
   /** @throws GrpcError when the node is malformed, or is not what its peer may be. */
@@ -101,13 +103,14 @@ export class XdsClients implements AdsEvents {
       ...bootstrapOf(session.node),
       isProxyless: features.isProxyless,
     };
-    const client = {
+    const client: Client = {
       ...admitted,
       session,
       proxy: sync.connect(info, session),
       lease: this.#register(session, admitted),
       // An agent asks for names alone, and so shares what its sidecar is likely to have.
       features: id.role === "agent" ? sidecarFeatures : features,
+      push: undefined,
     };
     this.#clients.set(session, client);
     events.add("connect", `${id.role} of ${id.workloadId} connected${identity && ` as ${identity}`}`);
@@ -145,10 +148,9 @@ export class XdsClients implements AdsEvents {
     );
   }
 
-  onSettled(session: AdsSession, snapshot: Snapshot): void {
+  onSettled(session: AdsSession): void {
     const client = this.#clients.get(session);
-    const push = this.#pushes.get(snapshot);
-    if (client && push) this.#options.sync.settled(client.proxy, push);
+    if (client?.push) this.#options.sync.settled(client.proxy, client.push);
   }
 
   /** An agent says whether its application may get traffic. */
@@ -168,28 +170,37 @@ export class XdsClients implements AdsEvents {
     client.lease.setHealth(isHealthy);
   }
 
-  /** Gives every client its snapshot of the mesh as it is now. */
-  push(push: Push): void {
+  /**
+   * Gives every client its snapshot of the mesh as it is now, some in each turn
+   * of the event loop. The mesh must not change until it resolves.
+   */
+  async push(push: Push): Promise<void> {
     this.#push = push;
-    const proxies = [...this.#clients.values()].map(({ proxy }) => proxy);
-    const inService = proxies.filter((proxy) => proxy.isInService);
-    for (const client of this.#clients.values()) this.#give(client);
-    this.#options.sync.follow(push, inService);
+    const followed = this.#options.sync.follow(push);
+    let given = 0;
+    for (const client of this.#clients.values()) {
+      // Who connected during the push has it already.
+      if (client.push === push) continue;
+      if (given > 0 && given % perTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+      given += 1;
+      const { isInService } = client.proxy;
+      this.#give(client);
+      if (isInService) followed.given(client.proxy);
+    }
+    followed.end();
   }
 
   /** A workload whose snapshot cannot be built keeps the one it has. */
-  #give({ id, identity, session, features }: Client): void {
+  #give(client: Client): void {
+    const { id, identity, session, features } = client;
     const { pipeline, builder, onError } = this.#options;
     const { mesh } = pipeline.current;
     const workload = mesh.workloads.get(id.workloadId);
     if (!workload || (identity !== "" && workload.identity !== identity)) return;
     try {
-      const snapshot = {
-        ...builder.build(mesh, { id: workload.id, features }),
-        version: versionOf(this.#push),
-      };
-      this.#pushes.set(snapshot, this.#push);
-      session.setSnapshot(snapshot);
+      const { byType } = builder.build(mesh, { id: workload.id, features });
+      client.push = this.#push;
+      session.setSnapshot({ byType, version: this.#push.version });
     } catch (error) {
       onError(error);
     }
@@ -225,9 +236,4 @@ export class XdsClients implements AdsEvents {
 function bootstrapOf({ metadata }: AdsNode): { readonly bootstrap?: string } {
   const { BOOTSTRAP: bootstrap } = metadata;
   return typeof bootstrap === "string" && bootstrap.length <= maxBootstrapLength ? { bootstrap } : {};
-}
-
-/** As Istio writes versions: a time for people, a count for order. */
-function versionOf({ generation, revision }: Push): string {
-  return `${revision}/${generation}`;
 }

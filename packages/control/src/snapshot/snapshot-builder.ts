@@ -193,22 +193,24 @@ function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
 
 /** Own resources over common ones; maps of types in which nothing changed are those of the last snapshot. */
 function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefined): Snapshot {
-  const maps = new Map<PartType, ResourceMap>();
+  const maps = new Map<string, ResourceMap>();
   for (const type of partTypes) {
-    const [commonMap, ownMap] = [common.maps.get(type)!, own.maps.get(type)!];
-    const before = last?.byType.get(typeUrls[type]);
-    if (ownMap.size === 0) maps.set(type, commonMap);
+    const commonMap = common.maps.get(type)!;
+    const ownMap = own.maps.get(type)!;
+    const url = typeUrls[type];
+    const before = last?.byType.get(url);
+    if (ownMap.size === 0) maps.set(url, commonMap);
     else if (before instanceof LayeredMap && before.common === commonMap && before.own === ownMap) {
-      maps.set(type, before);
+      maps.set(url, before);
     } else {
       for (const name of ownMap.keys()) {
         if (!commonMap.has(name)) continue;
         throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
       }
-      maps.set(type, new LayeredMap(commonMap, ownMap));
+      maps.set(url, new LayeredMap(commonMap, ownMap));
     }
   }
-  return { byType: byType(maps) };
+  return { byType: maps };
 }
 
 function byType(maps: ReadonlyMap<PartType, ResourceMap>): Snapshot["byType"] {

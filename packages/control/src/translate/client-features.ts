@@ -46,8 +46,19 @@ export function parseClientFeatures(
   };
 }
 
+const keys = new WeakMap<ClientFeatures, string>();
+
 /** Equal for data planes that get equal resources. */
 export function featuresKey(features: ClientFeatures): string {
+  let key = keys.get(features);
+  if (key === undefined) {
+    key = makeKey(features);
+    keys.set(features, key);
+  }
+  return key;
+}
+
+function makeKey(features: ClientFeatures): string {
   const { hasIstioStatsNetwork, hasAccessLogMetrics, negotiatesHttp, isProxyless, hasIpv6 } = features;
   if (isProxyless) return "grpc";
   const marks = [

@@ -6,7 +6,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { type AdsNode, adsNodeOf } from "./ads-node.ts";
 import type { ResourceMap } from "./changed-names.ts";
 import type { AdsProtocol, ParsedRequest } from "./protocol.ts";
-import { pushSteps } from "./push-order.ts";
+import { type PushStep, pushSteps } from "./push-order.ts";
 import { type SendBudget, type Spender, smallResponseBytes } from "./send-budget.ts";
 import { TypeState, type TypeStatus } from "./type-state.ts";
 
@@ -26,7 +26,7 @@ export interface AdsEvents {
   onAck?(session: AdsSession, typeUrl: string): void;
   onNack?(session: AdsSession, typeUrl: string, error: string): void;
   /** The client has answered everything there was to tell of its newest snapshot. */
-  onSettled?(session: AdsSession, snapshot: Snapshot): void;
+  onSettled?(session: AdsSession): void;
   onCustomRequest?(session: AdsSession, request: CustomRequest): void;
 }
 
@@ -79,6 +79,8 @@ export class AdsSession implements CallListener, Spender {
   readonly connectedMs: number;
   readonly #options: SessionOptions;
   readonly #types = new Map<string, TypeState>();
+  /** Of a push to the types asked for. */
+  #steps: readonly PushStep[] = [];
   #node: AdsNode | undefined;
   #snapshot: Snapshot | undefined;
   #settled: Snapshot | undefined;
@@ -251,6 +253,7 @@ export class AdsSession implements CallListener, Spender {
       }
       state = new TypeState(typeUrl);
       this.#types.set(typeUrl, state);
+      this.#steps = [...pushSteps(this.#types)];
     } else if (request.responseNonce !== "") {
       // Only the answer of a stale request is: the names are those of the moment it was sent.
       if (state.lastNonce === request.responseNonce) this.#answered(state, request.error);
@@ -274,19 +277,28 @@ export class AdsSession implements CallListener, Spender {
   #push(): void {
     const snapshot = this.#snapshot;
     if (!snapshot || this.#isOver) return;
+    let hasNews = false;
     for (const state of this.#types.values()) {
       state.lookAt(snapshot.byType.get(state.typeUrl) ?? noResources);
+      hasNews ||= state.hasNews("both");
     }
-    const held = new Set<string>();
-    for (const step of pushSteps(this.#types)) {
+    if (!hasNews || this.#pushSteps(snapshot)) this.#settle(snapshot);
+  }
+
+  /** False when something has to wait for its turn. */
+  #pushSteps(snapshot: Snapshot): boolean {
+    let held: Set<string> | undefined;
+    for (const step of this.#steps) {
       const state = this.#types.get(step.typeUrl)!;
       if (!state.hasNews(step.phase)) continue;
-      if (!this.#options.call.isWritable) return;
-      const isBusy = (type: string) => held.has(type) || this.#types.get(type)?.inFlight;
+      if (!this.#options.call.isWritable) return false;
+      const isBusy = (type: string) => held?.has(type) || this.#types.get(type)?.inFlight;
       const isReady = !isBusy(step.typeUrl) && !step.after.some(isBusy);
-      if (!isReady || !this.#send(state, step.phase, snapshot)) held.add(step.typeUrl);
+      if (isReady && this.#send(state, step.phase, snapshot)) continue;
+      held ??= new Set();
+      held.add(step.typeUrl);
     }
-    if (held.size === 0) this.#settle(snapshot);
+    return held === undefined;
   }
 
   /** False when it has to wait for its turn. */
@@ -321,6 +333,6 @@ export class AdsSession implements CallListener, Spender {
     if (this.#settled === snapshot || this.#types.size === 0) return;
     for (const state of this.#types.values()) if (state.inFlight) return;
     this.#settled = snapshot;
-    this.#options.events.onSettled?.(this, snapshot);
+    this.#options.events.onSettled?.(this);
   }
 }

@@ -112,6 +112,7 @@ export class TypeState {
 
   /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
   lookAt(resources: ResourceMap): void {
+    if (this.#seen === resources && !this.#isAllDirty && this.#dirty.size === 0) return;
     if (this.#isAllDirty || !this.#seen) {
       if (this.isWildcard) for (const [name, resource] of resources) this.#compareTo(name, resource);
       for (const name of this.names) {
