@@ -29,6 +29,8 @@ const sources: readonly Source[] = [
       "DestinationRule",
       "ServiceEntry",
       "WorkloadEntry",
+      "WorkloadGroup",
+      "Sidecar",
       "PeerAuthentication",
       "AuthorizationPolicy",
       "RequestAuthentication",

@@ -68,7 +68,7 @@ export class MeshPipeline {
     const kept = this.#keptGround(configured);
     const ground = kept ?? this.#ground(configured, (names) => this.#addresses.assign(names));
     const built = routeMesh(ground, configured);
-    const { drafts, resources, mtls, policies } = ground;
+    const { drafts, resources, mtls, policies, sidecars } = ground;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
@@ -76,6 +76,7 @@ export class MeshPipeline {
       resources,
       mtls,
       policies,
+      sidecars,
       selectors: kept && last ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
       served: kept && last ? last.served : servedBy(drafts),
       configured,

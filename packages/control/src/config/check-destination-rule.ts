@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { checkConnectionPool } from "./check-connection-pool.ts";
 import { checkExportTo } from "./check-export-to.ts";
 import { checkLoadBalancer } from "./check-load-balancer.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
@@ -56,29 +57,7 @@ function checkTunnel({ tunnel }: TrafficPolicySpec, path: string, find: Finding)
 }
 
 function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): void {
-  const { tcp, http } = policy.connectionPool ?? {};
-  const pool = `${path}.connectionPool`;
-  find.duration(`${pool}.tcp.connectTimeout`, tcp?.connectTimeout, { minMs: 1 });
-  find.duration(`${pool}.http.idleTimeout`, http?.idleTimeout);
-  const limits = { ...http, maxConnections: tcp?.maxConnections };
-  for (const [name, value] of Object.entries(limits)) {
-    if (typeof value !== "number") continue;
-    const at = name === "maxConnections" ? `${pool}.tcp.${name}` : `${pool}.http.${name}`;
-    find.range(at, value, 0, 2 ** 31 - 1);
-  }
-  find.duration(`${pool}.tcp.idleTimeout`, tcp?.idleTimeout);
-  find.duration(`${pool}.tcp.maxConnectionDuration`, tcp?.maxConnectionDuration, { minMs: 1 });
-  find.duration(`${pool}.tcp.tcpKeepalive.time`, tcp?.tcpKeepalive?.time);
-  find.duration(`${pool}.tcp.tcpKeepalive.interval`, tcp?.tcpKeepalive?.interval);
-  const { http2KeepAlive } = http ?? {};
-  for (const field of ["interval", "timeout"] as const) {
-    const at = `${pool}.http.http2KeepAlive`;
-    if (!http2KeepAlive) break;
-    if (http2KeepAlive[field] === undefined) {
-      find.error("W1104", at, `${at}.${field} is missing`, 'for example "30s"');
-    }
-    find.duration(`${at}.${field}`, http2KeepAlive[field], { minMs: 1 });
-  }
+  checkConnectionPool(policy.connectionPool, `${path}.connectionPool`, find);
   checkLoadBalancer(policy.loadBalancer, `${path}.loadBalancer`, find);
   const outlier = policy.outlierDetection;
   find.duration(`${path}.outlierDetection.interval`, outlier?.interval, { minMs: 1 });

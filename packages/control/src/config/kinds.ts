@@ -5,6 +5,7 @@ export const meshKinds = [
   "DestinationRule",
   "ServiceEntry",
   "WorkloadEntry",
+  "Sidecar",
   "PeerAuthentication",
   "RequestAuthentication",
   "AuthorizationPolicy",
@@ -19,7 +20,7 @@ export type MeshKind = (typeof meshKinds)[number];
 
 /** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
 export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
-  ["networking.istio.io", ["Gateway", "Sidecar", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
+  ["networking.istio.io", ["Gateway", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
   ["telemetry.istio.io", ["Telemetry"]],
   ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
   ["gateway.networking.k8s.io", ["GatewayClass", "Gateway", "UDPRoute", "BackendTLSPolicy"]],

@@ -10,6 +10,7 @@ function findings(text: string, name = "mesh.yaml"): string[] {
 const head = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews }\nspec:\n";
 const rule =
   "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews }\nspec:\n";
+const sidecar = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: a }\nspec:\n";
 const policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec:\n";
 const route = "  hosts: [reviews]\n  http:\n    - route: [{ destination: { host: reviews } }]\n";
 
@@ -131,6 +132,27 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:3:67: error W1210: exportTo names default twice (remove one of them)",
     ],
     [
+      "an egress host without its namespace",
+      `${sidecar}  egress: [{ hosts: [api.default.svc.cluster.local] }]\n`,
+      'mesh.yaml:5:22: error W1203: spec.egress[0].hosts[0]: "api.default.svc.cluster.local" does not say which namespace (write "*/api.default.svc.cluster.local" or "./api.default.svc.cluster.local")',
+    ],
+    [
+      "a listener for all ports before another",
+      `${sidecar}  egress: [{ hosts: ["./*"] }, { hosts: ["./*"], port: { number: 80, protocol: HTTP_PROXY } }]\n`,
+      "mesh.yaml:5:12: error W1106: spec.egress[0] has no port, and others come after it (the listener for all other ports must be the last, and the only one)",
+      "mesh.yaml:5:80: error W1302: spec.egress[1].port.protocol HTTP_PROXY is not supported yet (write HTTP, and let the application send each request to the address of its host)",
+    ],
+    [
+      "an application at another machine",
+      `${sidecar}  ingress: [{ port: { number: 80, protocol: HTTP }, defaultEndpoint: "10.0.0.1:80" }]\n`,
+      'mesh.yaml:5:70: error W1204: spec.ingress[0].defaultEndpoint: "10.0.0.1:80" is not a place of the workload (write 127.0.0.1:PORT, 0.0.0.0:PORT (its own address), [::1]:PORT, or unix:///PATH)',
+    ],
+    [
+      "an egress proxy where nothing unknown leaves",
+      `${sidecar}  outboundTrafficPolicy: { egressProxy: { host: a.b, port: { number: 80 } } }\n`,
+      "mesh.yaml:5:28: error W1106: spec.outboundTrafficPolicy.egressProxy needs mode ALLOW_ANY: nothing unknown leaves otherwise (remove it, or write mode: ALLOW_ANY)",
+    ],
+    [
       "a range that is no address",
       `${policy}  rules: [{ from: [{ source: { ipBlocks: [10.0.0.0/40] } }] }]\n`,
       'mesh.yaml:5:43: error W1204: spec.rules[0].from[0].source.ipBlocks[0]: "10.0.0.0/40" is not an IP address or range (write for example 10.0.0.0/8)',
@@ -209,9 +231,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a kind of the mesh",
-      "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: a }\n",
+      "apiVersion: networking.istio.io/v1\nkind: ProxyConfig\nmetadata: { name: a }\n",
       false,
-      "mesh.yaml:2:7: warning W1303: kind Sidecar (networking.istio.io) is not supported yet: this resource is not applied",
+      "mesh.yaml:2:7: warning W1303: kind ProxyConfig (networking.istio.io) is not supported yet: this resource is not applied",
     ],
     [
       "a kind of Kubernetes is no mistake",

@@ -8,6 +8,7 @@ import { checkPeerAuthentication } from "./check-peer-authentication.ts";
 import { checkRequestAuthentication } from "./check-request-authentication.ts";
 import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
+import { checkSidecar } from "./check-sidecar.ts";
 import { checkSupport } from "./check-support.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
@@ -42,6 +43,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   DestinationRule: checkDestinationRule,
   ServiceEntry: checkServiceEntry,
   WorkloadEntry: checkWorkloadEntry,
+  Sidecar: checkSidecar,
   PeerAuthentication: checkPeerAuthentication,
   RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,

@@ -12,6 +12,7 @@ import referenceGrant from "./schemas/reference-grant.schema.json" with { type: 
 import requestAuthentication from "./schemas/request-authentication.schema.json" with { type: "json" };
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
+import sidecar from "./schemas/sidecar.schema.json" with { type: "json" };
 import tcpRoute from "./schemas/tcp-route.schema.json" with { type: "json" };
 import tlsRoute from "./schemas/tls-route.schema.json" with { type: "json" };
 import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
@@ -37,6 +38,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   DestinationRule: destinationRule,
   ServiceEntry: serviceEntry,
   WorkloadEntry: workloadEntry,
+  Sidecar: sidecar,
   PeerAuthentication: peerAuthentication,
   RequestAuthentication: requestAuthentication,
   AuthorizationPolicy: authorizationPolicy,

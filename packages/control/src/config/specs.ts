@@ -303,6 +303,42 @@ export interface WorkloadEntrySpec {
   readonly locality?: string;
 }
 
+export interface SidecarSpec {
+  readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly ingress?: readonly IngressListenerSpec[];
+  readonly egress?: readonly EgressListenerSpec[];
+  readonly outboundTrafficPolicy?: {
+    readonly mode?: "ALLOW_ANY" | "REGISTRY_ONLY";
+    readonly egressProxy?: DestinationSpec;
+  };
+  readonly inboundConnectionPool?: ConnectionPoolSpec;
+}
+
+export interface SidecarPortSpec {
+  readonly number?: number;
+  readonly protocol?: string;
+  readonly name?: string;
+}
+
+export interface IngressListenerSpec {
+  readonly port: SidecarPortSpec;
+  readonly bind?: string;
+  readonly captureMode?: CaptureMode;
+  /** `127.0.0.1:PORT`, `0.0.0.0:PORT`, `[::1]:PORT`, `[::]:PORT`, `:PORT` or `unix:///PATH`. */
+  readonly defaultEndpoint?: string;
+  readonly connectionPool?: ConnectionPoolSpec;
+}
+
+export interface EgressListenerSpec {
+  readonly port?: SidecarPortSpec;
+  readonly bind?: string;
+  readonly captureMode?: CaptureMode;
+  /** `namespace/host`, each with wildcards. */
+  readonly hosts?: readonly string[];
+}
+
+export type CaptureMode = "DEFAULT" | "IPTABLES" | "NONE";
+
 export type MtlsMode = "UNSET" | "DISABLE" | "PERMISSIVE" | "STRICT";
 
 export interface PeerAuthenticationSpec {

@@ -9,6 +9,7 @@ const virtualService = rows("VirtualService");
 const destinationRule = rows("DestinationRule");
 const serviceEntry = rows("ServiceEntry");
 const workloadEntry = rows("WorkloadEntry");
+const sidecar = rows("Sidecar");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
@@ -17,27 +18,44 @@ const notUnix = (value: unknown) => typeof value === "string" && !value.startsWi
 const notWeighed = "proxies are told, and choose without regard to it";
 const outside = "it has no meaning outside Kubernetes";
 
+function poolRows(kind: ReturnType<typeof rows>, base: string): FieldSupport[] {
+  return kind.yes(
+    `${base}.tcp.maxConnections`,
+    `${base}.tcp.connectTimeout`,
+    `${base}.tcp.tcpKeepalive`,
+    `${base}.tcp.idleTimeout`,
+    `${base}.tcp.maxConnectionDuration`,
+    `${base}.http.http1MaxPendingRequests`,
+    `${base}.http.http2MaxRequests`,
+    `${base}.http.maxRequestsPerConnection`,
+    `${base}.http.maxRetries`,
+    `${base}.http.idleTimeout`,
+    `${base}.http.maxConcurrentStreams`,
+    `${base}.http.http2KeepAlive`,
+  );
+}
+
+/** The application is spoken to as its port says. */
+function inboundPoolRows(base: string): FieldSupport[] {
+  const asDeclared = "the application is spoken to in the protocol of its port";
+  return [
+    ...poolRows(sidecar, base),
+    ...sidecar.skipped(
+      [`${base}.http.useClientProtocol`, asDeclared, oneOf(false)],
+      [`${base}.http.h2UpgradePolicy`, asDeclared, oneOf("DEFAULT")],
+    ),
+  ];
+}
+
 function policyRows(base: string): FieldSupport[] {
   const http = `${base}.connectionPool.http`;
-  const tcp = `${base}.connectionPool.tcp`;
   const balancer = `${base}.loadBalancer`;
   return [
+    ...poolRows(destinationRule, `${base}.connectionPool`),
     ...destinationRule.yes(
-      `${tcp}.maxConnections`,
-      `${tcp}.connectTimeout`,
-      `${http}.http1MaxPendingRequests`,
-      `${http}.http2MaxRequests`,
-      `${http}.maxRequestsPerConnection`,
-      `${http}.maxRetries`,
-      `${http}.idleTimeout`,
       `${http}.h2UpgradePolicy`,
       `${base}.outlierDetection`,
       `${base}.tls`,
-      `${tcp}.tcpKeepalive`,
-      `${tcp}.idleTimeout`,
-      `${tcp}.maxConnectionDuration`,
-      `${http}.maxConcurrentStreams`,
-      `${http}.http2KeepAlive`,
       `${balancer}.simple`,
       `${balancer}.consistentHash`,
       `${balancer}.warmup`,
@@ -196,6 +214,26 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...workloadEntry.skipped(
     ["spec.locality", notWeighed],
     ["spec.network", "all endpoints must be reachable directly"],
+  ),
+
+  ...sidecar.yes(
+    "spec.workloadSelector",
+    "spec.egress[].hosts",
+    "spec.egress[].port",
+    "spec.egress[].captureMode",
+    "spec.outboundTrafficPolicy",
+    "spec.ingress[].port",
+    "spec.ingress[].captureMode",
+    "spec.ingress[].defaultEndpoint",
+  ),
+  ...inboundPoolRows("spec.inboundConnectionPool"),
+  ...inboundPoolRows("spec.ingress[].connectionPool"),
+  ...sidecar.refused(
+    ["spec.egress[].bind", "name an IP address", notUnix],
+    ["spec.ingress[].bind", "name an IP address", notUnix],
+    ["spec.egress[].port.targetPort", "a listener has one port"],
+    ["spec.ingress[].port.targetPort", "write defaultEndpoint"],
+    ["spec.ingress[].tls", "callers outside the mesh would be answered without it"],
   ),
 
   ...peerAuthentication.yes("spec.selector", "spec.mtls", "spec.portLevelMtls"),

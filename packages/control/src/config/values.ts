@@ -25,6 +25,32 @@ export function parseNameList(text: string | undefined): readonly string[] | und
   return text?.split(",").map((name) => name.trim());
 }
 
+/** Where the application behind a Sidecar's ingress listener is; `self` is the workload's own address. */
+export type DefaultEndpoint =
+  | { readonly kind: "ip"; readonly address: "127.0.0.1" | "::1" | "self"; readonly port: number }
+  | { readonly kind: "pipe"; readonly path: string };
+
+/** Undefined where it is not one of the forms that Istio takes. */
+export function parseDefaultEndpoint(text: string): DefaultEndpoint | undefined {
+  if (text.startsWith("unix://")) {
+    const path = text.slice("unix://".length);
+    return /^(\/|@)./.test(path) && path.length <= 107 ? { kind: "pipe", path } : undefined;
+  }
+  const colon = text.lastIndexOf(":");
+  const address = endpointHosts[text.slice(0, Math.max(colon, 0))];
+  const port = Number(text.slice(colon + 1));
+  if (colon < 0 || !address || !/^\d{1,5}$/.test(text.slice(colon + 1))) return undefined;
+  return port >= 1 && port <= 65535 ? { kind: "ip", address, port } : undefined;
+}
+
+const endpointHosts: Readonly<Record<string, "127.0.0.1" | "::1" | "self">> = {
+  "": "127.0.0.1",
+  "127.0.0.1": "127.0.0.1",
+  "0.0.0.0": "self",
+  "[::1]": "::1",
+  "[::]": "self",
+};
+
 /** Why a pattern is not RE2, or undefined when it is. */
 export function regexProblem(pattern: string): string | undefined {
   if (pattern.length > 1024) return `has ${pattern.length} characters; at most 1024 are accepted`;

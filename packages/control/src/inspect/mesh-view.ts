@@ -2,7 +2,7 @@ import type { MeshName, WorkloadView } from "../api/mesh-protocol.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { encode } from "../snapshot/encode.ts";
 import { type ClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
-import type { PartType } from "../translate/sidecar-parts.ts";
+import type { PartType } from "../translate/part.ts";
 import { translateNamed } from "../translate/translate-named.ts";
 
 /** At most this many workloads answer a question about them. */

@@ -3,7 +3,7 @@ import type { Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { ProxyResource, XdsKind } from "../api/protocol.ts";
 import { schemas } from "../snapshot/encode.ts";
-import type { PartType } from "../translate/sidecar-parts.ts";
+import type { PartType } from "../translate/part.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 
 /** What a client asked for of a type; undefined when it never did. */

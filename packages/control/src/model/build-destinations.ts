@@ -75,6 +75,11 @@ export function endpointsOf(
   return endpoints.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
+/** A port that its Sidecar's ingress leaves out takes captured connections as they are. */
+function uncovered(port: number, { interception, mtlsMode }: MeshWorkload) {
+  return interception === "NONE" ? undefined : { listenPort: port, mtlsMode };
+}
+
 /** None while the workload is unhealthy or unreachable. */
 function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): Endpoint[] {
   const [address] = workload.addresses;
@@ -85,7 +90,7 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
   const endpointPorts = [...ports]
     .sort(([a], [b]) => a - b)
     .flatMap(([servicePort, target]) => {
-      const own = inbound.get(target);
+      const own = inbound.get(target) ?? uncovered(target, workloads.get(workload.id)!);
       if (!own) return [];
       const isMutualTls = workload.hasSidecar && own.mtlsMode !== "DISABLE";
       return { servicePort, port: own.listenPort, isMutualTls };

@@ -5,6 +5,7 @@ import type { ConfigResource } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { buildDestinations } from "./build-destinations.ts";
 import { buildRouting } from "./build-routing.ts";
+import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
@@ -35,6 +36,7 @@ export interface MeshGround {
   readonly resources: ResourcesByKind;
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
+  readonly sidecars: SidecarChoice;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -55,7 +57,10 @@ export function buildGround(input: MeshInput): MeshGround {
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
-  const meshWorkloads = buildWorkloads({ workloads, drafts, mtls, policies, options }, diagnostics);
+  const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
+  const scopes = sortedMap(buildScopes(resources.Sidecar, options));
+  const held = { mtls, policies, sidecars };
+  const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, options }, diagnostics);
   const { services, endpoints, rules } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
@@ -65,9 +70,10 @@ export function buildGround(input: MeshInput): MeshGround {
     services: sortedMap(services),
     endpoints: SortedMap.from(endpoints),
     rules: sortedMap(rules),
+    scopes,
     workloads: meshWorkloads,
   };
-  return { mesh, drafts: SortedMap.from(drafts), resources, mtls, policies, diagnostics: diagnostics.all };
+  return { mesh, drafts: SortedMap.from(drafts), resources, ...held, diagnostics: diagnostics.all };
 }
 
 export interface RoutedMesh {
@@ -81,11 +87,11 @@ export interface RoutedMesh {
 export function routeMesh(ground: MeshGround, configured: readonly ConfigResource[]): RoutedMesh {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(configured);
-  const { options, services, endpoints, rules, workloads } = ground.mesh;
+  const { options, services, endpoints, rules, scopes, workloads } = ground.mesh;
   const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
   const routes = attachRoutes(resources, { services, options, routing }, diagnostics);
   const attached = sortedMap(routes.attached);
-  const mesh: Mesh = { options, services, endpoints, routing, attached, rules, workloads };
+  const mesh: Mesh = { options, services, endpoints, routing, attached, rules, scopes, workloads };
   checkReferences(mesh, resources, diagnostics);
   return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all], routes: routes.statuses };
 }

@@ -1,10 +1,12 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
+import { type SidecarChoice, scopeKey } from "./build-scopes.ts";
 import type { ServiceDraft } from "./build-services.ts";
 import { resolveHost } from "./host.ts";
-import type { InboundPort, MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
-import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
+import { inboundPorts, type Served } from "./inbound-ports.ts";
+import type { MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
+import type { MtlsResolution } from "./mtls-resolution.ts";
 import { spiffeId } from "./spiffe-id.ts";
 import type { WorkloadPolicies } from "./workload-policies.ts";
 
@@ -12,6 +14,7 @@ interface Input {
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
+  readonly sidecars: SidecarChoice;
   readonly options: MeshOptions;
 }
 
@@ -36,8 +39,10 @@ export function buildWorkload(
   input: Input,
   diagnostics: Diagnostics,
 ): MeshWorkload {
-  const { mtls, policies, options } = input;
+  const { mtls, policies, sidecars, options } = input;
   const modes = mtls.of(workload);
+  const sidecar = sidecars.of(workload, diagnostics);
+  const scope = sidecar && scopeKey(sidecar);
   return {
     id: workload.id,
     name: workload.name,
@@ -47,17 +52,12 @@ export function buildWorkload(
     labels: workload.labels,
     addresses: workload.addresses,
     interception: workload.interception,
-    inbound: inboundPorts(workload, served, modes),
+    ...(scope === undefined ? {} : { scope }),
+    inbound: inboundPorts(workload, served, modes, sidecar),
     mtlsMode: modes.mode,
     ...policies.of(workload),
     upstreams: upstreams(workload, input, diagnostics),
   };
-}
-
-/** A service that a workload serves: service port to the workload's own. */
-export interface Served {
-  readonly draft: ServiceDraft;
-  readonly ports: ReadonlyMap<number, number>;
 }
 
 function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<string, Served[]> {
@@ -71,30 +71,6 @@ function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<stri
     }
   }
   return served;
-}
-
-/** The ports it registered, and those that services select on it. */
-function inboundPorts(workload: Workload, served: readonly Served[], modes: WorkloadModes): InboundPort[] {
-  const ports = new Map<number, InboundPort>();
-  const own = new Map(workload.ports.map((p) => [p.port, p]));
-  const add = (port: number, protocol: InboundPort["protocol"], service: InboundPort["service"]) => {
-    const known = ports.get(port);
-    if (known?.service || (known && !service)) return;
-    const registered = own.get(port);
-    const listenPort = workload.interception === "NONE" ? registered?.listenPort : port;
-    if (listenPort === undefined) return;
-    const mtlsMode = modes.ports.get(port) ?? modes.mode;
-    ports.set(port, { port, listenPort, protocol: registered?.protocol ?? protocol, mtlsMode, service });
-  };
-  for (const { draft, ports: targets } of served) {
-    const { hostname, name, namespace } = draft.service;
-    for (const { number, protocol } of draft.service.ports) {
-      const target = targets.get(number);
-      if (target !== undefined) add(target, protocol, { hostname, name, namespace });
-    }
-  }
-  for (const { port, protocol } of workload.ports) add(port, protocol, undefined);
-  return [...ports.values()].sort((a, b) => a.port - b.port);
 }
 
 function upstreams(workload: Workload, input: Input, diagnostics: Diagnostics): Upstream[] {

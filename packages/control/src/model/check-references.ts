@@ -43,6 +43,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     diagnostics.info("W2104", resource.origins.at("spec.host"), `no service ${host} is known yet`, hint);
   }
   checkAddresses(mesh, resources, diagnostics);
+  for (const resource of resources.Sidecar) checkEgressHosts(resource, mesh, diagnostics);
   for (const resource of [...resources.AuthorizationPolicy, ...resources.RequestAuthentication]) {
     checkSelection(resource, mesh, diagnostics);
   }
@@ -62,6 +63,37 @@ function checkSelection(
     : [spec.targetRefs ? "spec.targetRefs" : "spec.targetRef", "proxy of these Gateways is in namespace %s"];
   const message = `no ${what.replace("%s", resource.namespace)}: the policy protects nothing yet`;
   diagnostics.warning("IST0127", resource.origins.at(path), message);
+}
+
+/** A host that names nothing is most often a short name, which Istio does not complete here. */
+function checkEgressHosts(
+  { spec, origins, namespace }: ResourceOf<"Sidecar">,
+  mesh: Mesh,
+  diagnostics: Diagnostics,
+): void {
+  spec.egress?.forEach((listener, i) => {
+    listener.hosts?.forEach((written, j) => {
+      const host = written.slice(written.indexOf("/") + 1).toLowerCase();
+      if (
+        host.startsWith("*") ||
+        written.startsWith("~") ||
+        mesh.services.has(host) ||
+        mesh.routing.has(host)
+      )
+        return;
+      const full = resolveHost(host, namespace, mesh.options);
+      const hint = mesh.services.has(full)
+        ? `did you mean "${full}"?`
+        : didYouMean(host, mesh.services.keys());
+      const message = `no service ${host} is known yet`;
+      diagnostics.info(
+        "W2104",
+        origins.at(`spec.egress[${i}].hosts[${j}]`),
+        message,
+        hint ?? "it can be called as soon as it exists",
+      );
+    });
+  });
 }
 
 /** TCP says no host: without an address of its own, only one service can be told by its port alone. */

@@ -1,9 +1,10 @@
 import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
-import type { AttachedRoutes, HostRouting } from "./routing.ts";
+import type { AttachedRoutes, Destination, HostRouting } from "./routing.ts";
+import type { Scope } from "./scope.ts";
 import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
-import type { TrafficPolicy } from "./traffic-policy.ts";
+import type { ConnectionPool, TrafficPolicy } from "./traffic-policy.ts";
 
 /**
  * The mesh as it should be, as plain immutable data: what translation reads and
@@ -26,6 +27,8 @@ export interface Mesh {
   readonly rules: ReadonlyMap<string, HostRule>;
   /** By hostname of the service that routes of the Gateway API are attached to. */
   readonly attached: ReadonlyMap<string, AttachedRoutes>;
+  /** What Sidecars let their proxies call, by `namespace/name`. */
+  readonly scopes: ReadonlyMap<string, Scope>;
   /** By workload id. */
   readonly workloads: SortedMap<MeshWorkload>;
 }
@@ -43,6 +46,8 @@ export interface MeshDefaults {
   readonly mtlsMode: MtlsMode;
   /** Whether calls to hosts the mesh does not know leave it, or are refused. */
   readonly outboundTrafficPolicy: "ALLOW_ANY" | "REGISTRY_ONLY";
+  /** The service that takes them on instead, where there is one. */
+  readonly egressProxy?: Destination | undefined;
   /** Undefined writes none. */
   readonly accessLog: { readonly path: string; readonly format: string } | undefined;
   readonly connectTimeoutMs: number;
@@ -138,6 +143,8 @@ export interface MeshWorkload {
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: readonly string[];
   readonly interception: Workload["interception"];
+  /** The scope that holds for its proxies, where one does. */
+  readonly scope?: string;
   readonly inbound: readonly InboundPort[];
   /** For inbound ports that nobody declared. */
   readonly mtlsMode: MtlsMode;
@@ -149,17 +156,25 @@ export interface MeshWorkload {
 }
 
 export interface InboundPort {
-  /** The application's. */
+  /** The application's, or that of a Sidecar's ingress listener. */
   readonly port: number;
   /** Where peers connect with interception `NONE`; otherwise equal to `port`. */
   readonly listenPort: number;
   readonly protocol: Protocol;
   readonly mtlsMode: MtlsMode;
+  /** Where the application is, where a Sidecar says so; else at this port on loopback. */
+  readonly endpoint?: InboundEndpoint;
+  /** The address of a listener of its own, to which nothing is captured. */
+  readonly bind?: string;
+  /** Limits of the connections to the application, where a Sidecar has some. */
+  readonly pool?: ConnectionPool;
   /** The service it stands for, when there is one: first by hostname. */
   readonly service:
     | { readonly hostname: string; readonly name: string; readonly namespace: string }
     | undefined;
 }
+
+export type InboundEndpoint = { readonly address: string; readonly port: number } | { readonly path: string };
 
 export interface Upstream {
   readonly hostname: string;

@@ -1,4 +1,9 @@
-import type { ClientTlsSpec, PortPolicySpec, TrafficPolicySpec } from "../config/specs.ts";
+import type {
+  ClientTlsSpec,
+  ConnectionPoolSpec,
+  PortPolicySpec,
+  TrafficPolicySpec,
+} from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { type Balancer, buildBalancer } from "./balancer.ts";
 
@@ -132,7 +137,7 @@ export function withAffinity(policy: TrafficPolicy | undefined): TrafficPolicy {
 function portPolicy(spec: PortPolicySpec): PortPolicy {
   return {
     ...noPolicy,
-    connectionPool: spec.connectionPool && connectionPool(spec.connectionPool),
+    connectionPool: spec.connectionPool && buildConnectionPool(spec.connectionPool),
     balancer: spec.loadBalancer && buildBalancer(spec.loadBalancer),
     outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
     tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
@@ -145,7 +150,7 @@ const http2Upgrades: Readonly<Record<string, ConnectionPool["http2Upgrade"]>> = 
   DO_NOT_UPGRADE: "never",
 };
 
-function connectionPool({ tcp, http }: NonNullable<PortPolicySpec["connectionPool"]>): ConnectionPool {
+export function buildConnectionPool({ tcp, http }: ConnectionPoolSpec): ConnectionPool {
   return {
     maxConnections: tcp?.maxConnections,
     connectTimeoutMs: durationMs(tcp?.connectTimeout),

@@ -41,7 +41,9 @@ describe("who sees a service", () => {
   for (const [exportTo, ...expected] of cases) {
     it(`exported to "${exportTo}": ${expected.join(", ") || "nobody"}`, () => {
       const { mesh } = fixture({ workloads }, service(exportTo));
-      const seen = ["shop", "web", "other"].filter((namespace) => viewOf(mesh, namespace).services.has(api));
+      const seen = ["shop", "web", "other"].filter((namespace) =>
+        viewOf(mesh, { namespace }).services.has(api),
+      );
       assert.deepEqual(seen, expected);
     });
   }
@@ -53,11 +55,11 @@ describe("who sees a service", () => {
     );
     assert.deepEqual(findings, []);
     const addresses = (namespace: string) =>
-      viewOf(mesh, namespace)
+      viewOf(mesh, { namespace })
         .endpoints.get("ext.example")
         ?.map(({ address }) => address);
     assert.deepEqual(["shop", "web"].map(addresses), [["192.0.2.1"], ["192.0.2.2"]]);
-    assert.equal(viewOf(mesh, "other").services.has("ext.example"), false);
+    assert.equal(viewOf(mesh, { namespace: "other" }).services.has("ext.example"), false);
   });
 
   it("two of one host for everyone contend, and the first stays", () => {
@@ -66,13 +68,13 @@ describe("who sees a service", () => {
       entry("shop", "192.0.2.1", "*") + entry("web", "192.0.2.2", "*"),
     );
     assert.match(findings.join(), /W2108: host ext.example is already a service/);
-    assert.equal(viewOf(mesh, "web").services.get("ext.example")!.namespace, "shop");
+    assert.equal(viewOf(mesh, { namespace: "web" }).services.get("ext.example")!.namespace, "shop");
   });
 });
 
 describe("which DestinationRule is for a call", () => {
   const retriesOf = (mesh: Mesh, namespace: string) =>
-    viewOf(mesh, namespace).services.get(api)?.policy?.connectionPool?.maxRetries;
+    viewOf(mesh, { namespace }).services.get(api)?.policy?.connectionPool?.maxRetries;
   const namespaces = ["shop", "web", "istio-system", "other"];
   const cases: [name: string, yaml: string, ...expected: (number | undefined)[]][] = [
     ["the service's own, for all", rule("shop", 1), 1, 1, 1, 1],
@@ -135,14 +137,14 @@ describe("which DestinationRule is for a call", () => {
   it("keeps a client's endpoint whichever rule applies", () => {
     const sticky = `apiVersion: v1\nkind: Service\nmetadata: { name: api, namespace: shop }\nspec: { sessionAffinity: ClientIP, ports: [{ port: 9080, name: http }] }\n---\n`;
     const { mesh } = fixture({ workloads }, sticky + rule("web", 2));
-    const policy = viewOf(mesh, "web").services.get(api)!.policy!;
+    const policy = viewOf(mesh, { namespace: "web" }).services.get(api)!.policy!;
     assert.equal(policy.balancer?.kind, "consistent-hash");
     assert.equal(policy.connectionPool?.maxRetries, 2);
   });
 });
 
 describe("which VirtualService routes a host", () => {
-  const nameOf = (mesh: Mesh, namespace: string) => routingOf(viewOf(mesh, namespace).routing, api)?.name;
+  const nameOf = (mesh: Mesh, namespace: string) => routingOf(viewOf(mesh, { namespace }).routing, api)?.name;
   const cases: [name: string, yaml: string, ...expected: (string | undefined)[]][] = [
     ["one for all", routes("shop", "all"), "all", "all", "all"],
     ["one that is not exported", routes("shop", "own", '"."'), "own", undefined, undefined],
@@ -196,5 +198,5 @@ describe("which VirtualService routes a host", () => {
 
 it("a mesh of which everyone sees the same is its own view", () => {
   const { mesh } = fixture({ workloads }, rule("shop", 1) + routes("shop", "all") + service("*"));
-  assert.equal(viewOf(mesh, "web"), mesh);
+  assert.equal(viewOf(mesh, { namespace: "web" }), mesh);
 });

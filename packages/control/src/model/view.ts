@@ -1,20 +1,50 @@
 import { type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
+import { type Egress, importedBy } from "./egress.ts";
 import { coversHost } from "./host.ts";
-import type { Endpoint, Mesh, Service } from "./mesh.ts";
+import type { Endpoint, Mesh, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
+import type { OutboundPolicy } from "./scope.ts";
 import { nearnessTo, type Visible } from "./visibility.ts";
 
+/** A mesh as some proxies get to see it. */
+export interface SeenMesh extends Mesh {
+  /** Undefined: they may call all of it, by any listener. */
+  readonly egress?: Egress;
+}
+
 /**
- * The mesh as the proxies of a namespace get to see it: services and routing by
- * their hosts, of several for one host the nearest; services with the
- * DestinationRule that is for these callers. The mesh itself where everyone
- * sees all of it and the same.
+ * The mesh as a workload's proxies get to see it: services and routing by their
+ * hosts, of several for one host the nearest, within what its Sidecar lets it
+ * call; services with the DestinationRule that is for these callers. The mesh
+ * itself where everyone sees all of it and the same.
  */
-export function viewOf(mesh: Mesh, namespace: string): Mesh {
+export function viewOf(mesh: Mesh, workload: Pick<MeshWorkload, "namespace" | "scope">): SeenMesh {
+  const { namespace } = workload;
+  const scope = workload.scope === undefined ? undefined : mesh.scopes.get(workload.scope);
+  const options = scope?.outbound ? withOutbound(mesh.options, scope.outbound) : mesh.options;
+  if (scope && scope.egress.length > 0) {
+    const { seen, ...imported } = importedBy(scope, mesh, namespace, (all) => ruled(all, mesh, namespace));
+    return { ...mesh, ...imported, options, endpoints: endpointsOf(seen, mesh) };
+  }
   const seen = visible(mesh.services, ({ hostname }) => hostname, namespace);
   const services = ruled(seen, mesh, namespace);
   const routing = visible(mesh.routing, ({ host }) => host, namespace);
-  if (services === mesh.services && routing === mesh.routing) return mesh;
-  return { ...mesh, services, routing, endpoints: endpointsOf(seen, mesh) };
+  if (services === mesh.services && routing === mesh.routing && options === mesh.options) return mesh;
+  return { ...mesh, services, routing, options, endpoints: endpointsOf(seen, mesh) };
+}
+
+const optionsByPolicy = new WeakMap<MeshOptions, Map<string, MeshOptions>>();
+
+/** The very same object for equal policies, so that what is made of it can be kept. */
+function withOutbound(options: MeshOptions, { mode, egressProxy }: OutboundPolicy): MeshOptions {
+  const made = optionsByPolicy.get(options) ?? new Map<string, MeshOptions>();
+  optionsByPolicy.set(options, made);
+  const key = JSON.stringify([mode, egressProxy]);
+  let own = made.get(key);
+  if (!own) {
+    own = { ...options, defaults: { ...options.defaults, outboundTrafficPolicy: mode, egressProxy } };
+    made.set(key, own);
+  }
+  return own;
 }
 
 const restricted = new WeakMap<object, boolean>();
@@ -96,10 +126,11 @@ function withRule(service: Service, rule: HostRule | undefined): Service {
 /** By hostname, where one that is seen has another key in the mesh. */
 function endpointsOf(seen: Mesh["services"], { services, endpoints }: Mesh): Mesh["endpoints"] {
   if (seen === services) return endpoints;
+  const moved = new Map([...seen].filter(([host, service]) => services.get(host) !== service));
+  if (moved.size === 0) return endpoints;
   const byHost = new Map<string, readonly Endpoint[]>();
   for (const [key, service] of services) {
-    if (key === service.hostname || seen.get(service.hostname) !== service) continue;
-    byHost.set(service.hostname, endpoints.get(key)!);
+    if (moved.get(service.hostname) === service) byHost.set(service.hostname, endpoints.get(key)!);
   }
   return endpoints.with(byHost);
 }

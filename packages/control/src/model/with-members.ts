@@ -2,8 +2,9 @@ import { type Diagnostic, Diagnostics, formatDiagnostic } from "@weft/base/diagn
 import type { Workload } from "../registry/workload.ts";
 import { identitiesOf } from "./build-destinations.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
-import { buildWorkload, type Served } from "./build-workloads.ts";
+import { buildWorkload } from "./build-workloads.ts";
 import { hostnameOf } from "./host.ts";
+import type { Served } from "./inbound-ports.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import { isForWorkload, isSelective } from "./policy-target.ts";
 import { isEqual, share } from "./share-unchanged.ts";
@@ -60,8 +61,8 @@ export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChan
   return { drafts, workloads, served, touched: [...rebuilt.keys()] };
 }
 
-function inputOf({ drafts, mtls, policies, mesh }: WorkloadBasis) {
-  return { drafts, mtls, policies, options: mesh.options };
+function inputOf({ drafts, mtls, policies, sidecars, mesh }: WorkloadBasis) {
+  return { drafts, mtls, policies, sidecars, options: mesh.options };
 }
 
 /** Undefined where one of the services cannot be followed. */

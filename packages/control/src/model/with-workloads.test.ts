@@ -103,7 +103,7 @@ interface Basis extends WorkloadBasis {
 function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
   const ground = buildGround({ ...input, workloads });
   const { mesh, diagnostics } = routeMesh(ground, input.resources);
-  const { drafts, resources, mtls, policies } = ground;
+  const { drafts, resources, mtls, policies, sidecars } = ground;
   return {
     mesh,
     diagnostics,
@@ -111,6 +111,7 @@ function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
     resources,
     mtls,
     policies,
+    sidecars,
     served: servedBy(drafts),
     selectors: new ServiceSelectors(resources, mesh.options),
     registered: registeredOf(workloads),

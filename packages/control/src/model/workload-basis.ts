@@ -6,7 +6,8 @@ import type { Mesh, MeshWorkload } from "./mesh.ts";
 import type { ServiceSelectors } from "./service-selectors.ts";
 
 /** A mesh with what it was made from, as far as workloads have a part in it. */
-export interface WorkloadBasis extends Pick<MeshGround, "drafts" | "resources" | "mtls" | "policies"> {
+export interface WorkloadBasis
+  extends Pick<MeshGround, "drafts" | "resources" | "mtls" | "policies" | "sidecars"> {
   readonly mesh: Mesh;
   readonly registered: SortedMap<Workload>;
   readonly selectors: ServiceSelectors;

@@ -8,7 +8,7 @@ import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/ro
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
-import type { PartType } from "../translate/sidecar-parts.ts";
+import type { PartType } from "../translate/part.ts";
 import { resourceName } from "../translate/translate-sidecar.ts";
 import { type Reference, referencesOf } from "./references.ts";
 

@@ -1,4 +1,4 @@
-import type { SidecarPart } from "../translate/sidecar-parts.ts";
+import type { SidecarPart } from "../translate/part.ts";
 import type { EncodedResource } from "./encode.ts";
 
 export type Encoded = readonly EncodedResource[];

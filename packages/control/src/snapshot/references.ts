@@ -4,7 +4,7 @@ import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
 import type { Cluster } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { Listener } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import type { PartType } from "../translate/sidecar-parts.ts";
+import type { PartType } from "../translate/part.ts";
 
 /** Another resource that a data plane will wait for before it uses this one. */
 export interface Reference {

@@ -1,7 +1,7 @@
 import { MeshError } from "@weft/base/errors";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { XdsResource } from "@weft/xds/snapshot";
-import type { PartType } from "../translate/sidecar-parts.ts";
+import type { PartType } from "../translate/part.ts";
 import { typeUrls } from "./encode.ts";
 import type { Encoded } from "./part-cache.ts";
 

@@ -95,6 +95,33 @@ describe("snapshots", () => {
     for (const [type, map] of again.byType) assert.equal(map, shop.byType.get(type), type);
   });
 
+  it("within a Sidecar's scope hold that alone, and a change outside it leaves them as they are", () => {
+    const builder = new SnapshotBuilder();
+    const scope =
+      'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: s, namespace: shop }\nspec: { egress: [{ hosts: ["./*"] }] }\n';
+    const short = (more: readonly string[]) => ({
+      workloads: [
+        { service: "web", namespace: "shop" },
+        { service: "cart", namespace: "shop" },
+        { service: "api", namespace: "far" },
+        ...more.map((service) => ({ service, namespace: "far" })),
+      ],
+    });
+    const build = (id: string, more: readonly string[] = []) =>
+      builder.build(fixture(short(more), scope).mesh, { id });
+    const [web, api] = [build("web-v1.shop"), build("api-v1.far")];
+    const names = (snapshot: Snapshot, type: string) => [...snapshot.byType.get(type)!.keys()].sort();
+    assert.deepEqual(names(web, typeUrl.endpoint), [
+      "outbound|9080||cart.shop.svc.cluster.local",
+      "outbound|9080||web.shop.svc.cluster.local",
+    ]);
+    const cluster = "outbound|9080||cart.shop.svc.cluster.local";
+    const clusterOf = (snapshot: Snapshot) => snapshot.byType.get(typeUrl.cluster)!.get(cluster);
+    assert.equal(clusterOf(web), clusterOf(api), "and share it with everyone");
+    const after = build("web-v1.shop", ["zone"]);
+    for (const [type, map] of after.byType) assert.equal(map, web.byType.get(type), type);
+  });
+
   it("differ by what a proxy can do where that matters, and share them by that", () => {
     const builder = new SnapshotBuilder();
     const { mesh } = fixture({

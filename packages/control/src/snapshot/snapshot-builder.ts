@@ -4,9 +4,10 @@ import { LayeredMap } from "@weft/xds/layered-map";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
+import type { SeenMesh } from "../model/view.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
+import { endpointsPart, type PartType, type SidecarPart } from "../translate/part.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
-import { endpointsPart, type PartType, type SidecarPart } from "../translate/sidecar-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
 import { type Encoded, PartCache } from "./part-cache.ts";
@@ -18,7 +19,7 @@ const keptMeshes = 16;
 /** What all clients of one audience have, of the mesh it was made from. */
 interface Common {
   /** As they see it. */
-  readonly mesh: Mesh;
+  readonly mesh: SeenMesh;
   /** Counted in meshes: when somebody last asked for it. */
   readonly age: number;
   readonly set: ResourceSet;
@@ -28,7 +29,7 @@ interface Common {
 
 /** One client's last snapshot, and what it was made from. */
 interface Kept {
-  readonly mesh: Mesh;
+  readonly mesh: SeenMesh;
   readonly audience: string;
   readonly areMadeFromEndpoints: boolean;
   readonly common: ResourceSet;
@@ -86,7 +87,7 @@ export class SnapshotBuilder {
   }
 
   /** Where only endpoints differ, and others of its audience have been here before, a client costs next to nothing. */
-  #followed(last: Kept | undefined, mesh: Mesh, id: string): Kept | undefined {
+  #followed(last: Kept | undefined, mesh: SeenMesh, id: string): Kept | undefined {
     if (!last || last.areMadeFromEndpoints || !onlyEndpointsDiffer(last.mesh, mesh)) return undefined;
     const common = this.#common.get(last.audience);
     if (common?.mesh !== mesh || last.mesh.workloads.get(id) !== mesh.workloads.get(id)) return undefined;
@@ -95,7 +96,7 @@ export class SnapshotBuilder {
     return { ...last, mesh, common: common.set, snapshot };
   }
 
-  #made(last: Kept | undefined, mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): Kept {
+  #made(last: Kept | undefined, mesh: SeenMesh, workload: MeshWorkload, features: ClientFeatures): Kept {
     const parts = proxyParts(mesh, workload, features);
     const common = this.#commonSet(mesh, parts);
     const own = resourceSet(this.#encodeAll(parts.own), last?.own ?? emptySet);
@@ -126,7 +127,7 @@ export class SnapshotBuilder {
     return shared;
   }
 
-  #commonSet(mesh: Mesh, parts: ProxyParts): ResourceSet {
+  #commonSet(mesh: SeenMesh, parts: ProxyParts): ResourceSet {
     const last = this.#common.get(parts.audience);
     if (last?.mesh === mesh) return last.set;
     const isQuick = last && onlyEndpointsDiffer(last.mesh, mesh) && !parts.areMadeFromEndpoints;
@@ -135,7 +136,7 @@ export class SnapshotBuilder {
     return common.set;
   }
 
-  #build(last: Common | undefined, mesh: Mesh, parts: readonly SidecarPart[]): Common {
+  #build(last: Common | undefined, mesh: SeenMesh, parts: readonly SidecarPart[]): Common {
     const set = resourceSet(this.#encodeAll(parts), last?.set ?? emptySet);
     checkReferences("the mesh", set, { byType: byType(set.maps) });
     const endpointsAt = new Map<string, number>();
@@ -146,7 +147,7 @@ export class SnapshotBuilder {
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
-  #withEndpoints(last: Common, mesh: Mesh): Common {
+  #withEndpoints(last: Common, mesh: SeenMesh): Common {
     const replaced = new Map<number, Encoded>();
     for (const hostname of SortedMap.differing(last.mesh.endpoints, mesh.endpoints)) {
       const at = last.endpointsAt.get(hostname);
@@ -182,12 +183,13 @@ export class SnapshotBuilder {
 
 type ResourceMap = ReadonlyMap<string, XdsResource>;
 
-function onlyEndpointsDiffer(before: Mesh, after: Mesh): boolean {
+function onlyEndpointsDiffer(before: SeenMesh, after: SeenMesh): boolean {
   return (
     before.services === after.services &&
     before.routing === after.routing &&
     before.attached === after.attached &&
-    before.options === after.options
+    before.options === after.options &&
+    before.egress === after.egress
   );
 }
 

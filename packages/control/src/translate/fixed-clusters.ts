@@ -5,15 +5,15 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
-import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import { type Address, BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { duration, istioMetadata, socketAddress } from "./messages.ts";
+import { duration, istioMetadata, pipeAddress, socketAddress } from "./messages.ts";
 import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
 import { httpProtocolOptions } from "./protocol-options.ts";
-import { circuitBreakers } from "./traffic-policy.ts";
+import { circuitBreakers, tcpKeepalive } from "./traffic-policy.ts";
 
 /** What every sidecar has: the way out for hosts the mesh does not know, and the way nowhere. */
 export function outboundFixedClusters(options: MeshOptions): Cluster[] {
@@ -42,31 +42,41 @@ export function inboundClusters(
   return clusters;
 }
 
-function inboundCluster(
-  { port, protocol, service, listenPort }: InboundPort,
-  { interception, addresses }: MeshWorkload,
-  options: MeshOptions,
-): Cluster {
+function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: MeshOptions): Cluster {
+  const { port, protocol, service, pool } = inbound;
   const name = inboundName(port);
-  const hasOwnAddress = interception === "NONE" && listenPort !== port;
-  const address = (hasOwnAddress && addresses[0]) || "127.0.0.1";
-  const endpoint = { address: socketAddress(address, port) };
+  const endpoint = { address: applicationAddress(inbound, workload) };
   const lbEndpoint = { hostIdentifier: { case: "endpoint" as const, value: endpoint } };
   return create(ClusterSchema, {
     name,
     clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
-    connectTimeout: duration(options.defaults.connectTimeoutMs),
+    connectTimeout: duration(pool?.connectTimeoutMs ?? options.defaults.connectTimeoutMs),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint] }] },
-    circuitBreakers: circuitBreakers(noPolicy),
+    circuitBreakers: circuitBreakers({ ...noPolicy, connectionPool: pool }),
     ...(isHttp(protocol)
-      ? { typedExtensionProtocolOptions: httpProtocolOptions(protocol === "http" ? "http1" : "http2") }
+      ? {
+          typedExtensionProtocolOptions: httpProtocolOptions(protocol === "http" ? "http1" : "http2", {
+            connectionPool: pool,
+          }),
+        }
       : {}),
+    ...tcpKeepalive(pool),
     metadata: service
       ? istioMetadata(undefined, {
           services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
         })
       : undefined,
   });
+}
+
+function applicationAddress(
+  { port, listenPort, endpoint }: InboundPort,
+  { interception, addresses }: MeshWorkload,
+): Address {
+  if (endpoint && "path" in endpoint) return pipeAddress(endpoint.path);
+  if (endpoint) return socketAddress(endpoint.address, endpoint.port);
+  const hasOwnAddress = interception === "NONE" && listenPort !== port;
+  return socketAddress((hasOwnAddress && addresses[0]) || "127.0.0.1", port);
 }
 
 /** Leaves from 127.0.0.6 or ::6, by which the capture rules know that it has been through the sidecar. */

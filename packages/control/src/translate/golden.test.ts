@@ -7,16 +7,16 @@ import { golden } from "@weft/testkit/golden";
 import { schemas } from "../snapshot/encode.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
 import { asYaml, type Fixture, messageJson, readFixture } from "./mesh-fixture.ts";
-import type { PartType } from "./sidecar-parts.ts";
+import type { PartType } from "./part.ts";
 import { translateSidecar } from "./translate-sidecar.ts";
 
 const folder = new URL("../../testdata/golden/", import.meta.url);
 const inputs = globSync("*.in.yaml", { cwd: fileURLToPath(folder) }).sort();
 
 function modelText({ mesh, findings }: Fixture): string {
-  const { options: _, rules, attached, ...model } = mesh;
+  const { options: _, rules, attached, scopes, ...model } = mesh;
   const used = (map: ReadonlyMap<string, unknown>) => (map.size > 0 ? map : undefined);
-  return asYaml({ findings, ...model, rules: used(rules), attached: used(attached) });
+  return asYaml({ findings, ...model, rules: used(rules), scopes: used(scopes), attached: used(attached) });
 }
 
 function xdsText({ mesh, proxy, features }: Fixture): string {

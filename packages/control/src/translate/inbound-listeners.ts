@@ -12,6 +12,7 @@ import {
 import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { MtlsMode } from "../model/security.ts";
+import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { inboundHttp } from "./http-chain.ts";
 import { anyAddress, originalDst, tlsInspector } from "./listener-parts.ts";
@@ -44,7 +45,7 @@ const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
 /** What arrives for no service in particular. */
 const unnamed = { direction: "inbound", service: undefined } as const;
 
-/** Where traffic to the workload arrives: 15006 when it is captured, else one listener per port. */
+/** Where traffic to the workload arrives: 15006 when it is captured, else one listener for each such port. */
 export function inboundListeners(
   workload: MeshWorkload,
   options: MeshOptions,
@@ -53,14 +54,19 @@ export function inboundListeners(
   if (workload.interception === "NONE") {
     const [address] = workload.addresses;
     return workload.inbound.map((port) =>
-      portListener(address ?? "0.0.0.0", port, workload, options, features),
+      portListener(port.bind ?? address ?? "0.0.0.0", port, workload, options, features),
     );
   }
-  return [virtualInbound(workload, options, features)];
+  const bound = workload.inbound.flatMap((port) =>
+    port.bind === undefined ? [] : portListener(port.bind, port, workload, options, features),
+  );
+  return [virtualInbound(workload, options, features), ...bound];
 }
 
 function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Listener {
-  const ports = workload.inbound.flatMap((port) => portChains(port, workload, options, features));
+  const ports = workload.inbound
+    .filter(({ bind }) => bind === undefined)
+    .flatMap((port) => portChains(port, workload, options, features));
   return create(ListenerSchema, {
     ...common(),
     name: "virtualInbound",
@@ -116,7 +122,10 @@ function portChains(
   const reporter = { direction: "inbound", service: port.service } as const;
   const opaque = () => [
     ...tcpPolicyFilters(workload),
-    ...tcpProxy([{ name, weight: 1 }], reporter, options, features),
+    ...tcpProxy([{ name, weight: 1 }], reporter, options, features, {
+      ...noPolicy,
+      connectionPool: port.pool,
+    }),
   ];
   const filters = isRequests
     ? [

@@ -42,6 +42,10 @@ export function socketAddress(address: string, port: number): Address {
   return create(AddressSchema, { address: { case: "socketAddress", value } });
 }
 
+export function pipeAddress(path: string): Address {
+  return create(AddressSchema, { address: { case: "pipe", value: { path } } });
+}
+
 export function cidr(addressPrefix: string, prefixLength: number): CidrRange {
   return create(CidrRangeSchema, { addressPrefix, prefixLen: prefixLength });
 }

@@ -1,15 +1,16 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import type { EgressListener } from "../model/scope.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
 import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
-import { httpPorts, type RoutedMesh, unknownTcpCluster } from "./outbound-routes.ts";
+import { httpPorts, type RoutedMesh, unknownCluster } from "./outbound-routes.ts";
 import { tcpProxy } from "./tcp-chain.ts";
 import { serverNameChain, tcpFilters, tlsChains, withoutRepeats } from "./tcp-routes.ts";
 
@@ -40,7 +41,7 @@ export function virtualOutbound(options: MeshOptions, features: ClientFeatures):
       },
       {
         name: "virtualOutbound-catchall-tcp",
-        filters: tcpProxy([{ name: unknownTcpCluster({ options }), weight: 1 }], outbound, options, features),
+        filters: tcpProxy([{ name: unknownCluster({ options }), weight: 1 }], outbound, options, features),
       },
     ],
   });
@@ -54,7 +55,7 @@ export function outboundListeners(
   features: ClientFeatures,
 ): Listener[] {
   const http = new Set(httpPorts(mesh));
-  const anyAddress = new Map<number, Addressless>();
+  const addressless = new Map<number, Addressless>();
   const listeners = new Map<string, Listener>();
   for (const service of mesh.services.values()) {
     for (const port of service.ports) {
@@ -68,17 +69,36 @@ export function outboundListeners(
           listeners.set(name, tcpListener(address, port, service, mesh, caller, features));
       }
       if (addresses.length === 0 && !service.isHeadless) {
-        const list = anyAddress.get(port.number) ?? [];
-        anyAddress.set(port.number, [...list, { service, port }]);
+        const list = addressless.get(port.number) ?? [];
+        addressless.set(port.number, [...list, { service, port }]);
       }
     }
   }
-  for (const port of new Set([...http, ...anyAddress.keys()])) {
-    const listener = portListener(port, http.has(port), anyAddress.get(port) ?? [], mesh, caller, features);
+  for (const port of new Set([...http, ...addressless.keys()])) {
+    const services = addressless.get(port) ?? [];
+    const tcp = services.filter((s) => s.port.protocol !== "tls");
+    // TCP says no host: one of several cannot be told.
+    const lone = tcp.length === 1 ? tcp[0]!.service : undefined;
+    const served = {
+      port,
+      hasHttp: http.has(port),
+      byName: services.filter((s) => s.port.protocol === "tls"),
+      lone,
+    };
+    const listener = create(ListenerSchema, {
+      name: listenerName("0.0.0.0", port),
+      ...anyAddress(port, features),
+      bindToPort: false,
+      trafficDirection: TrafficDirection.OUTBOUND,
+      ...portChains(served, mesh, caller, features),
+    });
     listeners.set(listener.name, listener);
   }
   return [...listeners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
+
+/** Fields of a listener, to be spread into one. */
+type ListenerChains = Exclude<MessageInitShape<typeof ListenerSchema>, Listener>;
 
 type Addressless = readonly { readonly service: Service; readonly port: ServicePort }[];
 
@@ -104,22 +124,23 @@ function tcpListener(
   });
 }
 
-/**
- * Any address on one port. HTTP finds its host by the request; TLS to a service
- * without an address finds it by the server name; a lone TCP service takes the
- * rest of its port.
- */
-function portListener(
-  port: number,
-  hasHttp: boolean,
-  services: Addressless,
+interface Served {
+  readonly port: number;
+  readonly hasHttp: boolean;
+  /** TLS that is told by its server name. */
+  readonly byName: Addressless;
+  /** Takes what is neither. */
+  readonly lone: Service | undefined;
+}
+
+/** HTTP finds its host by the request; TLS by the server name; one TCP service takes the rest of the port. */
+function portChains(
+  { port, hasHttp, byName, lone }: Served,
   mesh: RoutedMesh,
   caller: Caller,
   features: ClientFeatures,
-): Listener {
+): ListenerChains {
   const { options } = mesh;
-  const byName = services.filter((s) => s.port.protocol === "tls");
-  const tcp = services.filter((s) => s.port.protocol !== "tls");
   const chains = withoutRepeats(
     byName.flatMap(({ service }) => {
       const routed = tlsChains(service, port, mesh, caller, features);
@@ -129,17 +150,39 @@ function portListener(
   );
   const rest = hasHttp
     ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
-    : tcp.length === 1
-      ? tcpFilters(tcp[0]!.service, port, mesh, caller, features)
-      : tcpProxy([{ name: unknownTcpCluster(mesh), weight: 1 }], outbound, options, features);
+    : lone
+      ? tcpFilters(lone, port, mesh, caller, features)
+      : tcpProxy([{ name: unknownCluster(mesh), weight: 1 }], outbound, options, features);
+  return chains.length > 0
+    ? { ...serverNames, defaultFilterChain: { filters: rest }, filterChains: chains }
+    : { filterChains: [{ filters: rest }] };
+}
+
+/**
+ * What a Sidecar's egress listener with an address of its own hands on: HTTP by
+ * its host, TLS by its server name, TCP to the first service there is.
+ */
+export function egressListener(
+  { port, bind = "127.0.0.1", isCaptured }: EgressListener,
+  mesh: RoutedMesh,
+  caller: Caller,
+  features: ClientFeatures,
+): Listener {
+  const { number, protocol } = port!;
+  const services = [...mesh.services.values()];
+  const isTls = protocol === "tls";
+  const served = {
+    port: number,
+    hasHttp: isHttp(protocol),
+    byName: isTls ? services.map((service) => ({ service, port: service.ports[0]! })) : [],
+    lone: isTls ? undefined : services[0],
+  };
   return create(ListenerSchema, {
-    name: listenerName("0.0.0.0", port),
-    ...anyAddress(port, features),
-    bindToPort: false,
+    name: listenerName(bind, number),
+    address: socketAddress(bind, number),
+    ...(isCaptured ? { bindToPort: false } : {}),
     trafficDirection: TrafficDirection.OUTBOUND,
-    ...(chains.length > 0
-      ? { ...serverNames, defaultFilterChain: { filters: rest }, filterChains: chains }
-      : { filterChains: [{ filters: rest }] }),
+    ...portChains(served, mesh, caller, features),
   });
 }
 

@@ -28,10 +28,20 @@ import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
 
 /** The part of a mesh that routes depend on. */
-export type RoutedMesh = Pick<Mesh, "services" | "routing" | "attached" | "options">;
+export interface RoutedMesh extends Pick<Mesh, "services" | "routing" | "attached" | "options"> {
+  /** What routes may lead to, where that is more than what can be called. */
+  readonly known?: Mesh["services"];
+  /** Ports that are not for this part. */
+  readonly exceptPorts?: readonly number[];
+  /** Where hosts are reachable that only a VirtualService names. */
+  readonly unknownHostPort?: number;
+}
 
-/** Hosts that only a VirtualService names are reachable on this port. */
-const unknownHostPort = 80;
+const usualUnknownHostPort = 80;
+
+function unknownHostPortOf({ unknownHostPort = usualUnknownHostPort }: RoutedMesh): number {
+  return unknownHostPort;
+}
 
 /** Ports on which some service, or some routed host, is called by HTTP; ascending. */
 export function httpPorts(mesh: RoutedMesh): number[] {
@@ -39,7 +49,8 @@ export function httpPorts(mesh: RoutedMesh): number[] {
   for (const service of mesh.services.values()) {
     for (const port of service.ports) if (isHttp(port.protocol)) ports.add(port.number);
   }
-  if (unregisteredHosts(mesh).length > 0) ports.add(unknownHostPort);
+  if (unregisteredHosts(mesh).length > 0) ports.add(unknownHostPortOf(mesh));
+  for (const port of mesh.exceptPorts ?? []) ports.delete(port);
   return [...ports].sort((a, b) => a - b);
 }
 
@@ -48,7 +59,7 @@ const unrouted = {};
 
 /** What the route configuration of a port is made from, beside services and options: the routing of each service there. */
 export function routingsOn(port: number, mesh: RoutedMesh): readonly object[] {
-  if (port === unknownHostPort) return [mesh.routing, mesh.attached];
+  if (port === unknownHostPortOf(mesh)) return [mesh.routing, mesh.attached];
   return servicesOn(port, mesh).flatMap((service) => routingsOf(service, mesh));
 }
 
@@ -79,7 +90,7 @@ export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): 
       [...serviceRoutes(service, port, mesh, caller)],
     ),
   );
-  if (port === unknownHostPort) {
+  if (port === unknownHostPortOf(mesh)) {
     for (const routing of unregisteredHosts(mesh)) {
       const routes = httpRoutes(routing.http, port, mesh, caller);
       const domains = claim([routing.host]);
@@ -199,21 +210,26 @@ export function policyOf(
   calledPort: number,
   mesh: RoutedMesh,
 ): PortPolicy | undefined {
-  const service = mesh.services.get(destination.host);
+  const service = serviceOf(destination, mesh);
   const subset = service?.subsets.find(({ name }) => name === destination.subset);
   return service && policyFor(portOf(destination, calledPort, mesh), service.policy, subset?.policy);
 }
 
 function portOf(destination: Destination, calledPort: number, mesh: RoutedMesh): number {
-  const ports = mesh.services.get(destination.host)?.ports ?? [];
+  const ports = serviceOf(destination, mesh)?.ports ?? [];
   return destination.port ?? (ports.length === 1 ? ports[0]!.number : calledPort);
+}
+
+function serviceOf({ host }: Destination, { known, services }: RoutedMesh): Service | undefined {
+  return (known ?? services).get(host);
 }
 
 function hashKeyOf(policy: PortPolicy | undefined): HashKey | undefined {
   return policy?.balancer?.kind === "consistent-hash" ? policy.balancer.key : undefined;
 }
 
-function restOfTheWorld({ options }: RoutedMesh): VirtualHost {
+function restOfTheWorld(mesh: RoutedMesh): VirtualHost {
+  const { options } = mesh;
   const isAllowed = options.defaults.outboundTrafficPolicy === "ALLOW_ANY";
   const route = isAllowed
     ? create(RouteSchema, {
@@ -222,7 +238,7 @@ function restOfTheWorld({ options }: RoutedMesh): VirtualHost {
         action: {
           case: "route",
           value: {
-            clusterSpecifier: { case: "cluster", value: passthroughCluster },
+            clusterSpecifier: { case: "cluster", value: unknownCluster(mesh) },
             timeout: { seconds: 0n },
           },
         },
@@ -235,7 +251,11 @@ function restOfTheWorld({ options }: RoutedMesh): VirtualHost {
   return virtualHost(isAllowed ? "allow_any" : "block_all", ["*"], [route]);
 }
 
-/** Where TCP of a host that may not be reached goes. */
-export function unknownTcpCluster({ options }: Pick<Mesh, "options">): string {
-  return options.defaults.outboundTrafficPolicy === "ALLOW_ANY" ? passthroughCluster : blackHoleCluster;
+/** Where what is for no known host goes. */
+export function unknownCluster({ options }: Pick<Mesh, "options">): string {
+  const { outboundTrafficPolicy, egressProxy } = options.defaults;
+  if (outboundTrafficPolicy === "REGISTRY_ONLY") return blackHoleCluster;
+  return egressProxy
+    ? outboundClusterName(egressProxy.port!, egressProxy.subset, egressProxy.host)
+    : passthroughCluster;
 }

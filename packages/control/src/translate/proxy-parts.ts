@@ -1,8 +1,10 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import type { SeenMesh } from "../model/view.ts";
 import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import type { SidecarPart } from "./part.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
-import { commonSidecarParts, ownSidecarParts, type SidecarPart } from "./sidecar-parts.ts";
+import { commonSidecarParts, ownSidecarParts } from "./sidecar-parts.ts";
 
 /** Everything a client of a workload is given, in the form that it takes. */
 export interface ProxyParts {
@@ -17,10 +19,10 @@ export interface ProxyParts {
 }
 
 /** @param mesh as the workload gets to see it */
-export function proxyParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
+export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
   const caller = callerOf(workload, mesh);
-  const { interception } = workload;
-  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)}`;
+  const { interception, scope = "" } = workload;
+  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${scope}`;
   if (features.isProxyless) {
     return {
       audience,

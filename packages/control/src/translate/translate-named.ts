@@ -1,8 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import { type SeenMesh, viewOf } from "../model/view.ts";
 import type { ClientFeatures } from "./client-features.ts";
+import type { PartType, SidecarPart } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
-import { type PartType, type SidecarPart, serviceParts } from "./sidecar-parts.ts";
+import { serviceParts } from "./sidecar-parts.ts";
 import { resourceName } from "./translate-sidecar.ts";
 
 /**
@@ -16,7 +18,7 @@ export function translateNamed(
   type: PartType,
   name: string,
 ): Message | undefined {
-  for (const part of candidates(mesh, workload, features, type, name)) {
+  for (const part of candidates(viewOf(mesh, workload), workload, features, type, name)) {
     if (part.type !== type) continue;
     const found = part.build().find((message) => resourceName(type, message) === name);
     if (found) return found;
@@ -26,7 +28,7 @@ export function translateNamed(
 
 /** The parts that may hold it: of thousands of services, the one that the name is of. */
 function candidates(
-  mesh: Mesh,
+  mesh: SeenMesh,
   workload: MeshWorkload,
   features: ClientFeatures,
   type: PartType,

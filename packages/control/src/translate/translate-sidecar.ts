@@ -3,8 +3,8 @@ import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { viewOf } from "../model/view.ts";
 import { type ClientFeatures, noFeatures } from "./client-features.ts";
+import type { PartType } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
-import type { PartType } from "./sidecar-parts.ts";
 
 export interface NamedResource {
   readonly name: string;
@@ -27,7 +27,7 @@ export function translateSidecar(
     endpoint: [],
     nameTable: [],
   };
-  const { common, own } = proxyParts(viewOf(mesh, workload.namespace), workload, features);
+  const { common, own } = proxyParts(viewOf(mesh, workload), workload, features);
   for (const { type, build } of [...common(), ...own]) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }

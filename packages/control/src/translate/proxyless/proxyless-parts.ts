@@ -1,9 +1,10 @@
 import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
 import { routesTo } from "../../model/routing.ts";
+import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
-import { routingsOf } from "../outbound-routes.ts";
-import { endpointsPart, part, type SidecarPart } from "../sidecar-parts.ts";
+import { type RoutedMesh, routingsOf } from "../outbound-routes.ts";
+import { endpointsPart, none, part, type SidecarPart } from "../part.ts";
 import { proxylessClusters } from "./proxyless-clusters.ts";
 import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
 import { proxylessRoutes } from "./proxyless-routes.ts";
@@ -13,8 +14,14 @@ import { proxylessRoutes } from "./proxyless-routes.ts";
  * port of each service a listener by every name it may be called by, its
  * routes, its clusters and endpoints. Only fields that gRPC's implementations take.
  */
-export function commonProxylessParts(mesh: Mesh, caller: Caller): SidecarPart[] {
-  return [...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, caller));
+export function commonProxylessParts(mesh: SeenMesh, caller: Caller): SidecarPart[] {
+  const { attached, egress, options, routing, services } = mesh;
+  const known = egress?.listeners[0]?.known ?? services;
+  const routed = { options, routing, attached, services: egress?.services ?? services, known };
+  return [
+    ...[...routed.services.values()].flatMap((service) => callParts(service, routed, caller)),
+    ...[...services.values()].flatMap((service) => clusterParts(service, mesh)),
+  ];
 }
 
 /** Listeners for the ports an application serves itself. */
@@ -22,20 +29,26 @@ export function ownProxylessParts(workload: MeshWorkload): SidecarPart[] {
   return [part("grpc-server", "listener", [workload], "", () => serverListeners(workload))];
 }
 
-function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart[] {
+function callParts(service: Service, mesh: RoutedMesh, caller: Caller): SidecarPart[] {
   const { options } = mesh;
   if (!service.ports.some((port) => isHttp(port.protocol))) return [];
-  const endpoints = mesh.endpoints.get(service.hostname) ?? none;
-  const isSecured = endpoints.some((endpoint) => endpoint.ports.some((port) => port.isMutualTls));
-  const isByDns = service.resolution.startsWith("dns");
-  const listenersFrom = [service, options];
   return [
-    part("grpc-listeners", "listener", listenersFrom, caller.namespace, () =>
+    part("grpc-listeners", "listener", [service, options], caller.namespace, () =>
       clientListeners(service, caller, options),
     ),
     part("grpc-routes", "route", routesFrom(service, mesh, caller), callerKey(caller), () =>
       proxylessRoutes(service, mesh, caller),
     ),
+  ];
+}
+
+function clusterParts(service: Service, mesh: Mesh): SidecarPart[] {
+  const { options } = mesh;
+  if (!service.ports.some((port) => isHttp(port.protocol))) return [];
+  const endpoints = mesh.endpoints.get(service.hostname) ?? none;
+  const isSecured = endpoints.some((endpoint) => endpoint.ports.some((port) => port.isMutualTls));
+  const isByDns = service.resolution.startsWith("dns");
+  return [
     part(
       "grpc-clusters",
       "cluster",
@@ -48,15 +61,13 @@ function serviceParts(service: Service, mesh: Mesh, caller: Caller): SidecarPart
 }
 
 /** The service's own routes and the services they lead to: a change of any other leaves its routes as they are. */
-function routesFrom(service: Service, mesh: Mesh, caller: Caller): object[] {
+function routesFrom(service: Service, mesh: RoutedMesh, caller: Caller): object[] {
   const hosts = new Set<string>();
   for (const { number } of service.ports) {
     for (const { action } of routesTo(service.hostname, number, mesh, caller)?.http ?? []) {
       if (action.kind === "forward") for (const { host } of action.destinations) hosts.add(host);
     }
   }
-  const destinations = [...hosts].flatMap((host) => mesh.services.get(host) ?? []);
+  const destinations = [...hosts].flatMap((host) => (mesh.known ?? mesh.services).get(host) ?? []);
   return [service, mesh.options, ...routingsOf(service, mesh), ...destinations];
 }
-
-const none: readonly never[] = [];

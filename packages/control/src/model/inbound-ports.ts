@@ -1,0 +1,92 @@
+import type { ResourceOf } from "../config/resource.ts";
+import type { IngressListenerSpec } from "../config/specs.ts";
+import { parseDefaultEndpoint } from "../config/values.ts";
+import type { Workload } from "../registry/workload.ts";
+import type { ServiceDraft } from "./build-services.ts";
+import type { InboundEndpoint, InboundPort } from "./mesh.ts";
+import type { WorkloadModes } from "./mtls-resolution.ts";
+import { namedProtocol } from "./protocol.ts";
+import { buildConnectionPool } from "./traffic-policy.ts";
+
+/** A service that a workload serves: service port to the workload's own port. */
+export interface Served {
+  readonly draft: ServiceDraft;
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+/**
+ * Where calls of a workload arrive: at the ports it registered and those that
+ * services select on it, or at those of its Sidecar's ingress, where that names
+ * any.
+ */
+export function inboundPorts(
+  workload: Workload,
+  served: readonly Served[],
+  modes: WorkloadModes,
+  sidecar: ResourceOf<"Sidecar"> | undefined,
+): InboundPort[] {
+  const { ingress = [], inboundConnectionPool } = sidecar?.spec ?? {};
+  const declared = declaredPorts(workload, served, modes);
+  const pool = inboundConnectionPool && buildConnectionPool(inboundConnectionPool);
+  const ports =
+    ingress.length === 0
+      ? [...declared.values()]
+      : ingress.map((listener) => ingressPort(listener, workload, declared, modes));
+  return ports.map((port) => (pool && !port.pool ? { ...port, pool } : port)).sort((a, b) => a.port - b.port);
+}
+
+function declaredPorts(
+  workload: Workload,
+  served: readonly Served[],
+  modes: WorkloadModes,
+): Map<number, InboundPort> {
+  const ports = new Map<number, InboundPort>();
+  const own = new Map(workload.ports.map((p) => [p.port, p]));
+  const add = (port: number, protocol: InboundPort["protocol"], service: InboundPort["service"]) => {
+    const known = ports.get(port);
+    if (known?.service || (known && !service)) return;
+    const registered = own.get(port);
+    const listenPort = workload.interception === "NONE" ? registered?.listenPort : port;
+    if (listenPort === undefined) return;
+    const mtlsMode = modes.ports.get(port) ?? modes.mode;
+    ports.set(port, { port, listenPort, protocol: registered?.protocol ?? protocol, mtlsMode, service });
+  };
+  for (const { draft, ports: targets } of served) {
+    const { hostname, name, namespace } = draft.service;
+    for (const { number, protocol } of draft.service.ports) {
+      const target = targets.get(number);
+      if (target !== undefined) add(target, protocol, { hostname, name, namespace });
+    }
+  }
+  for (const { port, protocol } of workload.ports) add(port, protocol, undefined);
+  return ports;
+}
+
+function ingressPort(
+  { port, bind, captureMode, defaultEndpoint, connectionPool }: IngressListenerSpec,
+  workload: Workload,
+  declared: ReadonlyMap<number, InboundPort>,
+  modes: WorkloadModes,
+): InboundPort {
+  const number = port.number!;
+  const known = declared.get(number);
+  const hasOwnListener = captureMode === "NONE" || workload.interception === "NONE";
+  const address = bind || (captureMode === "NONE" ? "0.0.0.0" : undefined);
+  return {
+    port: number,
+    listenPort: known?.listenPort ?? number,
+    protocol: namedProtocol(port.protocol),
+    mtlsMode: modes.ports.get(number) ?? modes.mode,
+    ...(defaultEndpoint ? { endpoint: endpointOf(defaultEndpoint, workload) } : {}),
+    ...(hasOwnListener && address ? { bind: address } : {}),
+    ...(connectionPool ? { pool: buildConnectionPool(connectionPool) } : {}),
+    service: known?.service,
+  };
+}
+
+function endpointOf(text: string, { addresses }: Workload): InboundEndpoint {
+  const place = parseDefaultEndpoint(text)!;
+  if (place.kind === "pipe") return { path: place.path };
+  const address = place.address === "self" ? (addresses[0] ?? "127.0.0.1") : place.address;
+  return { address, port: place.port };
+}

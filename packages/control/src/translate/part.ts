@@ -1,0 +1,43 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Endpoint, Service } from "../model/mesh.ts";
+import { endpointAssignments } from "./endpoints.ts";
+
+/** Which type of resource a part consists of. */
+export type PartType = "listener" | "route" | "cluster" | "endpoint" | "nameTable";
+
+/**
+ * Some resources of a proxy, and what they are made of. Two parts with the same
+ * `id`, equal `variant` and identical `from` build equal resources, whichever
+ * proxy they are for: whoever keeps results may share them by that.
+ */
+export interface SidecarPart {
+  readonly id: string;
+  readonly type: PartType;
+  readonly from: readonly object[];
+  readonly variant: string;
+  /** Hostname, of the assignments of a service. */
+  readonly service?: string;
+  build(): readonly Message[];
+}
+
+export function part(
+  id: string,
+  type: PartType,
+  from: readonly object[],
+  variant: string,
+  build: () => readonly Message[],
+): SidecarPart {
+  return { id, type, from, variant, build };
+}
+
+/** The same for every kind of client, so that a changed endpoint is encoded once. */
+export function endpointsPart(service: Service, endpoints: readonly Endpoint[]): SidecarPart {
+  const build = () => endpointAssignments(service, endpoints);
+  return {
+    ...part("endpoints", "endpoint", [service, endpoints], "", build),
+    service: service.hostname,
+  };
+}
+
+/** One object for all, so that what is made from no endpoints is shared too. */
+export const none: readonly never[] = [];
