@@ -3,6 +3,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type Node, NodeSchema } from "../gen/envoy/config/core/v3/base_pb.js";
 import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.js";
 import { GrpcError, grpcCode } from "../grpc/grpc-status.ts";
+import { StringCache } from "./string-cache.ts";
 
 /** What the server reads of an `envoy.service.discovery.v3.DeltaDiscoveryRequest`. */
 export interface DeltaRequest {
@@ -10,18 +11,21 @@ export interface DeltaRequest {
   readonly typeUrl: string;
   readonly resourceNamesSubscribe: readonly string[];
   readonly resourceNamesUnsubscribe: readonly string[];
-  /** Versions by name. */
-  readonly initialResourceVersions: ReadonlyMap<string, string>;
+  /** Versions by name; a map of this request alone, unless it is empty. */
+  readonly initialResourceVersions: Map<string, string>;
   readonly responseNonce: string;
   readonly errorDetail: Status | undefined;
 }
 
-const noVersions: ReadonlyMap<string, string> = new Map();
+const noVersions = new Map<string, string>();
+
+/** Names, versions and types, which clients have in common. */
+const strings = new StringCache(1 << 17);
 
 /**
  * Decodes a request. Written by hand because most are acknowledgements of two
  * fields, which come by the thousand, and the first ones of clients that come
- * back hold thousands of versions, which are wanted as a map.
+ * back hold thousands of versions, which are wanted as a map of shared strings.
  *
  * @throws GrpcError INVALID_ARGUMENT when the bytes are not such a message
  */
@@ -47,12 +51,12 @@ function decode(bytes: Uint8Array): DeltaRequest {
     const [field, wireType] = reader.tag();
     if (wireType !== WireType.LengthDelimited) reader.skip(wireType, field);
     else if (field === 1) node = fromBinary(NodeSchema, reader.bytes());
-    else if (field === 2) typeUrl = reader.string(true);
-    else if (field === 3) subscribe.push(reader.string(true));
-    else if (field === 4) unsubscribe.push(reader.string(true));
+    else if (field === 2) typeUrl = readString(reader, bytes);
+    else if (field === 3) subscribe.push(readString(reader, bytes));
+    else if (field === 4) unsubscribe.push(readString(reader, bytes));
     else if (field === 5) {
       versions ??= new Map();
-      decodeVersion(reader, versions);
+      decodeVersion(reader, bytes, versions);
     } else if (field === 6) responseNonce = reader.string(true);
     else if (field === 7) errorDetail = fromBinary(StatusSchema, reader.bytes());
     else reader.skip(wireType, field);
@@ -68,17 +72,30 @@ function decode(bytes: Uint8Array): DeltaRequest {
   };
 }
 
-/** One entry of `map<string, string>`. @throws RangeError when it is longer than what holds it */
-function decodeVersion(reader: BinaryReader, versions: Map<string, string>): void {
+/** Where a length-delimited field ends that begins here. @throws RangeError when it is longer than what holds it */
+function endOfField(reader: BinaryReader): number {
   const length = reader.uint32();
   const end = reader.pos + length;
   if (end > reader.len) throw new RangeError("premature EOF");
+  return end;
+}
+
+function readString(reader: BinaryReader, bytes: Uint8Array): string {
+  const end = endOfField(reader);
+  const text = strings.read(bytes, reader.pos, end);
+  reader.pos = end;
+  return text;
+}
+
+/** One entry of `map<string, string>`. @throws RangeError when it is longer than what holds it */
+function decodeVersion(reader: BinaryReader, bytes: Uint8Array, versions: Map<string, string>): void {
+  const end = endOfField(reader);
   let name = "";
   let version = "";
   while (reader.pos < end) {
     const [field, wireType] = reader.tag();
-    if (field === 1 && wireType === WireType.LengthDelimited) name = reader.string(true);
-    else if (field === 2 && wireType === WireType.LengthDelimited) version = reader.string(true);
+    if (field === 1 && wireType === WireType.LengthDelimited) name = readString(reader, bytes);
+    else if (field === 2 && wireType === WireType.LengthDelimited) version = readString(reader, bytes);
     else reader.skip(wireType, field);
   }
   if (reader.pos !== end) throw new RangeError("a map entry is longer than it says");

@@ -17,7 +17,7 @@ export const delta: AdsProtocol = {
       subscribe(state, isFirst) {
         const held = request.initialResourceVersions;
         if (isFirst) {
-          for (const [name, version] of held) if (version) state.held.set(name, version);
+          if (held.size > 0) state.hold(held);
           const isSilent = request.resourceNamesSubscribe.length === 0;
           if (isSilent && isWildcardByDefault(state.typeUrl)) state.setWildcard(true);
         }

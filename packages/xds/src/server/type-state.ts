@@ -50,7 +50,7 @@ export class TypeState {
   isLegacyWildcard = false;
   readonly names = new Set<string>();
   /** Versions the client holds, by name. */
-  readonly held = new Map<string, string>();
+  #held = new Map<string, string>();
   /** To be sent, as of the newest snapshot looked at. */
   readonly toSend = new Map<string, XdsResource>();
   /** To be removed, with what the client holds where that is still known. */
@@ -74,18 +74,24 @@ export class TypeState {
     this.typeUrl = typeUrl;
   }
 
+  /** What the client says it holds already, as a map that is nobody else's; a resource without a version it does not. */
+  hold(versions: Map<string, string>): void {
+    for (const [name, version] of versions) if (!version) versions.delete(name);
+    this.#held = versions;
+  }
+
   /** Asks for a name; asking again gets it again. */
   subscribe(name: string, isHeld: boolean): void {
     this.names.add(name);
     this.#dirty.add(name);
-    if (!isHeld && this.held.has(name)) this.held.set(name, doubtful);
+    if (!isHeld && this.#held.has(name)) this.#held.set(name, doubtful);
   }
 
   /** Makes what the client holds by this name be told again; false when it holds nothing. */
   repeat(name: string): boolean {
-    const version = this.held.get(name);
+    const version = this.#held.get(name);
     if (version === undefined || version === absent) return false;
-    this.held.set(name, doubtful);
+    this.#held.set(name, doubtful);
     this.#dirty.add(name);
     return true;
   }
@@ -100,12 +106,12 @@ export class TypeState {
     this.isWildcard = isWildcard;
     this.#isAllDirty = true;
     if (isWildcard) return;
-    for (const name of [...this.held.keys()]) if (!this.names.has(name)) this.#forget(name);
+    for (const name of [...this.#held.keys()]) if (!this.names.has(name)) this.#forget(name);
   }
 
   /** Tells everything again. */
   restart(): void {
-    this.held.clear();
+    this.#held.clear();
     this.#isAllDirty = true;
     this.owesAnswer = true;
   }
@@ -118,7 +124,7 @@ export class TypeState {
       for (const name of this.names) {
         if (!this.isWildcard || !resources.has(name)) this.#compare(name, resources);
       }
-      for (const name of this.held.keys()) {
+      for (const name of this.#held.keys()) {
         if (!this.names.has(name) && !(this.isWildcard && resources.has(name)))
           this.#compare(name, resources);
       }
@@ -168,15 +174,15 @@ export class TypeState {
   /** What was to be sent has been written. */
   markSent(): void {
     this.owesAnswer = false;
-    for (const resource of this.toSend.values()) this.held.set(resource.name, resource.version);
+    for (const resource of this.toSend.values()) this.#held.set(resource.name, resource.version);
     this.toSend.clear();
   }
 
   /** The removals have been written. */
   markRemoved(): void {
     for (const name of this.toRemove.keys()) {
-      if (this.names.has(name)) this.held.set(name, absent);
-      else this.held.delete(name);
+      if (this.names.has(name)) this.#held.set(name, absent);
+      else this.#held.delete(name);
     }
     this.toRemove.clear();
   }
@@ -217,7 +223,7 @@ export class TypeState {
   }
 
   get status(): TypeStatus {
-    const holds = this.held;
+    const holds = this.#held;
     return {
       typeUrl: this.typeUrl,
       isWildcard: this.isWildcard,
@@ -244,15 +250,15 @@ export class TypeState {
   }
 
   #compareTo(name: string, resource: XdsResource | undefined): void {
-    this.toSend.delete(name);
+    if (this.toSend.size > 0) this.toSend.delete(name);
     const isNamed = this.names.has(name);
     if (!isNamed && !this.isWildcard) {
       this.toRemove.delete(name);
       return;
     }
-    const held = this.held.get(name);
+    const held = this.#held.get(name);
     if (resource) {
-      this.toRemove.delete(name);
+      if (this.toRemove.size > 0) this.toRemove.delete(name);
       if (held !== resource.version) this.toSend.set(resource.name, resource);
     } else if (held !== undefined ? held !== absent : isNamed) {
       if (!this.toRemove.has(name)) this.toRemove.set(name, this.#seen?.get(name));
@@ -267,10 +273,10 @@ export class TypeState {
    * again before it comes: until that is answered nobody knows.
    */
   #forget(name: string): void {
-    if (this.inFlight && this.held.has(name)) {
-      this.held.set(name, doubtful);
+    if (this.inFlight && this.#held.has(name)) {
+      this.#held.set(name, doubtful);
       this.#hasDoubts = true;
-    } else this.held.delete(name);
+    } else this.#held.delete(name);
     this.toSend.delete(name);
     this.toRemove.delete(name);
   }
@@ -278,8 +284,8 @@ export class TypeState {
   #resolveDoubts(): void {
     if (!this.#hasDoubts) return;
     this.#hasDoubts = false;
-    for (const [name, version] of this.held) {
-      if (version === doubtful && !this.isWildcard && !this.names.has(name)) this.held.delete(name);
+    for (const [name, version] of this.#held) {
+      if (version === doubtful && !this.isWildcard && !this.names.has(name)) this.#held.delete(name);
     }
   }
 }
