@@ -31,6 +31,7 @@ const sources: readonly Source[] = [
       "WorkloadEntry",
       "WorkloadGroup",
       "Sidecar",
+      "Gateway",
       "PeerAuthentication",
       "AuthorizationPolicy",
       "RequestAuthentication",

@@ -13,6 +13,7 @@ const shortNames: Readonly<Record<string, string>> = {
   ap: "AuthorizationPolicy",
   refgrant: "ReferenceGrant",
   hr: "HTTPRoute",
+  gw: "Gateway",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

@@ -33,6 +33,7 @@ import { ignoredByGrpc, unverifiedByGrpc } from "../inspect/ignored-by-grpc.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import { routeStatus } from "../inspect/route-status.ts";
+import { secretText } from "../inspect/secret-text.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
@@ -353,7 +354,7 @@ export class ControlApi implements ApiBackend {
       namespace,
       name,
       apiVersion,
-      text: text.text,
+      text: kind === "Secret" ? secretText(resource) : text.text,
       origin: `${text.file}:${text.line}`,
       revision: stored?.revision ?? 0,
       changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,

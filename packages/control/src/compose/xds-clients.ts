@@ -5,6 +5,7 @@ import { parseWorkloadId } from "@weft/identity/workload-id";
 import type { AdsEvents, AdsNode, AdsSession } from "@weft/xds/ads-server";
 import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import type { Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { type NodeId, parseNodeId } from "../registry/node-id.ts";
 import { parseRegistration } from "../registry/parse-registration.ts";
@@ -198,7 +199,9 @@ export class XdsClients implements AdsEvents {
     const workload = mesh.workloads.get(id.workloadId);
     if (!workload || (identity !== "" && workload.identity !== identity)) return;
     try {
-      const { byType } = builder.build(mesh, { id: workload.id, features });
+      const built = builder.build(mesh, { id: workload.id, features });
+      // Who is not verified may look, but not at a gateway's keys.
+      const { byType } = identity === "" ? withoutSecrets(built) : built;
       client.push = this.#push;
       session.setSnapshot({ byType, version: this.#push.version });
     } catch (error) {
@@ -230,6 +233,10 @@ export class XdsClients implements AdsEvents {
     const registration = id.role === "agent" ? parseRegistration(node, identity) : undefined;
     return { id, identity: spiffeId, registration };
   }
+}
+
+function withoutSecrets({ byType }: Snapshot): Snapshot {
+  return { byType: new Map([...byType].filter(([type]) => type !== typeUrl.secret)) };
 }
 
 /** What an agent says its data plane was started with, where it is no longer than any that an agent writes. */

@@ -2,6 +2,7 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { FieldSupport } from "./field-support.ts";
 import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
+import { contentPath } from "./schema.ts";
 import { fieldSupport } from "./support.ts";
 
 const byPath: ReadonlyMap<string, FieldSupport> = new Map(
@@ -49,6 +50,6 @@ export function checkSupport(
       }
     }
   };
-  visit(spec, "spec", "spec");
+  if (contentPath(kind) === "spec") visit(spec, "spec", "spec");
   return isAccepted;
 }

@@ -40,6 +40,7 @@ export function checkVirtualService(
   if (!spec.hosts?.length) {
     find.error("W1104", "spec", "spec.hosts is missing", 'name the hosts it routes, for example "reviews"');
   }
+  find.gatewayNames("spec.gateways", spec.gateways);
   spec.hosts?.forEach((host, i) => {
     find.host(`spec.hosts[${i}]`, host);
     const isMeshWide = spec.gateways === undefined || spec.gateways.includes("mesh");
@@ -60,6 +61,7 @@ export function checkVirtualService(
       find.error("W1207", path, `${path} has no route`, "add route with a destination");
     route.match?.forEach((match, j) => {
       find.port(`${path}.match[${j}].port`, match.port);
+      find.gatewayNames(`${path}.match[${j}].gateways`, match.gateways);
     });
     checkDestinations(route.route ?? [], `${path}.route`, find);
   });
@@ -77,6 +79,7 @@ function checkTls({ hosts = [], tls }: VirtualServiceSpec, find: Finding): void 
     route.match.forEach((match, j) => {
       const at = `${path}.match[${j}]`;
       find.port(`${at}.port`, match.port);
+      find.gatewayNames(`${at}.gateways`, match.gateways);
       if (match.sniHosts.length === 0) find.error("W1104", `${at}.sniHosts`, `${at}.sniHosts is empty`);
       match.sniHosts.forEach((name, k) => {
         find.host(`${at}.sniHosts[${k}]`, name);
@@ -235,6 +238,7 @@ function checkActions(route: HttpRouteSpec, path: string, find: Finding): void {
 
 function checkMatch(match: HttpMatchSpec, path: string, find: Finding): void {
   find.port(`${path}.port`, match.port);
+  find.gatewayNames(`${path}.gateways`, match.gateways);
   for (const field of ["uri", "scheme", "method", "authority"] as const) {
     checkStringMatch(match[field], `${path}.${field}`, find);
   }

@@ -3,6 +3,7 @@ import type { Origins } from "./origins.ts";
 import { didYouMean } from "./suggest.ts";
 import {
   headerValueProblem,
+  isGatewayName,
   isHeaderName,
   isHostPattern,
   parseCidr,
@@ -97,6 +98,19 @@ export class Finding {
   range(path: string, value: number | undefined, low: number, high: number): void {
     if (value === undefined || (value >= low && value <= high)) return;
     this.error("W1105", path, `${path}: ${value} is out of range`, `${low} to ${high}`);
+  }
+
+  gatewayNames(path: string, names: readonly string[] | undefined): void {
+    names?.forEach((name, i) => {
+      if (isGatewayName(name)) return;
+      const at = `${path}[${i}]`;
+      this.error(
+        "W1203",
+        at,
+        `${at}: "${name}" names no Gateway`,
+        'write "name", "namespace/name" or "mesh"',
+      );
+    });
   }
 
   /** One of a fixed set of words. */

@@ -14,13 +14,15 @@ export const meshKinds = [
   "TLSRoute",
   "TCPRoute",
   "ReferenceGrant",
+  "Gateway",
+  "Secret",
 ] as const;
 
 export type MeshKind = (typeof meshKinds)[number];
 
 /** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
 export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
-  ["networking.istio.io", ["Gateway", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
+  ["networking.istio.io", ["WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
   ["telemetry.istio.io", ["Telemetry"]],
   ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
   ["gateway.networking.k8s.io", ["GatewayClass", "Gateway", "UDPRoute", "BackendTLSPolicy"]],

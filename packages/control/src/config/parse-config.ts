@@ -2,10 +2,12 @@ import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
+import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
 import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
 import { checkPeerAuthentication } from "./check-peer-authentication.ts";
 import { checkRequestAuthentication } from "./check-request-authentication.ts";
+import { checkSecret } from "./check-secret.ts";
 import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
 import { checkSidecar } from "./check-sidecar.ts";
@@ -15,8 +17,9 @@ import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
 import { isKubernetesGroup, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
+import { holdsTls, readSecret, type SecretSpec } from "./read-secret.ts";
 import { type ConfigResource, resourceKey } from "./resource.ts";
-import { checkSchema, kindSchemas } from "./schema.ts";
+import { checkSchema, contentPath, kindSchemas } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { isDnsLabel, isResourceName } from "./values.ts";
 
@@ -53,6 +56,8 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   TCPRoute: checkTcpRoute,
   // Its schema says all that can be wrong with one.
   ReferenceGrant: () => {},
+  Gateway: checkGateway,
+  Secret: checkSecret,
 };
 
 /**
@@ -116,12 +121,18 @@ function parseResource(
   if (!header) return undefined;
   const { kind, apiVersion } = header;
   if (!checkSchema(kind, value, origins, diagnostics)) return undefined;
-  const { metadata, spec } = value as { metadata: Metadata; spec: ConfigResource["spec"] };
+  const { metadata } = value as { metadata: Metadata };
   if (!checkNames(metadata, origins, diagnostics)) return undefined;
-  const isSupported = checkSupport(kind, spec, origins, diagnostics);
+  const written = contentPath(kind) === "" ? value : (value as { spec: unknown }).spec;
+  if (kind === "Secret" && !holdsTls(written as SecretSpec)) {
+    const message = `Secret "${metadata.name}" holds no certificate: it is not used by Weft, and not kept`;
+    diagnostics.info("W1304", origins.at("kind"), message);
+    return undefined;
+  }
+  const isSupported = checkSupport(kind, written, origins, diagnostics);
   const find = new Finding(origins, diagnostics);
   const { name, namespace = defaultNamespace, labels = {}, annotations = {} } = metadata;
-  checks[kind](spec as never, find, { namespace, annotations });
+  checks[kind](written as never, find, { namespace, annotations });
   if (!isSupported || find.hasErrors) return undefined;
   return {
     kind,
@@ -129,9 +140,9 @@ function parseResource(
     name,
     namespace,
     labels,
-    annotations,
+    annotations: kind === "Secret" ? {} : annotations,
     createdAtMs: timeOf(metadata.creationTimestamp),
-    spec,
+    spec: kind === "Secret" ? readSecret(written as SecretSpec) : written,
     origins,
   } as ConfigResource;
 }

@@ -7,9 +7,11 @@ import type {
 } from "./gateway-api-specs.ts";
 import type { MeshKind } from "./kinds.ts";
 import type { Origins } from "./origins.ts";
+import type { TlsSecretSpec } from "./read-secret.ts";
 import type {
   AuthorizationPolicySpec,
   DestinationRuleSpec,
+  GatewaySpec,
   PeerAuthenticationSpec,
   RequestAuthenticationSpec,
   ServiceEntrySpec,
@@ -34,6 +36,8 @@ interface Specs {
   TLSRoute: TlsRouteResourceSpec;
   TCPRoute: TcpRouteResourceSpec;
   ReferenceGrant: ReferenceGrantSpec;
+  Gateway: GatewaySpec;
+  Secret: TlsSecretSpec;
 }
 
 /**

@@ -5,11 +5,13 @@ import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
+import gateway from "./schemas/gateway.schema.json" with { type: "json" };
 import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
 import requestAuthentication from "./schemas/request-authentication.schema.json" with { type: "json" };
+import secret from "./schemas/secret.schema.json" with { type: "json" };
 import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
 import sidecar from "./schemas/sidecar.schema.json" with { type: "json" };
@@ -30,6 +32,10 @@ export interface PublishedSchema {
 export interface KindSchema {
   readonly apiVersions: readonly string[];
   readonly spec: PublishedSchema;
+  /** The fields of `spec` stand beside `metadata`: there is no `spec` in the document. */
+  readonly isFlat?: boolean;
+  /** Its values must not be told to anyone: findings are about places only. */
+  readonly isPrivate?: boolean;
 }
 
 export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
@@ -47,6 +53,8 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   TLSRoute: tlsRoute,
   TCPRoute: tcpRoute,
   ReferenceGrant: referenceGrant,
+  Gateway: gateway,
+  Secret: secret,
 };
 
 const text = { type: "string" };
@@ -106,8 +114,10 @@ export function checkSchema(
 ): boolean {
   let validate = compiled.get(kind);
   if (!validate) {
-    const properties = { apiVersion: text, kind: text, metadata, spec: kindSchemas[kind].spec };
-    const root = strict({ type: "object", required: ["metadata", "spec"], properties });
+    const { spec, isFlat } = kindSchemas[kind];
+    const own: PublishedSchema["properties"] = isFlat ? { metadata, ...spec.properties } : { metadata, spec };
+    const required = isFlat ? ["metadata"] : ["metadata", "spec"];
+    const root = strict({ type: "object", required, properties: { apiVersion: text, kind: text, ...own } });
     validate = ajv.compile({ ...root, properties: { ...root.properties, status: anything } });
     compiled.set(kind, validate);
   }
@@ -121,9 +131,15 @@ export function checkSchema(
     if (seen.has(before)) continue;
     seen.add(before);
     if (seen.size > maxFindings) break;
-    diagnostics.error(...describe(error, origins));
+    const isTold = !kindSchemas[kind].isPrivate || typeof error.data === "object";
+    diagnostics.error(...describe(isTold ? error : { ...error, data: undefined }, origins));
   }
   return false;
+}
+
+/** Where the content of a document of this kind begins: `spec`, or "" where its fields stand beside `metadata`. */
+export function contentPath(kind: MeshKind): string {
+  return kindSchemas[kind].isFlat ? "" : "spec";
 }
 
 /** Forbids unknown fields, and turns `oneOf [none, a, b]` into "at most one", whose failure can be explained. */
@@ -190,7 +206,7 @@ function describe(error: ErrorObject, origins: Origins): Described {
     case "type": {
       const wanted = String(params.type);
       const hint = wanted === "string" ? `write it in quotes: "${plain(error.data)}"` : undefined;
-      const isScalar = typeof error.data !== "object";
+      const isScalar = typeof error.data !== "object" && error.data !== undefined;
       const message = `${label} must be ${article(wanted)}, not ${typeName(error.data)}`;
       return ["W1102", at, message, isScalar ? hint : undefined];
     }
@@ -242,6 +258,7 @@ function article(type: string): string {
 
 function typeName(value: unknown): string {
   if (value === null) return "empty";
+  if (value === undefined) return "another type";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
   return `the ${typeof value} ${plain(value)}`;

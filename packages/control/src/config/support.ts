@@ -13,8 +13,12 @@ const sidecar = rows("Sidecar");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
+const gateway = rows("Gateway");
+const secret = rows("Secret");
 
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
+const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
+const modernTls = oneOf("TLS_AUTO", "TLSV1_2", "TLSV1_3");
 const notWeighed = "proxies are told, and choose without regard to it";
 const outside = "it has no meaning outside Kubernetes";
 
@@ -134,6 +138,7 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...virtualService.yes(
     "spec.hosts",
     "spec.exportTo",
+    "spec.gateways",
     "spec.http[].name",
     "spec.http[].match[]",
     "spec.http[].route[]",
@@ -158,11 +163,13 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.tcp[].match[].port",
     "spec.tcp[].match[].sourceLabels",
     "spec.tcp[].match[].sourceNamespace",
+    "spec.tcp[].match[].gateways",
     "spec.tcp[].route[]",
     "spec.tls[].match[].sniHosts",
     "spec.tls[].match[].port",
     "spec.tls[].match[].sourceLabels",
     "spec.tls[].match[].sourceNamespace",
+    "spec.tls[].match[].gateways",
     "spec.tls[].route[]",
   ),
   ...virtualService.refused(
@@ -174,10 +181,6 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.tls[].match[].destinationSubnets", "more connections would match than written"],
   ),
   ...virtualService.skipped(
-    ["spec.gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
-    ["spec.http[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
-    ["spec.tcp[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
-    ["spec.tls[].match[].gateways", "only sidecars (mesh) apply it, gateways do not", allEqual("mesh")],
     ["spec.http[].match[].statPrefix", "no statistics of its own are kept"],
     ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
   ),
@@ -252,4 +255,39 @@ export const fieldSupport: readonly FieldSupport[] = [
   ),
 
   ...requestAuthentication.yes("spec.selector", "spec.targetRef", "spec.targetRefs", "spec.jwtRules"),
+  ...gateway.yes(
+    "spec.selector",
+    "spec.servers[].name",
+    "spec.servers[].port.number",
+    "spec.servers[].port.name",
+    "spec.servers[].port.protocol",
+    "spec.servers[].hosts",
+    "spec.servers[].tls.httpsRedirect",
+    "spec.servers[].tls.serverCertificate",
+    "spec.servers[].tls.privateKey",
+    "spec.servers[].tls.caCertificates",
+    "spec.servers[].tls.caCrl",
+    "spec.servers[].tls.credentialName",
+    "spec.servers[].tls.credentialNames",
+    "spec.servers[].tls.caCertCredentialName",
+    "spec.servers[].tls.tlsCertificates[].serverCertificate",
+    "spec.servers[].tls.tlsCertificates[].privateKey",
+    "spec.servers[].tls.subjectAltNames",
+    "spec.servers[].tls.verifyCertificateHash",
+    "spec.servers[].tls.verifyCertificateSpki",
+    "spec.servers[].tls.cipherSuites",
+  ),
+  ...gateway.refused(
+    ["spec.servers[].bind", "write an IP address", notUnix],
+    ["spec.servers[].tls.mode", "clusters of another mesh are not reached by server name", notAuto],
+    ["spec.servers[].tls.minProtocolVersion", "TLS before 1.2 is not offered", modernTls],
+    ["spec.servers[].tls.maxProtocolVersion", "TLS before 1.2 is not offered", modernTls],
+    ["spec.servers[].tls.tlsCertificates[].caCertificates", "write caCertificates beside tlsCertificates"],
+    ["spec.servers[].tls.insecureSkipVerify", "clients would not be verified", oneOf(false)],
+    ["spec.servers[].defaultEndpoint", "route by a VirtualService"],
+  ),
+  ...gateway.idle(["spec.servers[].port.targetPort", "the port of the gateway's service decides"]),
+
+  ...secret.yes("spec.type", "spec.data", "spec.stringData"),
+  ...secret.idle(["spec.immutable", "a change is a new resource to Weft"]),
 ];

@@ -75,6 +75,14 @@ export function isDnsLabel(name: string): boolean {
   return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
 }
 
+/** How a VirtualService names a Gateway: by its name, by `namespace/name` (`.` is its own), or as `name.namespace…`. */
+export function isGatewayName(name: string): boolean {
+  const slash = name.indexOf("/");
+  if (slash < 0) return isResourceName(name);
+  const namespace = name.slice(0, slash);
+  return (namespace === "." || isDnsLabel(namespace)) && isResourceName(name.slice(slash + 1));
+}
+
 export function isResourceName(name: string): boolean {
   return name.length <= 253 && name.split(".").every(isDnsLabel);
 }

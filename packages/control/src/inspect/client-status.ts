@@ -13,6 +13,7 @@ import type { NodeMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/node_pb";
 import type { StringMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/string_pb";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import type { XdsResource } from "@weft/xds/snapshot";
+import { typeUrl as typeUrls } from "@weft/xds/type-url";
 import { RE2JS } from "re2js";
 import type { SyncState } from "../api/protocol.ts";
 
@@ -39,7 +40,7 @@ const maxMatchers = 64;
 
 /**
  * What the clients that a request names are given, and how far each is; all of
- * them when it names none. No secret is among it: those are the agents' to serve.
+ * them when it names none. Of a gateway's secrets only their names are told.
  *
  * @throws GrpcError INVALID_ARGUMENT for a matcher that means nothing here,
  * RESOURCE_EXHAUSTED when the answer would be larger than 32 MiB.
@@ -55,7 +56,8 @@ export function clientStatus(
   const config: MessageInitShape<typeof ClientConfigSchema>[] = [];
   for (const client of clients) {
     if (!matches(client.nodeId)) continue;
-    for (const { resources } of hasContents ? client.types : []) {
+    for (const { typeUrl, resources } of hasContents ? client.types : []) {
+      if (!isShown(typeUrl)) continue;
       for (const { body } of resources) bytes += body.length;
       if (bytes > maxContentBytes) {
         const most = `an answer holds at most ${maxContentBytes >> 20} MiB`;
@@ -69,6 +71,10 @@ export function clientStatus(
     });
   }
   return create(ClientStatusResponseSchema, { config });
+}
+
+function isShown(typeUrl: string): boolean {
+  return typeUrl !== typeUrls.secret;
 }
 
 const configStatus: Readonly<Record<SyncState, ConfigStatus>> = {
@@ -93,7 +99,7 @@ function typeConfigs(
     typeUrl,
     name,
     versionInfo: version,
-    xdsConfig: hasContents ? { typeUrl, value: body } : undefined,
+    xdsConfig: hasContents && isShown(typeUrl) ? { typeUrl, value: body } : undefined,
     lastUpdated: sentAtMs === undefined ? undefined : timestampFromMs(sentAtMs),
     configStatus: configStatus[state],
     clientStatus: clientResourceStatus[state],

@@ -11,7 +11,7 @@ export type SubscriptionOf = (
   typeUrl: string,
 ) => { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined;
 
-const typeOf: Readonly<Record<XdsKind, Exclude<PartType, "nameTable">>> = {
+const typeOf: Readonly<Record<XdsKind, Exclude<PartType, "nameTable" | "secret">>> = {
   listeners: "listener",
   routes: "route",
   clusters: "cluster",

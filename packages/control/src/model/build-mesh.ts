@@ -4,6 +4,8 @@ import type { MeshKind } from "../config/kinds.ts";
 import type { ConfigResource } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { buildDestinations } from "./build-destinations.ts";
+import { buildGatewayRouting } from "./build-gateway-routing.ts";
+import { buildGatewayRoles } from "./build-gateways.ts";
 import { buildRouting } from "./build-routing.ts";
 import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
@@ -16,6 +18,7 @@ import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { type ResourcesByKind, resourcesOf, sortedMap } from "./sorting.ts";
+import { buildSecrets } from "./tls-secret.ts";
 import { WorkloadPolicies } from "./workload-policies.ts";
 
 export interface MeshInput {
@@ -30,7 +33,7 @@ export interface MeshInput {
 
 /** All of a mesh but how calls are routed in it, which no VirtualService and no route has a part in. */
 export interface MeshGround {
-  readonly mesh: Omit<Mesh, "routing" | "attached">;
+  readonly mesh: Omit<Mesh, "routing" | "attached" | "gatewayRouting">;
   /** What services and endpoints were made from. */
   readonly drafts: SortedMap<ServiceDraft>;
   readonly resources: ResourcesByKind;
@@ -56,11 +59,13 @@ export function buildGround(input: MeshInput): MeshGround {
   const workloads = [...input.workloads].sort((a, b) => (a.id < b.id ? -1 : 1));
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
+  const secrets = sortedMap(buildSecrets(resources.Secret));
+  const gateways = buildGatewayRoles({ gateways: resources.Gateway, workloads, secrets }, diagnostics);
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
   const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
   const scopes = sortedMap(buildScopes(resources.Sidecar, options));
   const held = { mtls, policies, sidecars };
-  const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, options }, diagnostics);
+  const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, gateways, options }, diagnostics);
   const { services, endpoints, rules } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
@@ -72,6 +77,7 @@ export function buildGround(input: MeshInput): MeshGround {
     rules: sortedMap(rules),
     scopes,
     workloads: meshWorkloads,
+    secrets,
   };
   return { mesh, drafts: SortedMap.from(drafts), resources, ...held, diagnostics: diagnostics.all };
 }
@@ -87,11 +93,13 @@ export interface RoutedMesh {
 export function routeMesh(ground: MeshGround, configured: readonly ConfigResource[]): RoutedMesh {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(configured);
-  const { options, services, endpoints, rules, scopes, workloads } = ground.mesh;
+  const { options, services, endpoints, rules, scopes, workloads, secrets } = ground.mesh;
   const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
+  const gatewayRouting = sortedMap(buildGatewayRouting(resources.VirtualService, options));
   const routes = attachRoutes(resources, { services, options, routing }, diagnostics);
   const attached = sortedMap(routes.attached);
-  const mesh: Mesh = { options, services, endpoints, routing, attached, rules, scopes, workloads };
+  const changing = { routing, attached, gatewayRouting };
+  const mesh: Mesh = { options, services, endpoints, ...changing, rules, scopes, workloads, secrets };
   checkReferences(mesh, resources, diagnostics);
   return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all], routes: routes.statuses };
 }

@@ -12,6 +12,7 @@ import type {
   HttpRouteSpec,
   StringMatch,
   TcpRouteSpec,
+  TlsRouteSpec,
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { resolveHost } from "./host.ts";
@@ -57,15 +58,9 @@ export function buildRouting(
     const { spec, namespace, name } = resource;
     const visibleIn = visibilityOf(spec.exportTo, namespace);
     if (spec.gateways && !spec.gateways.includes("mesh")) continue;
-    const http = (spec.http ?? []).flatMap((route, i) =>
-      isGatewayOnly(route.match) ? [] : httpRoute(resource, i, options),
-    );
-    const tcp = (spec.tcp ?? []).flatMap((route, i) =>
-      isGatewayOnly(route.match) ? [] : tcpRoute(resource, i, options),
-    );
-    const tls = (spec.tls ?? []).flatMap((route, i) =>
-      isGatewayOnly(route.match) ? [] : tlsRoute(resource, i, options),
-    );
+    const http = httpRoutesAt("mesh", resource, options);
+    const tcp = tcpRoutesAt("mesh", resource, options);
+    const tls = tlsRoutesAt("mesh", resource, options);
     spec.hosts?.forEach((written, i) => {
       const host = resolveHost(written, namespace, options);
       const others = owners.get(host) ?? [];
@@ -93,27 +88,73 @@ export function buildRouting(
   return routing;
 }
 
-function httpRoute(resource: VirtualService, index: number, options: MeshOptions): HttpRoute {
+/** The rules of a VirtualService for one place: `mesh`, or `namespace/name` of a gateway. */
+export function httpRoutesAt(place: string, resource: VirtualService, options: MeshOptions): HttpRoute[] {
+  return (resource.spec.http ?? []).flatMap(({ match }, i) => {
+    const matches = matchesAt(place, match, resource.namespace);
+    return matches ? httpRoute(resource, i, matches, options) : [];
+  });
+}
+
+export function tcpRoutesAt(place: string, resource: VirtualService, options: MeshOptions): TcpRoute[] {
+  return (resource.spec.tcp ?? []).flatMap(({ match }, i) => {
+    const matches = matchesAt(place, match, resource.namespace);
+    return matches ? tcpRoute(resource, i, matches, options) : [];
+  });
+}
+
+export function tlsRoutesAt(place: string, resource: VirtualService, options: MeshOptions): TlsRoute[] {
+  return (resource.spec.tls ?? []).flatMap(({ match }, i) => {
+    const matches = matchesAt(place, match, resource.namespace);
+    return matches ? tlsRoute(resource, i, matches, options) : [];
+  });
+}
+
+type Placed = { readonly gateways?: readonly string[] };
+
+/**
+ * Those of a rule's matches that are for this place: a match that names gateways
+ * is for them only. Undefined where it has matches, and all are for elsewhere:
+ * the rule is then skipped, rather than matching all.
+ */
+function matchesAt<M extends Placed>(
+  place: string,
+  matches: readonly M[] | undefined,
+  namespace: string,
+): readonly M[] | undefined {
+  if (!matches?.length) return [];
+  const own = matches.filter(
+    ({ gateways }) => !gateways?.length || gateways.some((name) => resolveGateway(name, namespace) === place),
+  );
+  return own.length > 0 ? own : undefined;
+}
+
+/** `mesh`, or the `namespace/name` that a VirtualService of `namespace` means. */
+export function resolveGateway(written: string, namespace: string): string {
+  if (written === "mesh") return written;
+  if (written.startsWith("./")) return namespace + written.slice(1);
+  if (written.includes("/")) return written;
+  // An older way of writing it: the full name of the gateway's service.
+  const [name, own = namespace] = written.split(".");
+  return `${own}/${name}`;
+}
+
+function httpRoute(
+  resource: VirtualService,
+  index: number,
+  matches: readonly HttpMatchSpec[],
+  options: MeshOptions,
+): HttpRoute {
   const spec = resource.spec.http![index]!;
   return {
     name: spec.name ?? "",
-    matches: (spec.match ?? []).filter(isForSidecars).map(httpMatch),
+    matches: matches.map(httpMatch),
     action: httpAction(spec, resource, options),
     fault: faultOf(spec),
     cors: spec.corsPolicy && corsOf(spec.corsPolicy),
     headers: headerEdits(spec.headers),
     source: provenanceOf(resource, `spec.http[${index}]`),
   };
-}
-
-/** A match bound to gateways only is never for a sidecar. */
-function isForSidecars(match: { readonly gateways?: readonly string[] }): boolean {
-  return !match.gateways?.length || match.gateways.includes("mesh");
-}
-
-/** Whether all of a rule's matches are for gateways: a sidecar skips the rule then, rather than matching all. */
-function isGatewayOnly(matches: readonly { readonly gateways?: readonly string[] }[] | undefined): boolean {
-  return matches !== undefined && matches.length > 0 && !matches.some(isForSidecars);
 }
 
 function httpMatch(spec: HttpMatchSpec): HttpMatch {
@@ -284,19 +325,29 @@ function headerOperations(spec: HeaderOperationsSpec | undefined): HeaderOperati
   return { set: values(spec?.set), add: values(spec?.add), remove: spec?.remove ?? [] };
 }
 
-function tcpRoute(resource: VirtualService, index: number, options: MeshOptions): TcpRoute {
+function tcpRoute(
+  resource: VirtualService,
+  index: number,
+  matches: NonNullable<TcpRouteSpec["match"]>,
+  options: MeshOptions,
+): TcpRoute {
   const spec = resource.spec.tcp![index]!;
   return {
-    matches: (spec.match ?? []).filter(isForSidecars).map((m) => ({ port: m.port, source: callerMatch(m) })),
+    matches: matches.map((match) => ({ port: match.port, source: callerMatch(match) })),
     destinations: tcpDestinations(spec, resource, options),
     source: provenanceOf(resource, `spec.tcp[${index}]`),
   };
 }
 
-function tlsRoute(resource: VirtualService, index: number, options: MeshOptions): TlsRoute {
+function tlsRoute(
+  resource: VirtualService,
+  index: number,
+  matches: TlsRouteSpec["match"],
+  options: MeshOptions,
+): TlsRoute {
   const spec = resource.spec.tls![index]!;
   return {
-    matches: spec.match.filter(isForSidecars).map((match) => ({
+    matches: matches.map((match) => ({
       sniHosts: match.sniHosts.map((name) => name.toLowerCase()),
       port: match.port,
       source: callerMatch(match),

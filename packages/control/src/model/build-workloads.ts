@@ -3,10 +3,11 @@ import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import { type SidecarChoice, scopeKey } from "./build-scopes.ts";
 import type { ServiceDraft } from "./build-services.ts";
+import type { GatewayRole } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
 import { inboundPorts, type Served } from "./inbound-ports.ts";
 import type { MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
-import type { MtlsResolution } from "./mtls-resolution.ts";
+import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
 import { spiffeId } from "./spiffe-id.ts";
 import type { WorkloadPolicies } from "./workload-policies.ts";
 
@@ -15,6 +16,8 @@ interface Input {
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
+  /** Of the workloads that are gateways. */
+  readonly gateways?: ReadonlyMap<string, GatewayRole>;
   readonly options: MeshOptions;
 }
 
@@ -40,9 +43,10 @@ export function buildWorkload(
   diagnostics: Diagnostics,
 ): MeshWorkload {
   const { mtls, policies, sidecars, options } = input;
-  const modes = mtls.of(workload);
-  const sidecar = sidecars.of(workload, diagnostics);
+  const modes = workload.isGateway ? asItsServersSay : mtls.of(workload);
+  const sidecar = workload.isGateway ? undefined : sidecars.of(workload, diagnostics);
   const scope = sidecar && scopeKey(sidecar);
+  const gateway = input.gateways?.get(workload.id);
   return {
     id: workload.id,
     name: workload.name,
@@ -57,8 +61,12 @@ export function buildWorkload(
     mtlsMode: modes.mode,
     ...policies.of(workload),
     upstreams: upstreams(workload, input, diagnostics),
+    ...(gateway ? { gateway } : {}),
   };
 }
+
+/** Whether a gateway speaks TLS is a matter of each server of its Gateways, and of whoever calls it. */
+const asItsServersSay: WorkloadModes = { mode: "DISABLE", ports: new Map() };
 
 function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<string, Served[]> {
   const served = new Map<string, Served[]>();

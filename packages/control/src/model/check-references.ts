@@ -2,7 +2,8 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
-
+import { checkGateways } from "./check-gateway-references.ts";
+import { gatewayKey } from "./gateway-server.ts";
 import { coversHost, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
 import { isForWorkload, isSelective } from "./policy-target.ts";
@@ -13,9 +14,9 @@ import { nearnessTo } from "./visibility.ts";
 /** Names what a resource refers to and is not there, and rules that can never apply. Changes nothing. */
 export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnostics: Diagnostics): void {
   const subsets = writtenSubsets(mesh, resources);
+  const gateways = new Map(resources.Gateway.map((gateway) => [gatewayKey(gateway), gateway]));
   for (const resource of resources.VirtualService) {
     const { spec } = resource;
-    if (spec.gateways && !spec.gateways.includes("mesh")) continue;
     const check = (destination: DestinationSpec, path: string) =>
       checkDestination(destination, path, resource, mesh, subsets, diagnostics);
     spec.http?.forEach((route, i) => {
@@ -35,6 +36,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
       });
     }
     checkReachable(resource, diagnostics);
+    checkGateways(resource, gateways, diagnostics);
   }
   for (const resource of resources.DestinationRule) {
     const host = resolveHost(resource.spec.host, resource.namespace, mesh.options);

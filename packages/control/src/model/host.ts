@@ -31,6 +31,12 @@ export function coversHost(pattern: string, hostname: string): boolean {
   );
 }
 
+/** The narrower of two patterns where one covers the other: what both mean. Undefined where they share nothing. */
+export function commonHost(a: string, b: string): string | undefined {
+  if (coversHost(a, b)) return b;
+  return coversHost(b, a) ? a : undefined;
+}
+
 export function hasLabels(
   labels: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>> | undefined,

@@ -1,9 +1,11 @@
 import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
+import type { GatewayRole, GatewayRouting } from "./gateway.ts";
 import type { AttachedRoutes, Destination, HostRouting } from "./routing.ts";
 import type { Scope } from "./scope.ts";
 import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
+import type { TlsSecrets } from "./tls-secret.ts";
 import type { ConnectionPool, TrafficPolicy } from "./traffic-policy.ts";
 
 /**
@@ -29,8 +31,12 @@ export interface Mesh {
   readonly attached: ReadonlyMap<string, AttachedRoutes>;
   /** What Sidecars let their proxies call, by `namespace/name`. */
   readonly scopes: ReadonlyMap<string, Scope>;
+  /** By `namespace/name` of a gateway: what VirtualServices say to it. */
+  readonly gatewayRouting: ReadonlyMap<string, readonly GatewayRouting[]>;
   /** By workload id. */
   readonly workloads: SortedMap<MeshWorkload>;
+  /** What gateways of a namespace may be given of its certificates. */
+  readonly secrets: TlsSecrets;
 }
 
 export interface MeshOptions {
@@ -53,8 +59,22 @@ export interface MeshDefaults {
   readonly connectTimeoutMs: number;
   /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */
   readonly hasAutoMtls: boolean;
+  /** What stands before the gateways of the mesh. */
+  readonly gatewayTopology: GatewayTopology;
   /** Verifies servers outside the mesh, on the proxy's machine. */
   readonly systemCaFile: string;
+}
+
+export interface GatewayTopology {
+  /** Proxies whose word in `x-forwarded-for` is taken, counted from the gateway outward. */
+  readonly numTrustedProxies: number;
+  /** What becomes of `x-forwarded-client-cert`, in Envoy's words. */
+  readonly forwardClientCert:
+    | "SANITIZE"
+    | "FORWARD_ONLY"
+    | "APPEND_FORWARD"
+    | "SANITIZE_SET"
+    | "ALWAYS_FORWARD_ONLY";
 }
 
 /** Where something in the mesh was written. */
@@ -153,6 +173,8 @@ export interface MeshWorkload {
   /** In order of namespace and name. Where any of them allows, what none allows is denied. */
   readonly policies: readonly AuthorizationPolicy[];
   readonly upstreams: readonly Upstream[];
+  /** Of a gateway: what it serves, in place of an application. */
+  readonly gateway?: GatewayRole;
 }
 
 export interface InboundPort {

@@ -14,6 +14,7 @@ export const meshDefaults: MeshDefaults = {
   accessLog: { path: "/dev/stdout", format: istioAccessLogFormat },
   connectTimeoutMs: 10_000,
   hasAutoMtls: true,
+  gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET" },
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
 };
 

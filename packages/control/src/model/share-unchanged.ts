@@ -1,4 +1,5 @@
 import { SortedMap } from "@weft/base/sorted-map";
+import { PrivateText } from "../config/private-text.ts";
 import type { Mesh } from "./mesh.ts";
 
 /**
@@ -23,6 +24,9 @@ export function share(before: unknown, after: unknown): unknown {
   if (typeof before !== "object" || typeof after !== "object" || !before || !after) return after;
   if (after instanceof SortedMap) return before instanceof SortedMap ? shareSorted(before, after) : after;
   if (after instanceof Map) return before instanceof Map ? shareMap(before, after) : after;
+  if (after instanceof PrivateText) {
+    return before instanceof PrivateText && before.fingerprint === after.fingerprint ? before : after;
+  }
   if (Array.isArray(after)) return Array.isArray(before) ? shareList(before, after) : after;
   return shareRecord(before as Record<string, unknown>, after as Record<string, unknown>);
 }

@@ -25,10 +25,11 @@ interface Concerned {
  *
  * Undefined where that is not all: a service comes, goes or is not what it was
  * (a port, an identity its callers may meet), has endpoints that are written
- * down, lets its callers choose, or is one of several for a host; or where something else is to be said of
- * the mesh than before.
+ * down, lets its callers choose, or is one of several for a host; where one of them is a gateway; or where something else is
+ * to be said of the mesh than before.
  */
 export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChange[]): Followed | undefined {
+  if (changes.some(({ before, after }) => before?.isGateway || after?.isGateway)) return undefined;
   const concerned = concernedBy(basis, changes);
   if (!concerned) return undefined;
   const rebuilt = rebuiltDrafts(basis, concerned);

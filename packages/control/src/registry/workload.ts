@@ -20,6 +20,8 @@ export interface Workload {
   readonly interception: "REDIRECT" | "NONE";
   readonly upstreams: readonly WorkloadUpstream[];
   readonly isHealthy: boolean;
+  /** It has no application: its proxy serves what Gateways say. */
+  readonly isGateway?: boolean;
   /** True when a sidecar stands before it, so that peers speak mutual TLS to it. */
   readonly hasSidecar: boolean;
 }

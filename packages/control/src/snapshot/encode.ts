@@ -5,6 +5,7 @@ import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
@@ -17,6 +18,7 @@ export const schemas: Readonly<Record<PartType, DescMessage>> = {
   route: RouteConfigurationSchema,
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
+  secret: SecretSchema,
   nameTable: NameTableSchema,
 };
 

@@ -188,6 +188,8 @@ function onlyEndpointsDiffer(before: SeenMesh, after: SeenMesh): boolean {
     before.services === after.services &&
     before.routing === after.routing &&
     before.attached === after.attached &&
+    before.gatewayRouting === after.gatewayRouting &&
+    before.secrets === after.secrets &&
     before.options === after.options &&
     before.egress === after.egress
   );

@@ -25,6 +25,7 @@ type Common = MessageInitShape<typeof CommonGrpcAccessLogConfigSchema>;
 
 const { cluster, logNames, peerMetadataVariable, tags } = accessLogMetrics;
 const peerMetadataHeader = "x-envoy-peer-metadata";
+const peerMetadataIdHeader = "x-envoy-peer-metadata-id";
 /** Filter state: the peer's metadata between its removal and the log. */
 const peerState = "weft.peer";
 
@@ -64,6 +65,7 @@ export function peerMetadataFilters(reporter: Reporter) {
   if (reporter.direction === "outbound") {
     const header = { key: peerMetadataHeader, value: `%ENVIRONMENT(${peerMetadataVariable})%` };
     return [
+      mutation({ action: { case: "remove", value: peerMetadataIdHeader } }),
       mutation({
         action: { case: "append", value: { header, appendAction: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD } },
       }),

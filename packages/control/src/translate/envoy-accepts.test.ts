@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findPeer } from "@weft/testkit/peer";
+import { TestCa } from "@weft/testkit/test-ca";
 import { envoyBootstrap } from "./envoy-bootstrap.ts";
 import { type Fixture, fixture, readFixture } from "./mesh-fixture.ts";
 import { translateSidecar } from "./translate-sidecar.ts";
@@ -20,14 +21,25 @@ const notEnvoys = { hasIstioStatsNetwork: false, negotiatesHttp: false, isProxyl
 function judge({ mesh, features }: Fixture, folder: string): void {
   for (const [id, workload] of mesh.workloads) {
     const file = join(folder, `${id}.json`);
-    writeFileSync(
-      file,
-      JSON.stringify(envoyBootstrap(translateSidecar(mesh, workload, { ...features, ...notEnvoys }))),
-    );
+    const bootstrap = envoyBootstrap(translateSidecar(mesh, workload, { ...features, ...notEnvoys }));
+    writeFileSync(file, JSON.stringify(bootstrap).replaceAll("/etc/certs/", certificatesIn(folder)));
     const args = ["--mode", "validate", "-c", file, "-l", "error"];
     const { status, stderr, stdout } = spawnSync(envoy!, args, { encoding: "utf8", timeout: 60_000 });
     assert.equal(status, 0, `${id}: ${stderr}${stdout}`);
   }
+}
+
+const ca = new TestCa();
+
+/** Envoy reads the files it is to serve. */
+function certificatesIn(folder: string): string {
+  for (const name of ["tls", "rsa", "ecdsa"]) {
+    const { chainPem, keyPem } = ca.leaf(undefined, undefined, { dnsNames: [`${name}.example.com`] });
+    writeFileSync(join(folder, `${name}.crt`), chainPem);
+    writeFileSync(join(folder, `${name}.key`), keyPem);
+  }
+  writeFileSync(join(folder, "ca.crt"), ca.bundlePem);
+  return `${folder}/`;
 }
 
 describe("real Envoy accepts", {

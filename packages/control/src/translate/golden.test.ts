@@ -14,14 +14,15 @@ const folder = new URL("../../testdata/golden/", import.meta.url);
 const inputs = globSync("*.in.yaml", { cwd: fileURLToPath(folder) }).sort();
 
 function modelText({ mesh, findings }: Fixture): string {
-  const { options: _, rules, attached, scopes, ...model } = mesh;
-  const used = (map: ReadonlyMap<string, unknown>) => (map.size > 0 ? map : undefined);
-  return asYaml({ findings, ...model, rules: used(rules), scopes: used(scopes), attached: used(attached) });
+  const { options: _, rules, scopes, attached, gatewayRouting, secrets, ...model } = mesh;
+  const others = Object.entries({ rules, scopes, attached, gatewayRouting, secrets });
+  return asYaml({ findings, ...model, ...Object.fromEntries(others.filter(([, map]) => map.size > 0)) });
 }
 
 function xdsText({ mesh, proxy, features }: Fixture): string {
   const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!, features);
-  const shown = Object.entries(resources).map(([type, list]) => [
+  const given = Object.entries(resources).filter(([type, list]) => type !== "secret" || list.length > 0);
+  const shown = given.map(([type, list]) => [
     type,
     Object.fromEntries(
       list.map(({ name, message }) => [name, messageJson(schemas[type as PartType], message)]),

@@ -28,13 +28,8 @@ export function outboundHttp(
   options: MeshOptions,
   features: ClientFeatures,
 ): Filter {
-  // There whether or not a route asks for them: a listener that changed with its routes would drain.
-  const filters = [
-    httpFilter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
-    httpFilter(routeFilterNames.cors, pack(CorsSchema, {})),
-  ];
   const side = { reporter: { direction: "outbound" }, features } as const;
-  return manager(statPrefix, filters, side, options, {
+  return manager(statPrefix, routeFilters(), side, options, {
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     forwardClientCertDetails: ForwardClientCert.SANITIZE,
   });
@@ -59,6 +54,42 @@ export function inboundHttp(
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
   });
+}
+
+/**
+ * Requests of clients that are no part of the mesh, at its edge: nothing they
+ * say of where they come from, how they came, or whose certificate they have is
+ * believed, beyond as many proxies as the mesh says stand before its gateways.
+ * Policies of the gateway come first, then what its routes ask for.
+ */
+export function gatewayHttp(
+  statPrefix: string,
+  routeConfigName: string,
+  policy: readonly HttpFilter[],
+  features: ClientFeatures,
+  options: MeshOptions,
+): Filter {
+  const { numTrustedProxies, forwardClientCert } = options.defaults.gatewayTopology;
+  const side = { reporter: { direction: "outbound" }, features } as const;
+  return manager(statPrefix, [...policy, ...routeFilters()], side, options, {
+    routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+    useRemoteAddress: true,
+    xffNumTrustedHops: numTrustedProxies,
+    forwardClientCertDetails: ForwardClientCert[forwardClientCert],
+    setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
+    requestHeadersTimeout: duration(edgeHeadersTimeoutMs),
+  });
+}
+
+/** A client that takes longer to say what it wants holds a connection for nothing. */
+const edgeHeadersTimeoutMs = 60_000;
+
+/** There whether or not a route asks for them: a listener that changed with its routes would drain. */
+function routeFilters(): HttpFilter[] {
+  return [
+    httpFilter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
+    httpFilter(routeFilterNames.cors, pack(CorsSchema, {})),
+  ];
 }
 
 /** Which end of a call this is, and for whom. */

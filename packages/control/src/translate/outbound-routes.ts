@@ -173,7 +173,12 @@ function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller:
 }
 
 /** One Route for each match that is for this caller and port; what follows a match of everything is left out. */
-function httpRoutes(routes: readonly HttpRoute[], port: number, mesh: RoutedMesh, caller: Caller): Route[] {
+export function httpRoutes(
+  routes: readonly HttpRoute[],
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+): Route[] {
   const built: Route[] = [];
   const target: RouteTarget = {
     port,

@@ -2,6 +2,7 @@ import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
 import { commonSidecarParts, ownSidecarParts } from "./sidecar-parts.ts";
@@ -35,7 +36,9 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: Cli
     audience,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
     common: () => commonSidecarParts(mesh, caller, interception, features),
-    own: ownSidecarParts(mesh, workload, caller, features),
+    own: workload.gateway
+      ? gatewayParts(mesh, workload, features)
+      : ownSidecarParts(mesh, workload, caller, features),
   };
 }
 

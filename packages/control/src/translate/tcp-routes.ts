@@ -71,8 +71,8 @@ export function withoutRepeats(chains: readonly NamedChain[]): NamedChain[] {
   });
 }
 
-/** By the policy of where they go: of the first destination's service where there are several. */
-function filtersTo(
+/** Bytes to these, by the policy of where they go: of the first destination's service where there are several. */
+export function filtersTo(
   targets: readonly Destination[],
   port: number,
   mesh: RoutedMesh,

@@ -24,7 +24,7 @@ import { duration, pack } from "./messages.ts";
 type San = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
 
-const tlsSocketName = "envoy.transport_sockets.tls";
+export const tlsSocketName = "envoy.transport_sockets.tls";
 
 export function plaintextSocket(): TransportSocket {
   return create(TransportSocketSchema, {
@@ -117,11 +117,12 @@ export function outboundServerTls(
   });
 }
 
-function exactName(name: string): San {
+export function exactName(name: string): San {
   const sanType = name.includes("://") ? SanType.URI : SanType.DNS;
   return { sanType, matcher: { matchPattern: { case: "exact", value: name } } };
 }
 
+/** The certificate and the trust bundle of a member of the mesh. */
 function meshTls(alpn: readonly string[], sans: readonly San[]): CommonTls {
   return {
     tlsParams: tlsParams(),
@@ -141,7 +142,8 @@ function tlsParams() {
   return { tlsMinimumProtocolVersion: TlsProtocol.TLSv1_2 };
 }
 
-function file(filename: string) {
+/** A file on the proxy's own machine. */
+export function file(filename: string) {
   return { specifier: { case: "filename" as const, value: filename } };
 }
 

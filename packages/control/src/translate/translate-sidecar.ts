@@ -25,6 +25,7 @@ export function translateSidecar(
     route: [],
     cluster: [],
     endpoint: [],
+    secret: [],
     nameTable: [],
   };
   const { common, own } = proxyParts(viewOf(mesh, workload), workload, features);

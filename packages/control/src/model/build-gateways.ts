@@ -1,0 +1,94 @@
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { formatOrigin } from "@weft/base/origin";
+import type { ResourceOf } from "../config/resource.ts";
+import type { Workload } from "../registry/workload.ts";
+import type { GatewayRole, GatewayServer } from "./gateway.ts";
+import { hasLabels } from "./host.ts";
+import { mergeGateways } from "./merge-gateways.ts";
+import { missingOf, type TlsSecrets } from "./tls-secret.ts";
+
+type Gateway = ResourceOf<"Gateway">;
+
+interface Input {
+  readonly gateways: readonly Gateway[];
+  readonly workloads: readonly Workload[];
+  readonly secrets: TlsSecrets;
+}
+
+/**
+ * What each workload that is a gateway serves, by its id. Gateways that contend
+ * are reported whether or not a gateway runs for them yet.
+ */
+export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<string, GatewayRole> {
+  const { gateways, workloads, secrets } = input;
+  const found: Diagnostic[] = [];
+  const merge = (labels: Readonly<Record<string, string>>, listenPort: (port: number) => number) => {
+    const own = new Diagnostics();
+    const selected = gateways.filter(({ spec }) => hasLabels(labels, spec.selector));
+    const role = mergeGateways(selected, listenPort, own);
+    found.push(...own.all);
+    return role;
+  };
+  for (const selector of distinctSelectors(gateways)) merge(selector, (port) => port);
+  const roles = new Map<string, GatewayRole>();
+  const running = workloads.filter(({ isGateway }) => isGateway);
+  for (const workload of running) {
+    const listens = new Map(workload.ports.map(({ port, listenPort }) => [port, listenPort]));
+    const role = merge(workload.labels, (port) => listens.get(port) ?? port);
+    roles.set(workload.id, role);
+    found.push(...missingSecrets(role, workload, secrets));
+  }
+  reportUnserved(gateways, running, diagnostics);
+  diagnostics.add(distinct(found));
+  return roles;
+}
+
+function distinctSelectors(gateways: readonly Gateway[]): Readonly<Record<string, string>>[] {
+  const selectors = gateways.map(({ spec }) => spec.selector ?? {});
+  const byText = new Map(selectors.map((s) => [JSON.stringify(Object.entries(s).sort()), s]));
+  return [...byText.values()];
+}
+
+/** Replicas find the same. */
+function distinct(found: readonly Diagnostic[]): Iterable<Diagnostic> {
+  const key = ({ message, origin, other }: Diagnostic) =>
+    [message, origin && formatOrigin(origin), other && formatOrigin(other)].join("\0");
+  return new Map(found.map((diagnostic) => [key(diagnostic), diagnostic])).values();
+}
+
+function missingSecrets(
+  { listeners }: GatewayRole,
+  { namespace }: Workload,
+  secrets: TlsSecrets,
+): Diagnostic[] {
+  return listeners
+    .flatMap(({ servers }) => servers)
+    .flatMap((server) =>
+      missingOf(server, namespace, secrets).map((what) => missing(server, what, namespace)),
+    );
+}
+
+function missing({ gateway, source }: GatewayServer, what: string, namespace: string): Diagnostic {
+  return {
+    code: "IST0101",
+    severity: "warning",
+    message: `Gateway ${gateway} (${source.origin}): there is no ${what}: its connections are closed`,
+    hint: `gateways read Secrets of their own namespace: apply it to ${namespace}`,
+    origin: undefined,
+  };
+}
+
+function reportUnserved(
+  gateways: readonly Gateway[],
+  running: readonly Workload[],
+  diagnostics: Diagnostics,
+): void {
+  for (const { spec, origins } of gateways) {
+    const isServed = running.some(({ labels }) => hasLabels(labels, spec.selector));
+    if (isServed) continue;
+    const labels = Object.entries(spec.selector ?? {}).map(([name, value]) => ` --label ${name}=${value}`);
+    const message = "no gateway with these labels is running: nobody serves this Gateway yet";
+    const hint = `weft run --gateway NAME${labels.join("")}`;
+    diagnostics.info("W2121", origins.at("spec.selector"), message, hint);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Provenance } from "./mesh.ts";
+import type { HttpRoute, TcpRoute, TlsRoute } from "./routing.ts";
+import type { Visibility } from "./visibility.ts";
+
+/** What a workload that is a gateway serves: the Gateways that select it, merged, in order of port. */
+export interface GatewayRole {
+  readonly listeners: readonly GatewayListener[];
+}
+
+/** One address and port, and the servers that share it. */
+export interface GatewayListener {
+  /** As Gateways and routes name it. */
+  readonly port: number;
+  /** Where it listens: another port only where the gateway's own service maps it. */
+  readonly listenPort: number;
+  /** Undefined: every address. */
+  readonly bind: string | undefined;
+  /** What is told apart by: the host of a request, the server name of TLS, or nothing. */
+  readonly kind: "http" | "tls" | "tcp";
+  readonly servers: readonly GatewayServer[];
+}
+
+export interface GatewayServer {
+  /** `namespace/name` of the Gateway it is part of. */
+  readonly gateway: string;
+  readonly namespace: string;
+  readonly portName: string;
+  readonly protocol: "http" | "https" | "tls" | "tcp";
+  readonly hosts: readonly ServerHost[];
+  /** Plain requests are answered with the way to HTTPS. */
+  readonly redirectsToHttps: boolean;
+  /** Undefined: not TLS, or passed on as it is. */
+  readonly tls: ServerTls | undefined;
+  readonly source: Provenance;
+}
+
+export interface ServerHost {
+  /** Of the VirtualServices that may use it; undefined: any. */
+  readonly namespace: string | undefined;
+  /** A name, `*.name`, or `*`. */
+  readonly host: string;
+}
+
+/** Whose certificate a gateway shows, and what it asks of its clients. */
+export interface ServerTls {
+  readonly clients: "any" | "optional" | "verified" | "mesh";
+  /** Empty for `mesh`, where it is the gateway's own identity. */
+  readonly certificates: readonly ServerCertificate[];
+  readonly trust: ClientTrust | undefined;
+  /** One of these, where there are any, must be in a client's certificate. */
+  readonly names: readonly string[];
+  readonly hashes: readonly string[];
+  readonly spkis: readonly string[];
+  readonly minVersion: TlsVersion | undefined;
+  readonly maxVersion: TlsVersion | undefined;
+  readonly ciphers: readonly string[];
+}
+
+export type TlsVersion = "1.2" | "1.3";
+
+/** By Secret, or by files on the gateway's machine. */
+export type ServerCertificate =
+  | { readonly secret: string }
+  | { readonly chainFile: string; readonly keyFile: string };
+
+export type ClientTrust =
+  | { readonly secret: string }
+  | { readonly caFile: string; readonly crlFile: string | undefined };
+
+/** The routes one VirtualService gives a gateway it names, for those of its hosts that the gateway serves. */
+export interface GatewayRouting {
+  readonly hosts: readonly string[];
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent: gateways of every namespace. */
+  readonly visibleIn?: Visibility;
+  readonly http: readonly HttpRoute[];
+  readonly tcp: readonly TcpRoute[];
+  readonly tls: readonly TlsRoute[];
+  readonly source: Provenance;
+}

@@ -1,0 +1,54 @@
+import type { TlsSecretSpec } from "../config/read-secret.ts";
+import type { ResourceOf } from "../config/resource.ts";
+import type { GatewayServer } from "./gateway.ts";
+import type { Provenance } from "./mesh.ts";
+import { provenanceOf } from "./provenance.ts";
+
+/** A Secret as gateways of its own namespace may be given it. */
+export interface TlsSecret extends TlsSecretSpec {
+  readonly source: Provenance;
+}
+
+/** By `namespace/name`. */
+export type TlsSecrets = ReadonlyMap<string, TlsSecret>;
+
+export function buildSecrets(resources: readonly ResourceOf<"Secret">[]): Map<string, TlsSecret> {
+  return new Map(
+    resources.map((resource) => [
+      `${resource.namespace}/${resource.name}`,
+      { ...resource.spec, source: provenanceOf(resource) },
+    ]),
+  );
+}
+
+/** The end of the name of a Secret that holds what verifies clients of the Secret before it. */
+const trustSuffix = "-cacert";
+
+/** The certificate and key that a credential name means in a namespace. */
+export function certificateOf(
+  secrets: TlsSecrets,
+  namespace: string,
+  name: string,
+): TlsSecret["certificate"] {
+  return secrets.get(`${namespace}/${name}`)?.certificate;
+}
+
+/** What verifies clients under that name: of the Secret itself, else of `<name>-cacert` beside it. */
+export function trustOf(secrets: TlsSecrets, namespace: string, name: string): TlsSecret["trust"] {
+  const own = secrets.get(`${namespace}/${name}`)?.trust;
+  return own ?? secrets.get(`${namespace}/${name}${trustSuffix}`)?.trust;
+}
+
+/** Secrets a server needs of its gateway's namespace, and that are not there: it answers nobody without them. */
+export function missingOf({ tls }: GatewayServer, namespace: string, secrets: TlsSecrets): string[] {
+  if (!tls) return [];
+  const lacking = tls.certificates.flatMap((certificate) =>
+    "secret" in certificate && !certificateOf(secrets, namespace, certificate.secret)
+      ? [`Secret ${namespace}/${certificate.secret} with a certificate and its key`]
+      : [],
+  );
+  const { trust } = tls;
+  if (trust && "secret" in trust && !trustOf(secrets, namespace, trust.secret))
+    lacking.push(`ca.crt in Secret ${namespace}/${trust.secret} or ${trust.secret}-cacert`);
+  return lacking;
+}

@@ -1,0 +1,167 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type {
+  Filter,
+  FilterChainSchema,
+} from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import type { GatewayListener, GatewayServer } from "../../model/gateway.ts";
+import { commonHost } from "../../model/host.ts";
+import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
+import { type Destination, isCaller } from "../../model/routing.ts";
+import { missingOf } from "../../model/tls-secret.ts";
+import type { Caller } from "../caller.ts";
+import type { ClientFeatures } from "../client-features.ts";
+import { gatewayHttp } from "../http-chain.ts";
+import { anyAddress, tlsInspector } from "../listener-parts.ts";
+import { duration, istioMetadata, socketAddress } from "../messages.ts";
+import { blackHoleCluster, listenerName } from "../names.ts";
+import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
+import { tcpProxy } from "../tcp-chain.ts";
+import { filtersTo, serverNameChain, withoutRepeats } from "../tcp-routes.ts";
+import { plainRouteName, securedRouteName } from "./gateway-names.ts";
+import { type GatewayMesh, routingsOn } from "./gateway-routes.ts";
+import { gatewayTls } from "./gateway-tls.ts";
+
+type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
+
+/** What the listeners of a gateway are made from. */
+export interface GatewayView {
+  readonly mesh: GatewayMesh & Pick<Mesh, "secrets">;
+  readonly workload: MeshWorkload;
+  readonly caller: Caller;
+  readonly features: ClientFeatures;
+}
+
+const outbound = { direction: "outbound" } as const;
+const httpAlpn = ["h2", "http/1.1"];
+
+/** The listeners of a gateway; one without a server that could answer is left out. */
+export function gatewayListeners(view: GatewayView): Listener[] {
+  return view.workload.gateway!.listeners.flatMap((listener) => {
+    const chains = chainsOf(listener, view);
+    if (chains.length === 0) return [];
+    const address = addressOf(listener, view);
+    const [first] = listener.servers;
+    return create(ListenerSchema, {
+      name: listenerName(address ?? "0.0.0.0", listener.listenPort),
+      ...(address
+        ? { address: socketAddress(address, listener.listenPort) }
+        : anyAddress(listener.listenPort, view.features)),
+      // A gateway calls for its clients: it reports as the side that calls.
+      trafficDirection: TrafficDirection.OUTBOUND,
+      ...(listener.kind === "tls"
+        ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(5_000) }
+        : {}),
+      filterChains: chains,
+      metadata: istioMetadata(first!.source),
+    });
+  });
+}
+
+/** Undefined: every address. A gateway on the machine's loopback stays there. */
+function addressOf({ bind }: GatewayListener, { workload }: GatewayView): string | undefined {
+  if (bind) return bind;
+  const [own] = workload.addresses;
+  return own?.startsWith("127.") || own === "::1" ? own : undefined;
+}
+
+function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
+  switch (listener.kind) {
+    case "http":
+      return [{ filters: [http(plainRouteName(listener), view)] }];
+    case "tcp":
+      return listener.servers.flatMap((server) => {
+        const filters = tcpFilters(server, listener, view);
+        return filters ? [{ filters }] : [];
+      });
+    case "tls":
+      return withoutRepeatedNames(listener.servers.flatMap((server) => tlsChains(server, listener, view)));
+  }
+}
+
+/** Of a server that ends TLS one chain, of one that passes it on one for each route. */
+function tlsChains(server: GatewayServer, listener: GatewayListener, view: GatewayView): Chain[] {
+  const { tls } = server;
+  if (!tls) return passthroughChains(server, listener, view);
+  const { mesh, workload, features } = view;
+  const chain = (filters: Filter[], more: Chain = {}): Chain[] => [
+    {
+      name: server.hosts.map(({ host }) => host).join(","),
+      filterChainMatch: { transportProtocol: "tls", serverNames: serverNames(server) },
+      filters,
+      ...more,
+    },
+  ];
+  // Without its Secret a server answers nobody: another one's certificate must not stand in for it.
+  if (missingOf(server, workload.namespace, mesh.secrets).length > 0) {
+    return chain(tcpProxy([{ name: blackHoleCluster, weight: 1 }], outbound, mesh.options, features));
+  }
+  const isHttp = server.protocol === "https";
+  const transportSocket = gatewayTls(tls, isHttp ? httpAlpn : [], mesh.options);
+  if (isHttp) return chain([http(securedRouteName(listener, server), view)], { transportSocket });
+  const filters = tcpFilters(server, listener, view);
+  return filters ? chain(filters, { transportSocket }) : [];
+}
+
+/** None where the server takes every name: such a chain matches what no other does. */
+function serverNames({ hosts }: GatewayServer): string[] {
+  return hosts.some(({ host }) => host === "*") ? [] : hosts.map(({ host }) => host);
+}
+
+function passthroughChains(server: GatewayServer, listener: GatewayListener, view: GatewayView): Chain[] {
+  const { mesh, caller } = view;
+  return routingsOn(server, mesh, caller).flatMap(({ routing }) =>
+    routing.tls.flatMap((route) =>
+      route.matches
+        .filter((match) => (match.port ?? listener.port) === listener.port && isCaller(match.source, caller))
+        .flatMap(({ sniHosts }) => {
+          const names = new Set(
+            sniHosts.flatMap((name) => server.hosts.flatMap(({ host }) => commonHost(host, name) ?? [])),
+          );
+          if (names.size === 0) return [];
+          const chain = serverNameChain([...names], opaque(route.destinations, listener, view));
+          return names.has("*")
+            ? { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: [] } }
+            : chain;
+        }),
+    ),
+  );
+}
+
+/** The first chain of a name has it, and the first of all names those that are left. */
+function withoutRepeatedNames(chains: readonly Chain[]): Chain[] {
+  const isNamed = (chain: Chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0;
+  const named = chains.filter(isNamed) as Parameters<typeof withoutRepeats>[0];
+  return [...withoutRepeats(named), ...chains.filter((chain) => !isNamed(chain)).slice(0, 1)];
+}
+
+/** By the first TCP route for this port; undefined where none is. */
+function tcpFilters(
+  server: GatewayServer,
+  listener: GatewayListener,
+  view: GatewayView,
+): Filter[] | undefined {
+  for (const { routing } of routingsOn(server, view.mesh, view.caller)) {
+    for (const { matches, destinations } of routing.tcp) {
+      const isMatch = matches.some(
+        ({ port, source }) => (port ?? listener.port) === listener.port && isCaller(source, view.caller),
+      );
+      if (matches.length === 0 || isMatch) return opaque(destinations, listener, view);
+    }
+  }
+  return undefined;
+}
+
+function opaque(
+  destinations: readonly Destination[],
+  { port }: GatewayListener,
+  { mesh, workload, features }: GatewayView,
+): Filter[] {
+  const used = destinations.filter(({ weight }) => weight > 0);
+  return [...tcpPolicyFilters(workload), ...filtersTo(used, port, mesh, features)];
+}
+
+function http(routeName: string, { workload, features, mesh }: GatewayView): Filter {
+  return gatewayHttp(routeName, routeName, httpPolicyFilters(workload), features, mesh.options);
+}

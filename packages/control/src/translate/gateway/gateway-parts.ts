@@ -1,0 +1,39 @@
+import type { GatewayListener, GatewayServer } from "../../model/gateway.ts";
+import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
+import { type ClientFeatures, featuresKey } from "../client-features.ts";
+import { part, type SidecarPart } from "../part.ts";
+import { gatewayListeners } from "./gateway-listeners.ts";
+import { plainRouteName, securedRouteName } from "./gateway-names.ts";
+import { gatewayRoutes } from "./gateway-routes.ts";
+import { gatewaySecrets } from "./gateway-secrets.ts";
+
+/** What is given to the proxies of one gateway alone: where it listens, its routes, and its certificates. */
+export function gatewayParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): SidecarPart[] {
+  const gateway = workload.gateway!;
+  const { options, services, gatewayRouting, secrets } = mesh;
+  const caller = { namespace: workload.namespace, labels: workload.labels };
+  const routesFrom = [workload, services, gatewayRouting, options];
+  return [
+    part("gateway-secrets", "secret", [workload, secrets], "", () =>
+      gatewaySecrets(gateway, workload.namespace, secrets),
+    ),
+    part("gateway-listeners", "listener", [...routesFrom, secrets], featuresKey(features), () =>
+      gatewayListeners({ mesh, workload, caller, features }),
+    ),
+    ...gateway.listeners.flatMap((listener) =>
+      routeTables(listener).map(([name, servers]) =>
+        part(name, "route", routesFrom, "", () => [gatewayRoutes(name, listener, servers, mesh, caller)]),
+      ),
+    ),
+  ];
+}
+
+/** The route configurations of a listener: one for all its plain servers, or one for each that ends TLS. */
+function routeTables(
+  listener: GatewayListener,
+): (readonly [name: string, servers: readonly GatewayServer[]])[] {
+  if (listener.kind === "http") return [[plainRouteName(listener), listener.servers]];
+  return listener.servers
+    .filter(({ protocol, tls }) => protocol === "https" && tls !== undefined)
+    .map((server) => [securedRouteName(listener, server), [server]]);
+}
