@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { Svid } from "./enrolment/svid.ts";
 import type { Ids } from "./launch.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import type { DataPlane } from "./sidecar/data-plane.ts";
@@ -23,4 +24,10 @@ export interface MemberOptions {
   readonly talk: (line: string) => void;
   /** Gives the start up. */
   readonly stop: AbortSignal;
+}
+
+/** And what the preparation of a data plane takes beside it. */
+export interface DataPlaneOptions extends MemberOptions {
+  /** The data plane uses this for its handshakes from now on. */
+  readonly onHeld: (svid: Svid) => void;
 }

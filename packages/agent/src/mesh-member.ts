@@ -11,6 +11,7 @@ import { startWorkloadDns } from "./dns/workload-dns.ts";
 import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificate-authority.ts";
 import { IdentityFile } from "./enrolment/identity-file.ts";
 import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
+import type { Svid } from "./enrolment/svid.ts";
 import { hasIpv6 } from "./interception/has-ipv6.ts";
 import { intercept } from "./interception/nft.ts";
 import { addPassthroughSource } from "./interception/passthrough-source.ts";
@@ -63,15 +64,17 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   if (!keeper.isFromEarlierRun) forgetKept(files);
   const grpcTarget = controlPlaneTarget(target, () => ({ bundle: keeper.svid.bundle, svid: keeper.svid }));
   const { dataPlane } = options;
-  const sidecar = dataPlane && (await prepareSidecar(options, dataPlane, files, keeper, cleanup));
-  const env = sidecar ? {} : await prepareProxyless(options, grpcTarget, files, keeper, cleanup);
+  let registration: Registration | undefined;
+  const parts = { ...options, onHeld: (svid: Svid) => registration?.setHeld(svid) };
+  const sidecar = dataPlane && (await prepareSidecar(parts, dataPlane, files, keeper, cleanup));
+  const env = sidecar ? {} : await prepareProxyless(parts, grpcTarget, files, keeper, cleanup);
   const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
 
   const firstNames = Promise.withResolvers<void>();
   const nameKeeper = new NameKeeper(files.keptNamesPath, talk);
   cleanup.add("names", () => nameKeeper.settled());
-  const registration = new Registration({
+  const opened = new Registration({
     clock,
     target: grpcTarget,
     node: {
@@ -89,10 +92,12 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
       keptNames?.cancel();
       firstNames.resolve();
     },
+    onBundle: (bundlePem) => keeper.setBundle(bundlePem),
     talk,
   });
-  cleanup.add("registration", () => registration.close());
-  registration.start();
+  registration = opened;
+  cleanup.add("registration", () => opened.close());
+  opened.start();
   const keptNames =
     dns &&
     clock.setTimer(() => {
@@ -146,7 +151,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     });
   }
   return {
-    setHealth: (problem) => registration.setHealth(problem),
+    setHealth: (problem) => opened.setHealth(problem),
     drain: async () => void (await sidecar?.process.drain()),
     env,
   };

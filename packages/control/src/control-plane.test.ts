@@ -494,7 +494,7 @@ test("get shows what was written, delete takes it away, and both are in the hist
 test("endpoints follow health, and leave with their agent after a short grace", async (t) => {
   const setting = await setUp(t);
   const { reviewsAgent, webSidecar } = await runningMesh(t, setting);
-  reviewsAgent.client.report(typeUrl.health, "connection refused");
+  reviewsAgent.client.report(typeUrl.health, { error: "connection refused" });
   await until(() => endpointsOf(webSidecar) === 0);
   reviewsAgent.client.report(typeUrl.health);
   await until(() => endpointsOf(webSidecar) === 1);

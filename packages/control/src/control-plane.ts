@@ -148,6 +148,7 @@ async function openListeners(
     }),
   );
   serving.onChange((next) => listeners.setTls(tls(next)));
+  authority.trust.onChange(() => listeners.setTls(tls(serving.current)));
   return listeners;
 }
 

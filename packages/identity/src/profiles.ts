@@ -56,6 +56,28 @@ export function issueIntermediate(
   );
 }
 
+/**
+ * Another certificate for a root, by the root it replaces: a way to the new
+ * one for whoever knows only the old. It lives as long as both of them.
+ */
+export function crossSign(issuer: Issuer, root: Certificate): Certificate {
+  const { subjectName, spki, uris, keyUsage = keyUsages.keyCertSign, notBeforeMs, notAfterMs } = root.facts;
+  return buildCertificate(
+    {
+      ...withinIssuer(issuer, { notBeforeMs, notAfterMs }),
+      issuerName: issuer.certificate.facts.subjectName,
+      subjectName,
+      spki,
+      names: { uris },
+      isCa: true,
+      keyUsage,
+      issuerKeyId: issuer.certificate.facts.keyId,
+      pathLength: root.facts.pathLength,
+    },
+    issuer.privateKey,
+  );
+}
+
 export interface LeafRequest extends Validity {
   readonly spiffeId: SpiffeId;
   /** DER of the SubjectPublicKeyInfo to certify. */

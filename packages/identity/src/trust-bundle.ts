@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Certificate, parseCertificates, spkiPin } from "./certificate.ts";
 import type { TrustDomain } from "./spiffe-id.ts";
 
@@ -11,7 +12,8 @@ export interface TrustBundle {
   readonly roots: readonly Certificate[];
 }
 
-const maxRoots = 16;
+/** No bundle has more. */
+export const maxRoots = 16;
 
 /** @throws PemError, DerError; Error when a certificate is no certificate authority. */
 export function parseTrustBundle(trustDomain: TrustDomain, pem: string): TrustBundle {
@@ -31,6 +33,11 @@ export function trustBundle(trustDomain: TrustDomain, certificates: readonly Cer
 /** All roots as PEM, as `ca:` of `node:tls` and Envoy's `trusted_ca` take it. */
 export function formatTrustBundle(bundle: TrustBundle): string {
   return bundle.roots.map((root) => root.pem).join("");
+}
+
+/** Names a bundle among others: the same roots in the same order have the same. */
+export function bundleVersion(bundle: TrustBundle): string {
+  return createHash("sha256").update(formatTrustBundle(bundle)).digest("hex").slice(0, 16);
 }
 
 /** The SPKI pin of every root. */

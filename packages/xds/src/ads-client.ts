@@ -3,7 +3,7 @@ import { Backoff, type BackoffOptions } from "@weft/base/backoff";
 import type { Clock, Timer } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import type { AdsHandler } from "./client/ads-handler.ts";
-import type { ClientProtocol, IncomingResponse } from "./client/client-protocol.ts";
+import type { ClientProtocol, IncomingResponse, Report } from "./client/client-protocol.ts";
 import { deltaClient } from "./client/delta-client.ts";
 import { ResourceTtl } from "./client/resource-ttl.ts";
 import { sotwClient } from "./client/sotw-client.ts";
@@ -137,12 +137,12 @@ export class AdsClient {
 
   /**
    * Sends a request of a type that is a message rather than a subscription, as
-   * `istio.v1.HealthInformation` is. False when there is no stream: say it again
-   * when there is one.
+   * `istio.v1.HealthInformation` is, with its text or its names. False when there
+   * is no stream: say it again when there is one.
    */
-  report(typeUrl: string, error?: string): boolean {
+  report(typeUrl: string, said: Report = {}): boolean {
     if (!this.#call) return false;
-    this.#sendRequest(this.#protocol.report(typeUrl, error));
+    this.#sendRequest(this.#protocol.report(typeUrl, said));
     return true;
   }
 

@@ -310,14 +310,17 @@ describe("the server", { timeout: 30_000 }, () => {
       onState: (state) => {
         if (state.t !== "connected" || state.isAnswered) return;
         assert.ok(client.report(typeUrl.health));
-        client.report(typeUrl.health, "the application does not answer on 9080");
+        client.report(typeUrl.health, {
+          error: "the application does not answer on 9080",
+          names: ["a", "b"],
+        });
       },
     });
     client.start();
     await server.wait(() => server.custom.length === 2);
     assert.deepEqual(server.custom, [
-      { typeUrl: typeUrl.health, error: undefined },
-      { typeUrl: typeUrl.health, error: "the application does not answer on 9080" },
+      { typeUrl: typeUrl.health, error: undefined, names: [] },
+      { typeUrl: typeUrl.health, error: "the application does not answer on 9080", names: ["a", "b"] },
     ]);
     assert.deepEqual(server.connected[0]!.types, []);
     client.close();

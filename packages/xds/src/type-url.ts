@@ -7,6 +7,8 @@ export const typeUrl = {
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
   nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
   health: "type.googleapis.com/istio.v1.HealthInformation",
+  /** A message of an agent: the trust bundle and the root that its data plane uses. */
+  trustReport: "type.googleapis.com/weft.v1.TrustReport",
 } as const;
 
 const namedOnly: ReadonlySet<string> = new Set([typeUrl.route, typeUrl.endpoint, typeUrl.secret]);

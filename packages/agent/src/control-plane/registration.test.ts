@@ -2,12 +2,18 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
+import { spkiPin } from "@weft/identity/certificate";
+import { parseSpiffeId } from "@weft/identity/spiffe-id";
+import { bundleVersion } from "@weft/identity/trust-bundle";
+import { TestCa } from "@weft/testkit/test-ca";
 import { type AdsNode, AdsServer, type AdsSession } from "@weft/xds/ads-server";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { MeshName } from "../dns/mesh-names.ts";
+import { assembleSvid } from "../enrolment/svid.ts";
 import { Registration } from "./registration.ts";
 
 /** What the control plane saw, in order, and a way to wait for more. */
@@ -27,13 +33,14 @@ class Seen {
   }
 }
 
+const ca = new TestCa();
 const seen = new Seen();
 const nodes: AdsNode[] = [];
 let session: AdsSession | undefined;
 let refusal: GrpcError | undefined;
 const ads = new AdsServer({
   clock: systemClock,
-  customTypes: [typeUrl.health],
+  customTypes: [typeUrl.health, typeUrl.trustReport],
   admit(node) {
     seen.add("asked");
     if (refusal) throw refusal;
@@ -51,11 +58,18 @@ const ads = new AdsServer({
         }),
       );
       const table = { name: "names", version: "1", body };
-      connected.setSnapshot({ byType: new Map([[typeUrl.nameTable, new Map([["names", table]])]]) });
+      const trust = { name: "ROOTCA", version: "1", body: secretOf(ca.bundlePem) };
+      connected.setSnapshot({
+        byType: new Map([
+          [typeUrl.nameTable, new Map([["names", table]])],
+          [typeUrl.secret, new Map([["ROOTCA", trust]])],
+        ]),
+      });
       seen.add("connected");
     },
     onDisconnected: () => seen.add("gone"),
-    onCustomRequest: (_session, { error }) => seen.add(error ?? "healthy"),
+    onCustomRequest: (_session, { typeUrl: type, error, names }) =>
+      seen.add(type === typeUrl.trustReport ? `held ${names}` : (error ?? "healthy")),
   },
 });
 const server = new GrpcServer({
@@ -69,6 +83,7 @@ after(() => server.close());
 test("the stream registers, gets names, tells health, and says it again after a reconnect", async () => {
   const names: (readonly MeshName[])[] = [];
   const said: string[] = [];
+  const bundles: string[] = [];
   const registration = new Registration({
     clock: systemClock,
     target: { address: { host: "127.0.0.1", port } },
@@ -81,6 +96,10 @@ test("the stream registers, gets names, tells health, and says it again after a 
     onNames: (told) => {
       names.push(told);
       seen.add("names");
+    },
+    onBundle: (pem) => {
+      bundles.push(pem);
+      seen.add("bundle");
     },
     talk: (line) => {
       said.push(line);
@@ -116,10 +135,20 @@ test("the stream registers, gets names, tells health, and says it again after a 
     "the control plane is back",
   ]);
 
+  await seen.until("bundle");
+  assert.deepEqual(bundles, [ca.bundlePem]);
+  const { keys, chainPem } = ca.leaf("default", "web");
+  const spiffeId = parseSpiffeId("spiffe://cluster.local/ns/default/sa/web");
+  registration.setHeld(assembleSvid(chainPem, keys, { spiffeId, trustDomain: ca.trustDomain }, Date.now()));
+  const held = `held ${bundleVersion(ca.bundle)},${spkiPin(ca.root)}`;
+  await seen.until(held);
+  session!.close(new GrpcError(grpcCode.unavailable, "restarting"));
+  await seen.until(held, 2);
+
   registration.setHealth("the application is being stopped");
   await seen.until("the application is being stopped");
   registration.close();
-  await seen.until("gone", 3);
+  await seen.until("gone", 4);
 });
 
 test("a registration that is refused says so, with the reason", async () => {
@@ -132,6 +161,7 @@ test("a registration that is refused says so, with the reason", async () => {
     node: { id: "agent", cluster: "", metadata: {} },
     version: "0.1.0",
     onNames: () => assert.fail("names for a refused workload"),
+    onBundle: () => assert.fail("trust for a refused workload"),
     talk: (line) => {
       said.push(line);
       seen.add("refused");
@@ -144,3 +174,12 @@ test("a registration that is refused says so, with the reason", async () => {
   assert.equal(said.length, 1, "once, however often it is refused");
   assert.match(said[0]!, /the control plane refuses this workload: SERVICE_ACCOUNT is "api"/);
 });
+
+function secretOf(bundlePem: string): Uint8Array {
+  const trustedCa = { specifier: { case: "inlineString" as const, value: bundlePem } };
+  const secret = create(SecretSchema, {
+    name: "ROOTCA",
+    type: { case: "validationContext", value: { trustedCa } },
+  });
+  return toBinary(SecretSchema, secret);
+}

@@ -1,11 +1,15 @@
 import { fromBinary, type JsonObject } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
+import { type Certificate, spkiPin } from "@weft/identity/certificate";
+import { bundleVersion } from "@weft/identity/trust-bundle";
 import { AdsClient, type AdsState } from "@weft/xds/ads-client";
+import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
 import type { GrpcTarget } from "@weft/xds/grpc/dial";
 import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { MeshName } from "../dns/mesh-names.ts";
+import { rootOf, type Svid } from "../enrolment/svid.ts";
 
 export interface RegistrationOptions {
   readonly clock: Clock;
@@ -13,6 +17,8 @@ export interface RegistrationOptions {
   readonly node: { readonly id: string; readonly cluster: string; readonly metadata: JsonObject };
   readonly version: string;
   readonly onNames: (names: readonly MeshName[]) => void;
+  /** The trust bundle of now, as PEM. Throwing refuses it. */
+  readonly onBundle: (bundlePem: string) => void;
   readonly talk: (line: string) => void;
 }
 
@@ -29,6 +35,8 @@ export class Registration {
   readonly #client: AdsClient;
   readonly #talk: (line: string) => void;
   #problem: string | undefined = starting;
+  /** Version of the trust bundle, and pin of the certificate's root. */
+  #held: readonly string[] = [];
   /** What people were told of the connection last. */
   #told: "nothing" | "lost" | "refused" = "nothing";
 
@@ -46,13 +54,15 @@ export class Registration {
       backoff: { baseMs: 200, maxMs: 5_000 },
       onState: (state) => this.#onState(state),
       handler: {
-        onResources(_type, { added }) {
-          const [table] = added;
-          if (table) options.onNames(decodeNameTable(table.body));
+        onResources(type, { added }) {
+          const [only] = added;
+          if (only && type === typeUrl.secret) options.onBundle(decodeBundle(only.body));
+          else if (only) options.onNames(decodeNameTable(only.body));
         },
       },
     });
     this.#client.subscribe(typeUrl.nameTable, "*");
+    this.#client.subscribe(typeUrl.secret, ["ROOTCA"]);
   }
 
   start(): void {
@@ -63,17 +73,28 @@ export class Registration {
   setHealth(problem: string | undefined): void {
     if (this.#problem === problem) return;
     this.#problem = problem;
-    this.#client.report(typeUrl.health, problem);
+    this.#client.report(typeUrl.health, { error: problem });
+  }
+
+  /** What the data plane uses for its handshakes from now on. */
+  setHeld(svid: Svid): void {
+    this.#held = [bundleVersion(svid.bundle), pinOf(rootOf(svid))];
+    this.#client.report(typeUrl.trustReport, { names: this.#held });
   }
 
   close(): void {
     this.#client.close();
   }
 
+  #sayAll(): void {
+    this.#client.report(typeUrl.health, { error: this.#problem });
+    if (this.#held.length > 0) this.#client.report(typeUrl.trustReport, { names: this.#held });
+  }
+
   #onState(state: AdsState): void {
     if (state.t === "connected") {
       // The state is set just before the subscriptions are sent; health comes after them.
-      if (!state.isAnswered) queueMicrotask(() => this.#client.report(typeUrl.health, this.#problem));
+      if (!state.isAnswered) queueMicrotask(() => this.#sayAll());
       if (state.isAnswered && this.#told !== "nothing") {
         this.#talk("the control plane is back");
         this.#told = "nothing";
@@ -90,6 +111,18 @@ export class Registration {
       );
     }
   }
+}
+
+/** @throws when the bytes are no trust bundle: the one before stays */
+function decodeBundle(body: Uint8Array): string {
+  const { type } = fromBinary(SecretSchema, body);
+  const source = type.case === "validationContext" ? type.value.trustedCa?.specifier : undefined;
+  if (source?.case !== "inlineString") throw new Error("the trust bundle is not inline");
+  return source.value;
+}
+
+function pinOf(root: Certificate | undefined): string {
+  return root ? spkiPin(root) : "";
 }
 
 /** @throws when the bytes are no name table: the update is refused and the old table stays */

@@ -227,3 +227,85 @@ test("a refused token is not tried again", async () => {
   );
   assert.equal(attempts, 1);
 });
+
+/** Another root of the same domain, as a rotation makes one. */
+function issueFrom(authority: TestCa): Svid {
+  const nowMs = clock.now();
+  const leaf = authority.leaf("default", "web", { notBeforeMs: nowMs, notAfterMs: nowMs + lifeMs });
+  return assembleSvid(leaf.chainPem, leaf.keys, target, nowMs);
+}
+
+test("a rotation of the root: both are trusted, then a certificate of the new one comes within seconds", async () => {
+  const next = new TestCa({ nowMs: clock.now() });
+  let renewals = 0;
+  const keeper = await open({
+    random: () => 0.999,
+    renew: async () => {
+      renewals += 1;
+      return issueFrom(next);
+    },
+  });
+  const seen: (readonly [string, string])[] = [];
+  keeper.onRotated((svid) => seen.push([svid.serial, svid.bundlePem]));
+  const { serial } = keeper.svid;
+  const [both, swapped] = [ca.bundlePem + next.bundlePem, next.bundlePem + ca.bundlePem];
+  keeper.setBundle(both);
+  keeper.setBundle(both);
+  assert.deepEqual(seen, [[serial, both]], "told once");
+  await clock.advance(60_000);
+  assert.equal(renewals, 0, "its root still issues");
+  keeper.setBundle(swapped);
+  await clock.advance(4_000);
+  assert.equal(renewals, 0, "not all of the mesh at once");
+  await clock.advance(1_000);
+  assert.equal(renewals, 1);
+  assert.equal(
+    keeper.svid.bundlePem,
+    swapped,
+    "what the control plane said, rather than what came with the certificate",
+  );
+  keeper.setBundle(next.bundlePem);
+  await clock.advance(60_000);
+  assert.equal(renewals, 1);
+  assert.equal(seen.length, 4);
+  keeper.close();
+  const again = await open({ ...noToken });
+  assert.equal(again.svid.bundlePem, next.bundlePem, "kept for the next run");
+  again.close();
+});
+
+test("a certificate that was on its way while the root changed is replaced too", async () => {
+  const next = new TestCa({ nowMs: clock.now() });
+  const roots = [ca, next];
+  const keeper = await open({
+    renew: async () => {
+      const svid = issueFrom(roots.shift()!);
+      if (roots.length === 1) keeper.setBundle(next.bundlePem + ca.bundlePem);
+      return svid;
+    },
+  });
+  await clock.advance(lifeMs / 2 + 5_000);
+  assert.equal(roots.length, 0, "renewed twice");
+  assert.equal(keeper.svid.bundlePem, next.bundlePem + ca.bundlePem);
+  keeper.close();
+});
+
+test("a distrusted root leaves the bundle though the own certificate is of it, and that is renewed", async () => {
+  const next = new TestCa({ nowMs: clock.now() });
+  let presented: string | undefined;
+  const keeper = await open({
+    renew: async (_target, svid) => {
+      presented = svid.serial;
+      return issueFrom(next);
+    },
+  });
+  const { serial } = keeper.svid;
+  keeper.setBundle(next.bundlePem);
+  assert.equal(keeper.svid.bundlePem, next.bundlePem);
+  await clock.advance(5_000);
+  assert.equal(presented, serial);
+  assert.notEqual(keeper.svid.serial, serial);
+  assert.throws(() => keeper.setBundle("no bundle"));
+  assert.equal(keeper.svid.bundlePem, next.bundlePem);
+  keeper.close();
+});

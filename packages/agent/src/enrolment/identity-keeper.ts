@@ -3,11 +3,11 @@ import type { Timer } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
 import { parseJoinToken } from "@weft/identity/join-token";
 import { renewAfterMs, runAtWallTime } from "@weft/identity/renewal";
-import { bundlePins } from "@weft/identity/trust-bundle";
+import { bundlePins, bundleVersion, parseTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { type EnrolmentTarget, enrolByToken, renewBySvid } from "./certificate-authority.ts";
 import type { IdentityFile } from "./identity-file.ts";
-import { formatSvid, parseSvid, type Svid } from "./svid.ts";
+import { formatSvid, parseSvid, rootOf, type Svid, withBundle } from "./svid.ts";
 
 export interface IdentityOptions {
   readonly target: EnrolmentTarget;
@@ -24,6 +24,8 @@ export interface IdentityOptions {
 
 /** How long a first contact is tried while nothing answers. */
 const firstContactMs = 15_000;
+/** Within this long all workloads ask for a certificate of a new root. */
+const soonMs = 5_000;
 const retry = { baseMs: 500, maxMs: 30_000 };
 
 /**
@@ -39,6 +41,9 @@ export class IdentityKeeper {
   readonly #backoff: Backoff;
   #svid: Svid;
   #timer: Timer | undefined;
+  /** What the control plane said last beside an answer: newer than what comes with a certificate. */
+  #told: TrustBundle | undefined;
+  #isRenewing = false;
   #hasFailed = false;
   #isClosed = false;
 
@@ -67,6 +72,19 @@ export class IdentityKeeper {
     return this.#svid;
   }
 
+  /**
+   * Takes over whom to trust from now on. A certificate that is not of the first
+   * root, the one that issues now, is renewed within seconds.
+   *
+   * @throws when the text is no trust bundle
+   */
+  setBundle(bundlePem: string): void {
+    const told = parseTrustBundle(this.#options.target.trustDomain, bundlePem);
+    this.#told = told;
+    if (bundleVersion(told) !== bundleVersion(this.#svid.bundle)) this.#use(withBundle(this.#svid, told));
+    if (!this.#isRenewing && !this.#isOfIssuingRoot) this.#renewSoon();
+  }
+
   /** Calls `listener` with each new SVID, from the next one on. */
   onRotated(listener: (svid: Svid) => void): void {
     this.#listeners.add(listener);
@@ -84,19 +102,44 @@ export class IdentityKeeper {
     this.#timer = runAtWallTime(clock, dueMs, () => void this.#renew());
   }
 
+  /** Not all workloads of the mesh at one moment. */
+  #renewSoon(): void {
+    const { target, random = Math.random } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = target.clock.setTimer(() => void this.#renew(), random() * soonMs);
+  }
+
+  get #isOfIssuingRoot(): boolean {
+    const bundle = this.#told ?? this.#svid.bundle;
+    return rootOf(withBundle(this.#svid, bundle))?.pem === bundle.roots[0]!.pem;
+  }
+
   async #renew(): Promise<void> {
-    const { target, file, talk, renew = renewBySvid } = this.#options;
+    const { target, talk, renew = renewBySvid } = this.#options;
     let svid: Svid;
+    const told = this.#told;
+    this.#isRenewing = true;
     try {
       svid = await renew(target, this.#svid);
     } catch (thrown) {
       if (!this.#isClosed) this.#retryLater(thrown);
       return;
+    } finally {
+      this.#isRenewing = false;
     }
     if (this.#isClosed) return;
     if (this.#hasFailed) talk(`certificate renewed; valid until ${new Date(svid.notAfterMs).toISOString()}`);
     this.#hasFailed = false;
     this.#backoff.reset();
+    const under = this.#told && withBundle(svid, this.#told);
+    this.#use(under && rootOf(under) ? under : svid);
+    this.#schedule();
+    // Told of another root while the certificate was on its way: it may be of the one before.
+    if (told !== this.#told && !this.#isOfIssuingRoot) this.#renewSoon();
+  }
+
+  #use(svid: Svid): void {
+    const { file, talk } = this.#options;
     this.#svid = svid;
     try {
       file.write(formatSvid(svid));
@@ -106,7 +149,6 @@ export class IdentityKeeper {
       );
     }
     for (const listener of this.#listeners) listener(svid);
-    this.#schedule();
   }
 
   #retryLater(thrown: unknown): void {

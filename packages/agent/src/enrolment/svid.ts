@@ -1,4 +1,5 @@
-import { isSelfSigned } from "@weft/identity/complete-chain";
+import type { Certificate } from "@weft/identity/certificate";
+import { isIssuedBy, isSelfSigned } from "@weft/identity/complete-chain";
 import { formatPrivateKey, type KeyPair, parsePrivateKey } from "@weft/identity/key-pair";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { formatTrustBundle, type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
@@ -62,6 +63,17 @@ export function assembleSvid(
     notBeforeMs: leaf.facts.notBeforeMs,
     notAfterMs: leaf.facts.notAfterMs,
   };
+}
+
+/** The same identity under another trust bundle, which may no longer have its own root in it. */
+export function withBundle(svid: Svid, bundle: TrustBundle): Svid {
+  return { ...svid, bundle, bundlePem: formatTrustBundle(bundle) };
+}
+
+/** The root of the bundle that the certificate comes from; undefined when it is none of them. */
+export function rootOf({ chainPem, bundle }: Svid): Certificate | undefined {
+  const last = parseChain(chainPem).at(-1)!;
+  return bundle.roots.find((root) => isIssuedBy(last, root));
 }
 
 /** The same from what `formatSvid` wrote. @throws when it is damaged, expired or of another identity. */

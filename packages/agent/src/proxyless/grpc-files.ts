@@ -29,7 +29,7 @@ export interface GrpcFilesOptions {
 
 const fileNames = { certificate: "cert-chain.pem", key: "key.pem", roots: "root-cert.pem" } as const;
 /** How often gRPC looks whether the files have changed. */
-const refreshInterval = "5s";
+export const refreshMs = 5_000;
 
 /**
  * The files gRPC's own xDS client reads: its bootstrap (gRFC A27) and the
@@ -117,7 +117,7 @@ function bootstrap({ folder, xdsSocketPath, node }: GrpcFilesOptions): object {
           certificate_file: file("certificate"),
           private_key_file: file("key"),
           ca_certificate_file: file("roots"),
-          refresh_interval: refreshInterval,
+          refresh_interval: `${refreshMs / 1_000}s`,
         },
       },
     },

@@ -1,14 +1,16 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Timer } from "@weft/base/clock";
 import type { GrpcTarget } from "@weft/xds/grpc/dial";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import { grpcGenerator } from "@weft/xds/proxyless";
 import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
-import type { MemberOptions } from "../member-options.ts";
+import type { Svid } from "../enrolment/svid.ts";
+import type { DataPlaneOptions } from "../member-options.ts";
 import { type RunDirectory, refuseLongSocketPath } from "../run-directory.ts";
 import { nodeCluster, nodeId, nodeMetadata } from "../workload-plan.ts";
-import { GrpcFiles } from "./grpc-files.ts";
+import { GrpcFiles, refreshMs } from "./grpc-files.ts";
 import { XdsRelay } from "./xds-relay.ts";
 
 /**
@@ -19,7 +21,7 @@ import { XdsRelay } from "./xds-relay.ts";
  * @throws UserError
  */
 export async function prepareProxyless(
-  options: MemberOptions,
+  options: DataPlaneOptions,
   target: GrpcTarget,
   files: RunDirectory,
   keeper: IdentityKeeper,
@@ -52,7 +54,18 @@ export async function prepareProxyless(
     },
     svid: keeper.svid,
   });
-  keeper.onRotated((svid) => written.rotate(svid));
+  // gRPC looks at its files now and then, and tells nobody what it found.
+  let waiting: Timer | undefined;
+  const held = (svid: Svid) => {
+    waiting?.cancel();
+    waiting = clock.setTimer(() => options.onHeld(svid), 2 * refreshMs);
+  };
+  keeper.onRotated((svid) => {
+    written.rotate(svid);
+    held(svid);
+  });
+  held(keeper.svid);
+  cleanup.add("files", () => waiting?.cancel());
   return {
     GRPC_XDS_BOOTSTRAP: written.bootstrapPath,
     // Without it gRPC for Node refuses a listener with a policy, and goes on without.

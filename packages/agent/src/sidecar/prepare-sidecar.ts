@@ -14,7 +14,7 @@ import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
 import { hasIpv6 } from "../interception/has-ipv6.ts";
 import { buildLaunch } from "../launch.ts";
-import type { MemberOptions } from "../member-options.ts";
+import type { DataPlaneOptions, MemberOptions } from "../member-options.ts";
 import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
 import { accessLogRoute } from "../metrics/access-log-service.ts";
 import type { MetricsReporterOptions } from "../metrics/metrics-reporter.ts";
@@ -43,7 +43,7 @@ export interface PreparedSidecar {
  * @throws UserError
  */
 export async function prepareSidecar(
-  options: MemberOptions,
+  options: DataPlaneOptions,
   dataPlane: DataPlane,
   files: RunDirectory,
   keeper: IdentityKeeper,
@@ -64,6 +64,7 @@ export async function prepareSidecar(
     routes: counted ? [counted.route] : [],
     clock,
     talk,
+    onHeld: options.onHeld,
   });
   cleanup.add("secrets", () => secrets.close());
   keeper.onRotated((svid) => secrets.rotate(svid));

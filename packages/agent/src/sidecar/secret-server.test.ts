@@ -36,12 +36,17 @@ function textOf(secret: Secret | undefined): string {
 test("a sidecar gets certificate and trust bundle, and each rotation at once", async () => {
   const path = join(folder, "sds", "sds.sock");
   const first = issue();
+  const acknowledged: Svid[] = [];
   const server = await startSecretServer({
     path,
     svid: first,
     owner: undefined,
     clock: systemClock,
     talk: (line) => assert.fail(line),
+    onHeld: (svid) => {
+      acknowledged.push(svid);
+      onUpdate();
+    },
   });
   const held = new Map<string, Secret>();
   let onUpdate = () => {};
@@ -67,10 +72,13 @@ test("a sidecar gets certificate and trust bundle, and each rotation at once", a
   assert.equal(textOf(held.get("default")), first.chainPem);
   assert.equal(textOf(held.get("ROOTCA")), ca.bundlePem);
 
+  await until(() => acknowledged.length === 1);
   const second = issue();
   server.rotate(second);
   await until(() => textOf(held.get("default")) === second.chainPem);
   assert.notEqual(second.chainPem, first.chainPem);
+  await until(() => acknowledged.length === 2);
+  assert.deepEqual(acknowledged, [first, second], "each once, when the sidecar has answered for all of it");
 
   assert.equal(statSync(path).mode & 0o777, 0o600, "only the owner may connect");
   assert.equal(statSync(join(folder, "sds")).mode & 0o777, 0o700);

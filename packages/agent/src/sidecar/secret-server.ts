@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
-import { AdsServer } from "@weft/xds/ads-server";
+import { AdsServer, type AdsSession } from "@weft/xds/ads-server";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type { GrpcRoute } from "@weft/xds/grpc/grpc-route";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
@@ -28,6 +28,8 @@ export interface SecretServerOptions {
   readonly routes?: readonly GrpcRoute[];
   readonly clock: Clock;
   readonly talk: (line: string) => void;
+  /** Everything that the sidecar asks for here it holds, and uses for handshakes from now on. */
+  readonly onHeld?: (svid: Svid) => void;
 }
 
 /**
@@ -39,13 +41,24 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   const { path, owner, clock, talk } = options;
   refuseLongSocketPath(path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  let snapshot = secretSnapshot(options.svid);
+  let { svid } = options;
+  let snapshot = secretSnapshot(svid);
+  let told: Svid | undefined;
+  const look = () => {
+    const { sessions } = ads;
+    const isHeld = ({ settledSnapshot, error }: AdsSession) =>
+      settledSnapshot === snapshot && error === undefined;
+    if (told === svid || sessions.length === 0 || !sessions.every(isHeld)) return;
+    told = svid;
+    options.onHeld?.(svid);
+  };
   const ads = new AdsServer({
     clock,
     admit() {}, // the socket's permissions have decided
     events: {
       onConnected: (session) => session.setSnapshot(snapshot),
-      onDisconnected() {},
+      onDisconnected: look,
+      onSettled: look,
       onNack: (_session, _type, error) => talk(`the sidecar refused a certificate: ${error}`),
     },
   });
@@ -61,7 +74,8 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   }
   chmodSync(dirname(path), 0o700);
   return {
-    rotate(svid) {
+    rotate(next) {
+      svid = next;
       snapshot = secretSnapshot(svid);
       for (const session of ads.sessions) session.setSnapshot(snapshot);
     },

@@ -136,6 +136,10 @@ export class ApiClient {
     return this.#call("GET", "/v1/ca");
   }
 
+  rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {
+    return this.#call("POST", "/v1/ca/rotation", options);
+  }
+
   events(limit = 100): Promise<EventList> {
     return this.#call("GET", `/v1/events${query({ limit })}`);
   }

@@ -308,6 +308,20 @@ export interface TokenList {
   readonly tokens: readonly TokenRecord[];
 }
 
+/** Replacing the root: `prepare`, `trust`, `issue`, `retire`, `done`. */
+export interface RotationStatus {
+  readonly phase: string;
+  /** The old root's key is in wrong hands: nothing waits for anybody. */
+  readonly isForced: boolean;
+  readonly from: { readonly subject: string; readonly fingerprint: string };
+  readonly to: { readonly subject: string; readonly fingerprint: string };
+  /** When each phase began, in order; the last is the current one. */
+  readonly steps: readonly { readonly phase: string; readonly atMs: number }[];
+  /** Workloads that have acknowledged the current phase. */
+  readonly acknowledged: number;
+  readonly waiting: readonly { readonly workload: string; readonly why: string }[];
+}
+
 export interface CaStatus {
   readonly trustDomain: string;
   /** The root that certificates come from. */
@@ -322,6 +336,8 @@ export interface CaStatus {
   readonly rootNotBeforeMs: number;
   readonly rootNotAfterMs: number;
   readonly certificateTtlSeconds: number;
+  /** The rotation of the root under way, or the last one. */
+  readonly rotation?: RotationStatus;
   /** Certificates issued since this control plane started. */
   readonly issued: number;
 }

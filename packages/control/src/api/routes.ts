@@ -53,6 +53,8 @@ export interface ApiBackend {
   listTokens(): TokenList;
   revokeToken(id: string): void;
   caStatus(): CaStatus;
+  /** Begins to replace the root; `caStatus` tells how it goes. */
+  rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus>;
   /** A page of Istio's `/debug`, as JSON. */
   debug(page: string): unknown;
   events(limit: number): EventList;
@@ -152,6 +154,11 @@ const routes: readonly Route[] = [
   },
   { method: "GET", path: /^\/v1\/ca$/, handle: (backend) => backend.caStatus() },
   {
+    method: "POST",
+    path: /^\/v1\/ca\/rotation$/,
+    handle: (backend, { body }) => backend.rotateRoot(parseRotation(body)),
+  },
+  {
     method: "GET",
     path: /^\/v1\/events$/,
     handle: (backend, { query }) => backend.events(integer(query, "limit", 100, 1, 1_000)),
@@ -242,6 +249,12 @@ function parseToken(body: unknown): CreateTokenRequest {
     throw new ApiRefusal(400, { error: "a token is made from {namespace, serviceAccount, ttlSeconds}" });
   }
   return { namespace, serviceAccount, ttlSeconds: ttlSeconds as number | undefined };
+}
+
+function parseRotation(body: unknown): { readonly isForced: boolean } {
+  const { isForced } = objectOf(body);
+  if (typeof isForced === "boolean") return { isForced };
+  throw new ApiRefusal(400, { error: "a rotation is {isForced}" });
 }
 
 function objectOf(body: unknown): Readonly<Record<string, unknown>> {

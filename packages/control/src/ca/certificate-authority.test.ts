@@ -9,6 +9,7 @@ import { parseCertificates, spkiPin } from "@weft/identity/certificate";
 import { createCsr } from "@weft/identity/csr";
 import { parseJoinToken } from "@weft/identity/join-token";
 import { generateKeyPair, type KeyPair } from "@weft/identity/key-pair";
+import { renewAfterMs } from "@weft/identity/renewal";
 import { parseSpiffeId, parseTrustDomain } from "@weft/identity/spiffe-id";
 import { verifyPinnedChain } from "@weft/identity/verify-pinned-chain";
 import { FakeClock } from "@weft/testkit/fake-clock";
@@ -217,6 +218,9 @@ test("how long a certificate lives is what was asked for, within what the operat
     assert.equal((notAfterMs - mesh.clock.now()) / 1000, seconds, `${asked}`);
     assert.equal((mesh.clock.now() - notBeforeMs) / 1000, 30, "peers whose clocks are behind accept it");
   }
+  const short = await setUp(t, { certificateTtlMs: 20_000 });
+  const answer = issued(await short.ask({ peer: reviews }));
+  assert.ok(renewAfterMs(answer, short.clock.now(), () => 0) > 1_000, "not due as soon as it is issued");
   const openWith = (certificateTtlMs: number) => setUp(t, { certificateTtlMs });
   for (const ttlMs of [0, 19_999, Number.NaN, 91 * 86_400_000]) {
     await assert.rejects(
@@ -351,6 +355,7 @@ test("a root that cannot be used is refused at the start, with what to do", asyn
     privateKeyPem,
     state: "issuing" as const,
     createdAtMs: 0,
+    crossPem: "",
   });
   const mine = mesh.ca.caStatus().rootPem;
   const otherKey = other.rootKeys.privateKey.export({ type: "pkcs8", format: "pem" }) as string;

@@ -4,7 +4,7 @@ import { MeshError, messageOf } from "@weft/base/errors";
 import { type Certificate, spkiPin } from "@weft/identity/certificate";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
-import { type SvidChain, verifySvid } from "@weft/identity/verify-svid";
+import { type SvidChain, SvidError, verifySvid, verifySvidPath } from "@weft/identity/verify-svid";
 import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
 import type { AuditEntry } from "../store/audit-log.ts";
 import type { Store } from "../store/store.ts";
@@ -22,7 +22,7 @@ import { JoinTokens, type NewToken } from "./join-tokens.ts";
 import { openTrust } from "./open-trust.ts";
 import { type Rate, RateLimit } from "./rate-limit.ts";
 import { ServingCertificate } from "./serving-certificate.ts";
-import type { SignRequest } from "./signer.ts";
+import type { Signer, SignRequest } from "./signer.ts";
 import type { TrustState } from "./trust-state.ts";
 import { decideValidity, type ValidityPolicy, validityPolicy } from "./validity.ts";
 
@@ -56,6 +56,7 @@ interface Parts
   readonly store: Pick<Store, "tokens" | "audit">;
   readonly policy: ValidityPolicy;
   readonly trust: TrustState;
+  readonly successor?: Signer | undefined;
 }
 
 /**
@@ -72,16 +73,21 @@ export class CertificateAuthority {
   readonly #issuance: RateLimit;
   #issued = 0;
 
+  /** Who signs once the rotation that a start found under way issues from its new root. */
+  readonly successor: Signer | undefined;
+
   /** Use `openCertificateAuthority`. */
   constructor(parts: Parts) {
     const { store, trustDomain, clock, log } = parts;
     this.#parts = parts;
     this.trustDomain = trustDomain;
     this.trust = parts.trust;
+    this.successor = parts.successor;
     this.#issuance = new RateLimit(parts.issuanceRate);
     const failures = new RateLimit(parts.failureRate);
     this.#callers = new CallerAuthenticator({ tokens: store.tokens, failures, trustDomain, clock, log });
-    const pin = () => spkiPin(this.trust.view.issuingRoot);
+    // The last of what the control plane's own chain leads to: also for those who know only the root before.
+    const pin = () => spkiPin(this.trust.view.wayBack.at(-1) ?? this.trust.view.issuingRoot);
     this.#tokens = new JoinTokens({ tokens: store.tokens, audit: store.audit, trustDomain, clock, pin });
   }
 
@@ -106,7 +112,14 @@ export class CertificateAuthority {
 
   /** Who presented this chain, by the current trust bundle. @throws SvidError */
   verifyPeer(chain: SvidChain): SpiffeId {
-    return verifySvid(this.trust.completed(chain), this.trust.view.bundle, this.#parts.clock.now());
+    const { accepted, suspects } = this.trust.view;
+    const { id, path } = verifySvidPath(this.trust.completed(chain), accepted, this.#parts.clock.now());
+    const { serial, spki } = path[0]!.facts;
+    if (!suspects.has(path.at(-1)!.pem)) return id;
+    // Whoever has the key of this root can make a certificate, but not put it into the log.
+    if (this.#parts.store.audit.wasIssued({ subject: id, serial, keyHash: sha256(spki).toString("hex") }))
+      return id;
+    throw new SvidError("unknown-root", "the certificate is of a distrusted root, and was not issued here");
   }
 
   /** The control plane's own certificate; the caller closes it. */
@@ -121,8 +134,18 @@ export class CertificateAuthority {
         const validity = decideValidity(0, policy, clock.now())!;
         const chain = await this.#sign({ ...request, ...validity });
         await this.#record(chain, { identity: request.spiffeId, authorizedBy: "control plane" }, "");
-        return this.#toAnswer(request.spiffeId, chain);
+        return this.#toAnswer(request.spiffeId, chain, this.trust.view.wayBack);
       },
+      onRootChange: (listener) => this.#onRootChange(listener),
+    });
+  }
+
+  #onRootChange(listener: () => void): () => void {
+    let issuing = this.trust.view.issuingRoot.pem;
+    return this.trust.onChange(({ issuingRoot }) => {
+      if (issuingRoot.pem === issuing) return;
+      issuing = issuingRoot.pem;
+      listener();
     });
   }
 
@@ -172,13 +195,17 @@ export class CertificateAuthority {
   }
 
   /** The chain, then every root: a workload's trust bundle. The root that issues is last, where Istio's agents look. */
-  #toAnswer(spiffeId: SpiffeId, chain: readonly Certificate[]): IssuedCertificate {
+  #toAnswer(
+    spiffeId: SpiffeId,
+    chain: readonly Certificate[],
+    wayBack: readonly Certificate[] = [],
+  ): IssuedCertificate {
     const { serial, notBeforeMs, notAfterMs } = chain[0]!.facts;
     const roots = this.trust.view.bundle.roots.toReversed();
     const path = chain.filter((one) => !roots.some((root) => root.pem === one.pem));
     return {
       isIssued: true,
-      chainPem: [...path, ...roots].map(({ pem }) => pem),
+      chainPem: [...new Set([...path, ...wayBack, ...roots].map(({ pem }) => pem))],
       spiffeId,
       serial,
       notBeforeMs,
@@ -297,7 +324,13 @@ export async function openCertificateAuthority(
   const { store, trustDomain, clock } = options;
   const policy = validityPolicy(options.certificateTtlMs);
   const { roots, audit } = store;
-  const trust = await openTrust({ roots, audit, trustDomain, clock, files: options.issuingFiles });
+  const { trust, successor } = await openTrust({
+    roots,
+    audit,
+    trustDomain,
+    clock,
+    files: options.issuingFiles,
+  });
   return new CertificateAuthority({
     ...options,
     issuanceRate: options.issuanceRate ?? { perSecond: 20, burst: 200 },
@@ -305,6 +338,7 @@ export async function openCertificateAuthority(
     random: options.random ?? Math.random,
     policy,
     trust,
+    successor,
   });
 }
 

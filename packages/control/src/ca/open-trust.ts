@@ -1,16 +1,15 @@
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
-import { type Certificate, spkiPin } from "@weft/identity/certificate";
-import { formatPrivateKey, generateKeyPair, parsePrivateKey, spkiOf } from "@weft/identity/key-pair";
-import { backdateMs, type Issuer, issueRoot } from "@weft/identity/profiles";
-import { type TrustDomain, trustDomainId } from "@weft/identity/spiffe-id";
+import type { Certificate } from "@weft/identity/certificate";
+import { parsePrivateKey, spkiOf } from "@weft/identity/key-pair";
+import { crossSign, type Issuer } from "@weft/identity/profiles";
+import type { TrustDomain } from "@weft/identity/spiffe-id";
 import type { AuditLog } from "../store/audit-log.ts";
 import type { RootState, RootStore, StoredRoot } from "../store/root-store.ts";
 import { type IssuingFiles, type LoadedIssuer, loadIssuingFiles } from "./issuing-files.ts";
-import { localSigner } from "./signer.ts";
+import { makeRoot, rootEntry } from "./make-root.ts";
+import { localSigner, type Signer } from "./signer.ts";
 import { readCertificate, TrustState, unusableRoot } from "./trust-state.ts";
-
-const rootLifeMs = 10 * 365 * 86_400_000;
 
 export interface TrustOptions {
   readonly roots: RootStore;
@@ -21,77 +20,126 @@ export interface TrustOptions {
   readonly files?: IssuingFiles;
 }
 
+export interface OpenedTrust {
+  readonly trust: TrustState;
+  /** Who signs once the rotation that is under way issues from its new root. */
+  readonly successor?: Signer;
+}
+
 /**
  * The roots of a state directory and who signs. Without an authority of the
- * operator's the first start makes a root.
+ * operator's the first start makes a root. Where the operator brings one to a
+ * mesh that has made its own, a rotation to it begins.
  *
  * @throws UserError when what is stored, or what was given, cannot be used.
  */
-export async function openTrust(options: TrustOptions): Promise<TrustState> {
-  const { roots: store, trustDomain, clock, files } = options;
+export async function openTrust(options: TrustOptions): Promise<OpenedTrust> {
+  const { roots: store, audit, trustDomain, clock, files } = options;
   if (files) return openGiven(options, loadIssuingFiles(files, trustDomain, clock.now()));
-  if (store.list().length === 0) await makeRoot(options, "issuing");
-  const stored = store.list().find(({ state }) => state === "issuing")!;
-  return new TrustState({ trustDomain, store, signer: localSigner(readIssuer(stored, clock.now())) });
+  if (store.list().length === 0) {
+    const { certificate, ...root } = await makeRoot(trustDomain, clock);
+    store.change({ add: { ...root, state: "issuing" } });
+    audit.append(rootEntry("root created", certificate, trustDomain, clock.now(), "control plane"));
+  }
+  const signer = localSigner(storedIssuer(store, clock.now()));
+  const next = rootUnderWay(store);
+  const root = next === undefined ? undefined : store.list().find((one) => one.certificatePem === next);
+  const trust = new TrustState({ trustDomain, store, signer });
+  return root ? { trust, successor: localSigner(readIssuer(root, clock.now())) } : { trust };
 }
 
-/** A self-signed root with its key, kept in the store: ECDSA P-256, because every handshake of the mesh checks a signature of its key; valid for ten years. */
-async function makeRoot(options: TrustOptions, state: RootState): Promise<Issuer> {
-  const { roots, trustDomain, clock } = options;
-  const keys = await generateKeyPair();
-  const nowMs = clock.now();
-  const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + rootLifeMs };
-  const certificate = issueRoot(keys, trustDomain, validity);
-  roots.add({
-    certificatePem: certificate.pem,
-    privateKeyPem: formatPrivateKey(keys.privateKey),
-    state,
-    createdAtMs: nowMs,
-  });
-  record(options, "root created", certificate);
-  return { certificate, privateKey: keys.privateKey };
-}
-
-/** Issues from files from now on, where the mesh trusts their root already or nobody has joined it yet. */
-function openGiven(options: TrustOptions, { issuer, roots }: LoadedIssuer): TrustState {
+/** Issues from files, or will when the mesh trusts their root. */
+function openGiven(options: TrustOptions, { issuer, roots }: LoadedIssuer): OpenedTrust {
   const { roots: store, trustDomain, clock } = options;
-  const before = store.list();
-  const trusted = before.filter(({ state }) => state === "issuing" || state === "trusted");
-  if (trusted.length > 0 && !trusted.some(({ certificatePem }) => certificatePem === issuer.root.pem)) {
+  const isRoot = issuer.root.pem === issuer.certificate.pem;
+  const signer = localSigner(issuer, isRoot ? [] : [...issuer.above, issuer.root]);
+  refuseDistrusted(store, roots);
+  const issuing = store.list().find(({ state }) => state === "issuing");
+  const isTrusted = store
+    .list()
+    .some(
+      ({ certificatePem, state }) =>
+        certificatePem === issuer.root.pem && (state === "issuing" || state === "trusted"),
+    );
+  const isUnderWay = rootUnderWay(store) === issuer.root.pem;
+  if (issuing && issuing.privateKeyPem !== "" && (isUnderWay || !isTrusted)) {
+    const before = readIssuer(issuing, clock.now());
+    if (!isUnderWay) beginRotation(options, issuer.root, before);
+    return { trust: new TrustState({ trustDomain, store, signer: localSigner(before) }), successor: signer };
+  }
+  if (issuing && !isTrusted) {
     throw new UserError(
-      `the mesh of this state directory does not trust the root "${subjectOf(issuer.root)}" yet`,
+      `the mesh of this state directory does not trust the root ${nameOf(issuer.root)} yet`,
       {
         hint: "first add it to --root-cert beside the root in use ('weft ca status -o pem' prints that one), keep issuing as before until every proxy has it, and then change --ca-cert",
       },
     );
   }
-  const distrusted = roots.find(({ pem }) =>
-    before.some((one) => one.certificatePem === pem && one.state === "distrusted"),
-  );
-  if (distrusted) {
-    throw new UserError(`the root "${subjectOf(distrusted)}" is distrusted: its key was compromised`, {
-      hint: "remove it from --root-cert",
-    });
+  takeRoots(options, issuer.root, roots);
+  return { trust: new TrustState({ trustDomain, store, signer }) };
+}
+
+/** The operator's list of roots is the whole truth; the one above the issuer issues. */
+function takeRoots(options: TrustOptions, issuing: Certificate, roots: readonly Certificate[]): void {
+  const { roots: store, audit, trustDomain, clock } = options;
+  const states = new Map<string, RootState>();
+  const rotation = store.rotation();
+  const replaced = rotation?.steps.at(-1)?.phase === "done" ? undefined : rotation?.fromPem;
+  for (const { certificatePem, state } of store.list()) {
+    // The rotation that is under way retires the root it replaces when its time has come.
+    if (certificatePem === replaced) continue;
+    if (state === "issuing" || state === "trusted") states.set(certificatePem, "retired");
   }
-  const states = new Map(
-    trusted.map(({ certificatePem }): [string, RootState] => [certificatePem, "retired"]),
-  );
   for (const root of roots) {
-    const state = root.pem === issuer.root.pem ? "issuing" : "trusted";
-    if (!before.some(({ certificatePem }) => certificatePem === root.pem)) {
-      store.add({ certificatePem: root.pem, privateKeyPem: "", state: "waiting", createdAtMs: clock.now() });
-      record(options, "root added", root);
-    }
-    states.set(root.pem, state);
+    states.set(root.pem, root.pem === issuing.pem ? "issuing" : "trusted");
+    if (store.list().some(({ certificatePem }) => certificatePem === root.pem)) continue;
+    store.change({ add: operatorsRoot(root, clock) });
+    audit.append(rootEntry("root added", root, trustDomain, clock.now(), "operator"));
   }
-  store.setStates(states);
-  const isRoot = issuer.root.pem === issuer.certificate.pem;
-  const above = isRoot ? [] : [...issuer.above, issuer.root];
-  return new TrustState({ trustDomain, store, signer: localSigner(issuer, above) });
+  store.change({ states });
+}
+
+function beginRotation(
+  { roots: store, audit, trustDomain, clock }: TrustOptions,
+  root: Certificate,
+  before: Issuer,
+): void {
+  const nowMs = clock.now();
+  store.change({
+    add: { ...operatorsRoot(root, clock), crossPem: crossSign(before, root).pem },
+    begin: { fromPem: before.certificate.pem, toPem: root.pem },
+    step: { phase: "prepare", atMs: nowMs },
+  });
+  audit.append(rootEntry("root added", root, trustDomain, nowMs, "operator"));
+}
+
+function operatorsRoot({ pem }: Certificate, clock: Clock): StoredRoot {
+  return { certificatePem: pem, privateKeyPem: "", state: "waiting", createdAtMs: clock.now(), crossPem: "" };
+}
+
+/** PEM of the root a rotation leads to that does not issue yet. */
+function rootUnderWay(store: RootStore): string | undefined {
+  const rotation = store.rotation();
+  const phase = rotation?.steps.at(-1)?.phase;
+  return phase === "prepare" || phase === "trust" ? rotation?.toPem : undefined;
+}
+
+function refuseDistrusted(store: RootStore, roots: readonly Certificate[]): void {
+  const known = new Map(store.list().map(({ certificatePem, state }) => [certificatePem, state]));
+  const distrusted = roots.find(({ pem }) => known.get(pem) === "distrusted" || known.get(pem) === "suspect");
+  if (!distrusted) return;
+  throw new UserError(`the root ${nameOf(distrusted)} is distrusted: its key is in wrong hands`, {
+    hint: "remove it from --root-cert",
+  });
 }
 
 /** @throws UserError */
-function readIssuer(root: StoredRoot, nowMs: number): Issuer {
+function storedIssuer(store: RootStore, nowMs: number): Issuer {
+  return readIssuer(store.list().find(({ state }) => state === "issuing")!, nowMs);
+}
+
+/** @throws UserError */
+export function readIssuer(root: StoredRoot, nowMs: number): Issuer {
   if (root.privateKeyPem === "") {
     throw new UserError("the certificate authority of this state directory was given as files", {
       hint: "start with the same --ca-cert, --ca-key, --ca-chain and --root-cert, or --cacerts, again",
@@ -111,23 +159,6 @@ function readIssuer(root: StoredRoot, nowMs: number): Issuer {
   }
 }
 
-function record(
-  { audit, trustDomain, clock }: TrustOptions,
-  event: "root created" | "root added",
-  root: Certificate,
-) {
-  audit.append({
-    atMs: clock.now(),
-    event,
-    subject: trustDomainId(trustDomain),
-    authorizedBy: event === "root added" ? "operator" : "control plane",
-    address: "",
-    serial: root.facts.serial,
-    keyHash: Buffer.from(spkiPin(root), "base64url").toString("hex"),
-    expiresAtMs: root.facts.notAfterMs,
-  });
-}
-
-function subjectOf({ x509 }: Certificate): string {
-  return x509.subject.split("\n").join(", ");
+function nameOf({ x509 }: Certificate): string {
+  return `"${x509.subject.split("\n").join(", ")}"`;
 }

@@ -27,6 +27,8 @@ export interface ServingCertificateOptions {
   readonly random: () => number;
   /** Signs, verifies and records. */
   readonly certify: (request: Omit<SignRequest, "notBeforeMs" | "notAfterMs">) => Promise<IssuedCertificate>;
+  /** Calls back when certificates come from another root. Returns how to stop that. */
+  readonly onRootChange: (listener: () => void) => () => void;
 }
 
 const dnsNames = ["weft-control-plane", "localhost"];
@@ -43,11 +45,13 @@ export class ServingCertificate {
   #current: ServingKeyPair;
   #timer: Timer | undefined;
   #isClosed = false;
+  readonly #forgetRoot: () => void;
 
   private constructor(options: ServingCertificateOptions, first: ServingKeyPair) {
     this.#options = options;
     this.#backoff = new Backoff({ baseMs: 1_000, maxMs: 60_000, random: options.random });
     this.#current = first;
+    this.#forgetRoot = options.onRootChange(() => void this.renew());
     this.#schedule();
   }
 
@@ -90,6 +94,7 @@ export class ServingCertificate {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#forgetRoot();
     this.#listeners.clear();
   }
 

@@ -23,6 +23,7 @@ function authority(signer: Signer) {
     append: (entry: AuditEntry) => void recorded.push(entry),
     recordIssuance: async (entry: AuditEntry) => void recorded.push(entry),
     issuedTo: () => [],
+    wasIssued: () => true,
     recent: () => recorded,
     countIssued: () => ({ total: recorded.length, active: recorded.length }),
   };
@@ -32,11 +33,12 @@ function authority(signer: Signer) {
     privateKeyPem: "",
     state: "issuing",
     createdAtMs: 0,
+    crossPem: "",
   } as const;
   const roots = {
     list: () => [root],
-    add() {},
-    setStates() {},
+    change() {},
+    rotation: () => undefined,
     intermediates: () => [],
     addIntermediate: () => {},
   };

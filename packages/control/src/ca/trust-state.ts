@@ -1,11 +1,16 @@
-import { createHash } from "node:crypto";
 import { messageOf, UserError } from "@weft/base/errors";
-import { type Certificate, maxChainLength, parseCertificates } from "@weft/identity/certificate";
+import { type Certificate, parseCertificates } from "@weft/identity/certificate";
 import { completeChain } from "@weft/identity/complete-chain";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
-import { formatTrustBundle, type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
+import {
+  bundleVersion,
+  formatTrustBundle,
+  maxRoots,
+  type TrustBundle,
+  trustBundle,
+} from "@weft/identity/trust-bundle";
 import { parseChain, type SvidChain } from "@weft/identity/verify-svid";
-import type { RootState, RootStore } from "../store/root-store.ts";
+import type { RootChange, RootState, RootStore } from "../store/root-store.ts";
 import type { Signer } from "./signer.ts";
 
 /** What the mesh trusts at one moment. */
@@ -17,6 +22,15 @@ export interface TrustView {
   readonly version: string;
   /** The root that certificates come from. */
   readonly issuingRoot: Certificate;
+  /**
+   * From the issuing root back to the one before, for those who were away while
+   * it was replaced: the issuing root's certificate by that one, and that one.
+   */
+  readonly wayBack: readonly Certificate[];
+  /** Whose certificates the control plane takes from its callers: also of roots that are gone from the bundle. */
+  readonly accepted: TrustBundle;
+  /** Of these, roots whose key is in wrong hands: only what the log says was issued here is taken. */
+  readonly suspects: ReadonlySet<string>;
 }
 
 /**
@@ -52,14 +66,6 @@ export class TrustState {
     return this.#signer;
   }
 
-  /** Roots in one of these states, oldest first. */
-  roots(...states: readonly RootState[]): readonly Certificate[] {
-    return this.#store
-      .list()
-      .filter(({ state }) => states.includes(state))
-      .map(({ certificatePem }) => readCertificate(certificatePem));
-  }
-
   /** What a peer presented, continued with the signers known here. @throws SvidError */
   completed(chain: SvidChain): readonly Certificate[] {
     return completeChain(parseChain(chain), this.#intermediates);
@@ -77,8 +83,8 @@ export class TrustState {
   }
 
   /** Changes what roots are for, and who signs, in one step that survives a crash; then tells everybody. */
-  change(states: ReadonlyMap<string, RootState>, signer: Signer = this.#signer): void {
-    this.#store.setStates(states);
+  change(change: RootChange, signer: Signer = this.#signer): void {
+    this.#store.change(change);
     this.#signer = signer;
     this.#view = this.#read();
     for (const listener of this.#listeners) listener(this.#view);
@@ -91,19 +97,43 @@ export class TrustState {
   }
 
   #read(): TrustView {
-    const [issuingRoot] = this.roots("issuing");
-    if (!issuingRoot) throw new Error("no root issues");
-    const bundle = trustBundle(this.trustDomain, [issuingRoot, ...this.roots("trusted")]);
+    const stored = this.#store.list();
+    const roots = (...states: readonly RootState[]) =>
+      stored
+        .filter(({ state }) => states.includes(state))
+        .map((root) => readCertificate(root.certificatePem));
+    const issuing = stored.find(({ state }) => state === "issuing");
+    if (!issuing) throw new Error("no root issues");
+    const issuingRoot = readCertificate(issuing.certificatePem);
+    const bundle = trustBundle(this.trustDomain, [issuingRoot, ...roots("trusted", "suspect")]);
     const bundlePem = formatTrustBundle(bundle);
-    const version = createHash("sha256").update(bundlePem).digest("hex").slice(0, 16);
-    return { bundle, bundlePem, version, issuingRoot };
+    const version = bundleVersion(bundle);
+    const suspects = roots("suspect", "distrusted");
+    const before = roots("trusted", "retired");
+    const cross = issuing.crossPem === "" ? [] : [readCertificate(issuing.crossPem)];
+    return {
+      bundle,
+      bundlePem,
+      version,
+      issuingRoot,
+      wayBack: cross.flatMap((one) => {
+        const signer = before.find(({ facts }) => facts.subjectName.equals(one.facts.issuerName));
+        return signer ? [one, signer] : [];
+      }),
+      // The newest ones where there are many: a bundle is bounded.
+      accepted: trustBundle(
+        this.trustDomain,
+        [...bundle.roots, ...roots("retired", "distrusted").toReversed()].slice(0, maxRoots),
+      ),
+      suspects: new Set(suspects.map(({ pem }) => pem)),
+    };
   }
 }
 
 /** @throws UserError */
 export function readCertificate(pem: string): Certificate {
   try {
-    return parseCertificates(pem, maxChainLength)[0]!;
+    return parseCertificates(pem)[0]!;
   } catch (error) {
     throw unusableRoot(error);
   }

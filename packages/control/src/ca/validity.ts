@@ -35,5 +35,6 @@ export function decideValidity(
   if (!Number.isSafeInteger(requestedSeconds) || requestedSeconds < 0) return undefined;
   const requestedMs = requestedSeconds === 0 ? policy.ttlMs : requestedSeconds * 1000;
   const ttlMs = Math.min(Math.max(requestedMs, shortestMs), policy.ttlMs);
-  return { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + ttlMs };
+  // Half of a life that began long before its issuance would be over at once.
+  return { notBeforeMs: nowMs - Math.min(backdateMs, ttlMs / 2), notAfterMs: nowMs + ttlMs };
 }

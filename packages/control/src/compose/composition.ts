@@ -5,10 +5,12 @@ import { formatDiagnostic } from "@weft/base/diagnostics";
 import { messageOf } from "@weft/base/errors";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { AdsServer } from "@weft/xds/ads-server";
+import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { CaLog } from "../ca/ca-log.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { CertificateAnswer, CertificateRequest } from "../ca/certificate-request.ts";
+import { RootRotation } from "../ca/root-rotation.ts";
 import { DashboardSessions } from "../dashboard/sessions.ts";
 import { clientStatus } from "../inspect/client-status.ts";
 import { AddressGuard } from "../jwks/address-guard.ts";
@@ -19,6 +21,7 @@ import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
+import { trustSecret } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
 import { ConfigDirectory } from "./config-directory.ts";
@@ -88,6 +91,8 @@ export class Composition {
   readonly #pipeline: MeshPipeline;
   readonly #builder = new SnapshotBuilder();
   readonly #clients: XdsClients;
+  readonly rotation: RootRotation;
+  #trust: ReadonlyMap<string, XdsResource>;
   readonly #events: EventLog;
   readonly #pushes: PushLoop;
   readonly #sync: ProxySyncTable;
@@ -141,6 +146,7 @@ export class Composition {
       builder: this.#builder,
       sync,
       events: this.#events,
+      trust: () => this.#trust,
       onAnswer: (type, isAccepted) => {
         this.metrics.pushes.with(type).add();
         if (!isAccepted) this.metrics.rejects.add();
@@ -148,7 +154,26 @@ export class Composition {
       onError: this.onError,
     });
     const { admit } = this.#clients;
-    this.ads = new AdsServer({ clock, admit, events: this.#clients, customTypes: [typeUrl.health] });
+    this.ads = new AdsServer({
+      clock,
+      admit,
+      events: this.#clients,
+      customTypes: [typeUrl.health, typeUrl.trustReport],
+    });
+
+    this.#trust = trustSecret(authority.trust.view.bundlePem);
+    authority.trust.onChange(({ bundlePem }) => {
+      this.#trust = trustSecret(bundlePem);
+      this.#changed("trust");
+    });
+    this.rotation = new RootRotation({
+      trust: authority.trust,
+      successor: authority.successor,
+      store,
+      clock,
+      log,
+      holders: () => this.#clients.trustHolders(),
+    });
 
     this.#history = new MetricHistory({ clock });
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
@@ -161,6 +186,7 @@ export class Composition {
       trustDomain,
       store: store.resources,
       authority,
+      rotation: this.rotation,
       config: this.#config,
       pipeline: this.#pipeline,
       registry: this.registry,
@@ -209,6 +235,7 @@ export class Composition {
   start(): void {
     this.#directory?.start();
     this.dashboard.start();
+    this.rotation.resume();
     this.isStarted = true;
   }
 
@@ -239,6 +266,7 @@ export class Composition {
     this.#keys.close();
     this.dashboard.close();
     this.#directory?.close();
+    this.rotation.close();
     this.registry.close();
     await this.#remembered.flush();
   }
@@ -285,7 +313,7 @@ export class Composition {
     if (this.isStarted) this.#changed("config");
   }
 
-  #changed(trigger: "config" | "endpoint" | "keys"): void {
+  #changed(trigger: "config" | "endpoint" | "keys" | "trust"): void {
     this.#changedAtMs ??= this.#clock.monotonicMs();
     this.metrics.triggers.with(trigger).add();
     this.#pushes.request();

@@ -27,6 +27,7 @@ import type {
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import type { RootRotation } from "../ca/root-rotation.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { ignoredByGrpc, unverifiedByGrpc } from "../inspect/ignored-by-grpc.ts";
@@ -56,6 +57,7 @@ export interface ControlApiOptions {
     CertificateAuthority,
     "caStatus" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
   >;
+  readonly rotation: Pick<RootRotation, "begin" | "status">;
   readonly config: ConfigSet;
   readonly pipeline: MeshPipeline;
   readonly registry: WorkloadRegistry;
@@ -313,7 +315,15 @@ export class ControlApi implements ApiBackend {
   }
 
   caStatus(): CaStatus {
-    return this.#parts.authority.caStatus();
+    const rotation = this.#parts.rotation.status();
+    return { ...this.#parts.authority.caStatus(), ...(rotation && { rotation }) };
+  }
+
+  async rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {
+    const { rotation, events } = this.#parts;
+    await rotation.begin(options);
+    events.add("ca", `${options.isForced ? "forced " : ""}rotation of the root began`);
+    return this.caStatus();
   }
 
   debug(page: string): unknown {

@@ -5,8 +5,9 @@ import { parseWorkloadId } from "@weft/identity/workload-id";
 import type { AdsEvents, AdsNode, AdsSession } from "@weft/xds/ads-server";
 import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
-import type { Snapshot } from "@weft/xds/snapshot";
+import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
+import type { TrustHolder } from "../ca/root-rotation.ts";
 import { type NodeId, parseNodeId } from "../registry/node-id.ts";
 import { parseRegistration } from "../registry/parse-registration.ts";
 import type { Workload } from "../registry/workload.ts";
@@ -25,6 +26,8 @@ export interface XdsClientsOptions {
   readonly builder: Pick<SnapshotBuilder, "build">;
   readonly sync: ProxySyncTable;
   readonly events: EventLog;
+  /** The trust bundle of now: what agents are told beside their names. */
+  readonly trust: () => ReadonlyMap<string, XdsResource>;
   /** A response was answered, by short type name in lower case. */
   readonly onAnswer: (type: string, isAccepted: boolean) => void;
   readonly onError: (error: unknown) => void;
@@ -46,6 +49,8 @@ interface Client extends Admitted {
   readonly features: ClientFeatures;
   /** What its newest snapshot was made for. */
   push: Push | undefined;
+  /** What an agent said that its data plane uses. */
+  trust: { readonly bundle: string | undefined; readonly root: string | undefined } | undefined;
 }
 
 /** Clients given a push in one turn: between two, what others have sent is read, and answers come in. */
@@ -106,6 +111,7 @@ export class XdsClients implements AdsEvents {
     };
     const client: Client = {
       ...admitted,
+      trust: undefined,
       session,
       proxy: sync.connect(info, session),
       lease: this.#register(session, admitted),
@@ -157,9 +163,18 @@ export class XdsClients implements AdsEvents {
   /** An agent says whether its application may get traffic. */
   onCustomRequest(
     session: AdsSession,
-    request: { readonly typeUrl: string; readonly error: string | undefined },
+    request: {
+      readonly typeUrl: string;
+      readonly error: string | undefined;
+      readonly names: readonly string[];
+    },
   ): void {
     const client = this.#clients.get(session);
+    if (client?.lease && request.typeUrl === typeUrl.trustReport) {
+      const [bundle, root] = request.names;
+      client.trust = { bundle, root };
+      return;
+    }
     if (!client?.lease || request.typeUrl !== typeUrl.health) return;
     const { registry, events } = this.#options;
     const { workloadId } = client.id;
@@ -169,6 +184,18 @@ export class XdsClients implements AdsEvents {
       events.add("health", `${workloadId} is ${isHealthy ? "healthy" : "unhealthy"}${detail}`);
     }
     client.lease.setHealth(isHealthy);
+  }
+
+  /** Every registered workload, with what its agent said that its data plane uses. */
+  trustHolders(): readonly TrustHolder[] {
+    const said = new Map<string, Client["trust"]>();
+    for (const { lease, id, trust } of this.#clients.values()) if (lease) said.set(id.workloadId, trust);
+    const { registry } = this.#options;
+    return [...registry.workloads.values()].map(({ id }) => ({
+      workload: id,
+      isConnected: registry.isConnected(id),
+      ...said.get(id),
+    }));
   }
 
   /**
@@ -201,7 +228,10 @@ export class XdsClients implements AdsEvents {
     try {
       const built = builder.build(mesh, { id: workload.id, features });
       // Who is not verified may look, but not at a gateway's keys.
-      const { byType } = identity === "" ? withoutSecrets(built) : built;
+      const byType =
+        id.role === "agent"
+          ? new Map([...built.byType, [typeUrl.secret, this.#options.trust()]])
+          : (identity === "" ? withoutSecrets(built) : built).byType;
       client.push = this.#push;
       session.setSnapshot({ byType, version: this.#push.version });
     } catch (error) {

@@ -4,7 +4,16 @@ import type { TokenRedeemer, TokenUse, TokenVerdict } from "./token-store.ts";
 /** One line of the audit log. The database itself refuses to change or delete it. */
 export interface AuditEntry {
   readonly atMs: number;
-  readonly event: "root created" | "root added" | "token created" | "token revoked" | "certificate issued";
+  readonly event:
+    | "root created"
+    | "root added"
+    | "root trusted"
+    | "root issues"
+    | "root retired"
+    | "root distrusted"
+    | "token created"
+    | "token revoked"
+    | "certificate issued";
   /** Whom it is about: a SPIFFE ID. */
   readonly subject: string;
   /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator` or `control plane`. */
@@ -28,6 +37,8 @@ export interface AuditLog {
   recordIssuance(entry: AuditEntry, token?: TokenUse): Promise<TokenVerdict | undefined>;
   /** Newest first. */
   recent(limit: number): readonly AuditEntry[];
+  /** Whether this very certificate came from here. */
+  wasIssued(certificate: Required<Pick<AuditEntry, "subject" | "serial" | "keyHash">>): boolean;
   /** Certificates issued to an identity that have not expired, newest first. */
   issuedTo(identity: string, nowMs: number, limit: number): readonly AuditEntry[];
   /** Certificates ever issued, and those of them that have not expired. */
@@ -55,6 +66,10 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
     "SELECT * FROM audit WHERE event = 'certificate issued' AND expires_at_ms > ? AND subject = ? ORDER BY id DESC LIMIT ?",
   );
 
+  const known = sqlite.prepare(
+    "SELECT 1 FROM audit WHERE serial = ? AND event = 'certificate issued' AND subject = ? AND key_hash = ?",
+  );
+
   const append = (entry: AuditEntry): void => {
     const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
     insert.run(
@@ -79,6 +94,7 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
         return verdict;
       }),
     recent: (limit) => (newest.all(limit) as unknown as Row[]).map(toEntry),
+    wasIssued: ({ serial, subject, keyHash }) => known.get(serial, subject, keyHash) !== undefined,
     issuedTo: (identity, nowMs, limit) =>
       (issued.all(nowMs, identity, limit) as unknown as Row[]).map(toEntry),
     countIssued: (nowMs) => ({ total: countSince(0), active: countSince(nowMs) }),

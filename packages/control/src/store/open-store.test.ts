@@ -127,13 +127,17 @@ test("virtual addresses and roots are there again after a restart", (t) => {
       ]),
     ),
   );
-  first.roots.add({ certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1 });
+  first.roots.change({
+    add: { certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1, crossPem: "x" },
+    begin: { fromPem: "c", toPem: "d" },
+    step: { phase: "prepare", atMs: 5 },
+  });
   first.close();
   const second = openStore({ directory: path, trustDomain, clock });
   t.after(() => second.close());
   assert.deepEqual([...second.addresses.load()], [["reviews.default.svc.cluster.local", "240.240.0.7"]]);
   assert.deepEqual(second.roots.list(), [
-    { certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1 },
+    { certificatePem: "c", privateKeyPem: "k", state: "issuing", createdAtMs: 1, crossPem: "x" },
   ]);
 });
 
@@ -151,17 +155,18 @@ test("the key of a root that retires is destroyed, on the disk too", (t) => {
   const store = openStore({ directory: path, trustDomain, clock });
   t.after(() => store.close());
   const secret = `key ${"k".repeat(300)}`;
-  store.roots.add({ certificatePem: "old", privateKeyPem: secret, state: "issuing", createdAtMs: 1 });
-  store.roots.add({ certificatePem: "new", privateKeyPem: "n", state: "waiting", createdAtMs: 2 });
+  const root = { createdAtMs: 1, crossPem: "" };
+  store.roots.change({ add: { ...root, certificatePem: "old", privateKeyPem: secret, state: "issuing" } });
+  store.roots.change({ add: { ...root, certificatePem: "new", privateKeyPem: "n", state: "waiting" } });
   const isOnDisk = () =>
     ["weft.db", "weft.db-wal"].some((file) => readFileSync(join(path, file)).includes("k".repeat(300)));
   assert.ok(isOnDisk());
-  store.roots.setStates(
-    new Map([
+  store.roots.change({
+    states: new Map([
       ["old", "retired"],
       ["new", "issuing"],
     ]),
-  );
+  });
   assert.deepEqual(
     store.roots.list().map(({ privateKeyPem, state }) => [privateKeyPem, state]),
     [

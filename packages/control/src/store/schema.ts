@@ -82,12 +82,27 @@ export const migrations: readonly string[] = [
   // A root says what it is for. Its key is "" when it is kept elsewhere or was destroyed.
   `
   ALTER TABLE roots ADD COLUMN state TEXT NOT NULL DEFAULT 'trusted'
-    CHECK (state IN ('waiting', 'trusted', 'issuing', 'retired', 'distrusted'));
+    CHECK (state IN ('waiting', 'trusted', 'issuing', 'suspect', 'retired', 'distrusted'));
+  ALTER TABLE roots ADD COLUMN cross_pem TEXT NOT NULL DEFAULT '';
   UPDATE roots SET state = 'issuing' WHERE id = (SELECT max(id) FROM roots);
 
   CREATE TABLE intermediates (
     certificate_pem TEXT PRIMARY KEY,
     seen_at_ms INTEGER NOT NULL
   ) STRICT;
+
+  CREATE TABLE rotations (
+    id INTEGER PRIMARY KEY,
+    from_pem TEXT NOT NULL,
+    to_pem TEXT NOT NULL,
+    is_forced INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE rotation_steps (
+    rotation_id INTEGER NOT NULL REFERENCES rotations (id),
+    phase TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (rotation_id, phase)
+  ) STRICT;
+  CREATE INDEX audit_serial ON audit (serial);
   `,
 ];

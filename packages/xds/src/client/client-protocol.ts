@@ -26,6 +26,14 @@ export interface IncomingResponse {
   readonly problem: string | undefined;
 }
 
+/** What a message to the server says. */
+export interface Report {
+  /** Goes as `error_detail`. */
+  readonly error?: string | undefined;
+  /** Go as the names of resources. */
+  readonly names?: readonly string[];
+}
+
 /** Renews the lifetime of a resource of this version. */
 export interface Heartbeat {
   readonly name: string;
@@ -47,7 +55,7 @@ export interface ClientProtocol {
   change(subscription: Subscription, change: SubscriptionChange): OutgoingRequest;
   /** ACK, or NACK with its text. */
   answer(subscription: Subscription, error: string | undefined): OutgoingRequest;
-  report(typeUrl: string, error: string | undefined): OutgoingRequest;
+  report(typeUrl: string, said: Report): OutgoingRequest;
   parse(bytes: Uint8Array): IncomingResponse;
   updateOf(subscription: Subscription, response: IncomingResponse): ResourceUpdate;
 }

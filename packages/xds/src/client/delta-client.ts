@@ -33,7 +33,8 @@ export const deltaClient: ClientProtocol = {
 
   answer: ({ typeUrl, nonce }, error) => request({ typeUrl, responseNonce: nonce, ...errorDetail(error) }),
 
-  report: (typeUrl, error) => request({ typeUrl, ...errorDetail(error) }),
+  report: (typeUrl, { error, names = [] }) =>
+    request({ typeUrl, resourceNamesSubscribe: [...names], ...errorDetail(error) }),
 
   parse(bytes) {
     const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);

@@ -35,7 +35,8 @@ export const sotwClient: ClientProtocol = {
   first: (subscription) => request(subscription, undefined),
   change: (subscription) => request(subscription, undefined),
   answer: (subscription, error) => request(subscription, error),
-  report: (typeUrl, error) => wrap({ typeUrl, ...errorDetail(error) }),
+  report: (typeUrl, { error, names = [] }) =>
+    wrap({ typeUrl, resourceNames: [...names], ...errorDetail(error) }),
 
   parse(bytes) {
     const response = fromBinary(DiscoveryResponseSchema, bytes);

@@ -15,6 +15,8 @@ export interface CustomRequest {
   readonly typeUrl: string;
   /** The text of `error_detail`; undefined when there is none. */
   readonly error: string | undefined;
+  /** Of resources: what the message is about. */
+  readonly names: readonly string[];
 }
 
 /** What the owner of a server wants to know. None may throw. */
@@ -165,7 +167,11 @@ export class AdsSession implements CallListener, Spender {
     const typeUrl = this.#typeOf(request);
     if (!this.#node) this.#admit(request);
     if (this.#options.customTypes.has(typeUrl)) {
-      this.#options.events.onCustomRequest?.(this, { typeUrl, error: request.error });
+      this.#options.events.onCustomRequest?.(this, {
+        typeUrl,
+        error: request.error,
+        names: request.names,
+      });
       return;
     }
     this.#onDiscoveryRequest(typeUrl, request);

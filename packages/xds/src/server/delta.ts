@@ -14,6 +14,7 @@ export const delta: AdsProtocol = {
       typeUrl: request.typeUrl,
       responseNonce: request.responseNonce,
       error: errorText(request.errorDetail),
+      names: request.resourceNamesSubscribe,
       subscribe(state, isFirst) {
         const held = request.initialResourceVersions;
         if (isFirst) {

@@ -9,6 +9,7 @@ export interface DiscoveryRequestHead {
   readonly typeUrl: string;
   readonly responseNonce: string;
   readonly error: string | undefined;
+  readonly names: readonly string[];
 }
 
 /** A decoded request: its head, and what it changes of the subscription. */

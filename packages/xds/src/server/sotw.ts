@@ -17,6 +17,7 @@ export const sotw: AdsProtocol = {
       typeUrl: request.typeUrl,
       responseNonce: request.responseNonce,
       error: errorText(request.errorDetail),
+      names: request.resourceNames,
       subscribe(state, isFirst) {
         const names = new Set(request.resourceNames);
         const hasStar = names.delete("*");
