@@ -53,6 +53,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/proxy-config.ts"),
   },
   {
+    name: "analyze",
+    summary: "find what is wrong or questionable in configuration",
+    load: () => import("./commands/analyze.ts"),
+  },
+  {
     name: "explain",
     summary: "say what a call would do, and why",
     load: () => import("./commands/explain.ts"),

@@ -146,6 +146,23 @@ spec: {ports: [{name: http, port: 80}]}
   assert.equal((await weft(["delete", "-f", path])).code, 0);
 });
 
+test("analyze fails from the severity on that it is told, of files and of the running mesh", async () => {
+  const path = file("broken.yaml", virtualService);
+  const broken = await weft(["analyze", path]);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stdout, /broken\.yaml:9:\d+: error IST0101: subset "v1"/);
+  assert.equal((await weft(["analyze", path, "--fail-on", "never"])).code, 0);
+  assert.equal((await weft(["analyze"])).code, 2);
+  const whole = file("whole.yaml", `${destinationRule}---\n${virtualService}`);
+  assert.equal((await weft(["analyze", whole])).code, 0);
+  assert.equal((await weft(["analyze", whole, "--fail-on", "warning"])).code, 1, "no service reviews");
+  assert.equal((await weft(["apply", "-f", whole])).code, 0);
+  const live = await weft(["analyze", "--live", "-o", "json"]);
+  const codes = JSON.parse(live.stdout).diagnostics.map(({ code }: { code: string }) => code);
+  assert.deepEqual(codes, ["IST0101", "W2104"]);
+  await weft(["delete", "-f", whole]);
+});
+
 test("apply reads stdin, and a directory", async () => {
   const fromStdin = await weft(["apply", "-f", "-"], destinationRule);
   assert.equal(fromStdin.code, 0, fromStdin.stderr);

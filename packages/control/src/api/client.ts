@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import type { Diagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
-import type { EncodedResource, MeshNames, NamedType, WorkloadViews } from "./mesh-protocol.ts";
+import type { Analysis, EncodedResource, MeshNames, NamedType, WorkloadViews } from "./mesh-protocol.ts";
 import type {
   ApiErrorBody,
   ApplyRequest,
@@ -113,6 +113,10 @@ export class ApiClient {
 
   meshNames(): Promise<MeshNames> {
     return this.#call("GET", "/v1/names");
+  }
+
+  analysis(): Promise<Analysis> {
+    return this.#call("GET", "/v1/analysis");
   }
 
   encodedResource(workloadId: string, type: NamedType, name: string): Promise<EncodedResource> {

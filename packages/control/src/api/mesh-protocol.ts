@@ -1,4 +1,11 @@
+import type { Diagnostic } from "@weft/base/diagnostics";
+
 /** What is asked about a mesh by those who want to know what calls in it would do. */
+
+export interface Analysis {
+  /** Of files, references and the mesh, as `weft analyze` has them. */
+  readonly diagnostics: readonly Diagnostic[];
+}
 
 /** A workload, as far as it matters to who asks what calls between workloads would do. */
 export interface WorkloadView {

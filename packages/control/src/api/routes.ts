@@ -1,4 +1,5 @@
 import {
+  type Analysis,
   type EncodedResource,
   type MeshNames,
   type NamedType,
@@ -47,6 +48,8 @@ export interface ApiBackend {
   /** The workloads of a name (see `MeshView.findWorkloads`) or at an address. */
   findWorkloads(by: { readonly name: string } | { readonly address: string }): WorkloadViews;
   meshNames(): MeshNames;
+  /** Everything that is wrong or questionable about the mesh as it is. */
+  analysis(): Analysis;
   /** One resource of the sidecar of a workload, whatever its data plane is. */
   encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource;
   createToken(request: CreateTokenRequest): CreatedToken;
@@ -134,6 +137,7 @@ const routes: readonly Route[] = [
     path: /^\/v1\/workloads$/,
     handle: (backend, { query }) => backend.findWorkloads(soughtWorkload(query)),
   },
+  { method: "GET", path: /^\/v1\/analysis$/, handle: (backend) => backend.analysis() },
   { method: "GET", path: /^\/v1\/names$/, handle: (backend) => backend.meshNames() },
   {
     method: "GET",

@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
-import type { EncodedResource, MeshNames, NamedType, WorkloadViews } from "../api/mesh-protocol.ts";
+import { analyze } from "../analyze/analyze.ts";
+import type { Analysis, EncodedResource, MeshNames, NamedType, WorkloadViews } from "../api/mesh-protocol.ts";
 import type {
   ApplyRequest,
   ApplyResult,
@@ -254,6 +255,12 @@ export class ControlApi implements ApiBackend {
 
   meshNames(): MeshNames {
     return { names: this.#view().names };
+  }
+
+  analysis(): Analysis {
+    const { config, pipeline } = this.#parts;
+    const { mesh, diagnostics } = pipeline.current;
+    return { diagnostics: [...diagnostics, ...analyze(mesh, config.resources)] };
   }
 
   encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource {

@@ -1,4 +1,5 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { formatOrigin } from "@weft/base/origin";
 import { parseConfig } from "../config/parse-config.ts";
 import type { ConfigFile } from "../config/parse-documents.ts";
 import type { ConfigResource } from "../config/resource.ts";
@@ -6,7 +7,7 @@ import { buildMesh } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
-import { writtenWorkloads } from "./written-workloads.ts";
+import { runsPods, writtenWorkloads } from "./written-workloads.ts";
 
 export interface WrittenMesh {
   readonly mesh: Mesh;
@@ -24,8 +25,11 @@ export function writtenMesh(files: readonly ConfigFile[], settings: MeshSettings
   const names = hostnamesNeedingAddress(resources, workloads, settings);
   const vips = new Map(names.map((name, i) => [name, virtualAddress(i + 1)]));
   const built = buildMesh({ resources, workloads, vips, options: settings });
+  const used = new Set(others.filter(runsPods).map(({ origins }) => formatOrigin(origins.at("kind"))));
+  const isUsed = ({ code, origin }: Diagnostic) =>
+    code === "W1304" && origin && used.has(formatOrigin(origin));
   const all = new Diagnostics();
-  all.add(diagnostics);
+  all.add(diagnostics.filter((diagnostic) => !isUsed(diagnostic)));
   all.add(built.diagnostics);
   return { mesh: built.mesh, resources, diagnostics: all.all, standIns };
 }

@@ -26,6 +26,11 @@ interface Nested {
   readonly spec?: { readonly template?: unknown };
 }
 
+/** Whether a document says that something runs. */
+export function runsPods({ kind, apiVersion }: OtherDocument): boolean {
+  return kind in templateOf && (apiVersion.startsWith("apps/") || apiVersion === "v1");
+}
+
 export interface WrittenWorkloads {
   readonly workloads: readonly Workload[];
   /** Of them those that nothing but a Service speaks of: `default/reviews`. */
@@ -53,7 +58,7 @@ export function writtenWorkloads(
     taken.add(id);
     workloads.push({ ...workload, id, addresses: [addressOf(workloads.length)] });
   };
-  for (const document of others) {
+  for (const document of others.filter(runsPods)) {
     const pod = readPod(document);
     if (pod) add({ ...pod, ports: namedPorts(pod, document, services) });
   }

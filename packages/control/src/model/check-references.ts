@@ -1,8 +1,9 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import type { DestinationSpec, HttpMatchSpec } from "../config/specs.ts";
+import type { DestinationSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { checkGateways } from "./check-gateway-references.ts";
+import { checkReachable } from "./check-reachable.ts";
 import { gatewayKey } from "./gateway-server.ts";
 import { coversHost, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
@@ -196,45 +197,5 @@ function isSeen(host: string, namespace: string, { services }: Mesh): boolean {
   if (nearnessTo(namespace, services.get(host)!) !== undefined) return true;
   return [...services.values()].some(
     (other) => other.hostname === host && nearnessTo(namespace, other) !== undefined,
-  );
-}
-
-/** A rule without conditions ends the list; a rule whose every match came before never applies. */
-function checkReachable(resource: ResourceOf<"VirtualService">, diagnostics: Diagnostics): void {
-  const routes = resource.spec.http ?? [];
-  const seen = new Map<string, number>();
-  let catchAll: number | undefined;
-  routes.forEach((route, i) => {
-    const at = resource.origins.at(`spec.http[${i}]`);
-    if (catchAll !== undefined) {
-      const message = `spec.http[${i}] never applies: spec.http[${catchAll}] already matches every request`;
-      diagnostics.warning("IST0130", at, message, "put the rule without match last");
-      return;
-    }
-    const matches = (route.match ?? []).map((match) => canonical(match));
-    const earlier = matches.map((match) => seen.get(match));
-    matches.forEach((match, j) => {
-      const first = earlier[j];
-      if (first === undefined) seen.set(match, i);
-      else if (first !== i) {
-        const message = `spec.http[${i}].match[${j}] never applies: spec.http[${first}] matches the same`;
-        diagnostics.warning(
-          "IST0131",
-          resource.origins.at(`spec.http[${i}].match[${j}]`),
-          message,
-          "remove one of them",
-        );
-      }
-    });
-    if (matches.length === 0 || matches.includes("{}")) catchAll = i;
-  });
-}
-
-function canonical(match: HttpMatchSpec): string {
-  const { name: _, ...conditions } = match;
-  return JSON.stringify(conditions, (_key, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
   );
 }

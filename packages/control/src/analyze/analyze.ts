@@ -1,0 +1,56 @@
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import type { ConfigResource } from "../config/resource.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import { resourcesOf } from "../model/sorting.ts";
+import type { AnalyzedMesh, Analyzer } from "./analyzer.ts";
+import { findBypassedDenials } from "./bypassed-denials.ts";
+import { findConflictingProtocols } from "./conflicting-protocols.ts";
+import { findEmptySubsets } from "./empty-subsets.ts";
+import { findImpossibleSources } from "./impossible-sources.ts";
+import { findPlaintext } from "./plaintext.ts";
+import { findTlsConflicts } from "./tls-conflicts.ts";
+import { findUnknownPorts } from "./unknown-ports.ts";
+import { findUnreachedTries } from "./unreached-tries.ts";
+import { findUnseenRequests } from "./unseen-requests.ts";
+import { findUnspecifiedPorts } from "./unspecified-ports.ts";
+import { findUnverifiedServers } from "./unverified-servers.ts";
+import { findWrongProtocolRules } from "./wrong-protocol-rules.ts";
+
+const analyzers: readonly Analyzer[] = [
+  findTlsConflicts,
+  findUnverifiedServers,
+  findBypassedDenials,
+  findUnseenRequests,
+  findImpossibleSources,
+  findPlaintext,
+  findWrongProtocolRules,
+  findUnknownPorts,
+  findUnspecifiedPorts,
+  findConflictingProtocols,
+  findEmptySubsets,
+  findUnreachedTries,
+];
+
+/** Everything questionable about a mesh that building it does not say already. Pure. */
+export function analyze(mesh: Mesh, resources: readonly ConfigResource[]): readonly Diagnostic[] {
+  const analyzed = analyzedMesh(mesh, resources);
+  const diagnostics = new Diagnostics();
+  for (const analyzer of analyzers) analyzer(analyzed, diagnostics);
+  return diagnostics.all;
+}
+
+function analyzedMesh(mesh: Mesh, resources: readonly ConfigResource[]): AnalyzedMesh {
+  const services = Map.groupBy(mesh.services.values(), ({ hostname }) => hostname);
+  const keys = new Map([...mesh.services].map(([key, service]) => [service, key]));
+  const workloads = new Map<string, MeshWorkload>();
+  for (const workload of mesh.workloads.values()) {
+    for (const address of workload.addresses) workloads.set(address, workload);
+  }
+  return {
+    mesh,
+    resources: resourcesOf(resources),
+    servicesOf: (hostname) => services.get(hostname) ?? [],
+    endpointsOf: (service) => mesh.endpoints.get(keys.get(service) ?? "") ?? [],
+    workloadOf: ({ address }) => workloads.get(address),
+  };
+}
