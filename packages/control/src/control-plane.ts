@@ -10,6 +10,7 @@ import type { IssuingFiles } from "./ca/issuing-files.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
+import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
 import { openOperatorSocket } from "./serve/operator-socket.ts";
@@ -33,6 +34,8 @@ export interface ControlPlaneOptions {
   readonly issuingFiles?: IssuingFiles;
   /** The built dashboard; undefined: there is none. */
   readonly dashboardDir?: string;
+  /** Istio's MeshConfig as YAML, read at each start. */
+  readonly meshConfigFile?: string;
   /** How the keys of token issuers are fetched. */
   readonly jwks?: JwksOptions;
   readonly version: string;
@@ -68,6 +71,7 @@ const closeGraceMs = 500;
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { stateDir, log = stderrLog(), clock = systemClock } = options;
   const trustDomain = trustDomainOf(options.trustDomain);
+  const settings = readMeshConfig(options.meshConfigFile, log);
   const opened: (() => Promise<void> | void)[] = [];
   const onClose = (close: () => Promise<void> | void): void => void opened.unshift(close);
   const closeAll = async (): Promise<void> => {
@@ -84,7 +88,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       certificateTtlMs: options.certificateTtlMs,
       issuingFiles: options.issuingFiles,
     });
-    const plane = new Composition({ ...options, log, clock, trustDomain, store, authority });
+    const plane = new Composition({ ...options, settings, log, clock, trustDomain, store, authority });
     onClose(() => plane.close());
     await plane.keysKnown(keysPatienceMs);
     const serving = await authority.openServingCertificate();

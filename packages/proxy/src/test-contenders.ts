@@ -44,6 +44,8 @@ export async function startEnvoy(text: string): Promise<Contender> {
       "--admin-address-path",
       adminFile,
       "--use-dynamic-base-id",
+      "--file-flush-interval-msec",
+      "50",
       "--concurrency",
       "1",
       "-l",

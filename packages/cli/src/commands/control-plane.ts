@@ -24,6 +24,7 @@ interface Flags {
   readonly caChain?: string;
   readonly rootCert?: string;
   readonly cacerts?: string;
+  readonly meshConfig?: string;
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
 }
@@ -70,6 +71,7 @@ export function command(): Command {
       "--cacerts <dir>",
       "the same four as ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem (Istio's names)",
     )
+    .option("--mesh-config <file>", "Istio's MeshConfig: extension providers, path normalization, access log")
     .option(
       "--jwks-allow <cidr>",
       "addresses that are not public and may be asked for keys of token issuers, also over plain HTTP; repeatable",
@@ -102,6 +104,7 @@ Example:
         certificateTtlMs: flags.certificateTtl,
         issuingFiles: await issuingFilesOf(flags),
         dashboardDir: join(packageRoot, "dist", "dashboard"),
+        meshConfigFile: flags.meshConfig,
         jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem(flags.jwksCa) },
         version: productVersion,
       });

@@ -17,6 +17,7 @@ import { AddressGuard } from "../jwks/address-guard.ts";
 import { fetchDocument } from "../jwks/fetch-document.ts";
 import { KeySetCache } from "../jwks/key-set-cache.ts";
 import { keySourcesOf } from "../model/key-source.ts";
+import type { MeshSettings } from "../model/options.ts";
 import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
@@ -47,6 +48,8 @@ export interface CompositionOptions {
   readonly clock: Clock;
   readonly log: CaLog;
   readonly trustDomain: TrustDomain;
+  /** What MeshConfig says. */
+  readonly settings?: Omit<MeshSettings, "trustDomain">;
   readonly store: Store;
   readonly authority: CertificateAuthority;
   /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
@@ -127,7 +130,7 @@ export class Composition {
       registry: this.registry,
       addresses: new VirtualAddresses(store.addresses),
       keys: this.#keys,
-      settings: { trustDomain },
+      settings: { ...options.settings, trustDomain },
     });
 
     const convergence = new ConvergenceLog();

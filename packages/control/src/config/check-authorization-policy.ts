@@ -1,19 +1,18 @@
 import { checkCondition } from "./check-condition.ts";
 import { checkPolicyTarget } from "./check-policy-target.ts";
 import { checkAccounts, checkPort, checkTrustDomains } from "./check-policy-values.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckedMetadata, Finding } from "./finding.ts";
 import type { AuthorizationPolicySpec, AuthorizationRuleSpec, OperationSpec, SourceSpec } from "./specs.ts";
 
-export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, find: Finding): void {
+export function checkAuthorizationPolicy(
+  spec: AuthorizationPolicySpec,
+  find: Finding,
+  { annotations }: CheckedMetadata,
+): void {
   checkPolicyTarget(spec, find);
   const { action = "ALLOW", rules } = spec;
-  if (action === "AUDIT") {
-    find.warning(
-      "W1301",
-      "spec.action",
-      "AuthorizationPolicy.spec.action AUDIT is not supported yet: nothing is logged",
-    );
-  }
+  checkDryRun(annotations, find);
+  checkProvider(spec, find);
   if (action === "DENY" && !rules) {
     const hint = "write rules: [{}] to deny everything";
     find.error("W1104", "spec", "spec.rules is missing: a DENY policy without rules denies nothing", hint);
@@ -22,6 +21,57 @@ export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, find: Fi
     checkRule(rule, `spec.rules[${i}]`, find);
     if (action === "DENY") warnOfTcp(rule, `spec.rules[${i}]`, find);
   });
+}
+
+const dryRunAnnotation = "istio.io/dry-run";
+const yes: readonly string[] = ["1", "t", "T", "TRUE", "true", "True"];
+const no: readonly string[] = ["0", "f", "F", "FALSE", "false", "False"];
+
+/** Whether a policy is to be evaluated and not enforced. */
+export function isDryRun(annotations: CheckedMetadata["annotations"]): boolean {
+  return yes.includes(annotations[dryRunAnnotation] ?? "false");
+}
+
+function checkDryRun(annotations: CheckedMetadata["annotations"], find: Finding): void {
+  const value = annotations[dryRunAnnotation];
+  if (value === undefined || yes.includes(value) || no.includes(value)) return;
+  const message = `${dryRunAnnotation}: "${value}" is neither true nor false`;
+  find.error("W1103", `metadata.annotations["${dryRunAnnotation}"]`, message);
+}
+
+/** Who is asked is not known by its certificate or token yet: CUSTOM policies come before authentication. */
+function checkProvider({ action, provider, rules }: AuthorizationPolicySpec, find: Finding): void {
+  if (action !== "CUSTOM") {
+    if (provider)
+      find.error("W1106", "spec.provider", "spec.provider is for action CUSTOM only", "remove it");
+    return;
+  }
+  if (!provider?.name) {
+    const hint = "name one of MeshConfig's extensionProviders";
+    find.error("W1104", "spec", "spec.provider.name is missing: action CUSTOM asks somebody", hint);
+  }
+  if (!rules) {
+    const hint = "write rules: [{}] to ask about everything";
+    find.error("W1104", "spec", "spec.rules is missing: nobody would be asked about anything", hint);
+  }
+  rules?.forEach((rule, i) => {
+    rule.from?.forEach(({ source }, j) => {
+      for (const field of Object.keys(source ?? {})) {
+        if (/ipBlocks$/i.test(field)) continue;
+        refuseInCustom(`spec.rules[${i}].from[${j}].source.${field}`, find);
+      }
+    });
+    rule.when?.forEach(({ key }, j) => {
+      if (/^(source\.(namespace|principal|serviceAccount|trustDomain)$|request\.auth\.)/.test(key)) {
+        refuseInCustom(`spec.rules[${i}].when[${j}].key`, find);
+      }
+    });
+  });
+}
+
+function refuseInCustom(path: string, find: Finding): void {
+  const hint = "select by what is called, headers or addresses, and let the provider decide who may";
+  find.error("W1211", path, `${path} cannot be used with action CUSTOM`, hint);
 }
 
 function checkRule(rule: AuthorizationRuleSpec, path: string, find: Finding): void {

@@ -219,12 +219,6 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a value that is not supported names the value",
-      `${policy}  action: CUSTOM\n`,
-      false,
-      "mesh.yaml:5:3: error W1302: AuthorizationPolicy.spec.action CUSTOM is not supported yet: calls would not be authorised by the provider (remove it to accept the rest)",
-    ],
-    [
-      "a service that is an external name",
       "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { type: ExternalName }\n",
       false,
       "mesh.yaml:4:9: error W1302: Service.spec.type ExternalName is not supported yet: write a ServiceEntry for an external name (remove it to accept the rest)",

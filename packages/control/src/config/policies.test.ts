@@ -87,6 +87,22 @@ describe("an AuthorizationPolicy is refused", () => {
   const to = (operation: string) => `{ rules: [{ to: [{ operation: { ${operation} } }] }] }`;
   const from = (source: string) => `{ rules: [{ from: [{ source: { ${source} } }] }] }`;
   table("AuthorizationPolicy", [
+    [
+      "with a provider and nothing to ask",
+      "{ provider: { name: a } }",
+      /error W1106: spec\.provider is for action CUSTOM/,
+    ],
+    ["that asks nobody", "{ action: CUSTOM, rules: [{}] }", /error W1104: spec\.provider\.name is missing/],
+    [
+      "that asks about nothing",
+      "{ action: CUSTOM, provider: { name: a } }",
+      /error W1104: spec\.rules is missing/,
+    ],
+    [
+      "that asks by who was authenticated afterwards",
+      "{ action: CUSTOM, provider: { name: a }, rules: [{ from: [{ source: { principals: [a] } }] }] }",
+      /error W1211: .*principals cannot be used with action CUSTOM/,
+    ],
     ["as a denial of nothing", "{ action: DENY }", /error W1104: spec\.rules is missing/],
     [
       "with an empty list of callers",
@@ -126,4 +142,11 @@ describe("a DENY policy that sees requests only", () => {
     );
     assert.deepEqual(deny("{}"), []);
   });
+});
+
+it("a dry run says true or false", () => {
+  const said = (value: string) =>
+    findings("AuthorizationPolicy", "{}", `name: p, annotations: { "istio.io/dry-run": "${value}" }`);
+  assert.deepEqual([...said("true"), ...said("0")], []);
+  assert.match(said("yes").join(), /error W1103: istio\.io\/dry-run: "yes" is neither true nor false/);
 });

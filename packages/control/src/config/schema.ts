@@ -121,6 +121,30 @@ export function checkSchema(
     validate = ajv.compile({ ...root, properties: { ...root.properties, status: anything } });
     compiled.set(kind, validate);
   }
+  const isPrivate = kindSchemas[kind].isPrivate ?? false;
+  return isValid(validate, value, { origins, diagnostics, isPrivate });
+}
+
+/** The same for a document that is no resource. */
+export function checkValue(
+  schema: PublishedSchema,
+  value: unknown,
+  origins: Origins,
+  diagnostics: Diagnostics,
+): boolean {
+  return isValid(ajv.compile(strict(schema)), value, { origins, diagnostics, isPrivate: false });
+}
+
+/** `isPrivate`: what is wrong is not shown. */
+function isValid(
+  validate: ValidateFunction,
+  value: unknown,
+  {
+    origins,
+    diagnostics,
+    isPrivate,
+  }: { readonly origins: Origins; readonly diagnostics: Diagnostics; readonly isPrivate: boolean },
+): boolean {
   if (validate(value)) return true;
   const seen = new Set<string>();
   for (const error of validate.errors ?? []) {
@@ -131,7 +155,7 @@ export function checkSchema(
     if (seen.has(before)) continue;
     seen.add(before);
     if (seen.size > maxFindings) break;
-    const isTold = !kindSchemas[kind].isPrivate || typeof error.data === "object";
+    const isTold = !isPrivate || typeof error.data === "object";
     diagnostics.error(...describe(isTold ? error : { ...error, data: undefined }, origins));
   }
   return false;

@@ -385,7 +385,8 @@ export interface JwtRuleSpec {
 }
 
 export interface AuthorizationPolicySpec extends PolicyTargetSpec {
-  readonly action?: "ALLOW" | "DENY" | "AUDIT";
+  readonly action?: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
+  readonly provider?: { readonly name?: string };
   readonly rules?: readonly AuthorizationRuleSpec[];
 }
 

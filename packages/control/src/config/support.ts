@@ -242,16 +242,14 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...peerAuthentication.yes("spec.selector", "spec.mtls", "spec.portLevelMtls"),
 
   ...authorizationPolicy.yes(
+    "spec.action",
+    "spec.provider",
     "spec.selector",
     "spec.targetRef",
     "spec.targetRefs",
     "spec.rules[].from[].source",
     "spec.rules[].to[].operation",
     "spec.rules[].when[]",
-  ),
-  ...authorizationPolicy.refused(
-    ["spec.action", "calls would not be authorised by the provider", oneOf("ALLOW", "DENY", "AUDIT")],
-    ["spec.provider", "calls would not be authorised by the provider"],
   ),
 
   ...requestAuthentication.yes("spec.selector", "spec.targetRef", "spec.targetRefs", "spec.jwtRules"),

@@ -6,6 +6,7 @@ import {
 } from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
 import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
+import { ExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { JwtAuthenticationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
@@ -34,6 +35,7 @@ export const extensionRegistry = createRegistry(
   CorsSchema,
   CorsPolicySchema,
   JwtAuthenticationSchema,
+  ExtAuthzSchema,
   HttpRbacSchema,
   UriTemplateMatchConfigSchema,
   RouterSchema,

@@ -49,7 +49,28 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
   for (const resource of resources.Sidecar) checkEgressHosts(resource, mesh, diagnostics);
   for (const resource of [...resources.AuthorizationPolicy, ...resources.RequestAuthentication]) {
     checkSelection(resource, mesh, diagnostics);
+    if (resource.kind === "AuthorizationPolicy") checkProvider(resource, mesh, diagnostics);
   }
+}
+
+/** Who is asked about requests must be there to be asked. */
+function checkProvider(
+  { spec, origins }: ResourceOf<"AuthorizationPolicy">,
+  { services, options }: Mesh,
+  diagnostics: Diagnostics,
+): void {
+  const provider = options.defaults.authorizationProviders[spec.provider?.name ?? ""];
+  if (!provider || services.get(provider.host)?.ports.some(({ number }) => number === provider.port)) return;
+  const what = `the provider's service ${provider.host} has no port ${provider.port} or is not known`;
+  const then = provider.failsOpen
+    ? "what it should be asked about is allowed"
+    : "what it should be asked about is denied";
+  diagnostics.warning(
+    "IST0101",
+    origins.at("spec.provider.name"),
+    `${what}: ${then}`,
+    "it may register later",
+  );
 }
 
 /** A policy that selects by more than its namespace, and selects nothing. */

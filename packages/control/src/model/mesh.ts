@@ -1,5 +1,7 @@
 import type { SortedMap } from "@weft/base/sorted-map";
+import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { Workload } from "../registry/workload.ts";
+import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { HostRule } from "./destination-rules.ts";
 import type { GatewayRole, GatewayRouting } from "./gateway.ts";
 import type { AttachedRoutes, Destination, HostRouting } from "./routing.ts";
@@ -57,6 +59,10 @@ export interface MeshDefaults {
   /** Undefined writes none. */
   readonly accessLog: { readonly path: string; readonly format: string } | undefined;
   readonly connectTimeoutMs: number;
+  /** Whom CUSTOM policies may ask, by name. */
+  readonly authorizationProviders: Readonly<Record<string, AuthorizationProvider>>;
+  /** What is done to a path before any policy reads it. */
+  readonly pathNormalization: PathNormalization;
   /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */
   readonly hasAutoMtls: boolean;
   /** What stands before the gateways of the mesh. */

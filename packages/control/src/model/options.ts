@@ -13,6 +13,8 @@ export const meshDefaults: MeshDefaults = {
   outboundTrafficPolicy: "ALLOW_ANY",
   accessLog: { path: "/dev/stdout", format: istioAccessLogFormat },
   connectTimeoutMs: 10_000,
+  authorizationProviders: {},
+  pathNormalization: "BASE",
   hasAutoMtls: true,
   gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET" },
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",

@@ -31,6 +31,10 @@ export type AuthorizationAction = "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
 /** Without rules it matches no request. */
 export interface AuthorizationPolicy {
   readonly action: AuthorizationAction;
+  /** Whom a CUSTOM policy asks; "" for the others. */
+  readonly provider: string;
+  /** Evaluated and counted, never enforced. */
+  readonly isDryRun: boolean;
   readonly name: string;
   readonly namespace: string;
   readonly rules: readonly AuthorizationRule[];

@@ -1,5 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { isDryRun } from "../config/check-authorization-policy.ts";
 import type { ResourceOf } from "../config/resource.ts";
+import { didYouMean } from "../config/suggest.ts";
 import { buildJwtRules } from "./build-jwt-rules.ts";
 import type { KeySets } from "./key-source.ts";
 import type { MeshOptions, MeshWorkload } from "./mesh.ts";
@@ -24,7 +26,10 @@ export class WorkloadPolicies {
     diagnostics: Diagnostics,
   ) {
     this.#options = options;
-    this.#policies = resources.AuthorizationPolicy.map((resource) => [resource, toPolicy(resource)]);
+    this.#policies = resources.AuthorizationPolicy.map((resource) => {
+      checkProvider(resource, options, diagnostics);
+      return [resource, toPolicy(resource)];
+    });
     this.#rules = resources.RequestAuthentication.map((resource) => [
       resource,
       buildJwtRules(resource, keySets, diagnostics),
@@ -41,9 +46,29 @@ export class WorkloadPolicies {
   }
 }
 
+/** Without it there is nobody to ask, and what is to be asked about is denied. */
+function checkProvider(
+  { namespace, name, spec, origins }: ResourceOf<"AuthorizationPolicy">,
+  { defaults }: MeshOptions,
+  diagnostics: Diagnostics,
+): void {
+  const provider = spec.provider?.name;
+  if (!provider || Object.hasOwn(defaults.authorizationProviders, provider)) return;
+  const known = Object.keys(defaults.authorizationProviders);
+  const hint =
+    didYouMean(provider, known) ??
+    (known.length > 0
+      ? `there is ${known.join(", ")}`
+      : "name it in MeshConfig's extensionProviders (--mesh-config)");
+  const message = `there is no provider ${provider}: what ${namespace}/${name} matches is denied`;
+  diagnostics.error("W2113", origins.at("spec.provider.name"), message, hint);
+}
+
 function toPolicy(resource: ResourceOf<"AuthorizationPolicy">): AuthorizationPolicy {
   return {
     action: resource.spec.action ?? "ALLOW",
+    provider: resource.spec.provider?.name ?? "",
+    isDryRun: isDryRun(resource.annotations),
     name: resource.name,
     namespace: resource.namespace,
     rules: (resource.spec.rules ?? []).map((rule) => ({

@@ -5,11 +5,13 @@ import { CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import {
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
@@ -92,6 +94,17 @@ function routeFilters(): HttpFilter[] {
   ];
 }
 
+/** As in Istio: each level does what the one before does, and more. */
+function normalization(level: PathNormalization): ManagerFields {
+  return {
+    normalizePath: level !== "NONE",
+    ...(level === "MERGE_SLASHES" || level === "DECODE_AND_MERGE_SLASHES" ? { mergeSlashes: true } : {}),
+    ...(level === "DECODE_AND_MERGE_SLASHES"
+      ? { pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD }
+      : {}),
+  };
+}
+
 /** Which end of a call this is, and for whom. */
 export interface Side {
   readonly reporter: Reporter;
@@ -117,7 +130,7 @@ function manager(
     ],
     accessLog: [...accessLogs(options), ...(features.hasAccessLogMetrics ? [httpMetricsLog(reporter)] : [])],
     useRemoteAddress: false,
-    normalizePath: true,
+    ...normalization(options.defaults.pathNormalization),
     streamIdleTimeout: duration(0),
     serverHeaderTransformation: ServerHeader.PASS_THROUGH,
     upgradeConfigs: [{ upgradeType: "websocket" }],

@@ -132,7 +132,7 @@ function portChains(
         inboundHttp(
           `inbound_0.0.0.0_${port.port}`,
           inboundRoutes(port),
-          httpPolicyFilters(workload),
+          httpPolicyFilters(workload, options),
           { reporter, features },
           options,
         ),

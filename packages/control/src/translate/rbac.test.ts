@@ -30,15 +30,17 @@ function json(rules: RBAC): string {
   return JSON.stringify(toJson(RBACSchema, rules));
 }
 
+const { options } = fixture({ workloads: [{ service: "db" }] }).mesh;
+
 describe("authorization", () => {
   it("allows nothing when an ALLOW policy has no rules", () => {
     const workload = protectedBy(policy("ALLOW", "[]"));
-    assert.equal(httpPolicyFilters(workload).length, 1);
+    assert.equal(httpPolicyFilters(workload, options).length, 1);
     assert.equal(json(rules(workload, "http")), "{}");
   });
 
   it("is not there at all without a policy", () => {
-    assert.deepEqual(httpPolicyFilters(protectedBy("")), []);
+    assert.deepEqual(httpPolicyFilters(protectedBy(""), options), []);
   });
 
   const requestParts = {

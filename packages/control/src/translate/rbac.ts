@@ -28,12 +28,13 @@ export function rbacRules(
   policies: readonly AuthorizationPolicy[],
   context: RbacContext,
   prefix = "",
+  suffix = "",
 ): RBAC {
   const built: Record<string, Policy> = {};
   for (const { namespace, name, rules } of policies) {
     rules.forEach((rule, i) => {
       const policy = rulePolicy(rule, namespace, action, context);
-      if (policy) built[`${prefix}ns[${namespace}]-policy[${name}]-rule[${i}]`] = policy;
+      if (policy) built[`${prefix}ns[${namespace}]-policy[${name}]-rule[${i}]${suffix}`] = policy;
     });
   }
   return create(RBACSchema, { action: actions[action], policies: built });

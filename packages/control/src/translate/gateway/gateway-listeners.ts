@@ -163,5 +163,5 @@ function opaque(
 }
 
 function http(routeName: string, { workload, features, mesh }: GatewayView): Filter {
-  return gatewayHttp(routeName, routeName, httpPolicyFilters(workload), features, mesh.options);
+  return gatewayHttp(routeName, routeName, httpPolicyFilters(workload, mesh.options), features, mesh.options);
 }

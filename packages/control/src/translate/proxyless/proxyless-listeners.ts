@@ -12,7 +12,7 @@ import { adsSource, hostLiteral, istioMetadata, pack, socketAddress } from "../m
 import { inboundName } from "../names.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { namesOf } from "../outbound-routes.ts";
-import { httpRbacFilters } from "../policy-filters.ts";
+import { proxylessPolicyFilters } from "../policy-filters.ts";
 import { matchAll } from "../route-match.ts";
 import { proxylessServerTls } from "./proxyless-tls.ts";
 
@@ -105,6 +105,6 @@ function serverConnections(port: InboundPort, workload: MeshWorkload) {
         ],
       },
     },
-    httpFilters: [...httpRbacFilters(workload), router],
+    httpFilters: [...proxylessPolicyFilters(workload), router],
   });
 }

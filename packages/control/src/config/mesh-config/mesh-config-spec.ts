@@ -1,0 +1,47 @@
+/** What is read of Istio's MeshConfig, as it is written. */
+export interface MeshConfigSpec {
+  readonly accessLogFile?: string;
+  readonly accessLogFormat?: string;
+  readonly connectTimeout?: string;
+  readonly enableAutoMtls?: boolean;
+  readonly extensionProviders?: readonly ProviderSpec[];
+  readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
+  readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
+  readonly rootNamespace?: string;
+}
+
+/** Each does what the one before does, and more. */
+export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
+
+/** One of its kinds is set. */
+export interface ProviderSpec {
+  readonly name: string;
+  readonly envoyExtAuthzHttp?: HttpAuthorizationProviderSpec;
+  readonly envoyExtAuthzGrpc?: AuthorizationProviderSpec;
+}
+
+export interface AuthorizationProviderSpec {
+  /** `[namespace/]hostname` */
+  readonly service: string;
+  readonly port: number;
+  readonly timeout?: string;
+  readonly failOpen?: boolean;
+  readonly clearRouteCache?: boolean;
+  readonly statusOnError?: string;
+  readonly includeRequestBodyInCheck?: {
+    readonly maxRequestBytes: number;
+    readonly allowPartialMessage?: boolean;
+    readonly packAsBytes?: boolean;
+  };
+}
+
+export interface HttpAuthorizationProviderSpec extends AuthorizationProviderSpec {
+  readonly pathPrefix?: string;
+  /** What `includeRequestHeadersInCheck` replaced. */
+  readonly includeHeadersInCheck?: readonly string[];
+  readonly includeRequestHeadersInCheck?: readonly string[];
+  readonly includeAdditionalHeadersInCheck?: Readonly<Record<string, string>>;
+  readonly headersToUpstreamOnAllow?: readonly string[];
+  readonly headersToDownstreamOnDeny?: readonly string[];
+  readonly headersToDownstreamOnAllow?: readonly string[];
+}

@@ -1,0 +1,96 @@
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { Finding } from "../finding.ts";
+import { type ConfigFile, parseDocuments } from "../parse-documents.ts";
+import { checkValue } from "../schema.ts";
+import { isDnsLabel } from "../values.ts";
+import schema from "./mesh-config.schema.json" with { type: "json" };
+import type { AuthorizationProviderSpec, MeshConfigSpec, ProviderSpec } from "./mesh-config-spec.ts";
+
+/**
+ * Reads a file of MeshConfig, as in Istio's ConfigMap under `mesh`. Undefined
+ * when something in it is wrong: a mesh is not run on half of what was meant.
+ */
+export function parseMeshConfig(file: ConfigFile): {
+  readonly spec: MeshConfigSpec | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+} {
+  const diagnostics = new Diagnostics();
+  const [first, second] = parseDocuments(file, diagnostics);
+  if (!first) return { spec: diagnostics.hasErrors ? undefined : {}, diagnostics: diagnostics.all };
+  if (second) diagnostics.error("W1006", second.origins.at(""), "a MeshConfig is one document");
+  if (!checkValue(schema, first.value, first.origins, diagnostics)) {
+    return { spec: undefined, diagnostics: diagnostics.all };
+  }
+  const spec = first.value as MeshConfigSpec;
+  const find = new Finding(first.origins, diagnostics);
+  find.duration("connectTimeout", spec.connectTimeout, { minMs: 1 });
+  if (spec.rootNamespace !== undefined && !isDnsLabel(spec.rootNamespace)) {
+    find.error("W1010", "rootNamespace", `"${spec.rootNamespace}" is not a namespace`);
+  }
+  const seen = new Set<string>();
+  spec.extensionProviders?.forEach((provider, i) => {
+    const path = `extensionProviders[${i}]`;
+    if (seen.has(provider.name)) {
+      find.error("W1210", `${path}.name`, `provider ${provider.name} is written twice`, "remove one of them");
+    }
+    seen.add(provider.name);
+    checkProvider(provider, path, find);
+  });
+  return { spec: diagnostics.hasErrors ? undefined : spec, diagnostics: diagnostics.all };
+}
+
+function checkProvider(provider: ProviderSpec, path: string, find: Finding): void {
+  if (!isDnsLabel(provider.name)) {
+    const hint = "lower-case letters, digits and dashes";
+    find.error("W1010", `${path}.name`, `"${provider.name}" is not a provider's name`, hint);
+  }
+  const kind = provider.envoyExtAuthzHttp ? "envoyExtAuthzHttp" : "envoyExtAuthzGrpc";
+  const own: AuthorizationProviderSpec | undefined = provider[kind];
+  if (!own) {
+    find.error("W1104", path, `${path} names no service`, "add envoyExtAuthzHttp or envoyExtAuthzGrpc");
+    return;
+  }
+  const at = `${path}.${kind}`;
+  find.host(`${at}.service`, own.service.slice(own.service.indexOf("/") + 1));
+  find.port(`${at}.port`, own.port);
+  find.duration(`${at}.timeout`, own.timeout, { minMs: 1 });
+  const status = Number(own.statusOnError ?? 403);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    find.error(
+      "W1105",
+      `${at}.statusOnError`,
+      `"${own.statusOnError}" is not a response status`,
+      "200 to 599",
+    );
+  }
+  const size = own.includeRequestBodyInCheck?.maxRequestBytes;
+  find.range(`${at}.includeRequestBodyInCheck.maxRequestBytes`, size, 1, 1 << 24);
+  if (provider.envoyExtAuthzHttp) checkHttp(provider.envoyExtAuthzHttp, at, find);
+}
+
+function checkHttp(own: NonNullable<ProviderSpec["envoyExtAuthzHttp"]>, at: string, find: Finding): void {
+  if (own.pathPrefix && !own.pathPrefix.startsWith("/")) {
+    find.error("W1105", `${at}.pathPrefix`, `"${own.pathPrefix}" does not begin with "/"`);
+  }
+  for (const [name, value] of Object.entries(own.includeAdditionalHeadersInCheck ?? {})) {
+    find.headerName(`${at}.includeAdditionalHeadersInCheck`, name);
+    if (/[\0\r\n]/.test(value))
+      find.error("W1206", `${at}.includeAdditionalHeadersInCheck`, `${name} has a line break`);
+  }
+  for (const field of headerLists) {
+    own[field]?.forEach((pattern, i) => {
+      const place = `${at}.${field}[${i}]`;
+      if (pattern === "*")
+        find.error("W1105", place, `${place}: "*" alone is every header`, "name a prefix or suffix");
+      else find.headerName(place, pattern.replace(/^\*|\*$/g, ""));
+    });
+  }
+}
+
+const headerLists = [
+  "includeHeadersInCheck",
+  "includeRequestHeadersInCheck",
+  "headersToUpstreamOnAllow",
+  "headersToDownstreamOnDeny",
+  "headersToDownstreamOnAllow",
+] as const;
