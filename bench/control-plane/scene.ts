@@ -43,11 +43,15 @@ export class Scene {
   #server: GrpcServer | undefined;
   #store: ReturnType<typeof openStore> | undefined;
   #port = 0;
+  #isClosing = false;
   #routeChanges = 0;
 
   constructor(size: SceneSize) {
     this.#size = size;
     this.#clients = fork(new URL("../control-plane-clients.ts", import.meta.url));
+    this.#clients.on("exit", (code, signal) => {
+      if (!this.#isClosing) throw new Error(`the clients' process has ended: ${signal ?? code}`);
+    });
   }
 
   async start(): Promise<void> {
@@ -127,6 +131,7 @@ export class Scene {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     const over = once(this.#clients, "exit");
     this.#clients.disconnect();
     await over;

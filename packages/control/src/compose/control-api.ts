@@ -172,7 +172,7 @@ export class ControlApi implements ApiBackend {
     }
     const startMs = clock.monotonicMs();
     const hasAcked = (proxy: ProxySync) => proxy.ackedRevision >= revision || proxy.isIdle;
-    const isSynced = () => [...sync.proxies].every(hasAcked);
+    const isSynced = () => sync.proxies.values().every(hasAcked);
     return new Promise((resolve) => {
       const finish = (): void => {
         stopWatching();

@@ -9,6 +9,13 @@ export type ListenAddress =
   | { readonly path: string; readonly mode?: number };
 
 /**
+ * Connections that wait to be accepted: when thousands of clients come back at
+ * once, those that find no place try again only after seconds. The kernel may
+ * allow fewer (`net.core.somaxconn`).
+ */
+const backlog = 4_096;
+
+/**
  * Binds a server. A Unix socket that a crashed process left behind is replaced;
  * one that somebody answers on is not.
  *
@@ -41,7 +48,8 @@ function bind(server: Server, address: ListenAddress): Promise<void> {
     };
     server.once("listening", done);
     server.once("error", failed);
-    server.listen("path" in address ? { path: address.path } : { host: address.host, port: address.port });
+    const place = "path" in address ? { path: address.path } : { host: address.host, port: address.port };
+    server.listen({ ...place, backlog });
   });
 }
 
