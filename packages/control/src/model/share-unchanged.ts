@@ -28,47 +28,59 @@ export function share(before: unknown, after: unknown): unknown {
     return before instanceof PrivateText && before.fingerprint === after.fingerprint ? before : after;
   }
   if (Array.isArray(after)) return Array.isArray(before) ? shareList(before, after) : after;
+  if (Array.isArray(before) || before instanceof Map || before instanceof SortedMap) return after;
   return shareRecord(before as Record<string, unknown>, after as Record<string, unknown>);
 }
 
+/** One of the two wherever that will do, as for all of these. */
 function shareMap(before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unknown, unknown>): unknown {
   const shared = new Map<unknown, unknown>();
-  let isSame = before.size === after.size;
+  let isAsBefore = before.size === after.size;
+  let isAsAfter = true;
   for (const [key, value] of after) {
     const kept = share(before.get(key), value);
-    isSame &&= kept === before.get(key) && before.has(key);
+    isAsBefore &&= kept === before.get(key) && before.has(key);
+    isAsAfter &&= kept === value;
     shared.set(key, kept);
   }
-  return isSame ? before : shared;
+  if (isAsBefore) return before;
+  return isAsAfter ? after : shared;
 }
 
-/** Made of `before`, so that what the two have in common is not even looked at the next time. */
+/** Else made of `before`: what maps have in common by their descent is not even looked at the next time. */
 function shareSorted(before: SortedMap<unknown>, after: SortedMap<unknown>): unknown {
   const set: [string, unknown][] = [];
   const removed: string[] = [];
+  let isAsAfter = true;
   for (const key of SortedMap.differing(before, after)) {
     if (!after.has(key)) removed.push(key);
     else {
-      const old = before.get(key);
-      const kept = share(old, after.get(key));
-      if (kept !== old || !before.has(key)) set.push([key, kept]);
+      const value = after.get(key);
+      const kept = share(before.get(key), value);
+      isAsAfter &&= kept === value;
+      set.push([key, kept]);
     }
   }
-  return before.with(set, removed);
+  return isAsAfter && set.length + removed.length > 0 ? after : before.with(set, removed);
 }
 
 function shareList(before: readonly unknown[], after: readonly unknown[]): unknown {
   const shared = after.map((item, i) => share(before[i], item));
-  return before.length === after.length && shared.every((item, i) => item === before[i]) ? before : shared;
+  if (before.length === after.length && shared.every((item, i) => item === before[i])) return before;
+  return shared.every((item, i) => item === after[i]) ? after : shared;
 }
 
 function shareRecord(before: Record<string, unknown>, after: Record<string, unknown>): unknown {
   const keys = Object.keys(after);
   const shared: Record<string, unknown> = {};
-  let isSame = keys.length === Object.keys(before).length;
+  let isAsBefore = keys.length === Object.keys(before).length;
+  let isAsAfter = true;
   for (const key of keys) {
-    shared[key] = share(before[key], after[key]);
-    isSame &&= Object.hasOwn(before, key) && shared[key] === before[key];
+    const kept = share(before[key], after[key]);
+    isAsBefore &&= Object.hasOwn(before, key) && kept === before[key];
+    isAsAfter &&= kept === after[key];
+    shared[key] = kept;
   }
-  return isSame ? before : shared;
+  if (isAsBefore) return before;
+  return isAsAfter ? after : shared;
 }
