@@ -1,15 +1,88 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { HttpGet, Probe, WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
+import type { AppProbe } from "./app-health.ts";
 import type { PlannedPort, WorkloadPlan } from "./workload-plan.ts";
 
 const timeoutMs = 1_000;
 
 /**
- * Whether the application accepts TCP connections on all its ports, tried
- * where its sidecar, or its peers without one, will connect.
+ * Asked where nothing else is written: often while it starts, so that it gets
+ * traffic at once, seldom afterwards. One refused connection is a full backlog;
+ * two in a row are an application that is gone.
  */
-export async function acceptsConnections(plan: WorkloadPlan): Promise<boolean> {
-  const answers = await Promise.all(plan.ports.map((port) => connects(appAddress(plan, port), port.port)));
-  return answers.every((answer) => answer);
+export const listening: Omit<AppProbe, "try"> = {
+  problem: "the application no longer accepts connections",
+  initialDelayMs: 0,
+  startingPeriodMs: 100,
+  periodMs: 5_000,
+  successThreshold: 1,
+  failureThreshold: 2,
+};
+
+/**
+ * How to find out whether the application is ready: as its WorkloadGroup says,
+ * else by whether it accepts TCP connections on all its ports. Tried where its
+ * sidecar, or its peers without one, will connect.
+ */
+export function appProbe(plan: WorkloadPlan, template: WorkloadTemplate | undefined): AppProbe {
+  if (template?.probe) return writtenProbe(template.probe, plan);
+  const written = plan.ports.length > 0 ? [] : (template?.ports ?? []);
+  const ports = [...plan.ports, ...written.map((port) => ({ port, listenPort: port }))];
+  return {
+    ...listening,
+    try: async () => {
+      const answers = await Promise.all(
+        ports.map((port) => connects(appAddress(plan, port), port.port, timeoutMs)),
+      );
+      return answers.every((answer) => answer);
+    },
+  };
+}
+
+function writtenProbe(probe: Probe, plan: WorkloadPlan): AppProbe {
+  const { method, successThreshold, failureThreshold } = probe;
+  const periodMs = probe.period ? durationMs(probe.period) : 10_000;
+  const limitMs = probe.timeout ? durationMs(probe.timeout) : timeoutMs;
+  const here = (port: number) =>
+    appAddress(plan, plan.ports.find((own) => own.port === port) ?? { port, listenPort: port });
+  return {
+    problem: "the application does not pass the probe of its WorkloadGroup",
+    initialDelayMs: probe.initialDelay ? durationMs(probe.initialDelay) : 0,
+    startingPeriodMs: periodMs,
+    periodMs,
+    successThreshold: successThreshold || 1,
+    failureThreshold: failureThreshold || 3,
+    try: () => {
+      const { value } = method;
+      if (!value) return Promise.resolve(false);
+      const host = value.host || here(value.port);
+      return method.case === "httpGet"
+        ? answersWell(host, method.value, limitMs)
+        : connects(host, value.port, limitMs);
+    },
+  };
+}
+
+/** Status 200 to 399; redirects are not followed, and a certificate says nothing here. */
+function answersWell(
+  host: string,
+  { port, path, isHttps, headers }: HttpGet,
+  limitMs: number,
+): Promise<boolean> {
+  const fields = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
+  const signal = AbortSignal.timeout(limitMs);
+  const options = { host, port, path, headers: fields, signal, agent: false, rejectUnauthorized: false };
+  return new Promise((resolve) => {
+    const call = (isHttps ? httpsRequest : httpRequest)(options, ({ statusCode = 0 }) => {
+      resolve(statusCode >= 200 && statusCode < 400);
+      call.destroy();
+    });
+    call.on("error", () => resolve(false));
+    call.end();
+  });
 }
 
 /**
@@ -17,20 +90,23 @@ export async function acceptsConnections(plan: WorkloadPlan): Promise<boolean> {
  * loopback; but a workload whose sidecar takes another port of its address
  * has that address to itself, and others on this machine have the same port on theirs.
  */
-export function appAddress(plan: WorkloadPlan, { port, listenPort }: PlannedPort): string {
+function appAddress(
+  plan: WorkloadPlan,
+  { port, listenPort }: Pick<PlannedPort, "port" | "listenPort">,
+): string {
   const { capture, address, hasSidecar } = plan;
   if (!hasSidecar) return address;
   return capture === "none" && listenPort !== port ? address : "127.0.0.1";
 }
 
-function connects(host: string, port: number): Promise<boolean> {
+function connects(host: string, port: number, limitMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const finish = (isOpen: boolean) => {
       socket.destroy();
       resolve(isOpen);
     };
-    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.setTimeout(limitMs, () => finish(false));
     socket.on("error", () => finish(false));
     socket.on("connect", () => finish(true));
   });

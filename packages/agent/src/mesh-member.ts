@@ -3,6 +3,7 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type SpiffeId } from "@weft/identity/spiffe-id";
 import { workloadSpiffeId } from "@weft/identity/workload-id";
+import type { WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import type { CleanupStack } from "./cleanup-stack.ts";
 import { Registration } from "./control-plane/registration.ts";
 import { NameKeeper, readKeptNames } from "./dns/kept-names.ts";
@@ -29,6 +30,8 @@ export interface MeshMember {
   setHealth(problem: string | undefined): void;
   /** Asks peers to go elsewhere while requests in flight are finished. */
   drain(): Promise<void>;
+  /** What its WorkloadGroup says; undefined without one, and before it is known. */
+  readonly template: () => WorkloadTemplate | undefined;
   /** What the application must know to be its own data plane; empty beside a sidecar. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -72,6 +75,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   if (dns) cleanup.add("DNS", () => dns.close());
 
   const firstNames = Promise.withResolvers<void>();
+  let template: WorkloadTemplate | undefined;
   const nameKeeper = new NameKeeper(files.keptNamesPath, talk);
   cleanup.add("names", () => nameKeeper.settled());
   const opened = new Registration({
@@ -93,6 +97,13 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
       firstNames.resolve();
     },
     onBundle: (bundlePem) => keeper.setBundle(bundlePem),
+    ...(plan.group === undefined
+      ? {}
+      : {
+          onTemplate: (said: WorkloadTemplate) => {
+            template = said;
+          },
+        }),
     talk,
   });
   registration = opened;
@@ -152,6 +163,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   }
   return {
     setHealth: (problem) => opened.setHealth(problem),
+    template: () => template,
     drain: async () => void (await sidecar?.process.drain()),
     env,
   };

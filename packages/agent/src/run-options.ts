@@ -29,13 +29,15 @@ export type CaptureMode = "nft" | "none";
  * are IP literals, and nothing here is read from flags or environment again.
  */
 export interface RunOptions {
-  /** The service this workload serves, and the `app` label. */
-  readonly name: string;
+  /** The service this workload serves, and the `app` label. May be left out for a member of a WorkloadGroup. */
+  readonly name?: string;
+  /** The WorkloadGroup that says what else this workload is: labels, ports, weight, probe. */
+  readonly workloadGroup?: string;
   /** The `version` label; the workload is then `<name>-<version>`. */
   readonly version?: string;
   /** Default `default`. */
   readonly namespace?: string;
-  /** Default: `name`. */
+  /** Default: `name`, or else the group's name. */
   readonly serviceAccount?: string;
   /** Default `cluster.local`. */
   readonly trustDomain?: string;

@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
-import { watchAppHealth } from "./app-health.ts";
-import { acceptsConnections } from "./app-probe.ts";
+import { type AppProbe, watchAppHealth } from "./app-health.ts";
+import { appProbe } from "./app-probe.ts";
 import { type Application, resolveCommand, startApplication, upstreamEnvironment } from "./application.ts";
 import { CleanupStack } from "./cleanup-stack.ts";
 import { findNft } from "./interception/nft.ts";
@@ -99,7 +99,7 @@ async function untilOver(
   const over = new AbortController();
   const watching = watchAppHealth({
     clock,
-    probe: () => acceptsConnections(plan),
+    probe: probeOf(plan, member),
     onChange: (problem) => member.setHealth(problem),
     signal: AbortSignal.any([over.signal, signals.stop]),
   });
@@ -118,6 +118,19 @@ async function untilOver(
   await member.drain();
   await Promise.race([app.exited, clock.sleepMs(drainMs)]);
   return app.stop(signalFor(signals.received()), appGraceMs);
+}
+
+/** A member of a group waits for what that says. The same object as long as it says the same. */
+function probeOf(plan: WorkloadPlan, member: MeshMember): () => AppProbe | undefined {
+  let template = member.template();
+  let probe = plan.group === undefined || template ? appProbe(plan, template) : undefined;
+  return () => {
+    const said = member.template();
+    if (said === template) return probe;
+    template = said;
+    probe = appProbe(plan, said);
+    return probe;
+  };
 }
 
 /** A terminal's Ctrl-C has reached the application already: it is in the same process group. */

@@ -114,3 +114,15 @@ test("an IPv6 control plane is written in brackets", () => {
     port: 15012,
   });
 });
+
+test("a member of a WorkloadGroup leaves to that what it does not say itself", () => {
+  const { name: _, ports: _p, version: _v, ...rest } = options;
+  const plan = planWorkload({ ...rest, ports: [], workloadGroup: "reviews-vm" }, root);
+  const metadata = nodeMetadata(plan, "0.1.0");
+  assert.equal(metadata.WORKLOAD_GROUP, "reviews-vm");
+  assert.deepEqual([metadata.SERVICE, metadata.LABELS, metadata.APP_PORTS], ["", {}, []]);
+  assert.equal(metadata.SERVICE_ACCOUNT, "reviews-vm");
+  const named = planWorkload({ ...options, workloadGroup: "reviews-vm" }, root);
+  assert.deepEqual([named.service, named.labels.app], ["reviews", "reviews"]);
+  assert.throws(() => planWorkload({ ...rest, ports: [] }, root), /neither --name nor --workload-group/);
+});

@@ -13,6 +13,8 @@ export interface WorkloadPlan {
   /** What the instances of one deployment share, e.g. `reviews-v1`. */
   readonly workloadName: string;
   readonly service: string;
+  /** Its WorkloadGroup, where it has one. */
+  readonly group: string | undefined;
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly trustDomain: string;
@@ -51,15 +53,16 @@ const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
  * @throws UserError
  */
 export function planWorkload(options: RunOptions, here: Surroundings): WorkloadPlan {
-  const {
-    name,
-    version,
-    namespace = "default",
-    serviceAccount = name,
-    trustDomain = "cluster.local",
-  } = options;
+  const name = options.name ?? options.workloadGroup;
+  if (name === undefined) {
+    throw new UserError("neither --name nor --workload-group says what this workload is", {
+      hint: "write --name SERVICE, as in: weft run --name web -- node app.js",
+      exitCode: 2,
+    });
+  }
+  const { version, namespace = "default", serviceAccount = name, trustDomain = "cluster.local" } = options;
   for (const [flag, value] of [
-    ["--name", name],
+    [options.name === undefined ? "--workload-group" : "--name", name],
     ["--namespace", namespace],
     ["--service-account", serviceAccount],
   ] as const) {
@@ -92,12 +95,17 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
   return {
     instance: `${workloadName}-${instanceSuffix(address, runDir)}`,
     workloadName,
-    service: options.ports.length > 0 ? name : "",
+    service: options.name !== undefined && options.ports.length > 0 ? name : "",
+    group: options.workloadGroup,
     namespace,
     serviceAccount,
     trustDomain,
     address,
-    labels: { app: name, ...(version ? { version } : {}), ...options.labels },
+    labels: {
+      ...(options.name === undefined ? {} : { app: name }),
+      ...(version ? { version } : {}),
+      ...options.labels,
+    },
     ports: planPorts(options),
     capture,
     hasSidecar: options.proxy !== "none",
@@ -234,6 +242,7 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
     MESH_ID: plan.trustDomain,
     WEFT_VERSION: version,
     SERVICE: plan.service,
+    ...(plan.group === undefined ? {} : { WORKLOAD_GROUP: plan.group }),
     APP_PORTS: plan.ports.map(({ port, protocol, name, listenPort }) =>
       plan.capture === "none" ? { port, protocol, name, listenPort } : { port, protocol, name },
     ),

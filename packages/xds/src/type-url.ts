@@ -6,6 +6,7 @@ export const typeUrl = {
   endpoint: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
   nameTable: "type.googleapis.com/istio.networking.nds.v1.NameTable",
+  workloadTemplate: "type.googleapis.com/weft.workload.v1.WorkloadTemplate",
   health: "type.googleapis.com/istio.v1.HealthInformation",
   /** A message of an agent: the trust bundle and the root that its data plane uses. */
   trustReport: "type.googleapis.com/weft.v1.TrustReport",

@@ -9,6 +9,7 @@ import { TestCa } from "@weft/testkit/test-ca";
 import { type AdsNode, AdsServer, type AdsSession } from "@weft/xds/ads-server";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import { WorkloadTemplateSchema } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
@@ -59,10 +60,15 @@ const ads = new AdsServer({
       );
       const table = { name: "names", version: "1", body };
       const trust = { name: "ROOTCA", version: "1", body: secretOf(ca.bundlePem) };
+      const template = toBinary(WorkloadTemplateSchema, create(WorkloadTemplateSchema, { ports: [9080] }));
       connected.setSnapshot({
         byType: new Map([
           [typeUrl.nameTable, new Map([["names", table]])],
           [typeUrl.secret, new Map([["ROOTCA", trust]])],
+          [
+            typeUrl.workloadTemplate,
+            new Map([["template", { name: "template", version: "1", body: template }]]),
+          ],
         ]),
       });
       seen.add("connected");
@@ -101,6 +107,7 @@ test("the stream registers, gets names, tells health, and says it again after a 
       bundles.push(pem);
       seen.add("bundle");
     },
+    onTemplate: ({ ports }) => seen.add(`ports ${ports.join()}`),
     talk: (line) => {
       said.push(line);
       seen.add("said");
@@ -109,6 +116,7 @@ test("the stream registers, gets names, tells health, and says it again after a 
   registration.start();
   await seen.until("the application does not accept connections yet");
   await seen.until("names");
+  await seen.until("ports 9080");
   assert.equal(nodes[0]?.metadata.NAME, "web-1");
   assert.equal(nodes[0]?.userAgent, "weft-agent/0.1.0");
   assert.deepEqual(names[0], [

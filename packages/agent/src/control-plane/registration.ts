@@ -5,6 +5,10 @@ import { bundleVersion } from "@weft/identity/trust-bundle";
 import { AdsClient, type AdsState } from "@weft/xds/ads-client";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import {
+  type WorkloadTemplate,
+  WorkloadTemplateSchema,
+} from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import type { GrpcTarget } from "@weft/xds/grpc/dial";
 import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
@@ -19,6 +23,8 @@ export interface RegistrationOptions {
   readonly onNames: (names: readonly MeshName[]) => void;
   /** The trust bundle of now, as PEM. Throwing refuses it. */
   readonly onBundle: (bundlePem: string) => void;
+  /** Where the workload is a member of a group: what that says, and when it says something else. */
+  readonly onTemplate?: (template: WorkloadTemplate) => void;
   readonly talk: (line: string) => void;
 }
 
@@ -56,13 +62,16 @@ export class Registration {
       handler: {
         onResources(type, { added }) {
           const [only] = added;
-          if (only && type === typeUrl.secret) options.onBundle(decodeBundle(only.body));
-          else if (only) options.onNames(decodeNameTable(only.body));
+          if (!only) return;
+          if (type === typeUrl.secret) options.onBundle(decodeBundle(only.body));
+          else if (type === typeUrl.nameTable) options.onNames(decodeNameTable(only.body));
+          else options.onTemplate?.(fromBinary(WorkloadTemplateSchema, only.body));
         },
       },
     });
     this.#client.subscribe(typeUrl.nameTable, "*");
     this.#client.subscribe(typeUrl.secret, ["ROOTCA"]);
+    if (options.onTemplate) this.#client.subscribe(typeUrl.workloadTemplate, "*");
   }
 
   start(): void {

@@ -13,7 +13,8 @@ import { productVersion } from "../product-version.ts";
 import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
 
 interface Flags {
-  readonly name: string;
+  readonly name?: string;
+  readonly workloadGroup?: string;
   readonly version?: string;
   readonly namespace?: string;
   readonly serviceAccount?: string;
@@ -44,10 +45,11 @@ export function command(): Command {
       "Runs a program with a sidecar beside it: an identity, mutual TLS, routing and metrics for all of its\n" +
         "calls, without a change to the program. Ends with the program's exit code.",
     )
-    .requiredOption("--name <name>", "service this program serves, and its app label")
+    .option("--name <name>", "service this program serves, and its app label")
+    .option("--workload-group <name>", "WorkloadGroup that says its labels, ports, weight and probe")
     .option("--version <version>", "version label, e.g. v1")
     .option("--namespace <name>", 'namespace (default: "default")')
-    .option("--service-account <name>", "service account of its identity (default: the name)")
+    .option("--service-account <name>", "service account of its identity (default: the name, or the group's)")
     .option("--trust-domain <name>", 'trust domain (default: "cluster.local")')
     .option(
       "--port <port[:protocol[:name]]>",

@@ -8,6 +8,7 @@ const shortNames: Readonly<Record<string, string>> = {
   dr: "DestinationRule",
   se: "ServiceEntry",
   we: "WorkloadEntry",
+  wg: "WorkloadGroup",
   pa: "PeerAuthentication",
   ra: "RequestAuthentication",
   ap: "AuthorizationPolicy",

@@ -158,6 +158,8 @@ export interface WorkloadStatus {
   readonly isHealthy: boolean;
   /** False while the agent's stream is gone and its lease has not ended yet. */
   readonly isConnected: boolean;
+  /** Its WorkloadGroup, where it has one. */
+  readonly group?: string;
 }
 
 export interface StatusReport {

@@ -10,6 +10,7 @@ import { ServiceSelectors } from "../model/service-selectors.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import { withWorkloads } from "../model/with-workloads.ts";
 import { servedBy, type WorkloadBasis } from "../model/workload-basis.ts";
+import type { Workload } from "../registry/workload.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ConfigSet } from "./config-set.ts";
 import type { VirtualAddresses } from "./virtual-addresses.ts";
@@ -68,7 +69,7 @@ export class MeshPipeline {
     const kept = this.#keptGround(configured);
     const ground = kept ?? this.#ground(configured, (names) => this.#addresses.assign(names));
     const built = routeMesh(ground, configured);
-    const { drafts, resources, mtls, policies, sidecars } = ground;
+    const { drafts, resources, mtls, policies, sidecars, groups } = ground;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
@@ -77,6 +78,7 @@ export class MeshPipeline {
       mtls,
       policies,
       sidecars,
+      groups,
       selectors: kept && last ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
       served: kept && last ? last.served : servedBy(drafts),
       configured,
@@ -93,6 +95,11 @@ export class MeshPipeline {
     const next = withWorkloads(this.#current!, this.#registry.workloads);
     if (next) this.#current = next;
     return next !== undefined;
+  }
+
+  /** Why a workload cannot be what it registers as; undefined where it can. */
+  refusal(workload: Workload): string | undefined {
+    return this.#current!.groups.refusal(workload);
   }
 
   /** What the model would say to other resources; nothing is changed. */

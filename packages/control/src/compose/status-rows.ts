@@ -36,5 +36,6 @@ export function workloadStatus(workload: Workload, registry: WorkloadRegistry): 
     ports: ports.map(({ port }) => port),
     isHealthy,
     isConnected: registry.isConnected(id),
+    ...(workload.group === undefined ? {} : { group: workload.group }),
   };
 }

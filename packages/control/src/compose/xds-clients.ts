@@ -261,6 +261,8 @@ export class XdsClients implements AdsEvents {
       });
     }
     const registration = id.role === "agent" ? parseRegistration(node, identity) : undefined;
+    const refusal = registration && this.#options.pipeline.refusal(registration);
+    if (refusal) throw new MeshError(refusal, { source: "downstream" });
     return { id, identity: spiffeId, registration };
   }
 }

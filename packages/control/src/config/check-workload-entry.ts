@@ -28,8 +28,5 @@ export function checkPlace(
     }
   }
   for (const [name, port] of Object.entries(place.ports ?? {})) find.port(`${path}.ports.${name}`, port);
-  if (place.locality !== undefined && !/^[^/]+(\/[^/]+){0,2}$/.test(place.locality)) {
-    const message = `${path}.locality: "${place.locality}" is not a locality`;
-    find.error("W1211", `${path}.locality`, message, "write region, region/zone or region/zone/subzone");
-  }
+  find.locality(`${path}.locality`, place.locality);
 }

@@ -71,6 +71,13 @@ export class Finding {
     );
   }
 
+  /** `region/zone/subzone`, the last two optional. */
+  locality(path: string, value: string | undefined): void {
+    if (value === undefined || /^[^/]+(\/[^/]+){0,2}$/.test(value)) return;
+    const message = `${path}: "${value}" is not a locality`;
+    this.error("W1211", path, message, "write region, region/zone or region/zone/subzone");
+  }
+
   cidr(path: string, value: string): void {
     if (parseCidr(value)) return;
     this.error(

@@ -5,6 +5,7 @@ export const meshKinds = [
   "DestinationRule",
   "ServiceEntry",
   "WorkloadEntry",
+  "WorkloadGroup",
   "Sidecar",
   "PeerAuthentication",
   "RequestAuthentication",
@@ -22,7 +23,7 @@ export type MeshKind = (typeof meshKinds)[number];
 
 /** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
 export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
-  ["networking.istio.io", ["WorkloadGroup", "EnvoyFilter", "ProxyConfig"]],
+  ["networking.istio.io", ["EnvoyFilter", "ProxyConfig"]],
   ["telemetry.istio.io", ["Telemetry"]],
   ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
   ["gateway.networking.k8s.io", ["GatewayClass", "Gateway", "UDPRoute", "BackendTLSPolicy"]],

@@ -132,6 +132,12 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:3:67: error W1210: exportTo names default twice (remove one of them)",
     ],
     [
+      "a probe by a command",
+      "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec:\n  template: { ports: { http: 0 } }\n  probe: { exec: { command: [x] } }\n",
+      "mesh.yaml:6:12: error W1302: WorkloadGroup.spec.probe.exec is not supported yet: commands are not taken from the control plane (remove it to accept the rest)",
+      "mesh.yaml:5:30: error W1208: spec.template.ports.http: 0 is not a port (1 to 65535)",
+    ],
+    [
       "an egress host without its namespace",
       `${sidecar}  egress: [{ hosts: [api.default.svc.cluster.local] }]\n`,
       'mesh.yaml:5:22: error W1203: spec.egress[0].hosts[0]: "api.default.svc.cluster.local" does not say which namespace (write "*/api.default.svc.cluster.local" or "./api.default.svc.cluster.local")',

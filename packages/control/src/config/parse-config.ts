@@ -14,6 +14,7 @@ import { checkSidecar } from "./check-sidecar.ts";
 import { checkSupport } from "./check-support.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
+import { checkWorkloadGroup } from "./check-workload-group.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
 import { isKubernetesGroup, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
@@ -46,6 +47,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   DestinationRule: checkDestinationRule,
   ServiceEntry: checkServiceEntry,
   WorkloadEntry: checkWorkloadEntry,
+  WorkloadGroup: checkWorkloadGroup,
   Sidecar: checkSidecar,
   PeerAuthentication: checkPeerAuthentication,
   RequestAuthentication: checkRequestAuthentication,

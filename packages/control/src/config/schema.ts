@@ -19,6 +19,7 @@ import tcpRoute from "./schemas/tcp-route.schema.json" with { type: "json" };
 import tlsRoute from "./schemas/tls-route.schema.json" with { type: "json" };
 import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
 import workloadEntry from "./schemas/workload-entry.schema.json" with { type: "json" };
+import workloadGroup from "./schemas/workload-group.schema.json" with { type: "json" };
 import { didYouMean } from "./suggest.ts";
 
 /** A JSON schema as Kubernetes publishes them (OpenAPI v3, structural). */
@@ -44,6 +45,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   DestinationRule: destinationRule,
   ServiceEntry: serviceEntry,
   WorkloadEntry: workloadEntry,
+  WorkloadGroup: workloadGroup,
   Sidecar: sidecar,
   PeerAuthentication: peerAuthentication,
   RequestAuthentication: requestAuthentication,

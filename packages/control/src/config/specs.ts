@@ -303,6 +303,32 @@ export interface WorkloadEntrySpec {
   readonly locality?: string;
 }
 
+export interface WorkloadGroupSpec {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly template: Omit<WorkloadEntrySpec, "address">;
+  readonly probe?: ProbeSpec;
+}
+
+/** How an agent finds out whether its application is ready. */
+export interface ProbeSpec {
+  readonly initialDelaySeconds?: number;
+  readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly successThreshold?: number;
+  readonly failureThreshold?: number;
+  readonly httpGet?: {
+    readonly host?: string;
+    readonly port: number;
+    readonly path?: string;
+    readonly scheme?: string;
+    readonly httpHeaders?: readonly { readonly name?: string; readonly value?: string }[];
+  };
+  readonly tcpSocket?: { readonly host?: string; readonly port: number };
+  /** Refused, as is `grpc`. */
+  readonly exec?: object;
+  readonly grpc?: object;
+}
+
 export interface SidecarSpec {
   readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
   readonly ingress?: readonly IngressListenerSpec[];

@@ -9,6 +9,7 @@ const virtualService = rows("VirtualService");
 const destinationRule = rows("DestinationRule");
 const serviceEntry = rows("ServiceEntry");
 const workloadEntry = rows("WorkloadEntry");
+const workloadGroup = rows("WorkloadGroup");
 const sidecar = rows("Sidecar");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
@@ -218,6 +219,25 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.locality", notWeighed],
     ["spec.network", "all endpoints must be reachable directly"],
   ),
+
+  ...workloadGroup.yes(
+    "spec.metadata.labels",
+    "spec.template.ports",
+    "spec.template.labels",
+    "spec.template.weight",
+    "spec.template.serviceAccount",
+    "spec.probe",
+  ),
+  ...workloadGroup.refused(
+    ["spec.template.address", "each workload says its own address"],
+    ["spec.probe.exec", "commands are not taken from the control plane"],
+    ["spec.probe.grpc", "write tcpSocket"],
+  ),
+  ...workloadGroup.skipped(
+    ["spec.template.locality", notWeighed],
+    ["spec.template.network", "all endpoints must be reachable directly"],
+  ),
+  ...workloadGroup.idle(["spec.metadata.annotations", "workloads have no annotations"]),
 
   ...sidecar.yes(
     "spec.workloadSelector",

@@ -96,5 +96,8 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
       return { servicePort, port: own.listenPort, isMutualTls };
     });
   const name = `${workload.workloadName};${workload.namespace};${canonical};Kubernetes`;
-  return [{ address, workload: name, labels, weight: 0, ports: endpointPorts }];
+  const { locality, weight = 0 } = workload;
+  return [
+    { address, workload: name, labels, weight, ...(locality ? { locality } : {}), ports: endpointPorts },
+  ];
 }

@@ -19,6 +19,7 @@ import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { type ResourcesByKind, resourcesOf, sortedMap } from "./sorting.ts";
 import { buildSecrets } from "./tls-secret.ts";
+import { WorkloadGroups } from "./workload-groups.ts";
 import { WorkloadPolicies } from "./workload-policies.ts";
 
 export interface MeshInput {
@@ -40,6 +41,7 @@ export interface MeshGround {
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
+  readonly groups: WorkloadGroups;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -56,7 +58,10 @@ export function buildGround(input: MeshInput): MeshGround {
   const diagnostics = new Diagnostics();
   const options = meshOptions(input.options);
   const resources = resourcesOf(input.resources);
-  const workloads = [...input.workloads].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const groups = new WorkloadGroups(resources.WorkloadGroup);
+  const workloads = input.workloads
+    .map((workload) => groups.member(workload))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const secrets = sortedMap(buildSecrets(resources.Secret));
@@ -64,7 +69,7 @@ export function buildGround(input: MeshInput): MeshGround {
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
   const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
   const scopes = sortedMap(buildScopes(resources.Sidecar, options));
-  const held = { mtls, policies, sidecars };
+  const held = { mtls, policies, sidecars, groups };
   const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, gateways, options }, diagnostics);
   const { services, endpoints, rules } = buildDestinations(
     { resources, drafts, workloads: meshWorkloads, options },

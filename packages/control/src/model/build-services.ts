@@ -1,6 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import { exportToAnnotation } from "../config/check-export-to.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
+import type { ServicePortSpec } from "../config/specs.ts";
 import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
@@ -170,7 +171,7 @@ function fromYaml(
     if ((port.protocol ?? "TCP") !== "TCP") return;
     let registered: Protocol | undefined;
     for (const workload of selected) {
-      const target = targetPort(port.targetPort ?? port.port, workload);
+      const target = targetPort(port, workload);
       if (target === undefined) continue;
       targets.get(workload.id)!.set(port.port, target);
       registered ??= workload.ports.find((p) => p.port === target)?.protocol;
@@ -214,9 +215,13 @@ function fromYaml(
   };
 }
 
-/** A named target is the workload's port of that name. */
-function targetPort(target: number | string, workload: Workload): number | undefined {
-  return typeof target === "number" ? target : workload.ports.find((p) => p.name === target)?.port;
+/** A named target is the workload's port of that name; a member of a group says which port of it a service's is. */
+function targetPort(
+  { name = "", port, targetPort: target = port }: ServicePortSpec,
+  { namedPorts = {}, ports }: Workload,
+): number | undefined {
+  if (typeof target === "number") return namedPorts[name] ?? target;
+  return namedPorts[target] ?? ports.find((own) => own.name === target)?.port;
 }
 
 /** YAML says what a port is; a registration adds ports and backends that YAML does not name. */
@@ -273,10 +278,7 @@ function fromEntry(
       ),
       source: provenanceOf(entry),
     },
-    backends: selected.map((workload) => ({
-      workload,
-      ports: new Map(ports.map((p) => [p.number, p.targetPort ?? p.number])),
-    })),
+    backends: selected.map((workload) => ({ workload, ports: targets(workload.namedPorts ?? {}) })),
     written: [
       ...entries.select(namespace, selector, byName).map((found) => found.endpoint(targets)),
       ...(spec.endpoints ?? []).map((place) =>

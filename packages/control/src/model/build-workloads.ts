@@ -9,6 +9,7 @@ import { inboundPorts, type Served } from "./inbound-ports.ts";
 import type { MeshOptions, MeshWorkload, Upstream } from "./mesh.ts";
 import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
 import { spiffeId } from "./spiffe-id.ts";
+import type { WorkloadGroups } from "./workload-groups.ts";
 import type { WorkloadPolicies } from "./workload-policies.ts";
 
 interface Input {
@@ -16,6 +17,7 @@ interface Input {
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
+  readonly groups: WorkloadGroups;
   /** Of the workloads that are gateways. */
   readonly gateways?: ReadonlyMap<string, GatewayRole>;
   readonly options: MeshOptions;
@@ -42,11 +44,17 @@ export function buildWorkload(
   input: Input,
   diagnostics: Diagnostics,
 ): MeshWorkload {
-  const { mtls, policies, sidecars, options } = input;
+  const { mtls, policies, sidecars, groups, options } = input;
   const modes = workload.isGateway ? asItsServersSay : mtls.of(workload);
   const sidecar = workload.isGateway ? undefined : sidecars.of(workload, diagnostics);
   const scope = sidecar && scopeKey(sidecar);
   const gateway = input.gateways?.get(workload.id);
+  const template = groups.templateOf(workload);
+  const problem = groups.problem(workload);
+  if (problem) {
+    const hint = "until then it is only what it says of itself, and not ready";
+    diagnostics.warning("W2116", undefined, `${workload.id}: ${problem}`, hint);
+  }
   return {
     id: workload.id,
     name: workload.name,
@@ -58,6 +66,7 @@ export function buildWorkload(
     interception: workload.interception,
     ...(scope === undefined ? {} : { scope }),
     inbound: inboundPorts(workload, served, modes, sidecar),
+    ...(template ? { template } : {}),
     mtlsMode: modes.mode,
     ...policies.of(workload),
     upstreams: upstreams(workload, input, diagnostics),

@@ -9,6 +9,7 @@ import type { Scope } from "./scope.ts";
 import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
 import type { TlsSecrets } from "./tls-secret.ts";
 import type { ConnectionPool, TrafficPolicy } from "./traffic-policy.ts";
+import type { WorkloadTemplate } from "./workload-groups.ts";
 
 /**
  * The mesh as it should be, as plain immutable data: what translation reads and
@@ -181,6 +182,8 @@ export interface MeshWorkload {
   readonly upstreams: readonly Upstream[];
   /** Of a gateway: what it serves, in place of an application. */
   readonly gateway?: GatewayRole;
+  /** Of a member of a WorkloadGroup: what its agent must know. */
+  readonly template?: WorkloadTemplate;
 }
 
 export interface InboundPort {

@@ -62,8 +62,8 @@ export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChan
   return { drafts, workloads, served, touched: [...rebuilt.keys()] };
 }
 
-function inputOf({ drafts, mtls, policies, sidecars, mesh }: WorkloadBasis) {
-  return { drafts, mtls, policies, sidecars, options: mesh.options };
+function inputOf({ drafts, mtls, policies, sidecars, groups, mesh }: WorkloadBasis) {
+  return { drafts, mtls, policies, sidecars, groups, options: mesh.options };
 }
 
 /** Undefined where one of the services cannot be followed. */

@@ -103,7 +103,7 @@ interface Basis extends WorkloadBasis {
 function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
   const ground = buildGround({ ...input, workloads });
   const { mesh, diagnostics } = routeMesh(ground, input.resources);
-  const { drafts, resources, mtls, policies, sidecars } = ground;
+  const { drafts, resources, mtls, policies, sidecars, groups } = ground;
   return {
     mesh,
     diagnostics,
@@ -112,6 +112,7 @@ function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
     mtls,
     policies,
     sidecars,
+    groups,
     served: servedBy(drafts),
     selectors: new ServiceSelectors(resources, mesh.options),
     registered: registeredOf(workloads),

@@ -23,10 +23,11 @@ export function withWorkloads<B extends WorkloadBasis>(
   basis: B,
   registered: SortedMap<Workload>,
 ): B | undefined {
+  const member = (workload: Workload | undefined) => workload && basis.groups.member(workload);
   const changes = SortedMap.differing(basis.registered, registered).map((id) => ({
     id,
-    before: basis.registered.get(id),
-    after: registered.get(id),
+    before: member(basis.registered.get(id)),
+    after: member(registered.get(id)),
   }));
   if (changes.length > Math.max(alwaysFollowed, registered.size * maxShare)) return undefined;
   const followed = changes.every(isOfHealthAlone) ? withHealth(basis, changes) : withMembers(basis, changes);

@@ -51,7 +51,7 @@ export function writtenEndpoint(
   };
 }
 
-function parseLocality(text: string): Locality {
+export function parseLocality(text: string): Locality {
   const [region = "", zone = "", subZone = ""] = text.split("/");
   return { region, zone, subZone };
 }

@@ -83,7 +83,13 @@ function readWorkload(reader: MetadataReader, id: NodeId): Workload {
     upstreams,
     isHealthy: false,
     hasSidecar: true,
+    ...groupOf(reader),
   };
+}
+
+function groupOf(reader: MetadataReader): Pick<Workload, "group"> {
+  const group = reader.name("WORKLOAD_GROUP", (text) => text === "" || isInstanceName(text), "");
+  return group === "" ? {} : { group };
 }
 
 function readPort(reader: MetadataReader, entry: JsonObject, hasOwnPorts: boolean): WorkloadPort | undefined {

@@ -24,6 +24,19 @@ export interface Workload {
   readonly isGateway?: boolean;
   /** True when a sidecar stands before it, so that peers speak mutual TLS to it. */
   readonly hasSidecar: boolean;
+  /** The WorkloadGroup it says it belongs to. */
+  readonly group?: string;
+  /** Of a member of a group: its port by the name of a service's port. */
+  readonly namedPorts?: Readonly<Record<string, number>>;
+  /** Share of calls among the endpoints of a service; unset is 1. */
+  readonly weight?: number;
+  readonly locality?: WorkloadLocality;
+}
+
+export interface WorkloadLocality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
 }
 
 export interface WorkloadPort {

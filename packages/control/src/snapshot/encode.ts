@@ -7,6 +7,7 @@ import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import { WorkloadTemplateSchema } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { PartType } from "../translate/part.ts";
@@ -20,6 +21,7 @@ export const schemas: Readonly<Record<PartType, DescMessage>> = {
   endpoint: ClusterLoadAssignmentSchema,
   secret: SecretSchema,
   nameTable: NameTableSchema,
+  workloadTemplate: WorkloadTemplateSchema,
 };
 
 export const typeUrls: Readonly<Record<PartType, string>> = typeUrl;

@@ -21,7 +21,9 @@ function modelText({ mesh, findings }: Fixture): string {
 
 function xdsText({ mesh, proxy, features }: Fixture): string {
   const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!, features);
-  const given = Object.entries(resources).filter(([type, list]) => type !== "secret" || list.length > 0);
+  const given = Object.entries(resources).filter(
+    ([type, list]) => !["secret", "workloadTemplate"].includes(type) || list.length > 0,
+  );
   const shown = given.map(([type, list]) => [
     type,
     Object.fromEntries(

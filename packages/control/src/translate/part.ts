@@ -3,7 +3,14 @@ import type { Endpoint, Service } from "../model/mesh.ts";
 import { endpointAssignments } from "./endpoints.ts";
 
 /** Which type of resource a part consists of. */
-export type PartType = "listener" | "route" | "cluster" | "endpoint" | "secret" | "nameTable";
+export type PartType =
+  | "listener"
+  | "route"
+  | "cluster"
+  | "endpoint"
+  | "secret"
+  | "nameTable"
+  | "workloadTemplate";
 
 /**
  * Some resources of a proxy, and what they are made of. Two parts with the same

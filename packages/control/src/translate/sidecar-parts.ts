@@ -8,6 +8,7 @@ import { nameTable } from "./name-table.ts";
 import { outboundClusters } from "./outbound-clusters.ts";
 import { boundParts, capturedParts, explicitParts, hasHeadless } from "./outbound-parts.ts";
 import { endpointsPart, none, part, type SidecarPart } from "./part.ts";
+import { workloadTemplate } from "./workload-template.ts";
 
 /** What sidecars that call alike and can do alike are given, in the smallest parts that change together. Pure, and cheap until built. */
 export function commonSidecarParts(
@@ -41,6 +42,7 @@ export function ownSidecarParts(
     part("inbound-listeners", "listener", [workload, options], variant, () =>
       inboundListeners(workload, options, features),
     ),
+    ...templateParts(workload),
     ...(workload.interception === "NONE" ? explicitParts(mesh, workload, caller, features) : []),
   ];
 }
@@ -58,6 +60,12 @@ export function serviceParts(service: Service, mesh: SeenMesh, features: ClientF
     ),
     endpointsPart(service, endpoints),
   ];
+}
+
+/** What the agent of a WorkloadGroup's member asks for. */
+function templateParts({ template }: MeshWorkload): SidecarPart[] {
+  if (!template) return [];
+  return [part("template", "workloadTemplate", [template], "", () => [workloadTemplate(template)])];
 }
 
 /** Names of what can be called. */

@@ -27,6 +27,7 @@ export function translateSidecar(
     endpoint: [],
     secret: [],
     nameTable: [],
+    workloadTemplate: [],
   };
   const { common, own } = proxyParts(viewOf(mesh, workload), workload, features);
   for (const { type, build } of [...common(), ...own]) {
@@ -40,7 +41,10 @@ export function translateSidecar(
 export function resourceName(type: PartType, message: Message): string {
   if (type === "endpoint") return (message as ClusterLoadAssignment).clusterName;
   if (type === "nameTable") return nameTableName;
+  if (type === "workloadTemplate") return workloadTemplateName;
   return (message as Message & { name: string }).name;
 }
+
+export const workloadTemplateName = "weft.workload.v1.WorkloadTemplate";
 
 export const nameTableName = "istio.networking.nds.v1.NameTable";

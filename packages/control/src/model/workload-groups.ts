@@ -1,0 +1,128 @@
+import type { ResourceOf } from "../config/resource.ts";
+import type { ProbeSpec } from "../config/specs.ts";
+import type { Workload, WorkloadPort } from "../registry/workload.ts";
+import type { Locality, Provenance } from "./mesh.ts";
+import { declaredProtocol } from "./protocol.ts";
+import { provenanceOf } from "./provenance.ts";
+import { parseLocality } from "./written-endpoint.ts";
+
+type Group = ResourceOf<"WorkloadGroup">;
+
+/** What a group says to the agents of its workloads. */
+export interface WorkloadTemplate {
+  readonly ports: readonly number[];
+  readonly probe: ProbeSpec | undefined;
+  readonly source: Provenance;
+}
+
+/**
+ * The WorkloadGroups of a mesh, by which those workloads that name one are
+ * completed: what they say of themselves goes before what the group's metadata
+ * says, and that before its template, as in Istio.
+ */
+export class WorkloadGroups {
+  readonly #byKey: ReadonlyMap<string, Group>;
+  readonly #given = new Map<Group, Given>();
+  readonly #members = new WeakMap<Workload, Workload>();
+  readonly #labels = new WeakMap<Workload["labels"], Workload["labels"]>();
+
+  constructor(groups: readonly Group[]) {
+    this.#byKey = new Map(groups.map((group) => [`${group.namespace}/${group.name}`, group]));
+  }
+
+  /** The workload as a member of its group; itself where it has none. The very same object each time. */
+  member(workload: Workload): Workload {
+    const group = this.#groupOf(workload);
+    if (!group) return workload;
+    let member = this.#members.get(workload);
+    if (!member) {
+      const { weight, locality, namedPorts, ports } = this.#givenBy(group);
+      member = {
+        ...workload,
+        labels: this.#labelsOf(workload, group),
+        // Without interception a port is also where peers connect, which only the workload can say.
+        ports: workload.ports.length > 0 || workload.interception === "NONE" ? workload.ports : ports,
+        namedPorts,
+        ...(weight ? { weight } : {}),
+        ...(locality ? { locality } : {}),
+      };
+      this.#members.set(workload, member);
+    }
+    return member;
+  }
+
+  /** What the agent of a workload must know; undefined for one without a group. */
+  templateOf(workload: Grouped): WorkloadTemplate | undefined {
+    const group = this.#groupOf(workload);
+    return group && this.#givenBy(group).template;
+  }
+
+  /** Why a workload cannot be a member of the group it names, whatever becomes of it; undefined where it can. */
+  refusal({ group: name, namespace, serviceAccount }: Grouped): string | undefined {
+    const wanted = this.#byKey.get(`${namespace}/${name}`)?.spec.template.serviceAccount;
+    if (!wanted || wanted === serviceAccount) return undefined;
+    return `WorkloadGroup ${namespace}/${name} is for service account ${wanted}, not ${serviceAccount}: use --service-account ${wanted} and a token for it`;
+  }
+
+  /** Why the group that a workload names is not its group; undefined where all is well. */
+  problem(workload: Grouped): string | undefined {
+    const { group: name, namespace } = workload;
+    if (name === undefined) return undefined;
+    const isThere = this.#byKey.has(`${namespace}/${name}`);
+    return isThere ? this.refusal(workload) : `there is no WorkloadGroup ${namespace}/${name}`;
+  }
+
+  #groupOf(workload: Grouped): Group | undefined {
+    if (workload.group === undefined || this.refusal(workload) !== undefined) return undefined;
+    return this.#byKey.get(`${workload.namespace}/${workload.group}`);
+  }
+
+  #givenBy(group: Group): Given {
+    let given = this.#given.get(group);
+    if (!given) {
+      const { template, probe } = group.spec;
+      const namedPorts = template.ports ?? {};
+      const ports = portsOf(namedPorts);
+      given = {
+        namedPorts,
+        ports,
+        weight: template.weight,
+        locality: template.locality ? parseLocality(template.locality) : undefined,
+        template: { ports: ports.map(({ port }) => port), probe, source: provenanceOf(group) },
+      };
+      this.#given.set(group, given);
+    }
+    return given;
+  }
+
+  /** The same object for the same labels, so that a change of health alone is seen to be one. */
+  #labelsOf({ labels: own }: Workload, { spec }: Group): Workload["labels"] {
+    let labels = this.#labels.get(own);
+    if (!labels) {
+      labels = { ...spec.template.labels, ...spec.metadata?.labels, ...own };
+      this.#labels.set(own, labels);
+    }
+    return labels;
+  }
+}
+
+type Grouped = Pick<Workload, "group" | "namespace" | "serviceAccount">;
+
+/** What a group gives to each of its workloads. */
+interface Given {
+  readonly namedPorts: Readonly<Record<string, number>>;
+  readonly ports: readonly WorkloadPort[];
+  readonly weight: number | undefined;
+  readonly locality: Locality | undefined;
+  readonly template: WorkloadTemplate;
+}
+
+/** Named as a Service names its ports: the name says the protocol. */
+function portsOf(named: Readonly<Record<string, number>>): WorkloadPort[] {
+  const ports = new Map<number, WorkloadPort>();
+  for (const [name, port] of Object.entries(named)) {
+    if (ports.has(port)) continue;
+    ports.set(port, { port, name, protocol: declaredProtocol({ name }) ?? "tcp", listenPort: port });
+  }
+  return [...ports.values()].sort((a, b) => a.port - b.port);
+}
