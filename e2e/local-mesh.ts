@@ -84,6 +84,14 @@ export class LocalMesh {
     );
   }
 
+  /** Starts `weft run --gateway` at an address of its own; returns without waiting for it to serve. */
+  async runGateway(name: string, host: number, flags: readonly string[]): Promise<void> {
+    const { stdout } = await this.weft("token", "create", "--service-account", name, ...namespaceOf(flags));
+    const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
+    const how = ["--run-dir", join(this.state, name), "--access-log", "none", "--token", stdout.trim()];
+    this.#workloads.set(name, this.#spawn(["run", "--gateway", name, ...where, ...how, ...flags]));
+  }
+
   /** Ends a workload without warning and starts it again, with the identity it kept and no token. */
   async killAndRestart(name: string): Promise<void> {
     const workload = this.#workloads.get(name)!;
@@ -130,4 +138,10 @@ export class LocalMesh {
     child.stderr.on("data", keep);
     return child;
   }
+}
+
+/** The `--namespace` among a workload's flags, for its token. */
+function namespaceOf(flags: readonly string[]): readonly string[] {
+  const at = flags.indexOf("--namespace");
+  return at < 0 ? [] : flags.slice(at, at + 2);
 }

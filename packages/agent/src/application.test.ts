@@ -76,6 +76,24 @@ const launches: readonly [
     },
   ],
   [
+    "what a user may do beside its own is granted",
+    buildLaunch(["/bin/x"], { ...ids, granted: ["net_bind_service"] }, "SIGKILL", "/setpriv"),
+    {
+      file: "/setpriv",
+      args: [
+        "--reuid=1337",
+        "--regid=1337",
+        "--clear-groups",
+        "--inh-caps=+net_bind_service",
+        "--ambient-caps=+net_bind_service",
+        "--pdeathsig=KILL",
+        "--",
+        "/bin/x",
+      ],
+      options: {},
+    },
+  ],
+  [
     "capabilities are limited to those named",
     buildLaunch(["/bin/x"], { uid: 0, gid: 1337, capabilities: ["dac_read_search"] }, "SIGKILL", "/setpriv"),
     {

@@ -10,6 +10,8 @@ export interface Ids {
   readonly gid: number;
   /** The only capabilities it may ever have, by setpriv's names; absent: whatever the user has. */
   readonly capabilities?: readonly string[];
+  /** Capabilities that it has although it is not root. Needs setpriv. */
+  readonly granted?: readonly string[];
 }
 
 export interface AppUser extends Ids {
@@ -42,7 +44,15 @@ export function buildLaunch(
   const identity = ids ? [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, groupsFlag(ids)] : [];
   return {
     file: setpriv,
-    args: [...identity, ...boundingSet(ids), `--pdeathsig=${onParentDeath.slice(3)}`, "--", file, ...args],
+    args: [
+      ...identity,
+      ...boundingSet(ids),
+      ...grants(ids),
+      `--pdeathsig=${onParentDeath.slice(3)}`,
+      "--",
+      file,
+      ...args,
+    ],
     options: {},
   };
 }
@@ -50,6 +60,12 @@ export function buildLaunch(
 function boundingSet(ids: Ids | undefined): string[] {
   if (!ids?.capabilities) return [];
   return [`--bounding-set=${["-all", ...ids.capabilities.map((name) => `+${name}`)].join()}`];
+}
+
+function grants({ granted = [] }: Partial<Ids> = {}): string[] {
+  if (granted.length === 0) return [];
+  const list = granted.map((name) => `+${name}`).join();
+  return [`--inh-caps=${list}`, `--ambient-caps=${list}`];
 }
 
 function groupsFlag({ uid }: Ids): string {

@@ -135,7 +135,8 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
 
   const impatience = clock.setTimer(() => {
     const where = `${plan.controlPlane.host}:${plan.controlPlane.port}`;
-    talk(`the application waits for its first configuration from ${where}; 'weft status' there says why`);
+    const who = plan.isGateway ? "the gateway" : "the application";
+    talk(`${who} waits for its first configuration from ${where}; 'weft status' there says why`);
   }, patienceMs);
   try {
     await Promise.all([

@@ -33,6 +33,11 @@ export interface RunOptions {
   readonly name?: string;
   /** The WorkloadGroup that says what else this workload is: labels, ports, weight, probe. */
   readonly workloadGroup?: string;
+  /**
+   * There is no application: the proxy is a gateway, which serves what Gateways that select its labels say.
+   * `ports` are then those by which workloads of the mesh reach it as a service, and where it listens for them.
+   */
+  readonly isGateway?: boolean;
   /** The `version` label; the workload is then `<name>-<version>`. */
   readonly version?: string;
   /** Default `default`. */
@@ -73,7 +78,7 @@ export interface RunOptions {
   readonly accessLog?: string;
   /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */
   readonly appUser?: string;
-  /** Program and its arguments. */
+  /** Program and its arguments; empty for a gateway. */
   readonly command: readonly string[];
   /** How to start `weft proxy`: program and leading arguments. Default: this Node and the CLI's entry. */
   readonly proxyCommand?: readonly string[];

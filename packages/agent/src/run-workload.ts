@@ -24,7 +24,8 @@ const appGraceMs = 30_000;
 
 /**
  * Runs one workload in the mesh and resolves with the application's exit code
- * (128 + signal number when a signal ended it), with everything cleaned up.
+ * (128 + signal number when a signal ended it), with everything cleaned up. A
+ * gateway, which has no application, serves until it is told to end: 0.
  *
  * The application starts only when its sidecar has its first configuration and
  * certificate, and leaves the mesh before it is told to end.
@@ -39,9 +40,9 @@ export async function runWorkload(options: RunOptions): Promise<number> {
   const plan = planWorkload(options, here);
   const dataPlane = chooseDataPlane(options);
   const { isRoot } = here;
-  const user = resolveAppUser(options.appUser, isRoot);
-  const command = resolveCommand(options.command, process.env.PATH);
-  sayWhatIsNotCaptured(options, plan, here, talk);
+  const user = plan.isGateway ? undefined : resolveAppUser(options.appUser, isRoot);
+  const command = plan.isGateway ? undefined : resolveCommand(options.command, process.env.PATH);
+  if (command) sayWhatIsNotCaptured(options, plan, here, talk);
 
   const cleanup = new CleanupStack();
   let app: Application | undefined;
@@ -72,6 +73,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
       cleanup,
     );
     signals.stop.throwIfAborted();
+    if (!command) return await serveUntilStop(member, signals, clock);
     app = startApplication({
       command,
       user: appIds(user, isRoot),
@@ -118,6 +120,20 @@ async function untilOver(
   await member.drain();
   await Promise.race([app.exited, clock.sleepMs(drainMs)]);
   return app.stop(signalFor(signals.received()), appGraceMs);
+}
+
+/** A gateway is ready when its proxy is, and leaves as a workload does: callers hear of it first. */
+async function serveUntilStop(
+  member: MeshMember,
+  { stop }: StopSignals,
+  clock: NonNullable<RunOptions["clock"]>,
+): Promise<number> {
+  member.setHealth(undefined);
+  await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+  member.setHealth("the gateway is being stopped");
+  await member.drain();
+  await clock.sleepMs(drainMs);
+  return 0;
 }
 
 /** A member of a group waits for what that says. The same object as long as it says the same. */

@@ -126,3 +126,44 @@ test("a member of a WorkloadGroup leaves to that what it does not say itself", (
   assert.deepEqual([named.service, named.labels.app], ["reviews", "reviews"]);
   assert.throws(() => planWorkload({ ...rest, ports: [] }, root), /neither --name nor --workload-group/);
 });
+
+test("a gateway captures nothing, and has the labels that Istio's chart gives it", () => {
+  const gateway = {
+    ...options,
+    name: "istio-ingressgateway",
+    version: undefined,
+    isGateway: true,
+    command: [],
+  };
+  const plan = planWorkload({ ...gateway, ports: [] }, root);
+  assert.equal(plan.capture, "none");
+  assert.deepEqual(plan.labels, { app: "istio-ingressgateway", istio: "ingressgateway" });
+  const metadata = nodeMetadata(plan, "0.1.0");
+  assert.equal(metadata.GATEWAY, true);
+  assert.equal(metadata.INTERCEPTION_MODE, "NONE");
+  assert.equal(metadata.SERVICE, "", "it is no service unless it has ports");
+  const other = planWorkload({ ...gateway, labels: { istio: "edge" } }, root);
+  assert.deepEqual([other.labels.istio, other.service], ["edge", "istio-ingressgateway"]);
+});
+
+test("what only an application could have is refused for a gateway, by the flag's name", () => {
+  const gateway = { ...options, isGateway: true, command: [] };
+  const cases: [Partial<RunOptions>, RegExp][] = [
+    [{ command: ["node"] }, /the command node/],
+    [{ proxy: "none" }, /--proxy none/],
+    [{ capture: "nft" }, /--capture nft/],
+    [{ upstreams: [upstream] }, /--upstream/],
+    [{ appUser: "web" }, /--user/],
+    [{ exclude: { outboundPorts: [25] } }, /--exclude-outbound-port/],
+  ];
+  for (const [flags, expected] of cases) {
+    assert.throws(
+      () => planWorkload({ ...gateway, ...flags }, root),
+      (thrown) => {
+        assert.ok(thrown instanceof UserError);
+        assert.match(thrown.message, expected);
+        return true;
+      },
+    );
+  }
+});

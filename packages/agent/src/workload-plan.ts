@@ -24,6 +24,8 @@ export interface WorkloadPlan {
   readonly capture: CaptureMode;
   /** False: the application is its own data plane, and peers connect to it. */
   readonly hasSidecar: boolean;
+  /** There is no application: the proxy is what is run. */
+  readonly isGateway: boolean;
   readonly upstreams: readonly Upstream[];
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly runDir: string;
@@ -56,7 +58,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
   const name = options.name ?? options.workloadGroup;
   if (name === undefined) {
     throw new UserError("neither --name nor --workload-group says what this workload is", {
-      hint: "write --name SERVICE, as in: weft run --name web -- node app.js",
+      hint: "write --name SERVICE, as in: weft run --name web -- node app.js; a gateway has --gateway NAME",
       exitCode: 2,
     });
   }
@@ -73,14 +75,16 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
       });
     }
   }
-  if (options.command.length === 0) {
+  if (options.isGateway) refuseApplicationFlags(options);
+  else if (options.command.length === 0) {
     throw new UserError("no command to run", {
       hint: "write it after --, as in: weft run --name web -- node app.js",
       exitCode: 2,
     });
   }
   if (options.proxy === "none") refuseSidecarFlags(options);
-  const canCapture = here.isRoot && here.hasNft && here.hasOwnNetwork && options.proxy !== "none";
+  const canCapture =
+    here.isRoot && here.hasNft && here.hasOwnNetwork && options.proxy !== "none" && !options.isGateway;
   const capture = options.capture ?? (canCapture ? "nft" : "none");
   if (capture === "nft") refuseImpossibleCapture(options, here);
   const address = options.address ?? here.address ?? (capture === "none" ? "127.0.0.1" : undefined);
@@ -103,12 +107,15 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     address,
     labels: {
       ...(options.name === undefined ? {} : { app: name }),
+      // As Istio's own chart labels a gateway, so that Gateways written for it find it.
+      ...(options.isGateway ? { istio: name.replace(/^istio-/, "") } : {}),
       ...(version ? { version } : {}),
       ...options.labels,
     },
     ports: planPorts(options),
     capture,
     hasSidecar: options.proxy !== "none",
+    isGateway: options.isGateway ?? false,
     upstreams: options.upstreams ?? [],
     controlPlane: parseHostPort(options.controlPlane ?? "127.0.0.1:15012"),
     runDir,
@@ -137,6 +144,26 @@ function refuseSidecarFlags(options: RunOptions): void {
   if (useless.length === 0) return;
   throw new UserError(`${useless.join(", ")} needs a sidecar, and --proxy none has none`, {
     hint: "leave it out, or leave --proxy out",
+    exitCode: 2,
+  });
+}
+
+/** A gateway has no application that these could be about. */
+function refuseApplicationFlags(options: RunOptions): void {
+  const { exclude } = options;
+  const useless = [
+    options.command.length > 0 ? `the command ${options.command[0]}` : "",
+    options.proxy === "none" ? "--proxy none" : "",
+    options.capture === "nft" ? "--capture nft" : "",
+    options.upstreams?.length ? "--upstream" : "",
+    options.appUser === undefined ? "" : "--user",
+    exclude?.inboundPorts?.length ? "--exclude-inbound-port" : "",
+    exclude?.outboundPorts?.length ? "--exclude-outbound-port" : "",
+    exclude?.outboundCidrs?.length ? "--exclude-outbound-cidr" : "",
+  ].filter((flag) => flag !== "");
+  if (useless.length === 0) return;
+  throw new UserError(`${useless.join(", ")}: a gateway has no application`, {
+    hint: "leave it out; applications are run with --name",
     exitCode: 2,
   });
 }
@@ -243,6 +270,7 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
     WEFT_VERSION: version,
     SERVICE: plan.service,
     ...(plan.group === undefined ? {} : { WORKLOAD_GROUP: plan.group }),
+    ...(plan.isGateway ? { GATEWAY: true } : {}),
     APP_PORTS: plan.ports.map(({ port, protocol, name, listenPort }) =>
       plan.capture === "none" ? { port, protocol, name, listenPort } : { port, protocol, name },
     ),

@@ -76,7 +76,14 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
   ["a wrong time", ["stat", "--window", "soon"], 2, /'--window <time>'.*30s/],
   ["a wrong port", ["control-plane", "--port", "123456"], 2, /'--port <port>'.*1 to 65535/],
   ["a wrong protocol", ["run", "--name", "a", "--port", "1:smtp", "--", "true"], 2, /protocol "smtp"/],
-  ["run without a name", ["run", "--", "true"], 2, /required option '--name <name>'/],
+  ["run without a name", ["run", "--", "true"], 2, /neither --name nor --workload-group/],
+  ["a gateway with a name", ["run", "--gateway", "a", "--name", "b"], 2, /--name is for a program/],
+  [
+    "a gateway with a program",
+    ["run", "--gateway", "a", "--", "true"],
+    2,
+    /true: a gateway has no application/,
+  ],
   ["nothing to delete", ["delete"], 2, /KIND NAME, or -f FILE/],
   [
     "a control plane that is not there",

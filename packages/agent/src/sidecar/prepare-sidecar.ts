@@ -52,7 +52,7 @@ export async function prepareSidecar(
   const { plan, clock, talk, isRoot } = options;
   const command = dataPlane.command(files);
   const programs = command.filter((part, index) => index === 0 || (index === 1 && part.startsWith("/")));
-  const user = chooseSidecarUser({ programs, runDir: files.path }, isRoot, talk);
+  const user = chooseSidecarUser({ programs, runDir: files.path, isGateway: plan.isGateway }, isRoot, talk);
   openConfigFolder(files, user);
   const admin = await adminEndpoint(plan);
   const scrape = async () => (await askAdmin(admin, "GET", "/stats/prometheus")).body;

@@ -2,10 +2,12 @@ import type { Ids } from "../launch.ts";
 import { sidecarId } from "../ports.ts";
 import { obstacleFor } from "../run-directory.ts";
 
-export interface SidecarFiles {
+export interface SidecarNeeds {
   /** The program and, for a script, the script. */
   readonly programs: readonly string[];
   readonly runDir: string;
+  /** It listens where its configuration says, low ports included. */
+  readonly isGateway: boolean;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface SidecarFiles {
  * Undefined, not being root: the current user.
  */
 export function chooseSidecarUser(
-  files: SidecarFiles,
+  files: SidecarNeeds,
   isRoot: boolean,
   talk: (line: string) => void,
 ): Ids | undefined {
@@ -25,7 +27,10 @@ export function chooseSidecarUser(
     files.programs
       .map((program) => obstacleFor(program, { isFile: true }))
       .find((found) => found !== undefined) ?? obstacleFor(files.runDir, { isFile: false });
-  if (obstacle === undefined) return { uid: sidecarId, gid: sidecarId };
+  if (obstacle === undefined) {
+    const own = { uid: sidecarId, gid: sidecarId };
+    return files.isGateway ? { ...own, granted: ["net_bind_service"] } : own;
+  }
   talk(
     `the sidecar runs as root, because user ${sidecarId} may not read ${obstacle}; chmod o+rx it, or install elsewhere`,
   );

@@ -1,4 +1,5 @@
 import type { AppPort, CaptureMode, DataPlaneKind, Upstream } from "@weft/agent/run-options";
+import { UserError } from "@weft/base/errors";
 import { Command, Option } from "commander";
 import {
   collect,
@@ -15,6 +16,7 @@ import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
 interface Flags {
   readonly name?: string;
   readonly workloadGroup?: string;
+  readonly gateway?: string;
   readonly version?: string;
   readonly namespace?: string;
   readonly serviceAccount?: string;
@@ -43,17 +45,19 @@ export function command(): Command {
     .summary("run a program as a workload of the mesh")
     .description(
       "Runs a program with a sidecar beside it: an identity, mutual TLS, routing and metrics for all of its\n" +
-        "calls, without a change to the program. Ends with the program's exit code.",
+        "calls, without a change to the program. Ends with the program's exit code.\n" +
+        "With --gateway the proxy is all there is: the way into the mesh, or out of it.",
     )
     .option("--name <name>", "service this program serves, and its app label")
     .option("--workload-group <name>", "WorkloadGroup that says its labels, ports, weight and probe")
+    .option("--gateway <name>", "run a gateway of this name, which serves what Gateways say, and no program")
     .option("--version <version>", "version label, e.g. v1")
     .option("--namespace <name>", 'namespace (default: "default")')
     .option("--service-account <name>", "service account of its identity (default: the name, or the group's)")
     .option("--trust-domain <name>", 'trust domain (default: "cluster.local")')
     .option(
       "--port <port[:protocol[:name]]>",
-      "port the program listens on; repeatable",
+      "port the program listens on, or by which members reach a gateway; repeatable",
       collect(parseAppPort),
     )
     .option("--address <ip>", "address of this workload (default: the first global one)", parseIp)
@@ -97,21 +101,31 @@ export function command(): Command {
     .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")
     .option("--access-log <file>", "the sidecar's access log; '-' is its output, 'none' is off")
     .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")
-    .argument("<command...>", "program and its arguments, after --")
+    .argument("[command...]", "program and its arguments, after --")
     .addHelpText(
       "after",
       `
 Example:
   $ weft token create --service-account reviews > reviews.token
   $ weft run --name reviews --version v1 --port 9080:http --token-file reviews.token -- node reviews.js
-  $ weft run --name web --port 8080:http --capture none --upstream reviews:9080=127.0.0.1:20000 -- ./web`,
+  $ weft run --name web --port 8080:http --capture none --upstream reviews:9080=127.0.0.1:20000 -- ./web
+  $ weft run --gateway istio-ingressgateway --token-file gateway.token`,
     )
     .action(async (program: readonly string[], flags: Flags) => {
       const { runWorkload } = await import("@weft/agent/run-workload");
-      const { port, upstream, inboundPort, label, user, ...same } = flags;
+      const { name, gateway, port, upstream, inboundPort, label, user, ...same } = flags;
+      const other = name === undefined ? flags.workloadGroup && "--workload-group" : "--name";
+      if (gateway !== undefined && other) {
+        throw new UserError(`${other} is for a program, and --gateway runs none`, {
+          hint: "keep one of them",
+          exitCode: 2,
+        });
+      }
       const { excludeInboundPort, excludeOutboundPort, excludeOutboundCidr, ...plain } = same;
       process.exitCode = await runWorkload({
         ...plain,
+        name: name ?? gateway,
+        isGateway: gateway !== undefined,
         ports: port ?? [],
         upstreams: upstream,
         inboundPorts: inboundPort && new Map(inboundPort),

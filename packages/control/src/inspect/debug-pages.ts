@@ -12,7 +12,8 @@ export interface DebugSources {
 /** The pages under `/debug`, with the fields that readers of Istio's know. */
 export const debugPages = {
   /** How far each proxy is. */
-  syncz: ({ proxies }: DebugSources) => proxies.filter(({ role }) => role === "sidecar").map(syncRow),
+  syncz: ({ proxies, mesh }: DebugSources) =>
+    proxies.filter(({ role }) => role === "sidecar").map((proxy) => syncRow(proxy, mesh)),
   /** The configuration in force. */
   configz: ({ resources }: DebugSources) => resources.map(configRow),
   /** The endpoints of every port of every service. */
@@ -23,11 +24,11 @@ export const debugPages = {
 
 export type DebugPage = keyof typeof debugPages;
 
-function syncRow({ workload, version, dataPlane, types }: ProxyStatus) {
+function syncRow({ workload, version, dataPlane, types }: ProxyStatus, mesh: Mesh) {
   const row: Record<string, string> = {
     cluster: "Kubernetes",
     proxy: workload,
-    proxy_type: "sidecar",
+    proxy_type: mesh.workloads.get(workload)?.gateway ? "router" : "sidecar",
     proxy_version: dataPlane,
     istio_version: version,
   };

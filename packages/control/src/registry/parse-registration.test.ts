@@ -54,6 +54,14 @@ test("without interception, listen ports and upstreams are taken", () => {
   assert.deepEqual(workload.upstreams, upstreams);
 });
 
+test("a gateway is one by its own word, and captures nothing", () => {
+  const gateway = { ...metadata, INTERCEPTION_MODE: "NONE", GATEWAY: true };
+  assert.equal(parseRegistration({ id, metadata: gateway }, identity).isGateway, true);
+  for (const wrong of [{ INTERCEPTION_MODE: "REDIRECT" }, { GATEWAY: "yes" }]) {
+    assert.throws(() => parseRegistration({ id, metadata: { ...gateway, ...wrong } }, identity), MeshError);
+  }
+});
+
 const refused: readonly (readonly [string, { id?: string; metadata?: Record<string, unknown> }, RegExp])[] = [
   [
     "a namespace that is not the certificate's",

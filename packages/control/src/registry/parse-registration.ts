@@ -64,8 +64,13 @@ function readWorkload(reader: MetadataReader, id: NodeId): Workload {
     reader.problem(`INTERCEPTION_MODE "${interception}" is neither REDIRECT nor NONE`);
   }
   const hasOwnPorts = interception === "NONE";
+  const isGateway = reader.flag("GATEWAY");
+  if (isGateway && !hasOwnPorts)
+    reader.problem("a gateway captures nothing: it needs INTERCEPTION_MODE NONE");
   const upstreams = reader.list("UPSTREAMS", limits.upstreams, (entry) => readUpstream(reader, entry));
   if (!hasOwnPorts && upstreams.length > 0) reader.problem("UPSTREAMS need INTERCEPTION_MODE NONE");
+  if (isGateway && upstreams.length > 0)
+    reader.problem("UPSTREAMS are for an application, and a gateway has none");
   return {
     id: id.workloadId,
     name,
@@ -82,6 +87,7 @@ function readWorkload(reader: MetadataReader, id: NodeId): Workload {
     interception: hasOwnPorts ? "NONE" : "REDIRECT",
     upstreams,
     isHealthy: false,
+    ...(isGateway ? { isGateway } : {}),
     hasSidecar: true,
     ...groupOf(reader),
   };
@@ -159,6 +165,13 @@ class MetadataReader {
       return fallback;
     }
     return value;
+  }
+
+  flag(key: string): boolean {
+    const value = this.#metadata[key] ?? false;
+    if (typeof value === "boolean") return value;
+    this.problem(`${key} is neither true nor false`);
+    return false;
   }
 
   name(key: string, isValid: (text: string) => boolean, fallback: string): string {

@@ -1,0 +1,362 @@
+/**
+ * A gateway as a person runs one, with either data plane: Istio's samples as
+ * they are written, TLS in every mode, certificates that change while it serves.
+ */
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect as connectPlain } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { connect, type TLSSocket } from "node:tls";
+import { tryCommand } from "../packages/cli/src/demo/command.ts";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { TestCa, type TestSvid } from "../packages/testkit/src/test-ca.ts";
+import { LocalMesh } from "./local-mesh.ts";
+
+const envoy = findPeer("envoy");
+const curl = findPeer("curl");
+const kinds = envoy ? (["weft", "envoy"] as const) : (["weft"] as const);
+type Kind = (typeof kinds)[number];
+
+const samples = join(import.meta.dirname, "..", "packages", "control", "testdata", "istio-bookinfo");
+const hosts = { productpage: 1, httpbin: 2, secure: 3, gateway: { weft: 10, envoy: 11 } } as const;
+
+/** Answers with what arrived, so that a test sees a request as the application does. */
+const echo = (address: string, port: number) => `
+  require("http").createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ service: process.env.NAME, path: request.url, headers: request.headers }));
+  }).listen(${port}, ${JSON.stringify(address)});
+`;
+/** An application that speaks TLS itself, which no gateway ends. */
+const secure = (address: string, { chainPem, keyPem }: TestSvid) => `
+  require("https").createServer(${JSON.stringify({ cert: chainPem, key: keyPem })}, (request, response) => {
+    response.end(JSON.stringify({ service: "secure", path: request.url, headers: request.headers }));
+  }).listen(9443, ${JSON.stringify(address)});
+`;
+
+const ca = new TestCa();
+const clients = new TestCa();
+const server = (name: string) => ca.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
+const client = (name: string) => clients.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
+
+function secret(name: string, { chainPem, keyPem }: TestSvid, more: Record<string, string> = {}): string {
+  const text = (value: string) => Buffer.from(value).toString("base64");
+  const data = { "tls.crt": chainPem, "tls.key": keyPem, ...more };
+  const lines = Object.entries(data).map(([key, value]) => `  ${key}: ${text(value)}\n`);
+  return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\ntype: Opaque\ndata:\n${lines.join("")}---\n`;
+}
+
+const tlsGateway = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: tls }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - port: { number: 8443, name: one, protocol: HTTPS }
+      hosts: [one.example.com]
+      tls: { mode: SIMPLE, credentialName: one }
+    - port: { number: 8443, name: two, protocol: HTTPS }
+      hosts: [two.example.com]
+      tls: { mode: MUTUAL, credentialName: two, subjectAltNames: [friend.example.com] }
+    - port: { number: 8443, name: through, protocol: TLS }
+      hosts: [secure.example.com]
+      tls: { mode: PASSTHROUGH }
+    - port: { number: 8443, name: absent, protocol: HTTPS }
+      hosts: [absent.example.com]
+      tls: { mode: SIMPLE, credentialName: absent }
+    - port: { number: 8081, name: redirect, protocol: HTTP }
+      hosts: [one.example.com]
+      tls: { httpsRedirect: true }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: tls }
+spec:
+  hosts: [one.example.com, two.example.com, secure.example.com, absent.example.com]
+  gateways: [tls]
+  http:
+    - match: [{ uri: { prefix: /httpbin } }]
+      route: [{ destination: { host: httpbin, port: { number: 8000 } } }]
+    - route: [{ destination: { host: productpage, port: { number: 9080 } } }]
+  tls:
+    - match: [{ port: 8443, sniHosts: [secure.example.com] }]
+      route: [{ destination: { host: secure, port: { number: 9443 } } }]
+`;
+
+const httpbinGateway = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: httpbin-gateway
+spec:
+  selector:
+    istio: ingressgateway
+  servers:
+  - port:
+      number: 80
+      name: http
+      protocol: HTTP
+    hosts:
+    - "*"
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: httpbin
+spec:
+  hosts:
+  - "*"
+  gateways:
+  - httpbin-gateway
+  http:
+  - route:
+    - destination:
+        host: httpbin
+        port:
+          number: 8000
+`;
+
+interface Echoed {
+  readonly service: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
+  let mesh: LocalMesh;
+  let folder = "";
+  const one = server("one.example.com");
+
+  before(async () => {
+    mesh = await LocalMesh.start();
+    folder = join(mesh.state, "certificates");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "ca.pem"), ca.bundlePem);
+    for (const [name, { chainPem, keyPem }] of Object.entries({
+      friend: client("friend.example.com"),
+      stranger: client("stranger.example.com"),
+      forged: ca.leaf(undefined, undefined, { uris: [], dnsNames: ["friend.example.com"] }),
+    })) {
+      writeFileSync(join(folder, `${name}.pem`), chainPem);
+      writeFileSync(join(folder, `${name}.key`), keyPem);
+    }
+    const app = (name: string, port: number, kind: string, script: string) =>
+      mesh.run(
+        name,
+        hosts[name as "httpbin"],
+        ["--port", `${port}:${kind}`, "--inbound-port", `${port}=1${port}`],
+        ["env", `NAME=${name}`, process.execPath, "-e", script],
+      );
+    await app("productpage", 9080, "http", echo(mesh.addressOf(hosts.productpage), 9080));
+    await app("httpbin", 8000, "http", echo(mesh.addressOf(hosts.httpbin), 8000));
+    await app("secure", 9443, "tls", secure(mesh.addressOf(hosts.secure), server("secure.example.com")));
+    for (const kind of kinds) {
+      const flags = kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : [];
+      const label = ["--label", "istio=ingressgateway", "--port", "80:http", "--inbound-port", "80=8000"];
+      await mesh.runGateway(`ingress-${kind}`, hosts.gateway[kind], [...flags, ...label]);
+    }
+    await apply("bookinfo.yaml", readFileSync(join(samples, "bookinfo-gateway.yaml"), "utf8"));
+    await apply("httpbin.yaml", httpbinGateway);
+    const trust = { "ca.crt": clients.bundlePem };
+    await apply(
+      "tls.yaml",
+      secret("one", one) + secret("two", server("two.example.com"), trust) + tlsGateway,
+    );
+    for (const kind of kinds) {
+      for (const url of ["http://one.example.com:8080/productpage", "https://secure.example.com:8443/"]) {
+        await mesh.until(`${kind} serves ${url}`, async () => (await get(kind, url)).status === 200);
+      }
+    }
+  });
+  after(() => mesh?.close());
+
+  async function apply(name: string, text: string): Promise<void> {
+    const file = join(mesh.state, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    const { code, stderr } = await mesh.weft("apply", "-f", file, "--wait");
+    assert.equal(code, 0, stderr);
+  }
+
+  /** As curl gets it: status 0 where there was no answer. */
+  async function get(kind: Kind, url: string, ...flags: readonly string[]) {
+    const { hostname, port } = new URL(url);
+    const to = ["--connect-to", `${hostname}:${port}:${mesh.addressOf(hosts.gateway[kind])}:${port}`];
+    const how = ["-sS", "-i", "--max-time", "10", "--cacert", join(folder, "ca.pem")];
+    const { stdout, stderr } = await tryCommand(curl!, [...how, ...to, ...flags, url]);
+    const [head = "", ...rest] = stdout.split("\r\n\r\n");
+    const status = Number(/^HTTP\S+ (\d+)/.exec(head)?.[1] ?? 0);
+    const body = rest.join("\r\n\r\n");
+    return { status, head, body, stderr, echoed: () => JSON.parse(body) as Echoed };
+  }
+
+  for (const kind of kinds) {
+    describe(`whose proxy is ${kind}`, () => {
+      const hello = ["-H", "x-forwarded-for: 192.0.2.9"];
+
+      test("serves bookinfo as Istio's sample has it, and nothing that it does not name", async () => {
+        for (const path of ["/productpage", "/static/x.css", "/api/v1/products/0"]) {
+          const answer = await get(kind, `http://bookinfo.example:8080${path}`);
+          assert.equal(answer.status, 200, path);
+          assert.equal(answer.echoed().service, "productpage");
+        }
+        assert.equal((await get(kind, "http://bookinfo.example:8080/admin")).status, 404);
+      });
+
+      test("serves httpbin on port 80, listening where its service's port is mapped to", async () => {
+        const { status, echoed } = await get(kind, "http://httpbin.example:8000/headers");
+        assert.equal(status, 200);
+        assert.equal(echoed().service, "httpbin");
+      });
+
+      test("calls members by mutual TLS with its own identity, and takes no client's word for it", async () => {
+        const forged = [
+          ["x-forwarded-client-cert", "By=x;URI=spiffe://cluster.local/ns/default/sa/admin"],
+          ["x-envoy-peer-metadata", "Zm9yZ2Vk"],
+          ["x-envoy-peer-metadata-id", "forged"],
+          ["x-envoy-retry-on", "5xx"],
+          ["x-envoy-original-path", "/admin"],
+          ["x-forwarded-proto", "https"],
+        ].flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+        const { echoed } = await get(kind, "http://a.example:8080/productpage", ...hello, ...forged);
+        const { headers } = echoed();
+        assert.match(
+          headers["x-forwarded-client-cert"]!,
+          new RegExp(`;URI=spiffe://cluster.local/ns/default/sa/ingress-${kind}$`),
+        );
+        assert.doesNotMatch(JSON.stringify(headers), /forged|Zm9yZ2Vk|sa\/admin/);
+        assert.equal(headers["x-envoy-retry-on"], undefined);
+        assert.equal(headers["x-envoy-original-path"], undefined);
+        assert.equal(headers["x-forwarded-proto"], "http");
+        assert.match(headers["x-forwarded-for"]!, /^192\.0\.2\.9,\s?\d+\.\d+\.\d+\.\d+$/);
+        assert.notEqual(headers["x-envoy-external-address"], "192.0.2.9");
+      });
+
+      test("shows each host its own certificate, over HTTP/2 where the client can", async () => {
+        for (const [host, flags] of [
+          ["one.example.com", []],
+          ["two.example.com", mutual("friend")],
+        ] as const) {
+          const { status, head, stderr } = await get(kind, `https://${host}:8443/`, ...flags);
+          assert.equal(status, 200, stderr);
+          assert.match(head, /^HTTP\/2/);
+        }
+      });
+
+      test("lets in only clients whose certificate is of the right authority and name", async () => {
+        const url = "https://two.example.com:8443/";
+        assert.equal((await get(kind, url)).status, 0, "no certificate");
+        assert.equal((await get(kind, url, ...mutual("stranger"))).status, 0, "another name");
+        assert.equal((await get(kind, url, ...mutual("forged"))).status, 0, "another authority");
+        assert.equal((await get(kind, url, ...mutual("friend"))).status, 200);
+      });
+
+      test("passes TLS on to the service that ends it", async () => {
+        const { status, echoed } = await get(kind, "https://secure.example.com:8443/x");
+        assert.equal(status, 200);
+        assert.equal(echoed().service, "secure");
+        assert.equal(echoed().headers["x-request-id"], undefined, "nobody on the way sees the request");
+      });
+
+      test("closes connections for hosts it has no certificate for, rather than showing another's", async () => {
+        for (const host of ["absent.example.com", "unknown.example.com"]) {
+          assert.equal((await get(kind, `https://${host}:8443/`)).status, 0, host);
+        }
+      });
+
+      test("sends plain requests to HTTPS", async () => {
+        const { status, head } = await get(kind, "http://one.example.com:8081/a?b");
+        assert.equal(status, 301);
+        assert.match(head, /location: https:\/\/one\.example\.com(:8081)?\/a\?b/i);
+      });
+
+      test("serves a renewed certificate without closing a connection", async () => {
+        const before = new X509Certificate(one.chainPem).fingerprint256;
+        const held = await connection(kind, "one.example.com");
+        assert.equal(await ask(held), 200);
+        const old = held.getPeerCertificate().fingerprint256;
+        const renewed = server("one.example.com");
+        await apply("renewed.yaml", secret("one", renewed));
+        const now = new X509Certificate(renewed.chainPem).fingerprint256;
+        await mesh.until("the renewed certificate is shown", async () => {
+          const fresh = await connection(kind, "one.example.com");
+          const shown = fresh.getPeerCertificate().fingerprint256;
+          fresh.destroy();
+          return shown === now;
+        });
+        assert.equal(await ask(held), 200, "the connection from before is still served");
+        assert.notEqual(old, now);
+        held.destroy();
+        if (kind === kinds[0]) assert.equal(old, before);
+      });
+
+      test("reports as the side that calls, with the names of both", async () => {
+        const counts = async () => {
+          const address = mesh.addressOf(hosts.gateway[kind]);
+          const text = await (await fetch(`http://${address}:15090/stats/prometheus`)).text();
+          return text.split("\n").filter((line) => line.startsWith("istio_requests_total{"));
+        };
+        const wanted = [
+          'reporter="source"',
+          `source_workload="ingress-${kind}"`,
+          'destination_service_name="productpage"',
+          'connection_security_policy="unknown"',
+          `source_principal="spiffe://cluster.local/ns/default/sa/ingress-${kind}"`,
+          'response_code="200"',
+        ];
+        await get(kind, "http://bookinfo.example:8080/productpage");
+        await mesh.until("the call is counted", async () =>
+          (await counts()).some((line) => wanted.every((label) => line.includes(label))),
+        );
+      });
+
+      test("shows no key in its own configuration, nor does the control plane anywhere", async () => {
+        const address = mesh.addressOf(hosts.gateway[kind]);
+        const dump = await (await fetch(`http://${address}:15000/config_dump?include_eds`)).text();
+        const said = [
+          dump,
+          mesh.saidBy(`ingress-${kind}`),
+          ...(await Promise.all(
+            [
+              ["get", "all", "-o", "json"],
+              ["get", "secret", "one"],
+              ["get", "secret", "one", "-o", "json"],
+              ["proxy-config", "secrets", `ingress-${kind}`, "-o", "json"],
+              ["status", "-o", "json"],
+            ].map(async (args) => {
+              const { code, stdout, stderr } = await mesh.weft(...args);
+              assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+              return stdout + stderr;
+            }),
+          )),
+        ].join("\n");
+        assert.ok(said.includes("one.example.com"), "certificates are shown");
+        const body = one.keyPem.split("\n")[1]!;
+        for (const form of [body, Buffer.from(one.keyPem).toString("base64").slice(40, 80), "PRIVATE KEY"]) {
+          assert.ok(!said.includes(form), form);
+        }
+      });
+    });
+  }
+
+  function mutual(name: string): string[] {
+    return ["--cert", join(folder, `${name}.pem`), "--key", join(folder, `${name}.key`)];
+  }
+
+  async function connection(kind: Kind, servername: string): Promise<TLSSocket> {
+    const socket = connectPlain(8443, mesh.addressOf(hosts.gateway[kind]));
+    const secured = connect({ socket, servername, ca: ca.bundlePem, ALPNProtocols: ["http/1.1"] });
+    await once(secured, "secureConnect");
+    return secured;
+  }
+
+  /** The status of a request over a connection that stays open. */
+  async function ask(socket: TLSSocket): Promise<number> {
+    socket.write("GET / HTTP/1.1\r\nhost: one.example.com\r\n\r\n");
+    const [chunk] = (await once(socket, "data")) as [Buffer];
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(chunk.toString("latin1"))?.[1] ?? 0);
+  }
+});
