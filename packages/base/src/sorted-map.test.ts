@@ -28,6 +28,9 @@ test("a sorted map holds what a map holds after any changes, in order, and its p
       for (const [then, expected] of history) {
         assert.equal(then.size, expected.length);
         assert.deepEqual([...then], expected);
+        const visited: [string, number][] = [];
+        then.forEach((value, key) => void visited.push([key, value]));
+        assert.deepEqual(visited, expected);
         // More often than it has entries, so that both ways to look are taken.
         for (let round = 0; round < 3; round += 1) {
           for (const [key, value] of expected) assert.equal(then.get(key), value);

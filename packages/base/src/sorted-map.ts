@@ -11,7 +11,9 @@ interface Places {
   at: Map<string, number> | undefined;
 }
 
-const maxChunk = 128;
+/** A place is a chunk's number, and in the lower bits a position in it. */
+const positionBits = 7;
+const maxChunk = 1 << positionBits;
 const minChunk = 32;
 const absent = -1;
 
@@ -79,7 +81,8 @@ export class SortedMap<V> implements ReadonlyMap<string, V> {
 
   get(key: string): V | undefined {
     const place = this.#find(key);
-    return place === absent ? undefined : this.chunks[Math.floor(place / maxChunk)]!.values[place % maxChunk];
+    if (place === absent) return undefined;
+    return this.chunks[place >> positionBits]!.values[place & (maxChunk - 1)];
   }
 
   has(key: string): boolean {
@@ -87,7 +90,9 @@ export class SortedMap<V> implements ReadonlyMap<string, V> {
   }
 
   forEach(visit: (value: V, key: string, map: ReadonlyMap<string, V>) => void): void {
-    for (const [key, value] of this) visit(value, key, this);
+    for (const { keys, values } of this.chunks) {
+      for (let i = 0; i < keys.length; i += 1) visit(values[i]!, keys[i]!, this);
+    }
   }
 
   *entries(): MapIterator<[string, V]> {
@@ -145,7 +150,7 @@ export class SortedMap<V> implements ReadonlyMap<string, V> {
       if (places.searches <= this.size) return this.#search(key);
       places.at = new Map();
       for (const [i, { keys }] of this.chunks.entries()) {
-        for (let j = 0; j < keys.length; j += 1) places.at.set(keys[j]!, i * maxChunk + j);
+        for (let j = 0; j < keys.length; j += 1) places.at.set(keys[j]!, (i << positionBits) | j);
       }
     }
     return places.at.get(key) ?? absent;
@@ -162,7 +167,7 @@ export class SortedMap<V> implements ReadonlyMap<string, V> {
     const chunk = this.chunks[low - 1];
     if (!chunk) return absent;
     const at = positionIn(chunk.keys, key);
-    return chunk.keys[at] === key ? (low - 1) * maxChunk + at : absent;
+    return chunk.keys[at] === key ? ((low - 1) << positionBits) | at : absent;
   }
 }
 

@@ -25,7 +25,9 @@ export class LayeredMap<V> implements ReadonlyMap<string, V> {
   }
 
   forEach(visit: (value: V, key: string, map: ReadonlyMap<string, V>) => void): void {
-    for (const [key, value] of this) visit(value, key, this);
+    const each = (value: V, key: string) => visit(value, key, this);
+    this.common.forEach(each);
+    this.own.forEach(each);
   }
 
   *entries(): MapIterator<[string, V]> {

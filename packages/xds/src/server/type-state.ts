@@ -120,7 +120,7 @@ export class TypeState {
   lookAt(resources: ResourceMap): void {
     if (this.#seen === resources && !this.#isAllDirty && this.#dirty.size === 0) return;
     if (this.#isAllDirty || !this.#seen) {
-      if (this.isWildcard) for (const [name, resource] of resources) this.#compareTo(name, resource);
+      if (this.isWildcard) resources.forEach((resource, name) => void this.#compareTo(name, resource));
       for (const name of this.names) {
         if (!this.isWildcard || !resources.has(name)) this.#compare(name, resources);
       }
