@@ -29,9 +29,10 @@ import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { RootRotation } from "../ca/root-rotation.ts";
+import { dataPlaneOf } from "../capability/data-plane.ts";
+import { findCapabilityGaps } from "../capability/find-gaps.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
-import { ignoredByGrpc, unverifiedByGrpc } from "../inspect/ignored-by-grpc.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import { routeStatus } from "../inspect/route-status.ts";
@@ -138,13 +139,11 @@ export class ControlApi implements ApiBackend {
   status(): StatusReport {
     const { clock, version, trustDomain, store, pipeline, registry, sync, convergence } = this.#parts;
     const { mesh, diagnostics } = pipeline.current;
-    const proxyless = new Set<string>();
-    const servers = new Set<string>();
-    for (const { info } of sync.proxies) {
-      if (!info.isProxyless) continue;
-      proxyless.add(info.nodeId);
-      servers.add(info.workloadId);
-    }
+    const clients = Array.from(sync.proxies, ({ info }) => ({
+      workloadId: info.workloadId,
+      dataPlane: dataPlaneOf(info.dataPlane, info.isProxyless),
+      isDataPlane: info.role === "sidecar",
+    }));
     return {
       version,
       trustDomain,
@@ -156,8 +155,10 @@ export class ControlApi implements ApiBackend {
       workloads: Array.from(registry.workloads.values(), (workload) => workloadStatus(workload, registry)),
       diagnostics: [
         ...diagnostics,
-        ...ignoredByGrpc(mesh, proxyless.size),
-        ...unverifiedByGrpc(mesh, servers),
+        ...findCapabilityGaps(
+          mesh,
+          clients.filter(({ isDataPlane }) => isDataPlane),
+        ),
       ],
       convergence: convergence.summary(),
     };

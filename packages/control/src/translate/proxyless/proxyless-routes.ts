@@ -20,6 +20,7 @@ import { upstreamRouteName } from "../outbound-listeners.ts";
 import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";
 import { routeFilterNames } from "../route-filters.ts";
 import { escapeRegex } from "../string-match.ts";
+import { grpcRetryOn } from "./grpc-retry-on.ts";
 
 /**
  * The routes of a service's HTTP ports with only what gRPC takes of them. Its
@@ -72,15 +73,6 @@ function grpcMatch(match: RouteMatch): RouteMatch {
   const value = create(RegexMatcherSchema, { regex });
   return create(RouteMatchSchema, { ...match, pathSpecifier: { case: "safeRegex", value } });
 }
-
-/** The statuses by which gRPC retries; other conditions of `retry_on` mean nothing to it (gRFC A44). */
-const grpcRetryOn: ReadonlySet<string> = new Set([
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-]);
 
 function grpcAction({ clusterSpecifier, hashPolicy, timeout, retryPolicy }: RouteAction): RouteAction {
   const hasTimeout = timeout !== undefined && (timeout.seconds > 0n || timeout.nanos > 0);
