@@ -40,6 +40,17 @@ export const commandList: readonly CommandEntry[] = [
     summary: "apply Istio YAML, all of it or nothing",
     load: () => import("./commands/apply.ts"),
   },
+  { name: "diff", summary: "show what an apply would change", load: () => import("./commands/diff.ts") },
+  {
+    name: "history",
+    summary: "who changed what, and when",
+    load: () => import("./commands/history.ts"),
+  },
+  {
+    name: "rollback",
+    summary: "go back to an earlier revision",
+    load: () => import("./commands/rollback.ts"),
+  },
   { name: "get", summary: "show applied resources", load: () => import("./commands/get.ts") },
   { name: "delete", summary: "delete applied resources", load: () => import("./commands/delete.ts") },
   {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -115,6 +115,35 @@ test("apply, get and delete do what they say, data on stdout and talk on stderr"
   const gone = await weft(["get", "vs", "reviews"]);
   assert.equal(gone.code, 1);
   assert.match(gone.stderr, /weft: there is no VirtualService default\/reviews\n {2}next: 'weft get/);
+});
+
+test("diff, history and rollback show and undo what apply did", async () => {
+  const path = file("going.yaml", virtualService.replace("subset: v1", "port: {number: 80}"));
+  const revisionOf = async () =>
+    JSON.parse((await weft(["history", "-o", "json"])).stdout).revisions[0].revision;
+  await weft(["apply", "-f", path]);
+  const first = await revisionOf();
+  writeFileSync(path, readFileSync(path, "utf8").replace("80", "81"));
+  const diff = await weft(["diff", "-f", path]);
+  assert.equal(diff.code, 1);
+  assert.match(diff.stdout, /^-.*number: 80\}/m);
+  assert.match(diff.stdout, /^\+.*number: 81\}/m);
+  await weft(["apply", "-f", path, "--if-revision", String(first)]);
+  assert.equal((await weft(["diff", "-f", path])).code, 0);
+  writeFileSync(path, readFileSync(path, "utf8").replace("81", "82"));
+  const refused = await weft(["apply", "-f", path, "--if-revision", String(first)]);
+  assert.match(refused.stderr, /VirtualService default\/reviews was changed by revision/);
+
+  const history = await weft(["history", "vs", "reviews", "--diff", "--limit", "1"]);
+  assert.match(history.stdout, /^\+.*number: 81\}/m);
+  const back = await weft(["rollback", "--wait"]);
+  assert.equal(back.code, 0, back.stderr);
+  assert.equal(back.stdout, "VirtualService default/reviews changed\n");
+  assert.match((await weft(["get", "vs", "reviews"])).stdout, /number: 80/);
+  assert.match((await weft(["history"])).stdout, /^ *\d+ .*VirtualService default\/reviews changed$/m);
+  const gone = await weft(["rollback", "--to", String(first - 1), "-o", "json"]);
+  assert.equal(JSON.parse(gone.stdout).resources[0].action, "deleted");
+  assert.match((await weft(["rollback", "--to", "9999"])).stderr, /there is no revision 9999 yet/);
 });
 
 test("get says what became of a route, and what it says can be applied again", async () => {

@@ -1,20 +1,18 @@
-import { formatDiagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
 import { Command } from "commander";
-import { outputOption, printJson } from "../options/output-format.ts";
-import { collect, parseDurationMs } from "../options/parse-values.ts";
+import { outputOption } from "../options/output-format.ts";
+import { collect, parseDurationMs, parseRevision } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
 import { readFiles } from "./read-files.ts";
-import { waitForSync } from "./wait-for-sync.ts";
+import { confirmationOf, keepOption, reportChange, type WaitFlags } from "./report-change.ts";
 
-interface Flags {
+interface Flags extends WaitFlags {
   readonly state?: string;
   readonly output: string;
   readonly file?: readonly string[];
   readonly recursive?: boolean;
   readonly dryRun?: boolean;
-  readonly wait?: boolean;
-  readonly timeout: number;
+  readonly ifRevision?: number;
 }
 
 export function command(): Command {
@@ -27,8 +25,17 @@ export function command(): Command {
     .requiredOption("-f, --file <path>", "file, directory or - for stdin; repeatable", collect(String))
     .option("-R, --recursive", "also the files in directories below")
     .option("--dry-run", "check and say what would change, without changing it")
-    .option("--wait", "return when every proxy has acknowledged")
+    .option(
+      "--wait",
+      "return when every proxy has acknowledged; undo it when one refuses, or not all have in time",
+    )
+    .addOption(keepOption())
     .option("--timeout <time>", "longest wait for --wait", parseDurationMs, 30_000)
+    .option(
+      "--if-revision <n>",
+      "refuse to change what was changed after this revision, by somebody else",
+      parseRevision,
+    )
     .addOption(stateOption())
     .addOption(outputOption(["text", "json"]))
     .addHelpText(
@@ -40,16 +47,8 @@ export function command(): Command {
       if (files.length === 0)
         throw new UserError("-f names no file", { hint: "check the path", exitCode: 2 });
       const api = apiClient(flags);
-      const result = await api.apply({ files, dryRun: flags.dryRun });
-      for (const diagnostic of result.diagnostics) process.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
-      if (flags.output !== "json") {
-        const suffix = result.dryRun ? " (dry run)" : "";
-        for (const { kind, namespace, name, action } of result.resources) {
-          process.stdout.write(`${kind} ${namespace}/${name} ${action}${suffix}\n`);
-        }
-      }
-      const sync =
-        flags.wait && !result.dryRun ? await waitForSync(api, result.revision, flags.timeout) : undefined;
-      if (flags.output === "json") printJson(sync ? { ...result, sync } : result);
+      const { dryRun, ifRevision } = flags;
+      const result = await api.apply({ files, dryRun, ifRevision, confirm: confirmationOf(flags) });
+      await reportChange(api, result, flags);
     });
 }

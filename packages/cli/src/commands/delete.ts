@@ -7,7 +7,7 @@ import { collect, parseDurationMs } from "../options/parse-values.ts";
 import { parseKind } from "../options/resource-kind.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
 import { readFiles } from "./read-files.ts";
-import { waitForSync } from "./wait-for-sync.ts";
+import { reportSync } from "./report-change.ts";
 
 interface Flags {
   readonly state?: string;
@@ -44,7 +44,8 @@ export function command(): Command {
           process.stdout.write(`${key.kind} ${key.namespace}/${key.name} deleted\n`);
         }
       }
-      const sync = flags.wait ? await waitForSync(api, revision, flags.timeout) : undefined;
+      const sync = flags.wait ? await api.sync(revision, flags.timeout) : undefined;
+      if (sync) reportSync(sync);
       if (flags.output === "json") printJson({ revision, deleted, sync });
     });
 }

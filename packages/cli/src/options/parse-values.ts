@@ -28,6 +28,12 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** A revision of the configuration; 0 is before the first. */
+export function parseRevision(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("write a revision: a whole number from 0 on.");
+  return Number(text);
+}
+
 export function parseIp(text: string): string {
   if (isIP(text) === 0) throw new InvalidArgumentError("write an IP address.");
   return text;

@@ -50,14 +50,12 @@ test("what the client sends arrives, and the answer comes back typed", async (t)
       return { windowSeconds, rows: [], droppedSeries: 0 };
     },
   });
-  assert.equal((await client.apply({ files: [{ name: "a", text: "b" }], dryRun: true })).revision, 3);
+  const confirm = { timeoutMs: 1_000 };
+  const apply = { files: [{ name: "a", text: "b" }], dryRun: true, ifRevision: 0, confirm };
+  assert.equal((await client.apply(apply)).revision, 3);
   await client.getResource({ kind: "VirtualService", namespace: "a/b", name: "ü" });
   await client.stats({ by: "version", windowSeconds: 20 });
-  assert.deepEqual(asked, [
-    { files: [{ name: "a", text: "b" }], dryRun: true },
-    { kind: "VirtualService", namespace: "a/b", name: "ü" },
-    ["version", 20],
-  ]);
+  assert.deepEqual(asked, [apply, { kind: "VirtualService", namespace: "a/b", name: "ü" }, ["version", 20]]);
 });
 
 test("a refusal reaches the client with its diagnostics", async (t) => {
@@ -99,6 +97,15 @@ const refused: readonly (readonly [string, string, string, unknown, number])[] =
   ["a body that is not JSON", "POST", "/v1/apply", "{", 400],
   ["an apply without files", "POST", "/v1/apply", "{}", 400],
   ["an apply whose files are numbers", "POST", "/v1/apply", '{"files":[1]}', 400],
+  [
+    "an apply that is confirmed within a year",
+    "POST",
+    "/v1/apply",
+    '{"files":[],"confirm":{"timeoutMs":3e10}}',
+    400,
+  ],
+  ["a rollback to no revision", "POST", "/v1/rollback", '{"revision":"latest"}', 400],
+  ["a rollback of half a resource", "POST", "/v1/rollback", '{"revision":1,"resource":{"kind":"a"}}', 400],
   ["a token without an account", "POST", "/v1/tokens", '{"namespace":"a"}', 400],
   ["a window of a year", "GET", "/v1/stats?windowSeconds=31536000", undefined, 400],
   ["a revision that is no number", "GET", "/v1/sync?revision=latest", undefined, 400],

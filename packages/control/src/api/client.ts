@@ -11,6 +11,7 @@ import type {
   CreateTokenRequest,
   DashboardLogin,
   DeleteResult,
+  DiffResult,
   EdgeReport,
   EventList,
   ProxyConfig,
@@ -18,7 +19,9 @@ import type {
   ResourceKey,
   ResourceList,
   ResourceRecord,
+  ResourceVersionRecord,
   RevisionRecord,
+  RollbackRequest,
   StatsGroup,
   StatsReport,
   StatusReport,
@@ -58,7 +61,23 @@ export class ApiClient {
   }
 
   apply(body: ApplyRequest): Promise<ApplyResult> {
-    return this.#call("POST", "/v1/apply", body);
+    return this.#call("POST", "/v1/apply", body, body.confirm?.timeoutMs);
+  }
+
+  rollback(body: RollbackRequest): Promise<ApplyResult> {
+    return this.#call("POST", "/v1/rollback", body, body.confirm?.timeoutMs);
+  }
+
+  /** What an apply of these would change. */
+  diff(body: Pick<ApplyRequest, "files">): Promise<DiffResult> {
+    return this.#call("POST", "/v1/diff", body);
+  }
+
+  /** All versions of a resource, newest first. */
+  async versions(key: ResourceKey): Promise<readonly ResourceVersionRecord[]> {
+    const path = resourcePath(key).replace("/resources/", "/versions/");
+    const { versions } = await this.#call<{ versions: readonly ResourceVersionRecord[] }>("GET", path);
+    return versions;
   }
 
   /** All resources, or those of one kind and namespace. */

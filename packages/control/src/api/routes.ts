@@ -10,10 +10,12 @@ import {
   type ApplyRequest,
   type ApplyResult,
   type CaStatus,
+  type Confirmation,
   type CreatedToken,
   type CreateTokenRequest,
   type DashboardLogin,
   type DeleteResult,
+  type DiffResult,
   type EdgeReport,
   type EventList,
   type ProxyConfig,
@@ -22,7 +24,9 @@ import {
   type ResourceKey,
   type ResourceList,
   type ResourceRecord,
+  type ResourceVersionRecord,
   type RevisionRecord,
+  type RollbackRequest,
   type StatsGroup,
   type StatsReport,
   type StatusReport,
@@ -33,10 +37,14 @@ import { ApiRefusal } from "./refusal.ts";
 
 /** What the API is made of: everything a handler may ask of the control plane. Refuses with an `ApiRefusal`. */
 export interface ApiBackend {
-  apply(request: ApplyRequest): ApplyResult;
+  apply(request: ApplyRequest): ApplyResult | Promise<ApplyResult>;
+  rollback(request: RollbackRequest): ApplyResult | Promise<ApplyResult>;
+  diff(request: ApplyRequest): DiffResult;
   listResources(filter: { readonly kind?: string; readonly namespace?: string }): ResourceList;
   getResource(key: ResourceKey): ResourceRecord;
   deleteResource(key: ResourceKey): DeleteResult;
+  /** All versions of a resource, also of a deleted one, newest first. */
+  versions(key: ResourceKey): readonly ResourceVersionRecord[];
   revisions(limit: number): readonly RevisionRecord[];
   status(): StatusReport;
   /** Resolves when every sidecar has acknowledged the revision, or the time is over, or the signal aborts. */
@@ -84,6 +92,17 @@ const resourcePath = /^\/v1\/resources\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
 const routes: readonly Route[] = [
   { method: "POST", path: /^\/v1\/apply$/, handle: (backend, { body }) => backend.apply(parseApply(body)) },
+  { method: "POST", path: /^\/v1\/diff$/, handle: (backend, { body }) => backend.diff(parseApply(body)) },
+  {
+    method: "POST",
+    path: /^\/v1\/rollback$/,
+    handle: (backend, { body }) => backend.rollback(parseRollback(body)),
+  },
+  {
+    method: "GET",
+    path: /^\/v1\/versions\/([^/]+)\/([^/]+)\/([^/]+)$/,
+    handle: (backend, { params }) => ({ versions: backend.versions(keyOf(params)) }),
+  },
   {
     method: "GET",
     path: /^\/v1\/resources$/,
@@ -236,14 +255,52 @@ function soughtWorkload(query: URLSearchParams): { readonly name: string } | { r
 }
 
 function parseApply(body: unknown): ApplyRequest {
-  const { files, dryRun } = objectOf(body);
+  const { files, dryRun, ifRevision, confirm } = objectOf(body);
   const isFiles =
     Array.isArray(files) &&
     files.every((file) => typeof file?.name === "string" && typeof file?.text === "string");
   if (!isFiles || (dryRun !== undefined && typeof dryRun !== "boolean")) {
-    throw new ApiRefusal(400, { error: "an apply is {files: [{name, text}], dryRun}" });
+    throw new ApiRefusal(400, { error: "an apply is {files: [{name, text}], dryRun, ifRevision, confirm}" });
   }
-  return { files, dryRun };
+  return {
+    files,
+    dryRun,
+    ifRevision: ifRevision === undefined ? undefined : revisionOf(ifRevision, "ifRevision"),
+    confirm: parseConfirmation(confirm),
+  };
+}
+
+function parseRollback(body: unknown): RollbackRequest {
+  const { revision, resource, dryRun, confirm } = objectOf(body);
+  if (dryRun !== undefined && typeof dryRun !== "boolean") {
+    throw new ApiRefusal(400, { error: "a rollback is {revision, resource, dryRun, confirm}" });
+  }
+  return {
+    revision: revisionOf(revision, "revision"),
+    resource: resource === undefined ? undefined : parseKey(resource),
+    dryRun,
+    confirm: parseConfirmation(confirm),
+  };
+}
+
+function parseKey(value: unknown): ResourceKey {
+  const { kind, namespace, name } = objectOf(value);
+  if (typeof kind === "string" && typeof namespace === "string" && typeof name === "string") {
+    return { kind, namespace, name };
+  }
+  throw new ApiRefusal(400, { error: "a resource is {kind, namespace, name}" });
+}
+
+function parseConfirmation(value: unknown): Confirmation | undefined {
+  if (value === undefined) return undefined;
+  const { timeoutMs } = objectOf(value);
+  if (typeof timeoutMs === "number" && timeoutMs >= 0 && timeoutMs <= maxSyncMs) return { timeoutMs };
+  throw new ApiRefusal(400, { error: `confirm.timeoutMs is not a number from 0 to ${maxSyncMs}` });
+}
+
+function revisionOf(value: unknown, name: string): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ApiRefusal(400, { error: `${name} is not a revision` });
 }
 
 function parseToken(body: unknown): CreateTokenRequest {

@@ -29,15 +29,7 @@ export function planApply(
     return { ...entry, resource: agedFrom(entry.resource, before ?? nowMs) };
   });
   const found = [...diagnostics, ...entries.flatMap((entry) => ownedByDirectory(entry, config))];
-  refuseErrors(found);
-  const after = new Map(config.entries);
-  for (const entry of entries) after.set(entry.key, entry);
-  const before = new Set(check(config.resources).map(formatDiagnostic));
-  const isApplied = (diagnostic: Diagnostic) => entries.some(({ text }) => isWithin(diagnostic, text));
-  const fresh = check([...after.values()].map((entry) => entry.resource))
-    .filter((diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isApplied(diagnostic))
-    .map((diagnostic) => (isApplied(diagnostic) ? diagnostic : fromOtherPlace(diagnostic)));
-  refuseErrors([...found, ...fresh]);
+  const all = checkChange(found, { entries, removed: [] }, config, check);
   const actions = entries.map((entry) => ({ entry, action: actionOf(entry, config) }));
   if (entries.length === 0 && !found.some((diagnostic) => diagnostic.severity !== "info")) {
     throw new ApiRefusal(422, {
@@ -49,8 +41,40 @@ export function planApply(
   return {
     entries: actions.filter(({ action }) => action !== "unchanged").map(({ entry }) => entry),
     resources: actions.map(({ entry, action }) => ({ ...keyOf(entry.resource), action })),
-    diagnostics: [...found, ...fresh],
+    diagnostics: all,
   };
+}
+
+/** What a change writes and deletes. */
+export interface ConfigChange {
+  readonly entries: readonly ConfigEntry[];
+  /** Keys of resources. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * Everything there is to say about a change, `found` in its files and made by
+ * it in the mesh. What was wrong before and is not touched by it is not said.
+ *
+ * @throws ApiRefusal with all of it, when there is an error in it
+ */
+export function checkChange(
+  found: readonly Diagnostic[],
+  { entries, removed }: ConfigChange,
+  config: ConfigSet,
+  check: (resources: readonly ConfigResource[]) => readonly Diagnostic[],
+): readonly Diagnostic[] {
+  refuseErrors(found);
+  const after = new Map(config.entries);
+  for (const key of removed) after.delete(key);
+  for (const entry of entries) after.set(entry.key, entry);
+  const before = new Set(check(config.resources).map(formatDiagnostic));
+  const isApplied = (diagnostic: Diagnostic) => entries.some(({ text }) => isWithin(diagnostic, text));
+  const fresh = check([...after.values()].map((entry) => entry.resource))
+    .filter((diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isApplied(diagnostic))
+    .map((diagnostic) => (isApplied(diagnostic) ? diagnostic : fromOtherPlace(diagnostic)));
+  refuseErrors([...found, ...fresh]);
+  return [...found, ...fresh];
 }
 
 export function keyOf({ kind, namespace, name }: ResourceKey): ResourceKey {
@@ -78,7 +102,7 @@ function refuseErrors(diagnostics: readonly Diagnostic[]): void {
   });
 }
 
-function ownedByDirectory(entry: ConfigEntry, config: ConfigSet): readonly Diagnostic[] {
+export function ownedByDirectory(entry: ConfigEntry, config: ConfigSet): readonly Diagnostic[] {
   const other = config.entries.get(entry.key);
   if (other?.source !== "directory") return [];
   const { kind, namespace, name, origins } = entry.resource;

@@ -119,7 +119,7 @@ export class Composition {
       log.error({ stack: error instanceof Error ? error.stack : undefined }, messageOf(error));
     };
 
-    this.#config.load(store.resources.current().map(({ text, createdAtMs }) => ({ ...text, createdAtMs })));
+    this.#config.load(store.resources.current());
     this.#directory = this.#openDirectory(options.configDir);
     this.registry = new WorkloadRegistry({ clock });
     this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);
@@ -203,6 +203,8 @@ export class Composition {
         this.#changed("config");
       },
     });
+    const undone = this.api.changes.undoUnconfirmed();
+    if (undone !== undefined) log.warn({}, undone);
     this.dashboard = new MeshDashboard({
       clock,
       api: this.api,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigSet, readEntries } from "./config-set.ts";
+import type { ResourceText } from "./split-documents.ts";
 import { joinDocuments, splitDocuments } from "./split-documents.ts";
 
 function virtualService(name: string, destination = name): string {
@@ -39,7 +40,7 @@ for (const [name, text] of shapes) {
     const { entries } = readEntries([file], "store");
     assert.notEqual(entries.length, 0);
     const again = new ConfigSet();
-    again.load(entries.map((entry) => entry.text));
+    again.load(entries.map(({ resource, text }) => ({ resource, text, createdAtMs: 1 })));
     assert.deepEqual([...again.entries.keys()].sort(), entries.map((entry) => entry.key).sort());
     for (const entry of entries) {
       const { resource } = again.entries.get(entry.key)!;
@@ -120,11 +121,34 @@ test("the directory goes before what was applied, and says so", () => {
   assert.ok(set.diagnostics.some((d) => d.code === "W1012" && d.origin?.file === "applied.yaml"));
 });
 
+function stored(name: string, text: ResourceText) {
+  const resource = {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    namespace: "default",
+    name,
+  };
+  return { resource, text, createdAtMs: 1 };
+}
+
+test("stored resources that came from one place at different times keep each its own text", () => {
+  const set = new ConfigSet();
+  const at = (name: string) => ({ text: virtualService(name), file: "<stdin>", line: 1 });
+  set.load([stored("a", at("a")), stored("b", at("b"))]);
+  assert.deepEqual(
+    [...set.entries.values()].map(({ key, text }) => [key, text.text]),
+    [
+      ["VirtualService/default/a", virtualService("a")],
+      ["VirtualService/default/b", virtualService("b")],
+    ],
+  );
+});
+
 test("a stored resource that no longer parses is reported and takes no other down", () => {
   const set = new ConfigSet();
   set.load([
-    { text: virtualService("a"), file: "m.yaml", line: 1 },
-    { text: broken, file: "m.yaml", line: 20 },
+    stored("a", { text: virtualService("a"), file: "m.yaml", line: 1 }),
+    stored("b", { text: broken, file: "m.yaml", line: 20 }),
   ]);
   assert.deepEqual([...set.entries.keys()], ["VirtualService/default/a"]);
   const error = set.diagnostics.find((d) => d.severity === "error");

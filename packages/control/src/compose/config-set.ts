@@ -3,6 +3,7 @@ import { formatOrigin } from "@weft/base/origin";
 import { parseConfig } from "../config/parse-config.ts";
 import type { ConfigFile } from "../config/parse-documents.ts";
 import { type ConfigResource, resourceKey } from "../config/resource.ts";
+import type { ResourceVersion } from "../store/resource-store.ts";
 import { joinDocuments, type ResourceText, splitDocuments } from "./split-documents.ts";
 
 /** A resource with the text it was made from, and what was found in that text. */
@@ -32,14 +33,14 @@ export class ConfigSet {
   #cached: { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } | undefined;
 
   /** What the store held at the start. A resource that no longer parses is reported and not in force. */
-  load(texts: readonly (ResourceText & { readonly createdAtMs?: number })[]): void {
-    const files = joinDocuments(texts);
-    const { resources, diagnostics } = parseConfig(files);
-    const byFile = Map.groupBy(texts, (text) => text.file);
-    const entries = resources.map((resource) => {
-      const { file, line } = resource.origins.at("");
-      const text = textAt(byFile.get(file) ?? [], line) ?? { text: "", file, line, createdAtMs: undefined };
-      return entryOf(agedFrom(resource, text.createdAtMs), text, "store", diagnostics);
+  load(versions: readonly Pick<ResourceVersion, "resource" | "text" | "createdAtMs">[]): void {
+    const { resources, diagnostics } = parseConfig(joinDocuments(versions.map(({ text }) => text)));
+    // By key: two that were applied from one file at different times may stand at the same line.
+    const stored = new Map(versions.map((version) => [resourceKey(version.resource), version]));
+    const entries = resources.flatMap((resource) => {
+      const version = stored.get(resourceKey(resource));
+      if (!version) return [];
+      return entryOf(agedFrom(resource, version.createdAtMs), version.text, "store", diagnostics);
     });
     for (const entry of entries) this.#stored.set(entry.key, entry);
     this.#loadDiagnostics = withoutPlaced(diagnostics, entries);
@@ -164,13 +165,6 @@ function withoutPlaced(
 ): readonly Diagnostic[] {
   const placed = new Set(entries.flatMap((entry) => entry.diagnostics));
   return diagnostics.filter((diagnostic) => !placed.has(diagnostic));
-}
-
-/** The text that a line of its file belongs to: the last that begins at or before it. */
-function textAt<T extends ResourceText>(texts: readonly T[], line: number): T | undefined {
-  let found: T | undefined;
-  for (const text of texts) if (text.line <= line && (!found || text.line > found.line)) found = text;
-  return found;
 }
 
 function writtenTwice(entry: ConfigEntry, first: ConfigEntry): Diagnostic {

@@ -9,6 +9,7 @@ import type {
   CreateTokenRequest,
   DashboardLogin,
   DeleteResult,
+  DiffResult,
   EdgeReport,
   EventList,
   JsonObject,
@@ -18,7 +19,9 @@ import type {
   ResourceKey,
   ResourceList,
   ResourceRecord,
+  ResourceVersionRecord,
   RevisionRecord,
+  RollbackRequest,
   StatsGroup,
   StatsReport,
   StatusReport,
@@ -42,7 +45,8 @@ import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
 import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
-import { planApply } from "./apply-config.ts";
+import { awaitSync } from "./await-sync.ts";
+import { ConfigChanges, noSuchResource } from "./config-changes.ts";
 import type { ConfigEntry, ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
@@ -74,45 +78,34 @@ export interface ControlApiOptions {
 
 /** What the API answers, from the parts of the running control plane. */
 export class ControlApi implements ApiBackend {
+  readonly changes: ConfigChanges;
   readonly #parts: ControlApiOptions;
   readonly #startedAtMs: number;
 
   constructor(options: ControlApiOptions) {
     this.#parts = options;
+    this.changes = new ConfigChanges({ ...options, onChange: options.onConfigChange });
     this.#startedAtMs = options.clock.now();
   }
 
-  apply(request: ApplyRequest): ApplyResult {
-    const { clock, config, pipeline, store, events, onConfigChange } = this.#parts;
-    const dryRun = request.dryRun ?? false;
-    const plan = planApply(request, config, (resources) => pipeline.check(resources), clock.now());
-    const { resources, diagnostics } = plan;
-    if (dryRun || plan.entries.length === 0)
-      return { revision: store.revision, dryRun, resources, diagnostics };
-    const revision = store.put(plan.entries);
-    config.put(plan.entries);
-    const changed = resources.filter(({ action }) => action !== "unchanged");
-    events.add("apply", `revision ${revision}: ${changed.map(describe).join(", ")}`);
-    onConfigChange();
-    return { revision, dryRun, resources, diagnostics };
+  apply(request: ApplyRequest): ApplyResult | Promise<ApplyResult> {
+    return this.changes.apply(request);
+  }
+
+  rollback(request: RollbackRequest): ApplyResult | Promise<ApplyResult> {
+    return this.changes.rollback(request);
+  }
+
+  diff(request: ApplyRequest): DiffResult {
+    return this.changes.diff(request);
   }
 
   deleteResource(key: ResourceKey): DeleteResult {
-    const { config, store, events, onConfigChange } = this.#parts;
-    const text = store.versionOf(key)?.text;
-    const isBroken = !config.entries.has(resourceKey(key)) && text !== undefined;
-    const entry = isBroken ? undefined : this.#entry(key);
-    if (entry?.source === "directory") {
-      throw new ApiRefusal(409, {
-        error: `${name(key)} comes from the control plane's own directory`,
-        hint: `delete it in ${entry.text.file}`,
-      });
-    }
-    const revision = store.remove(key);
-    config.remove(resourceKey(key), text);
-    events.add("delete", `revision ${revision}: ${name(key)}`);
-    onConfigChange();
-    return { revision, resource: key };
+    return this.changes.delete(key);
+  }
+
+  versions(key: ResourceKey): readonly ResourceVersionRecord[] {
+    return this.changes.versions(key);
   }
 
   listResources(filter: { readonly kind?: string; readonly namespace?: string }): ResourceList {
@@ -171,30 +164,7 @@ export class ControlApi implements ApiBackend {
         error: `there is no revision ${revision} yet; the newest is ${store.revision}`,
       });
     }
-    const startMs = clock.monotonicMs();
-    const hasAcked = (proxy: ProxySync) => proxy.ackedRevision >= revision || proxy.isIdle;
-    const isSynced = () => sync.proxies.values().every(hasAcked);
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        stopWatching();
-        timer.cancel();
-        signal.removeEventListener("abort", finish);
-        const waiting = [...sync.proxies].filter((proxy) => !hasAcked(proxy));
-        resolve({
-          revision,
-          isSynced: waiting.length === 0,
-          elapsedMs: clock.monotonicMs() - startMs,
-          acknowledged: [...sync.proxies].filter(hasAcked).map((proxy) => proxy.info.nodeId),
-          waiting: waiting.map(({ info, state, error }) => ({ nodeId: info.nodeId, state, error })),
-        });
-      };
-      const stopWatching = sync.watch(() => {
-        if (isSynced()) finish();
-      });
-      const timer = clock.setTimer(finish, timeoutMs);
-      signal.addEventListener("abort", finish);
-      if (isSynced() || signal.aborted) finish();
-    });
+    return awaitSync(sync, clock, { revision, timeoutMs, signal });
   }
 
   stats(by: StatsGroup, windowSeconds: number): StatsReport {
@@ -357,10 +327,7 @@ export class ControlApi implements ApiBackend {
   #entry(key: ResourceKey): ConfigEntry {
     const entry = this.#parts.config.entries.get(resourceKey(key));
     if (entry) return entry;
-    throw new ApiRefusal(404, {
-      error: `there is no ${name(key)}`,
-      hint: `'weft get ${key.kind}' lists what there is`,
-    });
+    throw noSuchResource(key);
   }
 
   #record({ resource, text, source }: ConfigEntry): ResourceRecord {
@@ -395,12 +362,4 @@ function parseBootstrap(text: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-function name({ kind, namespace, name }: ResourceKey): string {
-  return `${kind} ${namespace}/${name}`;
-}
-
-function describe(resource: ResourceKey & { readonly action: string }): string {
-  return `${name(resource)} ${resource.action}`;
 }

@@ -104,10 +104,17 @@ export class MeshPipeline {
 
   /** What the model would say to other resources; nothing is changed. */
   check(resources: readonly ConfigResource[]): readonly Diagnostic[] {
+    return this.preview(resources).diagnostics;
+  }
+
+  /** The mesh that other resources would make, and what the model says to it; nothing is changed. */
+  preview(resources: readonly ConfigResource[]): Pick<BuiltMesh, "mesh" | "diagnostics"> {
     const kept = this.#keptGround(resources);
-    if (kept && isSameList(resources, this.#current!.configured)) return this.#current!.findings;
+    if (kept && isSameList(resources, this.#current!.configured)) {
+      return { mesh: this.#current!.mesh, diagnostics: this.#current!.findings };
+    }
     const ground = kept ?? this.#ground(resources, (names) => this.#addresses.preview(names));
-    return routeMesh(ground, resources).diagnostics;
+    return routeMesh(ground, resources);
   }
 
   /** The ground of the mesh in force, where these resources would make the same. */

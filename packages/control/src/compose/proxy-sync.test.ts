@@ -1,63 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import type { TypeStatus } from "@weft/xds/ads-server";
-import type { Snapshot } from "@weft/xds/snapshot";
 import { type ProxySync, ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
-
-const cds = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
-
-function status(changes: Partial<TypeStatus> = {}): TypeStatus {
-  return {
-    typeUrl: cds,
-    isWildcard: true,
-    subscribed: 0,
-    held: 1,
-    sentVersion: "1",
-    sentNonce: "1",
-    sentMs: 1,
-    ackedVersion: "",
-    ackedMs: undefined,
-    nackedVersion: "",
-    nackedMs: undefined,
-    error: undefined,
-    isInFlight: true,
-    ...changes,
-  };
-}
-
-/** A stream whose client answers when the test says so. */
-class FakeStream {
-  types: readonly TypeStatus[] = [];
-  snapshot: Snapshot | undefined;
-  settledSnapshot: Snapshot | undefined;
-
-  get isSubscribed(): boolean {
-    return this.types.length > 0;
-  }
-
-  get isAnswered(): boolean {
-    return this.types.every((type) => type.ackedMs !== undefined || type.nackedMs !== undefined);
-  }
-
-  get error(): string | undefined {
-    return this.types.find((type) => type.error !== undefined)?.error;
-  }
-
-  subscription() {
-    return undefined;
-  }
-
-  send(): void {
-    this.snapshot = { byType: new Map() };
-    this.types = [status()];
-  }
-
-  answer(error?: string): void {
-    this.settledSnapshot = this.snapshot;
-    this.types = [status({ isInFlight: false, ackedMs: error ? undefined : 1, error })];
-  }
-}
+import { cds, FakeStream, typeStatus } from "./test-synced-stream.ts";
 
 function setUp() {
   const clock = new FakeClock();
@@ -195,7 +140,7 @@ test("a client that still loads its first configuration is not in service", () =
   stream.answer();
   table.settled(proxy, push(1));
   assert.equal(proxy.isInService, true);
-  stream.types = [...stream.types, status({ typeUrl: "other" })];
+  stream.types = [...stream.types, typeStatus({ typeUrl: "other" })];
   assert.equal(proxy.isInService, false, "it has just asked for another type");
 });
 

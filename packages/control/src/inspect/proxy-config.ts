@@ -1,5 +1,5 @@
 import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
-import type { Snapshot } from "@weft/xds/snapshot";
+import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { ProxyResource, XdsKind } from "../api/protocol.ts";
 import { schemas } from "../snapshot/encode.ts";
@@ -11,7 +11,8 @@ export type SubscriptionOf = (
   typeUrl: string,
 ) => { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined;
 
-const typeOf: Readonly<Record<XdsKind, Exclude<PartType, "nameTable" | "secret">>> = {
+/** What the API calls a kind, as xDS names it. */
+export const typeOfKind: Readonly<Record<XdsKind, Exclude<PartType, "nameTable" | "secret">>> = {
   listeners: "listener",
   routes: "route",
   clusters: "cluster",
@@ -24,16 +25,19 @@ export function proxyResources(
   snapshot: Snapshot,
   subscription: SubscriptionOf,
 ): ProxyResource[] {
-  const type = typeOf[kind];
+  const type = typeOfKind[kind];
   const asked = subscription(typeUrl[type]);
   if (!asked) return [];
   return [...(snapshot.byType.get(typeUrl[type])?.values() ?? [])]
     .filter(({ name }) => asked.isWildcard || asked.names.has(name))
-    .map(({ name, version, body }) => {
-      const value = messageJson(schemas[type], body);
-      return { name, version, ...placeOf(value), value };
-    })
+    .map((resource) => proxyResource(kind, resource))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** One resource as JSON, with the place where it was written. */
+export function proxyResource(kind: XdsKind, { name, version, body }: XdsResource): ProxyResource {
+  const value = messageJson(schemas[typeOfKind[kind]], body);
+  return { name, version, ...placeOf(value), value };
 }
 
 function messageJson(schema: DescMessage, body: Uint8Array): JsonObject {

@@ -47,10 +47,11 @@ test("what is applied together is one revision, and each resource counts its own
   assert.equal(mesh.resources.versionOf(key("a"))?.version, 2);
   assert.equal(mesh.resources.versionOf(key("b"))?.version, 1);
   assert.deepEqual(mesh.resources.history(10), [
-    { revision: 2, atMs: 1_500, changes: [{ ...key("a"), action: "changed" }] },
+    { revision: 2, atMs: 1_500, author: "ada", changes: [{ ...key("a"), action: "changed" }] },
     {
       revision: 1,
       atMs: 1_000,
+      author: "local",
       changes: [
         { ...key("a"), action: "created" },
         { ...key("b"), action: "created" },

@@ -34,11 +34,27 @@ export interface ResourceStore {
   put(written: readonly WrittenResource[], author?: string): number;
   /** Deletes one; deleting what is not there changes nothing. */
   remove(key: ResourceKey, author?: string): number;
+  /** Writes and deletes as one revision. */
+  change(written: readonly WrittenResource[], deleted: readonly ResourceKey[], author?: string): number;
+  /** What has changed since a revision, with what each was before. */
+  changedSince(revision: number): readonly ResourceChange[];
+  /** A revision that is given up again unless it is confirmed: also by a control plane that starts. */
+  readonly unconfirmed: number | undefined;
+  setUnconfirmed(revision: number | undefined): void;
   versionOf(key: ResourceKey): ResourceVersion | undefined;
   /** All versions of one resource, newest first. */
   versions(key: ResourceKey): readonly ResourceVersion[];
   /** The last revisions, newest first. */
   history(limit: number): readonly RevisionRecord[];
+}
+
+/** A resource that differs from what it was at an earlier revision. */
+export interface ResourceChange {
+  readonly key: ResourceKey;
+  /** Undefined where it did not exist. */
+  readonly before: ResourceVersion | undefined;
+  /** Undefined where it has been deleted. */
+  readonly now: ResourceVersion | undefined;
 }
 
 interface Row {
@@ -90,6 +106,17 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
   const findChanges = sqlite.prepare(
     "SELECT kind, namespace, name, action FROM resource_versions WHERE revision = ? ORDER BY kind, namespace, name",
   );
+  const findChanged = sqlite.prepare(
+    `${select} WHERE is_latest = 1 AND revision > ? ORDER BY kind, namespace, name`,
+  );
+  const findThen = sqlite.prepare(
+    `${select} WHERE kind = ? AND namespace = ? AND name = ? AND revision <= ? ORDER BY version DESC LIMIT 1`,
+  );
+  const findSetting = sqlite.prepare("SELECT value FROM settings WHERE name = 'unconfirmed_revision'");
+  const putSetting = sqlite.prepare(
+    "INSERT INTO settings VALUES ('unconfirmed_revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+  );
+  const dropSetting = sqlite.prepare("DELETE FROM settings WHERE name = 'unconfirmed_revision'");
   const newest = sqlite.prepare("SELECT coalesce(max(revision), 0) AS revision FROM revisions");
   let revision = (newest.get() as { revision: number }).revision;
 
@@ -105,52 +132,66 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
     insertVersion.run(kind, namespace, name, version, next, action, api_version, text, file, line);
   };
 
+  const change: ResourceStore["change"] = (written, deleted, author = localOperator) => {
+    const next = database.transaction(() => {
+      const changes = written
+        .map(({ resource, text }) => ({ resource, text, before: latest(resource) }))
+        .filter(({ resource, text, before }) => !before || isChanged(before, resource, text));
+      const gone = deleted.flatMap((key) => {
+        const before = latest(key);
+        return !before || before.action === "deleted" ? [] : [before];
+      });
+      if (changes.length + gone.length === 0) return revision;
+      insertRevision.run(revision + 1, clock.now(), author);
+      for (const { resource, text, before } of changes) {
+        const { kind, namespace, name, apiVersion } = resource;
+        const action = !before || before.action === "deleted" ? "created" : "changed";
+        append(
+          revision + 1,
+          { kind, namespace, name, action, api_version: apiVersion, ...text },
+          (before?.version ?? 0) + 1,
+        );
+      }
+      for (const before of gone) append(revision + 1, { ...before, action: "deleted" }, before.version + 1);
+      return revision + 1;
+    });
+    revision = next;
+    return revision;
+  };
+
   return {
     get revision() {
       return revision;
     },
     current: () => (findCurrent.all() as unknown as Row[]).map(toVersion),
-    put(written, author = localOperator) {
-      const next = database.transaction(() => {
-        const changes = written
-          .map(({ resource, text }) => ({ resource, text, before: latest(resource) }))
-          .filter(({ resource, text, before }) => !before || isChanged(before, resource, text));
-        if (changes.length === 0) return revision;
-        insertRevision.run(revision + 1, clock.now(), author);
-        for (const { resource, text, before } of changes) {
-          const { kind, namespace, name, apiVersion } = resource;
-          const action = !before || before.action === "deleted" ? "created" : "changed";
-          append(
-            revision + 1,
-            { kind, namespace, name, action, api_version: apiVersion, ...text },
-            (before?.version ?? 0) + 1,
-          );
-        }
-        return revision + 1;
-      });
-      revision = next;
-      return revision;
+    put: (written, author) => change(written, [], author),
+    remove: (key, author) => change([], [key], author),
+    change,
+    changedSince: (since) =>
+      (findChanged.all(since) as unknown as Row[]).flatMap((row) => {
+        const { kind, namespace, name } = row;
+        const then = findThen.get(kind, namespace, name, since) as Row | undefined;
+        const key = { kind, namespace, name };
+        const change = { key, before: liveVersion(then), now: liveVersion(row) };
+        return change.before || change.now ? [change] : [];
+      }),
+    get unconfirmed() {
+      const row = findSetting.get() as { value: string } | undefined;
+      return row && Number(row.value);
     },
-    remove(key, author = localOperator) {
-      const next = database.transaction(() => {
-        const before = latest(key);
-        if (!before || before.action === "deleted") return revision;
-        insertRevision.run(revision + 1, clock.now(), author);
-        append(revision + 1, { ...before, action: "deleted" }, before.version + 1);
-        return revision + 1;
-      });
-      revision = next;
-      return revision;
+    setUnconfirmed(unconfirmed) {
+      if (unconfirmed === undefined) dropSetting.run();
+      else putSetting.run(String(unconfirmed));
     },
     versionOf(key) {
-      const row = latest(key);
-      return row && row.action !== "deleted" ? toVersion(row) : undefined;
+      return liveVersion(latest(key));
     },
     versions: (key) => (findAll.all(key.kind, key.namespace, key.name) as unknown as Row[]).map(toVersion),
     history: (limit) =>
-      (findRevisions.all(limit) as { revision: number; at_ms: number }[]).map((row) => ({
+      (findRevisions.all(limit) as { revision: number; at_ms: number; author: string }[]).map((row) => ({
         revision: row.revision,
         atMs: row.at_ms,
+        author: row.author,
         changes: findChanges
           .all(row.revision)
           .map((change) => ({ ...change })) as unknown as RevisionRecord["changes"],
@@ -170,6 +211,10 @@ function isChanged(
     before.file !== text.file ||
     before.line !== text.line
   );
+}
+
+function liveVersion(row: Row | undefined): ResourceVersion | undefined {
+  return row && row.action !== "deleted" ? toVersion(row) : undefined;
 }
 
 function toVersion(row: Row): ResourceVersion {
