@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
+import { TestCa } from "@weft/testkit/test-ca";
 import type { ApplyResult, RollbackRequest } from "../api/protocol.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import { openStore } from "../store/open-store.ts";
@@ -255,4 +256,25 @@ test("a diff names what is written anew and what proxies would be given, and cha
   assert.match(before!, /"timeout":"1s"/);
   assert.match(after!, /"timeout":"2s"/);
   assert.equal(mesh.inForce(), route(1));
+});
+
+test("no value of a Secret is in what a diff or the versions show", (t) => {
+  const mesh = setUp(t);
+  const { chainPem, keyPem } = new TestCa().leaf(undefined, undefined, { dnsNames: ["shop.example"] });
+  const value = (pem: string) => Buffer.from(pem).toString("base64");
+  const text = `apiVersion: v1
+kind: Secret
+metadata: { name: shop }
+type: kubernetes.io/tls
+data: { tls.crt: ${value(chainPem)}, tls.key: ${value(keyPem)} }
+`;
+  const shown = JSON.stringify(mesh.plane.changes.diff({ files: [{ name: "mesh.yaml", text }] }));
+  mesh.apply(text);
+  const versions = JSON.stringify(
+    mesh.plane.changes.versions({ kind: "Secret", namespace: "default", name: "shop" }),
+  );
+  for (const said of [shown, versions]) {
+    assert.ok(!said.includes(value(keyPem)), "the key is not told");
+    assert.match(said, /shop\.example/);
+  }
 });

@@ -14,15 +14,17 @@ import type {
 } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { resourceKey } from "../config/resource.ts";
+import { shownText } from "../inspect/secret-text.ts";
 import type { ResourceStore, ResourceVersion } from "../store/resource-store.ts";
 import { keyOf, planApply } from "./apply-config.ts";
 import { awaitSync, refusals } from "./await-sync.ts";
 import { diffProxies } from "./config-diff.ts";
-import type { ConfigSet } from "./config-set.ts";
+import { type ConfigEntry, type ConfigSet, readEntries } from "./config-set.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import { planRollback, type RollbackPlan } from "./plan-rollback.ts";
 import type { ProxySyncTable } from "./proxy-sync.ts";
+import { joinDocuments, type ResourceText } from "./split-documents.ts";
 
 export interface ConfigChangesOptions {
   readonly clock: Clock;
@@ -97,8 +99,8 @@ export class ConfigChanges {
       resources: resources.map(({ action, ...key }) => ({
         ...key,
         action,
-        before: config.entries.get(resourceKey(key))?.text.text,
-        after: after.get(resourceKey(key))?.text.text,
+        before: shownOf(config.entries.get(resourceKey(key))),
+        after: shownOf(after.get(resourceKey(key))),
       })),
       ...diffProxies(pipeline.current.mesh, mesh, workloads),
       diagnostics,
@@ -242,6 +244,7 @@ function describe(resource: ResourceKey & { readonly action: string }): string {
 }
 
 function recordOf({
+  resource,
   version,
   revision,
   action,
@@ -250,5 +253,16 @@ function recordOf({
   text,
 }: ResourceVersion): ResourceVersionRecord {
   const origin = formatOrigin({ file: text.file, line: text.line, column: 1 });
-  return { version, revision, action, author, changedAtMs, origin, text: text.text };
+  return { version, revision, action, author, changedAtMs, origin, text: versionText(resource, text) };
+}
+
+function shownOf(entry: ConfigEntry | undefined): string | undefined {
+  return entry && shownText(entry);
+}
+
+/** What is in a Secret is not told, nor what was in one. */
+function versionText({ kind }: ResourceKey, text: ResourceText): string {
+  if (kind !== "Secret") return text.text;
+  const [entry] = readEntries(joinDocuments([text]), "store").entries;
+  return entry ? shownText(entry) : "";
 }

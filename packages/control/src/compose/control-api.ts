@@ -39,7 +39,7 @@ import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import { routeStatus } from "../inspect/route-status.ts";
-import { secretText } from "../inspect/secret-text.ts";
+import { shownText } from "../inspect/secret-text.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
@@ -339,7 +339,7 @@ export class ControlApi implements ApiBackend {
       namespace,
       name,
       apiVersion,
-      text: kind === "Secret" ? secretText(resource) : text.text,
+      text: shownText({ resource, text }),
       origin: `${text.file}:${text.line}`,
       revision: stored?.revision ?? 0,
       changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,

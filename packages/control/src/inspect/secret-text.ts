@@ -22,6 +22,11 @@ export function secretText(resource: ConfigResource): string {
   });
 }
 
+/** The text of a resource as anybody may see it who may look at configuration. */
+export function shownText({ resource, text }: { resource: ConfigResource; text: { text: string } }): string {
+  return resource.kind === "Secret" ? secretText(resource) : text.text;
+}
+
 /** Of the first certificate, which was read before. */
 function facts(pem: string) {
   const { subject, subjectAltName, validTo, fingerprint256 } = new X509Certificate(pem);
