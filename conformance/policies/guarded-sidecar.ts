@@ -10,6 +10,7 @@ import type { TestCa } from "@weft/testkit/test-ca";
 import { GuardedApplication } from "./guarded-application.ts";
 
 export interface SceneOptions {
+  /** HTTP_PORT and TCP_PORT stand for the application's ports. */
   readonly yaml: string;
   readonly authority: TestCa;
   /** For access logs. */
@@ -70,7 +71,7 @@ async function startOne(
       keySets: options.keySets,
       defaults: { accessLog: { path, format }, ...options.defaults },
     },
-    options.yaml,
+    options.yaml.replaceAll("HTTP_PORT", `"${http.port}"`).replaceAll("TCP_PORT", `"${tcp.port}"`),
   );
   const errors = findings.filter((line) => line.includes(" error "));
   if (errors.length > 0) throw new Error(errors.join("\n"));

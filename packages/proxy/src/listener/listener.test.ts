@@ -309,6 +309,8 @@ describe("mutual TLS", () => {
     ["a forged certificate", bad.forgedSignature, {}],
     ["a certificate signed by another's leaf", bad.signedByLeaf, {}],
     ["two URI names, which of them to believe being unclear", bad.twoSans, {}],
+    ["a certificate of an authority", bad.caFlagged, {}],
+    ["a certificate that may sign others", bad.mayCertify, {}],
     ["a name nobody accepts", productpage, { matchesSan: () => false }],
   ];
   for (const [why, svid, plan] of refused) {

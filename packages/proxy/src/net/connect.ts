@@ -1,7 +1,8 @@
 import net, { type Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
-import { coversHost, isAmbiguousSvid, PeerCertificate } from "./peer-certificate.ts";
+import { coversHost, PeerCertificate } from "./peer-certificate.ts";
 import type { SocketAddress } from "./socket-address.ts";
+import { svidFault } from "./svid-fault.ts";
 import type { PeerIdentity, UpstreamTlsPlan } from "./tls-plan.ts";
 
 export interface ConnectEvents {
@@ -135,12 +136,14 @@ function connectTls(
   connecting.once("secureConnect", () => {
     if (isSettled) return;
     const certificate = connecting.getPeerX509Certificate();
-    if (certificate && plan.verifiesPeer) peer = new PeerCertificate(certificate);
-    else if (connecting.isSessionReused()) peer = saved?.peer;
-    if (peer && isAmbiguousSvid(peer)) {
-      fail("", `TLS_error: more than one URI name beside a SPIFFE ID: ${peer.uris.join(", ")}`);
-      return;
-    }
+    if (certificate && plan.verifiesPeer) {
+      peer = new PeerCertificate(certificate);
+      const fault = svidFault(certificate, peer);
+      if (fault) {
+        fail("", `TLS_error: ${fault}`);
+        return;
+      }
+    } else if (connecting.isSessionReused()) peer = saved?.peer;
     if (plan.verifiesServerName && !peer?.dnsNames.some((name) => coversHost(name, serverName))) {
       fail(
         "",

@@ -70,11 +70,6 @@ const nameKinds: Readonly<Record<string, "uris" | "dnsNames" | "ipAddresses" | "
   email: "emails",
 };
 
-/** An SVID with a second URI name is none: whom it speaks for would be a matter of reading (X.509-SVID §5.2). */
-export function isAmbiguousSvid({ uris }: PeerIdentity): boolean {
-  return uris.length > 1 && uris.some((uri) => /^spiffe:/i.test(uri));
-}
-
 /** A certificate for `*.example.com` covers `a.example.com`, one label only (RFC 6125 §6.4.3). */
 export function coversHost(name: string, host: string): boolean {
   const lower = host.toLowerCase();

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
-import { isAmbiguousSvid, PeerCertificate } from "./peer-certificate.ts";
+import { PeerCertificate } from "./peer-certificate.ts";
+import { svidFault } from "./svid-fault.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 import type { DownstreamTlsPlan, PeerIdentity } from "./tls-plan.ts";
 
@@ -114,8 +115,9 @@ export function acceptTls(
         return;
       }
       peer = new PeerCertificate(certificate);
-      if (isAmbiguousSvid(peer)) {
-        refuse("name-not-accepted", `more than one URI name beside a SPIFFE ID: ${peer.uris.join(", ")}`);
+      const fault = svidFault(certificate, peer);
+      if (fault) {
+        refuse("name-not-accepted", fault);
         return;
       }
       if (plan.matchesSan && !plan.matchesSan(peer)) {
