@@ -188,6 +188,8 @@ export type RouteSet = Pick<HostRouting, "http" | "tcp" | "tls">;
 /** The routes that are attached to a service, by the port that was called: of one kind on each port. */
 export interface AttachedRoutes {
   readonly host: string;
+  /** Of the service. */
+  readonly namespace: string;
   /** Attached in the service's own namespace: for every caller that has none of its own. */
   readonly producer: ReadonlyMap<number, RouteSet>;
   /** Attached elsewhere: by namespace, for the callers there. */

@@ -64,8 +64,22 @@ export function routingsOn(port: number, mesh: RoutedMesh): readonly object[] {
 }
 
 /** What the routes of a service are made from: what its host says and what is attached to it. */
-export function routingsOf({ hostname }: Service, { routing, attached }: RoutedMesh): readonly object[] {
+function routingsOf({ hostname }: Service, { routing, attached }: RoutedMesh): readonly object[] {
   return [routingOf(routing, hostname) ?? unrouted, attached.get(hostname) ?? unrouted];
+}
+
+/** What the routes of one service are made from, for this caller: its own routes and the services they lead to. */
+export function routesFrom(service: Service, mesh: RoutedMesh, caller: Caller): object[] {
+  const hosts = new Set<string>();
+  for (const { number } of service.ports) {
+    for (const { action } of routesTo(service.hostname, number, mesh, caller)?.http ?? []) {
+      if (action.kind !== "forward") continue;
+      for (const { host } of action.destinations) hosts.add(host);
+      for (const { destination } of action.mirrors) hosts.add(destination.host);
+    }
+  }
+  const destinations = [...hosts].flatMap((host) => (mesh.known ?? mesh.services).get(host) ?? []);
+  return [service, mesh.options, ...routingsOf(service, mesh), ...destinations];
 }
 
 function servicesOn(port: number, mesh: RoutedMesh): Service[] {

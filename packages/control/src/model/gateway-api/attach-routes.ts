@@ -23,6 +23,7 @@ export type RouteStatuses = ReadonlyMap<string, readonly ParentStatus[]>;
 /** One route at one port of a service. */
 interface Attachment {
   readonly host: string;
+  readonly namespace: string;
   readonly port: number;
   /** Whose callers have it: those of this namespace, or (undefined) all that have none of their own. */
   readonly audience: string | undefined;
@@ -119,7 +120,8 @@ function attachments(
 ): Attachment[] {
   const audience = service.namespace === resource.namespace ? undefined : resource.namespace;
   const { kind } = resource;
-  return ports.map(({ number }) => ({ host: service.hostname, port: number, audience, kind, compiled }));
+  const { hostname: host, namespace } = service;
+  return ports.map(({ number }) => ({ host, namespace, port: number, audience, kind, compiled }));
 }
 
 /** Of each port and audience those of the most specific kind; of TCP routes, which match all alike, the first. */
@@ -176,7 +178,7 @@ function grouped(attachments: readonly Attachment[]): Map<string, AttachedRoutes
       const producer = merged(audiences.get(undefined) ?? []);
       audiences.delete(undefined);
       const consumers = new Map([...audiences].map(([namespace, own]) => [namespace!, merged(own)]));
-      return [host, { host, producer, consumers }];
+      return [host, { host, namespace: all[0]!.namespace, producer, consumers }];
     }),
   );
 }

@@ -1,9 +1,8 @@
 import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
-import { routesTo } from "../../model/routing.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
-import { type RoutedMesh, routingsOf } from "../outbound-routes.ts";
+import { type RoutedMesh, routesFrom } from "../outbound-routes.ts";
 import { endpointsPart, none, part, type SidecarPart } from "../part.ts";
 import { proxylessClusters } from "./proxyless-clusters.ts";
 import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
@@ -58,16 +57,4 @@ function clusterParts(service: Service, mesh: Mesh): SidecarPart[] {
     ),
     endpointsPart(service, endpoints),
   ];
-}
-
-/** The service's own routes and the services they lead to: a change of any other leaves its routes as they are. */
-function routesFrom(service: Service, mesh: RoutedMesh, caller: Caller): object[] {
-  const hosts = new Set<string>();
-  for (const { number } of service.ports) {
-    for (const { action } of routesTo(service.hostname, number, mesh, caller)?.http ?? []) {
-      if (action.kind === "forward") for (const { host } of action.destinations) hosts.add(host);
-    }
-  }
-  const destinations = [...hosts].flatMap((host) => (mesh.known ?? mesh.services).get(host) ?? []);
-  return [service, mesh.options, ...routingsOf(service, mesh), ...destinations];
 }
