@@ -1,0 +1,81 @@
+/**
+ * The Gateway API's conformance tests for meshes, against live proxies: Weft's
+ * sidecar and Envoy, each with the same control plane and the same workloads.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { findPeer } from "../../packages/testkit/src/peer.ts";
+import { type ConformanceTest, conformanceTests, type Expected } from "./cases.ts";
+import { difference } from "./compare.ts";
+import { EchoMesh, type Order } from "./echo-mesh.ts";
+import { ownTests } from "./own-cases.ts";
+
+const envoy = findPeer("envoy");
+const isRoot = process.getuid?.() === 0;
+const withoutRoot = !isRoot && !process.env.CI && "needs root for namespaces and nft rules";
+const dataPlanes = [
+  { name: "weft", flags: [], skip: withoutRoot },
+  {
+    name: "envoy",
+    flags: ["--proxy", "envoy", "--envoy-path", envoy ?? "envoy"],
+    skip: withoutRoot || (!envoy && "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers"),
+  },
+];
+
+for (const { name, flags, skip } of dataPlanes) {
+  describe(`the Gateway API's mesh conformance with ${name} as the sidecar`, { skip }, () => {
+    const mesh = new EchoMesh(name, flags);
+    before(() => mesh.start());
+    after(() => mesh.close());
+
+    for (const one of [...conformanceTests(mesh.addressOf("echo-v2")), ...ownTests]) {
+      test(one.name, async () => {
+        const { manifest } = one;
+        if (manifest) await mesh.apply(basename(manifest.pathname), readFileSync(manifest, "utf8"));
+        try {
+          for (const expected of one.cases) await converge(mesh, one, expected);
+          if (one.weights) await checkWeights(mesh, one, one.cases[0]!, one.weights);
+        } finally {
+          await mesh.deleteRoutes();
+        }
+      });
+    }
+  });
+}
+
+function orderOf({ Request }: Expected): Order {
+  const { Protocol = "http", Host = "echo", Path = "/", Method, Headers } = Request;
+  return { url: `${Protocol}://${Host}${Path}`, method: Method, headers: Headers };
+}
+
+/** As there: what is configured takes effect in the end, and then stays. */
+async function converge(mesh: EchoMesh, { client }: ConformanceTest, expected: Expected): Promise<void> {
+  const order = { ...orderOf(expected), count: 3 };
+  let last: string | undefined;
+  for (let tries = 0; tries < 100; tries += 1) {
+    const answers = await mesh.ask(client, order);
+    last = answers.map((answer) => difference(expected, answer)).find((wrong) => wrong !== undefined);
+    if (last === undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`${expected.TestCaseName ?? JSON.stringify(order)}: ${last}`);
+}
+
+async function checkWeights(
+  mesh: EchoMesh,
+  { client }: ConformanceTest,
+  expected: Expected,
+  weights: Readonly<Record<string, number>>,
+): Promise<void> {
+  const count = 500;
+  const answers = await mesh.ask(client, { ...orderOf(expected), count });
+  const pods = answers.map(({ body }) => (JSON.parse(body ?? "{}") as { pod?: string }).pod);
+  for (const [backend, share] of Object.entries(weights)) {
+    const got = pods.filter((pod) => pod === backend).length;
+    // Six standard deviations: once in a thousand million runs.
+    const slack = 6 * Math.sqrt(count * share * (1 - share));
+    assert.ok(Math.abs(got - count * share) < slack, `${backend}: ${got} of ${count}`);
+  }
+}

@@ -1,0 +1,121 @@
+// The workload of the conformance tests: answers requests with what it got of
+// them, and makes requests itself when it is asked to on its Unix socket. Knows
+// nothing of a mesh.
+//   node echo.mjs POD NAMESPACE CONTROL_SOCKET
+import http from "node:http";
+import http2 from "node:http2";
+import net from "node:net";
+
+const [pod, namespace, socketPath] = process.argv.slice(2);
+
+function answer(request, proto) {
+  const headers = {};
+  for (const [name, values] of Object.entries(request.headersDistinct ?? request.headers)) {
+    if (!name.startsWith(":")) headers[name] = [values].flat();
+  }
+  const host = request.headers[":authority"] ?? request.headers.host;
+  const path = request.headers[":path"] ?? request.url;
+  return { path, host, method: request.method, proto, headers, namespace, pod };
+}
+
+http
+  .createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer(request, `HTTP/${request.httpVersion}`)));
+  })
+  .listen(8080);
+
+/** A message of gRPC is a flag, its length, and bytes: here JSON. */
+function frame(value) {
+  const bytes = Buffer.from(JSON.stringify(value));
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+http2
+  .createServer()
+  .on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    stream.resume();
+    stream.on("end", () => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(frame(answer({ headers, method: headers[":method"] }, "HTTP/2.0")));
+    });
+  })
+  .listen(7070);
+
+net.createServer((socket) => socket.pipe(socket).on("error", () => {})).listen(9090);
+
+/** One request as it was asked for: `{url, method, headers}`. Never follows a redirect. */
+function request({ url, method = "GET", headers = {} }) {
+  const { hostname, port } = new URL(url);
+  const path = url.slice(url.indexOf("/", "http://".length)) || "/";
+  return new Promise((resolve, reject) => {
+    const options = { host: hostname, port: port || 80, path, method, headers, agent: false, timeout: 5_000 };
+    const outgoing = http.request(options, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => {
+        const body = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode, headers: response.headers, body });
+      });
+      response.on("error", reject);
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer within 5 s")));
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+const echoMethod = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo";
+
+/** One unary call. Status 200 is gRPC's OK. */
+function call({ url, headers = {} }) {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(url.replace("grpc:", "http:"));
+    session.on("error", reject);
+    const stream = session.request({
+      ...headers,
+      ":method": "POST",
+      ":path": echoMethod,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    let answered = {};
+    let trailers = {};
+    const chunks = [];
+    stream.on("response", (got) => {
+      answered = got;
+    });
+    stream.on("trailers", (got) => {
+      trailers = got;
+    });
+    stream.on("data", (chunk) => chunks.push(chunk));
+    stream.on("error", reject);
+    stream.on("end", () => {
+      session.close();
+      const code = Number(trailers["grpc-status"] ?? answered["grpc-status"] ?? 2);
+      const body = Buffer.concat(chunks).subarray(5).toString();
+      resolve({ status: code === 0 ? answered[":status"] : code, headers: answered, body });
+    });
+    stream.end(Buffer.alloc(5));
+  });
+}
+
+http
+  .createServer(async (asked, reply) => {
+    let text = "";
+    for await (const chunk of asked) text += chunk;
+    const order = JSON.parse(text);
+    const answers = [];
+    for (let i = 0; i < (order.count ?? 1); i += 1) {
+      const made = order.url.startsWith("grpc:") ? call(order) : request(order);
+      answers.push(await made.catch((error) => ({ error: String(error) })));
+    }
+    reply.end(JSON.stringify(answers));
+  })
+  .listen(socketPath);
+process.on("SIGTERM", () => process.exit(0));

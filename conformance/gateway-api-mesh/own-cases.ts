@@ -1,0 +1,93 @@
+import type { ConformanceTest, Expected } from "./cases.ts";
+
+/** What the specification says and its tests leave out, held by both data planes alike. */
+export const ownTests: readonly ConformanceTest[] = [
+  {
+    name: "paths are modified as the specification's table has it",
+    manifest: new URL("own/path-modifiers.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      rewritten("/plain/bar", "/xyz/bar"),
+      rewritten("/to-slash/bar", "/xyz/bar"),
+      rewritten("/from-slash/bar", "/xyz/bar"),
+      rewritten("/both/bar", "/xyz/bar"),
+      rewritten("/plain", "/xyz"),
+      rewritten("/plain/", "/xyz/"),
+      rewritten("/to-nothing/bar", "/bar"),
+      rewritten("/to-nothing/", "/"),
+      rewritten("/to-nothing", "/"),
+      rewritten("/to-root/", "/"),
+      rewritten("/to-root", "/"),
+      rewritten("/to-root/bar?at=/to-root", "/bar?at=/to-root"),
+      rewritten("/plain?x=1", "/xyz?x=1"),
+      rewritten("/full/bar?x=1", "/a$b?x=1"),
+      refused("/plainbar", 404),
+      redirected("/redirect/bar", "/bar"),
+      redirected("/redirect", "/"),
+    ],
+  },
+  {
+    name: "what has no backend is answered with 500, and UNAVAILABLE in gRPC",
+    manifest: new URL("own/missing-backends.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      ...["/nobody", "/no-port", "/no-kind", "/no-weight", "/nothing"].map((path) => refused(path, 500)),
+      ...["nobody", "nothing"].map((to) => called({ to }, 14)),
+      called({ to: "v2" }, 200),
+      { ...called({ to: "elsewhere" }, 12), TestCaseName: "a method that no rule matches is UNIMPLEMENTED" },
+    ],
+  },
+  {
+    name: "values are literal, a backend's edits come after the rule's, origins are answered",
+    manifest: new URL("own/filters.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      {
+        Request: { Path: "/literal" },
+        ExpectedRequest: { Request: { Headers: { "x-set": "100% %REQ(x)%" } } },
+        Response: { Headers: { "x-answer": "50%" } },
+      },
+      {
+        Request: { Path: "/both" },
+        ExpectedRequest: {
+          Request: { Headers: { "x-of-rule": "rule", "x-both": "backend" } },
+          AbsentHeaders: ["x-gone"],
+        },
+      },
+      preflight("https://a.b.shop.example", {
+        Headers: {
+          "access-control-allow-origin": "https://a.b.shop.example",
+          "access-control-allow-methods": "GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH",
+          "access-control-allow-credentials": "true",
+          "access-control-max-age": "60",
+        },
+      }),
+      preflight("https://shop.example", { AbsentHeaders: ["access-control-allow-origin"] }),
+    ],
+  },
+];
+
+function rewritten(path: string, arrived: string): Expected {
+  return { Request: { Path: path }, ExpectedRequest: { Request: { Path: arrived } } };
+}
+
+function redirected(path: string, to: string): Expected {
+  return { Request: { Path: path }, RedirectRequest: { Path: to }, Response: { StatusCode: 302 } };
+}
+
+function refused(path: string, status: number): Expected {
+  return { Request: { Path: path }, Response: { StatusCode: status } };
+}
+
+function called(headers: Readonly<Record<string, string>>, status: number): Expected {
+  const Request = { Host: "echo:7070", Protocol: "grpc", Headers: headers };
+  return { Request, Response: { StatusCode: status } };
+}
+
+function preflight(origin: string, response: Expected["Response"]): Expected {
+  const asked = { origin, "access-control-request-method": "PUT" };
+  return {
+    Request: { Path: "/cors", Method: "OPTIONS", Headers: asked },
+    Response: { StatusCode: 200, ...response },
+  };
+}
