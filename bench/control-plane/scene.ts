@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@weft/base/clock";
 import { openCertificateAuthority } from "@weft/control/ca/certificate-authority";
+import { JwtKeys } from "@weft/control/ca/jwt-keys";
 import { Composition } from "@weft/control/compose/composition";
 import type { Workload } from "@weft/control/registry/workload";
 import type { Lease } from "@weft/control/registry/workload-registry";
@@ -155,6 +156,7 @@ export class Scene {
       trustDomain,
       store: this.#store,
       authority,
+      jwtKeys: await JwtKeys.open(this.#store.jwtKeys, clock, log),
       onConverged: (elapsedMs) => this.converged.push(elapsedMs),
     });
     const { ads } = this.#plane;

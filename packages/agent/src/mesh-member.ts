@@ -22,6 +22,8 @@ import { prepareProxyless } from "./proxyless/prepare-proxyless.ts";
 import { forgetKept, openRunDirectory } from "./run-directory.ts";
 import { prepareSidecar } from "./sidecar/prepare-sidecar.ts";
 import { refuseTakenAddresses } from "./sidecar/taken-addresses.ts";
+import { startWorkloadApi } from "./workload-api/workload-api.ts";
+import { WorkloadState } from "./workload-api/workload-state.ts";
 import { nodeCluster, nodeId, nodeMetadata, type WorkloadPlan } from "./workload-plan.ts";
 
 /** A workload's place in the mesh: identity, sidecar, names and interception, all in service. */
@@ -32,7 +34,7 @@ export interface MeshMember {
   drain(): Promise<void>;
   /** What its WorkloadGroup says; undefined without one, and before it is known. */
   readonly template: () => WorkloadTemplate | undefined;
-  /** What the application must know to be its own data plane; empty beside a sidecar. */
+  /** What the application is told: where the Workload API is, and what it needs to be its own data plane. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -70,7 +72,19 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   let registration: Registration | undefined;
   const parts = { ...options, onHeld: (svid: Svid) => registration?.setHeld(svid) };
   const sidecar = dataPlane && (await prepareSidecar(parts, dataPlane, files, keeper, cleanup));
-  const env = sidecar ? {} : await prepareProxyless(parts, grpcTarget, files, keeper, cleanup);
+  const grpcEnv = sidecar ? {} : await prepareProxyless(parts, grpcTarget, files, keeper, cleanup);
+  const state = new WorkloadState(keeper.svid);
+  keeper.onRotated((svid) => state.setSvid(svid));
+  const api = await startWorkloadApi({
+    path: files.workloadApiPath,
+    state,
+    target: grpcTarget,
+    owner: options.appOwner,
+    clock,
+    talk,
+  });
+  cleanup.add("Workload API", () => api.close());
+  const env = { ...grpcEnv, SPIFFE_ENDPOINT_SOCKET: `unix://${files.workloadApiPath}` };
   const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
 
@@ -104,6 +118,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
             template = said;
           },
         }),
+    onKeySet: (keySet) => state.setKeySet(keySet),
     talk,
   });
   registration = opened;

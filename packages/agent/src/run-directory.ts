@@ -21,6 +21,8 @@ export interface RunDirectory {
   readonly statsSocketPath: string;
   /** Where an application without a sidecar finds the control plane; in a folder of its user's alone. */
   readonly xdsSocketPath: string;
+  /** The SPIFFE Workload API, in a folder of the application's user's alone. */
+  readonly workloadApiPath: string;
   /** The files such an application reads: bootstrap, certificates. */
   readonly grpcFolder: string;
 }
@@ -43,6 +45,7 @@ export function openRunDirectory(path: string): RunDirectory {
     keptNamesPath: join(path, "identity", "names.json"),
     statsSocketPath: join(path, "sds", "stats.sock"),
     xdsSocketPath: join(path, "xds", "xds.sock"),
+    workloadApiPath: join(path, "spiffe", "api.sock"),
     grpcFolder: join(path, "grpc"),
   };
 }

@@ -7,6 +7,8 @@ import { type ApiServer, startApiServer } from "./api/server.ts";
 import type { CaLog } from "./ca/ca-log.ts";
 import { openCertificateAuthority } from "./ca/certificate-authority.ts";
 import type { IssuingFiles } from "./ca/issuing-files.ts";
+import { JwtKeys } from "./ca/jwt-keys.ts";
+import { JwtSvidIssuer } from "./ca/jwt-svid-issuer.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
@@ -88,14 +90,26 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       certificateTtlMs: options.certificateTtlMs,
       issuingFiles: options.issuingFiles,
     });
-    const plane = new Composition({ ...options, settings, log, clock, trustDomain, store, authority });
+    const jwtKeys = await JwtKeys.open(store.jwtKeys, clock, log);
+    onClose(() => jwtKeys.close());
+    const jwtSvids = new JwtSvidIssuer({ keys: jwtKeys, audit: store.audit, trustDomain, clock });
+    const plane = new Composition({
+      ...options,
+      settings,
+      log,
+      clock,
+      trustDomain,
+      store,
+      authority,
+      jwtKeys,
+    });
     onClose(() => plane.close());
     await plane.keysKnown(keysPatienceMs);
     const serving = await authority.openServingCertificate();
     onClose(() => serving.close());
-    const listeners = await openListeners(plane, serving, options, clock);
+    const listeners = await openListeners(plane, serving, jwtSvids, options, clock);
     onClose(() => listeners.close(closeGraceMs));
-    const http = await openHttp(plane, options);
+    const http = await openHttp(plane, jwtKeys, options);
     onClose(() => http.close());
     plane.httpOrigin = `http://${reachableHere(options.httpAddress)}:${http.port}`;
     const api = await openApi(plane, options);
@@ -125,6 +139,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 async function openListeners(
   plane: Composition,
   serving: ServingCertificate,
+  jwtSvids: JwtSvidIssuer,
   options: ControlPlaneOptions,
   clock: Clock,
 ): Promise<GrpcListeners> {
@@ -145,6 +160,7 @@ async function openListeners(
       ads: plane.ads,
       verifyPeer: (chain) => authority.verifyPeer(chain),
       createCertificate: (request) => plane.createCertificate(request),
+      issueJwtSvid: (ask) => jwtSvids.issue(ask),
       takeMetrics: plane.takeMetrics,
       clientStatus: plane.clientStatus,
       admitOperator: operatorsOf(plane.rootNamespace),
@@ -158,6 +174,7 @@ async function openListeners(
 
 function openHttp(
   plane: Composition,
+  jwtKeys: JwtKeys,
   { httpAddress, httpPort }: ControlPlaneOptions,
 ): Promise<HttpEndpoints> {
   return namingFlags(
@@ -168,6 +185,7 @@ function openHttp(
         port: httpPort,
         metrics: plane.metrics.registry,
         notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
+        keySet: () => jwtKeys.keySet,
         dashboard: plane.dashboard.serve,
       }),
   );

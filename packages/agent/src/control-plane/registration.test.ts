@@ -103,6 +103,7 @@ test("the stream registers, gets names, tells health, and says it again after a 
       names.push(told);
       seen.add("names");
     },
+    onKeySet: () => assert.fail("nobody sent keys"),
     onBundle: (pem) => {
       bundles.push(pem);
       seen.add("bundle");
@@ -170,6 +171,7 @@ test("a registration that is refused says so, with the reason", async () => {
     version: "0.1.0",
     onNames: () => assert.fail("names for a refused workload"),
     onBundle: () => assert.fail("trust for a refused workload"),
+    onKeySet: () => assert.fail("keys for a refused workload"),
     talk: (line) => {
       said.push(line);
       seen.add("refused");

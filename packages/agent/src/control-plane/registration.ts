@@ -25,6 +25,8 @@ export interface RegistrationOptions {
   readonly onBundle: (bundlePem: string) => void;
   /** Where the workload is a member of a group: what that says, and when it says something else. */
   readonly onTemplate?: (template: WorkloadTemplate) => void;
+  /** The public keys of JWT-SVIDs of now, as a JSON Web Key Set. Throwing refuses it. */
+  readonly onKeySet: (keySet: string) => void;
   readonly talk: (line: string) => void;
 }
 
@@ -62,15 +64,20 @@ export class Registration {
       handler: {
         onResources(type, { added }) {
           const [only] = added;
-          if (!only) return;
-          if (type === typeUrl.secret) options.onBundle(decodeBundle(only.body));
-          else if (type === typeUrl.nameTable) options.onNames(decodeNameTable(only.body));
-          else options.onTemplate?.(fromBinary(WorkloadTemplateSchema, only.body));
+          if (type === typeUrl.nameTable && only) options.onNames(decodeNameTable(only.body));
+          else if (type === typeUrl.workloadTemplate && only) {
+            options.onTemplate?.(fromBinary(WorkloadTemplateSchema, only.body));
+          }
+          if (type !== typeUrl.secret) return;
+          for (const { name, body } of added) {
+            if (name === "ROOTCA") options.onBundle(decodeSecret(body));
+            else if (name === "JWKS") options.onKeySet(decodeSecret(body));
+          }
         },
       },
     });
     this.#client.subscribe(typeUrl.nameTable, "*");
-    this.#client.subscribe(typeUrl.secret, ["ROOTCA"]);
+    this.#client.subscribe(typeUrl.secret, ["ROOTCA", "JWKS"]);
     if (options.onTemplate) this.#client.subscribe(typeUrl.workloadTemplate, "*");
   }
 
@@ -122,12 +129,17 @@ export class Registration {
   }
 }
 
-/** @throws when the bytes are no trust bundle: the one before stays */
-function decodeBundle(body: Uint8Array): string {
+/** @throws when the bytes are neither a trust bundle nor a key set: the one before stays */
+function decodeSecret(body: Uint8Array): string {
   const { type } = fromBinary(SecretSchema, body);
-  const source = type.case === "validationContext" ? type.value.trustedCa?.specifier : undefined;
-  if (source?.case !== "inlineString") throw new Error("the trust bundle is not inline");
-  return source.value;
+  const source =
+    type.case === "validationContext"
+      ? type.value.trustedCa
+      : type.case === "genericSecret"
+        ? type.value.secret
+        : undefined;
+  if (source?.specifier.case !== "inlineString") throw new Error("the secret is not inline");
+  return source.specifier.value;
 }
 
 function pinOf(root: Certificate | undefined): string {

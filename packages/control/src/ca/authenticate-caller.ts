@@ -85,10 +85,14 @@ export class CallerAuthenticator {
   }
 
   #byCertificate(peer: SpiffeId): AuthenticatedCaller {
-    const workload = parseWorkloadId(peer);
-    if (!workload || workload.namespace === systemNamespace || trustDomainOf(peer) !== this.#trustDomain) {
-      throw new CertificateRefusal("permission-denied", `${peer} is not a workload of ${this.#trustDomain}`);
-    }
+    requireWorkload(peer, this.#trustDomain);
     return { identity: peer, authorizedBy: `certificate ${peer}` };
   }
+}
+
+/** @throws CertificateRefusal for the mesh's own parts, and for whoever is no workload of the trust domain. */
+export function requireWorkload(peer: SpiffeId, trustDomain: TrustDomain): void {
+  const workload = parseWorkloadId(peer);
+  if (workload && workload.namespace !== systemNamespace && trustDomainOf(peer) === trustDomain) return;
+  throw new CertificateRefusal("permission-denied", `${peer} is not a workload of ${trustDomain}`);
 }

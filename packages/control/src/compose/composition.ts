@@ -10,6 +10,7 @@ import { typeUrl } from "@weft/xds/type-url";
 import type { CaLog } from "../ca/ca-log.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { CertificateAnswer, CertificateRequest } from "../ca/certificate-request.ts";
+import type { JwtKeys } from "../ca/jwt-keys.ts";
 import { RootRotation } from "../ca/root-rotation.ts";
 import { DashboardSessions } from "../dashboard/sessions.ts";
 import { clientStatus } from "../inspect/client-status.ts";
@@ -22,7 +23,7 @@ import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
-import { trustSecret } from "../snapshot/trust-secret.ts";
+import { trustSecrets } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
 import { ConfigDirectory } from "./config-directory.ts";
@@ -52,6 +53,7 @@ export interface CompositionOptions {
   readonly settings?: Omit<MeshSettings, "trustDomain">;
   readonly store: Store;
   readonly authority: CertificateAuthority;
+  readonly jwtKeys: Pick<JwtKeys, "keySet" | "onChange">;
   /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
   readonly jwks?: JwksOptions;
   /** The last proxy that a change concerns has acknowledged it. */
@@ -164,11 +166,14 @@ export class Composition {
       customTypes: [typeUrl.health, typeUrl.trustReport],
     });
 
-    this.#trust = trustSecret(authority.trust.view.bundlePem);
-    authority.trust.onChange(({ bundlePem }) => {
-      this.#trust = trustSecret(bundlePem);
+    const tell = () => trustSecrets(authority.trust.view.bundlePem, options.jwtKeys.keySet);
+    this.#trust = tell();
+    const onTrustChange = () => {
+      this.#trust = tell();
       this.#changed("trust");
-    });
+    };
+    authority.trust.onChange(onTrustChange);
+    options.jwtKeys.onChange(onTrustChange);
     this.rotation = new RootRotation({
       trust: authority.trust,
       successor: authority.successor,

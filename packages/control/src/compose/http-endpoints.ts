@@ -10,11 +10,13 @@ export interface HttpEndpointsOptions {
   readonly metrics: MetricRegistry;
   /** Undefined when ready, else why not. */
   readonly notReady: () => string | undefined;
+  /** The public keys of JWT-SVIDs, as a JSON Web Key Set. */
+  readonly keySet: () => string;
   /** Everything at `/dashboard` and below. */
   readonly dashboard: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** `/metrics`, `/healthz`, `/ready` and `/dashboard` of the control plane; nothing that changes anything. */
+/** `/metrics`, `/healthz`, `/ready`, `/.well-known/jwks.json` and `/dashboard` of the control plane; nothing that changes anything. */
 export interface HttpEndpoints {
   readonly port: number;
   close(): Promise<void>;
@@ -33,12 +35,13 @@ export async function startHttpEndpoints(options: HttpEndpointsOptions): Promise
     if (path === "/metrics") {
       return answer(200, renderPrometheusText(options.metrics), "text/plain; version=0.0.4; charset=utf-8");
     }
+    if (path === "/.well-known/jwks.json") return answer(200, options.keySet(), "application/json");
     if (path === "/healthz") return answer(200, "ok\n");
     if (path === "/ready") {
       const reason = options.notReady();
       return reason === undefined ? answer(200, "ready\n") : answer(503, `${reason}\n`);
     }
-    answer(404, "there is /metrics, /healthz, /ready and /dashboard\n");
+    answer(404, "there is /metrics, /healthz, /ready, /.well-known/jwks.json and /dashboard\n");
   });
   server.maxConnections = 512;
   const { port } = await listenOn(server, { host: options.address, port: options.port });

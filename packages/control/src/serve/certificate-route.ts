@@ -14,7 +14,8 @@ import type {
 /** Decides about a certificate request. Rejecting is a failure of the authority, not a refusal. */
 export type CreateCertificate = (request: CertificateRequest) => Promise<CertificateAnswer>;
 
-const codes: Readonly<Record<RefusalCode, GrpcCode>> = {
+/** What a refusal of the authority is on the wire. */
+export const refusalCodes: Readonly<Record<RefusalCode, GrpcCode>> = {
   unauthenticated: grpcCode.unauthenticated,
   "permission-denied": grpcCode.permissionDenied,
   "invalid-argument": grpcCode.invalidArgument,
@@ -29,7 +30,7 @@ const bearer = /^Bearer +([\x21-\x7e]{1,4096})$/i;
 export function certificateRoute(createCertificate: CreateCertificate): GrpcRoute {
   return unaryRoute(IstioCertificateService.method.createCertificate, async (request, call) => {
     const answer = await createCertificate(readRequest(request, call));
-    if (!answer.isIssued) throw new GrpcError(codes[answer.code], answer.message);
+    if (!answer.isIssued) throw new GrpcError(refusalCodes[answer.code], answer.message);
     return { certChain: [...answer.chainPem] };
   });
 }
@@ -58,8 +59,8 @@ function readCaller(call: ServerCall): Caller | undefined {
   return spiffeId === undefined ? undefined : { peer: parseSpiffeId(spiffeId) };
 }
 
-/** Without the port; IPv4 in IPv6 form as IPv4, so that one client has one address. */
-function hostOf(address: string): string {
+/** An address without the port; IPv4 in IPv6 form as IPv4, so that one client has one address. */
+export function hostOf(address: string): string {
   const host = address.slice(0, address.lastIndexOf(":")).replace(/^::ffff:/, "");
   return isIP(host) === 0 ? address : host;
 }

@@ -56,6 +56,7 @@ async function open() {
     tls: serving("localhost"),
     ads,
     verifyPeer: (chain) => verifySvid(chain, ca.bundle, Date.now()),
+    issueJwtSvid: () => Promise.reject(new Error("unused")),
     async createCertificate(request) {
       requests.push(request);
       if (!request.auth) return { isIssued: false, code: "unauthenticated", message: "show a token" };
@@ -204,6 +205,7 @@ describe("the listeners", () => {
       }),
       verifyPeer: () => identity as SpiffeId,
       createCertificate: () => Promise.reject(new Error("unused")),
+      issueJwtSvid: () => Promise.reject(new Error("unused")),
       takeMetrics() {},
       clientStatus: () => assert.fail("nobody asks"),
       admitOperator() {},

@@ -5,6 +5,7 @@ import type { AdsServer } from "@weft/xds/ads-server";
 import { GrpcServer, type ServerTlsMaterial } from "@weft/xds/grpc/grpc-server";
 import { type CreateCertificate, certificateRoute } from "./certificate-route.ts";
 import { type AdmitOperator, type ClientStatus, clientStatusRoutes } from "./client-status-routes.ts";
+import { type IssueJwtSvid, jwtSvidRoute } from "./jwt-svid-route.ts";
 import { metricsRoute, type TakeMetrics } from "./metrics-route.ts";
 
 export interface GrpcListenersOptions {
@@ -19,6 +20,7 @@ export interface GrpcListenersOptions {
   /** Who presented this chain (DER, leaf first), by the trust bundle of now. @throws when it proves nothing. */
   verifyPeer(chain: readonly Buffer[]): SpiffeId;
   readonly createCertificate: CreateCertificate;
+  readonly issueJwtSvid: IssueJwtSvid;
   readonly takeMetrics: TakeMetrics;
   readonly clientStatus: ClientStatus;
   /** Who may ask for `clientStatus`, over TLS only. */
@@ -70,6 +72,7 @@ export class GrpcListeners {
       routes: [
         ...adsRoutes,
         certificateRoute(options.createCertificate),
+        jwtSvidRoute(options.issueJwtSvid),
         metricsRoute(options.takeMetrics),
         ...clientStatusRoutes(options.clientStatus, options.admitOperator),
       ],

@@ -1,15 +1,23 @@
 import { createHash } from "node:crypto";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type { XdsResource } from "@weft/xds/snapshot";
 
-/** The trust bundle as agents are told it: Istio's name and Envoy's message, the root that issues first. */
-export function trustSecret(bundlePem: string): ReadonlyMap<string, XdsResource> {
-  const name = "ROOTCA";
-  const trustedCa = { specifier: { case: "inlineString" as const, value: bundlePem } };
-  const secret = create(SecretSchema, { name, type: { case: "validationContext", value: { trustedCa } } });
-  const body = toBinary(SecretSchema, secret);
-  return new Map([
-    [name, { name, version: createHash("sha256").update(body).digest("hex").slice(0, 16), body }],
-  ]);
+/**
+ * Whom to trust, as agents are told it in Envoy's message: `ROOTCA` (Istio's
+ * name), the trust bundle with the root that issues first, and `JWKS`, the public
+ * keys of JWT-SVIDs.
+ */
+export function trustSecrets(bundlePem: string, keySet: string): ReadonlyMap<string, XdsResource> {
+  const inline = (value: string) => ({ specifier: { case: "inlineString" as const, value } });
+  const secrets = [
+    secret("ROOTCA", { case: "validationContext", value: { trustedCa: inline(bundlePem) } }),
+    secret("JWKS", { case: "genericSecret", value: { secret: inline(keySet) } }),
+  ];
+  return new Map(secrets.map((one) => [one.name, one]));
+}
+
+function secret(name: string, type: MessageInitShape<typeof SecretSchema>["type"]): XdsResource {
+  const body = toBinary(SecretSchema, create(SecretSchema, { name, ...(type && { type }) }));
+  return { name, version: createHash("sha256").update(body).digest("hex").slice(0, 16), body };
 }

@@ -13,14 +13,15 @@ export interface AuditEntry {
     | "root distrusted"
     | "token created"
     | "token revoked"
-    | "certificate issued";
+    | "certificate issued"
+    | "JWT-SVID issued";
   /** Whom it is about: a SPIFFE ID. */
   readonly subject: string;
   /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator` or `control plane`. */
   readonly authorizedBy: string;
   /** Where the request came from; "" for this machine's own. */
   readonly address: string;
-  /** Of the certificate or the token. */
+  /** Of the certificate, the join token or the JWT. */
   readonly serial?: string;
   /** Hexadecimal SHA-256 of the certified key's SubjectPublicKeyInfo. */
   readonly keyHash?: string;

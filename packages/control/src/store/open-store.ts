@@ -5,6 +5,7 @@ import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { sqliteAddressStore } from "./address-store.ts";
 import { sqliteAuditLog } from "./audit-log.ts";
 import { Database } from "./database.ts";
+import { sqliteJwtKeyStore } from "./jwt-key-store.ts";
 import { sqliteResourceStore } from "./resource-store.ts";
 import { sqliteRootStore } from "./root-store.ts";
 import { openStateDirectory } from "./state-directory.ts";
@@ -37,6 +38,7 @@ export function openStore({ directory, trustDomain, clock }: StoreOptions): Stor
         roots: sqliteRootStore(database),
         tokens,
         audit: sqliteAuditLog(database, tokens),
+        jwtKeys: sqliteJwtKeyStore(database),
         addresses: sqliteAddressStore(database),
         close() {
           database.close();

@@ -105,4 +105,12 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX audit_serial ON audit (serial);
   `,
+  `
+  CREATE TABLE jwt_keys (
+    id TEXT PRIMARY KEY,
+    private_key_pem TEXT NOT NULL,
+    begins_at_ms INTEGER NOT NULL,
+    ends_at_ms INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

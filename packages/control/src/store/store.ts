@@ -1,5 +1,6 @@
 import type { VirtualAddressStore } from "./address-store.ts";
 import type { AuditLog } from "./audit-log.ts";
+import type { JwtKeyStore } from "./jwt-key-store.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { RootStore } from "./root-store.ts";
 import type { TokenStore } from "./token-store.ts";
@@ -13,6 +14,7 @@ export interface Store {
   readonly roots: RootStore;
   readonly tokens: TokenStore;
   readonly audit: AuditLog;
+  readonly jwtKeys: JwtKeyStore;
   readonly addresses: VirtualAddressStore;
   close(): void;
 }
