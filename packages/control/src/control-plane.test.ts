@@ -552,6 +552,38 @@ test("nobody gets a snapshot, or a registration, that is not its identity's", as
   assert.equal((await setting.api.status()).workloads.length, 2);
 });
 
+test("a revoked workload loses its connections, and gets nothing by new ones", async (t) => {
+  const setting = await setUp(t);
+  const stolen = await enrol(setting, "web");
+  const { client } = agentOf(t, setting, "web", stolen);
+  await until(async () => (await setting.api.status()).workloads.some(({ isConnected }) => isConnected));
+  const renew = async (identity: Identity) => {
+    const channel = new GrpcChannel({
+      clock: systemClock,
+      target: targetOf(setting.plane, identity.root, identity),
+    });
+    try {
+      const csr = createCsr(
+        await generateKeyPair(),
+        parseSpiffeId("spiffe://cluster.local/ns/default/sa/web"),
+      );
+      await channel.unary(IstioCertificateService.method.createCertificate, { csr });
+    } finally {
+      channel.close();
+    }
+  };
+  await renew(stolen);
+  const { value, kind } = await setting.api.revoke({ identity: "spiffe://cluster.local/ns/default/sa/web" });
+  assert.deepEqual([kind, value], ["identity", "spiffe://cluster.local/ns/default/sa/web"]);
+  await until(() => client.state.t === "waiting" && /was revoked/.test(client.state.error.message));
+  await assert.rejects(renew(stolen), /not accepted: what .*\/web had until .* was revoked/);
+  const again = await enrol(setting, "web");
+  await renew(again);
+  const entries = await setting.api.auditLog(50);
+  assert.ok(entries.some(({ event, subject }) => event === "identity revoked" && subject === value));
+  assert.deepEqual((await setting.api.caStatus()).revocations[0]?.value, value);
+});
+
 test("metrics of a workload are its own and make its golden signals", async (t) => {
   const setting = await setUp(t);
   const { reviews, web } = await runningMesh(t, setting);

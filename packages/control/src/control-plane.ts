@@ -169,6 +169,7 @@ async function openListeners(
   );
   serving.onChange((next) => listeners.setTls(tls(next)));
   authority.trust.onChange(() => listeners.setTls(tls(serving.current)));
+  authority.revocations.onRevoked((identity) => listeners.drop(identity));
   return listeners;
 }
 

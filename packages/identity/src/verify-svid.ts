@@ -20,7 +20,8 @@ export type SvidRefusal =
   | "no-uri-san"
   | "several-uri-sans"
   | "bad-spiffe-id"
-  | "wrong-trust-domain";
+  | "wrong-trust-domain"
+  | "revoked";
 
 export class SvidError extends Error {
   override readonly name = "SvidError";

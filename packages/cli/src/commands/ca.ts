@@ -1,15 +1,21 @@
 import { UserError } from "@weft/base/errors";
 import type { ApiClient } from "@weft/control/api/client";
-import type { CaStatus, RotationStatus } from "@weft/control/api/protocol";
+import type { AuditRecord, CaStatus, RevocationRecord, RotationStatus } from "@weft/control/api/protocol";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
-import { parseDurationMs } from "../options/parse-values.ts";
+import { parseCount, parseDurationMs } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
+import { formatTable, terminalWidth } from "../output/table.ts";
 import { formatAge } from "../output/units.ts";
 
 interface Flags {
   readonly state?: string;
   readonly output: string;
+}
+
+interface RevokeFlags extends Flags {
+  readonly serial?: string;
+  readonly identity?: string;
 }
 
 interface RotateFlags extends Flags {
@@ -20,10 +26,12 @@ interface RotateFlags extends Flags {
 
 export function command(): Command {
   return new Command("ca")
-    .summary("show the certificate authority, rotate its root")
+    .summary("show the certificate authority, rotate its root, revoke certificates")
     .description("The certificate authority of the mesh.")
     .addCommand(statusCommand())
     .addCommand(rotateCommand())
+    .addCommand(revokeCommand())
+    .addCommand(logCommand())
     .addHelpText("after", "\nExample:\n  $ weft ca status\n  $ weft ca rotate");
 }
 
@@ -51,6 +59,7 @@ function statusCommand(): Command {
         ...issuerLines(ca),
         ["certificates", `live ${formatAge(ca.certificateTtlSeconds * 1000)}, renewed at half of it`],
         ["issued", `${ca.issued} since this control plane started`],
+        ...ca.revocations.slice(0, maxRevokedShown).map(revocationLine),
         ...(ca.rotation ? rotationLines(ca.rotation) : []),
       ];
       process.stdout.write(lines.map(([title, text]) => `${title.padEnd(14)}${text}\n`).join(""));
@@ -85,6 +94,65 @@ function rotateCommand(): Command {
       );
     });
 }
+
+function revokeCommand(): Command {
+  return new Command("revoke")
+    .description(
+      "Shuts out who holds a certificate, or whoever holds one of an identity: no configuration, no renewal, no\n" +
+        "token from the control plane, until it has expired. Other workloads accept it until then.",
+    )
+    .option("--serial <hex>", "serial number of one certificate, as openssl prints it")
+    .option("--identity <spiffe-id>", "every certificate the identity has now, and its unused join tokens")
+    .addOption(stateOption())
+    .addOption(outputOption(["text", "json"]))
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ weft ca revoke --identity spiffe://cluster.local/ns/default/sa/reviews\n  $ weft ca revoke --serial 9F:3A:…",
+    )
+    .action(async (flags: RevokeFlags) => {
+      const { serial, identity } = flags;
+      if ((serial === undefined) === (identity === undefined)) {
+        throw new UserError("name what to revoke by --serial or by --identity", {
+          hint: "'weft proxy-config secrets WORKLOAD' shows the serial numbers of a workload",
+          exitCode: 2,
+        });
+      }
+      const request = serial === undefined ? { identity: identity! } : { serial };
+      const revoked = await apiClient(flags).revoke(request);
+      if (flags.output === "json") return printJson(revoked);
+      process.stderr.write(
+        `weft: ${revoked.kind} ${revoked.value} is revoked until ${new Date(revoked.untilMs).toISOString()}\n`,
+      );
+    });
+}
+
+function logCommand(): Command {
+  return new Command("log")
+    .description("Shows the audit log, newest last: certificates, tokens, roots, revocations.")
+    .option("--limit <count>", "how many entries", parseCount, 50)
+    .addOption(stateOption())
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ weft ca log --limit 200\n  $ weft ca log -o json | jq '.[] | select(.event == \"certificate issued\")'",
+    )
+    .action(async (flags: Flags & { readonly limit: number }) => {
+      const entries = (await apiClient(flags).auditLog(Math.min(flags.limit, maxLogEntries))).toReversed();
+      if (flags.output === "json") return printJson(entries);
+      const columns = [
+        { title: "TIME", value: (entry: AuditRecord) => new Date(entry.atMs).toISOString() },
+        { title: "EVENT", value: (entry: AuditRecord) => entry.event },
+        { title: "BY", value: (entry: AuditRecord) => entry.authorizedBy, canShrink: true },
+        { title: "FROM", value: (entry: AuditRecord) => entry.address || "-" },
+        { title: "SERIAL", value: (entry: AuditRecord) => entry.serial ?? "-", canShrink: true },
+        { title: "SUBJECT", value: (entry: AuditRecord) => entry.subject, canShrink: true },
+      ];
+      process.stdout.write(formatTable(columns, entries, terminalWidth()));
+    });
+}
+
+/** What the control plane gives at once. */
+const maxLogEntries = 10_000;
 
 /** Says each phase as it begins. @throws UserError when the time is over first */
 async function untilDone(api: ApiClient, begun: CaStatus, timeoutMs: number): Promise<CaStatus> {
@@ -125,6 +193,12 @@ function issuerLines({ issuerSubject, issuerNotAfterMs, rootSubject }: CaStatus)
     ["issuer", issuerSubject],
     ["", `valid until ${new Date(issuerNotAfterMs).toISOString()} (${left} left)`],
   ];
+}
+
+const maxRevokedShown = 20;
+
+function revocationLine({ kind, value, untilMs }: RevocationRecord): [string, string] {
+  return ["revoked", `${kind} ${value} until ${new Date(untilMs).toISOString()}`];
 }
 
 const maxWaitingShown = 20;

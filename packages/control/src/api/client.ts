@@ -6,6 +6,7 @@ import type {
   ApiErrorBody,
   ApplyRequest,
   ApplyResult,
+  AuditRecord,
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
@@ -21,6 +22,7 @@ import type {
   ResourceRecord,
   ResourceVersionRecord,
   RevisionRecord,
+  RevocationRecord,
   RollbackRequest,
   StatsGroup,
   StatsReport,
@@ -157,6 +159,18 @@ export class ApiClient {
 
   caStatus(): Promise<CaStatus> {
     return this.#call("GET", "/v1/ca");
+  }
+
+  revoke(request: { readonly serial: string } | { readonly identity: string }): Promise<RevocationRecord> {
+    return this.#call("POST", "/v1/ca/revocations", request);
+  }
+
+  async auditLog(limit = 50): Promise<readonly AuditRecord[]> {
+    const { entries } = await this.#call<{ entries: readonly AuditRecord[] }>(
+      "GET",
+      `/v1/ca/log${query({ limit })}`,
+    );
+    return entries;
   }
 
   rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {

@@ -377,6 +377,26 @@ export interface TokenList {
   readonly tokens: readonly TokenRecord[];
 }
 
+/** A certificate, or what an identity had, that the control plane does not believe until it has expired. */
+export interface RevocationRecord {
+  readonly kind: "serial" | "identity";
+  readonly value: string;
+  readonly atMs: number;
+  readonly untilMs: number;
+}
+
+/** One line of the audit log. */
+export interface AuditRecord {
+  readonly atMs: number;
+  readonly event: string;
+  readonly subject: string;
+  readonly authorizedBy: string;
+  readonly address: string;
+  readonly serial?: string;
+  readonly keyHash?: string;
+  readonly expiresAtMs?: number;
+}
+
 /** Replacing the root: `prepare`, `trust`, `issue`, `retire`, `done`. */
 export interface RotationStatus {
   readonly phase: string;
@@ -405,6 +425,8 @@ export interface CaStatus {
   readonly rootNotBeforeMs: number;
   readonly rootNotAfterMs: number;
   readonly certificateTtlSeconds: number;
+  /** Certificates and identities that are not believed, newest first. */
+  readonly revocations: readonly RevocationRecord[];
   /** The rotation of the root under way, or the last one. */
   readonly rotation?: RotationStatus;
   /** Certificates issued since this control plane started. */

@@ -1,3 +1,4 @@
+import type { RevokeRequest } from "../ca/revocations.ts";
 import {
   type Analysis,
   type EncodedResource,
@@ -9,6 +10,7 @@ import {
 import {
   type ApplyRequest,
   type ApplyResult,
+  type AuditRecord,
   type CaStatus,
   type Confirmation,
   type CreatedToken,
@@ -26,6 +28,7 @@ import {
   type ResourceRecord,
   type ResourceVersionRecord,
   type RevisionRecord,
+  type RevocationRecord,
   type RollbackRequest,
   type StatsGroup,
   type StatsReport,
@@ -66,6 +69,9 @@ export interface ApiBackend {
   caStatus(): CaStatus;
   /** Begins to replace the root; `caStatus` tells how it goes. */
   rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus>;
+  revoke(request: RevokeRequest): RevocationRecord;
+  /** Newest first. */
+  auditLog(limit: number): readonly AuditRecord[];
   /** A page of Istio's `/debug`, as JSON. */
   debug(page: string): unknown;
   events(limit: number): EventList;
@@ -180,6 +186,16 @@ const routes: readonly Route[] = [
     method: "POST",
     path: /^\/v1\/ca\/rotation$/,
     handle: (backend, { body }) => backend.rotateRoot(parseRotation(body)),
+  },
+  {
+    method: "POST",
+    path: /^\/v1\/ca\/revocations$/,
+    handle: (backend, { body }) => backend.revoke(parseRevocation(body)),
+  },
+  {
+    method: "GET",
+    path: /^\/v1\/ca\/log$/,
+    handle: (backend, { query }) => ({ entries: backend.auditLog(integer(query, "limit", 50, 1, 10_000)) }),
   },
   {
     method: "GET",
@@ -310,6 +326,13 @@ function parseToken(body: unknown): CreateTokenRequest {
     throw new ApiRefusal(400, { error: "a token is made from {namespace, serviceAccount, ttlSeconds}" });
   }
   return { namespace, serviceAccount, ttlSeconds: ttlSeconds as number | undefined };
+}
+
+function parseRevocation(body: unknown): RevokeRequest {
+  const { serial, identity } = objectOf(body);
+  if (typeof serial === "string" && identity === undefined) return { serial };
+  if (typeof identity === "string" && serial === undefined) return { identity };
+  throw new ApiRefusal(400, { error: "a revocation is {serial} or {identity}" });
 }
 
 function parseRotation(body: unknown): { readonly isForced: boolean } {

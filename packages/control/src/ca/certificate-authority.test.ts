@@ -367,7 +367,8 @@ test("a root that cannot be used is refused at the start, with what to do", asyn
     [root(old.root.pem, oldKey), /expired at 2010/],
   ] as const) {
     const roots = { ...mesh.roots, list: () => [stored] };
-    const store = { roots, tokens: {} as never, audit: mesh.audit };
+    const revocations = { list: () => [], add() {} };
+    const store = { roots, tokens: {} as never, audit: mesh.audit, revocations };
     const log = { info() {}, warn() {}, error() {} };
     await assert.rejects(
       openCertificateAuthority({ store, trustDomain, clock: mesh.clock, log }),

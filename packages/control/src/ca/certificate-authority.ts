@@ -21,13 +21,14 @@ import type { IssuingFiles } from "./issuing-files.ts";
 import { JoinTokens, type NewToken } from "./join-tokens.ts";
 import { openTrust } from "./open-trust.ts";
 import { type Rate, RateLimit } from "./rate-limit.ts";
+import { Revocations } from "./revocations.ts";
 import { ServingCertificate } from "./serving-certificate.ts";
 import type { Signer, SignRequest } from "./signer.ts";
 import type { TrustState } from "./trust-state.ts";
 import { decideValidity, type ValidityPolicy, validityPolicy } from "./validity.ts";
 
 export interface CertificateAuthorityOptions {
-  readonly store: Pick<Store, "roots" | "tokens" | "audit">;
+  readonly store: Pick<Store, "roots" | "tokens" | "audit" | "revocations">;
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
   readonly log: CaLog;
@@ -53,7 +54,7 @@ export interface AuthorityStatus extends CaStatus {
 
 interface Parts
   extends Required<Omit<CertificateAuthorityOptions, "certificateTtlMs" | "issuingFiles" | "store">> {
-  readonly store: Pick<Store, "tokens" | "audit">;
+  readonly store: Pick<Store, "tokens" | "audit" | "revocations">;
   readonly policy: ValidityPolicy;
   readonly trust: TrustState;
   readonly successor?: Signer | undefined;
@@ -67,6 +68,7 @@ interface Parts
 export class CertificateAuthority {
   readonly trustDomain: TrustDomain;
   readonly trust: TrustState;
+  readonly revocations: Revocations;
   readonly #parts: Parts;
   readonly #callers: CallerAuthenticator;
   readonly #tokens: JoinTokens;
@@ -82,6 +84,8 @@ export class CertificateAuthority {
     this.#parts = parts;
     this.trustDomain = trustDomain;
     this.trust = parts.trust;
+    const { audit, tokens, revocations } = store;
+    this.revocations = new Revocations({ store: revocations, audit, tokens, clock });
     this.successor = parts.successor;
     this.#issuance = new RateLimit(parts.issuanceRate);
     const failures = new RateLimit(parts.failureRate);
@@ -115,6 +119,8 @@ export class CertificateAuthority {
     const { accepted, suspects } = this.trust.view;
     const { id, path } = verifySvidPath(this.trust.completed(chain), accepted, this.#parts.clock.now());
     const { serial, spki } = path[0]!.facts;
+    const problem = this.revocations.problemOf(id, serial);
+    if (problem) throw new SvidError("revoked", problem);
     if (!suspects.has(path.at(-1)!.pem)) return id;
     // Whoever has the key of this root can make a certificate, but not put it into the log.
     if (this.#parts.store.audit.wasIssued({ subject: id, serial, keyHash: sha256(spki).toString("hex") }))
@@ -163,6 +169,11 @@ export class CertificateAuthority {
     return this.#tokens.revoke(id);
   }
 
+  /** Newest first. */
+  auditLog(limit: number): readonly AuditEntry[] {
+    return this.#parts.store.audit.recent(limit);
+  }
+
   /** Certificates of an identity that are valid now, newest first. */
   issuedTo(identity: string, limit: number): readonly AuditEntry[] {
     return this.#parts.store.audit.issuedTo(identity, this.#parts.clock.now(), limit);
@@ -183,6 +194,7 @@ export class CertificateAuthority {
       rootNotAfterMs: root.facts.notAfterMs,
       certificateTtlSeconds: Math.round(policy.ttlMs / 1000),
       issued: this.#issued,
+      revocations: this.revocations.list,
       issuedTotal: total,
       active,
     };

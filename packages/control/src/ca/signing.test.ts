@@ -24,6 +24,7 @@ function authority(signer: Signer) {
     recordIssuance: async (entry: AuditEntry) => void recorded.push(entry),
     issuedTo: () => [],
     wasIssued: () => true,
+    issuance: () => undefined,
     recent: () => recorded,
     countIssued: () => ({ total: recorded.length, active: recorded.length }),
   };
@@ -44,7 +45,7 @@ function authority(signer: Signer) {
   };
   const rate = { perSecond: 100, burst: 100 };
   const ca = new CertificateAuthority({
-    store: { audit, tokens: {} as never },
+    store: { audit, tokens: {} as never, revocations: { list: () => [], add() {} } },
     trustDomain: testCa.trustDomain,
     clock,
     log,

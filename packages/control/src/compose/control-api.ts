@@ -4,6 +4,7 @@ import type { Analysis, EncodedResource, MeshNames, NamedType, WorkloadViews } f
 import type {
   ApplyRequest,
   ApplyResult,
+  AuditRecord,
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
@@ -21,6 +22,7 @@ import type {
   ResourceRecord,
   ResourceVersionRecord,
   RevisionRecord,
+  RevocationRecord,
   RollbackRequest,
   StatsGroup,
   StatsReport,
@@ -31,6 +33,7 @@ import type {
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import type { RevokeRequest } from "../ca/revocations.ts";
 import type { RootRotation } from "../ca/root-rotation.ts";
 import { dataPlaneOf } from "../capability/data-plane.ts";
 import { findCapabilityGaps } from "../capability/find-gaps.ts";
@@ -61,7 +64,7 @@ export interface ControlApiOptions {
   readonly store: ResourceStore;
   readonly authority: Pick<
     CertificateAuthority,
-    "caStatus" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
+    "caStatus" | "revocations" | "auditLog" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
   >;
   readonly rotation: Pick<RootRotation, "begin" | "status">;
   readonly config: ConfigSet;
@@ -295,6 +298,16 @@ export class ControlApi implements ApiBackend {
   caStatus(): CaStatus {
     const rotation = this.#parts.rotation.status();
     return { ...this.#parts.authority.caStatus(), ...(rotation && { rotation }) };
+  }
+
+  revoke(request: RevokeRequest): RevocationRecord {
+    const revocation = this.#parts.authority.revocations.revoke(request);
+    this.#parts.events.add("ca", `${revocation.kind} ${revocation.value} revoked`);
+    return revocation;
+  }
+
+  auditLog(limit: number): readonly AuditRecord[] {
+    return this.#parts.authority.auditLog(limit);
   }
 
   async rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {

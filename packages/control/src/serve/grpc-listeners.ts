@@ -102,6 +102,11 @@ export class GrpcListeners {
     this.#secure.setTlsMaterial(material);
   }
 
+  /** Ends every connection of an identity. */
+  drop(identity: string): void {
+    this.#secure.dropPeers(({ spiffeId }) => spiffeId === identity);
+  }
+
   /** Tells every client to go elsewhere, and ends what is left after `graceMs`. */
   async close(graceMs = 0): Promise<void> {
     this.#ads.close();

@@ -1,7 +1,8 @@
+import { AuditArchive, type AuditArchiveOptions } from "./audit-archive.ts";
 import type { Database } from "./database.ts";
 import type { TokenRedeemer, TokenUse, TokenVerdict } from "./token-store.ts";
 
-/** One line of the audit log. The database itself refuses to change or delete it. */
+/** One line of the audit log. The database itself refuses to change it, or to delete it before it is archived. */
 export interface AuditEntry {
   readonly atMs: number;
   readonly event:
@@ -13,6 +14,9 @@ export interface AuditEntry {
     | "root distrusted"
     | "token created"
     | "token revoked"
+    | "certificate revoked"
+    | "identity revoked"
+    | "audit archive deleted"
     | "certificate issued"
     | "JWT-SVID issued";
   /** Whom it is about: a SPIFFE ID. */
@@ -40,6 +44,8 @@ export interface AuditLog {
   recent(limit: number): readonly AuditEntry[];
   /** Whether this very certificate came from here. */
   wasIssued(certificate: Required<Pick<AuditEntry, "subject" | "serial" | "keyHash">>): boolean;
+  /** The entry of a certificate's issuance. */
+  issuance(serial: string): AuditEntry | undefined;
   /** Certificates issued to an identity that have not expired, newest first. */
   issuedTo(identity: string, nowMs: number, limit: number): readonly AuditEntry[];
   /** Certificates ever issued, and those of them that have not expired. */
@@ -57,7 +63,11 @@ interface Row {
   expires_at_ms: number | null;
 }
 
-export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): AuditLog {
+export function sqliteAuditLog(
+  database: Database,
+  tokens: TokenRedeemer,
+  archiveOptions: AuditArchiveOptions,
+): AuditLog {
   const { sqlite } = database;
   const insert = sqlite.prepare("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
   const newest = sqlite.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
@@ -71,6 +81,8 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
     "SELECT 1 FROM audit WHERE serial = ? AND event = 'certificate issued' AND subject = ? AND key_hash = ?",
   );
 
+  const bySerial = sqlite.prepare("SELECT * FROM audit WHERE serial = ? AND event = 'certificate issued'");
+
   const append = (entry: AuditEntry): void => {
     const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
     insert.run(
@@ -83,7 +95,9 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
       keyHash ?? null,
       expiresAtMs ?? null,
     );
+    archive.onAppended();
   };
+  const archive = new AuditArchive(archiveOptions, database, append);
   const countSince = (expiryMs: number) => (count.get("certificate issued", expiryMs) as { n: number }).n;
 
   return {
@@ -96,9 +110,13 @@ export function sqliteAuditLog(database: Database, tokens: TokenRedeemer): Audit
       }),
     recent: (limit) => (newest.all(limit) as unknown as Row[]).map(toEntry),
     wasIssued: ({ serial, subject, keyHash }) => known.get(serial, subject, keyHash) !== undefined,
+    issuance(serial) {
+      const row = bySerial.get(serial) as unknown as Row | undefined;
+      return row && toEntry(row);
+    },
     issuedTo: (identity, nowMs, limit) =>
       (issued.all(nowMs, identity, limit) as unknown as Row[]).map(toEntry),
-    countIssued: (nowMs) => ({ total: countSince(0), active: countSince(nowMs) }),
+    countIssued: (nowMs) => ({ total: archive.issued + countSince(0), active: countSince(nowMs) }),
   };
 }
 

@@ -71,6 +71,10 @@ export class Database {
     });
   }
 
+  get isOpen(): boolean {
+    return this.sqlite.isOpen;
+  }
+
   close(): void {
     this.#commitGroup();
     this.sqlite.close();

@@ -3,10 +3,12 @@ import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { sqliteAddressStore } from "./address-store.ts";
+import type { AuditBounds } from "./audit-archive.ts";
 import { sqliteAuditLog } from "./audit-log.ts";
 import { Database } from "./database.ts";
 import { sqliteJwtKeyStore } from "./jwt-key-store.ts";
 import { sqliteResourceStore } from "./resource-store.ts";
+import { sqliteRevocationStore } from "./revocation-store.ts";
 import { sqliteRootStore } from "./root-store.ts";
 import { openStateDirectory } from "./state-directory.ts";
 import type { Store } from "./store.ts";
@@ -18,6 +20,8 @@ export interface StoreOptions {
   /** Fixed with the first start: every identity carries it. */
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
+  /** Default: what a large mesh needs. */
+  readonly auditBounds?: AuditBounds;
 }
 
 /**
@@ -26,7 +30,7 @@ export interface StoreOptions {
  * @throws UserError when another control plane runs on it, when it belongs to
  * another trust domain, or when it cannot be used.
  */
-export function openStore({ directory, trustDomain, clock }: StoreOptions): Store {
+export function openStore({ directory, trustDomain, clock, auditBounds }: StoreOptions): Store {
   const state = openStateDirectory(directory);
   try {
     const database = new Database(join(directory, "weft.db"));
@@ -37,8 +41,9 @@ export function openStore({ directory, trustDomain, clock }: StoreOptions): Stor
         resources: sqliteResourceStore(database, clock),
         roots: sqliteRootStore(database),
         tokens,
-        audit: sqliteAuditLog(database, tokens),
+        audit: sqliteAuditLog(database, tokens, { ...auditBounds, folder: join(directory, "audit"), clock }),
         jwtKeys: sqliteJwtKeyStore(database),
+        revocations: sqliteRevocationStore(database),
         addresses: sqliteAddressStore(database),
         close() {
           database.close();

@@ -113,4 +113,25 @@ export const migrations: readonly string[] = [
     ends_at_ms INTEGER NOT NULL
   ) STRICT;
   `,
+  // What is archived may leave the audit log, and nothing else.
+  `
+  CREATE TABLE revocations (
+    kind TEXT NOT NULL CHECK (kind IN ('serial', 'identity')),
+    value TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, value)
+  ) STRICT;
+  CREATE TABLE audit_archives (
+    last_id INTEGER PRIMARY KEY,
+    file TEXT NOT NULL,
+    issued INTEGER NOT NULL
+  ) STRICT;
+  DROP TRIGGER audit_no_delete;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+    WHEN OLD.id > coalesce((SELECT max(last_id) FROM audit_archives), 0)
+  BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+  END;
+  `,
 ];

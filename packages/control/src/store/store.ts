@@ -2,6 +2,7 @@ import type { VirtualAddressStore } from "./address-store.ts";
 import type { AuditLog } from "./audit-log.ts";
 import type { JwtKeyStore } from "./jwt-key-store.ts";
 import type { ResourceStore } from "./resource-store.ts";
+import type { RevocationStore } from "./revocation-store.ts";
 import type { RootStore } from "./root-store.ts";
 import type { TokenStore } from "./token-store.ts";
 
@@ -15,6 +16,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly audit: AuditLog;
   readonly jwtKeys: JwtKeyStore;
+  readonly revocations: RevocationStore;
   readonly addresses: VirtualAddressStore;
   close(): void;
 }

@@ -78,6 +78,14 @@ export class GrpcServer {
     this.#server.setSecureContext(secureOptions(material));
   }
 
+  /** Ends every connection of these peers at once: who comes again proves anew who it is. */
+  dropPeers(isDropped: (peer: GrpcPeer) => boolean): void {
+    this.#liveness.destroyWhere((session) => {
+      const peer = this.#peers.get(session);
+      return peer !== undefined && isDropped(peer);
+    });
+  }
+
   /** Stops accepting, tells every client to go, and after `graceMs` ends what is left. */
   async close(graceMs = 0): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

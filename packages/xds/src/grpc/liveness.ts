@@ -72,6 +72,11 @@ export class Liveness {
     for (const session of this.#sessions.keys()) session.close();
   }
 
+  /** Ends the connections that `isOver` says so of. */
+  destroyWhere(isOver: (session: Http2Session) => boolean): void {
+    for (const session of this.#sessions.keys()) if (isOver(session)) session.destroy();
+  }
+
   destroyAll(): void {
     for (const session of this.#sessions.keys()) session.destroy();
   }
