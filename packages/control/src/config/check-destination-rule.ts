@@ -65,17 +65,23 @@ function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): v
   find.range(`${path}.outlierDetection.maxEjectionPercent`, outlier?.maxEjectionPercent, 0, 100);
   find.range(`${path}.outlierDetection.minHealthPercent`, outlier?.minHealthPercent, 0, 100);
   const { tls } = policy;
-  if (tls?.mode === "MUTUAL" && (!tls.clientCertificate || !tls.privateKey)) {
+  if (tls?.mode === "MUTUAL" && !tls.credentialName && (!tls.clientCertificate || !tls.privateKey)) {
     const message = `${path}.tls: mode MUTUAL needs clientCertificate and privateKey`;
     find.error(
       "W1104",
       `${path}.tls`,
       message,
-      "name both files, or use ISTIO_MUTUAL for workloads of the mesh",
+      "name both files or a credentialName, or use ISTIO_MUTUAL for workloads of the mesh",
     );
   }
+  const files = ["caCertificates", "clientCertificate", "privateKey"] as const;
+  const file = tls?.credentialName && files.find((field) => tls[field]);
+  if (file) {
+    const message = `${path}.tls sets credentialName and ${file} at once`;
+    find.error("W1106", `${path}.tls.${file}`, message, "keep one of them");
+  }
   if (tls?.mode === "ISTIO_MUTUAL") {
-    for (const field of ["caCertificates", "clientCertificate", "privateKey"] as const) {
+    for (const field of [...files, "credentialName"] as const) {
       if (!tls[field]) continue;
       find.error(
         "W1106",

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Finding } from "./finding.ts";
-import type { GatewaySpec, ServerSpec, ServerTlsSpec } from "./specs.ts";
+import type { GatewaySpec, ServerSpec, ServerTlsSpec } from "./gateway-specs.ts";
 import { isDnsLabel } from "./values.ts";
 
 const plainHttp = ["HTTP", "HTTP2", "GRPC", "GRPC-WEB"];

@@ -219,9 +219,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a field that changes the meaning refuses the resource",
-      `${rule}  host: reviews\n  trafficPolicy: { tls: { credentialName: a } }\n`,
+      `${rule}  host: reviews\n  trafficPolicy: { tls: { caCrl: a } }\n`,
       false,
-      "mesh.yaml:6:27: error W1302: DestinationRule.spec.trafficPolicy.tls.credentialName is not supported yet: name certificate files instead (remove it to accept the rest)",
+      "mesh.yaml:6:27: error W1302: DestinationRule.spec.trafficPolicy.tls.caCrl is not supported yet: revoked certificates would be accepted (remove it to accept the rest)",
     ],
     [
       "a value that is not supported names the value",

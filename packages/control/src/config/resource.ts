@@ -5,13 +5,13 @@ import type {
   TcpRouteResourceSpec,
   TlsRouteResourceSpec,
 } from "./gateway-api-specs.ts";
+import type { GatewaySpec } from "./gateway-specs.ts";
 import type { MeshKind } from "./kinds.ts";
 import type { Origins } from "./origins.ts";
 import type { TlsSecretSpec } from "./read-secret.ts";
 import type {
   AuthorizationPolicySpec,
   DestinationRuleSpec,
-  GatewaySpec,
   PeerAuthenticationSpec,
   RequestAuthenticationSpec,
   ServiceEntrySpec,

@@ -77,10 +77,7 @@ function policyRows(base: string): FieldSupport[] {
       [`${balancer}.localityLbSetting`, "localities are not weighed"],
       [`${balancer}.zoneAwareLbSetting`, "zones are not weighed"],
     ),
-    ...destinationRule.refused(
-      [`${base}.tls.credentialName`, "name certificate files instead"],
-      [`${base}.tls.caCrl`, "revoked certificates would be accepted"],
-    ),
+    ...destinationRule.refused([`${base}.tls.caCrl`, "revoked certificates would be accepted"]),
   ];
 }
 

@@ -5,13 +5,14 @@ import type { Workload } from "../registry/workload.ts";
 import type { GatewayRole, GatewayServer } from "./gateway.ts";
 import { hasLabels } from "./host.ts";
 import { mergeGateways } from "./merge-gateways.ts";
-import { missingOf, type TlsSecrets } from "./tls-secret.ts";
+import { lacksCredential, missingOf, type TlsSecrets } from "./tls-secret.ts";
 
 type Gateway = ResourceOf<"Gateway">;
 
 interface Input {
   readonly gateways: readonly Gateway[];
   readonly workloads: readonly Workload[];
+  readonly rules: readonly ResourceOf<"DestinationRule">[];
   readonly secrets: TlsSecrets;
 }
 
@@ -20,7 +21,7 @@ interface Input {
  * are reported whether or not a gateway runs for them yet.
  */
 export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<string, GatewayRole> {
-  const { gateways, workloads, secrets } = input;
+  const { gateways, workloads, rules, secrets } = input;
   const found: Diagnostic[] = [];
   const merge = (labels: Readonly<Record<string, string>>, listenPort: (port: number) => number) => {
     const own = new Diagnostics();
@@ -37,6 +38,9 @@ export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<s
     const role = merge(workload.labels, (port) => listens.get(port) ?? port);
     roles.set(workload.id, role);
     found.push(...missingSecrets(role, workload, secrets));
+  }
+  for (const namespace of new Set(running.map((workload) => workload.namespace))) {
+    for (const rule of rules) found.push(...missingCredentials(rule, namespace, secrets));
   }
   reportUnserved(gateways, running, diagnostics);
   diagnostics.add(distinct(found));
@@ -78,6 +82,28 @@ function missing({ gateway, source }: GatewayServer, what: string, namespace: st
   };
 }
 
+/** Of a rule for servers outside the mesh: what a gateway would show or verify them by, and has not. */
+function missingCredentials(
+  { spec, namespace: own, name, origins }: ResourceOf<"DestinationRule">,
+  namespace: string,
+  secrets: TlsSecrets,
+): Diagnostic[] {
+  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map(({ trafficPolicy }) => trafficPolicy)];
+  const all = policies.flatMap((policy) => [
+    policy?.tls,
+    ...(policy?.portLevelSettings ?? []).map(({ tls }) => tls),
+  ]);
+  return all.flatMap((tls) => {
+    if (!tls?.credentialName || !lacksCredential(tls, namespace, secrets)) return [];
+    const what = tls.mode === "MUTUAL" ? "a certificate, its key and ca.crt" : "ca.crt";
+    const message = `DestinationRule ${own}/${name}: gateways of ${namespace} have no Secret ${tls.credentialName} with ${what}: their calls are answered with 503`;
+    const hint = "gateways read Secrets of their own namespace";
+    return [
+      { code: "IST0101", severity: "warning", message, hint, origin: origins.at("spec.host") } as const,
+    ];
+  });
+}
+
 function reportUnserved(
   gateways: readonly Gateway[],
   running: readonly Workload[],
@@ -89,6 +115,6 @@ function reportUnserved(
     const labels = Object.entries(spec.selector ?? {}).map(([name, value]) => ` --label ${name}=${value}`);
     const message = "no gateway with these labels is running: nobody serves this Gateway yet";
     const hint = `weft run --gateway NAME${labels.join("")}`;
-    diagnostics.info("W2121", origins.at("spec.selector"), message, hint);
+    diagnostics.info("W2130", origins.at("spec.selector"), message, hint);
   }
 }

@@ -65,7 +65,10 @@ export function buildGround(input: MeshInput): MeshGround {
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const secrets = sortedMap(buildSecrets(resources.Secret));
-  const gateways = buildGatewayRoles({ gateways: resources.Gateway, workloads, secrets }, diagnostics);
+  const gateways = buildGatewayRoles(
+    { gateways: resources.Gateway, workloads, rules: resources.DestinationRule, secrets },
+    diagnostics,
+  );
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
   const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
   const scopes = sortedMap(buildScopes(resources.Sidecar, options));

@@ -1,5 +1,5 @@
+import type { ServerTlsSpec } from "../config/gateway-specs.ts";
 import type { ResourceOf } from "../config/resource.ts";
-import type { ServerTlsSpec } from "../config/specs.ts";
 import type { GatewayServer, ServerCertificate, ServerHost, ServerTls, TlsVersion } from "./gateway.ts";
 import { provenanceOf } from "./provenance.ts";
 

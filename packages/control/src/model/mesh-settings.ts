@@ -1,11 +1,12 @@
 import type {
   AuthorizationProviderSpec,
+  GatewayTopologySpec,
   HttpAuthorizationProviderSpec,
   MeshConfigSpec,
 } from "../config/mesh-config/mesh-config-spec.ts";
 import { parseDurationMs } from "../config/values.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
-import type { MeshDefaults } from "./mesh.ts";
+import type { GatewayTopology, MeshDefaults } from "./mesh.ts";
 import { istioAccessLogFormat, type MeshSettings } from "./options.ts";
 
 /** As Istio's: an authorizer may ask a person. */
@@ -14,6 +15,7 @@ const defaultTimeoutMs = 600_000;
 /** What a MeshConfig says, as settings of the mesh; what it does not say stays as it is. */
 export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDomain"> {
   const normalization = spec.pathNormalization?.normalization;
+  const topology = spec.defaultConfig?.gatewayTopology;
   const { accessLogFile, connectTimeout, enableAutoMtls, outboundTrafficPolicy, rootNamespace } = spec;
   const meshDefaults: { -readonly [K in keyof MeshDefaults]?: MeshDefaults[K] } = {
     authorizationProviders: Object.fromEntries(
@@ -30,10 +32,20 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
     const format = spec.accessLogFormat || istioAccessLogFormat;
     meshDefaults.accessLog = accessLogFile === "" ? undefined : { path: accessLogFile, format };
   }
+  if (topology) meshDefaults.gatewayTopology = gatewayTopology(topology);
   if (connectTimeout !== undefined) meshDefaults.connectTimeoutMs = parseDurationMs(connectTimeout)!;
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
   return { meshDefaults, ...(rootNamespace === undefined ? {} : { rootNamespace }) };
+}
+
+function gatewayTopology(spec: GatewayTopologySpec): GatewayTopology {
+  const { numTrustedProxies = 0, forwardClientCertDetails = "UNDEFINED", proxyProtocol } = spec;
+  return {
+    numTrustedProxies,
+    forwardClientCert: forwardClientCertDetails === "UNDEFINED" ? "SANITIZE_SET" : forwardClientCertDetails,
+    hasProxyProtocol: proxyProtocol !== undefined,
+  };
 }
 
 function provider(spec: AuthorizationProviderSpec) {

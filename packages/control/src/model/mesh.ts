@@ -75,6 +75,8 @@ export interface MeshDefaults {
 export interface GatewayTopology {
   /** Proxies whose word in `x-forwarded-for` is taken, counted from the gateway outward. */
   readonly numTrustedProxies: number;
+  /** Connections begin with what a load balancer says of the client (PROXY protocol). */
+  readonly hasProxyProtocol: boolean;
   /** What becomes of `x-forwarded-client-cert`, in Envoy's words. */
   readonly forwardClientCert:
     | "SANITIZE"

@@ -16,7 +16,7 @@ export const meshDefaults: MeshDefaults = {
   authorizationProviders: {},
   pathNormalization: "BASE",
   hasAutoMtls: true,
-  gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET" },
+  gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET", hasProxyProtocol: false },
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
 };
 

@@ -1,5 +1,6 @@
 import type { TlsSecretSpec } from "../config/read-secret.ts";
 import type { ResourceOf } from "../config/resource.ts";
+import type { ClientTlsSpec } from "../config/specs.ts";
 import type { GatewayServer } from "./gateway.ts";
 import type { Provenance } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
@@ -51,4 +52,14 @@ export function missingOf({ tls }: GatewayServer, namespace: string, secrets: Tl
   if (trust && "secret" in trust && !trustOf(secrets, namespace, trust.secret))
     lacking.push(`ca.crt in Secret ${namespace}/${trust.secret} or ${trust.secret}-cacert`);
   return lacking;
+}
+
+/** Whether a namespace lacks what a DestinationRule names: what verifies the server, or the certificate to show. */
+export function lacksCredential(
+  { mode, credentialName = "" }: Pick<ClientTlsSpec, "mode" | "credentialName">,
+  namespace: string,
+  secrets: TlsSecrets,
+): boolean {
+  if (trustOf(secrets, namespace, credentialName) === undefined) return true;
+  return mode === "MUTUAL" && certificateOf(secrets, namespace, credentialName) === undefined;
 }

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListenerFilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
+import { ProxyProtocolSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb";
 import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import type { ClientFeatures } from "./client-features.ts";
 import { pack, socketAddress } from "./messages.ts";
@@ -20,6 +21,14 @@ export function originalDst(): ListenerFilter {
   return {
     name: "envoy.filters.listener.original_dst",
     configType: { case: "typedConfig", value: pack(OriginalDstSchema, {}) },
+  };
+}
+
+/** Takes the client's address from the load balancer that says it first; a connection that does not is closed. */
+export function proxyProtocol(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.proxy_protocol",
+    configType: { case: "typedConfig", value: pack(ProxyProtocolSchema, {}) },
   };
 }
 

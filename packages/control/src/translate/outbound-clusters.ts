@@ -12,6 +12,7 @@ import { resolutionOf } from "../model/resolution.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import { balancerFields } from "./balancer.ts";
 import type { ClientFeatures } from "./client-features.ts";
+import { isLacking, type ProxyAbilities } from "./credentials.ts";
 import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
@@ -28,7 +29,7 @@ export function outboundClusters(
   service: Service,
   endpoints: readonly Endpoint[],
   options: MeshOptions,
-  features: ClientFeatures,
+  features: ProxyAbilities,
 ): Cluster[] {
   return service.ports.flatMap((port) =>
     [undefined, ...service.subsets].map((subset) =>
@@ -43,7 +44,7 @@ function outboundCluster(
   subset: Subset | undefined,
   endpoints: readonly Endpoint[],
   options: MeshOptions,
-  features: ClientFeatures,
+  features: ProxyAbilities,
 ): Cluster {
   const { hostname, namespace } = service;
   const name = outboundClusterName(port.number, subset?.name ?? "", hostname);
@@ -62,9 +63,24 @@ function outboundCluster(
     ...(spoken ? { typedExtensionProtocolOptions: httpProtocolOptions(spoken, policy) } : {}),
     ...tcpKeepalive(policy.connectionPool),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
-    ...discovery(service, port, subset, name, endpoints, policy),
-    ...withProxyProtocol(transport(service, port, subset, policy, spoken, options), policy.proxyProtocol),
+    ...(isLacking(policy.tls, features.credentials)
+      ? nowhere(name)
+      : {
+          ...discovery(service, port, subset, name, endpoints, policy),
+          ...withProxyProtocol(
+            transport(service, port, subset, policy, spoken, options, features),
+            policy.proxyProtocol,
+          ),
+        }),
   });
+}
+
+/** Without the Secret that its server asks for, a cluster has no endpoint: it would wait for it, and hold up others. */
+function nowhere(clusterName: string): ClusterInit {
+  return {
+    clusterDiscoveryType: { case: "type", value: DiscoveryType.STATIC },
+    loadAssignment: { clusterName },
+  };
 }
 
 /** Fields of a cluster, to be spread into one. */
@@ -115,6 +131,7 @@ function transport(
   policy: PortPolicy,
   spoken: HttpVersion | undefined,
   options: MeshOptions,
+  { credentials }: ProxyAbilities,
 ): Transport {
   const { tls } = policy;
   const { hostname, identities, namespace } = service;
@@ -132,7 +149,7 @@ function transport(
     case "SIMPLE":
     case "MUTUAL": {
       const server = { host: hostname, names: identities, alpn: alpn(spoken) };
-      return { transportSocket: outboundServerTls(tls, server, options) };
+      return { transportSocket: outboundServerTls(tls, server, options, credentials !== undefined) };
     }
   }
   if (!options.defaults.hasAutoMtls || service.isExternal) return {};

@@ -2,6 +2,7 @@ import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import { abilitiesOf } from "./credentials.ts";
 import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
@@ -23,7 +24,9 @@ export interface ProxyParts {
 export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
   const caller = callerOf(workload, mesh);
   const { interception, scope = "" } = workload;
-  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${scope}`;
+  const abilities = abilitiesOf(workload, mesh, features);
+  const secrets = abilities.credentials ? `secrets of ${abilities.credentials.namespace}` : "";
+  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${scope} ${secrets}`;
   if (features.isProxyless) {
     return {
       audience,
@@ -35,7 +38,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: Cli
   return {
     audience,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
-    common: () => commonSidecarParts(mesh, caller, interception, features),
+    common: () => commonSidecarParts(mesh, caller, interception, abilities),
     own: workload.gateway
       ? gatewayParts(mesh, workload, features)
       : ownSidecarParts(mesh, workload, caller, features),

@@ -2,6 +2,7 @@ import type { MeshWorkload, Service } from "../model/mesh.ts";
 import type { SeenMesh } from "../model/view.ts";
 import type { Caller } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import { credentialNames, type ProxyAbilities } from "./credentials.ts";
 import { inboundClusters, outboundFixedClusters } from "./fixed-clusters.ts";
 import { inboundListeners } from "./inbound-listeners.ts";
 import { nameTable } from "./name-table.ts";
@@ -15,7 +16,7 @@ export function commonSidecarParts(
   mesh: SeenMesh,
   caller: Caller,
   interception: MeshWorkload["interception"],
-  features: ClientFeatures,
+  features: ProxyAbilities,
 ): SidecarPart[] {
   const { options } = mesh;
   return [
@@ -48,12 +49,15 @@ export function ownSidecarParts(
 }
 
 /** The clusters and endpoints of one service. */
-export function serviceParts(service: Service, mesh: SeenMesh, features: ClientFeatures): SidecarPart[] {
+export function serviceParts(service: Service, mesh: SeenMesh, features: ProxyAbilities): SidecarPart[] {
   const { options } = mesh;
+  const { credentials } = features;
+  const asksForSecrets = credentials !== undefined && credentialNames(service).length > 0;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
   const isByDns = service.resolution.startsWith("dns");
-  const from = isByDns ? [service, endpoints, options] : [service, options];
-  const variant = features.negotiatesHttp ? "negotiated" : "";
+  const from = [service, ...(isByDns ? [endpoints] : []), ...(asksForSecrets ? [mesh.secrets] : []), options];
+  const own = asksForSecrets ? ` secrets of ${credentials.namespace}` : "";
+  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}`;
   return [
     part("clusters", "cluster", from, variant, () =>
       outboundClusters(service, isByDns ? endpoints : none, options, features),

@@ -19,7 +19,8 @@ import {
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { MeshOptions } from "../model/mesh.ts";
 import type { ClientTls } from "../model/traffic-policy.ts";
-import { duration, pack } from "./messages.ts";
+import { certificateSecretName, trustSecretName } from "./gateway/gateway-names.ts";
+import { adsSource, duration, pack } from "./messages.ts";
 
 type San = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
@@ -84,26 +85,42 @@ export function outboundMeshTls(peer: MeshPeer, options: MeshOptions): Transport
   });
 }
 
-/** TLS to a server outside the mesh (`SIMPLE`, `MUTUAL`), verified against its host unless told otherwise. */
+/**
+ * TLS to a server outside the mesh (`SIMPLE`, `MUTUAL`), verified against its
+ * host unless told otherwise. Secrets are for gateways; a sidecar goes without
+ * what a `credentialName` would give it, and verifies by the system's authorities.
+ */
 export function outboundServerTls(
   tls: ClientTls,
   server: { readonly host: string; readonly names: readonly string[]; readonly alpn: readonly string[] },
   options: MeshOptions,
+  hasSecrets: boolean,
 ): TransportSocket {
+  const secret = hasSecrets ? tls.credentialName : undefined;
   const sni = tls.sni || (server.host.startsWith("*") ? "" : server.host);
   const names = tls.subjectAltNames?.length ? tls.subjectAltNames : server.names;
   const expected = names.length > 0 ? names : sni === "" ? [] : [sni];
   const common: CommonTls = { tlsParams: tlsParams(), alpnProtocols: [...server.alpn] };
-  if (!tls.insecureSkipVerify) {
+  const matchTypedSubjectAltNames = expected.map(exactName);
+  if (secret && !tls.insecureSkipVerify) {
+    const config = { name: trustSecretName(secret), sdsConfig: adsSource() };
+    const value = {
+      defaultValidationContext: { matchTypedSubjectAltNames },
+      validationContextSdsSecretConfig: config,
+    };
+    common.validationContextType = { case: "combinedValidationContext", value };
+  } else if (!tls.insecureSkipVerify) {
     common.validationContextType = {
       case: "validationContext",
       value: {
         trustedCa: file(tls.caCertificates || options.defaults.systemCaFile),
-        matchTypedSubjectAltNames: expected.map(exactName),
+        matchTypedSubjectAltNames,
       },
     };
   }
-  if (tls.mode === "MUTUAL") {
+  if (tls.mode === "MUTUAL" && secret) {
+    common.tlsCertificateSdsSecretConfigs = [{ name: certificateSecretName(secret), sdsConfig: adsSource() }];
+  } else if (tls.mode === "MUTUAL" && tls.clientCertificate) {
     common.tlsCertificates = [
       { certificateChain: file(tls.clientCertificate!), privateKey: file(tls.privateKey!) },
     ];

@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { type SeenMesh, viewOf } from "../model/view.ts";
 import type { ClientFeatures } from "./client-features.ts";
+import { abilitiesOf } from "./credentials.ts";
 import type { PartType, SidecarPart } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
 import { serviceParts } from "./sidecar-parts.ts";
@@ -38,7 +39,7 @@ function candidates(
   const hostname = /^outbound\|\d+\|[^|]*\|(.+)$/.exec(name)?.[1];
   if ((type === "cluster" || type === "endpoint") && hostname !== undefined && !features.isProxyless) {
     const service = mesh.services.get(hostname);
-    return service ? serviceParts(service, mesh, features) : [];
+    return service ? serviceParts(service, mesh, abilitiesOf(workload, mesh, features)) : [];
   }
   const all = [...parts.own, ...parts.common()];
   return type === "route"

@@ -3,11 +3,25 @@ export interface MeshConfigSpec {
   readonly accessLogFile?: string;
   readonly accessLogFormat?: string;
   readonly connectTimeout?: string;
+  readonly defaultConfig?: { readonly gatewayTopology?: GatewayTopologySpec };
   readonly enableAutoMtls?: boolean;
   readonly extensionProviders?: readonly ProviderSpec[];
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
   readonly rootNamespace?: string;
+}
+
+/** What stands before the gateways of the mesh. */
+export interface GatewayTopologySpec {
+  readonly numTrustedProxies?: number;
+  readonly forwardClientCertDetails?:
+    | "UNDEFINED"
+    | "SANITIZE"
+    | "FORWARD_ONLY"
+    | "APPEND_FORWARD"
+    | "SANITIZE_SET"
+    | "ALWAYS_FORWARD_ONLY";
+  readonly proxyProtocol?: object;
 }
 
 /** Each does what the one before does, and more. */

@@ -51,6 +51,11 @@ ${http('timeout: 5s, statusOnError: "503", headersToUpstreamOnAllow: [x-user, "x
       /error W1105: .*out of range/,
     ],
     ["a path that is none", http("pathPrefix: check"), /error W1105: .*does not begin with/],
+    [
+      "fewer proxies than none",
+      "defaultConfig: { gatewayTopology: { numTrustedProxies: -1 } }\n",
+      /error W1105: .*out of range/,
+    ],
     ["a time that is none", "connectTimeout: soon\n", /error W1201/],
     [
       "two documents",

@@ -24,6 +24,8 @@ export function parseMeshConfig(file: ConfigFile): {
   const spec = first.value as MeshConfigSpec;
   const find = new Finding(first.origins, diagnostics);
   find.duration("connectTimeout", spec.connectTimeout, { minMs: 1 });
+  const hops = "defaultConfig.gatewayTopology.numTrustedProxies";
+  find.range(hops, spec.defaultConfig?.gatewayTopology?.numTrustedProxies, 0, 100);
   if (spec.rootNamespace !== undefined && !isDnsLabel(spec.rootNamespace)) {
     find.error("W1010", "rootNamespace", `"${spec.rootNamespace}" is not a namespace`);
   }

@@ -13,7 +13,7 @@ import { missingOf } from "../../model/tls-secret.ts";
 import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
 import { gatewayHttp } from "../http-chain.ts";
-import { anyAddress, tlsInspector } from "../listener-parts.ts";
+import { anyAddress, proxyProtocol, tlsInspector } from "../listener-parts.ts";
 import { duration, istioMetadata, socketAddress } from "../messages.ts";
 import { blackHoleCluster, listenerName } from "../names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
@@ -50,13 +50,19 @@ export function gatewayListeners(view: GatewayView): Listener[] {
         : anyAddress(listener.listenPort, view.features)),
       // A gateway calls for its clients: it reports as the side that calls.
       trafficDirection: TrafficDirection.OUTBOUND,
-      ...(listener.kind === "tls"
-        ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(5_000) }
-        : {}),
+      ...listenerFilters(listener, view),
       filterChains: chains,
       metadata: istioMetadata(first!.source),
     });
   });
+}
+
+function listenerFilters({ kind }: GatewayListener, { mesh }: GatewayView) {
+  const filters = [
+    ...(mesh.options.defaults.gatewayTopology.hasProxyProtocol ? [proxyProtocol()] : []),
+    ...(kind === "tls" ? [tlsInspector()] : []),
+  ];
+  return filters.length > 0 ? { listenerFilters: filters, listenerFiltersTimeout: duration(5_000) } : {};
 }
 
 /** Undefined: every address. A gateway on the machine's loopback stays there. */

@@ -1,5 +1,6 @@
 import type { GatewayListener, GatewayServer } from "../../model/gateway.ts";
-import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
+import type { MeshWorkload } from "../../model/mesh.ts";
+import type { SeenMesh } from "../../model/view.ts";
 import { type ClientFeatures, featuresKey } from "../client-features.ts";
 import { part, type SidecarPart } from "../part.ts";
 import { gatewayListeners } from "./gateway-listeners.ts";
@@ -8,14 +9,18 @@ import { gatewayRoutes } from "./gateway-routes.ts";
 import { gatewaySecrets } from "./gateway-secrets.ts";
 
 /** What is given to the proxies of one gateway alone: where it listens, its routes, and its certificates. */
-export function gatewayParts(mesh: Mesh, workload: MeshWorkload, features: ClientFeatures): SidecarPart[] {
+export function gatewayParts(
+  mesh: SeenMesh,
+  workload: MeshWorkload,
+  features: ClientFeatures,
+): SidecarPart[] {
   const gateway = workload.gateway!;
   const { options, services, gatewayRouting, secrets } = mesh;
   const caller = { namespace: workload.namespace, labels: workload.labels };
   const routesFrom = [workload, services, gatewayRouting, options];
   return [
-    part("gateway-secrets", "secret", [workload, secrets], "", () =>
-      gatewaySecrets(gateway, workload.namespace, secrets),
+    part("gateway-secrets", "secret", [workload, secrets, services], "", () =>
+      gatewaySecrets(gateway, workload.namespace, mesh),
     ),
     part("gateway-listeners", "listener", [...routesFrom, secrets], featuresKey(features), () =>
       gatewayListeners({ mesh, workload, caller, features }),

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { TestCa } from "@weft/testkit/test-ca";
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import { UpstreamTlsContextSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import { debugPages } from "../../inspect/debug-pages.ts";
 import { SnapshotBuilder } from "../../snapshot/snapshot-builder.ts";
 import { asYaml, fixture, type Scenario } from "../mesh-fixture.ts";
@@ -99,6 +105,70 @@ describe("a Secret that a Gateway names", () => {
     assert.ok(!printed.includes(keyLine) && !printed.includes("PRIVATE KEY"));
     assert.ok(!printed.includes(Buffer.from(site.keyPem).toString("base64").slice(60, 120)));
   });
+});
+
+describe("a Secret that a DestinationRule names", () => {
+  const rule = (mode: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: partner, namespace: front }
+spec: { hosts: [partner.example], resolution: DNS, ports: [{ number: 443, name: https, protocol: HTTPS }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: partner, namespace: front }
+spec: { host: partner.example, trafficPolicy: { tls: { mode: ${mode}, credentialName: site } } }
+---
+`;
+  const cluster = "outbound|443||partner.example";
+  const clusterOf = (text: string, id: string) => {
+    const { mesh, findings } = fixture(scenario, text);
+    const given = translateSidecar(mesh, mesh.workloads.get(id)!);
+    const { message } = given.cluster.find(({ name }) => name === cluster)!;
+    const socket = (message as Cluster).transportSocket?.configType;
+    const tls =
+      socket?.case === "typedConfig" ? anyUnpack(socket.value, UpstreamTlsContextSchema) : undefined;
+    return {
+      findings,
+      type: (message as Cluster).clusterDiscoveryType.value,
+      tls: tls?.commonTlsContext,
+      secrets: given.secret.map(({ name }) => name),
+    };
+  };
+
+  it("is shown to the server by gateways of its namespace, and verifies it", () => {
+    const { tls, secrets, findings } = clusterOf(rule("MUTUAL") + secret(complete), "edge.front");
+    assert.deepEqual(
+      tls?.tlsCertificateSdsSecretConfigs.map(({ name }) => name),
+      ["kubernetes://site"],
+    );
+    assert.equal(tls?.validationContextType.case, "combinedValidationContext");
+    assert.deepEqual(secrets, ["kubernetes://site", "kubernetes://site-cacert"]);
+    assert.match(findings.join("\n"), /gateways of other have no Secret site/);
+  });
+
+  it("is nothing to a sidecar, which verifies by the system's authorities and shows no certificate", () => {
+    const { tls, secrets } = clusterOf(rule("MUTUAL") + secret(complete), "web-v1.front");
+    assert.deepEqual(secrets, []);
+    assert.deepEqual(tls?.tlsCertificateSdsSecretConfigs, []);
+    assert.equal(tls?.validationContextType.case, "validationContext");
+  });
+
+  const lacking: [name: string, mode: string, text: string][] = [
+    ["there is none", "SIMPLE", ""],
+    ["it has no certificate to show", "MUTUAL", secret({ cacert: ca.bundlePem })],
+    ["nothing verifies the server", "SIMPLE", secret({ cert: site.chainPem, key: site.keyPem })],
+  ];
+  for (const [name, mode, text] of lacking) {
+    it(`answers calls with 503 where ${name}, rather than making the gateway wait`, () => {
+      const { tls, type, findings } = clusterOf(rule(mode) + text, "edge.front");
+      assert.deepEqual([tls, type], [undefined, DiscoveryType.STATIC]);
+      assert.match(
+        findings.join("\n"),
+        /warning IST0101: DestinationRule front\/partner: gateways of front have no Secret site/,
+      );
+    });
+  }
 });
 
 describe("a Secret that no gateway could serve", () => {

@@ -1,26 +1,41 @@
 import { create } from "@bufbuild/protobuf";
 import { type Secret, SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type { GatewayRole } from "../../model/gateway.ts";
-import { certificateOf, type TlsSecrets, trustOf } from "../../model/tls-secret.ts";
+import { certificateOf, trustOf } from "../../model/tls-secret.ts";
+import type { SeenMesh } from "../../model/view.ts";
+import { credentialNames } from "../credentials.ts";
 import { certificateSecretName, trustSecretName } from "./gateway-names.ts";
 
 /**
- * The Secrets a gateway's servers name, of the gateway's own namespace. Whoever
- * builds this must give it to nobody but that gateway's verified identity.
+ * The Secrets that a gateway's servers name, and the DestinationRules of the
+ * services it calls, of the gateway's own namespace. Whoever builds this must
+ * give it to nobody but that gateway's verified identity.
  */
-export function gatewaySecrets({ listeners }: GatewayRole, namespace: string, secrets: TlsSecrets): Secret[] {
+export function gatewaySecrets(
+  { listeners }: GatewayRole,
+  namespace: string,
+  { secrets, services }: Pick<SeenMesh, "secrets" | "services">,
+): Secret[] {
   const found = new Map<string, Secret>();
+  const addCertificate = (secret: string) => {
+    const name = certificateSecretName(secret);
+    const certificate = certificateOf(secrets, namespace, secret);
+    if (certificate) found.set(name, certificateSecret(name, certificate.chain, certificate.key.reveal()));
+  };
+  const addTrust = (secret: string) => {
+    const name = trustSecretName(secret);
+    const trust = trustOf(secrets, namespace, secret);
+    if (trust) found.set(name, trustSecret(name, trust.ca, trust.crl));
+  };
   for (const { tls } of listeners.flatMap(({ servers }) => servers)) {
     for (const source of tls?.certificates ?? []) {
-      if (!("secret" in source)) continue;
-      const name = certificateSecretName(source.secret);
-      const certificate = certificateOf(secrets, namespace, source.secret);
-      if (certificate) found.set(name, certificateSecret(name, certificate.chain, certificate.key.reveal()));
+      if ("secret" in source) addCertificate(source.secret);
     }
-    if (!tls?.trust || !("secret" in tls.trust)) continue;
-    const name = trustSecretName(tls.trust.secret);
-    const trust = trustOf(secrets, namespace, tls.trust.secret);
-    if (trust) found.set(name, trustSecret(name, trust.ca, trust.crl));
+    if (tls?.trust && "secret" in tls.trust) addTrust(tls.trust.secret);
+  }
+  for (const secret of [...services.values()].flatMap(credentialNames)) {
+    addCertificate(secret);
+    addTrust(secret);
   }
   return [...found.values()];
 }
