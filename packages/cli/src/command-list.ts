@@ -69,6 +69,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/analyze.ts"),
   },
   {
+    name: "authz",
+    summary: "who may call whom, by the proxies' own engine",
+    load: () => import("./commands/authz.ts"),
+  },
+  {
     name: "explain",
     summary: "say what a call would do, and why",
     load: () => import("./commands/explain.ts"),

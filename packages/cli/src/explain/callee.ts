@@ -78,6 +78,10 @@ export async function viewCallee(hop: Hop, proxy: DryProxy, reader: MeshReader):
     ...placed(trace.listener?.origin),
   });
   steps.push(...(await policySteps(trace, at, reader)));
+  const asked = trace.http?.asked ?? [];
+  if (asked.length > 0) {
+    steps.push({ at, step: "authorization", chosen: "asked", detail: `${asked.join(", ")} decides` });
+  }
   return { steps, trace, problem: await problemOf(trace, security, isTrusted, callee, reader) };
 }
 
