@@ -42,6 +42,26 @@ for (const { name, flags, skip } of dataPlanes) {
         }
       });
     }
+
+    test("what is not to be tried again arrives once, and copies arrive beside", async () => {
+      await mesh.apply("patience.yaml", readFileSync(new URL("own/patience.yaml", import.meta.url), "utf8"));
+      const url = (path: string) => `http://echo${path}`;
+      for (const path of ["/no-retry/once", "/other-code/once"]) {
+        const [answer] = await mesh.ask("echo-v1", { url: url(path), headers: { "x-echo-fail": "503" } });
+        assert.equal(answer!.status, 503);
+        assert.equal(await mesh.seenBy("echo-v1", path), 1, path);
+      }
+      await mesh.deleteRoutes();
+      await mesh.apply("mirrors.yaml", readFileSync(new URL("own/mirrors.yaml", import.meta.url), "utf8"));
+      const answers = await mesh.ask("echo-v1", { url: url("/copied"), count: 5 });
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [200, 200, 200, 200, 200],
+      );
+      await mesh.until("all copies arrive", async () => (await mesh.seenBy("echo-v2", "/copied")) === 5);
+      assert.equal(await mesh.seenBy("echo-v1", "/copied"), 5);
+      await mesh.deleteRoutes();
+    });
   });
 }
 

@@ -92,6 +92,16 @@ export class EchoMesh {
 
   /** What the application of a workload gets when it makes these requests, one after the other. */
   ask(from: EchoName, order: Order): Promise<readonly Answer[]> {
+    return this.#tell(from, order);
+  }
+
+  /** How often a path was asked for at a workload. */
+  async seenBy(name: EchoName, path: string): Promise<number> {
+    const [answer] = await this.#tell(name, { seen: path });
+    return answer!.status!;
+  }
+
+  #tell(from: EchoName, order: Order | { readonly seen: string }): Promise<readonly Answer[]> {
     return new Promise((resolve, reject) => {
       const options = { socketPath: this.#socketOf(from), method: "POST", path: "/" };
       const asked = request(options, async (response) => {

@@ -18,11 +18,25 @@ function answer(request, proto) {
   return { path, host, method: request.method, proto, headers, namespace, pod };
 }
 
+/** How often each path was asked for. */
+const seen = new Map();
+
+/** `x-echo-delay` asks for an answer after so many milliseconds, `x-echo-fail` for this status twice out of three times. */
 http
   .createServer((request, response) => {
     request.resume();
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify(answer(request, `HTTP/${request.httpVersion}`)));
+    const count = (seen.get(request.url) ?? 0) + 1;
+    seen.set(request.url, count);
+    const fails = request.headers["x-echo-fail"] !== undefined && count % 3 !== 0;
+    const status = fails ? Number(request.headers["x-echo-fail"]) : 200;
+    const body = JSON.stringify(answer(request, `HTTP/${request.httpVersion}`));
+    setTimeout(
+      () => {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(body);
+      },
+      Number(request.headers["x-echo-delay"] ?? 0),
+    );
   })
   .listen(8080);
 
@@ -47,7 +61,13 @@ http2
   })
   .listen(7070);
 
-net.createServer((socket) => socket.pipe(socket).on("error", () => {})).listen(9090);
+/** Says who it is, and ends. */
+net
+  .createServer((socket) => {
+    socket.on("error", () => {});
+    socket.end(JSON.stringify({ pod, namespace }));
+  })
+  .listen(9090);
 
 /** One request as it was asked for: `{url, method, headers}`. Never follows a redirect. */
 function request({ url, method = "GET", headers = {} }) {
@@ -105,14 +125,38 @@ function call({ url, headers = {} }) {
   });
 }
 
+/** What a server says of itself over a connection. */
+function connect({ url }) {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(Number(port), hostname);
+    let body = "";
+    socket.setTimeout(5_000, () => socket.destroy(new Error("no answer within 5 s")));
+    socket.on("data", (chunk) => {
+      body += chunk;
+    });
+    socket.on("error", reject);
+    socket.on("end", () => {
+      socket.end();
+      resolve({ status: 200, headers: {}, body });
+    });
+  });
+}
+
+const clients = { "http:": request, "grpc:": call, "tcp:": connect };
+
 http
   .createServer(async (asked, reply) => {
     let text = "";
     for await (const chunk of asked) text += chunk;
     const order = JSON.parse(text);
+    if (order.seen !== undefined) {
+      reply.end(JSON.stringify([{ status: seen.get(order.seen) ?? 0 }]));
+      return;
+    }
     const answers = [];
     for (let i = 0; i < (order.count ?? 1); i += 1) {
-      const made = order.url.startsWith("grpc:") ? call(order) : request(order);
+      const made = clients[new URL(order.url).protocol](order);
       answers.push(await made.catch((error) => ({ error: String(error) })));
     }
     reply.end(JSON.stringify(answers));

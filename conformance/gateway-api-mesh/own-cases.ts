@@ -65,7 +65,34 @@ export const ownTests: readonly ConformanceTest[] = [
       preflight("https://shop.example", { AbsentHeaders: ["access-control-allow-origin"] }),
     ],
   },
+  {
+    name: "timeouts end requests and tries, and only what is asked for is tried again",
+    manifest: new URL("own/patience.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      patience("/request", { "x-echo-delay": "5000" }, 504),
+      patience("/try", { "x-echo-delay": "5000" }, 504),
+      patience("/retry", { "x-echo-fail": "503" }, 200),
+    ],
+  },
+  {
+    name: "connections go by a TCPRoute",
+    manifest: new URL("own/streams.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      { Backend: "echo-v2", Request: { Protocol: "tcp", Host: "echo-v1:9090", Path: "" } },
+      {
+        TestCaseName: "others as before",
+        Backend: "echo-v2",
+        Request: { Protocol: "tcp", Host: "echo-v2:9090", Path: "" },
+      },
+    ],
+  },
 ];
+
+function patience(path: string, headers: Readonly<Record<string, string>>, status: number): Expected {
+  return { Request: { Path: path, Headers: headers }, Response: { StatusCode: status } };
+}
 
 function rewritten(path: string, arrived: string): Expected {
   return { Request: { Path: path }, ExpectedRequest: { Request: { Path: arrived } } };
