@@ -1,25 +1,85 @@
-import type { Mesh, Service } from "../model/mesh.ts";
+import { create } from "@bufbuild/protobuf";
+import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { Mesh, MeshOptions, Service } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
-import type { RoutedMesh } from "./outbound-routes.ts";
+import { type Caller, callerKey } from "./caller.ts";
+import { type ClientFeatures, featuresKey } from "./client-features.ts";
+import { outboundHttp } from "./http-chain.ts";
+import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
+import { listenerName } from "./names.ts";
+import { upstreamRouteName } from "./outbound-listeners.ts";
+import { type RoutedMesh, routesFrom, upstreamRoutes } from "./outbound-routes.ts";
+import { part, type SidecarPart } from "./part.ts";
 
 /**
- * Whether calls to a service are told by the address they go to, whatever host
- * they name: in namespaces where routes of the Gateway API are attached, whose
- * services are their addresses. Elsewhere the host says it, as with Istio's API,
- * which takes one listener for a port and not one for each service.
+ * Listeners and routes of services whose calls are told by the address they go
+ * to, whatever host they name: in namespaces where routes of the Gateway API
+ * are attached, whose services are their addresses. Elsewhere the host says it,
+ * as with Istio's API, which takes one listener for a port and not one for each
+ * service. Each service has parts of its own, so that a changed route makes no
+ * listener anew.
  */
-export function isFrontend(
-  { namespace, addresses }: Service,
-  { attached }: Pick<RoutedMesh, "attached">,
-): boolean {
-  return addresses.length > 0 && namespacesOf(attached).has(namespace);
+export function frontendParts(mesh: RoutedMesh, caller: Caller, features: ClientFeatures): SidecarPart[] {
+  const { options } = mesh;
+  const namespaces = namespacesOf(mesh.attached);
+  return [...mesh.services.values()].flatMap((service) => {
+    const ports = namespaces.has(service.namespace) ? portsOf(service, mesh) : [];
+    if (ports.length === 0) return [];
+    const variant = ports.join();
+    return [
+      part("frontend-listeners", "listener", [service, options], `${variant} ${featuresKey(features)}`, () =>
+        frontendListeners(service, ports, options, features),
+      ),
+      part(
+        "frontend-routes",
+        "route",
+        routesFrom(service, mesh, caller),
+        `${variant} ${callerKey(caller)}`,
+        () => frontendRoutes(service, ports, mesh, caller),
+      ),
+    ];
+  });
 }
 
-/** Where requests to this port of a service are told by their address; none where the host says it. */
-export function frontendAddresses(service: Service, port: number, mesh: RoutedMesh): readonly string[] {
-  if (mesh.exceptPorts?.includes(port) || !isFrontend(service, mesh)) return [];
-  const { protocol } = service.ports.find(({ number }) => number === port)!;
-  return isHttp(protocol) ? service.addresses : [];
+/** Ports where requests to the service arrive by its address. */
+function portsOf({ addresses, ports }: Service, { exceptPorts = [] }: RoutedMesh): number[] {
+  if (addresses.length === 0) return [];
+  return ports
+    .filter(({ number, protocol }) => isHttp(protocol) && !exceptPorts.includes(number))
+    .map(({ number }) => number);
+}
+
+function frontendListeners(
+  { hostname, addresses, source }: Service,
+  ports: readonly number[],
+  options: MeshOptions,
+  features: ClientFeatures,
+): Listener[] {
+  return addresses.flatMap((address) =>
+    ports.map((port) => {
+      const statPrefix = `outbound_${hostLiteral(address)}_${port}`;
+      const filter = outboundHttp(statPrefix, upstreamRouteName(hostname, port), options, features);
+      return create(ListenerSchema, {
+        name: listenerName(address, port),
+        address: socketAddress(address, port),
+        bindToPort: false,
+        trafficDirection: TrafficDirection.OUTBOUND,
+        filterChains: [{ filters: [filter] }],
+        metadata: istioMetadata(source),
+      });
+    }),
+  );
+}
+
+function frontendRoutes(
+  { hostname }: Service,
+  ports: readonly number[],
+  mesh: RoutedMesh,
+  caller: Caller,
+): RouteConfiguration[] {
+  return ports.map((port) => upstreamRoutes(upstreamRouteName(hostname, port), hostname, port, mesh, caller));
 }
 
 const known = new WeakMap<Mesh["attached"], ReadonlySet<string>>();

@@ -6,7 +6,6 @@ import { isHttp } from "../model/protocol.ts";
 import type { EgressListener } from "../model/scope.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { frontendAddresses } from "./frontends.ts";
 import { outboundHttp } from "./http-chain.ts";
 import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
@@ -48,7 +47,7 @@ export function virtualOutbound(options: MeshOptions, features: ClientFeatures):
   });
 }
 
-/** The listeners that captured connections are handed to: one per HTTP port, one per address of a TCP service or a frontend. */
+/** The listeners that captured connections are handed to: one per HTTP port, one per address of a TCP service. */
 export function outboundListeners(
   mesh: RoutedMesh,
   endpoints: Mesh["endpoints"],
@@ -60,13 +59,7 @@ export function outboundListeners(
   const listeners = new Map<string, Listener>();
   for (const service of mesh.services.values()) {
     for (const port of service.ports) {
-      if (isHttp(port.protocol)) {
-        for (const address of frontendAddresses(service, port.number, mesh)) {
-          const listener = frontendListener(address, port.number, service, mesh.options, features);
-          if (!listeners.has(listener.name)) listeners.set(listener.name, listener);
-        }
-        continue;
-      }
+      if (isHttp(port.protocol)) continue;
       const addresses = service.isHeadless
         ? (endpoints.get(service.hostname) ?? []).map(({ address }) => address)
         : service.addresses;
@@ -102,27 +95,6 @@ export function outboundListeners(
     listeners.set(listener.name, listener);
   }
   return [...listeners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** The requests to one address, whatever host they name. */
-function frontendListener(
-  address: string,
-  port: number,
-  { hostname, source }: Service,
-  options: MeshOptions,
-  features: ClientFeatures,
-): Listener {
-  const routes = upstreamRouteName(hostname, port);
-  return create(ListenerSchema, {
-    name: listenerName(address, port),
-    address: socketAddress(address, port),
-    bindToPort: false,
-    trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [
-      { filters: [outboundHttp(`outbound_${hostLiteral(address)}_${port}`, routes, options, features)] },
-    ],
-    metadata: istioMetadata(source),
-  });
 }
 
 /** Fields of a listener, to be spread into one. */

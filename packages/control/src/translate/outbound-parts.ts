@@ -1,11 +1,10 @@
-import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
-import type { Mesh, MeshWorkload, Service } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { EgressListener } from "../model/scope.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
-import { frontendAddresses, isFrontend } from "./frontends.ts";
+import { frontendParts } from "./frontends.ts";
 import {
   egressListener,
   isTcpUpstream,
@@ -14,14 +13,7 @@ import {
   upstreamRouteName,
   virtualOutbound,
 } from "./outbound-listeners.ts";
-import {
-  httpPorts,
-  outboundRoutes,
-  type RoutedMesh,
-  routesFrom,
-  routingsOn,
-  upstreamRoutes,
-} from "./outbound-routes.ts";
+import { httpPorts, outboundRoutes, type RoutedMesh, routingsOn, upstreamRoutes } from "./outbound-routes.ts";
 import { part, type SidecarPart } from "./part.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
@@ -92,21 +84,8 @@ function capturedWay(
         outboundRoutes(port, mesh, caller),
       ]),
     ),
-    ...[...services.values()]
-      .filter((service) => isFrontend(service, mesh))
-      .map((service) =>
-        part("frontend-routes", "route", routesFrom(service, mesh, caller), variant, () =>
-          frontendRoutes(service, mesh, caller),
-        ),
-      ),
+    ...frontendParts(mesh, caller, features),
   ];
-}
-
-function frontendRoutes(service: Service, mesh: RoutedMesh, caller: Caller): RouteConfiguration[] {
-  const { hostname, ports } = service;
-  return ports
-    .filter(({ number }) => frontendAddresses(service, number, mesh).length > 0)
-    .map(({ number }) => upstreamRoutes(upstreamRouteName(hostname, number), hostname, number, mesh, caller));
 }
 
 /** At an address that the application connects to, or that it is captured for. */

@@ -21,7 +21,20 @@ export interface CompiledRoute {
   readonly problems: readonly RefProblem[];
 }
 
+/** Of the routes that have not changed, nor the services around them, the very same as before. */
 export function compileRoute(resource: RouteResource, backends: BackendLookup): CompiledRoute {
+  const last = compiled.get(resource);
+  const { services, options, grants } = backends;
+  const isSame = last?.of.services === services && last.of.options === options && last.of.grants === grants;
+  if (last && isSame) return last.route;
+  const route = compiledAnew(resource, backends);
+  compiled.set(resource, { of: { services, options, grants }, route });
+  return route;
+}
+
+const compiled = new WeakMap<RouteResource, { readonly of: BackendLookup; readonly route: CompiledRoute }>();
+
+function compiledAnew(resource: RouteResource, backends: BackendLookup): CompiledRoute {
   const none = { http: [], tls: [], tcp: [] };
   switch (resource.kind) {
     case "HTTPRoute": {
