@@ -2,6 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import type { Log } from "./admin/log.ts";
+import { OnDemandClusters } from "./cluster/cluster-discovery.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
 import { retireEndpointPools } from "./cluster/endpoint-pools.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
@@ -35,6 +36,8 @@ export interface DataPlaneOptions {
   readonly drain?: DrainPlan | undefined;
   /** Something was put in force, or something else is needed now. */
   onChange(): void;
+  /** A request asks for a cluster, which is to be subscribed to. */
+  onClusterWanted?(source: string, cluster: string): void;
 }
 
 /**
@@ -57,6 +60,8 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #probeTimers: Timers;
   readonly #overload: OverloadManager;
+  /** Clusters that requests ask for. */
+  readonly onDemand: OnDemandClusters;
   #memory: MemoryRelease | undefined;
   #isStarted = false;
   #isDraining = false;
@@ -81,6 +86,11 @@ export class DataPlane {
       onEndpointFailed: retireEndpointPools,
       onEndpointRemoved: (endpoint) => this.runtime.onEndpointRemoved(endpoint),
       onWarm: () => options.onChange(),
+    });
+    this.onDemand = new OnDemandClusters({
+      clock,
+      isInForce: (name) => this.live.clusters.get(name) !== undefined,
+      onWanted: (source, cluster) => options.onClusterWanted?.(source, cluster),
     });
     const random = Math.random;
     const overload = new OverloadState(random);
@@ -137,6 +147,7 @@ export class DataPlane {
 
   async close(): Promise<void> {
     this.live.close();
+    this.onDemand.close();
     await this.runtime.close();
     this.clusters.close();
     this.#probeTimers.close();
@@ -167,6 +178,7 @@ export class DataPlane {
       tls: this.tls,
       node: bootstrap.message.node,
       random,
+      clusterDiscovery: this.onDemand,
       callouts: this.runtime.callouts,
       serverHealth: this.#serverHealth(),
       warn: (message: string) => log.warning(message),
@@ -178,6 +190,7 @@ export class DataPlane {
       runtime: bootstrap.runtime,
       staticClusters: bootstrap.staticClusters,
       hasAds: bootstrap.ads !== undefined,
+      isAdsDelta: bootstrap.ads?.isDelta ?? false,
       services,
       factories: createFactories(dependencies, services),
       dataPlane: {
@@ -192,7 +205,11 @@ export class DataPlane {
           });
         },
       },
-      onChange,
+      onChange: () => {
+        this.onDemand.check();
+        onChange();
+      },
+      onClustersMissing: (names) => this.onDemand.missing(names),
     });
   }
 }

@@ -92,6 +92,7 @@ export class Sidecar {
       drain: options.drain,
       ...(options.inherited && { bindSocket: options.inherited.bind }),
       onChange: () => this.#update(),
+      onClusterWanted: () => this.#update(),
     });
     this.#workers = workers;
     const { live, clusters, stats } = this.#plane;
@@ -106,6 +107,7 @@ export class Sidecar {
       cds: bootstrap.cds,
       stats: xdsStats,
       ...(workers && { onAccepted: (update) => workers.relay(update) }),
+      wantedClusters: () => this.#plane.onDemand.wanted,
       isDataPlaneWarm: () => clusters.isWarm,
       isReachable: (cluster = adsCluster) =>
         cluster !== undefined && live.clusters.get(cluster) !== undefined,
@@ -142,7 +144,10 @@ export class Sidecar {
       });
       throw new UserError(lines.join("\n"), { hint: `${failures[0]!.hint}; nothing was started` });
     }
-    await this.#workers?.start((key) => this.#plane.runtime.shareSocket(key));
+    await this.#workers?.start({
+      share: (key) => this.#plane.runtime.shareSocket(key),
+      onClusterWanted: (source, cluster) => void this.#plane.onDemand.want(source, cluster),
+    });
     this.#phase = "INITIALIZING";
     this.#session.update();
   }

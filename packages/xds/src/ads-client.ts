@@ -104,16 +104,18 @@ export class AdsClient {
   }
 
   /**
-   * Asks for these resources of a type and no others; `"*"` is all there are.
-   * What is no longer asked for is forgotten without telling the handler.
+   * Asks for these resources of a type and no others; `"*"` is all there are,
+   * with some by name beside them where `also` has any: a server may have more
+   * than it gives to who asks for everything. What is no longer asked for is
+   * forgotten without telling the handler.
    */
-  subscribe(typeUrl: string, names: "*" | Iterable<string>): void {
+  subscribe(typeUrl: string, names: "*" | Iterable<string>, also: Iterable<string> = []): void {
     let subscription = this.#subscriptions.get(typeUrl);
     if (!subscription) {
       subscription = new Subscription(typeUrl);
       this.#subscriptions.set(typeUrl, subscription);
     }
-    const change = subscription.set(names);
+    const change = subscription.set(names, also);
     if (!this.#call) return;
     const isChanged = change.added.length > 0 || change.removed.length > 0 || change.isWildcardChanged;
     if (!subscription.isOpen) this.#sendFirst(subscription);

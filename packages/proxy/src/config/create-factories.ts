@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import type { Node } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
@@ -23,6 +24,7 @@ export interface FactoryDependencies {
   readonly node: Node | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  readonly clusterDiscovery: ClusterDiscovery;
   readonly callouts: Callouts;
   readonly serverHealth: ServerHealth;
   /** For operators. */
@@ -37,6 +39,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     stats: deps.stats,
     random: deps.random,
     localCluster: deps.node?.cluster ?? "",
+    clusterDiscovery: deps.clusterDiscovery,
     callouts: deps.callouts,
     modules: new ModuleRunners(deps),
     node: {

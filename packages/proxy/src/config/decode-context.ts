@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
@@ -49,6 +50,8 @@ export interface FilterServices {
   readonly localCluster: string;
   /** How this proxy itself is. */
   readonly serverHealth: ServerHealth;
+  /** Asks for clusters that requests need. */
+  readonly clusterDiscovery: ClusterDiscovery;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
   /** Modules of users that are filters. */
@@ -89,6 +92,8 @@ export interface DecodeContext {
   readonly staticClusters: ReadonlySet<string>;
   /** Whether there is an ADS server to get routes, endpoints and secrets from. */
   readonly hasAds: boolean;
+  /** Whether that is asked by delta xDS. */
+  readonly isAdsDelta: boolean;
   /** Values of the static runtime layers. */
   readonly runtime: ReadonlyMap<string, unknown>;
 }

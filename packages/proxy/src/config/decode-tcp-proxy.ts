@@ -2,6 +2,7 @@ import type { BackoffStrategy } from "@weft/xds/gen/envoy/config/core/v3/backoff
 import {
   UpstreamConnectMode as ConnectMode,
   type TcpProxy,
+  type TcpProxy_OnDemand,
   type TcpProxy_TunnelingConfig,
 } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { hashSourceIp } from "../hash/hash-policy.ts";
@@ -9,6 +10,7 @@ import type { TcpProxyPlan, TunnelPlan } from "../listener/listener-plan.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderEdits } from "./decode-header-edits.ts";
+import { decodeOnDemandSource } from "./decode-on-demand.ts";
 import { decodeHeaderValue, durationMs, subsetOf, timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 
@@ -53,12 +55,29 @@ export function decodeTcpProxy(tcp: TcpProxy, path: string, context: DecodeConte
     // Without a byte there is nothing that could be noticed, so zero bytes still wait for the first.
     maxEarlyBytes: connectsOnData ? Math.max(1, tcp.maxEarlyDataBytes ?? 0) : (tcp.maxEarlyDataBytes ?? 0),
     tunnel: decodeTunnel(tcp.tunnelingConfig, at(path, "tunneling_config"), context),
+    discover: decodeOnDemand(tcp.onDemand, at(path, "on_demand"), context),
     logsOnConnected: logOptions ? logOptions.flushAccessLogOnConnected : tcp.flushAccessLogOnConnected,
     accessLogIntervalMs: logOptions
       ? positiveMs("access_log_options.access_log_flush_interval", logOptions.accessLogFlushInterval)
       : positiveMs("access_log_flush_interval", tcp.accessLogFlushInterval),
     accessLogs: decodeAccessLogs(tcp.accessLog, at(path, "access_log"), context),
   };
+}
+
+/** Envoy's default, of connections. */
+const discoveryTimeoutMs = 60_000;
+
+function decodeOnDemand(
+  onDemand: TcpProxy_OnDemand | undefined,
+  path: string,
+  context: DecodeContext,
+): TcpProxyPlan["discover"] {
+  if (!onDemand?.odcdsConfig) return undefined;
+  return decodeOnDemandSource(
+    { source: onDemand.odcdsConfig, timeout: onDemand.timeout, defaultMs: discoveryTimeoutMs },
+    { source: at(path, "odcds_config"), timeout: at(path, "timeout") },
+    context,
+  );
 }
 
 function decodeTunnel(

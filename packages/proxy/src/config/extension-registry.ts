@@ -51,6 +51,10 @@ import {
 } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
 import { LocalRateLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb";
 import {
+  PerRouteConfigSchema as OnDemandPerRouteSchema,
+  OnDemandSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
+import {
   RateLimitPerRouteSchema,
   RateLimitSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb";
@@ -124,6 +128,8 @@ export const extensionRegistry: Registry = createRegistry(
   ZstdDecompressorSchema,
   LocalRateLimitSchema,
   RateLimitSchema,
+  OnDemandPerRouteSchema,
+  OnDemandSchema,
   RateLimitPerRouteSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,

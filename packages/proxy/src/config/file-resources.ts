@@ -84,6 +84,8 @@ export function openFileResources(
       // Not within the call that subscribes: the caller is in the middle of a change.
       queueMicrotask(load);
     },
+    // A file holds what it holds: there is no asking for more.
+    subscribeAlso() {},
     hold() {},
     close() {
       watcher?.close();

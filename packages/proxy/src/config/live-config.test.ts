@@ -105,6 +105,7 @@ function proxy() {
     runtime: new Map(),
     staticClusters: new Set(),
     hasAds: true,
+    isAdsDelta: false,
     onChange: () => session?.update(),
   });
   session = new XdsSession({
@@ -120,6 +121,10 @@ function proxy() {
         subscribe: (type, names) => {
           const kind = type.slice(type.lastIndexOf(".") + 1);
           subscriptions.set(`${source} ${kind}`, names ? [...names].sort().join(",") : "*");
+        },
+        subscribeAlso: (type, names) => {
+          const kind = type.slice(type.lastIndexOf(".") + 1);
+          subscriptions.set(`${source} ${kind}`, ["*", ...[...names].sort()].join(","));
         },
         hold: () => {},
         close: () => {},

@@ -35,8 +35,11 @@ export interface LiveConfigOptions {
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly staticClusters: ReadonlySet<string>;
   readonly hasAds: boolean;
+  readonly isAdsDelta: boolean;
   /** Something was put in force, or something else is needed now. */
   onChange(): void;
+  /** A source has said that it does not have these clusters. */
+  onClustersMissing?(names: readonly string[]): void;
 }
 
 interface Stamped {
@@ -96,6 +99,7 @@ export class LiveConfig {
       runtime: options.runtime,
       staticClusters: options.staticClusters,
       hasAds: options.hasAds,
+      isAdsDelta: options.isAdsDelta,
       routeHolder: (key) => this.#holder(key),
     });
     this.clusters = new Warming({
@@ -153,6 +157,7 @@ export class LiveConfig {
       this.clusters.set(decoded.plan.name, this.#hold(decoded, resource.version, false));
     });
     for (const name of removed) if (!this.clusters.latest(name)?.isStatic) this.clusters.remove(name);
+    if (removed.length > 0) this.#options.onClustersMissing?.(removed);
     return this.#finish(errors);
   }
 

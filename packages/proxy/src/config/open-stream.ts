@@ -25,7 +25,7 @@ export interface StreamDependencies {
   debug(message: string): void;
 }
 
-const silent: ResourceStream = { subscribe() {}, hold() {}, close() {} };
+const silent: ResourceStream = { subscribe() {}, subscribeAlso() {}, hold() {}, close() {} };
 
 /** Opens the stream of a type from a source, as `ChosenSource.source` names it; `ads` carries all types. */
 export function openStream(
@@ -102,6 +102,7 @@ function openClient(
   client.start();
   return {
     subscribe: (type, names) => client.subscribe(type, names ?? "*"),
+    subscribeAlso: (type, names) => client.subscribe(type, "*", names),
     hold: (held) => client.hold(held),
     close: () => client.close(),
   };

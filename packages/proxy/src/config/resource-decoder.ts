@@ -40,6 +40,7 @@ export interface DecoderOptions {
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly staticClusters: ReadonlySet<string>;
   readonly hasAds: boolean;
+  readonly isAdsDelta: boolean;
   routeHolder(key: string): RouteHolder;
 }
 

@@ -35,6 +35,12 @@ export function testServices(): FilterServices {
     random: Math.random,
     localCluster: "",
     serverHealth: { isFailing: false, clusterName: "", membership: () => undefined },
+    clusterDiscovery: {
+      discover(_source, _cluster, _timeoutMs, onAnswer) {
+        onAnswer("missing");
+        return { cancel() {} };
+      },
+    },
     callouts: {
       start(_request, onDone) {
         onDone({ kind: "failure", reason: "no-cluster" });
@@ -58,6 +64,7 @@ export function compileText(text: string, factories: Factories = fakeFactories()
     runtime: bootstrap.runtime,
     staticClusters: bootstrap.staticClusters,
     hasAds: bootstrap.ads !== undefined,
+    isAdsDelta: bootstrap.ads?.isDelta ?? false,
     routeHolder: () => ({ current: undefined }),
   });
   return compileStaticResources(bootstrap, decoder, tls);

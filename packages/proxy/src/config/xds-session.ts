@@ -9,6 +9,8 @@ import type { XdsStats } from "./xds-stats.ts";
 export interface ResourceStream {
   /** Replaces what is asked for of one type; undefined asks for everything (wildcard). */
   subscribe(type: string, names: ReadonlySet<string> | undefined): void;
+  /** Asks for everything of a type, and for these by name beside it. */
+  subscribeAlso(type: string, names: ReadonlySet<string>): void;
   /** Counts versions, by type and name, as received, so that the server says what differs. */
   hold(held: ReadonlyMap<string, ReadonlyMap<string, string>>): void;
   close(): void;
@@ -30,6 +32,8 @@ export interface XdsSessionOptions {
   readonly stats?: XdsStats;
   /** What was given to the configuration, the parts it refused included, for those who hold a copy. */
   onAccepted?(update: AcceptedUpdate): void;
+  /** Clusters that are asked for by name, by source. */
+  wantedClusters?(): ReadonlyMap<string, ReadonlySet<string>>;
   /** Whether clusters the data plane itself discovers (DNS) have their first endpoints. */
   isDataPlaneWarm(): boolean;
   /** Whether the way to a server is known: the cluster it is reached by (undefined: that of ADS) has what it needs. */
@@ -79,6 +83,8 @@ export class XdsSession {
   readonly #streams = new Map<string, ResourceStream>();
   readonly #subscribed = new Map<string, string>();
   readonly #timers = new Set<Timer>();
+  /** How many clusters a source is asked for by name. */
+  readonly #namedClusters = new Map<string, number>();
   #hasClusters: boolean;
   #hasListeners: boolean;
   #asksForClusters = false;
@@ -109,6 +115,7 @@ export class XdsSession {
         return isOverdue;
       });
     }
+    this.#wantClusters();
     const wanted = live.wanted();
     this.#wantAll(typeUrl.secret, wanted.secrets);
     this.#wantAll(typeUrl.endpoint, wanted.services);
@@ -228,6 +235,20 @@ export class XdsSession {
       getOrAdd(bySource, source, () => new Set<string>()).add(name);
     }
     for (const [source, names] of bySource) this.#want(source, type, names);
+  }
+
+  /** By name beside everything, where that comes from the same source. They are never fewer. */
+  #wantClusters(): void {
+    const { cds, wantedClusters } = this.#options;
+    for (const [source, names] of wantedClusters?.() ?? []) {
+      if (this.#namedClusters.get(source) === names.size || !this.#isReachable(source)) continue;
+      const isBesideAll = cds?.source === source;
+      if (isBesideAll && !this.#asksForClusters) continue;
+      this.#namedClusters.set(source, names.size);
+      const stream = this.#stream(source, typeUrl.cluster);
+      if (isBesideAll) stream.subscribeAlso(typeUrl.cluster, names);
+      else stream.subscribe(typeUrl.cluster, names);
+    }
   }
 
   /** Subscribes by name; a type that was never asked for stays unasked while nothing is wanted. */

@@ -1,5 +1,6 @@
 import { systemClock } from "@weft/base/clock";
 import { MetricRegistry } from "@weft/base/metric-registry";
+import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import {
   createFactories,
   createFilterServices,
@@ -15,6 +16,14 @@ import type { DryClock } from "./dry-clock.ts";
 
 /** What the bootstraps of sidecars define, and their configuration may refer to. */
 const bootstrapClusters: ReadonlySet<string> = new Set(["xds-grpc", "sds-grpc"]);
+
+/** What is there is known: nobody is asked for more. */
+const noDiscovery: ClusterDiscovery = {
+  discover(_source, _cluster, _timeoutMs, onAnswer) {
+    onAnswer("missing");
+    return { cancel() {} };
+  },
+};
 
 export interface DryDecoderOptions {
   readonly clock: DryClock;
@@ -45,6 +54,7 @@ export function dryDecoder(options: DryDecoderOptions): ResourceDecoder {
     tls,
     node: undefined,
     random: options.random,
+    clusterDiscovery: noDiscovery,
     callouts,
     serverHealth: { isFailing: false, clusterName: "", membership: () => undefined },
     warn() {},
@@ -57,6 +67,7 @@ export function dryDecoder(options: DryDecoderOptions): ResourceDecoder {
     runtime: new Map(),
     staticClusters: bootstrapClusters,
     hasAds: true,
+    isAdsDelta: true,
     routeHolder: options.routeHolder,
   });
 }

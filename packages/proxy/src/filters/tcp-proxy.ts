@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import type { Cluster, ClusterDirectory } from "../cluster/cluster.ts";
+import type { Discovery, DiscoveryOutcome } from "../cluster/cluster-discovery.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { RawSession } from "../layer/raw-session.ts";
@@ -37,6 +38,14 @@ export interface TcpService {
   readonly context: TcpContext;
 }
 
+type Choice = ReturnType<TcpProxyPlan["selectCluster"]>;
+
+const outcomes = {
+  found: "onDemandFound",
+  missing: "onDemandMissing",
+  timeout: "onDemandTimeout",
+} as const satisfies Record<DiscoveryOutcome, keyof TcpStats>;
+
 const idleTimer = 0;
 const logTimer = 1;
 
@@ -59,6 +68,7 @@ export class TcpSession implements TimerOwner, RawSession {
   #lifetime: Timer | undefined;
   #up: TcpUpstream | undefined;
   #connector: TcpUpstreamSource | undefined;
+  #discovery: Discovery | undefined;
   #early: Buffer[] | undefined;
   #earlyBytes = 0;
   #isOver = false;
@@ -126,9 +136,26 @@ export class TcpSession implements TimerOwner, RawSession {
   }
 
   #connect(): void {
+    const { plan, context } = this.#service;
+    const choice = plan.selectCluster(context.random(), this.#exchange.connection.clusterName);
+    const cluster = context.clusters.get(choice.cluster);
+    if (cluster || !plan.discover) this.#connectTo(choice);
+    else this.#discover(choice, plan.discover);
+  }
+
+  /** Nothing is read from the client meanwhile but early data. */
+  #discover(choice: Choice, discover: NonNullable<TcpProxyPlan["discover"]>): void {
+    const { stats } = this.#service;
+    stats.onDemandAttempt.value += 1;
+    this.#discovery = discover(choice.cluster, (outcome) => {
+      this.#discovery = undefined;
+      stats[outcomes[outcome]].value += 1;
+      this.#connectTo(choice);
+    });
+  }
+
+  #connectTo(choice: Choice): void {
     const { stats, plan, context } = this.#service;
-    const { connection } = this.#exchange;
-    const choice = plan.selectCluster(context.random(), connection.clusterName);
     const cluster = context.clusters.get(choice.cluster);
     if (!cluster) {
       stats.cxNoRoute.value += 1;
@@ -253,6 +280,7 @@ export class TcpSession implements TimerOwner, RawSession {
     this.#isOver = true;
     const { context, stats, networkFilters } = this.#service;
     const exchange = this.#exchange;
+    this.#discovery?.cancel();
     this.#lifetime?.cancel();
     this.#logTimer?.stop();
     this.#idleTimer.stop();

@@ -10,6 +10,8 @@ import type { Exchange } from "./exchange.ts";
  * (`addRequestStage`, `addResponseStage`) and edits the head to match.
  */
 export interface FilterExchange extends Exchange {
+  /** The cluster its route has chosen, whether or not there is one of that name. */
+  readonly clusterChoice: { readonly cluster: string } | undefined;
   /** Whether the request has a body: some of it is still to come, or waits here for the filters. */
   readonly hasRequestBody: boolean;
   /**

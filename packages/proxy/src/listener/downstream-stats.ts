@@ -70,6 +70,10 @@ export interface ListenerStats {
 export interface TcpStats {
   readonly cxTotal: Counter;
   readonly cxNoRoute: Counter;
+  readonly onDemandAttempt: Counter;
+  readonly onDemandFound: Counter;
+  readonly onDemandMissing: Counter;
+  readonly onDemandTimeout: Counter;
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
   readonly cxActive: Gauge;
@@ -149,6 +153,10 @@ const listenerGauges = { cxActive: "downstream_cx_active", preCxActive: "downstr
 const tcpCounters = {
   cxTotal: "downstream_cx_total",
   cxNoRoute: "downstream_cx_no_route",
+  onDemandAttempt: "on_demand_cluster_attempt",
+  onDemandFound: "on_demand_cluster_success",
+  onDemandMissing: "on_demand_cluster_missing",
+  onDemandTimeout: "on_demand_cluster_timeout",
   cxRxBytes: "downstream_cx_rx_bytes_total",
   cxTxBytes: "downstream_cx_tx_bytes_total",
   idleTimeout: "idle_timeout",

@@ -1,4 +1,5 @@
 import type { Counter } from "@weft/base/metric-registry";
+import type { Discovery, DiscoveryOutcome } from "../cluster/cluster-discovery.ts";
 import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
@@ -222,6 +223,10 @@ export interface TcpProxyPlan {
   readonly maxEarlyBytes: number;
   /** Carries the bytes in HTTP requests; absent sends them as they are. */
   readonly tunnel?: TunnelPlan | undefined;
+  /** Asks for a cluster that is not there; absent ends the connection. */
+  readonly discover?:
+    | ((cluster: string, onAnswer: (outcome: DiscoveryOutcome) => void) => Discovery)
+    | undefined;
   readonly logsOnConnected: boolean;
   /** 0 logs only the end. */
   readonly accessLogIntervalMs: number;

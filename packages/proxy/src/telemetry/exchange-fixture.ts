@@ -93,6 +93,7 @@ export function exchange(options: Partial<FilterExchange> = {}): TestExchange {
     originalPath: "/reviews/1?full=1",
     requestId: "3f1b",
     match: undefined,
+    clusterChoice: undefined,
     cluster,
     endpoint: [...cluster.endpoints][0],
     upstreamPeer: undefined,

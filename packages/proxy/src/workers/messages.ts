@@ -32,6 +32,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly t: "started" }
   | { readonly t: "need-socket"; readonly key: string }
+  | { readonly t: "want-cluster"; readonly source: string; readonly cluster: string }
   | { readonly t: "stats"; readonly stats: StatsCopy }
   | { readonly t: "drained" };
 

@@ -14,6 +14,14 @@ export interface WorkerPoolOptions extends Omit<WorkerStart, "kind" | "worker"> 
   onLost(reason: string): void;
 }
 
+/** What the first worker does for the others. */
+export interface FirstWorker {
+  /** Gives a copy of a listening socket. */
+  share(key: string): Promise<number | undefined>;
+  /** Subscribes to a cluster that a request needs. */
+  onClusterWanted(source: string, cluster: string): void;
+}
+
 interface Member {
   readonly worker: Worker;
   /** Who waits for an answer, by its kind, the oldest first. */
@@ -40,9 +48,9 @@ export class WorkerPool {
     return this.#options.concurrency - 1;
   }
 
-  /** Resolves when all serve what the bootstrap defines. `share` gives a copy of a listening socket. */
-  async start(share: (key: string) => Promise<number | undefined>): Promise<void> {
-    for (let i = 1; i <= this.count; i++) this.#members.push(this.#startOne(i, share));
+  /** Resolves when all serve what the bootstrap defines. */
+  async start(first: FirstWorker): Promise<void> {
+    for (let i = 1; i <= this.count; i++) this.#members.push(this.#startOne(i, first));
     await Promise.all(this.#members.map((member) => this.#next(member, "started")));
   }
 
@@ -94,7 +102,7 @@ export class WorkerPool {
     await Promise.all(over);
   }
 
-  #startOne(index: number, share: (key: string) => Promise<number | undefined>): Member {
+  #startOne(index: number, { share, onClusterWanted }: FirstWorker): Member {
     const { entry, args, onLost: _, ...same } = this.#options;
     const start: WorkerStart = { kind: "weft-worker", worker: index, ...same };
     const worker = new Worker(entry, { argv: [...args], workerData: start });
@@ -103,6 +111,10 @@ export class WorkerPool {
       if (message.t === "need-socket") {
         const { key } = message;
         void share(key).then((fd) => worker.postMessage({ t: "socket", key, fd } satisfies ToWorker));
+        return;
+      }
+      if (message.t === "want-cluster") {
+        onClusterWanted(message.source, message.cluster);
         return;
       }
       member.waiting.get(message.t)?.shift()?.(message);

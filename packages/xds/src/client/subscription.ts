@@ -14,7 +14,7 @@ export class Subscription {
   isOpen = false;
   #hasNamed = false;
   isWildcard = false;
-  /** Empty with a wildcard. */
+  /** With a wildcard: those asked for by name beside it. */
   names: ReadonlySet<string> = new Set();
   /** Version by name of what was accepted. */
   readonly held = new Map<string, string>();
@@ -27,9 +27,9 @@ export class Subscription {
     this.typeUrl = typeUrl;
   }
 
-  set(names: "*" | Iterable<string>): SubscriptionChange {
+  set(names: "*" | Iterable<string>, also: Iterable<string> = []): SubscriptionChange {
     const isWildcard = names === "*";
-    const next = new Set(isWildcard ? [] : names);
+    const next = new Set(isWildcard ? also : names);
     const added = [...next].filter((name) => !this.names.has(name));
     const removed = [...this.names].filter((name) => !next.has(name));
     const isWildcardChanged = this.isWildcard !== isWildcard;
@@ -49,6 +49,7 @@ export class Subscription {
   /** The names as a request says them: silence is everything, where it is, until names were given. */
   get wireNames(): Iterable<string> {
     if (!this.isWildcard) return this.names;
+    if (this.names.size > 0) return [...this.names, "*"];
     return this.#hasNamed || !isWildcardByDefault(this.typeUrl) ? ["*"] : [];
   }
 

@@ -13,6 +13,7 @@ import { istioStatsFilters } from "./istio-stats.ts";
 import { jwtAuthnFilter } from "./jwt-authn.ts";
 import { localRateLimitFilter } from "./local-rate-limit.ts";
 import { moduleFilter } from "./module.ts";
+import { onDemandFilter } from "./on-demand.ts";
 import { rateLimitFilter } from "./rate-limit.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
@@ -40,6 +41,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   jwtAuthnFilter,
   localRateLimitFilter,
   moduleFilter,
+  onDemandFilter,
   rateLimitFilter,
   rbacFilter,
   setMetadataFilter,

@@ -39,13 +39,14 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
     [`${p}HttpConnectionManager.UpgradeConfig`]: { implemented: "upgrade_type enabled" },
     [`${tcp}TcpProxy`]: {
       implemented:
-        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage backoff_options access_log_options access_log_flush_interval flush_access_log_on_connected upstream_connect_mode max_early_data_bytes tunneling_config",
+        "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage backoff_options access_log_options access_log_flush_interval flush_access_log_on_connected upstream_connect_mode max_early_data_bytes tunneling_config on_demand",
     },
     [`${tcp}TcpProxy.TunnelingConfig`]: {
       implemented: "hostname use_post headers_to_add post_path",
       neutral:
         "propagate_response_headers propagate_response_trailers request_id_header request_id_metadata_key",
     },
+    [`${tcp}TcpProxy.OnDemand`]: { implemented: "odcds_config timeout" },
     [`${tcp}TcpProxy.TcpAccessLogOptions`]: {
       implemented: "access_log_flush_interval flush_access_log_on_connected",
     },

@@ -22,6 +22,9 @@ export function filtersSupport(): Record<string, MessageSupport> {
       },
       neutral: "suppress_grpc_request_failure_code_stats",
     },
+    "envoy.extensions.filters.http.on_demand.v3.OnDemand": { implemented: "odcds" },
+    "envoy.extensions.filters.http.on_demand.v3.OnDemandCds": { implemented: "source timeout" },
+    "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig": { implemented: "odcds" },
     "envoy.extensions.filters.http.rbac.v3.RBAC": {
       implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
     },

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "@weft/testkit/fake-clock";
+import { OnDemandClusters } from "./cluster-discovery.ts";
+
+function open() {
+  const clock = new FakeClock();
+  const inForce = new Set<string>();
+  const asked: string[] = [];
+  const clusters = new OnDemandClusters({
+    clock,
+    isInForce: (name) => inForce.has(name),
+    onWanted: (source, name) => asked.push(`${source} ${name}`),
+  });
+  const said: string[] = [];
+  const discover = (name: string, timeoutMs = 1_000) =>
+    clusters.discover("ads", name, timeoutMs, (outcome) => said.push(`${name} ${outcome}`));
+  return { clock, inForce, asked, clusters, said, discover };
+}
+
+test("who waits is told once, whatever comes first, and each cluster is asked for once", async () => {
+  const { clock, inForce, asked, clusters, said, discover } = open();
+  discover("a");
+  discover("a");
+  discover("b");
+  discover("c", 500);
+  assert.deepEqual(asked, ["ads a", "ads b", "ads c"]);
+  inForce.add("a");
+  clusters.check();
+  clusters.missing(["b", "unasked"]);
+  await clock.advance(500);
+  assert.deepEqual(said, ["a found", "a found", "b missing", "c timeout"]);
+  discover("a");
+  assert.equal(said.at(-1), "a found", "at once when it is there");
+  discover("b").cancel();
+  clusters.missing(["b"]);
+  await clock.advance(5_000);
+  assert.equal(said.length, 5, "nobody who has left");
+  assert.deepEqual(asked.length, 3);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test("no more clusters are asked for than there may be", () => {
+  const { asked, said, discover } = open();
+  for (let i = 0; i < 10_001; i++) discover(`c${i}`).cancel();
+  assert.equal(asked.length, 10_000);
+  assert.deepEqual(said, ["c10000 missing"]);
+});
