@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { after, before, test } from "node:test";
-import { LocalMesh } from "./local-mesh.ts";
+import { LocalMesh, launcher } from "./local-mesh.ts";
 
 let mesh: LocalMesh;
 before(async () => {
@@ -81,4 +83,22 @@ test("weft edges shows who called, as whom, and over mutual TLS; weft stat count
   assert.equal(row.name, "hello");
   assert.deepEqual(row.peers, ["spiffe://cluster.local/ns/default/sa/caller"]);
   assert.match((await mesh.weft("stat", "--to", "hello")).stdout, /default +caller/);
+});
+
+test("weft top writes the calls of this moment every second", async () => {
+  const top = spawn(launcher, ["top", "caller", "-o", "json"], {
+    env: { ...process.env, WEFT_STATE: mesh.state },
+  });
+  try {
+    let lines = 0;
+    for await (const line of createInterface(top.stdout)) {
+      const { rows } = JSON.parse(line);
+      if (rows[0]) assert.equal(rows[0].to.name, "hello");
+      lines += 1;
+      if (lines === 2) break;
+    }
+    assert.equal(lines, 2);
+  } finally {
+    top.kill();
+  }
 });

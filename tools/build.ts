@@ -1,6 +1,6 @@
 /**
  * Bundles the CLI and everything behind it into `packages/cli/dist`, as it is
- * published: compiled JavaScript, one chunk per command.
+ * published: compiled JavaScript, one chunk per command, and the dashboard's pages.
  *
  * Small ES modules go inside, which makes the sidecar load faster and hold
  * less memory; their licences go beside them. What is CommonJS, has native parts or
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { build } from "esbuild";
+import { buildDashboard } from "./build-dashboard.ts";
 import { builtinsWithoutGetters } from "./builtins-without-getters.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -50,18 +51,25 @@ const result = await build({
   plugins: [builtinsWithoutGetters],
   logLevel: "warning",
 });
+const dashboard = await buildDashboard(root);
 // Types only, so that it reads the same as a declaration: what `weft/filter` is to authors of filters.
 const declarations = readFileSync(join(root, "packages/proxy/src/filters/module/filter-module.ts"));
 replaceFiles(
   new Map<string, Uint8Array | string>([
     ...result.outputFiles.map(({ path, contents }) => [relative(dist, path), contents] as const),
     ["filter.d.ts", declarations],
-    ["THIRD-PARTY-NOTICES.txt", notices(Object.keys(result.metafile.inputs))],
+    [
+      "THIRD-PARTY-NOTICES.txt",
+      notices([...Object.keys(result.metafile.inputs), "node_modules/preact/package.json"]),
+    ],
+    ...dashboard.files,
   ]),
 );
 const outputs = Object.values(result.metafile.outputs);
 const kibibytes = Math.round(outputs.reduce((sum, output) => sum + output.bytes, 0) / 1024);
-console.error(`build: ${outputs.length} files, ${kibibytes} KiB`);
+console.error(
+  `build: ${outputs.length} files, ${kibibytes} KiB; dashboard ${Math.round(dashboard.scriptBytes / 1024)} KiB of script, compressed`,
+);
 
 interface Manifest {
   readonly name: string;

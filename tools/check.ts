@@ -11,6 +11,7 @@ interface Check {
 
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
+  { name: "types of the dashboard", command: ["tsc", "-p", "packages/dashboard"] },
   // Import direction and cycles are lint rules: see biome.json.
   { name: "format, lint, imports", command: ["biome", "ci", "--colors=off", "--max-diagnostics=50", "."] },
   { name: "dead code", command: ["knip", "--no-progress"] },

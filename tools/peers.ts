@@ -24,7 +24,7 @@ import { delimiter, join } from "node:path";
 
 export const peersDirectory = process.env.WEFT_PEERS ?? join(homedir(), ".cache", "weft", "peers");
 
-/** A command and the Debian package that brings it. */
+/** A command and the Debian packages that bring it. */
 const debianPeers: Readonly<Record<string, string>> = {
   nft: "nftables",
   ip: "iproute2",
@@ -34,6 +34,8 @@ const debianPeers: Readonly<Record<string, string>> = {
   wrk: "wrk",
   h2load: "nghttp2-client",
   xz: "xz-utils",
+  // Without recommended packages it would have no font to draw with.
+  chromium: "chromium fonts-dejavu-core",
 };
 
 /** What only `npm run bench -- --subject NAME` asks for. */

@@ -12,6 +12,7 @@ import { JwtSvidIssuer } from "./ca/jwt-svid-issuer.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
+import type { DashboardSource } from "./compose/mesh-dashboard.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
@@ -34,10 +35,10 @@ export interface ControlPlaneOptions {
   readonly certificateTtlMs?: number;
   /** An authority the operator brings, as files; read at each start. */
   readonly issuingFiles?: IssuingFiles;
-  /** The built dashboard; undefined: there is none. */
-  readonly dashboardDir?: string;
   /** Istio's MeshConfig as YAML, read at each start. */
   readonly meshConfigFile?: string;
+  /** Undefined: there is no dashboard. */
+  readonly dashboard?: DashboardSource;
   /** How the keys of token issuers are fetched. */
   readonly jwks?: JwksOptions;
   readonly version: string;

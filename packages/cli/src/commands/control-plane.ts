@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
 import type { IssuingFiles } from "@weft/control/ca/issuing-files";
+import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
 import { Command } from "commander";
-import { parseDurationMs, parseIp, parsePort } from "../options/parse-values.ts";
-import { resolveStateDir, stateOption } from "../options/state-dir.ts";
+import { parseDurationMs, parseHttpUrl, parseIp, parsePort } from "../options/parse-values.ts";
+import { apiClient, resolveStateDir, stateOption } from "../options/state-dir.ts";
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
@@ -19,6 +20,7 @@ interface Flags {
   readonly httpAddress: string;
   readonly httpPort: number;
   readonly certificateTtl: number;
+  readonly jaegerUrl?: string;
   readonly caCert?: string;
   readonly caKey?: string;
   readonly caChain?: string;
@@ -79,6 +81,7 @@ export function command(): Command {
       [],
     )
     .option("--jwks-ca <file>", "PEM roots for token issuers, beside those of the system")
+    .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl)
     .addHelpText(
       "after",
       `
@@ -103,8 +106,12 @@ Example:
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
         issuingFiles: await issuingFilesOf(flags),
-        dashboardDir: join(packageRoot, "dist", "dashboard"),
         meshConfigFile: flags.meshConfig,
+        dashboard: {
+          directory: join(packageRoot, "dist", "dashboard"),
+          explain: (asked) => explainCall(asked, flags),
+          jaegerUrl: flags.jaegerUrl,
+        },
         jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem(flags.jwksCa) },
         version: productVersion,
       });
@@ -115,6 +122,14 @@ Example:
       await untilSignal();
       await plane.close();
     });
+}
+
+/** As `weft explain` does; what that needs is loaded with the first question. */
+async function explainCall({ from, to, method, headers }: AskedCall, flags: Flags): Promise<CallExplanation> {
+  const { Explainer } = await import("../explain/explainer.ts");
+  const { liveReader } = await import("../explain/live-reader.ts");
+  const { parseQuestion } = await import("../explain/question.ts");
+  return new Explainer(liveReader(apiClient(flags))).explain(parseQuestion(from, to, { method, headers }));
 }
 
 /** @throws UserError for flags that do not make one authority. */

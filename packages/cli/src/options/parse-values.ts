@@ -74,6 +74,13 @@ export function parseUpstream(text: string): Upstream {
   return { host, port, bindAddress, bindPort };
 }
 
+/** An address with `http://` or `https://`. */
+export function parseHttpUrl(text: string): string {
+  const isUrl = /^https?:\/\/[^/]/.test(text) && URL.canParse(text);
+  if (!isUrl) throw new InvalidArgumentError("write for example http://127.0.0.1:16686.");
+  return text;
+}
+
 /** `KEY=VALUE`. */
 export function parseLabel(text: string): readonly [string, string] {
   const equals = text.indexOf("=");

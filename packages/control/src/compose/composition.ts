@@ -31,7 +31,7 @@ import { ConfigSet } from "./config-set.ts";
 import { ControlApi } from "./control-api.ts";
 import { ConvergenceLog } from "./convergence-log.ts";
 import { EventLog } from "./event-log.ts";
-import { MeshDashboard, openDashboard } from "./mesh-dashboard.ts";
+import { type DashboardSource, MeshDashboard, openDashboard } from "./mesh-dashboard.ts";
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
@@ -43,8 +43,8 @@ import { XdsClients } from "./xds-clients.ts";
 export interface CompositionOptions {
   readonly stateDir: string;
   readonly configDir?: string;
-  /** The built dashboard; undefined: there is none. */
-  readonly dashboardDir?: string;
+  /** Undefined: there is no dashboard. */
+  readonly dashboard?: DashboardSource;
   readonly version: string;
   readonly clock: Clock;
   readonly log: CaLog;
@@ -216,7 +216,7 @@ export class Composition {
       pipeline: this.#pipeline,
       events: this.#events,
       sessions,
-      directory: options.dashboardDir,
+      source: options.dashboard,
       onError: this.onError,
     });
     this.registry.onChange(({ workloads, removed }) => {

@@ -1,19 +1,30 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
-import type { DashboardLogin, HistoryReport } from "../api/protocol.ts";
+import type { DashboardLogin } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { buildView, readSignals } from "../dashboard/build-view.ts";
 import { failingCalls } from "../dashboard/failing-calls.ts";
 import { DashboardFeed } from "../dashboard/feed.ts";
+import { readTrace } from "../dashboard/read-trace.ts";
 import type { DashboardQueries } from "../dashboard/serve-dashboard.ts";
 import { dashboardPath, serveDashboard } from "../dashboard/serve-dashboard.ts";
 import { serviceDetail } from "../dashboard/service-detail.ts";
 import type { DashboardSessions } from "../dashboard/sessions.ts";
-import type { DashboardView, ServiceDetail } from "../dashboard/view.ts";
+import type { AskedCall, CallExplanation, DashboardView, ServiceDetail } from "../dashboard/view.ts";
 import { historyStepMs, SignalHistory } from "../telemetry/signal-history.ts";
 import type { ControlApi } from "./control-api.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
+
+/** What the dashboard needs from outside the control plane. */
+export interface DashboardSource {
+  /** The built application. */
+  readonly directory: string;
+  /** Says what a call would do; undefined: nobody can. May throw a `UserError`. */
+  readonly explain?: (asked: AskedCall) => Promise<CallExplanation>;
+  /** Jaeger's query service, where traces are read; undefined: there are none. */
+  readonly jaegerUrl?: string;
+}
 
 export interface MeshDashboardOptions {
   readonly clock: Clock;
@@ -21,8 +32,8 @@ export interface MeshDashboardOptions {
   readonly pipeline: MeshPipeline;
   readonly events: EventLog;
   readonly sessions: DashboardSessions;
-  /** The built application; undefined where there is none. */
-  readonly directory: string | undefined;
+  /** Undefined: there are no pages. */
+  readonly source: DashboardSource | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -40,11 +51,12 @@ export class MeshDashboard {
   #timer: Timer | undefined;
 
   constructor(options: MeshDashboardOptions) {
-    const { clock, sessions, directory = "", onError } = options;
+    const { clock, sessions, source, onError } = options;
     this.#options = options;
     this.#history = new SignalHistory({ clock });
     this.#feed = new DashboardFeed({ clock, read: () => this.#view(), onError });
     const queries = this.#queries();
+    const directory = source?.directory ?? "";
     this.serve = serveDashboard({ directory, sessions, feed: this.#feed, queries, onError });
   }
 
@@ -84,6 +96,7 @@ export class MeshDashboard {
         windowSeconds: liveWindowMs / 1000,
         droppedSeries: api.droppedSeries,
         rootNotAfterMs: api.caStatus().rootNotAfterMs,
+        hasTraces: this.#options.source?.jaegerUrl !== undefined,
         convergenceP99Ms: status.convergence.p99Ms,
       },
     });
@@ -103,9 +116,20 @@ export class MeshDashboard {
   }
 
   #queries(): DashboardQueries {
-    const { api } = this.#options;
+    const { api, source } = this.#options;
     return {
-      history: (query) => this.#historyOf(query.get("id") ?? ""),
+      explain: (query) => this.#explain(query),
+      trace: (query) => {
+        const { jaegerUrl } = source ?? {};
+        if (jaegerUrl === undefined) throw new ApiRefusal(404, { error: "no tracing system was named" });
+        return readTrace(jaegerUrl, query.get("id") ?? "");
+      },
+      history: (query) => this.#history.report(query.get("id") ?? "") ?? null,
+      histories: (query) =>
+        query
+          .getAll("id")
+          .slice(0, 16)
+          .map((id) => this.#history.report(id) ?? null),
       service: (query) => this.#serviceDetail(query.get("hostname") ?? ""),
       config: () => api.listResources({}).resources.map(({ text: _, ...resource }) => resource),
       resource: (query) => {
@@ -116,10 +140,19 @@ export class MeshDashboard {
     };
   }
 
-  #historyOf(id: string): HistoryReport {
-    const found = this.#history.report(id);
-    if (found) return found;
-    throw new ApiRefusal(404, { error: `there is no history of ${id.slice(0, 200)} yet` });
+  async #explain(query: URLSearchParams): Promise<CallExplanation> {
+    const { explain } = this.#options.source ?? {};
+    if (!explain) throw new ApiRefusal(404, { error: "this control plane explains no calls" });
+    const [from = "", to = "", method = "GET"] = ["from", "to", "method"].map(
+      (name) => query.get(name) ?? undefined,
+    );
+    const headers = query.getAll("header").slice(0, 64);
+    try {
+      return await explain({ from, to, method, headers });
+    } catch (error) {
+      if (error instanceof UserError) throw new ApiRefusal(400, { error: error.message, hint: error.hint });
+      throw error;
+    }
   }
 
   #serviceDetail(hostname: string): ServiceDetail {

@@ -36,10 +36,17 @@ export interface ViewInput {
     | "windowSeconds"
     | "droppedSeries"
     | "rootNotAfterMs"
+    | "hasTraces"
     | "convergenceP99Ms"
   >;
 }
 
+/** What one view holds at most, so that watching a mesh of any size costs no more. */
+const maxServices = 2_000;
+const maxVersions = 4_000;
+const maxEdges = 6_000;
+const maxWorkloads = 4_000;
+const maxProxies = 2_000;
 const maxProblems = 500;
 
 /** Signals of the whole mesh and of every part of it, before rows are made. */
@@ -56,19 +63,34 @@ export interface MeshSignals {
 /** The mesh as it is now. Numbers are rounded to what can be shown, so that noise is no change. */
 export function buildView(input: ViewInput): DashboardView {
   const signals = readSignals(input.signals);
+  const services = busiest(serviceRows(input, signals), maxServices);
+  const versions = busiest(versionRows(input, signals), maxVersions);
+  const edges = busiest(edgeRows(signals), maxEdges);
+  const proxies = input.proxies.toSorted(
+    (a, b) => Number(a.state === "synced") - Number(b.state === "synced"),
+  );
+  const workloads = workloadRows(input, signals);
+  const shownWorkloads = Object.fromEntries(Object.entries(workloads).slice(0, maxWorkloads));
+  const leftOut =
+    services.leftOut +
+    versions.leftOut +
+    edges.leftOut +
+    Math.max(0, proxies.length - maxProxies) +
+    Math.max(0, input.workloads.length - maxWorkloads);
   return {
     mesh: {
       ...input.about,
+      leftOut,
       trustDomain: input.signals.trustDomain,
       ...rounded(signals.mesh.signals()),
       ...roundedSaturation(signals.saturation),
     },
     tables: {
-      services: serviceRows(input, signals),
-      versions: versionRows(input, signals),
-      edges: edgeRows(signals),
-      workloads: workloadRows(input, signals),
-      proxies: Object.fromEntries(input.proxies.map((proxy) => [proxy.nodeId, proxy])),
+      services: services.rows,
+      versions: versions.rows,
+      edges: edges.rows,
+      workloads: shownWorkloads,
+      proxies: Object.fromEntries(proxies.slice(0, maxProxies).map((proxy) => [proxy.nodeId, proxy])),
       problems: Object.fromEntries(input.problems.slice(0, maxProblems).map((one, i) => [i, one])),
       events: Object.fromEntries(
         input.events.map(({ number, atMs, kind, message }) => [number, { atMs, kind, message }]),
@@ -218,6 +240,19 @@ function certificateOf(
     certificateNotBeforeMs: notBefore === undefined ? undefined : notBefore * 1000,
     certificateNotAfterMs: notAfter === undefined ? undefined : notAfter * 1000,
   };
+}
+
+/** Where there are too many rows, those with the most calls and connections. */
+function busiest<Row extends CallSignals>(
+  rows: Record<string, Row>,
+  most: number,
+): { readonly rows: Record<string, Row>; readonly leftOut: number } {
+  const entries = Object.entries(rows);
+  if (entries.length <= most) return { rows, leftOut: 0 };
+  const weight = ({ requestsPerSecond = 0, tcpConnections }: Row): number =>
+    requestsPerSecond + tcpConnections;
+  entries.sort(([, a], [, b]) => weight(b) - weight(a));
+  return { rows: Object.fromEntries(entries.slice(0, most)), leftOut: entries.length - most };
 }
 
 function rounded(signals: CallSignals): CallSignals {

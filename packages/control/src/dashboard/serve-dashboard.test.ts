@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { createServer, get, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { systemClock } from "@weft/base/clock";
 import { ApiClient } from "../api/client.ts";
 import { startControlPlane } from "../control-plane.ts";
+import { DashboardFeed } from "./feed.ts";
+import { serveDashboard } from "./serve-dashboard.ts";
+import { DashboardSessions } from "./sessions.ts";
+import type { DashboardView } from "./view.ts";
 
 interface Answer {
   readonly status: number;
@@ -25,7 +30,7 @@ async function setUp(t: TestContext) {
   writeFileSync(join(directory, "secret.js"), "not below the directory");
   const plane = await startControlPlane({
     stateDir: join(directory, "state"),
-    dashboardDir,
+    dashboard: { directory: dashboardDir },
     trustDomain: "cluster.local",
     address: "127.0.0.1",
     port: 0,
@@ -104,7 +109,7 @@ test("who is logged in gets what there is, and nothing from elsewhere on the dis
   assert.equal(await statusOf("/dashboard/%2e%2e%2fsecret.js"), 404);
   assert.equal(await statusOf("/dashboard/api/config"), 200);
   assert.equal(await statusOf("/dashboard/api/constructor"), 404);
-  assert.equal(await statusOf("/dashboard/api/history?id=service:a"), 404);
+  assert.equal((await ask("/dashboard/api/history?id=service:a", cookie)).body, "null");
   assert.equal(await statusOf("/dashboard/api/service?hostname=nobody"), 404);
 });
 
@@ -147,3 +152,45 @@ test("closing the control plane ends who watches", async (t) => {
   socket.resume();
   await Promise.all([once(socket, "close"), plane.close()]);
 });
+
+test("a viewer that never reads is dropped, and what waited for it is given back", async (t) => {
+  const sessions = new DashboardSessions(systemClock);
+  let round = 0;
+  const feed = new DashboardFeed({
+    clock: systemClock,
+    read: () => viewOfSize(4 << 20, ++round),
+    onError: (error) => assert.fail(String(error)),
+    intervalMs: 5,
+  });
+  const serve = serveDashboard({
+    directory: "",
+    sessions,
+    feed,
+    queries: {},
+    onError: (error) => assert.fail(String(error)),
+  });
+  const server = createServer(serve).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  t.after(() => server.close());
+  const { session } = sessions.redeem(sessions.createCode().code)!;
+  const cookie = `weft-dashboard-${port}=${session}`;
+  const [accepted] = (await Promise.all([once(server, "connection"), neverRead(port, cookie)]))[0] as [
+    Socket,
+  ];
+  await once(accepted, "close");
+  assert.equal(feed.viewers, 0);
+});
+
+function viewOfSize(bytes: number, atMs: number): DashboardView {
+  const services = { "a/a": { name: `${atMs}`.padEnd(bytes, "x") } };
+  const tables = { services, versions: {}, edges: {}, workloads: {}, proxies: {}, problems: {}, events: {} };
+  return { mesh: { atMs }, tables } as unknown as DashboardView;
+}
+
+async function neverRead(port: number, cookie: string): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(`GET /dashboard/events HTTP/1.1\r\nhost: localhost\r\ncookie: ${cookie}\r\n\r\n`);
+}

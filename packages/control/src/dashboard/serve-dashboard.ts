@@ -5,7 +5,9 @@ import type { DashboardSessions } from "./sessions.ts";
 import { readStaticFiles, type StaticFile } from "./static-files.ts";
 
 /** What the pages ask for beside the feed, by the last part of its path. Refuses with an `ApiRefusal`. */
-export type DashboardQueries = Readonly<Record<string, (query: URLSearchParams) => unknown>>;
+export type DashboardQueries = Readonly<
+  Record<string, (query: URLSearchParams) => unknown | Promise<unknown>>
+>;
 
 export interface DashboardOptions {
   /** The built application. */
@@ -39,7 +41,7 @@ export function serveDashboard(
   options: DashboardOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   let files: ReadonlyMap<string, StaticFile> | undefined;
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== "GET") throw new ApiRefusal(405, { error: "only GET" });
     if (!isOfThisMachine(request)) {
       const hint = "forward its port: ssh -L 15014:127.0.0.1:15014 HOST";
@@ -53,25 +55,24 @@ export function serveDashboard(
     else if (!options.sessions.isValid(cookieOf(request))) {
       throw new ApiRefusal(401, { error: "nobody has logged in here", hint: howToOpen });
     } else if (path === "events") watch(response, options.feed);
-    else if (path.startsWith("api/")) query(response, options.queries, path.slice(4), searchParams);
+    else if (path.startsWith("api/")) await query(response, options.queries, path.slice(4), searchParams);
     else {
       files ??= readStaticFiles(options.directory);
       sendFile(request, response, files, path === "" ? "index.html" : path);
     }
   };
+  const refuse = (response: ServerResponse, error: unknown): void => {
+    const isRefusal = error instanceof ApiRefusal;
+    if (!isRefusal) options.onError(error);
+    const { error: why, hint = "" } = isRefusal
+      ? error.body
+      : { error: "the control plane failed", hint: "see its log" };
+    const status = isRefusal ? error.status : 500;
+    if (response.headersSent) response.destroy();
+    else send(response, status, `${why}${hint && `; ${hint}`}\n`, "text/plain; charset=utf-8");
+  };
   return (request, response) => {
-    try {
-      answer(request, response);
-    } catch (error) {
-      const isRefusal = error instanceof ApiRefusal;
-      if (!isRefusal) options.onError(error);
-      const { error: why, hint = "" } = isRefusal
-        ? error.body
-        : { error: "the control plane failed", hint: "see its log" };
-      const status = isRefusal ? error.status : 500;
-      if (response.headersSent) response.destroy();
-      else send(response, status, `${why}${hint && `; ${hint}`}\n`, "text/plain; charset=utf-8");
-    }
+    answer(request, response).catch((error: unknown) => refuse(response, error));
   };
 }
 
@@ -133,14 +134,15 @@ function watch(response: ServerResponse, feed: DashboardFeed): void {
   if (!feed.add(viewer)) response.end("event: full\ndata: {}\n\n");
 }
 
-function query(
+async function query(
   response: ServerResponse,
   queries: DashboardQueries,
   name: string,
   asked: URLSearchParams,
-): void {
+): Promise<void> {
   if (!Object.hasOwn(queries, name)) throw new ApiRefusal(404, { error: `there is no ${name}` });
-  send(response, 200, JSON.stringify(queries[name]!(asked)), "application/json");
+  const answer = JSON.stringify(await queries[name]!(asked));
+  if (!response.destroyed) send(response, 200, answer, "application/json");
 }
 
 function sendFile(

@@ -41,7 +41,11 @@ export interface MeshSummary extends CallSignals, Saturation {
   readonly windowSeconds: number;
   /** Series that were not kept because a workload sent too many: numbers are too low then. */
   readonly droppedSeries: number;
+  /** Rows that tables are without because there are too many: the least busy, and proxies that are in sync. */
+  readonly leftOut: number;
   readonly rootNotAfterMs: number;
+  /** Traces can be read from somewhere. */
+  readonly hasTraces: boolean;
   /** Change → last acknowledgement, of the recent pushes. */
   readonly convergenceP99Ms?: number;
 }
@@ -147,4 +151,66 @@ export interface FailingCalls {
   readonly calls: number;
   /** `file:line:column` of what decides about such calls; absent where no resource does. */
   readonly origin?: string;
+}
+
+/** A call that somebody asks about. */
+export interface AskedCall {
+  readonly from: string;
+  readonly to: string;
+  readonly method: string;
+  /** `name: value` each. */
+  readonly headers: readonly string[];
+}
+
+/** What a call would do and why, as `weft explain -o json` has it. */
+export interface CallExplanation {
+  readonly request: { readonly method: string; readonly url: string };
+  readonly caller: { readonly workload: string; readonly identity: string };
+  readonly steps: readonly ExplainedStep[];
+  readonly outcome: {
+    readonly result: "forwarded" | "answered" | "denied" | "refused" | "undecided";
+    readonly summary: string;
+    readonly status?: number;
+    readonly flags?: string;
+    readonly destinations: readonly {
+      readonly service: string;
+      readonly subset: string;
+      readonly percent: number;
+      readonly endpoints: number;
+      readonly tls: "mutual" | "tls" | "none";
+      readonly problem?: { readonly status: number; readonly flags: string; readonly why: string };
+    }[];
+  };
+}
+
+export interface ExplainedStep {
+  /** Whose proxy: a workload's id. */
+  readonly at: string;
+  readonly step: string;
+  readonly chosen: string;
+  readonly detail?: string;
+  readonly origin?: string;
+  readonly lost?: readonly { readonly what: string; readonly why: string; readonly origin?: string }[];
+}
+
+/** One trace as a waterfall: spans in the order of their start, parents before children. */
+export interface TraceReport {
+  readonly traceId: string;
+  /** Where the same is in the tracing system's own pages. */
+  readonly link: string;
+  readonly durationMs: number;
+  readonly spans: readonly TraceSpan[];
+}
+
+export interface TraceSpan {
+  readonly id: string;
+  readonly depth: number;
+  readonly service: string;
+  readonly operation: string;
+  /** After the trace's start. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly isFailed: boolean;
+  /** What says most about it: status, flags, route, retries. */
+  readonly notes: readonly string[];
 }

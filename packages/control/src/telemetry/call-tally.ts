@@ -17,6 +17,7 @@ export class CallTally {
   #secured = 0;
   #durations: BucketCounts | undefined;
   #tcpConnections = 0;
+  #securedOpen = 0;
   #newConnections = 0;
   #securedConnections = 0;
 
@@ -44,11 +45,13 @@ export class CallTally {
         return false;
       case keptMetrics.tcpOpened:
         this.#tcpConnections += value;
+        if (isSecured) this.#securedOpen += value;
         this.#newConnections += rate;
         if (isSecured) this.#securedConnections += rate;
         return increase > 0;
       case keptMetrics.tcpClosed:
         this.#tcpConnections -= value;
+        if (isSecured) this.#securedOpen -= value;
         return false;
       default:
         return false;
@@ -65,6 +68,7 @@ export class CallTally {
     const { durations } = other;
     if (durations) this.#durations = this.#durations ? addBuckets(this.#durations, durations) : durations;
     this.#tcpConnections += other.#tcpConnections;
+    this.#securedOpen += other.#securedOpen;
     this.#newConnections += other.#newConnections;
     this.#securedConnections += other.#securedConnections;
   }
@@ -82,9 +86,6 @@ export class CallTally {
   signals(): CallSignals {
     const rps = this.#requests + this.#undelivered;
     const hasCalls = rps > 0;
-    const hasArrivals = this.#requests > 0;
-    const arrivals = hasArrivals ? this.#requests : this.#newConnections;
-    const secured = hasArrivals ? this.#secured : this.#securedConnections;
     const durations = this.#durations;
     return {
       requestsPerSecond: hasCalls ? rps : undefined,
@@ -95,8 +96,15 @@ export class CallTally {
       p95Ms: durations && quantile(durations, 0.95),
       p99Ms: durations && quantile(durations, 0.99),
       tcpConnections: Math.max(0, this.#tcpConnections),
-      securedRate: arrivals > 0 ? secured / arrivals : undefined,
+      securedRate: this.#securedRate,
     };
+  }
+
+  /** Of the calls; where there were none of the new connections, then of those that are open. */
+  get #securedRate(): number | undefined {
+    if (this.#requests > 0) return this.#secured / this.#requests;
+    if (this.#newConnections > 0) return this.#securedConnections / this.#newConnections;
+    return this.#tcpConnections > 0 ? this.#securedOpen / this.#tcpConnections : undefined;
   }
 }
 

@@ -54,11 +54,15 @@ test("points of the hour before do not show through after a long silence", async
   assert.equal(report.heat!.counts.filter((counts) => counts.length === 0).length, 100);
 });
 
-test("beyond the limit the series silent longest goes", () => {
-  const history = new SignalHistory({ clock: new FakeClock(), maxSeries: 2 });
-  for (const id of ["a", "b", "a", "c"]) history.record(id, busy(1));
-  assert.deepEqual(
-    ["a", "b", "c"].map((id) => history.report(id) !== undefined),
-    [true, false, true],
-  );
+test("beyond the limit what is new is not kept until something else is forgotten", async () => {
+  const clock = new FakeClock();
+  const history = new SignalHistory({ clock, maxSeries: 2 });
+  for (const id of ["a", "b", "c"]) history.record(id, busy(1));
+  const kept = () => ["a", "b", "c"].filter((id) => history.report(id) !== undefined).join("");
+  assert.equal(kept(), "ab");
+  await clock.advance(240 * historyStepMs);
+  history.record("b", busy(1));
+  history.expire();
+  history.record("c", busy(1));
+  assert.equal(kept(), "bc");
 });

@@ -25,8 +25,8 @@ interface Ring {
 
 /**
  * One hour of golden signals, a point every 15 s, of whatever was named: bounded
- * in time and in number, in memory only. What was silent for an hour is forgotten,
- * and so is what was silent longest when there are too many.
+ * in time and in number, in memory only. What was silent for an hour is forgotten;
+ * when there are too many, what comes later is not kept until then.
  */
 export class SignalHistory {
   readonly #clock: Clock;
@@ -46,6 +46,7 @@ export class SignalHistory {
   /** Adds the point of now; the last of several within 15 s stands. `saturation` is a share, 0–1. */
   record(id: string, signals: CallSignals, durations?: BucketCounts, saturation?: number): void {
     const tick = this.#tick;
+    if (this.#rings.size >= this.#maxSeries && !this.#rings.has(id)) return;
     const ring = this.#rings.get(id) ?? { values: emptyValues(), heat: undefined, lastTick: tick };
     skipTo(ring, tick);
     const {
@@ -65,7 +66,6 @@ export class SignalHistory {
     if (durations) addHeat(ring, tick, durations);
     this.#rings.delete(id);
     this.#rings.set(id, ring);
-    if (this.#rings.size > this.#maxSeries) this.#rings.delete(this.#rings.keys().next().value!);
   }
 
   /** Forgets what has had no point for an hour. */

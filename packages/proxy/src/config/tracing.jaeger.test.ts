@@ -1,19 +1,16 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { freePorts } from "@weft/testkit/free-port";
-import { findPeer } from "@weft/testkit/peer";
+import { type Jaeger, jaegerProgram, startJaeger } from "@weft/testkit/jaeger";
 import { envoy, startEnvoy, startWeft } from "../filters/side-by-side-fixture.ts";
 import { type TracingSetup, tracingBootstrap } from "./test-tracing.ts";
 
-const jaeger = findPeer("jaeger-all-in-one");
 const withPeers = {
-  skip: !jaeger ? "no Jaeger found" : envoy ? false : "no Envoy found",
+  skip: !jaegerProgram ? "no Jaeger found" : envoy ? false : "no Envoy found",
 } as const;
 
 interface JaegerSpan {
@@ -35,34 +32,10 @@ interface Running {
 }
 
 const directory = mkdtempSync(join(tmpdir(), "weft-jaeger-"));
-const ports = { grpc: 0, http: 0, query: 0 };
-let collector: ChildProcess | undefined;
+let jaeger: Jaeger;
 let application: Server;
 /** How the application was called, as it tells of it. */
 const heard: string[] = [];
-
-async function startJaeger(): Promise<void> {
-  const flags = [
-    "collector.otlp.grpc.host-port",
-    "collector.otlp.http.host-port",
-    "query.http-server.host-port",
-    "query.grpc-server.host-port",
-    "admin.http.host-port",
-    "collector.grpc-server.host-port",
-    "collector.http-server.host-port",
-  ];
-  const chosen = await freePorts(flags.length);
-  [ports.grpc, ports.http, ports.query] = chosen as [number, number, number];
-  collector = spawn(
-    jaeger!,
-    flags.map((flag, i) => `--${flag}=127.0.0.1:${chosen[i]}`),
-    { stdio: "ignore", env: { ...process.env, SPAN_STORAGE_TYPE: "memory" } },
-  );
-  await eventually(
-    async () => (await fetch(`http://127.0.0.1:${ports.query}/api/services`).catch(() => undefined))?.ok,
-    (isUp) => isUp === true,
-  );
-}
 
 async function eventually<T>(read: () => Promise<T>, isIt: (value: T) => boolean): Promise<T> {
   for (let i = 0; i < 600; i++) {
@@ -92,11 +65,11 @@ before(async () => {
     response.end("hi");
   });
   await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
-  await startJaeger();
+  jaeger = await startJaeger();
 });
 
 after(() => {
-  collector?.kill("SIGKILL");
+  jaeger?.close();
   application?.closeAllConnections();
   application?.close();
   rmSync(directory, { recursive: true });
@@ -114,7 +87,10 @@ let calls = 0;
 async function trace(caller: Plane, callee: Plane, exporter: TracingSetup["exporter"]): Promise<JaegerTrace> {
   calls += 1;
   const name = `${calls}`;
-  const common = { collectorPort: exporter === "http" ? ports.http : ports.grpc, exporter } as const;
+  const common = {
+    collectorPort: exporter === "http" ? jaeger.httpPort : jaeger.grpcPort,
+    exporter,
+  } as const;
   const running: Running[] = [];
   const start = async (plane: Plane, serviceName: string, upstreamPort: number) => {
     const proxy = await planes[plane](tracingBootstrap({ ...common, serviceName, upstreamPort }));
@@ -127,7 +103,7 @@ async function trace(caller: Plane, callee: Plane, exporter: TracingSetup["expor
     assert.equal(await get(outer.get("out")!), 200);
     const traces = await eventually(
       async () => {
-        const url = `http://127.0.0.1:${ports.query}/api/traces?service=caller-${name}`;
+        const url = `${jaeger.queryUrl}/api/traces?service=caller-${name}`;
         return ((await (await fetch(url)).json()) as { readonly data: readonly JaegerTrace[] }).data ?? [];
       },
       ([first]) => first?.spans.length === 2,

@@ -1,0 +1,53 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { findProgram } from "../../tools/peers.ts";
+
+/** Where pictures go; kept by CI. */
+export const pictures = join(import.meta.dirname, "..", "..", "artefacts", "dashboard");
+
+export const hasChromium = findProgram("chromium") !== undefined;
+
+export async function startBrowser(): Promise<Browser> {
+  mkdirSync(pictures, { recursive: true });
+  return chromium.launch({
+    executablePath: findProgram("chromium"),
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+}
+
+/** How a picture is taken. */
+export interface Look {
+  readonly colours: "light" | "dark";
+  readonly width: number;
+}
+
+export const looks: readonly Look[] = (["light", "dark"] as const).flatMap((colours) =>
+  [1440, 720].map((width) => ({ colours, width })),
+);
+
+/** A page that has gone through `login`, with every error of it collected. */
+export async function openDashboard(
+  browser: Browser,
+  login: string,
+  { colours, width }: Look,
+): Promise<{ readonly page: Page; readonly errors: string[] }> {
+  const context = await browser.newContext({
+    colorScheme: colours,
+    viewport: { width, height: 900 },
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(login);
+  await page.waitForSelector("nav.bar");
+  return { page, errors };
+}
+
+export async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+}
