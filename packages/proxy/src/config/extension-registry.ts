@@ -38,6 +38,7 @@ import {
   ExtAuthzSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { FilterConfigSchema as GrpcStatsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb";
 import { GrpcWebSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb";
 import {
   HeaderMutationPerRouteSchema,
@@ -141,6 +142,7 @@ export const extensionRegistry: Registry = createRegistry(
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
   HeaderToMetadataSchema,
+  GrpcStatsSchema,
   SetMetadataSchema,
   FilterConfigSchema,
   HealthCheckSchema,

@@ -1,51 +1,8 @@
 import assert from "node:assert/strict";
-import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { type SideBySide, startSideBySide, withEnvoy } from "./side-by-side-fixture.ts";
-
-const frame = (text: string) => {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(text.length, 1);
-  return Buffer.concat([head, Buffer.from(text)]);
-};
-
-/** Echoes the request as one frame with what it was sent with, then as many as were asked for, then trailers. */
-function startGrpc(): http2.Http2Server {
-  const server = http2.createServer();
-  server.on("stream", (stream, headers) => {
-    const chunks: Buffer[] = [];
-    stream.on("error", () => {});
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.on("end", () => {
-      if (stream.destroyed) return;
-      if (headers[":path"] === "/trailers-only") {
-        const only = {
-          ":status": 200,
-          "content-type": "application/grpc",
-          "grpc-status": "5",
-          "grpc-message": "no",
-        };
-        stream.respond(only, { endStream: true });
-        return;
-      }
-      if (headers[":path"] === "/not-grpc") {
-        stream.respond({ ":status": 503, "content-type": "text/plain" });
-        stream.end("broken");
-        return;
-      }
-      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
-      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0", "x-a": "b" }));
-      const said = ["content-type", "te", "grpc-accept-encoding", "content-length"].map(
-        (name) => headers[name],
-      );
-      stream.write(frame(JSON.stringify([said, Buffer.concat(chunks).toString("base64")])));
-      for (const text of ["a", "bc", ""]) stream.write(frame(text));
-      stream.end();
-    });
-  });
-  return server;
-}
+import { frame, grpcCluster, startGrpc } from "./test-grpc-upstream.ts";
 
 const binary = "application/grpc-web+proto";
 const text = "application/grpc-web-text+proto";
@@ -94,16 +51,7 @@ describe("gRPC-Web, as Envoy bridges it", withEnvoy, () => {
   route: { cluster: grpc }
 - match: { path: /not-grpc }
   route: { cluster: grpc }`,
-      clusters: `
-- name: grpc
-  connect_timeout: 1s
-  typed_extension_protocol_options:
-    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-      "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-      explicit_http_config: { http2_protocol_options: {} }
-  load_assignment:
-    cluster_name: grpc
-    endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } }] }]`,
+      clusters: grpcCluster(port),
     });
   });
 

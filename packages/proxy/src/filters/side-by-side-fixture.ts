@@ -45,6 +45,8 @@ export interface SideBySide {
   logged(count: number): Promise<Both<readonly string[]>>;
   /** The value of a statistic by its name in `/stats`. */
   stat(name: string): Promise<Both<string | undefined>>;
+  /** All statistics whose names match, as lines of `/stats`. */
+  stats(names: RegExp): Promise<Both<readonly string[]>>;
   close(): Promise<void>;
 }
 
@@ -169,6 +171,16 @@ export async function startSideBySide(setup: Setup): Promise<SideBySide> {
           .split("\n")
           .find((line) => line.startsWith(`${name}: `))
           ?.slice(name.length + 2);
+      };
+      return { envoy: await read(theirs.admin), weft: await read(ours.admin) };
+    },
+    async stats(names) {
+      const read = async (admin: string) => {
+        const text = await (await fetch(`http://${admin}/stats`)).text();
+        return text
+          .split("\n")
+          .filter((line) => names.test(line))
+          .sort();
       };
       return { envoy: await read(theirs.admin), weft: await read(ours.admin) };
     },

@@ -72,10 +72,13 @@ export class EnvoyStats {
   }
 }
 
-/** Puts label values where the template names them. */
+/** Puts label values where the template names them; one that is empty leaves its place out. */
 export function fillTemplate(template: string, values: readonly string[]): string {
   let next = 0;
-  return template.replace(/\{[a-z_]+\}/g, () => values[next++] ?? "");
+  return template.replace(/\{[a-z_]+\}(\.?)/g, (_, dot: string) => {
+    const value = values[next++] ?? "";
+    return value === "" ? "" : value + dot;
+  });
 }
 
 function parseTemplate(template: string): { name: string; labels: string[] } {

@@ -4,6 +4,7 @@ import { corsFilter } from "./cors.ts";
 import { decompressorFilter } from "./decompressor.ts";
 import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
+import { grpcStatsFilter } from "./grpc-stats.ts";
 import { grpcWebFilter } from "./grpc-web.ts";
 import { headerMutationFilter } from "./header-mutation.ts";
 import { headerToMetadataFilter } from "./header-to-metadata.ts";
@@ -34,6 +35,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   decompressorFilter,
   extAuthzFilter,
   faultFilter,
+  grpcStatsFilter,
   grpcWebFilter,
   headerMutationFilter,
   headerToMetadataFilter,

@@ -16,6 +16,15 @@ export function headerFiltersSupport(): Record<string, MessageSupport> {
     },
     [`${setMetadata}Config`]: { implemented: "metadata_namespace value metadata" },
     [`${setMetadata}Metadata`]: { implemented: "metadata_namespace allow_overwrite value" },
+    "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": {
+      implemented:
+        "individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name",
+      harmless: {
+        emit_filter_state: "read by %FILTER_STATE% alone, which is refused",
+      },
+    },
+    "envoy.config.core.v3.GrpcMethodList": { implemented: "services" },
+    "envoy.config.core.v3.GrpcMethodList.Service": { implemented: "name method_names" },
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.Cors": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": { implemented: cors },
