@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { formatDiagnostic } from "@weft/base/diagnostics";
 import { fixture } from "../../translate/mesh-fixture.ts";
 import { buildMesh } from "../build-mesh.ts";
 import { type HttpRoute, routesTo } from "../routing.ts";
@@ -68,11 +69,44 @@ spec: { hosts: [a], http: [{ name: istio, route: [{ destination: { host: b } }] 
     assert.deepEqual(routesOf(yaml), ["istio"]);
   });
 
-  it("are the same in whatever order they arrive", () => {
-    const yaml = ["/x", "/y", "/x/y"].map((path, i) => route(`r${i}`, to(path))).join("");
-    const { input, mesh } = fixture(scenario, yaml + route("c", to("/x"), { namespace: "shop" }));
-    const reversed = buildMesh({ ...input, resources: input.resources.toReversed() });
-    assert.deepEqual([...reversed.mesh.attached], [...mesh.attached]);
+  it("are bounded: the younger of too many does nothing, and says so", () => {
+    const matches = `matches: [${Array.from({ length: 64 }, (_, i) => `{ path: { value: /p${i} } }`).join(", ")}]`;
+    const rules = `[{ ${matches}, backendRefs: [{ name: b, port: 9080 }] }]`;
+    const routes = Array.from({ length: 65 }, (_, i) => route(`r${String(i).padStart(2, "0")}`, rules));
+    const { mesh, findings, input } = fixture(scenario, routes.join(""));
+    assert.equal(routesTo(host, 9080, mesh, { namespace: "default" })!.http.length, 4096);
+    assert.match(
+      findings[0]!,
+      /a\.default.*:9080 has 4096 matches without this HTTPRoute: this one does nothing/,
+    );
+    const [accepted] = buildMesh(input).routes.get("HTTPRoute/default/r64")![0]!.conditions;
+    assert.deepEqual([accepted!.isTrue, accepted!.reason], [false, "UnsupportedValue"]);
+  });
+
+  it("are the same in whatever order they arrive, with what is said of them", () => {
+    const at = (i: number) => (i % 3 === 0 ? { at: `2026-01-0${i + 1}T00:00:00Z` } : {});
+    const yaml = ["/x", "/y", "/x/y", "/x", "/x", "/"]
+      .map((path, i) => route(`r${i}`, to(path), at(i)))
+      .join("");
+    const tcp = route("t", "[{ backendRefs: [{ name: b, port: 9080 }] }]").replace("HTTPRoute", "GRPCRoute");
+    const { input, mesh, findings } = fixture(
+      scenario,
+      `${yaml}${route("c", to("/x"), { namespace: "shop" })}${tcp}`,
+    );
+    const { routes } = buildMesh(input);
+    let seed = 7;
+    const random = () => {
+      seed = (seed * 48271) % 2147483647;
+      return seed;
+    };
+    for (let i = 0; i < 100; i++) {
+      const keyed = input.resources.map((resource) => ({ resource, key: random() }));
+      const shuffled = keyed.sort((a, b) => a.key - b.key).map(({ resource }) => resource);
+      const other = buildMesh({ ...input, resources: shuffled });
+      assert.deepEqual([...other.mesh.attached], [...mesh.attached]);
+      assert.deepEqual(new Map([...other.routes].sort()), new Map([...routes].sort()));
+      assert.deepEqual(other.diagnostics.map(formatDiagnostic), findings);
+    }
   });
 });
 

@@ -68,16 +68,16 @@ export function attachRoutes(
     });
   }
   const all = named.flatMap(({ found }) => ("message" in found ? [] : found));
-  const inForce = mostSpecific(all);
+  const lost = lostAmong(all);
   const statuses = new Map<string, ParentStatus[]>();
   for (const one of named) {
-    const accepted = acceptance(one, inForce, mesh, diagnostics);
+    const accepted = acceptance(one, lost, mesh, diagnostics);
     if (!accepted) continue;
     const key = resourceKey(one.resource);
     const status = { parentRef: one.ref, conditions: [accepted, refs.get(key)!] };
     statuses.set(key, [...(statuses.get(key) ?? []), status]);
   }
-  return { attached: grouped(all.filter((attachment) => inForce.has(attachment))), statuses };
+  return { attached: grouped(all.filter((attachment) => !lost.has(attachment))), statuses };
 }
 
 /** Older before newer; one whose age nobody knows was there before all others; then by name. */
@@ -124,22 +124,34 @@ function attachments(
   return ports.map(({ number }) => ({ host, namespace, port: number, audience, kind, compiled }));
 }
 
-/** Of each port and audience those of the most specific kind; of TCP routes, which match all alike, the first. */
-function mostSpecific(all: readonly Attachment[]): ReadonlySet<Attachment> {
+/** The most matches of one port and audience: what they cost every proxy, and every request that none of them is for. */
+const maxMatches = 4096;
+
+/** Why an attachment is not in force: another kind or an older route goes before, or there are too many. */
+type Loss = "precedence" | "room";
+
+/** Of each port and audience the most specific kind is in force; of TCP routes, which match all alike, the first. */
+function lostAmong(all: readonly Attachment[]): ReadonlyMap<Attachment, Loss> {
   const places = Map.groupBy(all, ({ host, port, audience }) => JSON.stringify([host, port, audience]));
-  const inForce = new Set<Attachment>();
+  const lost = new Map<Attachment, Loss>();
   for (const place of places.values()) {
-    const kind = routeKinds.find((one) => place.some((attachment) => attachment.kind === one))!;
-    const alike = place.filter((attachment) => attachment.kind === kind);
-    for (const attachment of kind === "TCPRoute" ? alike.slice(0, 1) : alike) inForce.add(attachment);
+    const inForce = routeKinds.find((one) => place.some(({ kind }) => kind === one))!;
+    let matches = 0;
+    for (const attachment of place) {
+      const isBehind = attachment.kind !== inForce || (inForce === "TCPRoute" && matches > 0);
+      const more = matches + Math.max(attachment.compiled.http.length, 1);
+      if (isBehind) lost.set(attachment, "precedence");
+      else if (more > maxMatches) lost.set(attachment, "room");
+      else matches = more;
+    }
   }
-  return inForce;
+  return lost;
 }
 
 /** Undefined where another controller may serve the parent. */
 function acceptance(
   { resource, index, found }: Named,
-  inForce: ReadonlySet<Attachment>,
+  losses: ReadonlyMap<Attachment, Loss>,
   { routing }: Pick<Mesh, "routing">,
   diagnostics: Diagnostics,
 ): Condition | undefined {
@@ -149,13 +161,17 @@ function acceptance(
     diagnostics.warning(reason === "NoMatchingParent" ? "IST0101" : "W2120", at, message, hint);
     return reason && { type: "Accepted", isTrue: false, reason, message };
   }
-  const lost = found.filter((attachment) => !inForce.has(attachment));
+  const lost = found.filter((attachment) => losses.has(attachment));
   if (lost.length > 0) {
-    const message = `${placesOf(lost)} has a route that goes before this ${resource.kind}: this one does nothing there`;
-    const hint = `in this order: ${routeKinds.join(", ")}; of TCPRoutes the older`;
-    diagnostics.warning("W2122", at, message, hint);
-    if (lost.length === found.length)
-      return { type: "Accepted", isTrue: false, reason: "Conflicted", message };
+    const isFull = lost.some((attachment) => losses.get(attachment) === "room");
+    const why = isFull
+      ? `has ${maxMatches} matches without this ${resource.kind}`
+      : `has a route that goes before this ${resource.kind}`;
+    const message = `${placesOf(lost)} ${why}: this one does nothing there`;
+    const order = `in this order: ${routeKinds.join(", ")}; of TCPRoutes the older`;
+    diagnostics.warning("W2122", at, message, isFull ? "older routes go before: remove some" : order);
+    const reason = isFull ? "UnsupportedValue" : "Conflicted";
+    if (lost.length === found.length) return { type: "Accepted", isTrue: false, reason, message };
   }
   for (const [host, own] of Map.groupBy(found, (attachment) => attachment.host)) {
     const other = routingOf(routing, host);
