@@ -74,6 +74,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/authz.ts"),
   },
   {
+    name: "test",
+    summary: "test what calls come to, without running a mesh",
+    load: () => import("./commands/test.ts"),
+  },
+  {
     name: "explain",
     summary: "say what a call would do, and why",
     load: () => import("./commands/explain.ts"),

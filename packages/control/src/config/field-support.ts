@@ -16,10 +16,16 @@ export interface FieldSupport {
   /** What happens, or does not: completes "… is not supported yet: ". */
   readonly note: string;
   /** For "partly": the values that are supported. */
-  readonly accepts?: (value: unknown) => boolean;
+  readonly accepts?: Accepts;
 }
 
-type Row = readonly [path: string, note: string, accepts?: (value: unknown) => boolean];
+/** Whether a value is supported. Where it is one of a few, they are told. */
+export interface Accepts {
+  (value: unknown): boolean;
+  readonly values?: readonly unknown[];
+}
+
+type Row = readonly [path: string, note: string, accepts?: Accepts];
 
 /** What makes the rows of one kind. */
 export const rows = (kind: MeshKind) => ({
@@ -37,7 +43,5 @@ function unsupported(kind: MeshKind, report: Severity, [path, note, accepts]: Ro
   return { kind, path, support: accepts ? "partly" : "no", report, note, accepts };
 }
 
-export const oneOf =
-  (...wanted: unknown[]) =>
-  (value: unknown) =>
-    wanted.includes(value);
+export const oneOf = (...values: unknown[]): Accepts =>
+  Object.assign((value: unknown) => values.includes(value), { values });
