@@ -48,6 +48,7 @@ const grpcPeers = {
   "weft-grpc-node": { folder: "node", build: installGrpcNode },
   "weft-grpc-go": { folder: "go", build: buildGo },
   "weft-spiffe-go": { folder: "spiffe", build: buildGo },
+  "weft-step-ca": { folder: "step-ca", build: buildGo },
 } as const;
 
 /** Programs that come compressed, from a folder of archives. */

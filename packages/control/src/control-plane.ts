@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "@weft/base/clock";
-import { messageOf, UserError } from "@weft/base/errors";
+import { MeshError, messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
 import pino from "pino";
 import { type ApiServer, startApiServer } from "./api/server.ts";
@@ -10,6 +10,7 @@ import type { IssuingFiles } from "./ca/issuing-files.ts";
 import { JwtKeys } from "./ca/jwt-keys.ts";
 import { JwtSvidIssuer } from "./ca/jwt-svid-issuer.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
+import type { StepCaOptions } from "./ca/step-ca-signer.ts";
 import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
@@ -35,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly certificateTtlMs?: number;
   /** An authority the operator brings, as files; read at each start. */
   readonly issuingFiles?: IssuingFiles;
+  /** Or one elsewhere that signs. */
+  readonly stepCa?: StepCaOptions;
   /** Istio's MeshConfig as YAML, read at each start. */
   readonly meshConfigFile?: string;
   /** Undefined: there is no dashboard. */
@@ -90,6 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       log,
       certificateTtlMs: options.certificateTtlMs,
       issuingFiles: options.issuingFiles,
+      stepCa: options.stepCa,
     });
     const jwtKeys = await JwtKeys.open(store.jwtKeys, clock, log);
     onClose(() => jwtKeys.close());
@@ -106,7 +110,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     onClose(() => plane.close());
     await plane.keysKnown(keysPatienceMs);
-    const serving = await authority.openServingCertificate();
+    const serving = await firstCertificate(() => authority.openServingCertificate());
     onClose(() => serving.close());
     const listeners = await openListeners(plane, serving, jwtSvids, options, clock);
     onClose(() => listeners.close(closeGraceMs));
@@ -134,6 +138,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   } catch (error) {
     await closeAll();
     throw error;
+  }
+}
+
+/** The first certificate is the first that anybody signs: what is wrong with the signer shows here. */
+async function firstCertificate<T>(open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    throw new UserError(error.message, {
+      hint: "see that the certificate authority is reached, and may issue for this trust domain",
+      cause: error,
+    });
   }
 }
 

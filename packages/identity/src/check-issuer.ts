@@ -44,10 +44,7 @@ export class IssuerError extends Error {
 export function checkIssuer(parts: IssuerParts, trustDomain: TrustDomain, nowMs: number): IssuerPath {
   const { certificate, keys, roots } = parts;
   checkKey(certificate, keys.publicKey);
-  for (const root of roots) {
-    if (!isSelfSigned(root)) throw new IssuerError("roots", "a root is not a self-signed authority");
-    checkSigner("roots", root, trustDomain, nowMs);
-  }
+  for (const root of roots) checkRoot(root, trustDomain, nowMs);
   checkSigner("certificate", certificate, trustDomain, nowMs);
   const path = pathToRoot(parts);
   for (const [index, signer] of path.entries()) {
@@ -63,6 +60,12 @@ export function checkIssuer(parts: IssuerParts, trustDomain: TrustDomain, nowMs:
   checkNoOthers(parts, path);
   const root = path.at(-1)!;
   return { certificate, privateKey: keys.privateKey, above: path.slice(1, -1), root };
+}
+
+/** @throws IssuerError */
+export function checkRoot(root: Certificate, trustDomain: TrustDomain, nowMs: number): void {
+  if (!isSelfSigned(root)) throw new IssuerError("roots", `${nameOf(root)} is not a self-signed authority`);
+  checkSigner("roots", root, trustDomain, nowMs);
 }
 
 function checkKey(certificate: Certificate, publicKey: KeyObject): void {

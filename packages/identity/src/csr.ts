@@ -8,9 +8,9 @@ import { encodePem } from "./pem.ts";
 import type { SpiffeId } from "./spiffe-id.ts";
 
 /** A PKCS #10 request (RFC 2986), as PEM, for a certificate of this identity; signed with the key it asks for. */
-export function createCsr(keys: KeyPair, spiffeId: SpiffeId): string {
+export function createCsr(keys: KeyPair, spiffeId: SpiffeId, dnsNames?: readonly string[]): string {
   const { hash, identifier } = signatureOf(keys.privateKey);
-  const extensions = sequence(buildSubjectAltName({ uris: [spiffeId] }, true));
+  const extensions = sequence(buildSubjectAltName({ uris: [spiffeId], dnsNames }, true));
   const info = sequence(
     unsignedInteger(Buffer.of(0)),
     emptyName,

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
-import type { IssuingFiles } from "@weft/control/ca/issuing-files";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
 import { Command } from "commander";
+import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
 import { parseDurationMs, parseHttpUrl, parseIp, parsePort } from "../options/parse-values.ts";
 import { apiClient, resolveStateDir, stateOption } from "../options/state-dir.ts";
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
-interface Flags {
+interface Flags extends AuthorityFlags {
   readonly state?: string;
   readonly config?: string;
   readonly trustDomain: string;
@@ -21,18 +21,13 @@ interface Flags {
   readonly httpPort: number;
   readonly certificateTtl: number;
   readonly jaegerUrl?: string;
-  readonly caCert?: string;
-  readonly caKey?: string;
-  readonly caChain?: string;
-  readonly rootCert?: string;
-  readonly cacerts?: string;
   readonly meshConfig?: string;
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
 }
 
 export function command(): Command {
-  return new Command("control-plane")
+  const built = new Command("control-plane")
     .summary("run the control plane: configuration, certificates, xDS")
     .description(
       "Runs the control plane until SIGTERM or Ctrl-C. Everything it must not lose is in its state directory.",
@@ -65,14 +60,6 @@ export function command(): Command {
       parseDurationMs,
       86_400_000,
     )
-    .option("--ca-cert <file>", "issue from this certificate authority instead of one of the mesh's own")
-    .option("--ca-key <file>", "its private key")
-    .option("--ca-chain <file>", "certificates from it up to the root, where a root did not sign it")
-    .option("--root-cert <file>", "roots the mesh trusts, the one above --ca-cert among them")
-    .option(
-      "--cacerts <dir>",
-      "the same four as ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem (Istio's names)",
-    )
     .option("--mesh-config <file>", "Istio's MeshConfig: extension providers, path normalization, access log")
     .option(
       "--jwks-allow <cidr>",
@@ -81,7 +68,8 @@ export function command(): Command {
       [],
     )
     .option("--jwks-ca <file>", "PEM roots for token issuers, beside those of the system")
-    .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl)
+    .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
+  return addAuthorityOptions(built)
     .addHelpText(
       "after",
       `
@@ -105,7 +93,7 @@ Example:
         httpAddress: flags.httpAddress,
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
-        issuingFiles: await issuingFilesOf(flags),
+        ...(await authorityOf(flags)),
         meshConfigFile: flags.meshConfig,
         dashboard: {
           directory: join(packageRoot, "dist", "dashboard"),
@@ -130,35 +118,6 @@ async function explainCall({ from, to, method, headers }: AskedCall, flags: Flag
   const { liveReader } = await import("../explain/live-reader.ts");
   const { parseQuestion } = await import("../explain/question.ts");
   return new Explainer(liveReader(apiClient(flags))).explain(parseQuestion(from, to, { method, headers }));
-}
-
-/** @throws UserError for flags that do not make one authority. */
-async function issuingFilesOf({
-  cacerts,
-  caCert,
-  caKey,
-  caChain,
-  rootCert,
-}: Flags): Promise<IssuingFiles | undefined> {
-  const given = [caCert, caKey, caChain, rootCert].filter((file) => file !== undefined);
-  if (cacerts !== undefined) {
-    if (given.length > 0) {
-      throw new UserError("--cacerts names all files of the certificate authority", {
-        hint: "leave out --ca-cert, --ca-key, --ca-chain and --root-cert, or --cacerts",
-        exitCode: 2,
-      });
-    }
-    const { cacertsFiles } = await import("@weft/control/ca/issuing-files");
-    return cacertsFiles(cacerts);
-  }
-  if (given.length === 0) return undefined;
-  if (caCert === undefined || caKey === undefined || rootCert === undefined) {
-    throw new UserError("--ca-cert, --ca-key and --root-cert belong together", {
-      hint: "give all three, and --ca-chain where intermediates stand between the certificate and the root",
-      exitCode: 2,
-    });
-  }
-  return { certificate: caCert, key: caKey, chain: caChain, root: rootCert };
 }
 
 async function checkCidrs(ranges: readonly string[]): Promise<void> {

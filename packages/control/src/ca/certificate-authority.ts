@@ -24,6 +24,7 @@ import { type Rate, RateLimit } from "./rate-limit.ts";
 import { Revocations } from "./revocations.ts";
 import { ServingCertificate } from "./serving-certificate.ts";
 import type { Signer, SignRequest } from "./signer.ts";
+import type { StepCaOptions } from "./step-ca-signer.ts";
 import type { TrustState } from "./trust-state.ts";
 import { decideValidity, type ValidityPolicy, validityPolicy } from "./validity.ts";
 
@@ -36,6 +37,8 @@ export interface CertificateAuthorityOptions {
   readonly certificateTtlMs?: number;
   /** An authority the operator brings. Default: a root of the mesh's own, made on the first start. */
   readonly issuingFiles?: IssuingFiles;
+  /** Or one elsewhere that signs. */
+  readonly stepCa?: StepCaOptions;
   /** Certificates for one identity at one address. Default 20 per second after 200. */
   readonly issuanceRate?: Rate;
   /** Refused join tokens from one address. Default 1 per second after 20. */
@@ -53,7 +56,9 @@ export interface AuthorityStatus extends CaStatus {
 }
 
 interface Parts
-  extends Required<Omit<CertificateAuthorityOptions, "certificateTtlMs" | "issuingFiles" | "store">> {
+  extends Required<
+    Omit<CertificateAuthorityOptions, "certificateTtlMs" | "issuingFiles" | "stepCa" | "store">
+  > {
   readonly store: Pick<Store, "tokens" | "audit" | "revocations">;
   readonly policy: ValidityPolicy;
   readonly trust: TrustState;
@@ -105,7 +110,10 @@ export class CertificateAuthority {
     try {
       return await this.#create(request);
     } catch (error) {
-      if (!(error instanceof CertificateRefusal)) throw error;
+      if (!(error instanceof CertificateRefusal)) {
+        this.#parts.log.error({ address: request.address }, messageOf(error));
+        throw error;
+      }
       this.#parts.log.info(
         { address: request.address, code: error.code },
         `a certificate request from ${request.address} was refused: ${error.message}`,
@@ -342,6 +350,7 @@ export async function openCertificateAuthority(
     trustDomain,
     clock,
     files: options.issuingFiles,
+    stepCa: options.stepCa,
   });
   return new CertificateAuthority({
     ...options,

@@ -94,7 +94,7 @@ test("the key of the operator's authority is not copied into the state directory
   assert.ok(!readFileSync(join(state, "weft.db")).includes(key));
   await assert.rejects(
     withAuthority(state, undefined, () => {}),
-    isUserError(/given as files/, /--ca-cert/),
+    isUserError(/is the operator's/, /--ca-cert/),
   );
 });
 

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
 import { type Certificate, parseCertificates } from "@weft/identity/certificate";
-import { checkIssuer, IssuerError, type IssuerParts, type IssuerPath } from "@weft/identity/check-issuer";
+import {
+  checkIssuer,
+  checkRoot,
+  IssuerError,
+  type IssuerParts,
+  type IssuerPath,
+} from "@weft/identity/check-issuer";
 import { type KeyPair, parsePrivateKey } from "@weft/identity/key-pair";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 
@@ -61,6 +67,18 @@ export function loadIssuingFiles(files: IssuingFiles, trustDomain: TrustDomain, 
     if (!(error instanceof IssuerError)) throw error;
     const file = files[fileOf[error.part]] ?? files.certificate;
     throw new UserError(`${file}: ${error.message}`, { hint: hints[error.part], exitCode: 2, cause: error });
+  }
+}
+
+/** The roots of an authority elsewhere. @throws UserError */
+export function loadRoots(file: string, trustDomain: TrustDomain, nowMs: number): readonly Certificate[] {
+  const roots = readCertificates(file);
+  try {
+    for (const root of roots) checkRoot(root, trustDomain, nowMs);
+    return roots;
+  } catch (error) {
+    if (!(error instanceof IssuerError)) throw error;
+    throw new UserError(`${file}: ${error.message}`, { hint: hints.roots, exitCode: 2, cause: error });
   }
 }
 

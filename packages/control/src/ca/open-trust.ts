@@ -6,9 +6,10 @@ import { crossSign, type Issuer } from "@weft/identity/profiles";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import type { AuditLog } from "../store/audit-log.ts";
 import type { RootState, RootStore, StoredRoot } from "../store/root-store.ts";
-import { type IssuingFiles, type LoadedIssuer, loadIssuingFiles } from "./issuing-files.ts";
+import { type IssuingFiles, type LoadedIssuer, loadIssuingFiles, loadRoots } from "./issuing-files.ts";
 import { makeRoot, rootEntry } from "./make-root.ts";
 import { localSigner, type Signer } from "./signer.ts";
+import { type StepCaOptions, stepCaSigner } from "./step-ca-signer.ts";
 import { readCertificate, TrustState, unusableRoot } from "./trust-state.ts";
 
 export interface TrustOptions {
@@ -18,6 +19,8 @@ export interface TrustOptions {
   readonly clock: Clock;
   /** An authority the operator brings; absent: one of the mesh's own. */
   readonly files?: IssuingFiles;
+  /** One elsewhere. */
+  readonly stepCa?: StepCaOptions;
 }
 
 export interface OpenedTrust {
@@ -34,8 +37,9 @@ export interface OpenedTrust {
  * @throws UserError when what is stored, or what was given, cannot be used.
  */
 export async function openTrust(options: TrustOptions): Promise<OpenedTrust> {
-  const { roots: store, audit, trustDomain, clock, files } = options;
+  const { roots: store, audit, trustDomain, clock, files, stepCa } = options;
   if (files) return openGiven(options, loadIssuingFiles(files, trustDomain, clock.now()));
+  if (stepCa) return openElsewhere(options, stepCa);
   if (store.list().length === 0) {
     const { certificate, ...root } = await makeRoot(trustDomain, clock);
     store.change({ add: { ...root, state: "issuing" } });
@@ -68,14 +72,22 @@ function openGiven(options: TrustOptions, { issuer, roots }: LoadedIssuer): Open
     return { trust: new TrustState({ trustDomain, store, signer: localSigner(before) }), successor: signer };
   }
   if (issuing && !isTrusted) {
-    throw new UserError(
-      `the mesh of this state directory does not trust the root ${nameOf(issuer.root)} yet`,
-      {
-        hint: "first add it to --root-cert beside the root in use ('weft ca status -o pem' prints that one), keep issuing as before until every proxy has it, and then change --ca-cert",
-      },
-    );
+    throw notTrusted(issuer.root);
   }
   takeRoots(options, issuer.root, roots);
+  return { trust: new TrustState({ trustDomain, store, signer }) };
+}
+
+/** Has a service elsewhere sign. Its first root counts as the one that issues: what it signs is verified against all. */
+function openElsewhere(options: TrustOptions, stepCa: StepCaOptions): OpenedTrust {
+  const { roots: store, trustDomain, clock } = options;
+  const roots = loadRoots(stepCa.root, trustDomain, clock.now());
+  refuseDistrusted(store, roots);
+  const before = store.list().filter(({ state }) => state === "issuing" || state === "trusted");
+  const isKnown = before.some(({ certificatePem }) => roots.some(({ pem }) => pem === certificatePem));
+  if (before.length > 0 && !isKnown) throw notTrusted(roots[0]!);
+  const signer = stepCaSigner(stepCa, roots, clock);
+  takeRoots(options, roots[0]!, roots);
   return { trust: new TrustState({ trustDomain, store, signer }) };
 }
 
@@ -141,8 +153,8 @@ function storedIssuer(store: RootStore, nowMs: number): Issuer {
 /** @throws UserError */
 export function readIssuer(root: StoredRoot, nowMs: number): Issuer {
   if (root.privateKeyPem === "") {
-    throw new UserError("the certificate authority of this state directory was given as files", {
-      hint: "start with the same --ca-cert, --ca-key, --ca-chain and --root-cert, or --cacerts, again",
+    throw new UserError("the certificate authority of this state directory is the operator's", {
+      hint: "start with the same --cacerts, --ca-cert or --step-ca, and what belongs to it, again",
     });
   }
   const certificate = readCertificate(root.certificatePem);
@@ -157,6 +169,12 @@ export function readIssuer(root: StoredRoot, nowMs: number): Issuer {
   } catch (error) {
     throw unusableRoot(error);
   }
+}
+
+function notTrusted(root: Certificate): UserError {
+  return new UserError(`the mesh of this state directory does not trust the root ${nameOf(root)} yet`, {
+    hint: "first add it to --root-cert beside the root in use ('weft ca status -o pem' prints that one), keep issuing as before until every proxy has it, and then change who issues",
+  });
 }
 
 function nameOf({ x509 }: Certificate): string {

@@ -291,6 +291,6 @@ test("a mesh with a root of its own moves to the operator's authority in phases,
   }
   await assert.rejects(
     mesh.rotation.begin({ isForced: false }),
-    (error) => error instanceof UserError && /given as a file/.test(error.message),
+    (error) => error instanceof UserError && /is the operator's/.test(error.message),
   );
 });

@@ -75,8 +75,8 @@ export class RootRotation {
     const nowMs = clock.now();
     const issuing = store.roots.list().find(({ state }) => state === "issuing")!;
     if (issuing.privateKeyPem === "") {
-      throw new UserError("the root of this mesh was given as a file: its key is not here", {
-        hint: "restart with the new root beside the old one in --root-cert; when every proxy has it, change --ca-cert",
+      throw new UserError("the root of this mesh is the operator's: its key is not here", {
+        hint: "restart with the new root beside the old one in --root-cert; when every proxy has it, change who issues",
       });
     }
     const before = readIssuer(issuing, nowMs);

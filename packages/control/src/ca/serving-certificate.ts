@@ -108,7 +108,7 @@ export class ServingCertificate {
 async function issue({ trustDomain, certify }: ServingCertificateOptions): Promise<ServingKeyPair> {
   const spiffeId = controlPlaneSpiffeId(trustDomain);
   const keys = await generateKeyPair();
-  const csrPem = createCsr(keys, spiffeId);
+  const csrPem = createCsr(keys, spiffeId, dnsNames);
   const { chainPem, notBeforeMs, notAfterMs } = await certify({
     csrPem,
     spiffeId,

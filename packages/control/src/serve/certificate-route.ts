@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { MeshError } from "@weft/base/errors";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
 import { type IstioCertificateRequest, IstioCertificateService } from "@weft/xds/gen/istio/v1/auth/ca_pb";
 import { type GrpcRoute, unaryRoute } from "@weft/xds/grpc/grpc-route";
@@ -29,10 +30,16 @@ const bearer = /^Bearer +([\x21-\x7e]{1,4096})$/i;
 /** Istio's certificate service: the caller is known by a bearer token, or else by the SVID of its connection. */
 export function certificateRoute(createCertificate: CreateCertificate): GrpcRoute {
   return unaryRoute(IstioCertificateService.method.createCertificate, async (request, call) => {
-    const answer = await createCertificate(readRequest(request, call));
+    const answer = await createCertificate(readRequest(request, call)).catch(toUnavailable);
     if (!answer.isIssued) throw new GrpcError(refusalCodes[answer.code], answer.message);
     return { certChain: [...answer.chainPem] };
   });
+}
+
+/** What the authority could not sign now it may sign later: its own log has the cause. */
+function toUnavailable(error: unknown): never {
+  if (!(error instanceof MeshError && error.isRetrySafe)) throw error;
+  throw new GrpcError(grpcCode.unavailable, "the certificate authority cannot sign at the moment");
 }
 
 function readRequest(request: IstioCertificateRequest, call: ServerCall): CertificateRequest {

@@ -4,7 +4,7 @@ import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
-import { UserError } from "@weft/base/errors";
+import { MeshError, UserError } from "@weft/base/errors";
 import type { SpiffeId } from "@weft/identity/spiffe-id";
 import { verifySvid } from "@weft/identity/verify-svid";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
@@ -59,6 +59,8 @@ async function open() {
     issueJwtSvid: () => Promise.reject(new Error("unused")),
     async createCertificate(request) {
       requests.push(request);
+      if (request.csrPem === "away")
+        throw new MeshError("no signer", { source: "internal", isRetrySafe: true });
       if (!request.auth) return { isIssued: false, code: "unauthenticated", message: "show a token" };
       const spiffeId = identity as SpiffeId;
       return {
@@ -115,6 +117,11 @@ describe("the certificate service", () => {
     await assert.rejects(
       anonymous.unary(createCertificate, { csr: "csr" }),
       isStatus(grpcCode.unauthenticated, /show a token/),
+    );
+    await assert.rejects(
+      anonymous.unary(createCertificate, { csr: "away" }),
+      isStatus(grpcCode.unavailable, /cannot sign at the moment/),
+      "a signer that is away comes back: try again",
     );
   });
 
