@@ -92,3 +92,29 @@ test("weft explain says of a running mesh what calls in it come to", async () =>
   const { stdout } = await mesh.weft("explain", "--from", "caller", "--to", "http://hello:8080/secret/x");
   assert.match(stdout, /AuthorizationPolicy default\/hello, rule 0 denies it {2}.*mesh\.yaml:25:/);
 });
+
+test("weft replay says of a running mesh which recorded calls a change would treat otherwise", async () => {
+  const call = (path: string, id: number) =>
+    `[2026-01-01T00:00:00.000Z] "GET ${path} HTTP/1.1" 200 - via_upstream - "-" 0 5 1 1 "-" "-" "${id}" "hello:8080" ` +
+    '"127.0.0.1:8080" outbound|8080||hello.default.svc.cluster.local - 127.0.0.1:20000 127.0.0.1:5000 - default';
+  const log = join(mesh.state, "caller.log");
+  writeFileSync(log, ["/", "/", "/secret", "/moved"].map(call).join("\n"));
+  const changed = join(mesh.state, "changed.yaml");
+  writeFileSync(changed, config.slice(config.indexOf("---\n") + 4).replace("[/secret*]", '["/"]'));
+  const { code, stdout, stderr } = await mesh.weft(
+    ...["replay", `caller=${log}`, "--policy", changed, "--exit-code", "-o", "json"],
+  );
+  assert.equal(code, 1, stderr);
+  const { differences, unchanged, unknown } = JSON.parse(stdout);
+  const told = differences.map(({ change, caller, count }: Record<string, unknown>) => [
+    change,
+    caller,
+    count,
+  ]);
+  assert.deepEqual(told, [
+    ["denied", "caller", 2],
+    ["allowed", "caller", 1],
+  ]);
+  assert.deepEqual([unchanged, unknown], [1, 0]);
+  assert.match(differences[0].origin, /changed\.yaml:8:/);
+});

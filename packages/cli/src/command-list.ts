@@ -79,6 +79,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/test.ts"),
   },
   {
+    name: "replay",
+    summary: "say which recorded calls a change would treat otherwise",
+    load: () => import("./commands/replay.ts"),
+  },
+  {
     name: "explain",
     summary: "say what a call would do, and why",
     load: () => import("./commands/explain.ts"),

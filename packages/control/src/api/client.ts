@@ -1,7 +1,14 @@
 import { request } from "node:http";
 import type { Diagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
-import type { Analysis, EncodedResource, MeshNames, NamedType, WorkloadViews } from "./mesh-protocol.ts";
+import type {
+  Analysis,
+  EncodedResource,
+  MeshNames,
+  NamedType,
+  Registrations,
+  WorkloadViews,
+} from "./mesh-protocol.ts";
 import type {
   ApiErrorBody,
   ApplyRequest,
@@ -134,6 +141,10 @@ export class ApiClient {
 
   meshNames(): Promise<MeshNames> {
     return this.#call("GET", "/v1/names");
+  }
+
+  registrations(): Promise<Registrations> {
+    return this.#call("GET", "/v1/registrations");
   }
 
   analysis(): Promise<Analysis> {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
+import type { Workload } from "../registry/workload.ts";
 
 /** What is asked about a mesh by those who want to know what calls in it would do. */
 
@@ -56,4 +57,10 @@ export type NamedType = (typeof namedTypes)[number];
 export interface EncodedResource {
   /** The message in base64; absent where there is none of that name. */
   readonly body?: string;
+}
+
+/** What a mesh is made of beside its resources: enough to make one that differs. */
+export interface Registrations {
+  readonly trustDomain: string;
+  readonly workloads: readonly Workload[];
 }

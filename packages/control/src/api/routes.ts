@@ -5,6 +5,7 @@ import {
   type MeshNames,
   type NamedType,
   namedTypes,
+  type Registrations,
   type WorkloadViews,
 } from "./mesh-protocol.ts";
 import {
@@ -61,6 +62,7 @@ export interface ApiBackend {
   meshNames(): MeshNames;
   /** Everything that is wrong or questionable about the mesh as it is. */
   analysis(): Analysis;
+  registrations(): Registrations;
   /** One resource of the sidecar of a workload, whatever its data plane is. */
   encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource;
   createToken(request: CreateTokenRequest): CreatedToken;
@@ -162,6 +164,7 @@ const routes: readonly Route[] = [
     path: /^\/v1\/workloads$/,
     handle: (backend, { query }) => backend.findWorkloads(soughtWorkload(query)),
   },
+  { method: "GET", path: /^\/v1\/registrations$/, handle: (backend) => backend.registrations() },
   { method: "GET", path: /^\/v1\/analysis$/, handle: (backend) => backend.analysis() },
   { method: "GET", path: /^\/v1\/names$/, handle: (backend) => backend.meshNames() },
   {

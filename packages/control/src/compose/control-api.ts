@@ -1,6 +1,13 @@
 import type { Clock } from "@weft/base/clock";
 import { analyze } from "../analyze/analyze.ts";
-import type { Analysis, EncodedResource, MeshNames, NamedType, WorkloadViews } from "../api/mesh-protocol.ts";
+import type {
+  Analysis,
+  EncodedResource,
+  MeshNames,
+  NamedType,
+  Registrations,
+  WorkloadViews,
+} from "../api/mesh-protocol.ts";
 import type {
   ApplyRequest,
   ApplyResult,
@@ -229,6 +236,11 @@ export class ControlApi implements ApiBackend {
 
   meshNames(): MeshNames {
     return { names: this.#view().names };
+  }
+
+  registrations(): Registrations {
+    const { registry, trustDomain } = this.#parts;
+    return { trustDomain, workloads: [...registry.workloads.values()] };
   }
 
   analysis(): Analysis {

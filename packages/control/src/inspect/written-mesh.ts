@@ -1,12 +1,13 @@
-import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import type { Diagnostic } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
-import { parseConfig } from "../config/parse-config.ts";
+import { type ParsedConfig, parseConfig } from "../config/parse-config.ts";
 import type { ConfigFile } from "../config/parse-documents.ts";
-import type { ConfigResource } from "../config/resource.ts";
+import { type ConfigResource, resourceKey } from "../config/resource.ts";
 import { buildMesh } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
+import type { Workload } from "../registry/workload.ts";
 import { runsPods, writtenWorkloads } from "./written-workloads.ts";
 
 export interface WrittenMesh {
@@ -18,20 +19,59 @@ export interface WrittenMesh {
   readonly standIns: readonly string[];
 }
 
-/** The mesh that YAML alone makes: what its Deployments run is taken to be running. Pure. */
-export function writtenMesh(files: readonly ConfigFile[], settings: MeshSettings): WrittenMesh {
-  const { resources, others, diagnostics } = parseConfig(files);
+/**
+ * The mesh that YAML alone makes: what its Deployments run is taken to be
+ * running. Pure.
+ *
+ * @param changed files whose resources take the place of those of the same name
+ */
+export function writtenMesh(
+  files: readonly ConfigFile[],
+  settings: MeshSettings,
+  changed: readonly ConfigFile[] = [],
+): WrittenMesh {
+  const { resources, others, diagnostics } = readOver(files, changed);
   const { workloads, standIns } = writtenWorkloads(resources, others);
-  const names = hostnamesNeedingAddress(resources, workloads, settings);
-  const vips = new Map(names.map((name, i) => [name, virtualAddress(i + 1)]));
-  const built = buildMesh({ resources, workloads, vips, options: settings });
   const used = new Set(others.filter(runsPods).map(({ origins }) => formatOrigin(origins.at("kind"))));
   const isUsed = ({ code, origin }: Diagnostic) =>
     code === "W1304" && origin && used.has(formatOrigin(origin));
-  const all = new Diagnostics();
-  all.add(diagnostics.filter((diagnostic) => !isUsed(diagnostic)));
-  all.add(built.diagnostics);
-  return { mesh: built.mesh, resources, diagnostics: all.all, standIns };
+  const unused = diagnostics.filter((diagnostic) => !isUsed(diagnostic));
+  return { ...built(resources, workloads, settings, unused), standIns };
+}
+
+/** As `writtenMesh`, of workloads that have registered. */
+export function runningMesh(
+  files: readonly ConfigFile[],
+  workloads: readonly Workload[],
+  settings: MeshSettings,
+  changed: readonly ConfigFile[] = [],
+): WrittenMesh {
+  const { resources, diagnostics } = readOver(files, changed);
+  return { ...built(resources, workloads, settings, diagnostics), standIns: [] };
+}
+
+function readOver(files: readonly ConfigFile[], changed: readonly ConfigFile[]): ParsedConfig {
+  const before = parseConfig(files);
+  if (changed.length === 0) return before;
+  const after = parseConfig(changed);
+  const replaced = new Set(after.resources.map(resourceKey));
+  return {
+    resources: [...before.resources.filter((one) => !replaced.has(resourceKey(one))), ...after.resources],
+    others: [...before.others, ...after.others],
+    diagnostics: [...before.diagnostics, ...after.diagnostics],
+  };
+}
+
+function built(
+  resources: readonly ConfigResource[],
+  workloads: readonly Workload[],
+  settings: MeshSettings,
+  read: readonly Diagnostic[],
+): Omit<WrittenMesh, "standIns"> {
+  const names = hostnamesNeedingAddress(resources, workloads, settings);
+  const vips = new Map(names.map((name, i) => [name, virtualAddress(i + 1)]));
+  const { mesh, diagnostics } = buildMesh({ resources, workloads, vips, options: settings });
+  return { mesh, resources, diagnostics: [...read, ...diagnostics] };
 }
 
 /** From 240.240.0.0/16, and on from there where that is not enough. */
