@@ -37,7 +37,7 @@ export const commandList: readonly CommandEntry[] = [
   { name: "ca", summary: "show the certificate authority", load: () => import("./commands/ca.ts") },
   {
     name: "apply",
-    summary: "apply Istio YAML, all of it or nothing",
+    summary: "apply Istio and Gateway API YAML, all of it or nothing",
     load: () => import("./commands/apply.ts"),
   },
   { name: "diff", summary: "show what an apply would change", load: () => import("./commands/diff.ts") },

@@ -7,7 +7,7 @@ import { productVersion } from "./product-version.ts";
 /** What exit codes mean, for scripts. */
 const exitCodesHelp = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no control plane answers,
-            4 applied, but not every proxy has acknowledged.
+            4 not every proxy has acknowledged it; it was undone, unless --keep was given.
 
 Example:
   $ weft demo                           the whole mesh on this machine
@@ -54,12 +54,18 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   forAll(program, (command) => {
     command.exitOverride();
     command.showSuggestionAfterError(true);
+    command.description(flowing(command.description()));
     command.configureOutput({
       outputError: (text, write) =>
         write(`${text.replace(/^error: /, "weft: ")}  next: ${pathOf(command)} --help\n`),
     });
   });
   return program;
+}
+
+/** Paragraphs without the line breaks they are written with: they are wrapped to the terminal's width. */
+function flowing(text: string): string {
+  return text.replace(/(?<!\n)\n(?!\n)/g, " ");
 }
 
 /** The command named on the line, also behind `help`. */

@@ -17,7 +17,7 @@ interface Flags extends WaitFlags {
 
 export function command(): Command {
   return new Command("apply")
-    .summary("apply Istio YAML, all of it or nothing")
+    .summary("apply Istio and Gateway API YAML, all of it or nothing")
     .description(
       "Checks the resources in the files against everything already applied, and applies all of them or none.\n" +
         "An error names its place as file:line:column and leaves the mesh as it was.",
