@@ -144,12 +144,32 @@ describe("certificates are replaced under 500 requests per second", {
     assert.match(rotated.stderr, /trust: .*\n.*issue: .*\n.*retire: .*\n.*done/);
   });
 
+  test("forced, the old root is distrusted within seconds, and every pair calls by the new one", async () => {
+    const before = await status();
+    const oldRoot = new X509Certificate(before.rootPem);
+    const { code, stderr } = await mesh.weft("ca", "rotate", "--force");
+    assert.equal(code, 0, stderr);
+    const { bundlePem, rotation } = await status();
+    assert.ok(rotation?.isForced && rotation.from.fingerprint === before.rootFingerprint);
+    assert.equal(bundlePem.match(/BEGIN/g)?.length, 1);
+    for (const [caller, callee] of pairs) {
+      await mesh.until(`${caller} reaches ${callee} by the new root`, () => isEchoed(caller, callee));
+    }
+    for (const kind of kinds) assert.ok(!(await shownBy(kind)).verify(oldRoot.publicKey));
+  });
+
   for (const phase of ["trust", "issue", "retire"]) {
     test(`killed in phase ${phase}, the control plane goes on where it was, and no call fails`, async (t) => {
       const { rootFingerprint } = await status();
       const loaded = load(20);
       assert.equal((await mesh.weft("ca", "rotate", "--no-wait")).code, 0);
       await mesh.until(`phase ${phase}`, async () => (await status()).rotation?.phase === phase);
+      if (phase === "trust") {
+        assert.match(
+          (await mesh.weft("status")).stderr,
+          /the root is being replaced, phase (trust|issue|retire)/,
+        );
+      }
       await mesh.killControlPlane();
       await mesh.startControlPlane();
       await mesh.until("the rotation is done", async () => {

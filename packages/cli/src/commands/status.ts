@@ -69,6 +69,11 @@ function troubles(report: StatusReport): readonly string[] {
   if (report.proxies.length === 0) {
     lines.push("weft: no proxy is connected; 'weft run' starts a program with one");
   }
+  if (report.rotation) {
+    const { phase, acknowledged, waiting } = report.rotation;
+    const progress = `${acknowledged} of ${acknowledged + waiting.length} workloads have acknowledged it`;
+    lines.push(`weft: the root is being replaced, phase ${phase}: ${progress}; 'weft ca status' says more`);
+  }
   for (const proxy of report.proxies) {
     for (const { type, error } of proxy.types) {
       if (error) lines.push(`weft: ${proxy.workload} (${proxy.role}) refused ${type}: ${error}`);

@@ -240,6 +240,8 @@ export interface StatusReport {
   readonly workloads: readonly WorkloadStatus[];
   /** What is wrong or unsupported in the configuration in force. */
   readonly diagnostics: readonly Diagnostic[];
+  /** The rotation of the root that is under way. */
+  readonly rotation?: RotationStatus;
   /** Change → last acknowledgement, of the recent pushes. */
   readonly convergence: { readonly count: number; readonly p50Ms?: number; readonly p99Ms?: number };
 }

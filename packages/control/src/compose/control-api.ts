@@ -147,7 +147,9 @@ export class ControlApi implements ApiBackend {
       dataPlane: dataPlaneOf(info.dataPlane, info.isProxyless),
       isDataPlane: info.role === "sidecar",
     }));
+    const rotation = this.#parts.rotation.status();
     return {
+      ...(rotation && rotation.phase !== "done" && { rotation }),
       version,
       trustDomain,
       startedAtMs: this.#startedAtMs,
