@@ -280,8 +280,19 @@ export interface CallSignals {
   readonly securedRate?: number;
 }
 
+/** How full data planes are: of several, the busiest loop and the sum of the rest. Absent: nobody said. */
+export interface Saturation {
+  /** Share of time the event loop was busy, 0–1. */
+  readonly loopUtilization?: number;
+  readonly loopLagP99Ms?: number;
+  readonly memoryBytes?: number;
+  readonly connections?: number;
+  /** Requests that wait for a connection. */
+  readonly pending?: number;
+}
+
 /** Golden signals of one service, workload or version over the window. */
-export interface StatsRow extends CallSignals {
+export interface StatsRow extends CallSignals, Saturation {
   readonly name: string;
   readonly namespace: string;
   readonly service: string;

@@ -104,11 +104,11 @@ export class MeshDashboard {
 
   #record(): void {
     const signals = this.#options.api.signalsInput(historyStepMs);
-    const { mesh, saturation, saturations, services, versions, edges } = readSignals(signals);
+    const { mesh, saturation, services, versions, edges } = readSignals(signals);
     this.#history.record("mesh", mesh.signals(), mesh.durations, saturation.loopUtilization);
     for (const [id, group] of services) {
-      const { loopUtilization } = saturations.get(id) ?? {};
-      this.#history.record(`service:${id}`, group.row(signals.nowMs), group.durations, loopUtilization);
+      const row = group.row(signals.nowMs);
+      this.#history.record(`service:${id}`, row, group.durations, row.loopUtilization);
     }
     for (const [id, group] of versions) this.#history.record(`version:${id}`, group.row(signals.nowMs));
     for (const [id, { tally }] of edges) this.#history.record(`edge:${id}`, tally.signals());

@@ -1,5 +1,12 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
-import type { CallSignals, EdgeEnd, MeshEvent, ProxyStatus, WorkloadStatus } from "../api/protocol.ts";
+import type {
+  CallSignals,
+  EdgeEnd,
+  MeshEvent,
+  ProxyStatus,
+  Saturation,
+  WorkloadStatus,
+} from "../api/protocol.ts";
 import type { Mesh } from "../model/mesh.ts";
 import { spiffeId } from "../model/spiffe-id.ts";
 import type { Workload } from "../registry/workload.ts";
@@ -9,15 +16,7 @@ import { type GoldenSignalsInput, type SignalGroup, signalGroups } from "../tele
 import type { ExporterWindow, SeriesWindow } from "../telemetry/metric-history.ts";
 import { keptMetrics } from "../telemetry/sample.ts";
 import { addSaturation, saturationOf } from "../telemetry/saturation.ts";
-import type {
-  DashboardView,
-  MeshSummary,
-  Saturation,
-  ServiceEdge,
-  ServiceRow,
-  VersionRow,
-  WorkloadRow,
-} from "./view.ts";
+import type { DashboardView, MeshSummary, ServiceEdge, ServiceRow, VersionRow, WorkloadRow } from "./view.ts";
 
 export interface ViewInput {
   readonly signals: GoldenSignalsInput;
@@ -56,7 +55,7 @@ export interface MeshSignals {
   readonly services: ReadonlyMap<string, SignalGroup>;
   readonly versions: ReadonlyMap<string, SignalGroup>;
   readonly edges: ReadonlyMap<string, Edge>;
-  /** By service, and by workload. */
+  /** By workload. */
   readonly saturations: ReadonlyMap<string, Saturation>;
 }
 
@@ -107,14 +106,11 @@ export function readSignals(input: GoldenSignalsInput): MeshSignals {
   for (const { tally } of found) mesh.add(tally);
   const saturations = new Map<string, Saturation>();
   let saturation: Saturation = {};
-  const workloads = new Map(input.workloads.map((workload) => [workload.id, workload]));
+  const known = new Set(input.workloads.map(({ id }) => id));
   for (const { exporter, series } of input.windows) {
-    const workload = workloads.get(exporter);
-    if (!workload) continue;
+    if (!known.has(exporter)) continue;
     const own = saturationOf(series);
     saturations.set(exporter, own);
-    const service = serviceIdOf(workload);
-    saturations.set(service, addSaturation(saturations.get(service) ?? {}, own));
     saturation = addSaturation(saturation, own);
   }
   return {
@@ -163,7 +159,7 @@ function serviceRows({ mesh, workloads, signals }: ViewInput, read: MeshSignals)
       healthy: healthy.get(id) ?? 0,
       strict: strict.get(id) ?? 0,
       ...rounded(row),
-      ...roundedSaturation(read.saturations.get(id) ?? {}),
+      ...roundedSaturation(row),
     };
   }
   for (const service of mesh.services.values()) {

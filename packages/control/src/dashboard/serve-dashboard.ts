@@ -90,7 +90,7 @@ function login(
   response.setHeader("set-cookie", cookie);
   // By the page itself rather than by a redirect: a cookie for the same site alone is not
   // sent along with a navigation that began in another program.
-  const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=${dashboardPath}"><title>Weft</title>`;
+  const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=${dashboardPath}"><link rel="icon" href="data:,"><title>Weft</title>`;
   send(response, 200, page, "text/html; charset=utf-8");
 }
 

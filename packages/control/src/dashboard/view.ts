@@ -1,5 +1,5 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
-import type { CallSignals, MeshEvent, ProxyStatus, WorkloadStatus } from "../api/protocol.ts";
+import type { CallSignals, MeshEvent, ProxyStatus, Saturation, WorkloadStatus } from "../api/protocol.ts";
 
 /**
  * What the dashboard shows of the mesh as it is now: a summary, and tables whose
@@ -48,17 +48,6 @@ export interface MeshSummary extends CallSignals, Saturation {
   readonly hasTraces: boolean;
   /** Change → last acknowledgement, of the recent pushes. */
   readonly convergenceP99Ms?: number;
-}
-
-/** How full data planes are: of several, the busiest loop and the sum of the rest. Absent: nobody said. */
-export interface Saturation {
-  /** Share of time the event loop was busy, 0–1. */
-  readonly loopUtilization?: number;
-  readonly loopLagP99Ms?: number;
-  readonly memoryBytes?: number;
-  readonly connections?: number;
-  /** Requests that wait for a connection. */
-  readonly pending?: number;
 }
 
 export interface ServiceRow extends CallSignals, Saturation {

@@ -242,6 +242,21 @@ test("a certificate's age and remaining life count from the clock", async () => 
   assert.equal(row!.certificateExpiresInSeconds, 270);
 });
 
+test("a service is as saturated as its busiest data plane, and holds what all of them hold", async () => {
+  const { history, signals } = setUp();
+  const workloads = [workload("reviews", "v1"), workload("reviews", "v2")];
+  for (const [i, { id }] of workloads.entries()) {
+    history.record(id, [
+      { metric: keptMetrics.loopUtilization, labels: {}, value: 0.2 + i * 0.5 },
+      { metric: keptMetrics.memory, labels: {}, value: 50e6 },
+    ]);
+  }
+  const [row] = signals("service", workloads);
+  assert.equal(row!.loopUtilization, 0.7);
+  assert.equal(row!.memoryBytes, 100e6);
+  assert.equal(row!.pending, undefined);
+});
+
 test("a workload that fell silent has no rate", async () => {
   const { clock, history, signals } = setUp();
   const v1 = workload("reviews", "v1");

@@ -1,10 +1,11 @@
-import type { StatsGroup, StatsRow } from "../api/protocol.ts";
+import type { Saturation, StatsGroup, StatsRow } from "../api/protocol.ts";
 import { hostnameOf } from "../model/host.ts";
 import { spiffeId } from "../model/spiffe-id.ts";
 import type { Workload } from "../registry/workload.ts";
 import { CallTally } from "./call-tally.ts";
 import type { ExporterWindow, SeriesWindow } from "./metric-history.ts";
 import { type BucketCounts, keptMetrics } from "./sample.ts";
+import { addSaturation, saturationOf } from "./saturation.ts";
 
 export interface GoldenSignalsInput {
   readonly windows: readonly ExporterWindow[];
@@ -81,6 +82,7 @@ export class SignalGroup {
   readonly #identity: string;
   readonly #tally = new CallTally();
   readonly #peers = new Set<string>();
+  #saturation: Saturation = {};
   #instances = 0;
   #meshed = 0;
   #notBeforeSeconds: number | undefined;
@@ -100,7 +102,9 @@ export class SignalGroup {
   add(workload: Workload, window: ExporterWindow | undefined): void {
     this.#instances += 1;
     if (workload.hasSidecar) this.#meshed += 1;
-    for (const series of window?.series ?? []) this.#addSeries(series, window!.elapsedMs / 1000);
+    if (!window) return;
+    for (const series of window.series) this.#addSeries(series, window.elapsedMs / 1000);
+    this.#saturation = addSaturation(this.#saturation, saturationOf(window.series));
   }
 
   /** Calls to this service that a caller's sidecar ended. */
@@ -118,6 +122,7 @@ export class SignalGroup {
       meshed: this.#meshed,
       instances: this.#instances,
       ...this.#tally.signals(),
+      ...this.#saturation,
       peers: [...this.#peers].sort(),
       identity: this.#identity,
       certificateAgeSeconds:

@@ -1,4 +1,4 @@
-import type { Saturation } from "../dashboard/view.ts";
+import type { Saturation } from "../api/protocol.ts";
 import type { SeriesWindow } from "./metric-history.ts";
 import { keptMetrics } from "./sample.ts";
 

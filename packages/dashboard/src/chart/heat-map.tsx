@@ -5,7 +5,7 @@ import { linearScale, timeTicks } from "./scale.ts";
 
 const width = 1_140;
 const height = 190;
-const area = { left: 64, right: width - 10, top: 8, bottom: height - 24 };
+const area = { left: 64, right: width - 24, top: 8, bottom: height - 24 };
 
 /** How long calls took, over time: the darker, the more of them. */
 export function HeatMap({ report }: { readonly report: HistoryReport }) {

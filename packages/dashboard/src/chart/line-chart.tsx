@@ -25,7 +25,7 @@ export interface LineChartProps {
 
 const width = 560;
 const height = 168;
-const area = { left: 52, right: width - 10, top: 10, bottom: height - 24 };
+const area = { left: 52, right: width - 18, top: 10, bottom: height - 24 };
 
 /** Values over time, with what happened in the mesh drawn through them. The arrow keys walk along it. */
 export function LineChart({ label, startMs, stepMs, lines, events, format, atLeast = 0 }: LineChartProps) {

@@ -1,6 +1,6 @@
 import type { HistoryReport } from "@weft/control/api/protocol";
 
-/** What of the hour is shown: its last minutes, or by itself as much as there is, from ten minutes on. */
+/** What of the hour is shown: its last minutes, or by itself as much as there is, from five minutes on. */
 export const ranges = ["", "10", "30", "60"] as const;
 
 /** The report without what lies before the range. */
@@ -10,10 +10,7 @@ export function visibleRange(report: HistoryReport, range: string): HistoryRepor
   const first = report.tcp.findIndex((value) => value !== null);
   const sinceFirst = first < 0 ? 0 : length - first + 2;
   const minutes = (ranges as readonly string[]).includes(range) && range !== "" ? Number(range) : undefined;
-  const steps = Math.min(
-    length,
-    minutes === undefined ? Math.max(stepsOf(10), sinceFirst) : stepsOf(minutes),
-  );
+  const steps = Math.min(length, minutes === undefined ? Math.max(stepsOf(5), sinceFirst) : stepsOf(minutes));
   const from = length - steps;
   if (from <= 0) return report;
   const { heat } = report;

@@ -92,7 +92,7 @@ export function HistoryCharts({ history, events, cli, queries, location, parts =
       <Panel
         title="Saturation"
         note="busiest sidecar's event loop"
-        cli="weft check"
+        cli={`${cli} -o json | jq '.rows[] | {name, loopUtilization}'`}
         promql="max(weft_event_loop_utilization)"
       >
         {chart((report) => (
