@@ -13,6 +13,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 import { TestCa, type TestSvid } from "../packages/testkit/src/test-ca.ts";
+import { bookinfoOfGatewayApi, httpbinGateway, tlsGateway } from "./gateways/configuration.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
 const envoy = findPeer("envoy");
@@ -48,77 +49,6 @@ function secret(name: string, { chainPem, keyPem }: TestSvid, more: Record<strin
   const lines = Object.entries(data).map(([key, value]) => `  ${key}: ${text(value)}\n`);
   return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\ntype: Opaque\ndata:\n${lines.join("")}---\n`;
 }
-
-const tlsGateway = `
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: tls }
-spec:
-  selector: { istio: ingressgateway }
-  servers:
-    - port: { number: 8443, name: one, protocol: HTTPS }
-      hosts: [one.example.com]
-      tls: { mode: SIMPLE, credentialName: one }
-    - port: { number: 8443, name: two, protocol: HTTPS }
-      hosts: [two.example.com]
-      tls: { mode: MUTUAL, credentialName: two, subjectAltNames: [friend.example.com] }
-    - port: { number: 8443, name: through, protocol: TLS }
-      hosts: [secure.example.com]
-      tls: { mode: PASSTHROUGH }
-    - port: { number: 8443, name: absent, protocol: HTTPS }
-      hosts: [absent.example.com]
-      tls: { mode: SIMPLE, credentialName: absent }
-    - port: { number: 8081, name: redirect, protocol: HTTP }
-      hosts: [one.example.com]
-      tls: { httpsRedirect: true }
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: tls }
-spec:
-  hosts: [one.example.com, two.example.com, secure.example.com, absent.example.com]
-  gateways: [tls]
-  http:
-    - match: [{ uri: { prefix: /httpbin } }]
-      route: [{ destination: { host: httpbin, port: { number: 8000 } } }]
-    - route: [{ destination: { host: productpage, port: { number: 9080 } } }]
-  tls:
-    - match: [{ port: 8443, sniHosts: [secure.example.com] }]
-      route: [{ destination: { host: secure, port: { number: 9443 } } }]
-`;
-
-const httpbinGateway = `
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata:
-  name: httpbin-gateway
-spec:
-  selector:
-    istio: ingressgateway
-  servers:
-  - port:
-      number: 80
-      name: http
-      protocol: HTTP
-    hosts:
-    - "*"
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata:
-  name: httpbin
-spec:
-  hosts:
-  - "*"
-  gateways:
-  - httpbin-gateway
-  http:
-  - route:
-    - destination:
-        host: httpbin
-        port:
-          number: 8000
-`;
 
 interface Echoed {
   readonly service: string;
@@ -156,11 +86,19 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
     await app("secure", 9443, "tls", secure(mesh.addressOf(hosts.secure), server("secure.example.com")));
     for (const kind of kinds) {
       const flags = kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : [];
-      const label = ["--label", "istio=ingressgateway", "--port", "80:http", "--inbound-port", "80=8000"];
+      const names = ["istio=ingressgateway", "gateway.networking.k8s.io/gateway-name=bookinfo-gateway"];
+      const label = [
+        ...names.flatMap((name) => ["--label", name]),
+        "--port",
+        "80:http",
+        "--inbound-port",
+        "80=8000",
+      ];
       await mesh.runGateway(`ingress-${kind}`, hosts.gateway[kind], [...flags, ...label]);
     }
     await apply("bookinfo.yaml", readFileSync(join(samples, "bookinfo-gateway.yaml"), "utf8"));
     await apply("httpbin.yaml", httpbinGateway);
+    await apply("gateway-api.yaml", bookinfoOfGatewayApi);
     const trust = { "ca.crt": clients.bundlePem };
     await apply(
       "tls.yaml",
@@ -210,6 +148,19 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
         const { status, echoed } = await get(kind, "http://httpbin.example:8000/headers");
         assert.equal(status, 200);
         assert.equal(echoed().service, "httpbin");
+      });
+
+      test("serves a Gateway and an HTTPRoute of the Gateway API beside Istio's, on the same port", async () => {
+        const { status, echoed } = await get(kind, "http://bookinfo.example:8000/productpage");
+        assert.equal(status, 200);
+        assert.equal(echoed().service, "productpage");
+        const shown = await mesh.weft("get", "gtw", "bookinfo-gateway", "-o", "json");
+        const [listener] = JSON.parse(shown.stdout).status.listeners;
+        assert.equal(listener.attachedRoutes, 1);
+        assert.deepEqual(
+          listener.conditions.map(({ type, status: said }: Record<string, string>) => `${type} ${said}`),
+          ["Accepted True", "ResolvedRefs True", "Conflicted False", "Programmed True"],
+        );
       });
 
       test("calls members by mutual TLS with its own identity, and takes no client's word for it", async () => {

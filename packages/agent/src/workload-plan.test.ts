@@ -137,7 +137,11 @@ test("a gateway captures nothing, and has the labels that Istio's chart gives it
   };
   const plan = planWorkload({ ...gateway, ports: [] }, root);
   assert.equal(plan.capture, "none");
-  assert.deepEqual(plan.labels, { app: "istio-ingressgateway", istio: "ingressgateway" });
+  assert.deepEqual(plan.labels, {
+    app: "istio-ingressgateway",
+    istio: "ingressgateway",
+    "gateway.networking.k8s.io/gateway-name": "istio-ingressgateway",
+  });
   const metadata = nodeMetadata(plan, "0.1.0");
   assert.equal(metadata.GATEWAY, true);
   assert.equal(metadata.INTERCEPTION_MODE, "NONE");

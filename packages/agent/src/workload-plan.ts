@@ -107,8 +107,10 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     address,
     labels: {
       ...(options.name === undefined ? {} : { app: name }),
-      // As Istio's own chart labels a gateway, so that Gateways written for it find it.
-      ...(options.isGateway ? { istio: name.replace(/^istio-/, "") } : {}),
+      // As Istio's own chart labels a gateway, and the Gateway API those of a Gateway, so that either finds it.
+      ...(options.isGateway
+        ? { istio: name.replace(/^istio-/, ""), "gateway.networking.k8s.io/gateway-name": name }
+        : {}),
       ...(version ? { version } : {}),
       ...options.labels,
     },

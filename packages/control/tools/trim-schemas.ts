@@ -41,7 +41,16 @@ const sources: readonly Source[] = [
   {
     // The standard fields and the experimental ones.
     files: "config/crd/experimental/gateway.networking.k8s.io_*.yaml",
-    kinds: ["HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "ReferenceGrant", "BackendTLSPolicy"],
+    kinds: [
+      "GatewayClass",
+      "Gateway",
+      "HTTPRoute",
+      "GRPCRoute",
+      "TCPRoute",
+      "TLSRoute",
+      "ReferenceGrant",
+      "BackendTLSPolicy",
+    ],
     dropped: prose,
   },
 ];
@@ -82,7 +91,11 @@ for (const file of globSync(source.files, { cwd: folder }).sort()) {
 
 /** The first version is the newest: where versions differ, it says what its predecessors said and more. */
 function write({ spec }: Crd, dropped: readonly string[]): void {
-  const { kind } = spec.names;
+  // Istio has a Gateway too, and was here first.
+  const kind =
+    spec.group === "gateway.networking.k8s.io" && spec.names.kind === "Gateway"
+      ? "KubernetesGateway"
+      : spec.names.kind;
   const [newest] = spec.versions.map((v) => trim(v.schema.openAPIV3Schema.properties.spec, dropped));
   const out = {
     kind,

@@ -51,8 +51,13 @@ function yamlOf({ text, status }: ResourceRecord): string {
 /** "accepted", or the reasons why not; of all parents. */
 function outcomeOf({ status }: ResourceRecord): string {
   if (!status) return "";
-  const conditions = status.parents.flatMap((parent) => parent.conditions);
-  const reasons = new Set(conditions.flatMap((c) => (c.status === "False" ? [c.reason] : [])));
+  const conditions =
+    "parents" in status
+      ? status.parents.flatMap((parent) => parent.conditions)
+      : [status, ...(status.listeners ?? [])].flatMap((part) => part.conditions);
+  const isBad = ({ type, status: said }: (typeof conditions)[number]) =>
+    (said === "True") === (type === "Conflicted");
+  const reasons = new Set(conditions.flatMap((c) => (isBad(c) ? [c.reason] : [])));
   return reasons.size > 0 ? [...reasons].join(", ") : "accepted";
 }
 

@@ -15,6 +15,8 @@ const shortNames: Readonly<Record<string, string>> = {
   refgrant: "ReferenceGrant",
   hr: "HTTPRoute",
   gw: "Gateway",
+  gc: "GatewayClass",
+  gtw: "KubernetesGateway",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

@@ -119,7 +119,7 @@ export interface ResourceRecord extends ResourceKey {
   /** `directory`: from `--config DIR`, changed only there. */
   readonly source: "store" | "directory";
   /** What became of it, in the form its kind has: routes of the Gateway API. */
-  readonly status?: RouteStatus;
+  readonly status?: RouteStatus | GatewayStatusRecord;
 }
 
 /** The status of a route, as the Gateway API has it. */
@@ -127,12 +127,26 @@ export interface RouteStatus {
   readonly parents: readonly {
     readonly parentRef: object;
     readonly controllerName: string;
-    readonly conditions: readonly {
-      readonly type: string;
-      readonly status: "True" | "False";
-      readonly reason: string;
-      readonly message: string;
-    }[];
+    readonly conditions: readonly ConditionRecord[];
+  }[];
+}
+
+export interface ConditionRecord {
+  readonly type: string;
+  readonly status: "True" | "False";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The status of a Gateway of the Gateway API, or of a GatewayClass, which has conditions alone. */
+export interface GatewayStatusRecord {
+  readonly conditions: readonly ConditionRecord[];
+  readonly addresses?: readonly { readonly type: string; readonly value: string }[];
+  readonly listeners?: readonly {
+    readonly name: string;
+    readonly supportedKinds: readonly { readonly group: string; readonly kind: string }[];
+    readonly attachedRoutes: number;
+    readonly conditions: readonly ConditionRecord[];
   }[];
 }
 

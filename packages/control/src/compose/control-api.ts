@@ -46,6 +46,7 @@ import { dataPlaneOf } from "../capability/data-plane.ts";
 import { findCapabilityGaps } from "../capability/find-gaps.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
+import { gatewayStatus } from "../inspect/gateway-status.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import { routeStatus } from "../inspect/route-status.ts";
@@ -360,7 +361,9 @@ export class ControlApi implements ApiBackend {
   #record({ resource, text, source }: ConfigEntry): ResourceRecord {
     const { kind, namespace, name, apiVersion } = resource;
     const stored = source === "store" ? this.#parts.store.versionOf(resource) : undefined;
-    const parents = this.#parts.pipeline.current.routes.get(resourceKey(resource));
+    const { routes, gateways } = this.#parts.pipeline.current;
+    const parents = routes.get(resourceKey(resource));
+    const gateway = gateways.get(resourceKey(resource));
     return {
       kind,
       namespace,
@@ -372,6 +375,7 @@ export class ControlApi implements ApiBackend {
       changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,
       source,
       ...(parents ? { status: routeStatus(parents) } : {}),
+      ...(gateway ? { status: gatewayStatus(gateway) } : {}),
     };
   }
 }

@@ -3,6 +3,7 @@ import type { ConfigResource } from "../config/resource.ts";
 import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { RouteStatuses } from "../model/gateway-api/attach-routes.ts";
+import type { GatewayStatuses } from "../model/gateway-api/gateway-status.ts";
 import type { KeySets } from "../model/key-source.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -22,6 +23,8 @@ export interface BuiltMesh {
   readonly diagnostics: readonly Diagnostic[];
   /** What became of the Gateway API's routes. */
   readonly routes: RouteStatuses;
+  /** And of its Gateways. */
+  readonly gateways: GatewayStatuses;
 }
 
 /** The mesh with all that it was made from. */
@@ -85,6 +88,7 @@ export class MeshPipeline {
       registered,
       keySets: this.#keys.current,
       routes: built.routes,
+      gateways: built.gateways,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };

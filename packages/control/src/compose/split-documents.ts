@@ -1,5 +1,6 @@
 import { Diagnostics } from "@weft/base/diagnostics";
 import { stringify } from "yaml";
+import { groupOf, meshKindOf } from "../config/kinds.ts";
 import { defaultNamespace } from "../config/parse-config.ts";
 import { type ConfigFile, parseDocuments } from "../config/parse-documents.ts";
 import { resourceKey } from "../config/resource.ts";
@@ -85,13 +86,15 @@ function segmentsOf(text: string): readonly { readonly text: string; readonly li
 }
 
 function keyOf(value: unknown): string | undefined {
-  const { kind, metadata } = (value ?? {}) as {
+  const { kind, apiVersion, metadata } = (value ?? {}) as {
     kind?: unknown;
+    apiVersion?: unknown;
     metadata?: { name?: unknown; namespace?: unknown };
   };
   if (typeof kind !== "string" || typeof metadata?.name !== "string") return undefined;
   const namespace = typeof metadata.namespace === "string" ? metadata.namespace : defaultNamespace;
-  return resourceKey({ kind, namespace, name: metadata.name });
+  const known = typeof apiVersion === "string" ? meshKindOf(kind, groupOf(apiVersion)) : undefined;
+  return resourceKey({ kind: known ?? kind, namespace, name: metadata.name });
 }
 
 function countLines(text: string): number {

@@ -142,3 +142,48 @@ export interface ReferenceGrantSpec {
   readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
   readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
 }
+
+export interface GatewayClassSpec {
+  readonly controllerName: string;
+}
+
+export interface KubernetesGatewaySpec {
+  readonly gatewayClassName: string;
+  readonly listeners: readonly ListenerSpec[];
+  readonly addresses?: readonly { readonly type?: string; readonly value?: string }[];
+}
+
+export interface ListenerSpec {
+  readonly name: string;
+  readonly hostname?: string;
+  readonly port: number;
+  readonly protocol: string;
+  readonly tls?: {
+    readonly mode?: "Terminate" | "Passthrough";
+    readonly certificateRefs?: readonly SecretRefSpec[];
+  };
+  readonly allowedRoutes?: {
+    readonly namespaces?: {
+      readonly from?: "All" | "Selector" | "Same";
+      readonly selector?: NamespaceSelectorSpec;
+    };
+    readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
+  };
+}
+
+export interface SecretRefSpec {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Of namespaces only their names are known. */
+export interface NamespaceSelectorSpec {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}

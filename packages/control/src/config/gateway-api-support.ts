@@ -1,8 +1,9 @@
+import { namespaceNameLabel } from "./check-kubernetes-gateway.ts";
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
+import type { NamespaceSelectorSpec } from "./gateway-api-specs.ts";
 
 const httpRoute = rows("HTTPRoute");
 
-const byService = "which calls a route is for is said by the service that it is attached to";
 const noExtensions = "there are none; requests would miss what it does";
 const notKept = "requests of a session would not keep their endpoint";
 const notPerBackend = "write it among the rule's filters, and the backend in a rule of its own";
@@ -11,6 +12,18 @@ const grpcRoute = rows("GRPCRoute");
 const tlsRoute = rows("TLSRoute");
 const tcpRoute = rows("TCPRoute");
 const referenceGrant = rows("ReferenceGrant");
+const gatewayClass = rows("GatewayClass");
+const kubernetesGateway = rows("KubernetesGateway");
+
+/** Namespaces are known by their names alone. */
+const byName = (selector: unknown) => {
+  const { matchLabels = {}, matchExpressions = [] } = (selector ?? {}) as NamespaceSelectorSpec;
+  const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
+  return (
+    keys.every((key) => key === namespaceNameLabel) &&
+    matchExpressions.every(({ operator }) => operator === "In")
+  );
+};
 
 function backendRows(kind: ReturnType<typeof rows>): FieldSupport[] {
   return [
@@ -41,7 +54,7 @@ function filterRows(kind: ReturnType<typeof rows>): FieldSupport[] {
       "spec.rules[].backendRefs[].filters[].requestHeaderModifier",
       "spec.rules[].backendRefs[].filters[].responseHeaderModifier",
     ),
-    ...kind.idle(["spec.hostnames", byService]),
+    ...kind.yes("spec.hostnames"),
     ...kind.refused(
       ["spec.rules[].sessionPersistence", notKept],
       ["spec.rules[].filters[].extensionRef", noExtensions],
@@ -78,8 +91,40 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
 
   ...backendRows(tcpRoute),
 
-  ...referenceGrant.idle(
-    ["spec.from", "routes of services need none: only gateways look at it"],
-    ["spec.to", "routes of services need none: only gateways look at it"],
+  ...referenceGrant.yes("spec.from", "spec.to"),
+
+  ...gatewayClass.yes("spec.controllerName"),
+  ...gatewayClass.idle(["spec.description", "it is for people"]),
+  ...gatewayClass.skipped(["spec.parametersRef", "gateways have no parameters beside their flags"]),
+
+  ...kubernetesGateway.yes(
+    "spec.gatewayClassName",
+    "spec.listeners[].name",
+    "spec.listeners[].hostname",
+    "spec.listeners[].port",
+    "spec.listeners[].tls.mode",
+    "spec.listeners[].tls.certificateRefs",
+    "spec.listeners[].allowedRoutes.kinds",
+    "spec.listeners[].allowedRoutes.namespaces.from",
+    "spec.addresses",
   ),
+  ...kubernetesGateway.refused(
+    ["spec.listeners[].protocol", "UDP is not carried", oneOf("HTTP", "HTTPS", "TLS", "TCP")],
+    ["spec.listeners[].tls.options", "TLS would not be as restricted as written"],
+    ["spec.listeners[].filters", "requests would not be checked"],
+    [
+      "spec.listeners[].allowedRoutes.namespaces.selector",
+      `namespaces are known by ${namespaceNameLabel} only`,
+      byName,
+    ],
+    ["spec.tls", "clients would not be verified, or backends not be shown a certificate"],
+    ["spec.allowedListeners", "there are no ListenerSets", isNone],
+    ["spec.defaultScope", "routes without a parent are attached to nothing", oneOf("None")],
+  ),
+  ...kubernetesGateway.idle(["spec.infrastructure", "'weft run --gateway' says where a gateway runs"]),
 ];
+
+function isNone(value: unknown): boolean {
+  const { namespaces } = value as { namespaces?: { from?: string } };
+  return (namespaces?.from ?? "None") === "None";
+}

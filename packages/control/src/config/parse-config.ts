@@ -4,6 +4,7 @@ import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
+import { checkKubernetesGateway } from "./check-kubernetes-gateway.ts";
 import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
 import { checkPeerAuthentication } from "./check-peer-authentication.ts";
 import { checkRequestAuthentication } from "./check-request-authentication.ts";
@@ -16,7 +17,7 @@ import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { checkWorkloadGroup } from "./check-workload-group.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
-import { isKubernetesGroup, laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
+import { groupOf, isKubernetesGroup, laterKinds, type MeshKind, meshKindOf, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
 import { holdsTls, readSecret, type SecretSpec } from "./read-secret.ts";
 import { type ConfigResource, resourceKey } from "./resource.ts";
@@ -59,6 +60,9 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   // Its schema says all that can be wrong with one.
   ReferenceGrant: () => {},
   Gateway: checkGateway,
+  // Its schema says all that can be wrong with one.
+  GatewayClass: () => {},
+  KubernetesGateway: checkKubernetesGateway,
   Secret: checkSecret,
 };
 
@@ -191,14 +195,14 @@ function parseHeader(
   }
   const name = kind as string;
   const version = apiVersion as string;
-  const group = version.includes("/") ? version.slice(0, version.indexOf("/")) : "";
-  const known = (meshKinds as readonly string[]).includes(name) ? (name as MeshKind) : undefined;
+  const group = groupOf(version);
+  const known = meshKindOf(name, group);
   if (known && kindSchemas[known].apiVersions.includes(version)) return { kind: known, apiVersion: version };
   const at = origins.at("kind");
   if (laterKinds.get(group)?.includes(name)) {
     const message = `kind ${name} (${group}) is not supported yet: this resource is not applied`;
     diagnostics.warning("W1303", at, message);
-  } else if (known && (group === groupOf(known) || !isKubernetesGroup(group))) {
+  } else if (known && (group === apiGroupOf(known) || !isKubernetesGroup(group))) {
     const versions = kindSchemas[known].apiVersions;
     const hint = didYouMean(version, versions) ?? `one of ${versions.join(", ")}`;
     diagnostics.error("W1008", origins.at("apiVersion"), `${known} has no apiVersion ${version}`, hint);
@@ -224,9 +228,9 @@ function misspelt(kind: string): boolean {
   return !others.includes(kind) && didYouMean(kind, ["Service"]) !== undefined && kind !== "Service";
 }
 
-function groupOf(kind: MeshKind): string {
+function apiGroupOf(kind: MeshKind): string {
   const [version = ""] = kindSchemas[kind].apiVersions;
-  return version.includes("/") ? version.slice(0, version.indexOf("/")) : "";
+  return groupOf(version);
 }
 
 function nameOf(value: object): string {

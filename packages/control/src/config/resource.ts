@@ -1,6 +1,8 @@
 import type {
+  GatewayClassSpec,
   GrpcRouteResourceSpec,
   HttpRouteResourceSpec,
+  KubernetesGatewaySpec,
   ReferenceGrantSpec,
   TcpRouteResourceSpec,
   TlsRouteResourceSpec,
@@ -39,6 +41,8 @@ interface Specs {
   TCPRoute: TcpRouteResourceSpec;
   ReferenceGrant: ReferenceGrantSpec;
   Gateway: GatewaySpec;
+  GatewayClass: GatewayClassSpec;
+  KubernetesGateway: KubernetesGatewaySpec;
   Secret: TlsSecretSpec;
 }
 

@@ -6,8 +6,10 @@ import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
 import gateway from "./schemas/gateway.schema.json" with { type: "json" };
+import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "json" };
 import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
+import kubernetesGateway from "./schemas/kubernetes-gateway.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
 import requestAuthentication from "./schemas/request-authentication.schema.json" with { type: "json" };
@@ -56,6 +58,8 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   TCPRoute: tcpRoute,
   ReferenceGrant: referenceGrant,
   Gateway: gateway,
+  GatewayClass: gatewayClass,
+  KubernetesGateway: kubernetesGateway,
   Secret: secret,
 };
 

@@ -1,5 +1,5 @@
-import type { RouteStatus } from "../api/protocol.ts";
-import { controllerName, type ParentStatus } from "../model/gateway-api/route-status.ts";
+import type { ConditionRecord, RouteStatus } from "../api/protocol.ts";
+import { type Condition, controllerName, type ParentStatus } from "../model/gateway-api/route-status.ts";
 
 /** In the Gateway API's form, as `kubectl` would show it. */
 export function routeStatus(parents: readonly ParentStatus[]): RouteStatus {
@@ -7,12 +7,11 @@ export function routeStatus(parents: readonly ParentStatus[]): RouteStatus {
     parents: parents.map(({ parentRef, conditions }) => ({
       parentRef,
       controllerName,
-      conditions: conditions.map(({ type, isTrue, reason, message }) => ({
-        type,
-        status: isTrue ? "True" : "False",
-        reason,
-        message,
-      })),
+      conditions: conditions.map(conditionRecord),
     })),
   };
+}
+
+export function conditionRecord({ type, isTrue, reason, message }: Condition): ConditionRecord {
+  return { type, status: isTrue ? "True" : "False", reason, message };
 }

@@ -3,14 +3,21 @@ import { formatOrigin } from "@weft/base/origin";
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { GatewayRole, GatewayServer } from "./gateway.ts";
+import { type ApiGateway, apiListeners, isProxyOf } from "./gateway-api/api-gateways.ts";
+import { writtenServers } from "./gateway-server.ts";
 import { hasLabels } from "./host.ts";
-import { mergeGateways } from "./merge-gateways.ts";
+import { mergeGateways, type WrittenServer } from "./merge-gateways.ts";
+import type { MeshOptions } from "./mesh.ts";
 import { lacksCredential, missingOf, type TlsSecrets } from "./tls-secret.ts";
 
 type Gateway = ResourceOf<"Gateway">;
 
 interface Input {
   readonly gateways: readonly Gateway[];
+  /** Of the Gateway API, those that are the mesh's to serve. */
+  readonly apiGateways: readonly ApiGateway[];
+  readonly grants: readonly ResourceOf<"ReferenceGrant">[];
+  readonly options: Pick<MeshOptions, "domainSuffix">;
   readonly workloads: readonly Workload[];
   readonly rules: readonly ResourceOf<"DestinationRule">[];
   readonly secrets: TlsSecrets;
@@ -21,21 +28,25 @@ interface Input {
  * are reported whether or not a gateway runs for them yet.
  */
 export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<string, GatewayRole> {
-  const { gateways, workloads, rules, secrets } = input;
+  const { gateways, apiGateways, workloads, rules, secrets, options } = input;
   const found: Diagnostic[] = [];
-  const merge = (labels: Readonly<Record<string, string>>, listenPort: (port: number) => number) => {
+  const selected = (labels: Readonly<Record<string, string>>) =>
+    gateways.filter(({ spec }) => hasLabels(labels, spec.selector)).flatMap(writtenServers);
+  const merge = (servers: readonly WrittenServer[], listenPort: (port: number) => number) => {
     const own = new Diagnostics();
-    const selected = gateways.filter(({ spec }) => hasLabels(labels, spec.selector));
-    const role = mergeGateways(selected, listenPort, own);
+    const role = mergeGateways(servers, listenPort, own);
     found.push(...own.all);
     return role;
   };
-  for (const selector of distinctSelectors(gateways)) merge(selector, (port) => port);
+  for (const selector of distinctSelectors(gateways)) merge(selected(selector), (port) => port);
   const roles = new Map<string, GatewayRole>();
   const running = workloads.filter(({ isGateway }) => isGateway);
   for (const workload of running) {
     const listens = new Map(workload.ports.map(({ port, listenPort }) => [port, listenPort]));
-    const role = merge(workload.labels, (port) => listens.get(port) ?? port);
+    const api = apiGateways.filter((gateway) => isProxyOf(gateway, workload, options));
+    const listeners = api.flatMap((gateway) => apiListeners(gateway, input.grants));
+    const servers = [...selected(workload.labels), ...listeners.map(({ written }) => written)];
+    const role = merge(servers, (port) => listens.get(port) ?? port);
     roles.set(workload.id, role);
     found.push(...missingSecrets(role, workload, secrets));
   }

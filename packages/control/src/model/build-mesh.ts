@@ -11,7 +11,10 @@ import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
+import { apiListeners, ownGateways } from "./gateway-api/api-gateways.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
+import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
+import { type GatewayStatuses, gatewayStatuses } from "./gateway-api/gateway-status.ts";
 import { routeKinds } from "./gateway-api/route-kinds.ts";
 import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
@@ -66,7 +69,15 @@ export function buildGround(input: MeshInput): MeshGround {
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const secrets = sortedMap(buildSecrets(resources.Secret));
   const gateways = buildGatewayRoles(
-    { gateways: resources.Gateway, workloads, rules: resources.DestinationRule, secrets },
+    {
+      gateways: resources.Gateway,
+      apiGateways: ownGateways(resources.KubernetesGateway, resources.GatewayClass),
+      grants: resources.ReferenceGrant,
+      workloads,
+      rules: resources.DestinationRule,
+      secrets,
+      options,
+    },
     diagnostics,
   );
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
@@ -95,6 +106,8 @@ export interface RoutedMesh {
   readonly diagnostics: readonly Diagnostic[];
   /** What became of the Gateway API's routes. */
   readonly routes: RouteStatuses;
+  /** And of its Gateways. */
+  readonly gateways: GatewayStatuses;
 }
 
 /** The mesh on a ground made from the same resources, at least from those that are not in `routingKinds`. */
@@ -103,13 +116,23 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
   const resources = resourcesOf(configured);
   const { options, services, endpoints, rules, scopes, workloads, secrets } = ground.mesh;
   const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
-  const gatewayRouting = sortedMap(buildGatewayRouting(resources.VirtualService, options));
-  const routes = attachRoutes(resources, { services, options, routing }, diagnostics);
+  const listeners = ownGateways(resources.KubernetesGateway, resources.GatewayClass).flatMap((gateway) =>
+    apiListeners(gateway, resources.ReferenceGrant),
+  );
+  const attachments = new GatewayAttachments(listeners);
+  const routes = attachRoutes(resources, { services, options, routing }, attachments, diagnostics);
+  const atGateways = [...buildGatewayRouting(resources.VirtualService, options), ...attachments.routing()];
+  const gatewayRouting = sortedMap(new Map(atGateways));
   const attached = sortedMap(routes.attached);
   const changing = { routing, attached, gatewayRouting };
   const mesh: Mesh = { options, services, endpoints, ...changing, rules, scopes, workloads, secrets };
   checkReferences(mesh, resources, diagnostics);
-  return { mesh, diagnostics: [...ground.diagnostics, ...diagnostics.all], routes: routes.statuses };
+  return {
+    mesh,
+    diagnostics: [...ground.diagnostics, ...diagnostics.all],
+    routes: routes.statuses,
+    gateways: gatewayStatuses(resources.GatewayClass, listeners, attachments, mesh),
+  };
 }
 
 /** What changes routes alone: services and endpoints are made without them. */

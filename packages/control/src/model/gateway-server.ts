@@ -1,6 +1,7 @@
 import type { ServerTlsSpec } from "../config/gateway-specs.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import type { GatewayServer, ServerCertificate, ServerHost, ServerTls, TlsVersion } from "./gateway.ts";
+import type { WrittenServer } from "./merge-gateways.ts";
 import { provenanceOf } from "./provenance.ts";
 
 type Gateway = ResourceOf<"Gateway">;
@@ -19,8 +20,17 @@ const protocols: Readonly<Record<string, GatewayServer["protocol"]>> = {
   TLS: "tls",
 };
 
-/** One server of a Gateway that was checked. */
-export function gatewayServer(gateway: Gateway, index: number): GatewayServer {
+/** The servers of a Gateway that was checked. */
+export function writtenServers(gateway: Gateway): WrittenServer[] {
+  return (gateway.spec.servers ?? []).map(({ port, bind }, i) => ({
+    server: gatewayServer(gateway, i),
+    port: port.number,
+    bind: bind || undefined,
+    at: gateway.origins.at(`spec.servers[${i}]`),
+  }));
+}
+
+function gatewayServer(gateway: Gateway, index: number): GatewayServer {
   const { port, hosts, tls } = gateway.spec.servers![index]!;
   return {
     gateway: gatewayKey(gateway),

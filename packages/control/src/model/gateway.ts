@@ -21,7 +21,7 @@ export interface GatewayListener {
 }
 
 export interface GatewayServer {
-  /** `namespace/name` of the Gateway it is part of. */
+  /** `namespace/name` of the Gateway it is part of; of the Gateway API's `namespace/name/listener`. */
   readonly gateway: string;
   readonly namespace: string;
   readonly portName: string;
@@ -58,9 +58,9 @@ export interface ServerTls {
 
 export type TlsVersion = "1.2" | "1.3";
 
-/** By Secret, or by files on the gateway's machine. */
+/** By Secret, of the gateway's own namespace unless another one is named, or by files on the gateway's machine. */
 export type ServerCertificate =
-  | { readonly secret: string }
+  | { readonly secret: string; readonly namespace?: string }
   | { readonly chainFile: string; readonly keyFile: string };
 
 export type ClientTrust =

@@ -1,10 +1,15 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { Origin } from "@weft/base/origin";
-import type { ResourceOf } from "../config/resource.ts";
 import type { GatewayListener, GatewayRole, GatewayServer } from "./gateway.ts";
-import { gatewayServer } from "./gateway-server.ts";
 
-type Gateway = ResourceOf<"Gateway">;
+/** A server as it is written, of whichever API. */
+export interface WrittenServer {
+  readonly server: GatewayServer;
+  readonly port: number;
+  /** Undefined: every address. */
+  readonly bind: string | undefined;
+  readonly at: Origin;
+}
 
 /** A listener as it is put together, with where its servers were written. */
 interface Draft extends Omit<GatewayListener, "servers"> {
@@ -15,44 +20,38 @@ interface Draft extends Omit<GatewayListener, "servers"> {
 }
 
 /**
- * What a gateway serves for these Gateways. Servers share a port where all of
- * them are plain HTTP, or all of them TLS for different hosts; where they do
- * not, the first by namespace and name of its Gateway has the port, and the
- * other is reported and not served.
+ * What a gateway serves of these servers. They share a port where all of them
+ * are plain HTTP, or all of them TLS for different hosts; where they do not, the
+ * first has the port, and the other is reported and not served.
  *
  * @param listenPort where the gateway listens for a port that Gateways name
  */
 export function mergeGateways(
-  gateways: readonly Gateway[],
+  written: readonly WrittenServer[],
   listenPort: (port: number) => number,
   diagnostics: Diagnostics,
 ): GatewayRole {
   const drafts = new Map<string, Draft>();
-  for (const gateway of gateways) {
-    gateway.spec.servers?.forEach((written, i) => {
-      const { port, bind } = written;
-      const at = gateway.origins.at(`spec.servers[${i}]`);
-      const server = gatewayServer(gateway, i);
-      const kind = kindOf(server);
-      const key = `${listenPort(port.number)} ${bind ?? ""}`;
-      const draft: Draft = drafts.get(key) ?? {
-        port: port.number,
-        listenPort: listenPort(port.number),
-        bind: bind || undefined,
-        kind,
-        servers: [],
-        first: at,
-        hosts: new Map(),
-      };
-      const reason = refusalOf(draft, server, at);
-      if (reason) {
-        const message = `port ${port.number} of Gateway ${server.gateway} is not served: ${reason.why}`;
-        diagnostics.conflict("IST0145", at, reason.other, message, "give one of them another port or host");
-        return;
-      }
-      draft.servers.push(server);
-      drafts.set(key, draft);
-    });
+  for (const { server, port, bind, at } of written) {
+    const kind = kindOf(server);
+    const key = `${listenPort(port)} ${bind ?? ""}`;
+    const draft: Draft = drafts.get(key) ?? {
+      port,
+      listenPort: listenPort(port),
+      bind,
+      kind,
+      servers: [],
+      first: at,
+      hosts: new Map(),
+    };
+    const reason = refusalOf(draft, server, at);
+    if (reason) {
+      const message = `port ${port} of Gateway ${server.gateway} is not served: ${reason.why}`;
+      diagnostics.conflict("IST0145", at, reason.other, message, "give one of them another port or host");
+      continue;
+    }
+    draft.servers.push(server);
+    drafts.set(key, draft);
   }
   const listeners = [...drafts.values()].map(({ first: _, hosts: __, ...listener }) => listener);
   return {

@@ -3,7 +3,7 @@ import { hasLabels } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
 
 /** By which the proxies of a Gateway are known, as in the Gateway API and Istio. */
-const gatewayLabel = "gateway.networking.k8s.io/gateway-name";
+export const gatewayLabel = "gateway.networking.k8s.io/gateway-name";
 
 interface Policy {
   readonly namespace: string;

@@ -44,8 +44,8 @@ export function trustOf(secrets: TlsSecrets, namespace: string, name: string): T
 export function missingOf({ tls }: GatewayServer, namespace: string, secrets: TlsSecrets): string[] {
   if (!tls) return [];
   const lacking = tls.certificates.flatMap((certificate) =>
-    "secret" in certificate && !certificateOf(secrets, namespace, certificate.secret)
-      ? [`Secret ${namespace}/${certificate.secret} with a certificate and its key`]
+    "secret" in certificate && !certificateOf(secrets, certificate.namespace ?? namespace, certificate.secret)
+      ? [`Secret ${certificate.namespace ?? namespace}/${certificate.secret} with a certificate and its key`]
       : [],
   );
   const { trust } = tls;

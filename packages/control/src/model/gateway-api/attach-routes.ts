@@ -4,9 +4,10 @@ import { resourceKey } from "../../config/resource.ts";
 import type { Mesh } from "../mesh.ts";
 import { type AttachedRoutes, type RouteSet, routingOf } from "../routing.ts";
 import type { ResourcesByKind } from "../sorting.ts";
-import type { RefProblem } from "./backend-refs.ts";
+import type { GatewayAttachments } from "./attach-to-gateways.ts";
+import type { BackendLookup, RefProblem } from "./backend-refs.ts";
 import { findParent, type NoParent, type ParentLookup, type ServiceParent } from "./find-parent.ts";
-import { byRank } from "./precedence.ts";
+import { byRank, maxMatches } from "./precedence.ts";
 import {
   type CompiledRoute,
   carriedBy,
@@ -31,53 +32,89 @@ interface Attachment {
   readonly compiled: CompiledRoute;
 }
 
-/** A parent that a route names, and what came of it. */
+/** A parent that a route names, and what came of it: at services where it is attached, at a Gateway in words. */
 interface Named {
   readonly resource: RouteResource;
   readonly ref: ParentRefSpec;
   readonly index: number;
-  readonly found: readonly Attachment[] | NoParent;
+  readonly found: readonly Attachment[] | NoParent | { readonly places: string };
+  readonly refs: Condition;
 }
 
 /**
- * Attaches the Gateway API's routes to services. A route in the service's own
- * namespace is for every caller; one of another namespace only for the callers
- * there. Routes of one kind for the same port are merged; of several kinds the
- * most specific is in force there.
+ * Attaches the Gateway API's routes to services and to the listeners of
+ * Gateways. A route in a service's own namespace is for every caller; one of
+ * another namespace only for the callers there. Routes of one kind for the same
+ * port are merged; of several kinds the most specific is in force there. What a
+ * Gateway exposes of other namespaces needs their ReferenceGrant.
  */
 export function attachRoutes(
   resources: ResourcesByKind,
   mesh: Pick<Mesh, "services" | "options" | "routing">,
+  gateways: GatewayAttachments,
   diagnostics: Diagnostics,
 ): { readonly attached: Map<string, AttachedRoutes>; readonly statuses: RouteStatuses } {
   const lookup: ParentLookup = { ...mesh, entries: resources.ServiceEntry };
   const named: Named[] = [];
-  const refs = new Map<string, Condition>();
   for (const resource of routesOf(resources)) {
-    const compiled = compileRoute(resource, mesh);
-    refs.set(resourceKey(resource), resolvedRefs(resource, compiled.problems, diagnostics));
+    const atServices = once(() => {
+      if (resource.kind !== "TLSRoute") reportHostnames(resource, diagnostics);
+      return compiledFor(resource, mesh, diagnostics);
+    });
+    const granted = { ...mesh, grants: resources.ReferenceGrant };
+    const atGateways = once(() => compiledFor(resource, granted, diagnostics));
     const parents = resource.spec.parentRefs ?? [];
     if (parents.length === 0) {
       const message = "the route is attached to nothing: it does nothing";
       diagnostics.warning("W2120", resource.origins.at("spec"), message, "name a service among parentRefs");
     }
     parents.forEach((ref, index) => {
+      if (isGateway(ref)) {
+        const found = gateways.attach(ref, resource, () => atGateways().compiled);
+        named.push({ resource, ref, index, found, refs: atGateways().refs });
+        return;
+      }
+      const { compiled, refs } = atServices();
       const parent = findParent(ref, resource.namespace, carriedBy[resource.kind], lookup);
       const found = "message" in parent ? parent : parent.flatMap((p) => attachments(resource, p, compiled));
-      named.push({ resource, ref, index, found });
+      named.push({ resource, ref, index, found, refs });
     });
   }
-  const all = named.flatMap(({ found }) => ("message" in found ? [] : found));
+  const all = named.flatMap(({ found }) => (Array.isArray(found) ? (found as readonly Attachment[]) : []));
   const lost = lostAmong(all);
   const statuses = new Map<string, ParentStatus[]>();
   for (const one of named) {
     const accepted = acceptance(one, lost, mesh, diagnostics);
     if (!accepted) continue;
     const key = resourceKey(one.resource);
-    const status = { parentRef: one.ref, conditions: [accepted, refs.get(key)!] };
+    const status = { parentRef: one.ref, conditions: [accepted, one.refs] };
     statuses.set(key, [...(statuses.get(key) ?? []), status]);
   }
   return { attached: grouped(all.filter((attachment) => !lost.has(attachment))), statuses };
+}
+
+function isGateway({ group = "gateway.networking.k8s.io", kind = "Gateway" }: ParentRefSpec): boolean {
+  return group === "gateway.networking.k8s.io" && kind === "Gateway";
+}
+
+/** Which calls a route of a service is for is said by the service. */
+function reportHostnames({ kind, spec, origins }: RouteResource, diagnostics: Diagnostics): void {
+  if (!("hostnames" in spec) || !spec.hostnames?.length) return;
+  const message = `${kind}.spec.hostnames is for Gateways: which calls a route is for is said by the service that it is attached to`;
+  diagnostics.info("W2123", origins.at("spec.hostnames"), message);
+}
+
+function compiledFor(resource: RouteResource, backends: BackendLookup, diagnostics: Diagnostics) {
+  const compiled = compileRoute(resource, backends);
+  return { compiled, refs: resolvedRefs(resource, compiled.problems, diagnostics) };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** Older before newer; one whose age nobody knows was there before all others; then by name. */
@@ -124,9 +161,6 @@ function attachments(
   return ports.map(({ number }) => ({ host, namespace, port: number, audience, kind, compiled }));
 }
 
-/** The most matches of one port and audience: what they cost every proxy, and every request that none of them is for. */
-const maxMatches = 4096;
-
 /** Why an attachment is not in force: another kind or an older route goes before, or there are too many. */
 type Loss = "precedence" | "room";
 
@@ -160,6 +194,9 @@ function acceptance(
     const { reason, message, hint } = found;
     diagnostics.warning(reason === "NoMatchingParent" ? "IST0101" : "W2120", at, message, hint);
     return reason && { type: "Accepted", isTrue: false, reason, message };
+  }
+  if ("places" in found) {
+    return { type: "Accepted", isTrue: true, reason: "Accepted", message: `attached to ${found.places}` };
   }
   const lost = found.filter((attachment) => losses.has(attachment));
   if (lost.length > 0) {

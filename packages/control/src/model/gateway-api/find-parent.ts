@@ -16,7 +16,12 @@ export interface ParentLookup extends Pick<Mesh, "services" | "options"> {
 
 /** Why a route cannot be attached, with a reason of the condition `Accepted`; undefined reason: no parent of this mesh. */
 export interface NoParent {
-  readonly reason: "NoMatchingParent" | "UnsupportedValue" | undefined;
+  readonly reason:
+    | "NoMatchingParent"
+    | "NotAllowedByListeners"
+    | "NoMatchingListenerHostname"
+    | "UnsupportedValue"
+    | undefined;
   readonly message: string;
   readonly hint?: string;
 }

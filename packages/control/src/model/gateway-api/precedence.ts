@@ -19,3 +19,6 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   for (const [i, value] of a.entries()) if (value !== b[i]) return value - b[i]!;
   return 0;
 }
+
+/** The most matches of one port and audience: what they cost every proxy, and every request that none of them is for. */
+export const maxMatches = 4096;

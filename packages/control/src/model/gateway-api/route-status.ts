@@ -3,9 +3,9 @@ import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 /** Who says so in the status of a route: the same name in every mesh. */
 export const controllerName = "weft.dev/mesh";
 
-/** One condition of a route, with a reason of the Gateway API's. */
+/** One condition of a route or a Gateway, with a reason of the Gateway API's. */
 export interface Condition {
-  readonly type: "Accepted" | "ResolvedRefs";
+  readonly type: "Accepted" | "ResolvedRefs" | "Programmed" | "Conflicted";
   readonly isTrue: boolean;
   readonly reason: string;
   readonly message: string;

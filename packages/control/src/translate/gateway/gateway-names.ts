@@ -14,9 +14,11 @@ export function securedRouteName(
   return `https.${port}.${portName}.${name}.${namespace}${bind ? `.${bind}` : ""}`;
 }
 
-/** The name under which a gateway asks for the certificate of a Secret of its own namespace. */
-export function certificateSecretName(credentialName: string): string {
-  return `kubernetes://${credentialName}`;
+/** The name under which a gateway asks for the certificate of a Secret: of its own namespace, or of another that lets it. */
+export function certificateSecretName(credentialName: string, namespace?: string): string {
+  return namespace === undefined
+    ? `kubernetes://${credentialName}`
+    : `kubernetes-gateway://${namespace}/${credentialName}`;
 }
 
 /** And for what verifies clients. */

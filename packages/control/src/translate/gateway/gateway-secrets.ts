@@ -17,9 +17,9 @@ export function gatewaySecrets(
   { secrets, services }: Pick<SeenMesh, "secrets" | "services">,
 ): Secret[] {
   const found = new Map<string, Secret>();
-  const addCertificate = (secret: string) => {
-    const name = certificateSecretName(secret);
-    const certificate = certificateOf(secrets, namespace, secret);
+  const addCertificate = (secret: string, other?: string) => {
+    const name = certificateSecretName(secret, other);
+    const certificate = certificateOf(secrets, other ?? namespace, secret);
     if (certificate) found.set(name, certificateSecret(name, certificate.chain, certificate.key.reveal()));
   };
   const addTrust = (secret: string) => {
@@ -29,7 +29,7 @@ export function gatewaySecrets(
   };
   for (const { tls } of listeners.flatMap(({ servers }) => servers)) {
     for (const source of tls?.certificates ?? []) {
-      if ("secret" in source) addCertificate(source.secret);
+      if ("secret" in source) addCertificate(source.secret, source.namespace);
     }
     if (tls?.trust && "secret" in tls.trust) addTrust(tls.trust.secret);
   }

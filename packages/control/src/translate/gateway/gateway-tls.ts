@@ -50,7 +50,9 @@ function certificates({ certificates }: ServerTls): CommonTls {
         : [{ certificateChain: file(source.chainFile), privateKey: file(source.keyFile) }],
     ),
     tlsCertificateSdsSecretConfigs: certificates.flatMap((source) =>
-      "secret" in source ? [{ name: certificateSecretName(source.secret), sdsConfig: adsSource() }] : [],
+      "secret" in source
+        ? [{ name: certificateSecretName(source.secret, source.namespace), sdsConfig: adsSource() }]
+        : [],
     ),
   };
 }
