@@ -3,9 +3,8 @@ import { UserError } from "@weft/base/errors";
 import type { ApiClient } from "@weft/control/api/client";
 import type { CaStatus, StatsReport, StatusReport } from "@weft/control/api/protocol";
 import { formatAge } from "../output/units.ts";
+import { checkAuthority } from "./check-authority.ts";
 import { CheckList, type CheckResult } from "./check-result.ts";
-
-const dayMs = 86_400_000;
 
 /** Whether the control plane answers, and whether what depends on it is well. */
 export async function checkMesh(api: ApiClient): Promise<readonly CheckResult[]> {
@@ -18,7 +17,7 @@ export async function checkMesh(api: ApiClient): Promise<readonly CheckResult[]>
     ]);
     const up = formatAge(status.nowMs - status.startedAtMs);
     list.ok("reachable", `version ${status.version}, up ${up}, trust domain ${status.trustDomain}`);
-    checkRoot(list, ca);
+    checkAuthority(list, ca, Date.now());
     checkConfiguration(list, status);
     return [...list.results, ...checkProxies(status), ...checkCertificates(stats, ca)];
   } catch (error) {
@@ -26,18 +25,6 @@ export async function checkMesh(api: ApiClient): Promise<readonly CheckResult[]>
     list.failure("reachable", error.message, error.hint ?? "start it with 'weft control-plane'");
     return list.results;
   }
-}
-
-function checkRoot(list: CheckList, ca: CaStatus): void {
-  const leftMs = ca.rootNotAfterMs - Date.now();
-  const detail = `valid for another ${formatAge(leftMs)}, ${ca.rootFingerprint}`;
-  if (leftMs > 30 * dayMs) list.ok("root certificate", detail);
-  else
-    list.failure(
-      "root certificate",
-      detail,
-      "make a new root before it expires: every workload loses its identity",
-    );
 }
 
 function checkConfiguration(list: CheckList, status: StatusReport): void {
