@@ -99,6 +99,12 @@ test("weft replay says of a running mesh which recorded calls a change would tre
     '"127.0.0.1:8080" outbound|8080||hello.default.svc.cluster.local - 127.0.0.1:20000 127.0.0.1:5000 - default';
   const log = join(mesh.state, "caller.log");
   writeFileSync(log, ["/", "/", "/secret", "/moved"].map(call).join("\n"));
+  const asked = await mesh.weft("explain", "--request-id", "2", "--log", `caller=${log}`);
+  assert.match(
+    asked.stdout,
+    /recorded: 200 via_upstream \(not as the mesh would answer now.*caller\.log:3\n$/,
+  );
+  assert.equal((await mesh.weft("explain", "--request-id", "2")).code, 2);
   const changed = join(mesh.state, "changed.yaml");
   writeFileSync(changed, config.slice(config.indexOf("---\n") + 4).replace("[/secret*]", '["/"]'));
   const { code, stdout, stderr } = await mesh.weft(

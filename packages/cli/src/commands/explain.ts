@@ -1,18 +1,22 @@
+import { UserError } from "@weft/base/errors";
 import { writtenMesh } from "@weft/control/inspect/written-mesh";
 import { Command } from "commander";
 import { Explainer } from "../explain/explainer.ts";
-import { formatExplanation } from "../explain/format-explanation.ts";
+import { formatExplanation, formatRecorded } from "../explain/format-explanation.ts";
 import { liveReader } from "../explain/live-reader.ts";
 import type { MeshReader } from "../explain/mesh-reader.ts";
-import { parseQuestion } from "../explain/question.ts";
+import { parseQuestion, type Question } from "../explain/question.ts";
 import { writtenReader } from "../explain/written-reader.ts";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
+import { type FoundCall, findCall } from "../replay/find-call.ts";
 import { readFiles } from "./read-files.ts";
 
 interface Flags {
-  readonly from: string;
-  readonly to: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly requestId?: string;
+  readonly log: readonly string[];
   readonly method: string;
   readonly header: readonly string[];
   readonly trustDomain: string;
@@ -30,27 +34,44 @@ export function command(): Command {
         "With PATH… it asks about those files, as if what they deploy were running; else about the running mesh.",
     )
     .argument("[path...]", "YAML files or directories, instead of the running mesh")
-    .requiredOption(
-      "--from <workload>",
-      "who calls: a workload, deployment, service or app, e.g. productpage",
-    )
-    .requiredOption("--to <url>", "what is called, e.g. http://reviews:9080/reviews/1, https://… or tcp://…")
+    .option("--from <workload>", "who calls: a workload, deployment, service or app, e.g. productpage")
+    .option("--to <url>", "what is called, e.g. http://reviews:9080/reviews/1, https://… or tcp://…")
     .option("-X, --method <method>", "method of the request", "GET")
     .option("-H, --header <header>", "a header, 'name: value'; may be repeated", collect, [])
+    .option("--request-id <id>", "a call that was made, by its x-request-id, instead of --from and --to")
+    .option("--log <file>", "access log to look for it in, [WORKLOAD=]FILE; may be repeated", collect, [])
     .option("--trust-domain <name>", "of identities, with PATH…", "cluster.local")
     .addOption(stateOption())
     .addOption(outputOption(["text", "json"]))
     .addHelpText(
       "after",
       "\nExample:\n  $ weft explain --from productpage --to http://reviews:9080/x -H 'end-user: jason'\n" +
+        "  $ weft explain --request-id 6f1c… --log reviews.log --log productpage=productpage.log\n" +
         "  $ weft explain mesh/ --from productpage --to http://reviews:9080/x -o json | jq .outcome",
     )
     .action(async (paths: readonly string[], flags: Flags) => {
-      const question = parseQuestion(flags.from, flags.to, { method: flags.method, headers: flags.header });
-      const explanation = await new Explainer(readerOf(paths, flags)).explain(question);
-      if (flags.output === "json") printJson(explanation);
-      else process.stdout.write(formatExplanation(explanation));
+      const reader = readerOf(paths, flags);
+      const { question, recorded } = await askedCall(flags, reader);
+      const explanation = await new Explainer(reader).explain(question);
+      if (flags.output === "json") return printJson({ ...explanation, ...(recorded && { recorded }) });
+      process.stdout.write(formatExplanation(explanation));
+      if (recorded) process.stdout.write(`${formatRecorded(recorded, explanation)}\n`);
     });
+}
+
+async function askedCall(
+  flags: Flags,
+  reader: MeshReader,
+): Promise<{ readonly question: Question; readonly recorded?: FoundCall["recorded"] }> {
+  const { from, to, requestId, log, method, header } = flags;
+  if (requestId !== undefined && log.length > 0 && from === undefined && to === undefined)
+    return findCall(requestId, log, reader);
+  if (requestId === undefined && from !== undefined && to !== undefined)
+    return { question: parseQuestion(from, to, { method, headers: header }) };
+  throw new UserError("name a call: --from and --to, or --request-id and --log", {
+    hint: "weft explain --help has an example of each",
+    exitCode: 2,
+  });
 }
 
 function readerOf(paths: readonly string[], flags: Flags): MeshReader {

@@ -1,11 +1,8 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
-import { UserError } from "@weft/base/errors";
-import { reasonOf } from "@weft/base/system-error";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
 import { formatReplay, replaySummary } from "../replay/format-replay.ts";
+import { logLines } from "../replay/log-lines.ts";
 import { CallRecord } from "../replay/recorded-calls.ts";
 import { replayCalls } from "../replay/replay-calls.ts";
 import { replayFiles, replayLive } from "../replay/replayed-mesh.ts";
@@ -57,16 +54,6 @@ export function command(): Command {
 
 async function readLogs(logs: readonly string[]): Promise<CallRecord> {
   const record = new CallRecord();
-  for (const log of logs) {
-    const [, workload, path = log] = /^([a-z0-9][a-z0-9.-]*)=(.+)$/.exec(log) ?? [];
-    const input = path === "-" ? process.stdin : createReadStream(path);
-    try {
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-        record.add(line, workload);
-      }
-    } catch (error) {
-      throw new UserError(`${path}: ${reasonOf(error)}`, { hint: "check the path", exitCode: 2 });
-    }
-  }
+  for await (const { text, workload } of logLines(logs)) record.add(text, workload);
   return record;
 }

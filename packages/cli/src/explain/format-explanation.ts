@@ -18,6 +18,23 @@ export function formatExplanation({ request, caller, steps, outcome }: Explanati
   return lines.map(printable).join("\n");
 }
 
+/**
+ * What a log has of the call, and whether the mesh would answer so now: it may
+ * have been changed since, and what endpoints answer is theirs.
+ */
+export function formatRecorded(
+  { status, flags, details, place }: { status: number; flags: string; details: string; place: string },
+  { outcome }: Explanation,
+): string {
+  const words = [status || "no answer", flags, details].filter(Boolean).join(" ");
+  const isOwn = details !== "" && details !== "via_upstream";
+  const isSame = isOwn ? outcome.details === details : outcome.result === "forwarded";
+  const judged = isSame
+    ? "as the mesh would answer now"
+    : "not as the mesh would answer now: it was changed since, or what it depends on";
+  return printable(`recorded: ${words} (${judged})  ${place}`);
+}
+
 function formatStep({ step, chosen, detail, origin, lost }: Step, width: number): string[] {
   const more = detail ? ` (${detail})` : "";
   const place = origin ? `  ${origin}` : "";

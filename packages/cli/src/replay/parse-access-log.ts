@@ -4,6 +4,9 @@ export interface LoggedCall {
   readonly path: string;
   readonly authority: string;
   readonly status: number;
+  /** Envoy's response flags and code details; "" where there are none. */
+  readonly flags: string;
+  readonly details: string;
   /** "" where there is none. */
   readonly requestId: string;
   /** `outbound|9080|v1|host`, `inbound|9080||`; "" where none was chosen. */
@@ -38,13 +41,15 @@ function parseText(line: string): LoggedCall | undefined {
     ([, quoted, bracketed, word]) => quoted ?? bracketed ?? word ?? "",
   );
   if (found.length < 21) return undefined;
-  const [, request = "", status = ""] = found;
+  const [, request = "", status = "", flags, details] = found;
   const [method = "", path = ""] = request.split(" ");
   const [, userAgent, requestId, authority, , cluster, , local, remote] = found.slice(11);
   return {
     method,
     path,
     status: Number(status) || 0,
+    flags: known(flags),
+    details: known(details),
     userAgent: known(userAgent),
     requestId: known(requestId),
     authority: known(authority),
@@ -68,6 +73,8 @@ function parseJson(line: string): LoggedCall | undefined {
     method: text("method"),
     path: text("path"),
     status: Number(fields.response_code) || 0,
+    flags: text("response_flags"),
+    details: text("response_code_details"),
     userAgent: text("user_agent"),
     requestId: text("request_id"),
     authority: text("authority"),

@@ -54,15 +54,15 @@ export class CallRecord {
   }
 }
 
-/** What was asked for: of the authority, with the port that its cluster or the connection has where it names none. */
-function urlOf({ authority, path, cluster, local }: LoggedCall): string | undefined {
+/** What was asked for; undefined where no port can be told: of the authority, with the port that its cluster or the connection has where it names none. */
+export function urlOf({ authority, path, cluster, local }: LoggedCall): string | undefined {
   if (/:\d+$/.test(authority)) return `http://${authority}${path}`;
   const outbound = /^outbound\|(\d+)\|/.exec(cluster)?.[1];
   const port = outbound ?? /:(\d+)$/.exec(local)?.[1];
   return port === undefined ? undefined : `http://${authority}:${port}${path}`;
 }
 
-/** Of `10.0.0.1:80` or `[::1]:80`. */
-function hostOf(address: string): string {
+/** The address in `10.0.0.1:80` or `[::1]:80`. */
+export function hostOf(address: string): string {
   return address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

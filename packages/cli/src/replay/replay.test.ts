@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { formatRecorded } from "../explain/format-explanation.ts";
+import { findCall } from "./find-call.ts";
 import { formatReplay, replaySummary } from "./format-replay.ts";
 import { parseAccessLogLine } from "./parse-access-log.ts";
 import { CallRecord } from "./recorded-calls.ts";
@@ -63,6 +68,8 @@ test("lines of both formats say the same, and what is neither is none", () => {
     path: "/x?q=1",
     authority: "details:9080",
     status: 200,
+    flags: "",
+    details: "via_upstream",
     requestId: "id-1",
     cluster: "outbound|9080||details.default.svc.cluster.local",
     local: "240.240.0.1:9080",
@@ -142,4 +149,37 @@ test("a changed route takes the place of the one of its name", async () => {
   const timeout = await replay(changed("timeout: 1s, route: [{ destination: { host: details } }]"));
   assert.equal(timeout.differences[0]?.change, "other");
   await assert.rejects(replay(changed("rout: []")), /new\.yaml:4:.*unknown field/);
+});
+
+test("a call is found by its request id, the caller's own line before the callee's", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "weft-logs-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, lines: readonly string[]) => {
+    writeFileSync(join(folder, name), lines.join("\n"));
+    return join(folder, name);
+  };
+  const denied = (text: string) =>
+    text.replace("200 - via_upstream", "403 - rbac_access_denied_matched_policy[none]");
+  const callee = file("details.log", [
+    line("/x", "id-0", "inbound|9080||"),
+    denied(line("/x", "id-1", "inbound|9080||")),
+  ]);
+  const caller = file("ratings.log", [line("/other", "id-0"), line("/x", "id-1")]);
+  const { after } = replayFiles(
+    [{ name: "mesh.yaml", text: mesh }],
+    [{ name: "new.yaml", text: policy }],
+    "cluster.local",
+  );
+  const { question, recorded } = await findCall("id-1", [callee, `ratings=${caller}`], after.reader);
+  assert.deepEqual([question.from, question.path, recorded.status], ["ratings", "/x", 200]);
+  assert.equal(recorded.place, `${caller}:2`);
+  const explanation = await after.explainer.explain(question);
+  assert.match(
+    formatRecorded(recorded, explanation),
+    /^recorded: 200 via_upstream \(not as the mesh would answer now/,
+  );
+  const now = { ...recorded, status: 403, details: "rbac_access_denied_matched_policy[none]" };
+  assert.match(formatRecorded(now, explanation), /\(as the mesh would answer now\)/);
+  await assert.rejects(findCall("id-2", [caller], after.reader), /no call with the request id id-2/);
+  await assert.rejects(findCall("id-1", [callee], after.reader), /no workload is known at 10\.0\.0\.1/);
 });
