@@ -30,7 +30,8 @@ const area = { left: 52, right: width - 18, top: 10, bottom: height - 24 };
 /** Values over time, with what happened in the mesh drawn through them. The arrow keys walk along it. */
 export function LineChart({ label, startMs, stepMs, lines, events, format, atLeast = 0 }: LineChartProps) {
   const [at, setAt] = useState<number | undefined>();
-  if (lines.every(({ values }) => values.every((value) => !value)) && atLeast === 0) {
+  const isEmpty = (value: number | null) => value === null || (atLeast === 0 && value === 0);
+  if (lines.every(({ values }) => values.every(isEmpty))) {
     return (
       <Empty
         why="Nothing was measured in this time: there were no calls."

@@ -53,7 +53,7 @@ function Waterfall({ trace }: { readonly trace: TraceReport }) {
   const { spans, durationMs, link } = trace;
   const height = spans.length * rowHeight + 26;
   const ticks = niceTicks(durationMs, 4);
-  const x = linearScale([0, ticks.at(-1)!], [labelWidth, width - 14]);
+  const x = linearScale([0, ticks.at(-1)!], [labelWidth, width - 124]);
   const services = [...new Set(spans.map(({ service }) => service))];
   return (
     <figure class="chart">
@@ -90,7 +90,7 @@ function Waterfall({ trace }: { readonly trace: TraceReport }) {
                 height={14}
                 rx={2}
               />
-              <text class="quiet" x={round(Math.min(x(startMs + ms) + 5, width - 130))} y={y + 16}>
+              <text class="quiet" x={round(x(startMs + ms) + 5)} y={y + 16}>
                 {formatMs(ms)} {isFailed ? `✕ ${notes[0] ?? "failed"}` : ""}
               </text>
             </g>
