@@ -106,7 +106,6 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
     "spec.listeners[].tls.certificateRefs",
     "spec.listeners[].allowedRoutes.kinds",
     "spec.listeners[].allowedRoutes.namespaces.from",
-    "spec.addresses",
   ),
   ...kubernetesGateway.refused(
     ["spec.listeners[].protocol", "UDP is not carried", oneOf("HTTP", "HTTPS", "TLS", "TCP")],
@@ -121,6 +120,11 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
     ["spec.allowedListeners", "there are no ListenerSets", isNone],
     ["spec.defaultScope", "routes without a parent are attached to nothing", oneOf("None")],
   ),
+  ...kubernetesGateway.skipped([
+    "spec.addresses[]",
+    "a gateway listens where it runs; a Hostname says which one it is",
+    (value) => (value as { type?: string }).type === "Hostname",
+  ]),
   ...kubernetesGateway.idle(["spec.infrastructure", "'weft run --gateway' says where a gateway runs"]),
 ];
 

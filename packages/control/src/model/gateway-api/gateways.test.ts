@@ -191,6 +191,24 @@ describe("a Gateway of the Gateway API", () => {
     assert.deepEqual([reasonOf(0), reasonOf(1)], ["NoConflicts", "ProtocolConflict"]);
   });
 
+  it("may name the gateway by its service, wherever that is; an address is no more than a wish", () => {
+    const named = (address: string) => gateway(`${http()}  addresses: [${address}]\n`);
+    const workloads = [{ ...proxy, service: "lb", namespace: "other", labels: {}, ports: [{ port: 80 }] }];
+    const { mesh } = fixture({ workloads }, named("{ type: Hostname, value: lb.other.svc.cluster.local }"));
+    assert.deepEqual(
+      mesh.workloads.get("edge.other")!.gateway!.listeners.map(({ port }) => port),
+      [80],
+    );
+    const { said, given } = build(named("{ value: 192.0.2.1 }"));
+    assert.equal(given.listener.length, 1);
+    assert.doesNotMatch(said, /error/);
+    const { findings } = fixture(scenario, named("{ value: 192.0.2.1 }"));
+    assert.match(
+      findings.join(),
+      /W1301: KubernetesGateway.spec.addresses\[\] is not supported yet: a gateway listens where it runs/,
+    );
+  });
+
   const ca = new TestCa();
   const { chainPem, keyPem } = ca.leaf(undefined, undefined, { dnsNames: ["shop.example.com"] });
   const base64 = (text: string) => Buffer.from(text).toString("base64");
