@@ -22,6 +22,8 @@ const counters = {
   rqRxReset: "upstream_rq_rx_reset",
   rqTxReset: "upstream_rq_tx_reset",
   rqCancelled: "upstream_rq_cancelled",
+  redirectsFollowed: "upstream_internal_redirect_succeeded_total",
+  redirectsPassed: "upstream_internal_redirect_failed_total",
   cxTotal: "upstream_cx_total",
   cxHttp1Total: "upstream_cx_http1_total",
   cxHttp2Total: "upstream_cx_http2_total",

@@ -112,6 +112,8 @@ export interface ClusterStats {
   readonly rqRxReset: Counter;
   readonly rqTxReset: Counter;
   readonly rqCancelled: Counter;
+  readonly redirectsFollowed: Counter;
+  readonly redirectsPassed: Counter;
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;

@@ -23,6 +23,7 @@ import type { StreamDuration } from "../route/stream-duration.ts";
 import { type DecodeFilterConfigs, decodeClusterChoice } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHashPolicy } from "./decode-hash-policy.ts";
+import { decodeInternalRedirect } from "./decode-internal-redirect.ts";
 import { decodeBodyFormat } from "./decode-local-reply.ts";
 import { decodeMirrors } from "./decode-mirrors.ts";
 import { decodeRetry } from "./decode-retry.ts";
@@ -106,6 +107,11 @@ export function decodeForward(
     clusterNotFoundStatus: notFoundStatus[action.clusterNotFoundResponseCode],
     upgrades: decodeUpgrades(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
     terminatesConnect: decodeTerminatesConnect(action.upgradeConfigs, at(path, "upgrade_configs"), issues),
+    internalRedirect: decodeInternalRedirect(
+      action.internalRedirectPolicy,
+      at(path, "internal_redirect_policy"),
+      issues,
+    ),
   };
 }
 

@@ -74,6 +74,9 @@ import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from "@weft/xds/g
 import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { SniClusterSchema } from "@weft/xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { AllowListedRoutesConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb";
+import { PreviousRoutesConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb";
+import { SafeCrossSchemeConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb";
 import { ClusterProvidedSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb";
 import { LeastRequestSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb";
 import { MaglevSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb";
@@ -161,6 +164,9 @@ export const extensionRegistry: Registry = createRegistry(
   StderrAccessLogSchema,
   OpenTelemetryConfigSchema,
   ZipkinConfigSchema,
+  AllowListedRoutesConfigSchema,
+  PreviousRoutesConfigSchema,
+  SafeCrossSchemeConfigSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,
   OmitHostMetadataConfigSchema,

@@ -54,7 +54,7 @@ export function dryExchange(
   const stream = new RecordingStream();
   const exchange = new HttpExchange(
     service,
-    { onExchangeOver() {} },
+    { onExchangeOver() {}, onRedirected() {} },
     connection,
     stream,
     headOf(request),

@@ -1,5 +1,6 @@
 import type { HeaderList } from "../layer/header-list.ts";
-import type { BodyLimit } from "../route/route-plan.ts";
+import type { RetryPlan } from "../route/retry-plan.ts";
+import type { BodyLimit, ForwardAction } from "../route/route-plan.ts";
 
 const nothing: readonly Buffer[] = [];
 
@@ -79,8 +80,18 @@ export class RequestBody {
   }
 }
 
+/** The body of a call, kept for as long as it may have to be sent again. */
+export function bodyFor(
+  { bodyLimit, internalRedirect }: ForwardAction,
+  retry: RetryPlan | undefined,
+  listenerBytes: number,
+): RequestBody {
+  const isKept = (retry !== undefined && retry.numRetries > 0) || internalRedirect !== undefined;
+  return new RequestBody(bodyLimitBytes(bodyLimit, listenerBytes), isKept);
+}
+
 /** How much of a body is kept, by the route's word and the listener's. */
-export function bodyLimitBytes(limit: BodyLimit | undefined, listenerBytes: number): number {
+function bodyLimitBytes(limit: BodyLimit | undefined, listenerBytes: number): number {
   if (!limit) return listenerBytes;
   return limit.replacesListeners ? limit.bytes : Math.min(limit.bytes, listenerBytes);
 }

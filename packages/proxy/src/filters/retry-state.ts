@@ -2,9 +2,12 @@ import { Backoff } from "@weft/base/backoff";
 import type { Breaker, ClusterStats } from "../cluster/cluster.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { LayerContext } from "../layer/http-service.ts";
+import type { RequestHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
 import type { RateLimitedBackoff, RetryConditions, RetryPlan } from "../route/retry-plan.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { AttemptFailure } from "./upstream-attempt.ts";
 
 /** Whether to try again; the two refusals differ in what is reported. */
 export type RetryVerdict = "retry" | "no" | "limit-reached" | "overflow";
@@ -15,9 +18,16 @@ export function refusalFlag(verdict: RetryVerdict): number {
   return verdict === "overflow" ? ResponseFlag.UpstreamOverflow : 0;
 }
 
-/** Whether a client may repeat a request with this method without being asked to (RFC 9110 §9.2.2). */
-export function isRepeatable(method: string): boolean {
-  return idempotent.has(method);
+/**
+ * Whether a request that met a closing connection may be sent again unasked:
+ * it was not acted upon, or is harmless to repeat (RFC 9110 §9.2.2).
+ */
+export function mayRepeat(
+  { isUnprocessed }: AttemptFailure,
+  { method }: RequestHead,
+  { isReplayable }: RequestBody,
+): boolean {
+  return isReplayable && (isUnprocessed || idempotent.has(method));
 }
 
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);

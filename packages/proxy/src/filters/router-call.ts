@@ -15,11 +15,12 @@ import {
   prepareResponseHead,
   prepareRetryHead,
 } from "./forwarded-heads.ts";
+import { followRedirect } from "./internal-redirect.ts";
 import { pickContextOf } from "./pick-context.ts";
-import { bodyLimitBytes, RequestBody } from "./request-body.ts";
+import { bodyFor, type RequestBody } from "./request-body.ts";
 import { limitsOf, retryOf, takeInstructions } from "./request-instructions.ts";
 import { type MirrorGroup, startMirrors } from "./request-mirror.ts";
-import { isRepeatable, RetryState, type RetryVerdict, refusalFlag } from "./retry-state.ts";
+import { mayRepeat, RetryState, type RetryVerdict, refusalFlag } from "./retry-state.ts";
 import { RetryTargets } from "./retry-targets.ts";
 import { SlowAttempts } from "./slow-attempts.ts";
 import {
@@ -75,10 +76,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#target = target;
     this.#policy = policy;
     this.#retry = policy && new RetryState(policy, this.breakers.retries, cluster.stats, context);
-    this.body = new RequestBody(
-      bodyLimitBytes(action.bodyLimit, bufferLimitBytes),
-      policy !== undefined && policy.numRetries > 0,
-    );
+    this.body = bodyFor(action, policy, bufferLimitBytes);
   }
 
   get proxies100(): boolean {
@@ -112,11 +110,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const { body } = this;
     const attempt = this.#attempt;
     this.#mirrors?.onRequestData(chunk, end);
-    const isSent = attempt?.isConnected ?? false;
-    body.add(chunk, end, isSent || this.#exchange.isUpgrade);
-    if (isSent) {
-      attempt!.sendData(chunk, end);
-      if (!attempt!.isWritable) this.#exchange.pauseRequest();
+    body.add(chunk, end, attempt?.isConnected === true || this.#exchange.isUpgrade);
+    if (attempt?.isConnected) {
+      attempt.sendData(chunk, end);
+      if (!attempt.isWritable) this.#exchange.pauseRequest();
     } else {
       if (this.#exchange.isUpgrade) body.keep(chunk);
       if (body.isFull) this.#exchange.pauseRequest();
@@ -166,6 +163,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     exchange.upstreamFirstByteMs = nowMs;
     if (this.#retry && this.#judge(this.#retry, attempt, head, end, nowMs)) return;
+    if (this.#follows(attempt, head, end, nowMs)) return;
     this.cluster.stats.answers.count(head.status);
     if (this.#slow) this.#choose(attempt);
     const upstreamMs = nowMs - (exchange.requestCompleteMs || attempt.startMs);
@@ -196,14 +194,15 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     const exchange = this.#exchange;
     const nowMs = this.context.clock.monotonicMs();
     if (exchange.hasResponded) {
-      const { details, flag } = interruption(failure.reason);
       attempt.settle(nowMs);
       this.#conclude();
+      const { details, flag } = interruption(failure.reason);
       exchange.breakOff(flag, details);
       return;
     }
     if (failure.isKeepAliveRace) {
-      if (this.#mayRepeat(failure)) {
+      const isOnce = !this.#hasRacedOnce && !exchange.isUpgrade;
+      if (isOnce && mayRepeat(failure, this.head, this.body)) {
         this.#hasRacedOnce = true;
         attempt.settle(nowMs);
         this.#begin(true);
@@ -229,12 +228,18 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       return;
     }
     this.#conclude();
-    const wasRetried = this.#tried !== undefined;
-    answerFailure(exchange, this.cluster, reason, failure.transport, failure.isTls, wasRetried);
+    answerFailure(
+      exchange,
+      this.cluster,
+      reason,
+      failure.transport,
+      failure.isTls,
+      this.#tried !== undefined,
+    );
   }
 
   onAttemptTimeout(attempt: UpstreamAttempt, kind: AttemptTimeout): void {
-    const hasResponded = this.#exchange.hasResponded;
+    const { hasResponded } = this.#exchange;
     if (this.limits.hedgesOnTimeout && !hasResponded) {
       this.#hedge(attempt);
       return;
@@ -262,6 +267,19 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#slow?.abandon(undefined);
     this.#conclude();
     answerTimeout(this.#exchange, this.cluster, this.limits.timeoutStatus, "response_timeout");
+  }
+
+  /** Whether an answer is a redirect that is followed here. */
+  #follows(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): boolean {
+    const plan = this.#target.action.internalRedirect;
+    if (!plan?.statuses.has(head.status)) return false;
+    const followed = followRedirect(this.#exchange, plan, head, this.body, this.cluster.stats);
+    if (!followed) return false;
+    attempt.leave(nowMs, end);
+    this.#slow?.abandon(attempt);
+    this.#conclude();
+    this.#exchange.redirect(head, followed);
+    return true;
   }
 
   /** Whether an answer is not passed on: because another attempt follows, or one that may do better is under way. */
@@ -348,16 +366,9 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     prepareAttemptHead(exchange, this.#target, endpoint.plan.hostname);
     this.#attempt = new UpstreamAttempt(this, endpoint, startMs);
     const { trace } = exchange;
-    if (trace && (trace.plan.spawnsUpstreamSpan || this.#target.plan.startsChildSpan)) {
+    if (trace && (trace.plan.spawnsUpstreamSpan || this.#target.plan.startsChildSpan))
       this.#attempt.span = trace.startAttempt(exchange, cluster, endpoint, this.context.clock.monotonicMs());
-    }
     this.#attempt.begin(poolFor(exchange, this.#target, cluster, endpoint), isFresh);
-  }
-
-  /** Whether a request that met a closing connection may be sent again, once and unasked. */
-  #mayRepeat({ isUnprocessed }: AttemptFailure): boolean {
-    if (this.#hasRacedOnce || !this.body.isReplayable || this.#exchange.isUpgrade) return false;
-    return isUnprocessed || isRepeatable(this.head.method);
   }
 
   #retryLater({ endpoint }: UpstreamAttempt, wasTimeout: boolean): void {
@@ -391,9 +402,8 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
   }
 
   #startRouteTimer(nowMs: number): void {
-    const { timeoutMs } = this.limits;
-    if (timeoutMs === 0 || this.#isOver || this.#routeTimer) return;
+    if (this.limits.timeoutMs === 0 || this.#isOver || this.#routeTimer) return;
     this.#routeTimer = new TimerEntry(this, 0);
-    this.context.timers.start(this.#routeTimer, timeoutMs, nowMs);
+    this.context.timers.start(this.#routeTimer, this.limits.timeoutMs, nowMs);
   }
 }

@@ -165,6 +165,13 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#reset();
   }
 
+  /** Lets go of an answer nobody wants, the rest of it unless that was all: no failure of anybody's. */
+  leave(nowMs: number, isComplete: boolean): void {
+    this.settle(nowMs);
+    if (!isComplete) this.#stream?.reset("local-reset");
+    this.#stream = undefined;
+  }
+
   /** The request took longer than its owner allows: as `abandon`, and the endpoint is charged with it. */
   expire(): void {
     if (this.#isOver) return;

@@ -9,6 +9,7 @@ import type { DynamicMetadata, Exchange } from "./exchange.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
+import type { RedirectTrail } from "./redirect-trail.ts";
 import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
 
 /** What is known of one HTTP request and its answer, as it becomes known. */
@@ -48,6 +49,8 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   bytesSent = 0;
   requestHeaderBytes: number;
   upstreamConnectionHeaders: readonly string[] | undefined = undefined;
+  /** Where redirects that were followed here have led. */
+  redirects: RedirectTrail | undefined = undefined;
   filterState: Map<string, unknown> | undefined = undefined;
   dynamicMetadata: DynamicMetadata | undefined = undefined;
   /** The downstream half of an upgraded connection: never complete, never retried. */

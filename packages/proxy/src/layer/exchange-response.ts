@@ -48,7 +48,8 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
   protected tellEnd(): void {
     const { stats, context } = this.service;
     const exchange = this.asFilterExchange();
-    const status = this.response?.status ?? 0;
+    // A redirect that is followed here answers nobody.
+    const status = this.isHeadSent ? this.response!.status : 0;
     if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
     try {
       if (this.request) for (const filter of this.filters.complete) filter.onComplete!(exchange);

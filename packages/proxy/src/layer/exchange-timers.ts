@@ -1,15 +1,16 @@
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
+import type { HttpService } from "./http-service.ts";
+import { ResponseFlag } from "./response-flag.ts";
 
-/** What an exchange does when it has taken too long. */
-export interface ExchangeDeadlines {
-  /** The request did not become complete in time. */
-  onRequestTimeout(): void;
-  /** Nothing moved for too long. */
-  onIdleTimeout(): void;
-  /** Request and answer together took too long. */
-  onDurationTimeout(): void;
+/** An exchange that may take too long. */
+export interface TimedExchange {
+  readonly service: HttpService;
+  readonly isRequestDone: boolean;
+  reply(status: number, body: string, details: string, flags?: number, grpcStatus?: number): void;
 }
 
+/** gRPC's status for it. */
+const deadlineExceeded = 4;
 const requestTimer = 0;
 const idleTimer = 1;
 const durationTimer = 2;
@@ -22,15 +23,15 @@ const durationTimer = 2;
  */
 export class ExchangeTimers implements TimerOwner {
   readonly #timers: Timers;
-  readonly #deadlines: ExchangeDeadlines;
+  readonly #exchange: TimedExchange;
   #request: TimerEntry | undefined = undefined;
   #idle: TimerEntry | undefined = undefined;
   #duration: TimerEntry | undefined = undefined;
   #idleMs = 0;
 
-  constructor(timers: Timers, deadlines: ExchangeDeadlines) {
+  constructor(timers: Timers, exchange: TimedExchange) {
     this.#timers = timers;
-    this.#deadlines = deadlines;
+    this.#exchange = exchange;
   }
 
   startRequest(durationMs: number, nowMs: number): void {
@@ -74,8 +75,18 @@ export class ExchangeTimers implements TimerOwner {
   }
 
   onTimer(kind: number): void {
-    if (kind === requestTimer) this.#deadlines.onRequestTimeout();
-    else if (kind === idleTimer) this.#deadlines.onIdleTimeout();
-    else this.#deadlines.onDurationTimeout();
+    const exchange = this.#exchange;
+    const { stats } = exchange.service;
+    const status = exchange.isRequestDone ? 504 : 408;
+    if (kind === requestTimer) {
+      stats.rqTimeout.value += 1;
+      exchange.reply(408, "request timeout", "request_overall_timeout");
+    } else if (kind === idleTimer) {
+      stats.rqIdleTimeout.value += 1;
+      exchange.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
+    } else {
+      stats.rqMaxDurationReached.value += 1;
+      exchange.reply(status, "downstream duration timeout", "max_duration_timeout", 0, deadlineExceeded);
+    }
   }
 }

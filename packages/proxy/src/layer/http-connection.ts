@@ -5,7 +5,8 @@ import { Http2ServerCodec, type Http2ServerCodecEvents } from "../http2/server-c
 import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import { type ExchangeOwner, HttpExchange } from "./http-exchange.ts";
+import type { ExchangeOwner, KeptBody } from "./exchange-owner.ts";
+import { HttpExchange } from "./http-exchange.ts";
 import type { HttpService } from "./http-service.ts";
 import type { RequestHead } from "./message.ts";
 import type { ServerStream } from "./stream.ts";
@@ -230,6 +231,15 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
   onExchangeOver(_exchange: HttpExchange): void {
     this.#active -= 1;
     this.#countBytes();
+  }
+
+  onRedirected(before: HttpExchange, stream: ServerStream, body: KeptBody): void {
+    const { service, request, protocol } = before;
+    this.#active += 1;
+    if (this.#isHttp2) service.stats.rqHttp2Total.value += 1;
+    else service.stats.rqHttp1Total.value += 1;
+    const next = new HttpExchange(service, this, this.downstream, stream, request, protocol, 0);
+    next.beginAgain(before, body);
   }
 
   onConnectionClosed(cause: CloseCause): void {

@@ -3,36 +3,26 @@ import { beginTrace } from "../tracing/begin-trace.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Exchange } from "./exchange.ts";
+import type { ExchangeOwner, KeptBody } from "./exchange-owner.ts";
 import { ExchangeResponse } from "./exchange-response.ts";
-import { type ExchangeDeadlines, ExchangeTimers } from "./exchange-timers.ts";
+import { ExchangeTimers, type TimedExchange } from "./exchange-timers.ts";
 import type { FilterExchange } from "./filter-exchange.ts";
 import type { UpstreamCall } from "./forwarder.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import { makeLocalReply } from "./make-local-reply.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
+import { Holder, RequestHold } from "./request-hold.ts";
 import { RequestIntake } from "./request-intake.ts";
 import { prepareRequest } from "./request-preparation.ts";
 import { ResponseFlag } from "./response-flag.ts";
 import type { RequestReceiver, ResetReason, ServerStream } from "./stream.ts";
 
-/** Told when an exchange is over, so that its connection can go on. */
-export interface ExchangeOwner {
-  onExchangeOver(exchange: HttpExchange): void;
-}
-
-/** gRPC's status for it. */
-const deadlineExceeded = 4;
 const nothing = Buffer.alloc(0);
 /** Where a refusal says something else than its status. */
 const refusalBodies: Readonly<Record<string, string>> = {
   request_header_timeout: "request header timeout",
 };
-
-/** Who wants request data held back; one bit each. */
-const heldByFilters = 1;
-const heldByUpstream = 2;
-const heldByStages = 4;
 
 /**
  * One request on its way through the filters to the router, and its response on
@@ -41,10 +31,7 @@ const heldByStages = 4;
  * Whatever happens, and in whichever order, it ends exactly once: timers stop,
  * the upstream half is cancelled, filters and access logs see the final record.
  */
-export class HttpExchange
-  extends ExchangeResponse
-  implements FilterExchange, RequestReceiver, ExchangeDeadlines
-{
+export class HttpExchange extends ExchangeResponse implements FilterExchange, RequestReceiver, TimedExchange {
   readonly #owner: ExchangeOwner;
   #upstream: UpstreamCall | undefined = undefined;
   #nextFilter = 0;
@@ -52,10 +39,10 @@ export class HttpExchange
   #isRequestDone = false;
   #isRunning = false;
   #isResumed = false;
-  #heldBy = 0;
   /** Request data goes through it while there is one. */
   #intake: RequestIntake | undefined = undefined;
   #requestPauses = 0;
+  readonly #hold: RequestHold;
   readonly #timers: ExchangeTimers;
 
   constructor(
@@ -69,6 +56,7 @@ export class HttpExchange
   ) {
     super(service, connection, stream, request, protocol, headBytes);
     this.#owner = owner;
+    this.#hold = new RequestHold(stream);
     this.#timers = new ExchangeTimers(service.context.timers, this);
     service.stats.rqTotal.value += 1;
     service.stats.rqActive.value += 1;
@@ -88,12 +76,12 @@ export class HttpExchange
   }
 
   get isServerWritable(): boolean {
-    return (this.#heldBy & (heldByUpstream | heldByFilters)) === 0;
+    return !this.#hold.isHeldBy(Holder.Upstream | Holder.Filters);
   }
 
   /** Takes the request through preparation, routing and the filters. */
   begin(end: boolean): void {
-    const { plan, service } = this;
+    const { plan } = this;
     const request = this.request!;
     this.stream.receiver = this;
     if (end) this.#completeRequest(this.startMs);
@@ -112,6 +100,26 @@ export class HttpExchange
       );
       return;
     }
+    this.#route();
+  }
+
+  /** Begins with a request that another exchange was redirected to: whose it is was found out there. */
+  beginAgain(before: HttpExchange, body: KeptBody): void {
+    this.stream.receiver = this;
+    this.requestId = before.requestId;
+    this.clientAddress = before.clientAddress;
+    this.redirects = before.redirects;
+    this.bytesReceived = before.bytesReceived;
+    const isEmpty = body.chunks.length === 0 && !body.trailers;
+    if (isEmpty) this.#completeRequest(this.startMs);
+    this.#route();
+    const last = body.trailers ? undefined : body.chunks.at(-1);
+    for (const chunk of body.chunks) this.onRequestData(chunk, chunk === last);
+    if (body.trailers) this.onRequestTrailers(body.trailers);
+  }
+
+  #route(): void {
+    const { plan, service } = this;
     this.#timers.startIdle(plan.streamIdleTimeoutMs, this.startMs);
     this.#timers.limitDuration(plan.maxStreamDurationMs, this.startMs);
     this.refreshRoute();
@@ -181,7 +189,7 @@ export class HttpExchange
   }
 
   bufferRequest(maxBytes: number, onBody: (body: readonly Buffer[], isComplete: boolean) => void): void {
-    this.#unhold(heldByFilters);
+    this.#unhold(Holder.Filters);
     if (this.hasRequestBody) this.#intakeOf().await(maxBytes, onBody);
     else onBody([], true);
   }
@@ -192,12 +200,12 @@ export class HttpExchange
 
   pauseRequestBody(): void {
     this.#requestPauses += 1;
-    this.#hold(heldByStages);
+    this.#hold.hold(Holder.Stages);
   }
 
   resumeRequestBody(): void {
     this.#requestPauses -= 1;
-    if (this.#requestPauses === 0) this.#unhold(heldByStages);
+    if (this.#requestPauses === 0) this.#unhold(Holder.Stages);
   }
 
   refreshRoute(): void {
@@ -208,6 +216,16 @@ export class HttpExchange
     context.forwarder.choose(this, action);
     if (action.idleTimeoutMs !== undefined)
       this.#timers.startIdle(action.idleTimeoutMs, context.clock.monotonicMs());
+  }
+
+  /** Ends here, and begins anew with the request that `answer` redirects to: the head is that one by now. */
+  redirect(answer: ResponseHead, body: KeptBody): void {
+    if (this.isOver) return;
+    this.response = answer;
+    this.details = "internal_redirect";
+    this.#upstream = undefined;
+    this.finish();
+    this.#owner.onRedirected(this, this.stream, body);
   }
 
   /** Ends a response that has begun and cannot be completed. */
@@ -221,11 +239,11 @@ export class HttpExchange
   }
 
   pauseRequest(): void {
-    this.#hold(heldByUpstream);
+    this.#hold.hold(Holder.Upstream);
   }
 
   resumeRequest(): void {
-    this.#unhold(heldByUpstream);
+    this.#unhold(Holder.Upstream);
     this.#intake?.onWritable();
   }
 
@@ -266,24 +284,7 @@ export class HttpExchange
 
   /** Request data is held up to its limit: the client waits. */
   onIntakeFull(): void {
-    this.#hold(heldByFilters);
-  }
-
-  onRequestTimeout(): void {
-    this.service.stats.rqTimeout.value += 1;
-    this.reply(408, "request timeout", "request_overall_timeout");
-  }
-
-  onDurationTimeout(): void {
-    this.service.stats.rqMaxDurationReached.value += 1;
-    const status = this.#isRequestDone ? 504 : 408;
-    this.reply(status, "downstream duration timeout", "max_duration_timeout", 0, deadlineExceeded);
-  }
-
-  onIdleTimeout(): void {
-    this.service.stats.rqIdleTimeout.value += 1;
-    const status = this.#isRequestDone ? 504 : 408;
-    this.reply(status, "stream timeout", "stream_idle_timeout", ResponseFlag.StreamIdleTimeout);
+    this.#hold.hold(Holder.Filters);
   }
 
   /** Limits the whole exchange, from its beginning; 0 lifts the limit. */
@@ -335,7 +336,7 @@ export class HttpExchange
       if (!intake.hasStages) this.#intake = undefined;
       intake.open(call);
     }
-    this.#unhold(heldByFilters);
+    this.#unhold(Holder.Filters);
     this.#intake?.onWritable();
   }
 
@@ -344,15 +345,8 @@ export class HttpExchange
     return this.#intake;
   }
 
-  #hold(who: number): void {
-    if (this.#heldBy === 0) this.stream.pauseRequest();
-    this.#heldBy |= who;
-  }
-
   #unhold(who: number): void {
-    if ((this.#heldBy & who) === 0) return;
-    this.#heldBy &= ~who;
-    if (this.#heldBy === 0 && !this.isOver) this.stream.resumeRequest();
+    if (this.#hold.release(who) && !this.isOver) this.stream.resumeRequest();
   }
 
   #completeRequest(nowMs: number): void {

@@ -43,6 +43,11 @@ export interface HttpStats {
   readonly noCluster: Counter;
   readonly rqDirectResponse: Counter;
   readonly rqRedirect: Counter;
+  readonly redirectBadLocation: Counter;
+  readonly redirectUnsafeScheme: Counter;
+  readonly redirectTooMany: Counter;
+  readonly redirectNoRoute: Counter;
+  readonly redirectPredicate: Counter;
 }
 
 /** Envoy's `listener.<address>.*`. */
@@ -124,6 +129,11 @@ const httpCounters = {
   noCluster: "no_cluster",
   rqDirectResponse: "rq_direct_response",
   rqRedirect: "rq_redirect",
+  redirectBadLocation: "passthrough_internal_redirect_bad_location",
+  redirectUnsafeScheme: "passthrough_internal_redirect_unsafe_scheme",
+  redirectTooMany: "passthrough_internal_redirect_too_many_redirects",
+  redirectNoRoute: "passthrough_internal_redirect_no_route",
+  redirectPredicate: "passthrough_internal_redirect_predicate",
 } as const;
 
 const httpGauges = {

@@ -7,6 +7,7 @@ import type { RequestHead } from "../layer/message.ts";
 import type { Decorator, RouteTracing } from "../tracing/tracing-plan.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
+import type { InternalRedirectPlan } from "./internal-redirect-plan.ts";
 import type { MirrorPlan } from "./mirror-plan.ts";
 import type { RouteSource } from "./request-matcher.ts";
 import type { RetryPlan } from "./retry-plan.ts";
@@ -124,6 +125,8 @@ export interface ForwardAction {
   readonly upgrades: ReadonlyMap<string, boolean>;
   /** `connect_config`: a CONNECT ends here, and its payload goes to the cluster as it is. */
   readonly terminatesConnect: boolean;
+  /** Redirects that are followed here instead of by the client. */
+  readonly internalRedirect?: InternalRedirectPlan | undefined;
 }
 
 export interface BodyLimit {

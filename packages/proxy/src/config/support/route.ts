@@ -4,6 +4,7 @@ import type { MessageSupport } from "./message-support.ts";
 export function routeSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.route.v3.";
   const retry = "envoy.extensions.retry.";
+  const redirect = "envoy.extensions.internal_redirect.";
   const edits =
     "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
   return {
@@ -43,7 +44,7 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}QueryParameterMatcher`]: { implemented: "name string_match present_match" },
     [`${p}RouteAction`]: {
       implemented:
-        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies max_stream_duration timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors rate_limits include_vh_rate_limits",
+        "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex host_rewrite auto_host_rewrite append_x_forwarded_host request_mirror_policies max_stream_duration timeout idle_timeout retry_policy max_grpc_timeout grpc_timeout_offset hedge_policy priority upgrade_configs hash_policy cors rate_limits include_vh_rate_limits internal_redirect_policy",
       neutral: "internal_redirect_action max_internal_redirects",
     },
     [`${p}RouteAction.UpgradeConfig`]: { implemented: "upgrade_type enabled connect_config" },
@@ -55,6 +56,13 @@ export function routeSupport(): Record<string, MessageSupport> {
     [`${p}WeightedCluster.ClusterWeight`]: {
       implemented: `name cluster_header weight metadata_match host_rewrite_literal typed_per_filter_config ${edits}`,
     },
+    [`${p}InternalRedirectPolicy`]: {
+      implemented:
+        "max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy",
+    },
+    [`${redirect}allow_listed_routes.v3.AllowListedRoutesConfig`]: { implemented: "allowed_route_names" },
+    [`${redirect}previous_routes.v3.PreviousRoutesConfig`]: { implemented: "" },
+    [`${redirect}safe_cross_scheme.v3.SafeCrossSchemeConfig`]: { implemented: "" },
     [`${p}RetryPolicy`]: {
       implemented:
         "retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate retry_priority retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers",
