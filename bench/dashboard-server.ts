@@ -153,6 +153,7 @@ const { port } = await startHttpEndpoints({
   metrics: new MetricRegistry(),
   notReady: () => undefined,
   keySet: () => "{}",
+  scrapeTargets: () => [],
   dashboard: dashboard.serve,
 });
 report();

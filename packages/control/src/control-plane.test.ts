@@ -284,6 +284,20 @@ test("a workload registers, is found by others, and a change reaches them and is
   assert.match(metrics, /^pilot_virt_services 1$/m);
   assert.match(metrics, /^pilot_proxy_convergence_time_count [1-9]/m);
   assert.match(metrics, /^pilot_xds_pushes\{type="cds"\} [1-9]/m);
+  assert.match(metrics, /^weft_proxies\{state="synced"\} 1$/m);
+  assert.match(metrics, /^weft_proxies\{state="nacked"\} 0$/m);
+  assert.match(metrics, /^process_open_fds [1-9]/m);
+  const asked = await fetch(`http://127.0.0.1:${setting.plane.httpPort}/prometheus/targets`);
+  assert.equal(asked.headers.get("content-type"), "application/json");
+  const groups = (await asked.json()) as { targets: string[]; labels: Record<string, string> }[];
+  assert.deepEqual(groups[0]!.targets, [`127.0.0.1:${setting.plane.httpPort}`]);
+  assert.deepEqual(
+    groups
+      .slice(1)
+      .map(({ labels }) => labels.app)
+      .sort(),
+    ["reviews", "web"],
+  );
 });
 
 const grpcJs = findPeer("weft-grpc-node");

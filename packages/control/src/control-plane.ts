@@ -15,6 +15,7 @@ import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
+import { scrapeTargets } from "./inspect/scrape-targets.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
 import { openOperatorSocket } from "./serve/operator-socket.ts";
@@ -205,6 +206,8 @@ function openHttp(
         metrics: plane.metrics.registry,
         notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
         keySet: () => jwtKeys.keySet,
+        scrapeTargets: (controlPlane) =>
+          scrapeTargets(controlPlane, plane.rootNamespace, plane.registry.workloads.values()),
         dashboard: plane.dashboard.serve,
       }),
   );

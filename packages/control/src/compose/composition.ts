@@ -26,6 +26,7 @@ import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
 import { trustSecrets } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
+import { keptMetrics } from "../telemetry/sample.ts";
 import { ConfigDirectory } from "./config-directory.ts";
 import { ConfigSet } from "./config-set.ts";
 import { ControlApi } from "./control-api.ts";
@@ -35,7 +36,7 @@ import { type DashboardSource, MeshDashboard, openDashboard } from "./mesh-dashb
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
-import { inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
+import { countByState, inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
 import { PushLoop } from "./push-loop.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 import { XdsClients } from "./xds-clients.ts";
@@ -362,6 +363,8 @@ export class Composition {
       configErrors: diagnostics.filter((diagnostic) => diagnostic.severity === "error").length,
       rootExpirySeconds: rootNotAfterMs / 1000,
       issuedCertificates: issued,
+      proxiesByState: countByState(sync),
+      certificateExpiries: this.#history.newest(keptMetrics.certificateNotAfter),
     };
   }
 }

@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { type Counter, type Histogram, type MetricFamily, MetricRegistry } from "@weft/base/metric-registry";
+import type { SyncState } from "../api/protocol.ts";
 
 /** Istio's bounds, and finer ones below them: a small mesh converges in milliseconds. */
 const convergenceBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 5, 10, 20, 30];
@@ -12,6 +14,10 @@ export interface PilotReadings {
   readonly configErrors: number;
   readonly rootExpirySeconds: number;
   readonly issuedCertificates: number;
+  /** Sidecars and gateways by how far they are; states that none is in are 0. */
+  readonly proxiesByState: Readonly<Record<SyncState, number>>;
+  /** Until when each workload's certificate is valid, in seconds, by `NAME.NAMESPACE`. */
+  readonly certificateExpiries: Iterable<readonly [workload: string, seconds: number]>;
 }
 
 /** The control plane's own metrics, under the names Istio's dashboards and alerts use. */
@@ -80,6 +86,13 @@ export class PilotMetrics {
     const issued = registry
       .counter("citadel_server_success_cert_issuance_count", "Certificates issued.")
       .with();
+    const states = registry.gauge("weft_proxies", "Sidecars and gateways, by how far they are.", ["state"]);
+    const expiries = registry.gauge(
+      "weft_certificate_expiry_timestamp_seconds",
+      "When a workload's certificate expires, in seconds since the Unix epoch.",
+      ["workload", "workload_namespace"],
+    );
+    const readProcess = processGauges(registry);
     const memory = gauge("process_resident_memory_bytes", "Resident memory.");
     const cpu = registry.counter("process_cpu_seconds_total", "User and system CPU time.").with();
     registry.onCollect(() => {
@@ -91,9 +104,37 @@ export class PilotMetrics {
       configErrors.set(now.configErrors);
       rootExpiry.set(now.rootExpirySeconds);
       issued.value = now.issuedCertificates;
+      for (const [state, count] of Object.entries(now.proxiesByState)) states.with(state).set(count);
+      for (const { labels } of [...expiries.series]) expiries.remove(...labels);
+      for (const [id, seconds] of now.certificateExpiries)
+        expiries.with(...nameAndNamespace(id)).set(seconds);
+      readProcess();
       memory.set(process.memoryUsage.rss());
       const { user, system } = process.cpuUsage();
       cpu.value = (user + system) / 1e6;
     });
   }
+}
+
+/** `NAME.NAMESPACE` in its parts; a namespace has no dot. */
+function nameAndNamespace(workloadId: string): [string, string] {
+  const dot = workloadId.lastIndexOf(".");
+  return [workloadId.slice(0, dot), workloadId.slice(dot + 1)];
+}
+
+/** What Prometheus's own clients say of a process beside its memory and time; only where Linux tells. */
+function processGauges(registry: MetricRegistry): () => void {
+  const status = "/proc/self/status";
+  const descriptors = "/proc/self/fd";
+  if (process.platform !== "linux") return () => {};
+  const virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory size.").with();
+  const open = registry.gauge("process_open_fds", "Open file descriptors.").with();
+  return () => {
+    try {
+      virtual.set(Number(/^VmSize:\s*(\d+) kB$/m.exec(readFileSync(status, "latin1"))?.[1] ?? 0) * 1024);
+      open.set(readdirSync(descriptors).length);
+    } catch {
+      // A hardened /proc tells nothing; what was read before stays.
+    }
+  };
 }

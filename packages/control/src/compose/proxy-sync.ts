@@ -223,6 +223,13 @@ export function* inspectedClients(proxies: Iterable<ProxySync>): Iterable<Inspec
   }
 }
 
+/** Data planes, not their agents, by how far they are. */
+export function countByState({ proxies }: Pick<ProxySyncTable, "proxies">): Record<SyncState, number> {
+  const counts: Record<SyncState, number> = { synced: 0, stale: 0, nacked: 0, "not sent": 0 };
+  for (const { info, state } of proxies) if (info.role === "sidecar") counts[state] += 1;
+  return counts;
+}
+
 function givenType(type: TypeStatus, stream: SyncedStream, isSettled: boolean): GivenType {
   const { typeUrl, error, sentMs: sentAtMs } = type;
   const held = stream.snapshot?.byType.get(typeUrl);

@@ -1,5 +1,5 @@
 import type { Clock } from "@weft/base/clock";
-import { type BucketCounts, keptLabels, type Sample } from "./sample.ts";
+import { type BucketCounts, type KeptMetric, keptLabels, type Sample } from "./sample.ts";
 
 export interface MetricHistoryOptions {
   readonly clock: Clock;
@@ -80,6 +80,15 @@ export class MetricHistory {
     this.#exporters.delete(exporter);
   }
 
+  /** What each workload said last of a gauge without labels. */
+  *newest(metric: KeptMetric): Iterable<readonly [exporter: string, value: number]> {
+    const key = seriesKey({ metric, labels: {} });
+    for (const [exporter, ring] of this.#exporters) {
+      const sample = ring.at(-1)?.samples.get(key);
+      if (sample) yield [exporter, sample.value];
+    }
+  }
+
   /** Every workload that exported within the window, compared with itself one window ago. */
   windows(windowMs: number): readonly ExporterWindow[] {
     const nowMs = this.#clock.monotonicMs();
@@ -111,7 +120,7 @@ export class MetricHistory {
   }
 }
 
-function seriesKey(sample: Sample): string {
+function seriesKey(sample: Pick<Sample, "metric" | "labels">): string {
   return [sample.metric, ...keptLabels.map((label) => sample.labels[label] ?? "")].join("\u0000");
 }
 
