@@ -1,3 +1,5 @@
+import { issuerKeys, pathsWithTokens } from "./end-users.ts";
+import { manyPolicies, type PolicyKind } from "./many-policies.ts";
 import { manyVirtualHosts } from "./many-virtual-hosts.ts";
 
 /** What one process speaks to the next. `grpc` is HTTP/2 with trailers and a message each way. */
@@ -34,6 +36,8 @@ export interface BenchCase {
   /** Overrides `--connections` where the protocol multiplexes or the answers are large. */
   readonly connections?: number;
   readonly path: string;
+  /** Asked for in turn, where it matters that they differ. Over HTTP/1.1 only. */
+  readonly paths?: () => readonly string[];
   /** `host` or `:authority` of the requests, where it matters. */
   readonly authority?: string;
   readonly responseBytes: number;
@@ -53,10 +57,15 @@ const plain: Omit<BenchCase, "name" | "title" | "hops"> = {
 };
 const multiplexed = { connections: 4, streams: 20 } as const;
 
-function pair(between: Protocol, upstream: Protocol): readonly Hop[] {
+function pair(
+  between: Protocol,
+  upstream: Protocol,
+  policies: { readonly count: number; readonly kind: PolicyKind } = { count: 1, kind: "callers" },
+): readonly Hop[] {
+  const values = () => ({ POLICIES: manyPolicies(policies.count, policies.kind) });
   return [
     { name: "client", bootstrap: "mtls-client.yaml", next: between },
-    { name: "server", bootstrap: "mtls-server.yaml", next: upstream },
+    { name: "server", bootstrap: "mtls-server.yaml", next: upstream, values },
   ];
 }
 
@@ -153,6 +162,25 @@ export const benchCases: readonly BenchCase[] = [
       authority: "host-199.example.com",
     }),
   ),
+  ...(["callers", "paths"] as const).map(
+    (kind): BenchCase => ({
+      ...plain,
+      name: `policies-by-${kind}`,
+      title: `the same with 1,000 policies that differ by ${kind}: the last of them allows`,
+      hops: pair("http1", "http1", { count: 1000, kind }),
+      needsCertificates: true,
+      hasLatency: false,
+    }),
+  ),
+  {
+    ...plain,
+    name: "jwt",
+    title: "HTTP/1.1 plain, one hop, each request with another ES256 token",
+    hops: [{ name: "proxy", bootstrap: "jwt.yaml", values: () => ({ KEYS: issuerKeys() }) }],
+    path: pathsWithTokens(1)[0]!,
+    paths: () => pathsWithTokens(500),
+    hasLatency: false,
+  },
   {
     ...plain,
     kind: "connections",
@@ -166,7 +194,7 @@ export const benchCases: readonly BenchCase[] = [
     kind: "handshakes",
     name: "handshakes",
     title: "New mutual-TLS connections, full handshakes, one request each",
-    hops: [{ name: "server", bootstrap: "mtls-server.yaml" }],
+    hops: pair("http1", "http1").slice(1),
     hasLatency: false,
     needsCertificates: true,
   },

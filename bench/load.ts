@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "@weft/base/errors";
@@ -34,13 +35,30 @@ export async function saturate(
   return one.protocol === "http1" ? saturateHttp1(tools, one, settings) : saturateHttp2(tools, one, settings);
 }
 
-async function saturateHttp1(tools: LoadTools, one: BenchCase, { url, seconds, connections }: LoadSettings) {
+async function saturateHttp1(
+  tools: LoadTools,
+  one: BenchCase,
+  { url, seconds, connections, directory }: LoadSettings,
+) {
   const host = one.authority ? ["-H", `Host: ${one.authority}`] : [];
-  const { stdout } = await run(tools.wrk, ["-t1", `-c${connections}`, `-d${seconds}s`, ...host, url]);
+  const turns = one.paths ? ["-s", writeTurns(directory, one.paths())] : [];
+  const { stdout } = await run(tools.wrk, [
+    ...["-t1", `-c${connections}`, `-d${seconds}s`, ...host, ...turns, url],
+  ]);
   const done = /(\d+) requests in ([\d.]+)(m?s)/.exec(stdout);
   const failed = /Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)/.exec(stdout);
   if (!done || failed) throw new UserError(`wrk reports failures:\n${stdout}`);
   return { requests: Number(done[1]), seconds: Number(done[2]) / (done[3] === "ms" ? 1_000 : 1) };
+}
+
+/** A script by which wrk asks for these paths in turn. */
+function writeTurns(directory: string, paths: readonly string[]): string {
+  const file = join(directory, "turns.lua");
+  const list = paths.map((path) => JSON.stringify(path)).join(",\n");
+  const request =
+    "local i = 0\nfunction request()\n  i = i % #paths + 1\n  return wrk.format(nil, paths[i])\nend\n";
+  writeFileSync(file, `local paths = {\n${list}\n}\n${request}`);
+  return file;
 }
 
 async function saturateHttp2(tools: LoadTools, one: BenchCase, settings: LoadSettings) {

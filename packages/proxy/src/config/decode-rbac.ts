@@ -14,6 +14,7 @@ import type { RBAC as NetworkRbac } from "@weft/xds/gen/envoy/extensions/filters
 import type { UriTemplateMatchConfig } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import type {
   MetadataTest,
+  PathCondition,
   RbacPermission,
   RbacPlan,
   RbacPolicy,
@@ -115,7 +116,7 @@ function decodePermission(
     case "header":
       return { kind: "header", matches: decodeHeaderMatcher(rule.value, at(path, "header"), issues) };
     case "urlPath":
-      return { kind: "url-path", matches: decodePathMatcher(rule.value, at(path, "url_path"), issues) };
+      return decodePathMatcher(rule.value, at(path, "url_path"), issues);
     case "destinationIp":
       return { kind: "destination-ip", range: decodeCidr(rule.value, at(path, "destination_ip"), issues) };
     case "destinationPort":
@@ -181,7 +182,7 @@ function decodePrincipal(principal: Principal, path: string, issues: Issues, dep
     case "header":
       return { kind: "header", matches: decodeHeaderMatcher(identifier.value, at(path, "header"), issues) };
     case "urlPath":
-      return { kind: "url-path", matches: decodePathMatcher(identifier.value, at(path, "url_path"), issues) };
+      return decodePathMatcher(identifier.value, at(path, "url_path"), issues);
     case "metadata":
       return { kind: "metadata", ...decodeMetadataMatcher(identifier.value, at(path, "metadata"), issues) };
     case "sourcedMetadata":
@@ -193,15 +194,19 @@ function decodePrincipal(principal: Principal, path: string, issues: Issues, dep
 }
 
 function decodePathMatcher(
-  matcher: Extract<Permission["rule"], { case: "urlPath" }>["value"],
+  { rule }: Extract<Permission["rule"], { case: "urlPath" }>["value"],
   path: string,
   issues: Issues,
-): StringTest {
-  return decodeStringMatcher(
-    matcher.rule.case === "path" ? matcher.rule.value : undefined,
-    at(path, "path"),
-    issues,
-  );
+): PathCondition {
+  const matcher = rule.case === "path" ? rule.value : undefined;
+  const matches = decodeStringMatcher(matcher, at(path, "path"), issues);
+  const pattern = matcher?.matchPattern;
+  const isLiteral = pattern?.case === "exact" || pattern?.case === "prefix";
+  return {
+    kind: "url-path",
+    matches,
+    ...(isLiteral && !matcher?.ignoreCase && { literal: { kind: pattern.case, text: pattern.value } }),
+  };
 }
 
 function decodeSourced(

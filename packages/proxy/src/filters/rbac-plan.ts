@@ -52,14 +52,26 @@ export interface MetadataTest {
   readonly matches: (value: MetadataValue | undefined) => boolean;
 }
 
+/** A test of the path without query and fragment. */
+export interface PathCondition {
+  readonly kind: "url-path";
+  readonly matches: StringTest;
+  /** What paths that match are or begin with, where that is all the test asks. */
+  readonly literal?: PathLiteral;
+}
+
+export interface PathLiteral {
+  readonly kind: "exact" | "prefix";
+  readonly text: string;
+}
+
 /** @see envoy.config.rbac.v3.Permission */
 export type RbacPermission =
   | { readonly kind: "any" }
   | { readonly kind: "and" | "or"; readonly rules: readonly RbacPermission[] }
   | { readonly kind: "not"; readonly rule: RbacPermission }
   | { readonly kind: "header"; readonly matches: RequestTest }
-  /** The path without query and fragment. */
-  | { readonly kind: "url-path"; readonly matches: StringTest }
+  | PathCondition
   | { readonly kind: "destination-ip"; readonly range: CidrRange }
   | { readonly kind: "destination-port"; readonly port: number }
   /** `end` is exclusive, as in Int32Range. */
@@ -79,5 +91,5 @@ export type RbacPrincipal =
   /** The client's address, after `x-forwarded-for` where the listener trusts it. */
   | { readonly kind: "remote-ip"; readonly range: CidrRange }
   | { readonly kind: "header"; readonly matches: RequestTest }
-  | { readonly kind: "url-path"; readonly matches: StringTest }
+  | PathCondition
   | ({ readonly kind: "metadata" } & MetadataTest);

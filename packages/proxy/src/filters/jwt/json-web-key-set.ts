@@ -1,4 +1,5 @@
 import { constants, createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
+import { derSignature } from "./der-signature.ts";
 import type { JsonWebToken, JwtAlgorithm } from "./json-web-token.ts";
 import { type JwtFailure, jwtFailures } from "./jwt-failure.ts";
 
@@ -82,12 +83,17 @@ export function verifySignature(token: JsonWebToken, { keys }: KeySet): JwtFailu
   return hasCandidate ? jwtFailures.verification : jwtFailures.noMatchingKey;
 }
 
+/** Both numbers of a signature. @see RFC 7518 §3.4 */
+const ecSignatureBytes: Readonly<Record<string, number>> = { ES256: 64, ES384: 96, ES512: 132 };
+
 function isSignedBy({ algorithm, signed, signature }: JsonWebToken, key: KeyObject): boolean {
   const data = Buffer.from(signed, "latin1");
   const hash = algorithm === "EdDSA" ? null : `sha${algorithm.slice(2)}`;
   switch (algorithm.slice(0, 2)) {
-    case "ES":
-      return verify(hash, data, { key, dsaEncoding: "ieee-p1363" }, signature);
+    case "ES": {
+      const der = signature.length === ecSignatureBytes[algorithm] ? derSignature(signature) : undefined;
+      return der !== undefined && verify(hash, data, key, der);
+    }
     case "PS":
       return verify(
         hash,

@@ -102,6 +102,8 @@ function readClaims(payload: JsonObject): Claims | { readonly failure: JwtFailur
   return { issuer: iss, subject: sub, audiences, issuedAtS: iat, notBeforeS: nbf, expiresAtS: exp };
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function readJson(
   text: string,
   badEncoding: JwtFailure,
@@ -112,7 +114,7 @@ function readJson(
   const bytes = decodeBase64Url(text);
   if (!bytes) return { failure: badEncoding };
   try {
-    const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const json: unknown = JSON.parse(utf8.decode(bytes));
     if (typeof json === "object" && json !== null && !Array.isArray(json))
       return { json: json as JsonObject };
   } catch {
