@@ -22,6 +22,7 @@ export class LocalMesh {
   #plane: ChildProcess | undefined;
   readonly state = mkdtempSync(join(tmpdir(), "weft-e2e-"));
   #controlPlane = "";
+  #httpOrigin = "";
 
   readonly #planeFlags: readonly string[];
 
@@ -49,6 +50,7 @@ export class LocalMesh {
     await this.until("the control plane is ready", () =>
       this.#said.get(plane)!.includes("control plane ready"),
     );
+    this.#httpOrigin = /metrics on (http:\/\/[^/]+)/.exec(this.#said.get(plane)!)![1]!;
   }
 
   async killControlPlane(): Promise<void> {
@@ -65,6 +67,11 @@ export class LocalMesh {
   /** Where the control plane's own metrics are, `HOST:PORT`. */
   get metrics(): string {
     return /metrics on http:\/\/([0-9.:]+)\/metrics/.exec(this.#said.get(this.#plane!)!)![1]!;
+  }
+
+  /** Where the control plane has its metrics: `http://HOST:PORT`; another one after a restart. */
+  get httpOrigin(): string {
+    return this.#httpOrigin;
   }
 
   /** What a workload's agent and sidecar have said, its last 20,000 characters. */

@@ -34,6 +34,8 @@ const debianPeers: Readonly<Record<string, string>> = {
   wrk: "wrk",
   h2load: "nghttp2-client",
   xz: "xz-utils",
+  prometheus: "prometheus",
+  promtool: "prometheus",
   // Without recommended packages it would have no font to draw with.
   chromium: "chromium fonts-dejavu-core",
 };

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { freePort } from "../packages/testkit/src/free-port.ts";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { dashboards } from "../tools/dashboard-panels.ts";
+import { dashboardDirectory, renderDashboard } from "../tools/dashboards.ts";
+import { LocalMesh } from "./local-mesh.ts";
+
+const prometheus = findPeer("prometheus");
+const promtool = findPeer("promtool");
+const skip = prometheus && promtool ? false : "no prometheus found";
+const configuration = join(import.meta.dirname, "..", "observability", "prometheus");
+
+/** Answers 200, and 503 at /fail. */
+const http = (address: string) =>
+  `require("http").createServer((q, s) => { s.statusCode = q.url === "/fail" ? 503 : 200; s.end("ok"); }).listen(8080, ${JSON.stringify(address)})`;
+const echo = (address: string) =>
+  `require("net").createServer((socket) => socket.pipe(socket)).listen(7000, ${JSON.stringify(address)})`;
+const idle = "setInterval(() => {}, 1000)";
+
+let mesh: LocalMesh;
+let server: ChildProcess | undefined;
+let origin = "";
+let traffic: NodeJS.Timeout | undefined;
+
+before(async () => {
+  if (skip) return;
+  mesh = await LocalMesh.start();
+  const backend = ["--port", "8080:http", "--inbound-port", "8080=18080", "--version", "v1"];
+  await mesh.run("backend", 2, backend, [process.execPath, "-e", http(mesh.addressOf(2))]);
+  const queue = ["--port", "7000:tcp", "--inbound-port", "7000=17000"];
+  await mesh.run("queue", 3, queue, [process.execPath, "-e", echo(mesh.addressOf(3))]);
+  const upstreams = [`backend:8080=${mesh.addressOf(1)}:20000`, `queue:7000=${mesh.addressOf(1)}:20001`];
+  const flags = upstreams.flatMap((upstream) => ["--upstream", upstream]);
+  await mesh.run("web", 1, flags, [process.execPath, "-e", idle]);
+  await mesh.until("the backend answers", () => call("/").then((status) => status === 200));
+  traffic = setInterval(() => {
+    void call("/");
+    void call("/fail");
+    exchange();
+  }, 100);
+  origin = await startPrometheus();
+});
+after(async () => {
+  clearInterval(traffic);
+  if (server && server.exitCode === null) {
+    const over = once(server, "exit");
+    server.kill("SIGTERM");
+    await over;
+  }
+  await mesh?.close();
+});
+
+/** The status, or 0 where nobody answered. */
+function call(path: string): Promise<number> {
+  return fetch(`http://${mesh.addressOf(1)}:20000${path}`).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return response.status;
+    },
+    () => 0,
+  );
+}
+
+function exchange(): void {
+  const socket = connect(20001, mesh.addressOf(1));
+  socket.on("error", () => {});
+  socket.once("data", () => socket.destroy());
+  socket.write("ping");
+}
+
+/** The configuration that people are given, but quicker, and pointed at this mesh. */
+async function startPrometheus(): Promise<string> {
+  const text = readFileSync(join(configuration, "prometheus.yml"), "utf8")
+    .replace("http://127.0.0.1:15014", mesh.httpOrigin)
+    .replace(/(scrape|evaluation|refresh)_interval: \d+s/g, "$1_interval: 1s")
+    .replace("alerts.yml", join(configuration, "alerts.yml"));
+  assert.match(text, new RegExp(mesh.httpOrigin));
+  const file = join(mesh.state, "prometheus.yml");
+  writeFileSync(file, text);
+  const address = `127.0.0.1:${await freePort()}`;
+  const flags = [`--config.file=${file}`, `--storage.tsdb.path=${join(mesh.state, "prometheus")}`];
+  server = spawn(prometheus!, [...flags, `--web.listen-address=${address}`], { stdio: "ignore" });
+  return `http://${address}`;
+}
+
+/** A file that makes the backend's route another one than before. */
+function writeRoute(round: number): string {
+  const file = join(mesh.state, "route.yaml");
+  const timeout = `{timeout: ${round}s, route: [{destination: {host: backend}}]}`;
+  writeFileSync(
+    file,
+    `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: backend}, spec: {hosts: [backend], http: [${timeout}]}}\n`,
+  );
+  return file;
+}
+
+async function ask<T>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<T> {
+  const response = await fetch(`${origin}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+  const { data, error } = (await response.json()) as { readonly data: T; readonly error?: string };
+  assert.equal(error, undefined, JSON.stringify(parameters));
+  return data;
+}
+
+/** How many series an expression of a dashboard gives, everything being chosen. */
+async function seriesOf(expression: string): Promise<number> {
+  const query = expression.replaceAll("$__rate_interval", "10s").replace(/\$(?:\w+)/g, ".*");
+  const data = await ask<{ result: readonly { value: readonly [number, string] }[] }>("query", { query });
+  return data.result.filter(({ value }) => value[1] !== "NaN").length;
+}
+
+test("Prometheus finds the control plane and every sidecar by itself, and reads all of them", {
+  skip,
+}, async () => {
+  interface Target {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly health: string;
+  }
+  let targets: readonly Target[] = [];
+  await mesh.until("every target is up", async () => {
+    try {
+      targets = (await ask<{ activeTargets: readonly Target[] }>("targets")).activeTargets;
+    } catch {
+      return false; // it is still starting
+    }
+    return targets.length === 4 && targets.every(({ health }) => health === "up");
+  });
+  assert.deepEqual(targets.map(({ labels }) => `${labels.job} ${labels.app}`).sort(), [
+    "envoy-stats backend",
+    "envoy-stats queue",
+    "envoy-stats web",
+    "istiod istiod",
+  ]);
+});
+
+test("every expression of every dashboard returns data", { skip }, async () => {
+  const waiting = new Set<string>();
+  for (const { panels } of dashboards) {
+    for (const { queries } of panels) for (const query of Object.values(queries)) waiting.add(query);
+  }
+  assert.ok(waiting.size > 50, `${waiting.size} expressions`);
+  for (let round = 1; round <= 60 && waiting.size > 0; round += 1) {
+    // A change in each round, so that pushes take some time.
+    const applied = await mesh.weft("apply", "-f", writeRoute(round));
+    assert.equal(applied.code, 0, applied.stderr);
+    for (const query of waiting) if ((await seriesOf(query)) > 0) waiting.delete(query);
+  }
+  assert.deepEqual([...waiting], []);
+});
+
+test("the rules are evaluated without an error", { skip }, async () => {
+  interface Group {
+    readonly rules: readonly {
+      readonly name: string;
+      readonly health: string;
+      readonly lastError?: string;
+    }[];
+  }
+  await mesh.until("every rule was evaluated", async () => {
+    const { groups } = await ask<{ groups: readonly Group[] }>("rules");
+    const rules = groups.flatMap((group) => group.rules);
+    return rules.length === 14 && rules.every(({ health }) => health === "ok");
+  });
+});
+
+test("alerts fire for what they name and for nothing else (promtool)", { skip }, () => {
+  const options = { cwd: configuration, stdio: "pipe" } as const;
+  execFileSync(promtool!, ["check", "rules", "alerts.yml"], options);
+  execFileSync(promtool!, ["test", "rules", "alerts.test.yml"], options);
+});
+
+test("the dashboards in the repository are those that are made from their panels", () => {
+  assert.deepEqual(readdirSync(dashboardDirectory).sort(), dashboards.map(({ uid }) => `${uid}.json`).sort());
+  for (const dashboard of dashboards) {
+    const file = join(dashboardDirectory, `${dashboard.uid}.json`);
+    assert.equal(readFileSync(file, "utf8"), renderDashboard(dashboard), "run: node tools/dashboards.ts");
+  }
+});
