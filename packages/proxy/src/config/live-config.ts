@@ -87,7 +87,11 @@ export class LiveConfig {
   readonly #holders = new Map<string, RouteHolder>();
   readonly #options: LiveConfigOptions;
   readonly #decoder: ResourceDecoder;
+  /** Clusters in force by the key of their endpoints, and the other way round. */
+  readonly #followers = new Map<string, Set<string>>();
+  readonly #followed = new Map<string, string>();
   #listenersChanged = false;
+  #isUpdating = false;
 
   constructor(options: LiveConfigOptions) {
     this.#options = options;
@@ -110,14 +114,18 @@ export class LiveConfig {
         [...needs.secrets].every((key) => tls.has(key)),
       activate: ({ plan }) => {
         dataPlane.setCluster(plan);
+        this.#follow(plan);
         if (plan.discovery.kind === "eds") {
           // None at all after the wait is over: the cluster then has no endpoints, and says so.
           const known = this.endpoints.get(endpointsKey(plan.discovery));
           dataPlane.setEndpoints(plan.name, known?.assignment ?? { localities: [] });
         }
-        options.onChange();
+        this.#changed();
       },
-      deactivate: (name) => dataPlane.removeCluster(name),
+      deactivate: (name) => {
+        this.#unfollow(name);
+        dataPlane.removeCluster(name);
+      },
     });
     this.listeners = new Warming({
       clock,
@@ -128,7 +136,7 @@ export class LiveConfig {
       activate: () => {
         this.#listenersChanged = true;
         this.#applyListeners();
-        options.onChange();
+        this.#changed();
       },
       deactivate: () => {
         this.#listenersChanged = true;
@@ -260,6 +268,7 @@ export class LiveConfig {
     accept: (resource: IncomingResource) => void,
   ): string[] {
     const errors: string[] = [];
+    this.#isUpdating = true;
     for (const resource of resources) {
       try {
         accept(resource);
@@ -275,8 +284,14 @@ export class LiveConfig {
     this.listeners.check();
     this.#applyListeners();
     this.#forgetUnwanted();
+    this.#isUpdating = false;
     this.#options.onChange();
     return errors.length > 0 ? errors.join("\n") : undefined;
+  }
+
+  /** Told once for all of an update: what is wanted is found by looking at everything. */
+  #changed(): void {
+    if (!this.#isUpdating) this.#options.onChange();
   }
 
   #isBatching = false;
@@ -300,11 +315,28 @@ export class LiveConfig {
 
   #setEndpoints(key: string, held: HeldEndpoints): void {
     this.endpoints.set(key, held);
-    for (const { plan } of this.clusters.active.values()) {
-      if (plan.discovery.kind === "eds" && endpointsKey(plan.discovery) === key) {
-        this.#options.dataPlane.setEndpoints(plan.name, held.assignment);
-      }
+    for (const name of this.#followers.get(key) ?? []) {
+      this.#options.dataPlane.setEndpoints(name, held.assignment);
     }
+  }
+
+  /** The endpoints that a cluster in force has are told to it from here on. */
+  #follow({ name, discovery }: ClusterPlan): void {
+    this.#unfollow(name);
+    if (discovery.kind !== "eds") return;
+    const key = endpointsKey(discovery);
+    this.#followed.set(name, key);
+    const names = this.#followers.get(key) ?? new Set<string>();
+    this.#followers.set(key, names.add(name));
+  }
+
+  #unfollow(name: string): void {
+    const key = this.#followed.get(name);
+    if (key === undefined) return;
+    this.#followed.delete(name);
+    const names = this.#followers.get(key)!;
+    names.delete(name);
+    if (names.size === 0) this.#followers.delete(key);
   }
 
   #forgetUnwanted(): void {

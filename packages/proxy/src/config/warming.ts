@@ -11,7 +11,6 @@ export interface Held<Plan> extends Decoded<Plan> {
 interface Waiting<Plan> {
   readonly held: Held<Plan>;
   timer: Timer | undefined;
-  isOverdue: boolean;
 }
 
 export interface WarmingOptions<Plan> {
@@ -81,13 +80,13 @@ export class Warming<Plan> {
       this.#activate(name, held);
       return;
     }
-    const waiting: Waiting<Plan> = { held, timer: undefined, isOverdue: false };
+    const waiting: Waiting<Plan> = { held, timer: undefined };
     this.#waiting.set(name, waiting);
     const timeoutMs = this.#options.timeoutMs(held);
     if (timeoutMs > 0) {
       waiting.timer = this.#options.clock.setTimer(() => {
-        waiting.isOverdue = true;
-        this.check();
+        this.#stopWaiting(name);
+        this.#activate(name, held);
       }, timeoutMs);
     }
   }
@@ -102,8 +101,8 @@ export class Warming<Plan> {
 
   /** Puts in force whatever has become ready. */
   check(): void {
-    for (const [name, { held, isOverdue }] of [...this.#waiting]) {
-      if (!isOverdue && !this.#options.isReady(held)) continue;
+    for (const [name, { held }] of [...this.#waiting]) {
+      if (!this.#options.isReady(held)) continue;
       this.#stopWaiting(name);
       this.#activate(name, held);
     }
