@@ -1,6 +1,7 @@
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
-import type { DiffResult, JsonObject, ProxyChange, ResourceDiff } from "@weft/control/api/protocol";
+import type { DiffResult, ProxyChange, ResourceDiff } from "@weft/control/api/change-protocol";
+import type { JsonObject } from "@weft/control/api/protocol";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { outputOption, printJson } from "../options/output-format.ts";

@@ -1,5 +1,6 @@
 import { UserError } from "@weft/base/errors";
-import type { ResourceVersionRecord, RevisionRecord } from "@weft/control/api/protocol";
+import type { ResourceVersionRecord } from "@weft/control/api/change-protocol";
+import type { RevisionRecord } from "@weft/control/api/protocol";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { parseCount } from "../options/parse-values.ts";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
-import type { ApplyFile } from "@weft/control/api/protocol";
+import type { ApplyFile } from "@weft/control/api/change-protocol";
 
 const yamlFile = /\.(ya?ml|json)$/i;
 const maxTotalBytes = 12 << 20;

@@ -1,6 +1,7 @@
 import { formatDiagnostic } from "@weft/base/diagnostics";
+import type { ApplyResult } from "@weft/control/api/change-protocol";
 import type { ApiClient } from "@weft/control/api/client";
-import type { ApplyResult, SyncResult } from "@weft/control/api/protocol";
+import type { SyncResult } from "@weft/control/api/protocol";
 import { Option } from "commander";
 import { printJson } from "../options/output-format.ts";
 import { formatMs } from "../output/units.ts";

@@ -2,6 +2,14 @@ import { request } from "node:http";
 import type { Diagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
 import type {
+  ApplyRequest,
+  ApplyResult,
+  DeleteResult,
+  DiffResult,
+  ResourceVersionRecord,
+  RollbackRequest,
+} from "./change-protocol.ts";
+import type {
   Analysis,
   EncodedResource,
   MeshNames,
@@ -11,15 +19,11 @@ import type {
 } from "./mesh-protocol.ts";
 import type {
   ApiErrorBody,
-  ApplyRequest,
-  ApplyResult,
   AuditRecord,
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
   DashboardLogin,
-  DeleteResult,
-  DiffResult,
   EdgeReport,
   EventList,
   ProxyConfig,
@@ -27,10 +31,8 @@ import type {
   ResourceKey,
   ResourceList,
   ResourceRecord,
-  ResourceVersionRecord,
   RevisionRecord,
   RevocationRecord,
-  RollbackRequest,
   StatsGroup,
   StatsReport,
   StatusReport,

@@ -1,4 +1,13 @@
 import type { RevokeRequest } from "../ca/revocations.ts";
+import type {
+  ApplyRequest,
+  ApplyResult,
+  Confirmation,
+  DeleteResult,
+  DiffResult,
+  ResourceVersionRecord,
+  RollbackRequest,
+} from "./change-protocol.ts";
 import {
   type Analysis,
   type EncodedResource,
@@ -9,16 +18,11 @@ import {
   type WorkloadViews,
 } from "./mesh-protocol.ts";
 import {
-  type ApplyRequest,
-  type ApplyResult,
   type AuditRecord,
   type CaStatus,
-  type Confirmation,
   type CreatedToken,
   type CreateTokenRequest,
   type DashboardLogin,
-  type DeleteResult,
-  type DiffResult,
   type EdgeReport,
   type EventList,
   type ProxyConfig,
@@ -27,10 +31,8 @@ import {
   type ResourceKey,
   type ResourceList,
   type ResourceRecord,
-  type ResourceVersionRecord,
   type RevisionRecord,
   type RevocationRecord,
-  type RollbackRequest,
   type StatsGroup,
   type StatsReport,
   type StatusReport,

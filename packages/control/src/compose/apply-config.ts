@@ -1,5 +1,6 @@
 import { type Diagnostic, formatDiagnostic } from "@weft/base/diagnostics";
-import type { ApplyAction, ApplyRequest, ResourceKey } from "../api/protocol.ts";
+import type { ApplyAction, ApplyRequest } from "../api/change-protocol.ts";
+import type { ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ConfigResource } from "../config/resource.ts";
 import { agedFrom, type ConfigEntry, type ConfigSet, isWithin, readEntries } from "./config-set.ts";

@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
-import type { ApplyResult, RollbackRequest } from "../api/protocol.ts";
+import type { ApplyResult, RollbackRequest } from "../api/change-protocol.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import { openStore } from "../store/open-store.ts";
 import { workload } from "../translate/mesh-fixture.ts";

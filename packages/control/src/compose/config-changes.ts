@@ -8,10 +8,10 @@ import type {
   Confirmed,
   DeleteResult,
   DiffResult,
-  ResourceKey,
   ResourceVersionRecord,
   RollbackRequest,
-} from "../api/protocol.ts";
+} from "../api/change-protocol.ts";
+import type { ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { resourceKey } from "../config/resource.ts";
 import { shownText } from "../inspect/secret-text.ts";

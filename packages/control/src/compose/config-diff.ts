@@ -1,6 +1,7 @@
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
-import { type DiffResult, type ProxyChange, type XdsKind, xdsKinds } from "../api/protocol.ts";
+import type { DiffResult, ProxyChange } from "../api/change-protocol.ts";
+import { type XdsKind, xdsKinds } from "../api/protocol.ts";
 import { proxyResource, typeOfKind } from "../inspect/proxy-config.ts";
 import type { Mesh } from "../model/mesh.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";

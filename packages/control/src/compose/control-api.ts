@@ -1,6 +1,14 @@
 import type { Clock } from "@weft/base/clock";
 import { analyze } from "../analyze/analyze.ts";
 import type {
+  ApplyRequest,
+  ApplyResult,
+  DeleteResult,
+  DiffResult,
+  ResourceVersionRecord,
+  RollbackRequest,
+} from "../api/change-protocol.ts";
+import type {
   Analysis,
   EncodedResource,
   MeshNames,
@@ -9,15 +17,11 @@ import type {
   WorkloadViews,
 } from "../api/mesh-protocol.ts";
 import type {
-  ApplyRequest,
-  ApplyResult,
   AuditRecord,
   CaStatus,
   CreatedToken,
   CreateTokenRequest,
   DashboardLogin,
-  DeleteResult,
-  DiffResult,
   EdgeReport,
   EventList,
   JsonObject,
@@ -27,10 +31,8 @@ import type {
   ResourceKey,
   ResourceList,
   ResourceRecord,
-  ResourceVersionRecord,
   RevisionRecord,
   RevocationRecord,
-  RollbackRequest,
   StatsGroup,
   StatsReport,
   StatusReport,

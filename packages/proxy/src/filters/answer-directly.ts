@@ -1,6 +1,7 @@
 import type { RawSession } from "../layer/raw-session.ts";
 import type { AnswerPlan } from "../listener/listener-plan.ts";
-import type { Connection, ConnectionHandler } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { ConnectionHandler } from "../net/connection-handler.ts";
 
 /** Serves a connection without an upstream, as the plan says. `onOver` comes once. */
 export function answerDirectly(plan: AnswerPlan, stream: Connection, onOver: () => void): RawSession {

@@ -1,6 +1,7 @@
 import type { PoolContext } from "../layer/pending-connection.ts";
 import { type Connecting, connectTo } from "../net/connect.ts";
-import { Connection, type ConnectionHandler } from "../net/connection.ts";
+import { Connection } from "../net/connection.ts";
+import type { ConnectionHandler } from "../net/connection-handler.ts";
 import type { ProbeTarget, TcpProbePlan } from "./health-check-plan.ts";
 import { matchesPayload } from "./payload-matcher.ts";
 import type { Probe, ProbeResult } from "./probe.ts";

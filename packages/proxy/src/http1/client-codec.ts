@@ -1,6 +1,7 @@
 import type { HeaderList } from "../layer/header-list.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "../layer/stream.ts";
-import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { type ClientCodecOptions, type ClientStreamCarrier, Http1ClientStream } from "./client-stream.ts";
 import { Http1ResponseHead, parseResponseHead } from "./head.ts";

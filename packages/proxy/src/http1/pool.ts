@@ -13,7 +13,7 @@ import type {
   UpstreamPool,
 } from "../layer/upstream-pool.ts";
 import { WaitingRequests } from "../layer/waiting-requests.ts";
-import type { CloseCause } from "../net/connection.ts";
+import type { CloseCause } from "../net/connection-handler.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { type ClientCodecEvents, Http1ClientCodec } from "./client-codec.ts";
 import type { HeadLimits } from "./head.ts";

@@ -2,7 +2,8 @@ import type { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
 import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
-import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import {
   chunkHead,

@@ -1,6 +1,7 @@
 import type { RequestHead } from "../layer/message.ts";
 import type { ClientStream, ResponseReceiver } from "../layer/stream.ts";
-import type { CloseCause, Connection } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause } from "../net/connection-handler.ts";
 import { type ClientStreamCarrier, Http2ClientStream } from "./client-stream.ts";
 import { clientPreface, ErrorCode } from "./frames.ts";
 import { parseResponseFields } from "./response-fields.ts";

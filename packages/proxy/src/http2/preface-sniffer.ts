@@ -1,4 +1,4 @@
-import type { CloseCause, ConnectionHandler } from "../net/connection.ts";
+import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { clientPreface } from "./frames.ts";
 
 /** No HTTP/1 request begins like this: its method would be unknown. */

@@ -1,7 +1,8 @@
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ServerStream } from "../layer/stream.ts";
 import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
-import type { CloseCause, Connection } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause } from "../net/connection-handler.ts";
 import { clientPreface, ErrorCode, FrameType, maxWindowBytes, pingFrame, wordFrame } from "./frames.ts";
 import { parseRequestFields } from "./request-fields.ts";
 import { Http2ServerStream, type ServerStreamCarrier } from "./server-stream.ts";

@@ -1,7 +1,8 @@
 import type { HeaderList } from "../layer/header-list.ts";
 import type { ResetReason } from "../layer/stream.ts";
 import { checkUnderscores, type UnderscoreAction } from "../layer/underscored-fields.ts";
-import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import type { Timers } from "../net/timers.ts";
 import { BodyReceiver } from "./body-receiver.ts";
 import { BodySender } from "./body-sender.ts";

@@ -1,5 +1,6 @@
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
-import type { CloseCause, Connection, ConnectionHandler } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
+import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { ConnectionAccount } from "./connection-account.ts";
 import { HeaderList } from "./header-list.ts";
 import {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { systemClock } from "@weft/base/clock";
-import { type CloseCause, Connection, type ConnectionHandler } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { CloseCause, ConnectionHandler } from "./connection-handler.ts";
 import { Timers } from "./timers.ts";
 
 /** A connection under test and the plain socket at its other end. */

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { CloseCause, ConnectionHandler } from "./connection-handler.ts";
 import { bytesOf, Output, writeToStream } from "./output.ts";
 import { ReadBuffer } from "./read-buffer.ts";
 import type { Region } from "./slab.ts";
@@ -12,23 +13,6 @@ import {
 import type { TextWriter } from "./text-writer.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 import { enterTurn, leaveTurn, markDirty } from "./turn.ts";
-
-/** Why a connection ended. */
-export type CloseCause =
-  | { readonly kind: "local" }
-  | { readonly kind: "remote" }
-  | { readonly kind: "error"; readonly code: string; readonly message: string };
-
-/** Receives what happens on a connection. No call may throw; `onClosed` comes exactly once and last. */
-export interface ConnectionHandler {
-  /** `bytes[start, end)` is valid during the call only. */
-  onRead(bytes: Buffer, start: number, end: number): void;
-  /** The peer sends no more. The connection stays open for writing until closed here. */
-  onEnd(): void;
-  /** `isWritable` became true again. */
-  onWritable(): void;
-  onClosed(cause: CloseCause): void;
-}
 
 export const closedHere: CloseCause = { kind: "local" };
 const closedByPeer: CloseCause = { kind: "remote" };
