@@ -193,8 +193,8 @@ export const misuses: readonly Misuse[] = [
     name: "no command",
     args: () => ["run", "--name", "late"],
     code: 2,
-    says: /^missing required argument 'command'$/,
-    next: /^weft run --help$/,
+    says: /^no command to run$/,
+    next: /^write it after --, as in: weft run --name web -- node app\.js$/,
   },
   {
     name: "a flag nobody knows",
