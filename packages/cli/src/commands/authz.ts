@@ -48,6 +48,7 @@ export function command(): Command {
 
 function canCommand(): Command {
   return new Command("can")
+    .summary("whether a call is allowed, by which rule, and where that is written")
     .description(
       "Says whether a call is allowed, by which rule, and where that is written. Exit code 1: it is not.",
     )
@@ -109,6 +110,7 @@ const columns: readonly Column<MatrixCell>[] = [
 
 function matrixCommand(): Command {
   return new Command("matrix")
+    .summary("what each identity may call, and what was seen of it")
     .description(
       "One line for each identity and each port of a service: what it may, and what was seen of it lately.\n" +
         "Requests are tried that the policies tell apart by method and path; '-' has no way there.",
@@ -153,6 +155,7 @@ function requestsText({ verdict, requests }: MatrixCell): string {
 
 function suggestCommand(): Command {
   return new Command("suggest")
+    .summary("policies that allow the calls that were seen, and no others")
     .description(
       "Writes AuthorizationPolicies that allow the calls that were seen lately and no others: one for each service,\n" +
         "by the identities its callers proved. Try them with the annotation istio.io/dry-run before they are enforced.",
