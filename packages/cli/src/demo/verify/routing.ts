@@ -17,12 +17,11 @@ export async function applyStep(mesh: DemoMesh, step: { readonly files: readonly
 /** Without any YAML: every version answers, by name, through a virtual address. */
 export async function verifyUnconfigured(mesh: DemoMesh): Promise<Outcome> {
   const result = await probe(mesh, { ...reviews, count: sample });
-  const even = ["v1", "v2", "v3"].every((version) =>
-    isNearShare(result.versions[version] ?? 0, sample, 1 / 3),
-  );
+  // Least request prefers v1, which asks no ratings and so answers first; nobody may be left out.
+  const isShared = ["v1", "v2", "v3"].every((version) => (result.versions[version] ?? 0) >= sample / 8);
   return outcome(
     "no YAML: all versions share the calls",
-    allOk(result) && even,
+    allOk(result) && isShared,
     formatCounts(result.versions),
   );
 }
