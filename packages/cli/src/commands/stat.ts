@@ -4,9 +4,10 @@ import { Command, Option } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { parseDurationMs } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
+import { signalColumns } from "../output/signal-columns.ts";
 import { statsOfEdges } from "../output/stats-of-edges.ts";
 import { type Column, formatTable, terminalWidth } from "../output/table.ts";
-import { formatMs, formatRate, formatShare } from "../output/units.ts";
+import { formatShare } from "../output/units.ts";
 
 interface Flags {
   readonly state?: string;
@@ -23,12 +24,7 @@ const columns: readonly Column<StatsRow>[] = [
   { title: "NAMESPACE", value: (row) => row.namespace },
   { title: "NAME", value: (row) => row.name },
   { title: "MESHED", value: (row) => `${row.meshed}/${row.instances}`, align: "right" },
-  { title: "SUCCESS", value: (row) => formatShare(row.successRate), align: "right" },
-  { title: "RPS", value: (row) => formatRate(row.requestsPerSecond), align: "right" },
-  { title: "P50", value: (row) => formatMs(row.p50Ms), align: "right" },
-  { title: "P95", value: (row) => formatMs(row.p95Ms), align: "right" },
-  { title: "P99", value: (row) => formatMs(row.p99Ms), align: "right" },
-  { title: "TCP", value: (row) => String(row.tcpConnections), align: "right" },
+  ...signalColumns,
   { title: "SECURED", value: (row) => formatShare(row.securedRate), align: "right" },
 ];
 

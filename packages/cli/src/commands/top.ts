@@ -5,9 +5,9 @@ import { outputOption } from "../options/output-format.ts";
 import { parseDurationMs } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
 import { edgeName, isEnd } from "../output/edge-ends.ts";
+import { signalColumns } from "../output/signal-columns.ts";
 import { type SortKey, sortEdges, sortKeys } from "../output/sort-edges.ts";
 import { type Column, formatTable, terminalWidth } from "../output/table.ts";
-import { formatMs, formatRate, formatShare } from "../output/units.ts";
 
 interface Flags {
   readonly state?: string;
@@ -20,12 +20,7 @@ interface Flags {
 const columns: readonly Column<EdgeRow>[] = [
   { title: "FROM", value: ({ from }) => edgeName(from), canShrink: true },
   { title: "TO", value: ({ to }) => edgeName(to), canShrink: true },
-  { title: "SUCCESS", value: (row) => formatShare(row.successRate), align: "right" },
-  { title: "RPS", value: (row) => formatRate(row.requestsPerSecond), align: "right" },
-  { title: "P50", value: (row) => formatMs(row.p50Ms), align: "right" },
-  { title: "P95", value: (row) => formatMs(row.p95Ms), align: "right" },
-  { title: "P99", value: (row) => formatMs(row.p99Ms), align: "right" },
-  { title: "TCP", value: (row) => String(row.tcpConnections), align: "right" },
+  ...signalColumns,
 ];
 
 export function command(): Command {
