@@ -117,6 +117,21 @@ test("apply, get and delete do what they say, data on stdout and talk on stderr"
   assert.match(gone.stderr, /weft: there is no VirtualService default\/reviews\n {2}next: 'weft get/);
 });
 
+test("delete -f takes back what apply of the same file made, whatever else is in it", async () => {
+  const gateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: door }
+spec: { gatewayClassName: weft, listeners: [{ name: http, port: 80, protocol: HTTP }] }
+`;
+  const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: door }\n";
+  const path = file("gateway.yaml", `${gateway}---\n${deployment}`);
+  const applied = await weft(["apply", "-f", path]);
+  assert.equal(applied.code, 0, applied.stderr);
+  const deleted = await weft(["delete", "-f", path]);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.equal(deleted.stdout, "KubernetesGateway default/door deleted\n");
+});
+
 test("diff, history and rollback show and undo what apply did", async () => {
   const path = file("going.yaml", virtualService.replace("subset: v1", "port: {number: 80}"));
   const revisionOf = async () =>

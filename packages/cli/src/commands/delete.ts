@@ -1,6 +1,7 @@
 import { Diagnostics, formatDiagnostic } from "@weft/base/diagnostics";
 import { UserError } from "@weft/base/errors";
 import type { ResourceKey } from "@weft/control/api/protocol";
+import { groupOf, meshKindOf } from "@weft/control/config/kinds";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
 import { collect, parseDurationMs } from "../options/parse-values.ts";
@@ -71,12 +72,16 @@ async function keysToDelete(
       hint: "correct the files, or delete by kind and name",
     });
   }
-  return documents.flatMap(({ value }) => keyOf(value, flags.namespace));
+  return documents.flatMap(({ value }) => keysOf(value, flags.namespace));
 }
 
-function keyOf(value: unknown, defaultNamespace: string): readonly ResourceKey[] {
-  const { kind, metadata } = value as { kind?: unknown; metadata?: { name?: unknown; namespace?: unknown } };
-  if (typeof kind !== "string" || typeof metadata?.name !== "string") return [];
-  const namespace = typeof metadata.namespace === "string" ? metadata.namespace : defaultNamespace;
-  return [{ kind, namespace, name: metadata.name }];
+/** What `weft apply` would have kept of a document: nothing of kinds that are not the mesh's. */
+function keysOf(value: unknown, defaultNamespace: string): readonly ResourceKey[] {
+  const { kind, apiVersion, metadata, items } = (value ?? {}) as Record<string, unknown>;
+  if (typeof kind !== "string" || typeof apiVersion !== "string") return [];
+  if (kind === "List" && Array.isArray(items)) return items.flatMap((item) => keysOf(item, defaultNamespace));
+  const known = meshKindOf(kind, groupOf(apiVersion));
+  const { name, namespace } = (metadata ?? {}) as { name?: unknown; namespace?: unknown };
+  if (!known || typeof name !== "string") return [];
+  return [{ kind: known, namespace: typeof namespace === "string" ? namespace : defaultNamespace, name }];
 }
