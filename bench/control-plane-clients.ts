@@ -10,6 +10,8 @@ import type { ClientOrder } from "./control-plane/scene.ts";
 const perTurn = 50;
 const reconnectMs = 1_000;
 
+/** What the first client was sent, whichever connection it came by: what all of them hold. */
+const received = new Map<string, Map<string, string>>();
 let clients: DeltaClient[] = [];
 let lastOrder: ClientOrder | undefined;
 
@@ -17,17 +19,17 @@ process.on("message", async (order: ClientOrder) => {
   lastOrder = order;
   const { port, proxies, services, isReconnect, stuck } = order;
   // As the control plane's end would: all connections are gone at once, and all come back at once.
-  const held = clients[0]?.held;
+  const holds: Held | undefined = isReconnect ? structuredClone(received) : undefined;
   for (const client of clients) client.close();
   const routes = new Set(routeNames(services));
   const endpoints = [0, 1].map((half) => new Set(subscribedServices(half, services).map(clusterName)));
   clients = [];
-  const open = (i: number, holds?: Held) => {
+  const open = (i: number) => {
     if (order !== lastOrder) return;
     clients[i] = new DeltaClient({
       port,
       wanted: { nodeId: nodeIdOf(i, services), endpoints: endpoints[i % 2]!, routes },
-      keepsVersions: i === 0,
+      ...(i === 0 ? { keepsIn: received } : {}),
       ...(holds ? { holds } : {}),
       isStuck: i >= proxies,
       onAnswered() {},
@@ -35,7 +37,7 @@ process.on("message", async (order: ClientOrder) => {
     });
   };
   for (let i = 0; i < proxies + stuck; i += 1) {
-    open(i, isReconnect ? held : undefined);
+    open(i);
     if (i % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve));
   }
 });

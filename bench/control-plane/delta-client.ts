@@ -51,8 +51,7 @@ export class DeltaClient {
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   readonly #onAnswered: () => void;
-  /** Only where asked for: names and versions of what was received. */
-  readonly held: Map<string, Map<string, string>> | undefined;
+  readonly #keepsIn: Map<string, Map<string, string>> | undefined;
   readonly #reader = new MessageReader(64 << 20, (message) => this.#onResponse(message));
   #hasAsked = false;
   #isHeldBack: boolean;
@@ -61,7 +60,8 @@ export class DeltaClient {
   constructor(options: {
     readonly port: number;
     readonly wanted: Wanted;
-    readonly keepsVersions: boolean;
+    /** Gets the names and versions of what is received, by type. */
+    readonly keepsIn?: Map<string, Map<string, string>>;
     readonly holds?: Held;
     /** Never reads, as a client that hangs. */
     readonly isStuck?: boolean;
@@ -72,7 +72,7 @@ export class DeltaClient {
     this.#wanted = options.wanted;
     this.#onAnswered = options.onAnswered;
     this.#isHeldBack = options.isStuck ?? false;
-    this.held = options.keepsVersions ? new Map() : undefined;
+    this.#keepsIn = options.keepsIn;
     this.#session = connect(`http://127.0.0.1:${options.port}`, {
       settings: { initialWindowSize: 1 << 20, enablePush: false },
     });
@@ -133,31 +133,31 @@ export class DeltaClient {
       const [field, wireType] = reader.tag();
       if (field === 4) type = reader.string();
       else if (field === 5) nonce = reader.string();
-      else if (field === 2 && this.held) resources.push(reader.bytes());
+      else if (field === 2 && this.#keepsIn) resources.push(reader.bytes());
       else reader.skip(wireType);
     }
-    for (const resource of resources) this.#keep(type, resource);
+    for (const resource of resources) keep(this.#keepsIn!, type, resource);
     const ack = new BinaryWriter().tag(2, WireType.LengthDelimited).string(type);
     this.#send(ack.tag(6, WireType.LengthDelimited).string(nonce).finish());
     if (!this.#hasAsked && type === typeUrl.cluster) this.#askForNamed();
     this.#onAnswered();
   }
+}
 
-  #keep(type: string, resource: Uint8Array): void {
-    const reader = new BinaryReader(resource);
-    let name = "";
-    let version = "";
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field === 3) name = reader.string();
-      else if (field === 1) version = reader.string();
-      else reader.skip(wireType);
-    }
-    let versions = this.held!.get(type);
-    if (!versions) {
-      versions = new Map();
-      this.held!.set(type, versions);
-    }
-    versions.set(name, version);
+function keep(kept: Map<string, Map<string, string>>, type: string, resource: Uint8Array): void {
+  const reader = new BinaryReader(resource);
+  let name = "";
+  let version = "";
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === 3) name = reader.string();
+    else if (field === 1) version = reader.string();
+    else reader.skip(wireType);
   }
+  let versions = kept.get(type);
+  if (!versions) {
+    versions = new Map();
+    kept.set(type, versions);
+  }
+  versions.set(name, version);
 }

@@ -30,6 +30,8 @@ export interface ClientOrder {
   readonly stuck: number;
 }
 
+const maxWaitMs = 180_000;
+
 const log = { info() {}, warn() {}, error: (_: object, text: string) => console.error(text) };
 
 /** A control plane in this process, its workloads registered, and its clients in another. */
@@ -58,16 +60,21 @@ export class Scene {
   async start(): Promise<void> {
     await once(this.#clients, "message");
     await this.#startPlane();
+    this.#register();
+    await this.plane.idle();
+  }
+
+  /** As the agents of all workloads do when a control plane is there. */
+  #register(): void {
     const { services, endpoints } = this.#size;
     for (let service = 0; service < services; service += 1) {
       for (let endpoint = 0; endpoint < endpoints; endpoint += 1) {
         const lease = this.plane.registry.register(workload(service, endpoint));
         lease.setHealth(true);
-        this.#leases.push(lease);
-        this.#isHealthy.push(true);
+        this.#leases[service * endpoints + endpoint] = lease;
+        this.#isHealthy[service * endpoints + endpoint] = true;
       }
     }
-    await this.plane.idle();
   }
 
   get plane(): Composition {
@@ -97,14 +104,23 @@ export class Scene {
     await this.plane.close();
     this.#store!.close();
     await this.#startPlane();
+    this.#register();
   }
 
-  /** Looks every so often; looking costs, where thousands of clients are looked at. */
+  /**
+   * Looks every so often; looking costs, where thousands of clients are looked at.
+   *
+   * @throws Error when it takes longer than anybody would wait
+   */
   async untilSynced(everyMs = 20): Promise<void> {
+    const { proxies } = this.#size;
+    const deadlineMs = performance.now() + maxWaitMs;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, everyMs));
       const synced = this.plane.countInSync();
-      if (synced >= this.#size.proxies) return;
+      if (synced >= proxies) return;
+      if (performance.now() < deadlineMs) continue;
+      throw new Error(`${synced} of ${proxies} proxies in sync, ${this.plane.ads.sessions.length} connected`);
     }
   }
 

@@ -267,7 +267,9 @@ export class XdsClients implements AdsEvents {
   }
 }
 
-function withoutSecrets({ byType }: Snapshot): Snapshot {
+function withoutSecrets(snapshot: Snapshot): Snapshot {
+  const { byType } = snapshot;
+  if (!byType.get(typeUrl.secret)?.size) return snapshot;
   return { byType: new Map([...byType].filter(([type]) => type !== typeUrl.secret)) };
 }
 

@@ -23,9 +23,9 @@ function workload(name: string, changes: Partial<Workload> = {}): Workload {
   };
 }
 
-function setUp() {
+function setUp(maxWorkloads = 3) {
   const clock = new FakeClock();
-  const registry = new WorkloadRegistry({ clock, graceMs: 4_000, restartGraceMs: 20_000, maxWorkloads: 3 });
+  const registry = new WorkloadRegistry({ clock, graceMs: 4_000, restartGraceMs: 20_000, maxWorkloads });
   const changes: WorkloadsChange[] = [];
   registry.onChange((change) => changes.push(change));
   return { clock, registry, changes };
@@ -105,6 +105,48 @@ test("registrations of before a restart wait for their agents, then leave", asyn
   assert.equal(registry.isConnected("b.default"), false);
   await clock.advance(20_000);
   assert.deepEqual([...registry.workloads.keys()], ["a.default"]);
+});
+
+const many = Array.from({ length: 40 }, (_, i) => workload(`w${i}`, { isHealthy: true }));
+
+test("nobody is given up after a restart while agents still come back, and then all at once", async () => {
+  const { clock, registry, changes } = setUp(100);
+  registry.restore(many);
+  for (const returning of many.slice(0, 5)) {
+    await clock.advance(15_000);
+    registry.register(returning);
+    assert.equal(registry.workloads.size, 40, "those still in the queue are waited for");
+  }
+  const before = changes.length;
+  await clock.advance(20_000);
+  assert.equal(registry.workloads.size, 5);
+  assert.equal(changes.length, before + 1);
+  assert.equal(changes.at(-1)!.removed.length, 35);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test("agents that trickle in do not keep up the registrations of those that are gone for ever", async () => {
+  const { clock, registry } = setUp(100);
+  registry.restore(many);
+  for (const returning of many.slice(0, 10)) {
+    await clock.advance(15_000);
+    registry.register(returning);
+  }
+  assert.deepEqual([...registry.workloads.keys()].length, 10, "six times the grace are over");
+});
+
+test("when most streams end at once their agents are waited for as after a restart", async () => {
+  const { clock, registry } = setUp(100);
+  const leases = many.map((one) => registry.register(one));
+  for (const lease of leases.slice(0, 30)) lease.end();
+  await clock.advance(4_000);
+  assert.equal(registry.workloads.size, 40, "rather the network than thirty workloads");
+  for (const returning of many.slice(0, 20)) registry.register(returning);
+  leases[39]!.end();
+  await clock.advance(4_000);
+  assert.equal(registry.get("w39.default"), undefined, "one by itself leaves as ever");
+  await clock.advance(16_000);
+  assert.equal(registry.workloads.size, 29);
 });
 
 test("maps handed out before a change are not touched by it", () => {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { MeshError } from "@weft/base/errors";
 import { SortedMap } from "@weft/base/sorted-map";
+import { AwaitedReturns } from "./awaited-returns.ts";
 import type { Workload } from "./workload.ts";
 
 /** An agent's hold on its registration, as long as its stream lives. Every method is a no-op after `end`. */
@@ -17,7 +18,11 @@ export interface WorkloadRegistryOptions {
   readonly clock: Clock;
   /** How long a registration outlives its stream, for a reconnect. Default 4 s. */
   readonly graceMs?: number;
-  /** How long remembered registrations wait for their agents after a restart. Default 20 s. */
+  /**
+   * How long remembered registrations wait for their agents after a restart, and
+   * those of many streams that ended at once, counted from the last agent that
+   * came back; six times as long at most. Default 20 s.
+   */
   readonly restartGraceMs?: number;
   /** More registrations than this are refused. Default 20,000. */
   readonly maxWorkloads?: number;
@@ -29,6 +34,9 @@ interface Entry {
   lease: symbol | undefined;
   expiry: Timer | undefined;
 }
+
+/** Fewer than this are not taken for many. */
+const minLostAtOnce = 16;
 
 /** Something changed; `removed` are ids. */
 export interface WorkloadsChange {
@@ -43,21 +51,31 @@ export interface WorkloadsChange {
  *
  * A second stream for the same workload takes the registration over, so that a
  * reconnect overtaking the end of the old stream loses nothing.
+ *
+ * Where more than half of all streams are gone, it is rather this process or its
+ * network that is at fault than every workload: those registrations leave
+ * together, once agents have stopped coming back.
  */
 export class WorkloadRegistry {
   readonly #clock: Clock;
   readonly #graceMs: number;
-  readonly #restartGraceMs: number;
   readonly #maxWorkloads: number;
   readonly #entries = new Map<string, Entry>();
+  readonly #returns: AwaitedReturns;
+  /** Ids that leave together unless their agents return. */
+  readonly #awaited = new Set<string>();
+  /** Entries without a lease. */
+  #away = 0;
   readonly #listeners = new Set<(change: WorkloadsChange) => void>();
   #workloads = SortedMap.from<Workload>([]);
 
   constructor(options: WorkloadRegistryOptions) {
     this.#clock = options.clock;
     this.#graceMs = options.graceMs ?? 4_000;
-    this.#restartGraceMs = options.restartGraceMs ?? 20_000;
     this.#maxWorkloads = options.maxWorkloads ?? 20_000;
+    const { clock, restartGraceMs: quietMs = 20_000 } = options;
+    const onOver = () => this.#giveUpAwaited();
+    this.#returns = new AwaitedReturns({ clock, quietMs, maxMs: quietMs * 6, onOver });
   }
 
   /** By id. A new map whenever anything in it changed. */
@@ -94,7 +112,9 @@ export class WorkloadRegistry {
       });
     }
     const token = Symbol(workload.id);
+    if (existing && !existing.lease) this.#away -= 1;
     existing?.expiry?.cancel();
+    if (this.#awaited.delete(workload.id)) this.#returns.returned();
     const isHealthy = existing?.workload.isHealthy ?? false;
     this.#entries.set(workload.id, { workload: { ...workload, isHealthy }, lease: token, expiry: undefined });
     this.#changed([workload.id], []);
@@ -106,17 +126,20 @@ export class WorkloadRegistry {
     const restored: string[] = [];
     for (const workload of workloads.slice(0, this.#maxWorkloads)) {
       if (this.#entries.has(workload.id)) continue;
-      const entry: Entry = { workload, lease: undefined, expiry: undefined };
-      entry.expiry = this.#clock.setTimer(() => this.#expire(workload.id, entry), this.#restartGraceMs);
-      this.#entries.set(workload.id, entry);
+      this.#entries.set(workload.id, { workload, lease: undefined, expiry: undefined });
+      this.#awaited.add(workload.id);
       restored.push(workload.id);
     }
-    if (restored.length > 0) this.#changed(restored, []);
+    if (restored.length === 0) return;
+    this.#away += restored.length;
+    this.#returns.begin();
+    this.#changed(restored, []);
   }
 
   /** Cancels every timer; the registrations stay readable. */
   close(): void {
     for (const entry of this.#entries.values()) entry.expiry?.cancel();
+    this.#returns.close();
     this.#listeners.clear();
   }
 
@@ -145,6 +168,7 @@ export class WorkloadRegistry {
         const entry = held();
         if (!entry) return;
         entry.lease = undefined;
+        this.#away += 1;
         entry.expiry = this.#clock.setTimer(() => this.#expire(id, entry), this.#graceMs);
       },
     };
@@ -152,8 +176,23 @@ export class WorkloadRegistry {
 
   #expire(id: string, entry: Entry): void {
     if (this.#entries.get(id) !== entry || entry.lease !== undefined) return;
+    entry.expiry = undefined;
+    if (this.#away >= minLostAtOnce && this.#away * 2 > this.#entries.size) {
+      this.#awaited.add(id);
+      this.#returns.begin();
+      return;
+    }
+    this.#away -= 1;
     this.#entries.delete(id);
     this.#changed([], [id]);
+  }
+
+  #giveUpAwaited(): void {
+    const gone = [...this.#awaited];
+    this.#awaited.clear();
+    this.#away -= gone.length;
+    for (const id of gone) this.#entries.delete(id);
+    this.#changed([], gone);
   }
 
   #changed(changed: readonly string[], removed: readonly string[]): void {

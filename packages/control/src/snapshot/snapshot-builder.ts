@@ -11,7 +11,14 @@ import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
 import { type EncodedResource, encode, typeUrls } from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
 import { type Encoded, PartCache } from "./part-cache.ts";
-import { emptySet, partTypes, type ResourceSet, resourceSet, withReplaced } from "./resource-set.ts";
+import {
+  emptySet,
+  partTypes,
+  type ResourceSet,
+  resourceSet,
+  type TypeMap,
+  withReplaced,
+} from "./resource-set.ts";
 
 /** An audience that nobody has asked for since this many meshes is nobody's any more. */
 const keptMeshes = 16;
@@ -92,7 +99,7 @@ export class SnapshotBuilder {
     const common = this.#common.get(last.audience);
     if (common?.mesh !== mesh || last.mesh.workloads.get(id) !== mesh.workloads.get(id)) return undefined;
     const isSame = last.common === common.set;
-    const snapshot = isSame ? last.snapshot : layered(common.set, last.own, last.snapshot);
+    const snapshot = isSame ? last.snapshot : relayered(common.set, last.common, last.own, last.snapshot);
     return { ...last, mesh, common: common.set, snapshot };
   }
 
@@ -199,22 +206,48 @@ function onlyEndpointsDiffer(before: SeenMesh, after: SeenMesh): boolean {
 function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefined): Snapshot {
   const maps = new Map<string, ResourceMap>();
   for (const type of partTypes) {
-    const commonMap = common.maps.get(type)!;
-    const ownMap = own.maps.get(type)!;
     const url = typeUrls[type];
-    const before = last?.byType.get(url);
-    if (ownMap.size === 0) maps.set(url, commonMap);
-    else if (before instanceof LayeredMap && before.common === commonMap && before.own === ownMap) {
-      maps.set(url, before);
-    } else {
-      for (const name of ownMap.keys()) {
-        if (!commonMap.has(name)) continue;
-        throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
-      }
-      maps.set(url, new LayeredMap(commonMap, ownMap));
-    }
+    maps.set(url, layeredMap(type, common.maps.get(type)!, own.maps.get(type)!, last?.byType.get(url)));
   }
   return { byType: maps };
+}
+
+/** The same client's snapshot over what has become of what is common: of few types anything has. */
+function relayered(common: ResourceSet, before: ResourceSet, own: ResourceSet, last: Snapshot): Snapshot {
+  const maps = new Map(last.byType);
+  for (const type of differingTypes(before, common)) {
+    const url = typeUrls[type];
+    maps.set(url, layeredMap(type, common.maps.get(type)!, own.maps.get(type)!, maps.get(url)));
+  }
+  return { byType: maps };
+}
+
+let compared:
+  | { readonly a: ResourceSet; readonly b: ResourceSet; readonly types: readonly PartType[] }
+  | undefined;
+
+/** Types whose maps are not the same; the clients of an audience ask one after the other. */
+function differingTypes(a: ResourceSet, b: ResourceSet): readonly PartType[] {
+  if (compared?.a !== a || compared.b !== b) {
+    compared = { a, b, types: partTypes.filter((type) => a.maps.get(type) !== b.maps.get(type)) };
+  }
+  return compared.types;
+}
+
+/** @throws MeshError when the two have a resource of one name */
+function layeredMap(
+  type: PartType,
+  common: TypeMap,
+  own: TypeMap,
+  before: ResourceMap | undefined,
+): ResourceMap {
+  if (own.size === 0) return common;
+  if (before instanceof LayeredMap && before.common === common && before.own === own) return before;
+  for (const name of own.keys()) {
+    if (!common.has(name)) continue;
+    throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
+  }
+  return new LayeredMap(common, own);
 }
 
 function byType(maps: ReadonlyMap<PartType, ResourceMap>): Snapshot["byType"] {

@@ -133,6 +133,7 @@ export class GrpcServer {
     const contentType = headers["content-type"] ?? "";
     if (!peer || headers[":method"] !== "POST" || !/^application\/grpc(\+proto)?(;|$)/.test(contentType)) {
       stream.on("error", () => {});
+      if (stream.destroyed || stream.closed) return;
       stream.respond({ ":status": 415 }, { endStream: true });
       stream.close();
       return;

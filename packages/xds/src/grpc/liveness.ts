@@ -20,13 +20,20 @@ interface Watched {
   idleSinceMs: number | undefined;
 }
 
+/** So many that are silent at once, and most of all: then it is rather the way to them, or the machine. */
+const manySilent = 16;
+/** Rounds in which such silence is put up with. */
+const maxForbearance = 5;
+
 /**
  * Ends connections whose peer is silent though it is asked, within two
  * intervals, and those that carry no call for a while. Whatever comes from a
  * peer is a sign of life: an answer may have to wait behind much else.
  *
  * One timer for all connections. A round that comes late judges nobody: then it
- * was this process that did not listen.
+ * was this process that did not listen. And where most are silent at once they
+ * are given some rounds more: to end thousands of connections on a busy machine
+ * makes thousands more work for it.
  */
 export class Liveness {
   readonly #clock: Clock;
@@ -35,6 +42,7 @@ export class Liveness {
   readonly #streams = new WeakMap<Http2Session, number>();
   #timer: Timer | undefined;
   #lastRoundMs = 0;
+  #forborne = 0;
 
   constructor(clock: Clock, options: Partial<LivenessOptions> = {}) {
     this.#clock = clock;
@@ -93,6 +101,7 @@ export class Liveness {
     const { intervalMs, idleMs } = this.#options;
     const isLate = nowMs - this.#lastRoundMs > intervalMs * 1.5;
     this.#lastRoundMs = nowMs;
+    const silent: Http2Session[] = [];
     for (const [session, watched] of this.#sessions) {
       if (session.destroyed) continue;
       if (watched.idleSinceMs !== undefined && nowMs - watched.idleSinceMs >= idleMs) session.close();
@@ -101,7 +110,12 @@ export class Liveness {
       watched.bytes = bytes;
       if (watched.pingedMs === undefined) ping(session, watched, nowMs);
       else if (isHeard) watched.pingedMs = nowMs;
-      else if (!isLate && nowMs - watched.pingedMs >= intervalMs * 0.9) session.destroy();
+      else if (!isLate && nowMs - watched.pingedMs >= intervalMs * 0.9) silent.push(session);
+    }
+    const isGeneral = silent.length >= manySilent && silent.length * 2 > this.#sessions.size;
+    this.#forborne = isGeneral ? this.#forborne + 1 : 0;
+    if (this.#forborne === 0 || this.#forborne > maxForbearance) {
+      for (const session of silent) session.destroy();
     }
     this.#timer = this.#clock.setTimer(() => this.#round(), intervalMs);
   }

@@ -62,12 +62,12 @@ export class ServerCall {
 
   /** False once written messages wait for the client to read: hold back until `onDrain`. */
   get isWritable(): boolean {
-    return !this.#isOver && !this.#stream.writableNeedDrain;
+    return !this.#isGone && !this.#stream.writableNeedDrain;
   }
 
   /** Sends the response headers now, so that the client knows the call was accepted. */
   accept(): void {
-    if (this.#isOver || this.#stream.headersSent) return;
+    if (this.#isGone || this.#stream.headersSent) return;
     this.#stream.respond(
       { ":status": 200, "content-type": "application/grpc+proto" },
       { waitForTrailers: true },
@@ -75,14 +75,14 @@ export class ServerCall {
   }
 
   send(message: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isGone) return;
     this.accept();
     this.#stream.write(frameMessage(message));
   }
 
   /** Sends one message in parts that may be shared: large ones are written as they are, never copied. */
   sendParts(parts: readonly Uint8Array[]): void {
-    if (this.#isOver) return;
+    if (this.#isGone) return;
     this.accept();
     const frame = frameParts(parts);
     let length = 0;
@@ -98,7 +98,7 @@ export class ServerCall {
 
   /** Ends the call with OK. */
   end(): void {
-    if (this.#isOver) return;
+    if (this.#isGone) return;
     this.accept();
     this.#finish({ "grpc-status": String(grpcCode.ok) });
   }
@@ -108,6 +108,7 @@ export class ServerCall {
     if (this.#isOver) return;
     const error = grpcErrorOf(thrown);
     if (error !== thrown) this.#onError(thrown);
+    if (this.#isGone) return;
     const status = { "grpc-status": String(error.code), "grpc-message": encodeGrpcMessage(error.message) };
     if (this.#stream.headersSent) {
       this.#finish(status);
@@ -121,9 +122,15 @@ export class ServerCall {
     this.#stopReading();
   }
 
+  /** Over, or given up by its client, of which `close` tells only later: there is nobody to say anything to. */
+  get #isGone(): boolean {
+    return this.#isOver || this.#stream.destroyed || this.#stream.closed;
+  }
+
   #finish(trailers: Record<string, string>): void {
     this.#isOver = true;
     this.#stream.once("wantTrailers", () => {
+      if (this.#stream.destroyed || this.#stream.closed) return;
       this.#stream.sendTrailers(trailers);
       this.#stopReading();
     });

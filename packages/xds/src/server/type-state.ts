@@ -6,6 +6,7 @@ import type { PushStep } from "./push-order.ts";
 const absent = "";
 /** Held version of a resource that the client may or may not have taken. */
 const doubtful = "?";
+const noResources: ResourceMap = new Map();
 
 /** What is known of one client and one type; times are wall-clock milliseconds. */
 export interface TypeStatus {
@@ -42,6 +43,9 @@ interface InFlight {
  *
  * Content that was refused counts as told, so that it is not pushed again
  * before it changes.
+ *
+ * What a client holds is kept as what differs from the snapshot looked at last:
+ * thousands of clients that have what they should cost no map of versions each.
  */
 export class TypeState {
   readonly typeUrl: string;
@@ -49,8 +53,10 @@ export class TypeState {
   /** State of the world: everything was asked for by giving no names, and none were given since. */
   isLegacyWildcard = false;
   readonly names = new Set<string>();
-  /** Versions the client holds, by name. */
-  #held = new Map<string, string>();
+  /** What the client holds of the names it asked for, except for `#differing` and for what is to be sent. */
+  #base: ResourceMap = noResources;
+  /** Versions the client holds where they are not those of `#base`. */
+  #differing = new Map<string, string>();
   /** To be sent, as of the newest snapshot looked at. */
   readonly toSend = new Map<string, XdsResource>();
   /** To be removed, with what the client holds where that is still known. */
@@ -77,41 +83,47 @@ export class TypeState {
   /** What the client says it holds already, as a map that is nobody else's; a resource without a version it does not. */
   hold(versions: Map<string, string>): void {
     for (const [name, version] of versions) if (!version) versions.delete(name);
-    this.#held = versions;
+    this.#differing = versions;
   }
 
   /** Asks for a name; asking again gets it again. */
   subscribe(name: string, isHeld: boolean): void {
+    const mayHold = this.#heldOf(name) !== undefined || this.#base.has(name);
     this.names.add(name);
     this.#dirty.add(name);
-    if (!isHeld && this.#held.has(name)) this.#held.set(name, doubtful);
+    if (!isHeld && mayHold) this.#differing.set(name, doubtful);
   }
 
   /** Makes what the client holds by this name be told again; false when it holds nothing. */
   repeat(name: string): boolean {
-    const version = this.#held.get(name);
+    const version = this.#heldOf(name);
     if (version === undefined || version === absent) return false;
-    this.#held.set(name, doubtful);
+    this.#differing.set(name, doubtful);
     this.#dirty.add(name);
     return true;
   }
 
   unsubscribe(name: string): void {
+    const isHeld = this.#heldOf(name) !== undefined;
     this.names.delete(name);
-    if (!this.isWildcard) this.#forget(name);
+    if (!this.isWildcard) this.#forget(name, isHeld);
   }
 
   setWildcard(isWildcard: boolean): void {
     if (this.isWildcard === isWildcard) return;
+    this.#spellOut();
     this.isWildcard = isWildcard;
     this.#isAllDirty = true;
     if (isWildcard) return;
-    for (const name of [...this.#held.keys()]) if (!this.names.has(name)) this.#forget(name);
+    for (const name of [...this.#differing.keys(), ...this.toSend.keys()]) {
+      if (!this.names.has(name)) this.#forget(name, this.#differing.has(name));
+    }
   }
 
   /** Tells everything again. */
   restart(): void {
-    this.#held.clear();
+    this.#base = noResources;
+    this.#differing.clear();
     this.#isAllDirty = true;
     this.owesAnswer = true;
   }
@@ -119,18 +131,11 @@ export class TypeState {
   /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
   lookAt(resources: ResourceMap): void {
     if (this.#seen === resources && !this.#isAllDirty && this.#dirty.size === 0) return;
-    if (this.#isAllDirty || !this.#seen) {
-      if (this.isWildcard) resources.forEach((resource, name) => void this.#compareTo(name, resource));
-      for (const name of this.names) {
-        if (!this.isWildcard || !resources.has(name)) this.#compare(name, resources);
-      }
-      for (const name of this.#held.keys()) {
-        if (!this.names.has(name) && !(this.isWildcard && resources.has(name)))
-          this.#compare(name, resources);
-      }
-    } else {
-      for (const name of changedNames(this.#seen, resources)) this.#compare(name, resources);
-      for (const name of this.#dirty) this.#compare(name, resources);
+    if (this.#isAllDirty || !this.#seen) this.#lookAtAll(resources);
+    else {
+      for (const name of changedNames(this.#seen, resources)) this.#compare(name, resources.get(name));
+      this.#base = resources;
+      for (const name of this.#dirty) this.#compare(name, resources.get(name));
     }
     this.#isAllDirty = false;
     this.#dirty.clear();
@@ -174,15 +179,15 @@ export class TypeState {
   /** What was to be sent has been written. */
   markSent(): void {
     this.owesAnswer = false;
-    for (const resource of this.toSend.values()) this.#held.set(resource.name, resource.version);
+    if (this.#differing.size > 0) for (const name of this.toSend.keys()) this.#differing.delete(name);
     this.toSend.clear();
   }
 
   /** The removals have been written. */
   markRemoved(): void {
     for (const name of this.toRemove.keys()) {
-      if (this.names.has(name)) this.#held.set(name, absent);
-      else this.#held.delete(name);
+      if (this.names.has(name)) this.#differing.set(name, absent);
+      else this.#differing.delete(name);
     }
     this.toRemove.clear();
   }
@@ -223,15 +228,13 @@ export class TypeState {
   }
 
   get status(): TypeStatus {
-    const holds = this.#held;
+    const countHeld = () => this.#countHeld();
     return {
       typeUrl: this.typeUrl,
       isWildcard: this.isWildcard,
       subscribed: this.names.size,
       get held() {
-        let held = 0;
-        for (const version of holds.values()) if (version !== absent && version !== doubtful) held += 1;
-        return held;
+        return countHeld();
       },
       sentVersion: this.#sent?.version ?? "",
       sentNonce: this.#sent?.nonce ?? "",
@@ -245,21 +248,72 @@ export class TypeState {
     };
   }
 
-  #compare(name: string, resources: ResourceMap): void {
-    this.#compareTo(name, resources.get(name));
+  #lookAtAll(resources: ResourceMap): void {
+    this.#spellOut();
+    const held = this.#differing;
+    if (this.isWildcard) resources.forEach((resource, name) => void this.#compare(name, resource));
+    for (const name of this.names) {
+      if (!this.isWildcard || !resources.has(name)) this.#compare(name, resources.get(name));
+    }
+    for (const name of held.keys()) {
+      if (!this.names.has(name) && !(this.isWildcard && resources.has(name))) {
+        this.#compare(name, resources.get(name));
+      }
+    }
+    this.#base = resources;
+    this.#differing = new Map();
+    for (const [name, version] of held) {
+      if (!this.#covers(name) || resources.get(name)?.version !== version) this.#differing.set(name, version);
+    }
   }
 
-  #compareTo(name: string, resource: XdsResource | undefined): void {
+  #covers(name: string): boolean {
+    return this.isWildcard || this.names.has(name);
+  }
+
+  /** The version the client holds; undefined where it holds none. */
+  #heldOf(name: string): string | undefined {
+    const version = this.#differing.size > 0 ? this.#differing.get(name) : undefined;
+    if (version !== undefined || !this.#covers(name)) return version;
+    return this.toSend.size > 0 && this.toSend.has(name) ? undefined : this.#base.get(name)?.version;
+  }
+
+  /** All that the client holds, by itself: before what it asks for changes altogether. */
+  #spellOut(): void {
+    const keep = (name: string) => {
+      const version = this.#heldOf(name);
+      if (version !== undefined) this.#differing.set(name, version);
+    };
+    if (this.isWildcard) for (const name of this.#base.keys()) keep(name);
+    else if (this.#base.size > 0) for (const name of this.names) keep(name);
+    this.#base = noResources;
+  }
+
+  #countHeld(): number {
+    let held = 0;
+    for (const name of this.isWildcard ? this.#base.keys() : this.names) {
+      if (!this.#differing.has(name) && this.#heldOf(name) !== undefined) held += 1;
+    }
+    for (const version of this.#differing.values()) {
+      if (version !== absent && version !== doubtful) held += 1;
+    }
+    return held;
+  }
+
+  /** Decides what is to be told of a name; the resource is that of the newest snapshot. */
+  #compare(name: string, resource: XdsResource | undefined): void {
+    const held = this.#heldOf(name);
     if (this.toSend.size > 0) this.toSend.delete(name);
     const isNamed = this.names.has(name);
     if (!isNamed && !this.isWildcard) {
       this.toRemove.delete(name);
       return;
     }
-    const held = this.#held.get(name);
+    if (held !== undefined && held !== resource?.version) this.#differing.set(name, held);
     if (resource) {
       if (this.toRemove.size > 0) this.toRemove.delete(name);
       if (held !== resource.version) this.toSend.set(resource.name, resource);
+      else if (this.#differing.size > 0) this.#differing.delete(name);
     } else if (held !== undefined ? held !== absent : isNamed) {
       if (!this.toRemove.has(name)) this.toRemove.set(name, this.#seen?.get(name));
     } else {
@@ -272,11 +326,11 @@ export class TypeState {
    * A response on its way may still bring the name, and the client ask for it
    * again before it comes: until that is answered nobody knows.
    */
-  #forget(name: string): void {
-    if (this.inFlight && this.#held.has(name)) {
-      this.#held.set(name, doubtful);
+  #forget(name: string, isHeld: boolean): void {
+    if (this.inFlight && isHeld) {
+      this.#differing.set(name, doubtful);
       this.#hasDoubts = true;
-    } else this.#held.delete(name);
+    } else this.#differing.delete(name);
     this.toSend.delete(name);
     this.toRemove.delete(name);
   }
@@ -284,8 +338,8 @@ export class TypeState {
   #resolveDoubts(): void {
     if (!this.#hasDoubts) return;
     this.#hasDoubts = false;
-    for (const [name, version] of this.#held) {
-      if (version === doubtful && !this.isWildcard && !this.names.has(name)) this.#held.delete(name);
+    for (const [name, version] of this.#differing) {
+      if (version === doubtful && !this.#covers(name)) this.#differing.delete(name);
     }
   }
 }
