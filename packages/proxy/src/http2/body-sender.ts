@@ -87,7 +87,7 @@ export class BodySender {
     if (sizeBytes > maxWindowBytes) return this.#overflow();
     const change = sizeBytes - this.#streamWindow;
     this.#streamWindow = sizeBytes;
-    for (const stream of this.#table.streams.values()) {
+    for (const stream of this.#table.streams.list()) {
       stream.sendWindow += change;
       if (stream.sendWindow > maxWindowBytes) return this.#overflow();
     }
@@ -99,14 +99,14 @@ export class BodySender {
   flushGrown(): void {
     if (!this.#hasGrown) return;
     this.#hasGrown = false;
-    for (const stream of this.#table.streams.values()) this.flush(stream);
+    for (const stream of this.#table.streams.list(hasPending)) this.flush(stream);
   }
 
   #growConnection(increment: number): void {
     this.#window += increment;
     if (increment === 0) this.#control.violation();
     else if (this.#window > maxWindowBytes) this.#overflow();
-    else for (const stream of this.#table.streams.values()) this.flush(stream);
+    else for (const stream of this.#table.streams.list(hasPending)) this.flush(stream);
   }
 
   #growStream(stream: Http2Stream, increment: number): void {
@@ -183,4 +183,8 @@ export class BodySender {
     stream.flushTimer ??= new TimerEntry({ onTimer: () => this.#table.expired(stream) }, 0);
     this.#timers.start(stream.flushTimer, this.#flushTimeoutMs, this.#timers.clock.monotonicMs());
   }
+}
+
+function hasPending(stream: Http2Stream): boolean {
+  return stream.pending !== undefined;
 }

@@ -157,7 +157,7 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
 
   onGoaway(lastStreamId: number): void {
     this.isDraining = true;
-    for (const stream of [...this.table.streams.values()]) {
+    for (const stream of this.table.streams.list()) {
       if (stream.id <= lastStreamId) continue;
       this.table.forget(stream);
       stream.deliverReset("remote-refused", true);

@@ -137,7 +137,7 @@ export abstract class Http2Session<S extends Http2Stream>
     stream.openedMs = this.options.timers.clock.monotonicMs();
     this.#receiver.open(stream);
     this.#sender.open(stream);
-    this.table.streams.set(streamId, stream);
+    this.table.streams.add(stream);
   }
 
   onRead(bytes: Buffer, start: number, end: number): void {
@@ -149,7 +149,7 @@ export abstract class Http2Session<S extends Http2Stream>
   }
 
   onWritable(): void {
-    for (const stream of this.table.streams.values()) {
+    for (const stream of this.table.streams.list()) {
       if (stream.isWritable) stream.deliverWritable();
     }
   }

@@ -4,6 +4,7 @@ import type { FrameWriter } from "./frame-writer.ts";
 import { ErrorCode, FrameType, wordFrame } from "./frames.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 import type { SessionControl } from "./session-control.ts";
+import { StreamsById } from "./streams-by-id.ts";
 
 /** Streams reset here whose frames may still be under way. */
 const maxRemembered = 256;
@@ -26,7 +27,7 @@ export interface StreamEndings {
  * @see RFC 9113 §5.1
  */
 export class StreamTable<S extends Http2Stream> {
-  readonly streams = new Map<number, S>();
+  readonly streams = new StreamsById<S>();
   readonly #writer: FrameWriter;
   readonly #guard: FloodGuard;
   readonly #control: SessionControl;
@@ -118,7 +119,7 @@ export class StreamTable<S extends Http2Stream> {
 
   /** All streams end with the connection. */
   drop(reason: ResetReason): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.list()) {
       this.forget(stream);
       stream.deliverReset(reason, false);
     }
