@@ -176,6 +176,20 @@ describe("every pair of data planes", {
     assert.match(missing.stderr, /no proxy of nobody is connected/);
   });
 
+  test("status and analyze say what the applications that are their own data plane ignore", async () => {
+    const pool = "trafficPolicy: { connectionPool: { tcp: { maxConnections: 1000 } } }";
+    await apply(routing.replace("host: echo, subsets", `host: echo, ${pool}, subsets`));
+    const ignored =
+      /W2201: echo.*: 4 proxyless clients ignore limits of connections .* of DestinationRule default\/echo/;
+    const analyzed = await mesh.weft("analyze", "--live");
+    assert.equal(analyzed.code, 0, analyzed.stderr);
+    assert.match(analyzed.stdout, ignored);
+    const shown = await mesh.weft("status");
+    assert.match(shown.stdout + shown.stderr, ignored);
+    await apply(routing);
+    assert.doesNotMatch((await mesh.weft("analyze", "--live")).stdout, /W2201/);
+  });
+
   for (const from of kinds) {
     for (const to of kinds) {
       test(`${from} calls ${to}: a call that fails once is answered, one that always fails is tried three times`, async () => {

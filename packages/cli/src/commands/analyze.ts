@@ -3,8 +3,10 @@ import { UserError } from "@weft/base/errors";
 import { analyze } from "@weft/control/analyze/analyze";
 import { writtenMesh } from "@weft/control/inspect/written-mesh";
 import { Command, Option } from "commander";
+import { type DataPlaneChoice, parseDataPlane, writtenClients } from "../analyze/data-planes.ts";
 import { formatSarif } from "../analyze/format-sarif.ts";
 import { outputOption, printJson } from "../options/output-format.ts";
+import { collect } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
 import { readFiles } from "./read-files.ts";
 
@@ -13,6 +15,7 @@ interface Flags {
   readonly failOn: Severity | "never";
   readonly all?: boolean;
   readonly trustDomain: string;
+  readonly dataPlane?: readonly DataPlaneChoice[];
   readonly state?: string;
   readonly output: string;
 }
@@ -24,7 +27,8 @@ export function command(): Command {
     .summary("find what is wrong or questionable in configuration")
     .description(
       "Reads YAML as the control plane would, and says what is wrong: schema, references, conflicts, rules that\n" +
-        "never apply, ports and protocols, TLS that does not fit, holes in policies; each with file:line:column, a\n" +
+        "never apply, ports and protocols, TLS that does not fit, holes in policies, and what the data planes that\n" +
+        "are there will not do; each with file:line:column, a\n" +
         "stable code (Istio's where it means the same) and what to do. With --live it is the running mesh.",
     )
     .argument("[path...]", "YAML files or directories")
@@ -36,11 +40,16 @@ export function command(): Command {
         .default("error"),
     )
     .option("--trust-domain <name>", "of identities, for files", "cluster.local")
+    .option(
+      "--data-plane <workload=kind>",
+      "of files: what runs there (weft, envoy/1.29, proxyless), where their annotations do not say it; repeatable",
+      collect(parseDataPlane),
+    )
     .addOption(stateOption())
     .addOption(outputOption(["text", "json", "sarif"]))
     .addHelpText(
       "after",
-      "\nExample:\n  $ weft analyze mesh/\n  $ weft analyze mesh/ --fail-on warning -o sarif > weft.sarif\n  $ weft analyze --live",
+      "\nExample:\n  $ weft analyze mesh/\n  $ weft analyze mesh/ --fail-on warning -o sarif > weft.sarif\n  $ weft analyze mesh/ --data-plane web=proxyless\n  $ weft analyze --live",
     )
     .action(async (paths: readonly string[], flags: Flags) => {
       const found = bySeverity(await findings(paths, flags));
@@ -64,10 +73,9 @@ async function findings(paths: readonly string[], flags: Flags): Promise<readonl
     });
   }
   if (flags.live) return (await apiClient(flags).analysis()).diagnostics;
-  const { mesh, resources, diagnostics } = writtenMesh(readFiles(paths, true), {
-    trustDomain: flags.trustDomain,
-  });
-  return [...diagnostics, ...analyze(mesh, resources)];
+  const written = writtenMesh(readFiles(paths, true), { trustDomain: flags.trustDomain });
+  const clients = writtenClients(written, flags.dataPlane ?? []);
+  return [...written.diagnostics, ...analyze(written.mesh, written.resources, clients)];
 }
 
 /** The worst first; else in the order of files. */

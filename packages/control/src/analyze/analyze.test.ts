@@ -220,7 +220,9 @@ for (const [what, list] of Object.entries(cases)) {
       );
       const errors = written.diagnostics.filter(({ severity }) => severity === "error");
       assert.deepEqual(errors.map(formatDiagnostic), [], yaml);
-      const found = analyze(written.mesh, written.resources).filter(({ severity }) => severity !== "info");
+      const found = analyze(written.mesh, written.resources, []).filter(
+        ({ severity }) => severity !== "info",
+      );
       assert.deepEqual(
         found.map(({ code }) => code),
         codes,
@@ -240,7 +242,7 @@ test("plain text that is taken is told for information", () => {
     trustDomain: "cluster.local",
   });
   assert.match(
-    formatDiagnostic(analyze(written.mesh, written.resources)[0]!),
+    formatDiagnostic(analyze(written.mesh, written.resources, [])[0]!),
     /^case\.yaml:4:23: info W2413: all workloads of default take plain text beside mutual TLS/,
   );
 });

@@ -1,4 +1,5 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { findCapabilityGaps, type MeshClient } from "../capability/find-gaps.ts";
 import type { ConfigResource } from "../config/resource.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { resourcesOf } from "../model/sorting.ts";
@@ -31,12 +32,20 @@ const analyzers: readonly Analyzer[] = [
   findUnreachedTries,
 ];
 
-/** Everything questionable about a mesh that building it does not say already. Pure. */
-export function analyze(mesh: Mesh, resources: readonly ConfigResource[]): readonly Diagnostic[] {
+/**
+ * Everything questionable about a mesh that building it does not say already. Pure.
+ *
+ * @param clients the data planes that are known; of the others nothing is said
+ */
+export function analyze(
+  mesh: Mesh,
+  resources: readonly ConfigResource[],
+  clients: Iterable<MeshClient>,
+): readonly Diagnostic[] {
   const analyzed = analyzedMesh(mesh, resources);
   const diagnostics = new Diagnostics();
   for (const analyzer of analyzers) analyzer(analyzed, diagnostics);
-  return diagnostics.all;
+  return [...diagnostics.all, ...findCapabilityGaps(mesh, clients)];
 }
 
 function analyzedMesh(mesh: Mesh, resources: readonly ConfigResource[]): AnalyzedMesh {

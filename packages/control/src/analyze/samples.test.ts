@@ -10,7 +10,7 @@ const testdata = new URL("../../testdata/", import.meta.url);
 function findings(files: readonly string[]): string[] {
   const texts = files.map((name) => ({ name, text: readFileSync(new URL(name, testdata), "utf8") }));
   const { mesh, resources, diagnostics } = writtenMesh(texts, { trustDomain: "cluster.local" });
-  return [...diagnostics, ...analyze(mesh, resources)]
+  return [...diagnostics, ...analyze(mesh, resources, [])]
     .filter(({ severity }) => severity !== "info")
     .map(formatDiagnostic);
 }

@@ -45,7 +45,7 @@ import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { RevokeRequest } from "../ca/revocations.ts";
 import type { RootRotation } from "../ca/root-rotation.ts";
 import { dataPlaneOf } from "../capability/data-plane.ts";
-import { findCapabilityGaps } from "../capability/find-gaps.ts";
+import { findCapabilityGaps, type MeshClient } from "../capability/find-gaps.ts";
 import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { gatewayStatus } from "../inspect/gateway-status.ts";
@@ -145,11 +145,6 @@ export class ControlApi implements ApiBackend {
   status(): StatusReport {
     const { clock, version, trustDomain, store, pipeline, registry, sync, convergence } = this.#parts;
     const { mesh, diagnostics } = pipeline.current;
-    const clients = Array.from(sync.proxies, ({ info }) => ({
-      workloadId: info.workloadId,
-      dataPlane: dataPlaneOf(info.dataPlane, info.isProxyless),
-      isDataPlane: info.role === "sidecar",
-    }));
     const rotation = this.#parts.rotation.status();
     return {
       ...(rotation && rotation.phase !== "done" && { rotation }),
@@ -161,13 +156,7 @@ export class ControlApi implements ApiBackend {
       services: mesh.services.size,
       proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
       workloads: Array.from(registry.workloads.values(), (workload) => workloadStatus(workload, registry)),
-      diagnostics: [
-        ...diagnostics,
-        ...findCapabilityGaps(
-          mesh,
-          clients.filter(({ isDataPlane }) => isDataPlane),
-        ),
-      ],
+      diagnostics: [...diagnostics, ...findCapabilityGaps(mesh, this.#clients())],
       convergence: convergence.summary(),
     };
   }
@@ -251,7 +240,17 @@ export class ControlApi implements ApiBackend {
   analysis(): Analysis {
     const { config, pipeline } = this.#parts;
     const { mesh, diagnostics } = pipeline.current;
-    return { diagnostics: [...diagnostics, ...analyze(mesh, config.resources)] };
+    return { diagnostics: [...diagnostics, ...analyze(mesh, config.resources, this.#clients())] };
+  }
+
+  /** The data planes that are connected. */
+  #clients(): readonly MeshClient[] {
+    return [...this.#parts.sync.proxies]
+      .filter(({ info }) => info.role === "sidecar")
+      .map(({ info: { workloadId, dataPlane, isProxyless } }) => ({
+        workloadId,
+        dataPlane: dataPlaneOf(dataPlane, isProxyless),
+      }));
   }
 
   encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource {

@@ -17,6 +17,8 @@ export interface WrittenMesh {
   readonly diagnostics: readonly Diagnostic[];
   /** Services (`namespace/name`) that no Deployment is written for: stand-ins serve them. */
   readonly standIns: readonly string[];
+  /** Ids of workloads that are written to be their own data plane, gRPC without a sidecar. */
+  readonly proxyless: readonly string[];
 }
 
 /**
@@ -31,12 +33,12 @@ export function writtenMesh(
   changed: readonly ConfigFile[] = [],
 ): WrittenMesh {
   const { resources, others, diagnostics } = readOver(files, changed);
-  const { workloads, standIns } = writtenWorkloads(resources, others);
+  const { workloads, standIns, proxyless } = writtenWorkloads(resources, others);
   const used = new Set(others.filter(runsPods).map(({ origins }) => formatOrigin(origins.at("kind"))));
   const isUsed = ({ code, origin }: Diagnostic) =>
     code === "W1304" && origin && used.has(formatOrigin(origin));
   const unused = diagnostics.filter((diagnostic) => !isUsed(diagnostic));
-  return { ...built(resources, workloads, settings, unused), standIns };
+  return { ...built(resources, workloads, settings, unused), standIns, proxyless };
 }
 
 /** As `writtenMesh`, of workloads that have registered. */
@@ -47,7 +49,7 @@ export function runningMesh(
   changed: readonly ConfigFile[] = [],
 ): WrittenMesh {
   const { resources, diagnostics } = readOver(files, changed);
-  return { ...built(resources, workloads, settings, diagnostics), standIns: [] };
+  return { ...built(resources, workloads, settings, diagnostics), standIns: [], proxyless: [] };
 }
 
 function readOver(files: readonly ConfigFile[], changed: readonly ConfigFile[]): ParsedConfig {
@@ -67,7 +69,7 @@ function built(
   workloads: readonly Workload[],
   settings: MeshSettings,
   read: readonly Diagnostic[],
-): Omit<WrittenMesh, "standIns"> {
+): Omit<WrittenMesh, "standIns" | "proxyless"> {
   const names = hostnamesNeedingAddress(resources, workloads, settings);
   const vips = new Map(names.map((name, i) => [name, virtualAddress(i + 1)]));
   const { mesh, diagnostics } = buildMesh({ resources, workloads, vips, options: settings });

@@ -35,6 +35,8 @@ export interface WrittenWorkloads {
   readonly workloads: readonly Workload[];
   /** Of them those that nothing but a Service speaks of: `default/reviews`. */
   readonly standIns: readonly string[];
+  /** Ids of those whose pods ask for gRPC without a sidecar, as Istio's injection has it. */
+  readonly proxyless: readonly string[];
 }
 
 /**
@@ -52,17 +54,20 @@ export function writtenWorkloads(
   const rules = resources.filter((resource) => resource.kind === "DestinationRule");
   const taken = new Set<string>();
   const workloads: Workload[] = [];
+  const standIns: string[] = [];
+  const proxyless: string[] = [];
   const add = (workload: Omit<Workload, "id" | "addresses">) => {
     const id = `${workload.name}.${workload.namespace}`;
     if (taken.has(id)) return;
     taken.add(id);
     workloads.push({ ...workload, id, addresses: [addressOf(workloads.length)] });
+    return id;
   };
   for (const document of others.filter(runsPods)) {
     const pod = readPod(document);
-    if (pod) add({ ...pod, ports: namedPorts(pod, document, services) });
+    const id = pod && add({ ...pod.workload, ports: namedPorts(pod.workload, document, services) });
+    if (id && pod.isProxyless) proxyless.push(id);
   }
-  const standIns: string[] = [];
   for (const service of services) {
     const { selector } = service.spec;
     if (
@@ -76,7 +81,7 @@ export function writtenWorkloads(
       add({ ...base(`${service.name}${name && `-${name}`}`, service.namespace, own, "default"), ports: [] });
     }
   }
-  return { workloads, standIns };
+  return { workloads, standIns, proxyless };
 }
 
 function base(name: string, namespace: string, labels: Labels, serviceAccount: string) {
@@ -96,7 +101,10 @@ function base(name: string, namespace: string, labels: Labels, serviceAccount: s
 
 type Pod = ReturnType<typeof base>;
 
-function readPod({ kind, value }: OtherDocument): Pod | undefined {
+function readPod({
+  kind,
+  value,
+}: OtherDocument): { readonly workload: Pod; readonly isProxyless: boolean } | undefined {
   const nested = value as Nested;
   const template = templateOf[kind]?.(nested) as PodTemplate | undefined;
   const name = nested.metadata?.name;
@@ -106,7 +114,9 @@ function readPod({ kind, value }: OtherDocument): Pod | undefined {
   const account = template.spec?.serviceAccountName;
   const pod = base(name, namespace, labels, typeof account === "string" ? account : "default");
   const marks = { ...textsOf(template.metadata?.annotations), ...labels };
-  return { ...pod, hasSidecar: marks["sidecar.istio.io/inject"] !== "false" };
+  const workload = { ...pod, hasSidecar: marks["sidecar.istio.io/inject"] !== "false" };
+  const templates = (marks["inject.istio.io/templates"] ?? "").split(",").map((name) => name.trim());
+  return { workload, isProxyless: templates.includes("grpc-agent") };
 }
 
 /** Ports that a Service refers to by the name they have in the pod; what is not named a Service says itself. */
