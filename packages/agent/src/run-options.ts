@@ -80,6 +80,11 @@ export interface RunOptions {
   readonly appUser?: string;
   /** Program and its arguments; empty for a gateway. */
   readonly command: readonly string[];
+  /**
+   * A CommonJS file that Node loads before the application, and before every Node process that this starts
+   * (`NODE_OPTIONS=--require`): what forwards the context of traces.
+   */
+  readonly nodePreload?: string;
   /** How to start `weft proxy`: program and leading arguments. Default: this Node and the CLI's entry. */
   readonly proxyCommand?: readonly string[];
   /** This Weft's version, which the control plane is told. */

@@ -10,6 +10,7 @@ import { CleanupStack } from "./cleanup-stack.ts";
 import { findNft } from "./interception/nft.ts";
 import { type AppUser, findExecutable, resolveAppUser } from "./launch.ts";
 import { joinMesh, type MeshMember } from "./mesh-member.ts";
+import { placeNodePreload } from "./node-preload.ts";
 import { sidecarId } from "./ports.ts";
 import type { RunOptions } from "./run-options.ts";
 import { chooseDataPlane } from "./sidecar/data-plane.ts";
@@ -73,11 +74,12 @@ export async function runWorkload(options: RunOptions): Promise<number> {
       cleanup,
     );
     signals.stop.throwIfAborted();
+    const nodeOptions = nodeOptionsOf(options, plan, user);
     if (!command) return await serveUntilStop(member, signals, clock);
     app = startApplication({
       command,
       user: appIds(user, isRoot),
-      env: { ...appEnvironment(plan), ...member.env },
+      env: { ...appEnvironment(plan), ...member.env, ...nodeOptions },
       setpriv,
       clock,
     });
@@ -169,6 +171,16 @@ function appIds(user: AppUser | undefined, isRoot: boolean): AppUser | undefined
 function appEnvironment(plan: WorkloadPlan): NodeJS.ProcessEnv {
   const { WEFT_TOKEN: _, ...inherited } = process.env;
   return { ...inherited, ...(plan.capture === "none" ? upstreamEnvironment(plan.upstreams) : {}) };
+}
+
+function nodeOptionsOf(
+  { nodePreload }: RunOptions,
+  { runDir }: WorkloadPlan,
+  user: AppUser | undefined,
+): NodeJS.ProcessEnv {
+  if (nodePreload === undefined) return {};
+  const hasOtherUser = user !== undefined && user.uid !== 0;
+  return { NODE_OPTIONS: placeNodePreload(nodePreload, runDir, process.env.NODE_OPTIONS, hasOtherUser) };
 }
 
 function readToken({ token, tokenFile }: RunOptions): string | undefined {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { AppPort, CaptureMode, DataPlaneKind, Upstream } from "@weft/agent/run-options";
 import { UserError } from "@weft/base/errors";
 import { Command, Option } from "commander";
@@ -10,6 +11,7 @@ import {
   parsePort,
   parseUpstream,
 } from "../options/parse-values.ts";
+import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
 
@@ -38,6 +40,7 @@ interface Flags {
   readonly runDir?: string;
   readonly accessLog?: string;
   readonly user?: string;
+  readonly traceNode?: boolean;
 }
 
 export function command(): Command {
@@ -101,6 +104,7 @@ export function command(): Command {
     .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")
     .option("--access-log <file>", "the sidecar's access log; '-' is its output, 'none' is off")
     .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")
+    .option("--trace-node", "Node programs forward the context of traces, without a change to them")
     .argument("[command...]", "program and its arguments, after --")
     .addHelpText(
       "after",
@@ -113,8 +117,11 @@ Example:
     )
     .action(async (program: readonly string[], flags: Flags) => {
       const { runWorkload } = await import("@weft/agent/run-workload");
-      const { name, gateway, port, upstream, inboundPort, label, user, ...same } = flags;
-      const other = name === undefined ? flags.workloadGroup && "--workload-group" : "--name";
+      const { name, gateway, port, upstream, inboundPort, label, user, traceNode, ...same } = flags;
+      const other =
+        name === undefined
+          ? (flags.workloadGroup && "--workload-group") || (traceNode && "--trace-node")
+          : "--name";
       if (gateway !== undefined && other) {
         throw new UserError(`${other} is for a program, and --gateway runs none`, {
           hint: "keep one of them",
@@ -136,6 +143,7 @@ Example:
         },
         labels: label && Object.fromEntries(label),
         appUser: user,
+        nodePreload: traceNode ? join(packageRoot, "dist", "trace-node.cjs") : undefined,
         command: program,
         proxyCommand: [...weftCommand(sidecarNodeFlags), "proxy"],
         productVersion,
