@@ -46,8 +46,6 @@ interface Chain {
   readonly label: string;
   readonly url: string;
   readonly hops: readonly Running[];
-  /** Resident memory once it served, before any load. */
-  readonly rssIdleMb: number;
 }
 
 /** Long enough for a just-in-time compiler to have seen the hot path. */
@@ -82,6 +80,9 @@ export async function measureCase(
         await startChain(one, program, label, upstreamPort!, join(directory, `${i}-${one.name}`), started),
       );
     }
+    if (options.idleSeconds > 0) progress(`${one.name}: ${options.idleSeconds} s without a request`);
+    await new Promise((resolve) => setTimeout(resolve, options.idleSeconds * 1_000));
+    const idleMb = new Map(chains.map((chain) => [chain, rssOf(chain.hops)]));
     const settings = (chain: Chain, seconds: number) => ({ url: chain.url, seconds, connections, directory });
     for (const chain of chains) {
       progress(`${one.name}: warming up ${chain.label}`);
@@ -95,7 +96,8 @@ export async function measureCase(
       for (const chain of order) {
         progress(`${one.name}: round ${round + 1} of ${options.rounds}, ${chain.label}`);
         const load = { ...settings(chain, options.seconds), rate: options.rate };
-        samples[chain.label]!.push(await measures[one.kind](chain, one, tools, load));
+        const sample = await measures[one.kind](chain, one, tools, load);
+        samples[chain.label]!.push({ rssIdleMb: idleMb.get(chain)!, ...sample });
       }
     }
     return { name: one.name, title: one.title, samples };
@@ -112,7 +114,7 @@ type Measure = (
 ) => Promise<Sample>;
 
 const measures: Readonly<Record<BenchCase["kind"], Measure>> = {
-  async requests({ hops, rssIdleMb }, one, tools, load) {
+  async requests({ hops }, one, tools, load) {
     const before = cpuOf(hops);
     const { requests, seconds } = await saturate(tools, one, load);
     const used = cpuOf(hops) - before;
@@ -121,7 +123,6 @@ const measures: Readonly<Record<BenchCase["kind"], Measure>> = {
       cpuPerRequestUs: used / requests,
       requestsPerSecond: requests / seconds,
       ...latency,
-      rssIdleMb,
       rssMb: rssOf(hops),
     };
   },
@@ -183,7 +184,7 @@ async function startChain(
   }
   const url = `http://127.0.0.1:${ports[0]}${one.path}`;
   await waitReady(url, hops[0]!, () => probe(one, new URL(url)));
-  return { program, label, url, hops, rssIdleMb: rssOf(hops) };
+  return { program, label, url, hops };
 }
 
 /** How a protocol is named in a bootstrap: gRPC is HTTP/2 on the wire. */

@@ -10,6 +10,8 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly rate: number;
   readonly connections: number;
+  /** How long the proxies stand without a request before their memory is taken as that of an idle one. */
+  readonly idleSeconds: number;
   readonly subject: (typeof subjects)[number];
   readonly output: "table" | "json";
   readonly keep: boolean;
@@ -28,10 +30,11 @@ usage: npm run bench -- [options]
   --seconds N        length of each measurement (default 5)
   --rate N           requests/s of the latency measurement (default 1000)
   --connections N    client connections (default 32)
+  --idle N           seconds without a request before idle memory is looked at (default 15)
   --subject NAME     weft, haproxy, nginx, or envoy to measure Envoy against itself (default weft);
                      of the cases, those it can do
   --sources          run weft from its sources instead of a fresh bundle
-  --quick            one round of two seconds: does it run, roughly how fast
+  --quick            one round of two seconds, at once: does it run, roughly how fast
   --keep             keep the working directory with bootstraps and logs
   --trend FILE       append a line of JSON per case, to see ratios move from run to run
   -o json            print JSON instead of a table
@@ -71,6 +74,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     seconds: positive("seconds", values.seconds ?? (values.quick ? "2" : "5")),
     rate: positive("rate", values.rate),
     connections: positive("connections", values.connections),
+    idleSeconds: idleSeconds(values.idle, values.quick),
     subject: known,
     output,
     keep: values.keep,
@@ -88,6 +92,7 @@ function read(args: readonly string[]) {
       seconds: { type: "string" },
       rate: { type: "string", default: "1000" },
       connections: { type: "string", default: "32" },
+      idle: { type: "string" },
       subject: { type: "string", default: "weft" },
       output: { type: "string", short: "o", default: "table" },
       quick: { type: "boolean", default: false },
@@ -97,6 +102,11 @@ function read(args: readonly string[]) {
       help: { type: "boolean", short: "h", default: false },
     },
   });
+}
+
+function idleSeconds(text: string | undefined, isQuick: boolean): number {
+  if (text === "0" || (text === undefined && isQuick)) return 0;
+  return positive("idle", text ?? "15");
 }
 
 function positive(name: string, text: string): number {

@@ -13,7 +13,7 @@ const rows: readonly Row[] = [
   { key: "p99Ms", title: (rate) => `p99 at ${rate}/s, ms`, digits: 3 },
   { key: "cpuPerHandshakeUs", title: () => "CPU per handshake, µs", digits: 0 },
   { key: "kibPerConnection", title: () => "KiB per connection", digits: 2 },
-  { key: "rssIdleMb", title: () => "RSS before, MB", digits: 0 },
+  { key: "rssIdleMb", title: () => "RSS idle, MB", digits: 0 },
   { key: "rssMb", title: () => "RSS after, MB", digits: 0 },
 ];
 

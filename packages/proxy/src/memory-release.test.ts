@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { MemoryRelease } from "./memory-release.ts";
+import { youngGeneration } from "./young-generation.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -28,6 +29,46 @@ test("memory is given back once after the start, then only when it has grown", a
   resident = 200 * mebibyte;
   await clock.advance(60_000);
   assert.equal(releases, 2, "stopped");
+});
+
+test("the young generation is made small when it has grown and nothing goes on, and not too often", async () => {
+  const clock = new FakeClock();
+  let [committed, busy, shrinks] = [16 * mebibyte, 0.5, 0];
+  const young = {
+    committedBytes: () => committed,
+    busyShare: () => busy,
+    shrink: () => {
+      shrinks += 1;
+    },
+  };
+  const subject = new MemoryRelease({ clock, residentBytes: () => 0, release: () => {}, young });
+  await clock.advance(23_000);
+  assert.equal(shrinks, 0, "there is work");
+  [committed, busy] = [2 * mebibyte, 0];
+  await clock.advance(10_000);
+  assert.equal(shrinks, 0, "it is small");
+  committed = 16 * mebibyte;
+  await clock.advance(10_000);
+  assert.equal(shrinks, 1);
+  await clock.advance(280_000);
+  assert.equal(shrinks, 1, "grown again, a moment ago");
+  await clock.advance(30_000);
+  assert.equal(shrinks, 2);
+  subject.stop();
+});
+
+test("a young generation that has grown really goes back to the system", () => {
+  const young = youngGeneration();
+  // Survivors make it grow.
+  let kept: object[] = [];
+  for (let i = 0; i < 2_000_000; i++) {
+    kept.push({ i });
+    if (kept.length === 20_000) kept = [];
+  }
+  const grown = young.committedBytes();
+  young.shrink();
+  assert.ok(young.committedBytes() <= 2 * mebibyte, `${young.committedBytes()} of ${grown} bytes are left`);
+  assert.ok(young.busyShare() >= 0);
 });
 
 test("free memory of the C heap really goes back to the system", {
