@@ -59,8 +59,13 @@ type Metric = Counter | Gauge | Histogram;
 /** Label values in the order of the family's label names. */
 export type LabelValues = readonly string[];
 
+/** A label of one series that the others of its family do not have, and its value. */
+export type MoreLabel = readonly [name: string, value: string];
+
 export interface Series<M extends Metric> {
   readonly labels: LabelValues;
+  /** Labels that its family does not have, in order of their names; absent: none. */
+  readonly more?: readonly MoreLabel[] | undefined;
   readonly metric: M;
 }
 
@@ -83,13 +88,23 @@ export class MetricFamily<M extends Metric = Metric> {
 
   /** The series with these label values, made on first use. */
   with(...labels: string[]): M {
+    return this.#of(labels, undefined);
+  }
+
+  /** The same with labels of its own, in order of their names. */
+  withMore(labels: LabelValues, more: readonly MoreLabel[]): M {
+    return this.#of(labels, more.length > 0 ? more : undefined);
+  }
+
+  #of(labels: LabelValues, more: readonly MoreLabel[] | undefined): M {
     if (labels.length !== this.labelNames.length) {
       throw new RangeError(`${this.name} takes ${this.labelNames.length} labels, got ${labels.length}`);
     }
-    const key = labels.join("\u0000");
+    const own = labels.join("\u0000");
+    const key = more ? `${own}\u0000\u0000${more.flat().join("\u0000")}` : own;
     let series = this.#series.get(key);
     if (!series) {
-      series = { labels, metric: this.#create() };
+      series = { labels, more, metric: this.#create() };
       this.#series.set(key, series);
     }
     return series.metric;

@@ -18,7 +18,7 @@ export function renderPrometheusText(registry: MetricRegistry, isShown?: SeriesF
 function renderFamily(family: MetricFamily, lines: string[], isShown: SeriesFilter | undefined): void {
   const { name, labelNames } = family;
   let isFirst = true;
-  for (const { labels, metric } of family.series) {
+  for (const { labels, more = [], metric } of family.series) {
     if (isShown && !isShown(family, labels)) continue;
     if (isFirst) {
       if (family.help)
@@ -27,6 +27,7 @@ function renderFamily(family: MetricFamily, lines: string[], isShown: SeriesFilt
       isFirst = false;
     }
     const pairs = labelNames.map((label, i) => `${label}="${escapeLabelValue(labels[i]!)}"`);
+    for (const [label, value] of more) pairs.push(`${label}="${escapeLabelValue(value)}"`);
     if (metric instanceof Histogram) {
       let cumulative = 0;
       for (let i = 0; i < metric.counts.length; i++) {

@@ -84,7 +84,7 @@ export class AccessLogMetrics {
   }
 
   #labels(reporter: Reporter, parties: Parties, protocol: string, common: AccessLogCommon): string[] {
-    const plan = { ...this.#plan, reporter };
+    const plan = { reporter };
     const flags = responseFlagsOf(common.responseFlags);
     const labels = commonLabels(plan, parties, protocol, flags);
     const key = labels.join("\0");
@@ -92,18 +92,6 @@ export class AccessLogMetrics {
     if (this.#labelSets.size >= maxLabelSets) return commonLabels(plan, nobody, protocol, flags);
     this.#labelSets.add(key);
     return labels;
-  }
-
-  get #plan() {
-    const { local, localService } = this.#options;
-    return {
-      local,
-      localService,
-      nodeId: "",
-      localPrincipal: undefined,
-      isHostHeaderFallbackDisabled: false,
-      overrides: [],
-    };
   }
 
   #parties(reporter: Reporter, common: AccessLogCommon, authority: string): Parties {

@@ -28,9 +28,34 @@ const filters: Readonly<Record<string, object>> = {
   "both of two": {
     and_filter: { filters: [{ grpc_status_filter: { statuses: ["OK"] } }, { not_health_check_filter: {} }] },
   },
+  ...Object.fromEntries(expressions().map((expression) => [expression, celFilter(expression)])),
   // Last, so that its line for a request comes after all others'.
   everything: { runtime_filter: { runtime_key: "x", percent_sampled: { numerator: 100 } } },
 };
+
+/** Of the Common Expression Language, over attributes of requests. */
+function expressions(): string[] {
+  return [
+    "response.code >= 400",
+    "response.code in [200, 503] || request.url_path.startsWith('/grpc')",
+    "has(request.useragent) && request.useragent == 'x'",
+    "!has(request.useragent)",
+    "request.path.matches('status/4[0-9]+$')",
+    "'x-request-id' in request.headers && request.method == 'GET'",
+    "request.headers['x-missing'] == 'a'",
+    "request.headers['x-missing'] == 'a' || response.code == 404",
+    "connection.mtls",
+    "response.code / 100 == 5",
+    "request.query == ''",
+    "response.code - 400 == 4 ? request.protocol == 'HTTP/1.1' : false",
+    "response.grpc_status == 5",
+  ];
+}
+
+function celFilter(expression: string) {
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter";
+  return { extension_filter: { name: "cel", typed_config: { "@type": type, expression } } };
+}
 
 function shadow(value: string) {
   return {

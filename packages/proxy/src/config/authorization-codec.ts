@@ -1,5 +1,4 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { AddressSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { HeaderValueOption } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { HeaderValueOption_HeaderAppendAction as Action } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
@@ -13,8 +12,8 @@ import type {
   AuthorizedField,
 } from "../filters/ext-authz/authorization.ts";
 import type { MetadataValue } from "../layer/exchange.ts";
-import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
+import { addressMessage } from "./address-message.ts";
 
 /** What a gRPC authorization service is told beyond the request itself. */
 export interface CheckOptions {
@@ -39,11 +38,11 @@ export function encodeCheckRequest(asked: AuthorizationRequest, options: CheckOp
   const check = create(CheckRequestSchema, {
     attributes: {
       source: {
-        address: addressOf(connection.remote),
+        address: addressMessage(connection.remote),
         principal: principalOf(connection.peer),
         service: request.headers.get("x-envoy-downstream-service-cluster") ?? "",
       },
-      destination: { address: addressOf(connection.local), principal: connection.ownUris[0] ?? "" },
+      destination: { address: addressMessage(connection.local), principal: connection.ownUris[0] ?? "" },
       request: {
         time: {
           seconds: BigInt(Math.floor(exchange.startEpochMs / 1000)),
@@ -160,17 +159,6 @@ function headersOf({ exchange, headers, body, isPartial }: AuthorizationRequest)
 
 function principalOf(peer: PeerIdentity | undefined): string {
   return peer?.uris[0] ?? peer?.dnsNames[0] ?? peer?.subject ?? "";
-}
-
-function addressOf(address: SocketAddress): MessageInitShape<typeof AddressSchema> {
-  if (address.kind === "pipe") return { address: { case: "pipe", value: { path: address.path } } };
-  const { host, port } = address;
-  return {
-    address: {
-      case: "socketAddress",
-      value: { address: host, portSpecifier: { case: "portValue", value: port } },
-    },
-  };
 }
 
 function metadataOf(struct: object): ReadonlyMap<string, MetadataValue> {

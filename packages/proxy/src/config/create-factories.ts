@@ -46,6 +46,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
       id: deps.node?.id ?? "",
       cluster: deps.node?.cluster ?? "",
       zone: deps.node?.locality?.zone ?? "",
+      metadata: deps.node?.metadata ?? {},
     },
     serverHealth: deps.serverHealth,
     istioPlan: (settings, direction) => ({
@@ -67,7 +68,7 @@ export function createFactories(deps: FactoryDependencies, services: FilterServi
         name,
       ),
     istioTcpStats: (settings, name, direction) =>
-      createIstioTcpStatsFilter(services.istioPlan(settings, direction), stats.registry, name),
+      createIstioTcpStatsFilter(services.istioPlan(settings, direction), stats.registry, deps.clock, name),
     accessLog: (plan) => deps.accessLogs.create(plan),
     bodyFormat: compileFormat,
     headerValue: compileHeaderValue,

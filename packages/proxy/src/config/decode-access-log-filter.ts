@@ -1,19 +1,26 @@
 import {
   type AccessLogFilter,
   type ComparisonFilter,
-  GrpcStatusFilter_Status as GrpcStatus,
+  type ExtensionFilter,
   type GrpcStatusFilter,
   type MetadataFilter,
   ComparisonFilter_Op as Op,
   type RuntimeFilter,
 } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { AccessLogType } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
+import {
+  type ExpressionFilter,
+  ExpressionFilterSchema,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
+import { effectiveGrpcStatus } from "../telemetry/effective-grpc-status.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeCondition } from "./decode-expression.ts";
 import { decodeMetadataMatcher } from "./decode-metadata-matcher.ts";
 import { decodeHeaderMatcher, denominatorOf } from "./decode-values.ts";
+import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
 
 type Filter = (exchange: Exchange) => boolean;
@@ -86,10 +93,22 @@ export function decodeAccessLogFilter(filter: AccessLogFilter, path: string, con
       const names = new Set<string>(types.map((type) => AccessLogType[type]));
       return ({ logType = "DownstreamEnd" }) => names.has(logType) !== exclude;
     }
+    case "extensionFilter":
+      return decodeExtension(specifier.value, at(path, "extension_filter"), context);
     default:
       if (!specifier.case) issues.add(path, "is empty", "remove it to log everything");
       return () => true;
   }
+}
+
+function decodeExtension({ configType }: ExtensionFilter, path: string, context: DecodeContext): Filter {
+  const place = at(path, "typed_config");
+  const message = configType.case === "typedConfig" ? unpackAny(configType.value) : undefined;
+  if (message?.$typeName === ExpressionFilterSchema.typeName) {
+    return decodeCondition((message as ExpressionFilter).expression, at(place, "expression"), context);
+  }
+  context.issues.add(place, `${message?.$typeName ?? "it"} is not a filter of access logs`);
+  return () => false;
 }
 
 function decodeComparison(
@@ -133,26 +152,9 @@ function decodeSampling(filter: RuntimeFilter, path: string, context: DecodeCont
   };
 }
 
-/** What a gRPC client sees where no status was said: by the HTTP status. */
-const grpcOfHttp: Readonly<Record<number, GrpcStatus>> = {
-  400: GrpcStatus.INTERNAL,
-  401: GrpcStatus.UNAUTHENTICATED,
-  403: GrpcStatus.PERMISSION_DENIED,
-  404: GrpcStatus.UNIMPLEMENTED,
-  429: GrpcStatus.UNAVAILABLE,
-  502: GrpcStatus.UNAVAILABLE,
-  503: GrpcStatus.UNAVAILABLE,
-  504: GrpcStatus.UNAVAILABLE,
-};
-
 function decodeGrpcStatus({ statuses, exclude }: GrpcStatusFilter): Filter {
-  const accepted = new Set(statuses);
-  return ({ response, responseTrailers }) => {
-    const said = responseTrailers?.get("grpc-status") ?? response?.headers.get("grpc-status");
-    const status =
-      said === undefined ? (grpcOfHttp[response?.status ?? 0] ?? GrpcStatus.UNKNOWN) : Number(said);
-    return accepted.has(status) !== exclude;
-  };
+  const accepted = new Set<number>(statuses);
+  return (exchange) => accepted.has(effectiveGrpcStatus(exchange)) !== exclude;
 }
 
 /** Exchanges without the value are logged unless that is denied. */

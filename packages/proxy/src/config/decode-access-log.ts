@@ -3,6 +3,10 @@ import { messageOf } from "@weft/base/errors";
 import type { AccessLog as AccessLogMessage } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatString } from "@weft/xds/gen/envoy/config/core/v3/substitution_format_string_pb";
 import type { FileAccessLog } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import type {
+  HttpGrpcAccessLogConfig,
+  TcpGrpcAccessLogConfig,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
 import type { OpenTelemetryAccessLogConfig } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import type {
   StderrAccessLog,
@@ -12,12 +16,11 @@ import type { AccessLog } from "../layer/access-log.ts";
 import type { AccessLogFormat, AccessLogSink } from "./access-log-plan.ts";
 import { decodeAccessLogFilter } from "./decode-access-log-filter.ts";
 import type { DecodeContext } from "./decode-context.ts";
+import { decodeHttpGrpcAccessLog, decodeTcpGrpcAccessLog } from "./decode-grpc-access-log.ts";
 import { decodeOtelAccessLog } from "./decode-otel-access-log.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at } from "./issues.ts";
-
-const otelType = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig";
 
 /** Decodes access loggers. */
 export function decodeAccessLogs(
@@ -35,8 +38,13 @@ export function decodeAccessLogs(
     if (!message) return [];
     const config = at(place, "typed_config");
     const filter = log.filter && decodeAccessLogFilter(log.filter, at(place, "filter"), context);
-    if (message.$typeName === otelType) {
-      return [decodeOtelAccessLog(message as OpenTelemetryAccessLogConfig, filter, config, context)];
+    switch (message.$typeName) {
+      case "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig":
+        return [decodeOtelAccessLog(message as OpenTelemetryAccessLogConfig, filter, config, context)];
+      case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
+        return [decodeHttpGrpcAccessLog(message as HttpGrpcAccessLogConfig, filter, config, context)];
+      case "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig":
+        return [decodeTcpGrpcAccessLog(message as TcpGrpcAccessLogConfig, filter, config, context)];
     }
     const target = decodeTarget(message, config, context);
     if (!target) {

@@ -74,7 +74,9 @@ export function decodeConnectionManager(
     ),
     localReplies: decodeLocalReplies(hcm.localReplyConfig, at(path, "local_reply_config"), context),
     accessLogs: decodeAccessLogs(hcm.accessLog, at(path, "access_log"), context),
-    tracing: hcm.tracing && decodeTracing(hcm.tracing, hcm.statPrefix, at(path, "tracing"), context),
+    tracing:
+      hcm.tracing &&
+      decodeTracing(hcm.tracing, hcm.statPrefix, hcm.requestIdExtension, at(path, "tracing"), context),
     requestTimeoutMs: time(hcm.requestTimeout, 0, at(path, "request_timeout")),
     requestHeadersTimeoutMs: time(hcm.requestHeadersTimeout, 0, at(path, "request_headers_timeout")),
     streamIdleTimeoutMs: time(hcm.streamIdleTimeout, 300_000, at(path, "stream_idle_timeout")),

@@ -57,7 +57,12 @@ export interface FilterServices {
   /** Modules of users that are filters. */
   readonly modules: ModuleRunners;
   /** Who this proxy is; "" for what the bootstrap does not say. */
-  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly zone: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
   /** Completes what was configured of Istio's metrics with who this proxy is. */
   istioPlan(settings: IstioStatsSettings, direction: Direction): IstioStatsPlan;
 }

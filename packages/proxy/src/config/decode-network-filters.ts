@@ -67,7 +67,7 @@ export function decodeNetworkFilter(
         readonly value?: JsonObject;
       };
       if (typeUrl === istioStatsType) {
-        const settings = decodeIstioStats(value ?? {}, at(place, "value"), issues);
+        const settings = decodeIstioStats(value ?? {}, at(place, "value"), context);
         return factories.istioTcpStats(settings, filter.name, direction);
       }
       issues.add(

@@ -19,6 +19,7 @@ import type { DecodeContext } from "./decode-context.ts";
 import { decodeGrpcService } from "./decode-grpc-service.ts";
 import { durationMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
+import { sharedBatch } from "./shared-batches.ts";
 
 type Attribute = MessageInitShape<typeof KeyValueSchema>;
 type Value = MessageInitShape<typeof AnyValueSchema>;
@@ -57,21 +58,26 @@ export function decodeOtelAccessLog(
     0,
   );
   const scope = `access_logs.open_telemetry_access_log.${config.statPrefix === "" ? "" : `${config.statPrefix}.`}`;
-  const batch = new ExportBatch<LogRecord>({
-    clock: services.clock,
-    flushIntervalMs: Math.max(1, durationMs(common?.bufferFlushInterval, 1_000)),
-    batchBytes: common?.bufferSizeBytes ?? 16_384,
-    written: services.stats.counter(`${scope}logs_written`),
-    dropped: services.stats.counter(`${scope}logs_dropped`),
-    send(logs, done) {
-      const instrumentationLibraryLogs = [{ logs: [...logs] }];
-      const request = create(ExportLogsServiceRequestSchema, {
-        resourceLogs: [{ resource, instrumentationLibraryLogs }],
-      });
-      const bytes = toBinary(ExportLogsServiceRequestSchema, request);
-      callGrpc(services.callouts, target, exportPath, bytes, (reply) => done(reply !== undefined));
-    },
-  });
+  const flushIntervalMs = Math.max(1, durationMs(common?.bufferFlushInterval, 1_000));
+  const batchBytes = common?.bufferSizeBytes ?? 16_384;
+  const make = () =>
+    new ExportBatch<LogRecord>({
+      clock: services.clock,
+      flushIntervalMs,
+      batchBytes,
+      written: services.stats.counter(`${scope}logs_written`),
+      dropped: services.stats.counter(`${scope}logs_dropped`),
+      send(logs, done) {
+        const instrumentationLibraryLogs = [{ logs: [...logs] }];
+        const request = create(ExportLogsServiceRequestSchema, {
+          resourceLogs: [{ resource, instrumentationLibraryLogs }],
+        });
+        const bytes = toBinary(ExportLogsServiceRequestSchema, request);
+        callGrpc(services.callouts, target, exportPath, bytes, (reply) => done(reply !== undefined));
+      },
+    });
+  const identity = [exportPath, resource, target, scope, flushIntervalMs, batchBytes];
+  const batch = sharedBatch(context, identity, make);
   return {
     log(exchange) {
       if (filter && !filter(exchange)) return;

@@ -3,7 +3,8 @@ import { callGrpc } from "../filters/grpc-callout.ts";
 import type { SpanSink } from "../tracing/tracing-plan.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeGrpcService } from "./decode-grpc-service.ts";
-import { at } from "./issues.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at, type Issues } from "./issues.ts";
 import { encodeSpans } from "./otlp-spans.ts";
 import { postToService, type SendBytes, spanSink } from "./span-export.ts";
 
@@ -20,18 +21,46 @@ export function decodeOtelTracer(
   path: string,
   context: DecodeContext,
 ): SpanSink {
-  const serviceName = config.serviceName || "unknown_service:weft";
   const { grpcService, httpService, maxCacheSize } = config;
+  const resource = resourceOf(config, at(path, "resource_detectors"), context.issues);
   return spanSink(
     {
       name: "opentelemetry",
-      identity: [serviceName, grpcService, httpService],
+      identity: [resource, grpcService, httpService],
       maxWaiting: maxCacheSize,
-      encode: (spans) => encodeSpans(spans, serviceName),
+      encode: (spans) => encodeSpans(spans, resource),
       send: decodeSend(config, path, context),
     },
     context,
   );
+}
+
+/**
+ * Who reports, flat: the configured name, and over it what detectors find.
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable
+ */
+export function resourceOf(
+  { serviceName, resourceDetectors }: OpenTelemetryConfig,
+  path: string,
+  issues: Issues,
+): string[] {
+  const found = new Map([["service.name", serviceName || "unknown_service:weft"]]);
+  resourceDetectors.forEach(({ typedConfig }, i) => {
+    const place = `${path}[${i}].typed_config`;
+    if (!typedConfig || unpackAny(typedConfig) === undefined)
+      issues.add(place, "names no detector known here");
+    for (const pair of (process.env.OTEL_RESOURCE_ATTRIBUTES ?? "").split(",")) {
+      const at = pair.indexOf("=");
+      if (at < 1) continue;
+      try {
+        found.set(pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim()));
+      } catch {
+        // What cannot be decoded names nothing.
+      }
+    }
+  });
+  return [...found].flat();
 }
 
 function decodeSend(

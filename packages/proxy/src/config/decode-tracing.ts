@@ -1,6 +1,10 @@
 import type { OpenTelemetryConfig } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
 import type { ZipkinConfig } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
-import type { HttpConnectionManager_Tracing as TracingMessage } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type {
+  RequestIDExtension,
+  HttpConnectionManager_Tracing as TracingMessage,
+} from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { UuidRequestIdConfig } from "@weft/xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb";
 import type { Percent } from "@weft/xds/gen/envoy/type/v3/percent_pb";
 import { b3Propagation } from "../tracing/b3-context.ts";
 import type { Share } from "../tracing/sampling.ts";
@@ -21,6 +25,7 @@ const maxPathTagLength = 65_536;
 export function decodeTracing(
   tracing: TracingMessage,
   statPrefix: string,
+  idExtension: RequestIDExtension | undefined,
   path: string,
   context: DecodeContext,
 ): TracingPlan {
@@ -38,6 +43,7 @@ export function decodeTracing(
     );
   return {
     ...decodeProvider(tracing, at(path, "provider"), context),
+    ...decodeRequestId(idExtension),
     shares: {
       client: share(tracing.clientSampling, "client_sampling", "tracing.client_enabled"),
       random: share(tracing.randomSampling, "random_sampling", "tracing.random_sampling"),
@@ -56,6 +62,15 @@ export function decodeTracing(
       "client-enabled": counter("client_enabled"),
     },
   };
+}
+
+/** @see envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig, the only kind there is */
+function decodeRequestId(
+  extension: RequestIDExtension | undefined,
+): Pick<TracingPlan, "samplesById" | "marksId"> {
+  const message = extension?.typedConfig && unpackAny(extension.typedConfig);
+  const { packTraceReason, useRequestIdForTraceSampling } = (message ?? {}) as Partial<UuidRequestIdConfig>;
+  return { samplesById: useRequestIdForTraceSampling ?? true, marksId: packTraceReason ?? true };
 }
 
 /** A percentage with two decimals, as Envoy counts; everything where it is left out. */

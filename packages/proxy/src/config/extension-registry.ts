@@ -10,6 +10,11 @@ import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_co
 import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
 import { ZipkinConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import { ExpressionFilterSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb";
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
 import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import {
   StderrAccessLogSchema,
@@ -87,12 +92,14 @@ import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_poli
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { UriTemplateRewriteConfigSchema } from "@weft/xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb";
+import { UuidRequestIdConfigSchema } from "@weft/xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb";
 import { DownstreamConnectionsConfigSchema } from "@weft/xds/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb";
 import { FixedHeapConfigSchema } from "@weft/xds/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb";
 import { OmitCanaryHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb";
 import { OmitHostMetadataConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
 import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
+import { EnvironmentResourceDetectorConfigSchema } from "@weft/xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb";
 import { ProxyProtocolUpstreamTransportSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
 import {
@@ -160,6 +167,11 @@ export const extensionRegistry: Registry = createRegistry(
   HttpProtocolOptionsSchema,
   FileAccessLogSchema,
   OpenTelemetryAccessLogConfigSchema,
+  ExpressionFilterSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  UuidRequestIdConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   OpenTelemetryConfigSchema,

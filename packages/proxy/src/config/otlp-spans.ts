@@ -10,11 +10,11 @@ import type { Span } from "../tracing/tracing-plan.ts";
 
 type Attribute = MessageInitShape<typeof KeyValueSchema>;
 
-/** An `ExportTraceServiceRequest` with these spans of one service. */
-export function encodeSpans(spans: readonly Span[], serviceName: string): Uint8Array {
+/** An `ExportTraceServiceRequest` with these spans of one service, whose attributes are flat. */
+export function encodeSpans(spans: readonly Span[], ofService: readonly string[]): Uint8Array {
   const resource = {
     attributes: attributesOf([
-      ...["service.name", serviceName],
+      ...ofService,
       ...["telemetry.sdk.name", "weft", "telemetry.sdk.language", "nodejs"],
     ]),
   };

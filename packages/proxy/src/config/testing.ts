@@ -48,7 +48,7 @@ export function testServices(): FilterServices {
       },
     },
     modules: new ModuleRunners({ clock: systemClock, random: Math.random, warn() {} }),
-    node: { id: "", cluster: "", zone: "" },
+    node: { id: "", cluster: "", zone: "", metadata: {} },
     istioPlan: (settings) => ({ ...settings, reporter: "source" }) as never,
   };
 }

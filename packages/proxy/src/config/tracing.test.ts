@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it, test } from "node:test";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
+import { EnvironmentResourceDetectorConfigSchema } from "@weft/xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb";
+import { ExportTraceServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
 import { startWeft } from "../filters/side-by-side-fixture.ts";
+import { resourceOf } from "./decode-otel-tracer.ts";
+import { Issues } from "./issues.ts";
+import { encodeSpans } from "./otlp-spans.ts";
 import { type CollectedSpan, decodeSpans, tracingBootstrap } from "./test-tracing.ts";
 import { compileText } from "./testing.ts";
 
@@ -207,3 +215,24 @@ static_resources:
     );
   });
 }
+
+test("who reports is what the environment says, over what is configured", () => {
+  const typedConfig = anyPack(
+    EnvironmentResourceDetectorConfigSchema,
+    create(EnvironmentResourceDetectorConfigSchema),
+  );
+  const config = create(OpenTelemetryConfigSchema, {
+    serviceName: "configured",
+    resourceDetectors: [{ name: "environment", typedConfig }],
+  });
+  const issues = new Issues();
+  process.env.OTEL_RESOURCE_ATTRIBUTES = "service.name=web%2Fone, team = a ,broken,=b,bad=%zz";
+  try {
+    const attributes = resourceOf(config, "resource_detectors", issues);
+    assert.deepEqual(attributes, ["service.name", "web/one", "team", "a"]);
+    const message = fromBinary(ExportTraceServiceRequestSchema, encodeSpans([], attributes));
+    assert.equal(message.resourceSpans[0]!.resource!.attributes[0]!.value!.value.value, "web/one");
+  } finally {
+    delete process.env.OTEL_RESOURCE_ATTRIBUTES;
+  }
+});

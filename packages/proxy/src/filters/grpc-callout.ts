@@ -1,5 +1,5 @@
 import { HeaderList } from "../layer/header-list.ts";
-import type { Callout, CalloutResult, Callouts } from "./callout.ts";
+import type { Callout, CalloutResponse, CalloutResult, Callouts } from "./callout.ts";
 
 /** A gRPC service of a cluster. @see envoy.config.core.v3.GrpcService */
 export interface GrpcTarget {
@@ -28,6 +28,27 @@ export function callGrpc(
   message: Uint8Array,
   onReply: (reply: GrpcReply) => void,
 ): Callout {
+  return startGrpc(callouts, target, path, message, (result) => onReply(replyIn(result)));
+}
+
+/** One message to a method that streams; it arrived where the call ends well, whatever is answered. */
+export function sendGrpc(
+  callouts: Callouts,
+  target: GrpcTarget,
+  path: string,
+  message: Uint8Array,
+  onEnd: (isDelivered: boolean) => void,
+): Callout {
+  return startGrpc(callouts, target, path, message, (result) => onEnd(isOk(result)));
+}
+
+function startGrpc(
+  callouts: Callouts,
+  target: GrpcTarget,
+  path: string,
+  message: Uint8Array,
+  onResult: (result: CalloutResult) => void,
+): Callout {
   const { cluster, authority, metadata, timeoutMs } = target;
   const fields = ["te", "trailers", "content-type", "application/grpc", ...metadata];
   if (timeoutMs > 0) fields.unshift("grpc-timeout", `${timeoutMs}m`);
@@ -44,14 +65,17 @@ export function callGrpc(
       timeoutMs,
       maxResponseBytes: maxReplyBytes + frameHeaderBytes,
     },
-    (result) => onReply(replyIn(result)),
+    onResult,
   );
 }
 
+function isOk(result: CalloutResult): result is CalloutResponse {
+  if (result.kind !== "response" || result.head.status !== 200) return false;
+  return (result.trailers?.get("grpc-status") ?? result.head.headers.get("grpc-status")) === "0";
+}
+
 function replyIn(result: CalloutResult): GrpcReply {
-  if (result.kind !== "response" || result.head.status !== 200) return undefined;
-  const status = result.trailers?.get("grpc-status") ?? result.head.headers.get("grpc-status");
-  if (status !== "0") return undefined;
+  if (!isOk(result)) return undefined;
   const { body } = result;
   // Neither compressed nor cut short, and one message only.
   if (body.length < frameHeaderBytes || body[0] !== 0) return undefined;

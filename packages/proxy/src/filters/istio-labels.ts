@@ -107,7 +107,7 @@ function serviceOfClusterName(name: string): ServiceName | undefined {
 }
 
 export function commonLabels(
-  plan: IstioStatsPlan,
+  plan: Pick<IstioStatsPlan, "reporter">,
   parties: Parties,
   protocol: string,
   flags: number,

@@ -18,10 +18,12 @@ export interface TcpSeries {
   readonly receivedBytes: Counter;
 }
 
+const noDimensions: readonly string[] = [];
+
 /**
  * Istio's standard metrics, by their exact names, with the overrides of one
  * listener applied: a removed tag is an empty label, which Prometheus takes for
- * an absent one.
+ * an absent one; one that is added stands after the usual.
  */
 export class IstioMetrics {
   readonly #families;
@@ -48,38 +50,54 @@ export class IstioMetrics {
     };
   }
 
-  http(labels: readonly string[]): HttpSeries {
+  /** `dimensions` are the values that overrides refer to. */
+  http(labels: readonly string[], dimensions = noDimensions): HttpSeries {
     const f = this.#families;
     return {
-      requests: this.#series(f.requests, labels),
-      durationMs: this.#series(f.durationMs, labels),
-      requestBytes: this.#series(f.requestBytes, labels),
-      responseBytes: this.#series(f.responseBytes, labels),
+      requests: this.#series(f.requests, labels, dimensions),
+      durationMs: this.#series(f.durationMs, labels, dimensions),
+      requestBytes: this.#series(f.requestBytes, labels, dimensions),
+      responseBytes: this.#series(f.responseBytes, labels, dimensions),
     };
   }
 
-  tcp(labels: readonly string[]): TcpSeries {
+  tcp(labels: readonly string[], dimensions = noDimensions): TcpSeries {
     const f = this.#families;
     return {
-      opened: this.#series(f.opened, labels),
-      closed: this.#series(f.closed, labels),
-      sentBytes: this.#series(f.sentBytes, labels),
-      receivedBytes: this.#series(f.receivedBytes, labels),
+      opened: this.#series(f.opened, labels, dimensions),
+      closed: this.#series(f.closed, labels, dimensions),
+      sentBytes: this.#series(f.sentBytes, labels, dimensions),
+      receivedBytes: this.#series(f.receivedBytes, labels, dimensions),
     };
   }
 
-  #series<M extends Counter | Histogram>(family: MetricFamily<M>, labels: readonly string[]): M {
+  #series<M extends Counter | Histogram>(
+    family: MetricFamily<M>,
+    labels: readonly string[],
+    dimensions: readonly string[],
+  ): M {
+    if (this.#overrides.length === 0) return family.with(...labels);
     const short = family.name.replace(/^istio_/, "");
     const values = [...labels];
+    const added = new Map<string, string>();
     let isDropped = false;
-    for (const override of this.#overrides) {
-      if (override.metric !== "" && override.metric !== short) continue;
-      isDropped ||= override.isDropped;
-      for (const tag of override.tagsToRemove) {
-        const at = family.labelNames.indexOf(tag);
-        if (at >= 0) values[at] = "";
-      }
+    const set = (name: string, value: string): void => {
+      const at = family.labelNames.indexOf(name);
+      if (at >= 0) values[at] = value;
+      else if (value === "") added.delete(name);
+      else added.set(name, value);
+    };
+    for (const { metric, isDropped: drops, tagsToRemove, tags } of this.#overrides) {
+      if (metric !== "" && metric !== short) continue;
+      isDropped ||= drops;
+      for (const name of tagsToRemove) set(name, "");
+      for (const { name, dimension } of tags) set(name, dimensions[dimension] ?? "unknown");
     }
-    return isDropped ? family.detached() : family.with(...values);
+    if (isDropped) return family.detached();
+    return added.size === 0 ? family.with(...values) : family.withMore(values, [...added].sort(byName));
   }
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
 }

@@ -1,4 +1,5 @@
 import type { PeerMetadata } from "../layer/downstream-connection.ts";
+import type { Exchange } from "../layer/exchange.ts";
 
 /** A service, as Istio's `destination_service*` labels name it. */
 export interface ServiceName {
@@ -23,6 +24,10 @@ export interface IstioStatsPlan {
   /** The principal of our own certificate where a connection cannot tell it. */
   readonly localPrincipal: (() => string) | undefined;
   readonly isHostHeaderFallbackDisabled: boolean;
+  /** What the labels of overrides come from; each is evaluated once for a call, "unknown" where it has no value. */
+  readonly dimensions: readonly ((exchange: Exchange) => string)[];
+  /** How often the bytes of open connections are counted. */
+  readonly tcpReportingMs: number;
   /** `dimensions` and `tags_to_remove` per metric; `metrics[].name` without `istio_`, "" for all. */
   readonly overrides: readonly IstioMetricOverride[];
 }
@@ -31,4 +36,6 @@ export interface IstioMetricOverride {
   readonly metric: string;
   readonly isDropped: boolean;
   readonly tagsToRemove: readonly string[];
+  /** Labels that are replaced or added, each by its place among the plan's `dimensions`. */
+  readonly tags: readonly { readonly name: string; readonly dimension: number }[];
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Histogram, MetricRegistry } from "@weft/base/metric-registry";
+import { FakeClock } from "@weft/testkit/fake-clock";
 import { clusterWith, endpoint, locality } from "../cluster/cluster-fixture.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
@@ -29,6 +30,8 @@ const plan = (reporter: "source" | "destination", options: Partial<IstioStatsPla
   localPrincipal: () => spiffe("productpage"),
   isHostHeaderFallbackDisabled: false,
   overrides: [],
+  dimensions: [],
+  tcpReportingMs: 5_000,
   ...options,
 });
 
@@ -186,12 +189,46 @@ describe("Istio's request metrics", () => {
   it("leave removed tags empty and dropped metrics out", () => {
     const registry = new MetricRegistry();
     const overrides = [
-      { metric: "", isDropped: false, tagsToRemove: ["source_principal"] },
-      { metric: "request_bytes", isDropped: true, tagsToRemove: [] },
+      { metric: "", isDropped: false, tagsToRemove: ["source_principal"], tags: [] },
+      { metric: "request_bytes", isDropped: true, tagsToRemove: [], tags: [] },
     ];
     createIstioStatsFilter(plan("source", { overrides }), registry).onComplete!(outbound());
     assert.equal(labelsOf(registry, "istio_requests_total")[0]!.source_principal, "");
     assert.deepEqual(labelsOf(registry, "istio_request_bytes"), []);
+  });
+
+  it("take labels of the configuration's own, and tell calls apart by them", () => {
+    const registry = new MetricRegistry();
+    const tags = [
+      { name: "request_host", dimension: 0 },
+      { name: "destination_version", dimension: 1 },
+    ];
+    const overrides = [{ metric: "requests_total", isDropped: false, tagsToRemove: [], tags }];
+    const dimensions = [({ request }: Exchange) => request!.authority, () => "next"];
+    const filter = createIstioStatsFilter(plan("source", { overrides, dimensions }), registry);
+    const calls = outbound();
+    for (const authority of ["a", "b", "a"]) {
+      filter.onComplete!({ ...calls, request: request({}, { authority }) });
+    }
+    const family = [...registry.families].find(({ name }) => name === "istio_requests_total")!;
+    const seen = [...family.series].map(({ more, metric }) => [more, (metric as { value: number }).value]);
+    assert.deepEqual(seen, [
+      [[["request_host", "a"]], 2],
+      [[["request_host", "b"]], 1],
+    ]);
+    assert.deepEqual(
+      labelsOf(registry, "istio_requests_total").map((labels) => labels.destination_version),
+      ["next", "next"],
+    );
+    const untouched = [...registry.families].find(({ name }) => name === "istio_response_bytes")!;
+    assert.equal([...untouched.series].length, 1);
+  });
+
+  it("that are all dropped leave a call alone when it ends", () => {
+    const overrides = [{ metric: "", isDropped: true, tagsToRemove: [], tags: [] }];
+    const filter = createIstioStatsFilter(plan("source", { overrides }), new MetricRegistry());
+    assert.equal(filter.onComplete, undefined);
+    assert.ok(filter.onRequest, "peers still tell each other who they are");
   });
 });
 
@@ -236,7 +273,7 @@ describe("peer metadata on the wire", () => {
 describe("Istio's TCP metrics", () => {
   it("count a connection when it is established and its bytes when it ends", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioTcpStatsFilter(plan("source"), registry);
+    const filter = createIstioTcpStatsFilter(plan("source"), registry, new FakeClock());
     const call = outbound({ request: undefined, response: undefined, protocol: "" });
     const value = (name: string) =>
       [...[...registry.families].find((f) => f.name === name)!.series].map(
@@ -252,5 +289,28 @@ describe("Istio's TCP metrics", () => {
     assert.deepEqual(value("istio_tcp_received_bytes_total"), [11]);
     assert.deepEqual(value("istio_tcp_sent_bytes_total"), [222]);
     assert.equal(labelsOf(registry, "istio_tcp_sent_bytes_total")[0]!.request_protocol, "tcp");
+  });
+
+  it("count the bytes of a connection that stays open, each once", async () => {
+    const registry = new MetricRegistry();
+    const clock = new FakeClock();
+    const filter = createIstioTcpStatsFilter(plan("source", { tcpReportingMs: 2_000 }), registry, clock);
+    const call = outbound({ request: undefined, response: undefined, protocol: "", bytesReceived: 0 });
+    const received = () =>
+      [...[...registry.families].find((f) => f.name === "istio_tcp_received_bytes_total")!.series].map(
+        ({ metric }) => (metric as { value: number }).value,
+      );
+    filter.onEstablished!(call);
+    call.bytesReceived = 30;
+    await clock.advance(1_999);
+    assert.deepEqual(received(), [0]);
+    await clock.advance(1);
+    assert.deepEqual(received(), [30]);
+    call.bytesReceived = 70;
+    await clock.advance(2_000);
+    assert.deepEqual(received(), [70]);
+    call.bytesReceived = 75;
+    filter.onClose!(call);
+    assert.deepEqual(received(), [75]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Clock } from "@weft/base/clock";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import type { Exchange } from "../layer/exchange.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
@@ -20,11 +21,16 @@ interface CachedSeries {
   readonly principal: string;
   /** Undefined when the labels do not depend on the request's host. */
   readonly host: string | undefined;
+  /** The values of the configuration's own labels, in one text. */
+  readonly dimensions: string;
   readonly series: HttpSeries;
 }
 
 /** Series named after the client's `host` header are made up to here; later hosts count as unknown. */
 const maxHostSeries = 500;
+/** Combinations remembered with one peer; beyond, they are put together anew. */
+const maxCachedSeries = 256;
+const none: readonly string[] = [];
 
 /**
  * Counts every request in Istio's standard metrics.
@@ -44,9 +50,13 @@ export function createIstioStatsFilter(
   const isSource = plan.reporter === "source";
   const caches = new WeakMap<object, CachedSeries[]>();
   const noPeer = {};
+  const { dimensions } = plan;
+  const isCounted = !plan.overrides.some(({ metric, isDropped }) => metric === "" && isDropped);
   let hostSeries = 0;
 
   function resolve(exchange: Exchange, key: object, isGrpc: boolean, grpcStatus: string): HttpSeries {
+    const values = dimensions.length === 0 ? none : dimensions.map((read) => read(exchange));
+    const valuesText = values.length === 0 ? "" : values.join("\0");
     const cached = caches.get(key);
     const status = exchange.response?.status ?? 0;
     const peer = isSource ? exchange.upstreamPeer : exchange.connection.peer;
@@ -61,6 +71,7 @@ export function createIstioStatsFilter(
           entry.cluster === exchange.cluster &&
           entry.peerMetadata === exchange.connection.peerMetadata &&
           entry.principal === principal &&
+          entry.dimensions === valuesText &&
           (entry.host === undefined || entry.host === exchange.request?.authority)
         ) {
           return entry.series;
@@ -72,8 +83,9 @@ export function createIstioStatsFilter(
     const effective = hostSeries > maxHostSeries ? { ...plan, isHostHeaderFallbackDisabled: true } : plan;
     const parties = resolveParties(effective, exchange);
     const labels = commonLabels(plan, parties, isGrpc ? "grpc" : "http", exchange.flags);
-    const series = metrics.http([...labels, String(status), grpcStatus]);
+    const series = metrics.http([...labels, String(status), grpcStatus], values);
     if (effective !== plan && isByHost) return series;
+    if (cached && cached.length >= maxCachedSeries) cached.length = 0;
     const entry: CachedSeries = {
       status,
       flags: exchange.flags,
@@ -83,6 +95,7 @@ export function createIstioStatsFilter(
       peerMetadata: exchange.connection.peerMetadata,
       principal,
       host: isByHost ? (exchange.request?.authority ?? "") : undefined,
+      dimensions: valuesText,
       series,
     };
     if (cached) cached.push(entry);
@@ -96,46 +109,83 @@ export function createIstioStatsFilter(
       exchangeMetadata(exchange, isSource);
       return "continue";
     },
-    onComplete(exchange) {
-      const isGrpc = isGrpcRequest(exchange);
-      const grpcStatus = isGrpc ? grpcStatusOf(exchange) : "";
-      const key = isSource ? (exchange.endpoint ?? exchange.cluster ?? noPeer) : exchange.connection;
-      const series = resolve(exchange, key, isGrpc, grpcStatus);
-      series.requests.value += 1;
-      series.durationMs.observe(exchange.endMs - exchange.startMs);
-      series.requestBytes.observe(exchange.bytesReceived + exchange.requestHeaderBytes);
-      series.responseBytes.observe(exchange.bytesSent);
-    },
+    ...(isCounted ? { onComplete } : {}),
   };
+
+  function onComplete(exchange: Exchange): void {
+    const isGrpc = isGrpcRequest(exchange);
+    const grpcStatus = isGrpc ? grpcStatusOf(exchange) : "";
+    const key = isSource ? (exchange.endpoint ?? exchange.cluster ?? noPeer) : exchange.connection;
+    const series = resolve(exchange, key, isGrpc, grpcStatus);
+    series.requests.value += 1;
+    series.durationMs.observe(exchange.endMs - exchange.startMs);
+    series.requestBytes.observe(exchange.bytesReceived + exchange.requestHeaderBytes);
+    series.responseBytes.observe(exchange.bytesSent);
+  }
 }
 
-/** Counts TCP connections and their bytes in Istio's standard metrics. */
+/** What has been counted of a connection that is open. */
+interface OpenConnection {
+  readonly series: TcpSeries;
+  received: number;
+  sent: number;
+}
+
+/** Counts TCP connections and their bytes in Istio's standard metrics: of open ones every so often. */
 export function createIstioTcpStatsFilter(
   plan: IstioStatsPlan,
   registry: MetricRegistry,
+  clock: Clock,
   name = istioStatsFilterName,
 ): NetworkFilter {
   const metrics = new IstioMetrics(registry, plan.overrides);
-  const opened = new WeakMap<Exchange, TcpSeries>();
+  const open = new Map<Exchange, OpenConnection>();
+  let isReporting = false;
   const resolve = (exchange: Exchange): TcpSeries =>
-    metrics.tcp(commonLabels(plan, resolveParties(plan, exchange), "tcp", exchange.flags));
+    metrics.tcp(
+      commonLabels(plan, resolveParties(plan, exchange), "tcp", exchange.flags),
+      plan.dimensions.map((read) => read(exchange)),
+    );
+  function report(): void {
+    for (const [exchange, one] of open) countBytes(one.series, exchange, one);
+    isReporting = false;
+    if (open.size > 0) reportLater();
+  }
+  function reportLater(): void {
+    if (isReporting) return;
+    isReporting = true;
+    clock.setTimer(report, plan.tcpReportingMs);
+  }
   return {
     name,
     onConnection: () => true,
     onEstablished(exchange) {
       const series = resolve(exchange);
-      opened.set(exchange, series);
+      open.set(exchange, { series, received: 0, sent: 0 });
       series.opened.add();
+      reportLater();
     },
     onClose(exchange) {
-      const begun = opened.get(exchange);
+      const begun = open.get(exchange);
+      open.delete(exchange);
       const series = resolve(exchange);
       if (!begun) series.opened.add();
       series.closed.add();
-      series.receivedBytes.add(exchange.bytesReceived);
-      series.sentBytes.add(exchange.bytesSent);
+      countBytes(series, exchange, begun ?? { received: 0, sent: 0 });
     },
   };
+}
+
+/** What has come since it was last counted. */
+function countBytes(
+  { receivedBytes, sentBytes }: TcpSeries,
+  { bytesReceived, bytesSent }: Exchange,
+  counted: { received: number; sent: number },
+): void {
+  receivedBytes.add(bytesReceived - counted.received);
+  sentBytes.add(bytesSent - counted.sent);
+  counted.received = bytesReceived;
+  counted.sent = bytesSent;
 }
 
 function isGrpcRequest(exchange: Exchange): boolean {

@@ -1,4 +1,4 @@
-import { Histogram, type MetricFamily } from "@weft/base/metric-registry";
+import { Histogram, type MetricFamily, type MoreLabel } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
 
@@ -15,8 +15,8 @@ export interface NamedStat {
 export function listStats(stats: EnvoyStats, filter?: (name: string) => boolean): NamedStat[] {
   const listed: NamedStat[] = [];
   for (const family of stats.registry.collect()) {
-    for (const { labels, metric } of family.series) {
-      const name = dottedName(stats, family, labels);
+    for (const { labels, more, metric } of family.series) {
+      const name = dottedName(stats, family, labels, more);
       if (filter && !filter(name)) continue;
       listed.push({ name, metric: metric instanceof Histogram ? metric : metric.value });
     }
@@ -89,11 +89,17 @@ function trim(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-function dottedName(stats: EnvoyStats, family: MetricFamily, labels: readonly string[]): string {
+function dottedName(
+  stats: EnvoyStats,
+  family: MetricFamily,
+  labels: readonly string[],
+  more: readonly MoreLabel[] = [],
+): string {
   const template = stats.templateOf(family.name);
   if (template) return fillTemplate(template, labels.map(withoutColons));
   if (labels.length === 0) return family.name;
-  return `${family.name}{${family.labelNames.map((label, i) => `${label}=${JSON.stringify(labels[i])}`).join(",")}}`;
+  const pairs = [...family.labelNames.map((label, i): MoreLabel => [label, labels[i]!]), ...more];
+  return `${family.name}{${pairs.map(([label, value]) => `${label}=${JSON.stringify(value)}`).join(",")}}`;
 }
 
 /** Envoy writes addresses in names as `127.0.0.1_8080`. */

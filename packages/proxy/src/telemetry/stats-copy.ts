@@ -4,6 +4,7 @@ import {
   Histogram,
   type MetricKind,
   MetricRegistry,
+  type MoreLabel,
 } from "@weft/base/metric-registry";
 import { EnvoyStats } from "./envoy-stats.ts";
 
@@ -17,8 +18,14 @@ interface FamilyCopy {
   readonly labelNames: readonly string[];
   /** The dotted name, for Envoy's own statistics. */
   readonly template: string | undefined;
-  readonly series: readonly (readonly [labels: readonly string[], value: number | HistogramCopy])[];
+  readonly series: readonly SeriesCopy[];
 }
+
+type SeriesCopy = readonly [
+  labels: readonly string[],
+  value: number | HistogramCopy,
+  more: readonly MoreLabel[] | undefined,
+];
 
 interface HistogramCopy {
   readonly bounds: readonly number[];
@@ -35,7 +42,7 @@ export function copyStats(stats: EnvoyStats): StatsCopy {
     kind,
     labelNames,
     template: stats.templateOf(name),
-    series: Array.from(series, ({ labels, metric }) => [labels, contentOf(metric)] as const),
+    series: Array.from(series, ({ labels, more, metric }): SeriesCopy => [labels, contentOf(metric), more]),
   }));
 }
 
@@ -55,13 +62,16 @@ export function addStats(copies: readonly StatsCopy[]): EnvoyStats {
   for (const copy of copies) {
     for (const { name, help, kind, labelNames, template, series } of copy) {
       if (template !== undefined) total.nameTemplate(name, template);
-      for (const [labels, value] of series) {
+      for (const [labels, value, more = []] of series) {
         if (typeof value !== "number") {
-          addHistogram(registry.histogram(name, help, value.bounds, labelNames).with(...labels), value);
+          addHistogram(
+            registry.histogram(name, help, value.bounds, labelNames).withMore(labels, more),
+            value,
+          );
         } else if (kind === "counter")
-          registry.counter(name, help, labelNames).with(...labels).value += value;
+          registry.counter(name, help, labelNames).withMore(labels, more).value += value;
         else {
-          const gauge = registry.gauge(name, help, labelNames).with(...labels);
+          const gauge = registry.gauge(name, help, labelNames).withMore(labels, more);
           gauge.value = countedApart.test(name) ? gauge.value + value : Math.max(gauge.value, value);
         }
       }

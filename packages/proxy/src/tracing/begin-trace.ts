@@ -25,10 +25,13 @@ export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: 
   const { headers } = exchange.request!;
   const route = exchange.match?.route.tracing;
   const isClientTraced = headers.has("x-client-trace-id");
-  const reason = decideTrace(exchange.requestId, isClientTraced, route?.shares ?? plan.shares, random);
+  const reason = plan.samplesById
+    ? decideTrace(exchange.requestId, isClientTraced, route?.shares ?? plan.shares, random)
+    : "random-sampling";
   plan.decisions[reason].value += 1;
   exchange.isTraceForced = reason === "service-forced";
-  const requestId = markRequestId(exchange.requestId, reason);
+  const isMarked = plan.samplesById && plan.marksId;
+  const requestId = isMarked ? markRequestId(exchange.requestId, reason) : exchange.requestId;
   if (requestId !== exchange.requestId) {
     exchange.requestId = requestId;
     headers.set("x-request-id", requestId);

@@ -47,6 +47,10 @@ export interface TracingPlan extends SpanNames {
   /** Spans without a configured name are called after the host, not after their direction. */
   readonly isNamedAfterHost: boolean;
   readonly shares: SamplingShares;
+  /** Whether the request id decides and tells; else every request is chosen that its caller leaves open. */
+  readonly samplesById: boolean;
+  /** Whether the id is marked with the decision. */
+  readonly marksId: boolean;
   readonly customTags: readonly CustomTag[];
   /** A longer path is cut in tags. */
   readonly maxPathTagLength: number;

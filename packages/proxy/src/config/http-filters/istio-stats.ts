@@ -18,8 +18,9 @@ export const istioStatsFilters = [
 function decode(
   { typeUrl, value }: Pick<TypedStruct, "typeUrl" | "value">,
   { name, direction, path }: HttpFilterPlace,
-  { issues, services }: DecodeContext,
+  context: DecodeContext,
 ): HttpFilter | undefined {
+  const { issues, services } = context;
   if (typeUrl !== istioStatsType) {
     issues.add(
       at(path, "type_url"),
@@ -28,6 +29,6 @@ function decode(
     );
     return undefined;
   }
-  const settings = decodeIstioStats(value ?? {}, at(path, "value"), issues);
+  const settings = decodeIstioStats(value ?? {}, at(path, "value"), context);
   return createIstioStatsFilter(services.istioPlan(settings, direction), services.stats.registry, name);
 }

@@ -7,7 +7,7 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
   return {
     [`${p}HttpConnectionManager`]: {
       implemented:
-        "codec_type local_reply_config stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs delayed_close_timeout http1_safe_max_connection_duration stream_flush_timeout always_set_request_id_in_response proxy_100_continue strip_trailing_host_dot append_x_forwarded_port stream_error_on_invalid_http_message normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port tracing",
+        "codec_type local_reply_config stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details upgrade_configs delayed_close_timeout http1_safe_max_connection_duration stream_flush_timeout always_set_request_id_in_response proxy_100_continue strip_trailing_host_dot append_x_forwarded_port stream_error_on_invalid_http_message normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port tracing request_id_extension",
       harmless: {
         http3_protocol_options: "HTTP/3 is not spoken, so its settings are never used",
       },
@@ -33,6 +33,7 @@ export function connectionManagerSupport(): Record<string, MessageSupport> {
     [`${p}ResponseMapper`]: {
       implemented: "filter status_code body body_format_override headers_to_add",
     },
+    [`${p}RequestIDExtension`]: { implemented: "typed_config" },
     [`${p}Rds`]: { implemented: "config_source route_config_name" },
     [`${p}HttpFilter`]: { implemented: "name typed_config is_optional disabled" },
     [`${p}HttpConnectionManager.SetCurrentClientCertDetails`]: { implemented: "subject cert chain dns uri" },

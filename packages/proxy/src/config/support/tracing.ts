@@ -18,12 +18,18 @@ export function tracingSupport(): Record<string, MessageSupport> {
     "envoy.config.route.v3.Decorator": { implemented: "operation propagate" },
     [`${trace}Tracing.Http`]: { implemented: "name typed_config" },
     [`${trace}OpenTelemetryConfig`]: {
-      implemented: "grpc_service http_service service_name max_cache_size",
+      implemented: "grpc_service http_service service_name max_cache_size resource_detectors",
     },
     [`${trace}ZipkinConfig`]: {
       implemented:
         "collector_cluster collector_endpoint trace_id_128bit shared_span_context collector_endpoint_version collector_hostname collector_service",
       neutral: "split_spans_for_request trace_context_option",
+    },
+    "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig": {
+      implemented: "",
+    },
+    "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig": {
+      implemented: "pack_trace_reason use_request_id_for_trace_sampling",
     },
     "envoy.config.core.v3.HttpService": { implemented: "http_uri request_headers_to_add" },
     [tag]: { implemented: "tag literal environment request_header metadata value" },
