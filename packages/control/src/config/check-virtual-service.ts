@@ -37,9 +37,7 @@ export function checkVirtualService(
   metadata: CheckedMetadata,
 ): void {
   checkExportTo(spec.exportTo, (i) => `spec.exportTo[${i}]`, metadata.namespace, find);
-  if (!spec.hosts?.length) {
-    find.error("W1104", "spec", "spec.hosts is missing", 'name the hosts it routes, for example "reviews"');
-  }
+  if (!spec.hosts?.length) checkDelegate(spec, find);
   find.gatewayNames("spec.gateways", spec.gateways);
   spec.hosts?.forEach((host, i) => {
     find.host(`spec.hosts[${i}]`, host);
@@ -66,6 +64,28 @@ export function checkVirtualService(
     checkDestinations(route.route ?? [], `${path}.route`, find);
   });
   checkTls(spec, find);
+}
+
+/** Without hosts it is what others delegate to: they say for which hosts, gateways and callers. */
+function checkDelegate({ gateways, http, tcp, tls }: VirtualServiceSpec, find: Finding): void {
+  if (!http || tcp || tls) {
+    find.error("W1104", "spec", "spec.hosts is missing", 'name the hosts it routes, for example "reviews"');
+    return;
+  }
+  const message = (path: string) =>
+    `${path} cannot be set where spec.hosts is not, in what others delegate to`;
+  if (gateways?.length) find.error("W1106", "spec.gateways", message("spec.gateways"), "remove it");
+  http.forEach((route, i) => {
+    const path = `spec.http[${i}]`;
+    if (route.delegate) find.error("W1106", `${path}.delegate`, message(`${path}.delegate`), "remove it");
+    route.match?.forEach((match, j) => {
+      for (const field of ["gateways", "sourceLabels", "sourceNamespace"] as const) {
+        const at = `${path}.match[${j}].${field}`;
+        if (match[field] !== undefined)
+          find.error("W1106", at, message(at), "write it where it is delegated");
+      }
+    });
+  });
 }
 
 /** Server names must be among the hosts: the VirtualService is looked up by them. */
@@ -98,10 +118,11 @@ function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void
     route.route && "route",
     route.redirect && "redirect",
     route.directResponse && "directResponse",
+    route.delegate && "delegate",
   ];
   const set = actions.filter((action) => action !== undefined);
   if (set.length === 0) {
-    find.error("W1207", path, `${path} does nothing`, "add one of route, redirect, directResponse");
+    find.error("W1207", path, `${path} does nothing`, "add one of route, redirect, directResponse, delegate");
   } else if (set.length > 1) {
     find.error("W1106", path, `${path} sets ${set.join(" and ")} at once`, "only one of them can apply");
   } else if (route.route?.length === 0) {
@@ -110,7 +131,7 @@ function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void
   const used = (["rewrite", "timeout", "retries", "mirror", "mirrors"] as const).find(
     (field) => route[field],
   );
-  if (!route.route && used) {
+  if (!route.route && !route.delegate && used) {
     find.error("W1106", `${path}.${used}`, `${path}.${used} needs a route`, `remove ${used} or add route`);
   }
   route.match?.forEach((match, i) => {
@@ -122,9 +143,15 @@ function checkHttpRoute(route: HttpRouteSpec, path: string, find: Finding): void
   });
   checkHeaders(route.headers, `${path}.headers`, find);
   find.duration(`${path}.timeout`, route.timeout);
+  checkDelegation(route, `${path}.delegate`, find);
   checkMirrors(route, path, find);
   checkCors(route, `${path}.corsPolicy`, find);
   checkActions(route, path, find);
+}
+
+function checkDelegation({ delegate }: HttpRouteSpec, path: string, find: Finding): void {
+  if (delegate && !delegate.name)
+    find.error("W1104", path, `${path}.name is missing`, "name a VirtualService");
 }
 
 function checkMirrors(route: HttpRouteSpec, path: string, find: Finding): void {

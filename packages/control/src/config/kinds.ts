@@ -37,12 +37,37 @@ export function groupOf(apiVersion: string): string {
   return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
-/** Kinds of the same APIs that Weft knows and does not serve yet: reported by name where they stand. */
-export const laterKinds: ReadonlyMap<string, readonly string[]> = new Map([
-  ["networking.istio.io", ["EnvoyFilter", "ProxyConfig"]],
-  ["telemetry.istio.io", ["Telemetry"]],
-  ["extensions.istio.io", ["WasmPlugin", "TrafficExtension"]],
-  ["gateway.networking.k8s.io", ["UDPRoute", "BackendTLSPolicy"]],
+/** Kinds of the same APIs that Weft knows and does not serve, reported by name where they stand; and what to do instead. */
+export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map<
+  string,
+  Readonly<Record<string, string>>
+>([
+  [
+    "networking.istio.io",
+    {
+      EnvoyFilter:
+        "a patch fits one data plane's configuration, and a mesh has several: write VirtualService, DestinationRule or an AuthorizationPolicy with a provider; what 'weft proxy -c' runs takes the filter itself (docs/filters.md)",
+      ProxyConfig:
+        "proxies are started beside their programs: say environment and version where 'weft run' is called, per workload",
+    },
+  ],
+  ["telemetry.istio.io", { Telemetry: "the MeshConfig says what is logged and traced" }],
+  [
+    "extensions.istio.io",
+    {
+      WasmPlugin:
+        "no WebAssembly is run: write an AuthorizationPolicy with a provider (ext_authz), or with 'weft proxy -c' a module filter (docs/filters.md)",
+      TrafficExtension:
+        "no WebAssembly or Lua is run: write an AuthorizationPolicy with a provider (ext_authz), or with 'weft proxy -c' a module filter (docs/filters.md)",
+    },
+  ],
+  [
+    "gateway.networking.k8s.io",
+    {
+      UDPRoute: "only TCP is carried by the mesh",
+      BackendTLSPolicy: "write a DestinationRule with tls for the backend",
+    },
+  ],
 ]);
 
 /** API groups of Kubernetes itself: they describe where things run, which Weft learns elsewhere. */

@@ -94,7 +94,7 @@ describe("input that is wrong is refused with its place and a next step", () => 
     [
       "a rule that does nothing",
       `${head}  hosts: [r]\n  http:\n    - name: empty\n`,
-      "mesh.yaml:7:7: error W1207: spec.http[0] does nothing (add one of route, redirect, directResponse)",
+      "mesh.yaml:7:7: error W1207: spec.http[0] does nothing (add one of route, redirect, directResponse, delegate)",
     ],
     [
       "mirror and mirrors at once",
@@ -233,7 +233,7 @@ describe("what is not done yet is named", () => {
       "a kind of the mesh",
       "apiVersion: networking.istio.io/v1\nkind: ProxyConfig\nmetadata: { name: a }\n",
       false,
-      "mesh.yaml:2:7: warning W1303: kind ProxyConfig (networking.istio.io) is not supported yet: this resource is not applied",
+      "mesh.yaml:2:7: warning W1303: kind ProxyConfig (networking.istio.io) is not served: this resource is not applied (proxies are started beside their programs: say environment and version where 'weft run' is called, per workload)",
     ],
     [
       "a kind of Kubernetes is no mistake",

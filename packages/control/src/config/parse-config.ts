@@ -199,9 +199,10 @@ function parseHeader(
   const known = meshKindOf(name, group);
   if (known && kindSchemas[known].apiVersions.includes(version)) return { kind: known, apiVersion: version };
   const at = origins.at("kind");
-  if (laterKinds.get(group)?.includes(name)) {
-    const message = `kind ${name} (${group}) is not supported yet: this resource is not applied`;
-    diagnostics.warning("W1303", at, message);
+  const later = laterKinds.get(group);
+  if (later && Object.hasOwn(later, name)) {
+    const message = `kind ${name} (${group}) is not served: this resource is not applied`;
+    diagnostics.warning("W1303", at, message, later[name]);
   } else if (known && (group === apiGroupOf(known) || !isKubernetesGroup(group))) {
     const versions = kindSchemas[known].apiVersions;
     const hint = didYouMean(version, versions) ?? `one of ${versions.join(", ")}`;
@@ -215,7 +216,7 @@ function parseHeader(
     others.push({ kind: name, apiVersion: version, value, origins });
     diagnostics.info("W1304", at, `${name} ${nameOf(value)}is not used by Weft outside Kubernetes`);
   } else {
-    const candidates = [...meshKinds, ...[...laterKinds.values()].flat()];
+    const candidates = [...meshKinds, ...[...laterKinds.values()].flatMap(Object.keys)];
     const hint = didYouMean(name, candidates) ?? `Weft reads ${meshKinds.join(", ")}`;
     diagnostics.error("W1007", at, `unknown kind ${name} (${version})`, hint);
   }

@@ -39,6 +39,8 @@ export interface HttpRouteSpec {
   readonly name?: string;
   readonly match?: readonly HttpMatchSpec[];
   readonly route?: readonly RouteDestinationSpec[];
+  /** The VirtualService whose rules stand here; of this namespace where none is named. */
+  readonly delegate?: { readonly name?: string; readonly namespace?: string };
   readonly redirect?: RedirectSpec;
   readonly directResponse?: DirectResponseSpec;
   readonly rewrite?: RewriteSpec;
@@ -180,6 +182,8 @@ export interface TlsRouteSpec {
 
 export interface DestinationRuleSpec {
   readonly host: string;
+  /** The callers of its namespace that it is for; undefined: all that see it. */
+  readonly workloadSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
   readonly exportTo?: readonly string[];
   readonly trafficPolicy?: TrafficPolicySpec;
   readonly subsets?: readonly SubsetSpec[];

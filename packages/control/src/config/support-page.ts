@@ -21,7 +21,9 @@ const tail = "\n## Kinds that are not served\n\nReported by name (W1303) and not
 /** The text of docs/support.md. Pure, so that a test holds the page to it. */
 export function supportPage(): string {
   const kinds = meshKinds.map((kind) => `\n## ${kind}\n\n${versions(kind)}\n\n${kindTable(kind)}`);
-  const later = [...laterKinds].map(([group, names]) => `- ${group}: ${names.join(", ")}\n`);
+  const later = [...laterKinds].flatMap(([group, kinds]) =>
+    Object.entries(kinds).map(([kind, instead]) => `- ${kind} (${group}): ${instead}\n`),
+  );
   return `${head}${kinds.join("")}${tail}${later.join("")}`;
 }
 

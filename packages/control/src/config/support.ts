@@ -140,6 +140,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.http[].name",
     "spec.http[].match[]",
     "spec.http[].route[]",
+    "spec.http[].delegate",
     "spec.http[].redirect",
     "spec.http[].directResponse",
     "spec.http[].rewrite",
@@ -171,7 +172,6 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.tls[].route[]",
   ),
   ...virtualService.refused(
-    ["spec.http[].delegate", "the delegate's routes would be missing"],
     ["spec.http[].fault.delay.exponentialDelay", "write fixedDelay"],
     ["spec.http[].fault.abort.http2Error", "write httpStatus"],
     ["spec.tcp[].match[].destinationSubnets", "more connections would match than written"],
@@ -183,8 +183,13 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
   ),
 
-  ...destinationRule.yes("spec.host", "spec.exportTo", "spec.subsets[].name", "spec.subsets[].labels"),
-  ...destinationRule.refused(["spec.workloadSelector", "more callers would be affected than written"]),
+  ...destinationRule.yes(
+    "spec.host",
+    "spec.exportTo",
+    "spec.workloadSelector",
+    "spec.subsets[].name",
+    "spec.subsets[].labels",
+  ),
   ...policySetRows("spec.trafficPolicy"),
   ...policySetRows("spec.subsets[].trafficPolicy"),
 

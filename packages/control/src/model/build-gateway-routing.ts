@@ -1,5 +1,6 @@
 import type { ResourceOf } from "../config/resource.ts";
 import { httpRoutesAt, resolveGateway, tcpRoutesAt, tlsRoutesAt } from "./build-routing.ts";
+import { delegatesOf } from "./delegates.ts";
 import type { GatewayRouting } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
@@ -16,6 +17,7 @@ export function buildGatewayRouting(
   options: MeshOptions,
 ): Map<string, GatewayRouting[]> {
   const routing = new Map<string, GatewayRouting[]>();
+  const delegates = delegatesOf(virtualServices);
   for (const resource of virtualServices) {
     const { spec, namespace, name } = resource;
     const visibleIn = visibilityOf(spec.exportTo, namespace);
@@ -28,7 +30,7 @@ export function buildGatewayRouting(
         namespace,
         name,
         ...(visibleIn ? { visibleIn } : {}),
-        http: httpRoutesAt(key, resource, options),
+        http: httpRoutesAt(key, resource, delegates, options),
         tcp: tcpRoutesAt(key, resource, options),
         tls: tlsRoutesAt(key, resource, options),
         source: provenanceOf(resource),

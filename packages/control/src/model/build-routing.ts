@@ -15,6 +15,7 @@ import type {
   TlsRouteSpec,
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
+import { type Delegates, delegatesOf, type WrittenRule, writtenRules } from "./delegates.ts";
 import { resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
@@ -54,11 +55,12 @@ export function buildRouting(
 ): Map<string, HostRouting> {
   const routing = new Map<string, HostRouting>();
   const owners = new Map<string, Owner[]>();
+  const delegates = delegatesOf(virtualServices);
   for (const resource of virtualServices) {
     const { spec, namespace, name } = resource;
     const visibleIn = visibilityOf(spec.exportTo, namespace);
     if (spec.gateways && !spec.gateways.includes("mesh")) continue;
-    const http = httpRoutesAt("mesh", resource, options);
+    const http = httpRoutesAt("mesh", resource, delegates, options);
     const tcp = tcpRoutesAt("mesh", resource, options);
     const tls = tlsRoutesAt("mesh", resource, options);
     spec.hosts?.forEach((written, i) => {
@@ -89,10 +91,15 @@ export function buildRouting(
 }
 
 /** The rules of a VirtualService for one place: `mesh`, or `namespace/name` of a gateway. */
-export function httpRoutesAt(place: string, resource: VirtualService, options: MeshOptions): HttpRoute[] {
-  return (resource.spec.http ?? []).flatMap(({ match }, i) => {
-    const matches = matchesAt(place, match, resource.namespace);
-    return matches ? httpRoute(resource, i, matches, options) : [];
+export function httpRoutesAt(
+  place: string,
+  resource: VirtualService,
+  delegates: Delegates,
+  options: MeshOptions,
+): HttpRoute[] {
+  return writtenRules(resource, delegates).flatMap((rule) => {
+    const matches = matchesAt(place, rule.spec.match, resource.namespace);
+    return matches ? httpRoute(rule, matches, options) : [];
   });
 }
 
@@ -140,20 +147,18 @@ export function resolveGateway(written: string, namespace: string): string {
 }
 
 function httpRoute(
-  resource: VirtualService,
-  index: number,
+  { spec, owner, index }: WrittenRule,
   matches: readonly HttpMatchSpec[],
   options: MeshOptions,
 ): HttpRoute {
-  const spec = resource.spec.http![index]!;
   return {
     name: spec.name ?? "",
     matches: matches.map(httpMatch),
-    action: httpAction(spec, resource, options),
+    action: httpAction(spec, owner, options),
     fault: faultOf(spec),
     cors: spec.corsPolicy && corsOf(spec.corsPolicy),
     headers: headerEdits(spec.headers),
-    source: provenanceOf(resource, `spec.http[${index}]`),
+    source: provenanceOf(owner, `spec.http[${index}]`),
   };
 }
 

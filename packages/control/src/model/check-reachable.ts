@@ -17,6 +17,7 @@ export function checkReachable(resource: ResourceOf<"VirtualService">, diagnosti
       return;
     }
     const matches = route.match ?? [];
+    const isWhole = !route.delegate;
     matches.forEach((match, j) => {
       const first = seen.find((earlier) => covers(earlier.match, match));
       if (first) {
@@ -30,10 +31,12 @@ export function checkReachable(resource: ResourceOf<"VirtualService">, diagnosti
         );
       }
     });
-    for (const match of matches) {
+    for (const match of isWhole ? matches : []) {
       if (seen.length < maxCompared && isForMesh(match)) seen.push({ match, rule: i });
     }
-    if (matches.length === 0 || matches.some((match) => isForMesh(match) && isAlways(match))) catchAll = i;
+    const isAll = matches.length === 0 || matches.some((match) => isForMesh(match) && isAlways(match));
+    // What delegates takes only what its delegate does.
+    if (isAll && isWhole) catchAll = i;
   });
 }
 

@@ -2,6 +2,7 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { DestinationSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
+import { checkDelegates } from "./check-delegates.ts";
 import { checkGateways } from "./check-gateway-references.ts";
 import { checkReachable } from "./check-reachable.ts";
 import { gatewayKey } from "./gateway-server.ts";
@@ -39,6 +40,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     checkReachable(resource, diagnostics);
     checkGateways(resource, gateways, diagnostics);
   }
+  checkDelegates(resources.VirtualService, diagnostics);
   for (const resource of resources.DestinationRule) {
     const host = resolveHost(resource.spec.host, resource.namespace, mesh.options);
     if (host.startsWith("*") || mesh.services.has(host)) continue;

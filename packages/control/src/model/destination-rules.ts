@@ -1,16 +1,20 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import { coversHost, resolveHost } from "./host.ts";
+import { coversHost, hasLabels, resolveHost } from "./host.ts";
 import type { MeshOptions, Provenance, Service, Subset } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
 import { buildTrafficPolicy, type TrafficPolicy, withAffinity } from "./traffic-policy.ts";
 import { contend, nearnessTo, type Visible, visibilityOf } from "./visibility.ts";
+
+type Labels = Readonly<Record<string, string>>;
 
 /** What one DestinationRule says about the services of a host. */
 export interface HostRule extends Visible {
   /** A hostname, or a wildcard. */
   readonly host: string;
   readonly name: string;
+  /** The callers of its own namespace, by their labels, for whom alone it is; undefined: all that see it. */
+  readonly selects?: Labels;
   readonly policy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];
   readonly source: Provenance;
@@ -28,7 +32,7 @@ export function buildRules(
     const rule = hostRule(resource, options);
     const key = `${rule.namespace}/${rule.host}`;
     const rivals = byHost.get(key) ?? [];
-    const first = rivals.find((rival) => contend(rival, rule));
+    const first = rivals.find((rival) => isSameSelection(rival, rule) && contend(rival, rule));
     if (first) {
       const message = `two DestinationRules are for ${rule.host}: "${first.name}" applies, this one does not`;
       diagnostics.error("W2107", resource.origins.at("spec.host"), message, "merge their subsets into one");
@@ -40,6 +44,11 @@ export function buildRules(
   return rules;
 }
 
+function isSameSelection(a: HostRule, b: HostRule): boolean {
+  if (!a.selects || !b.selects) return a.selects === b.selects;
+  return Object.keys(a.selects).length === Object.keys(b.selects).length && hasLabels(a.selects, b.selects);
+}
+
 function hostRule(resource: ResourceOf<"DestinationRule">, options: MeshOptions): HostRule {
   const { spec, namespace, name } = resource;
   const visibleIn = visibilityOf(spec.exportTo, namespace);
@@ -48,6 +57,7 @@ function hostRule(resource: ResourceOf<"DestinationRule">, options: MeshOptions)
     namespace,
     name,
     ...(visibleIn ? { visibleIn } : {}),
+    ...(spec.workloadSelector ? { selects: spec.workloadSelector.matchLabels ?? {} } : {}),
     policy: buildTrafficPolicy(spec.trafficPolicy),
     subsets: (spec.subsets ?? [])
       .map((subset, i) => ({
@@ -74,6 +84,12 @@ export function ruledPart(rule: HostRule | undefined, hasAffinity: boolean | und
 
 type Called = Pick<Service, "hostname" | "namespace">;
 
+/** Who calls: a namespace, and the labels of a workload where they are known. */
+export interface RuleCaller {
+  readonly namespace: string;
+  readonly labels?: Labels;
+}
+
 interface NamespaceRules {
   readonly exact: Map<string, HostRule[]>;
   /** The longest host first. */
@@ -98,17 +114,17 @@ export class RuleIndex {
 
   /**
    * As Istio: of the caller's namespace, else of the service's, else of the root
-   * namespace; there the most specific host. Rules of the root namespace are for
-   * everyone, so that to callers there only those count as their own that nobody
-   * else sees.
+   * namespace; there the most specific host, and for it a rule that selects the
+   * caller before one for all. Rules of the root namespace are for everyone, so
+   * that to callers there only those count as their own that nobody else sees.
    *
    * @param caller undefined: some namespace that no rule knows of
    */
-  find(service: Called, caller: string | undefined): HostRule | undefined {
+  find(service: Called, caller: RuleCaller | undefined): HostRule | undefined {
     const own =
       caller === undefined
         ? undefined
-        : this.#inNamespace(caller, service.hostname, caller, caller === this.#root);
+        : this.#inNamespace(caller.namespace, service.hostname, caller, caller.namespace === this.#root);
     return (
       own ??
       this.#inNamespace(service.namespace, service.hostname, caller) ??
@@ -119,12 +135,13 @@ export class RuleIndex {
   #inNamespace(
     namespace: string,
     hostname: string,
-    caller: string | undefined,
+    caller: RuleCaller | undefined,
     isPrivate = false,
   ): HostRule | undefined {
     const rules = this.#byNamespace.get(namespace);
     if (!rules) return undefined;
-    const isSeen = (rule: HostRule) => !isPrivate || rule.visibleIn?.length === 1;
+    const isSeen = (rule: HostRule) =>
+      isFor(rule, caller) && (!isPrivate || rule.visibleIn?.length === 1 || rule.selects !== undefined);
     const exact = nearest(rules.exact.get(hostname)?.filter(isSeen), caller);
     if (exact) return exact;
     const wild = rules.wild.filter((rule) => coversHost(rule.host, hostname) && isSeen(rule));
@@ -139,7 +156,11 @@ export class RuleIndex {
   }
 }
 
-function nearest(rules: readonly HostRule[] | undefined, caller: string | undefined): HostRule | undefined {
+/** Of several that select the caller the first by name. */
+function nearest(
+  rules: readonly HostRule[] | undefined,
+  caller: RuleCaller | undefined,
+): HostRule | undefined {
   let best: HostRule | undefined;
   for (const rule of rules ?? []) {
     const own = nearness(rule, caller);
@@ -148,9 +169,16 @@ function nearest(rules: readonly HostRule[] | undefined, caller: string | undefi
   return best;
 }
 
-function nearness(rule: HostRule, caller: string | undefined): number | undefined {
-  if (caller !== undefined) return nearnessTo(caller, rule);
-  return rule.visibleIn ? undefined : 0;
+/** Whether a caller is among those that a rule selects, where it selects. */
+function isFor({ selects, namespace }: HostRule, caller: RuleCaller | undefined): boolean {
+  return !selects || (caller?.namespace === namespace && hasLabels(caller.labels ?? {}, selects));
+}
+
+/** The smaller the nearer; undefined: not seen. */
+function nearness(rule: HostRule, caller: RuleCaller | undefined): number | undefined {
+  if (!caller) return rule.visibleIn ? undefined : 0;
+  const own = nearnessTo(caller.namespace, rule);
+  return own === undefined || !rule.selects ? own : -1;
 }
 
 /** Whether which rule applies to some service depends on who calls it. */
@@ -159,8 +187,8 @@ export function dependOnCaller(
   services: ReadonlyMap<string, Called>,
   rootNamespace: string,
 ): boolean {
-  for (const { host, namespace, visibleIn } of rules.values()) {
-    if (visibleIn) return true;
+  for (const { host, namespace, visibleIn, selects } of rules.values()) {
+    if (visibleIn || selects) return true;
     if (namespace === rootNamespace) continue;
     if (!host.startsWith("*")) {
       const service = services.get(host);

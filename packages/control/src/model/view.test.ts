@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fixture } from "../translate/mesh-fixture.ts";
+import type { RuleCaller } from "./destination-rules.ts";
 import type { Mesh } from "./mesh.ts";
 import { routingOf } from "./routing.ts";
-import { viewOf } from "./view.ts";
+import { selectionOf, viewOf } from "./view.ts";
 
 const workloads = [
   { service: "api", namespace: "shop" },
@@ -16,8 +17,15 @@ function service(exportTo: string): string {
 }
 
 /** A rule of a namespace that is told by its number of attempts at most. */
-function rule(namespace: string, maxRetries: number, exportTo?: string, host = api): string {
-  const visibility = exportTo ? `, exportTo: [${exportTo}]` : "";
+function rule(
+  namespace: string,
+  maxRetries: number,
+  exportTo?: string,
+  host = api,
+  selects?: Readonly<Record<string, string>>,
+): string {
+  const selector = selects ? `, workloadSelector: { matchLabels: ${JSON.stringify(selects)} }` : "";
+  const visibility = (exportTo ? `, exportTo: [${exportTo}]` : "") + selector;
   return `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: r${maxRetries}, namespace: ${namespace} }\nspec: { host: "${host}"${visibility}, trafficPolicy: { connectionPool: { http: { maxRetries: ${maxRetries} } } } }\n---\n`;
 }
 
@@ -128,6 +136,65 @@ describe("which DestinationRule is for a call", () => {
       );
     });
   }
+
+  const selecting = (namespace: string, maxRetries: number, selects: Readonly<Record<string, string>>) =>
+    rule(namespace, maxRetries, undefined, api, selects);
+  const selections: [name: string, yaml: string, ...expected: (number | undefined)[]][] = [
+    ["one that selects", selecting("web", 2, { app: "web", tier: "front" }), 2, undefined, undefined],
+    [
+      "one that selects before one for all",
+      selecting("web", 2, { app: "web" }) + rule("web", 1),
+      2,
+      1,
+      undefined,
+    ],
+    ["the service's where none selects", selecting("web", 2, { app: "no" }) + rule("shop", 3), 3, 3, 3],
+    ["one without labels selects all of its namespace", selecting("web", 2, {}), 2, 2, undefined],
+    [
+      "one that selects is for nobody of another namespace",
+      selecting("shop", 2, { app: "web" }),
+      undefined,
+      undefined,
+      undefined,
+    ],
+    [
+      "of two that select the first by name",
+      selecting("web", 5, { app: "web" }) + selecting("web", 4, { tier: "front" }),
+      4,
+      undefined,
+      undefined,
+    ],
+  ];
+  for (const [name, yaml, ...expected] of selections) {
+    it(`by workloadSelector: ${name}`, () => {
+      const { mesh, findings } = fixture({ workloads }, yaml);
+      assert.deepEqual(findings, []);
+      const callers: readonly RuleCaller[] = [
+        { namespace: "web", labels: { app: "web", tier: "front" } },
+        { namespace: "web", labels: { app: "other" } },
+        { namespace: "far", labels: { app: "web", tier: "front" } },
+      ];
+      const found = callers.map(
+        (caller) => viewOf(mesh, caller).services.get(api)?.policy?.connectionPool?.maxRetries,
+      );
+      assert.deepEqual(found, expected);
+      const selected = callers.map((caller) => selectionOf(mesh, caller));
+      for (const [i, a] of found.entries()) {
+        for (const [j, b] of found.entries()) {
+          if (callers[i]!.namespace !== callers[j]!.namespace || a === b) continue;
+          assert.notEqual(selected[i], selected[j], "what they see differs, so must what tells them apart");
+        }
+      }
+    });
+  }
+
+  it("two of a namespace that select alike contend", () => {
+    const { findings } = fixture(
+      { workloads },
+      selecting("web", 1, { app: "a" }) + selecting("web", 2, { app: "a" }),
+    );
+    assert.match(findings.join(), /W2107: two DestinationRules are for api.shop.svc.cluster.local/);
+  });
 
   it("two of a namespace for the same callers contend", () => {
     const { findings } = fixture({ workloads }, rule("shop", 1, "web") + rule("shop", 2, "web, other"));

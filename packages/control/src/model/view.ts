@@ -1,6 +1,6 @@
-import { type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
+import { type HostRule, type RuleCaller, RuleIndex, ruledPart } from "./destination-rules.ts";
 import { type Egress, importedBy } from "./egress.ts";
-import { coversHost } from "./host.ts";
+import { coversHost, hasLabels } from "./host.ts";
 import type { Endpoint, Mesh, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
 import type { OutboundPolicy } from "./scope.ts";
 import { nearnessTo, type Visible } from "./visibility.ts";
@@ -11,22 +11,25 @@ export interface SeenMesh extends Mesh {
   readonly egress?: Egress;
 }
 
+/** A workload as far as what it sees depends on it; without labels it is one that no rule selects. */
+export type Viewer = Pick<MeshWorkload, "namespace" | "scope"> & RuleCaller;
+
 /**
  * The mesh as a workload's proxies get to see it: services and routing by their
  * hosts, of several for one host the nearest, within what its Sidecar lets it
  * call; services with the DestinationRule that is for these callers. The mesh
  * itself where everyone sees all of it and the same.
  */
-export function viewOf(mesh: Mesh, workload: Pick<MeshWorkload, "namespace" | "scope">): SeenMesh {
+export function viewOf(mesh: Mesh, workload: Viewer): SeenMesh {
   const { namespace } = workload;
   const scope = workload.scope === undefined ? undefined : mesh.scopes.get(workload.scope);
   const options = scope?.outbound ? withOutbound(mesh.options, scope.outbound) : mesh.options;
   if (scope && scope.egress.length > 0) {
-    const { seen, ...imported } = importedBy(scope, mesh, namespace, (all) => ruled(all, mesh, namespace));
+    const { seen, ...imported } = importedBy(scope, mesh, namespace, (all) => ruled(all, mesh, workload));
     return { ...mesh, ...imported, options, endpoints: endpointsOf(seen, mesh) };
   }
   const seen = visible(mesh.services, ({ hostname }) => hostname, namespace);
-  const services = ruled(seen, mesh, namespace);
+  const services = ruled(seen, mesh, workload);
   const routing = visible(mesh.routing, ({ host }) => host, namespace);
   if (services === mesh.services && routing === mesh.routing && options === mesh.options) return mesh;
   return { ...mesh, services, routing, options, endpoints: endpointsOf(seen, mesh) };
@@ -89,7 +92,8 @@ function indexOf({ rules, options }: Mesh): RuleIndex {
 }
 
 /** With the rules that are for callers of this namespace alone, or not for them. */
-function ruled(seen: Mesh["services"], mesh: Mesh, namespace: string): Mesh["services"] {
+function ruled(seen: Mesh["services"], mesh: Mesh, caller: RuleCaller): Mesh["services"] {
+  const { namespace } = caller;
   const about = [...mesh.rules.values()].filter(
     (rule) => rule.namespace === namespace || rule.visibleIn?.includes(namespace),
   );
@@ -100,12 +104,27 @@ function ruled(seen: Mesh["services"], mesh: Mesh, namespace: string): Mesh["ser
   let services: Map<string, Service> | undefined;
   for (const [hostname, service] of seen) {
     if (!hosts.has(hostname) && !wild.some((host) => coversHost(host, hostname))) continue;
-    const rule = index.find(service, namespace);
+    const rule = index.find(service, caller);
     if (rule === index.find(service, undefined)) continue;
     services ??= new Map(seen);
     services.set(hostname, withRule(service, rule));
   }
   return services ?? seen;
+}
+
+const selective = new WeakMap<Mesh["rules"], readonly HostRule[]>();
+
+/** Equal for workloads of one namespace and scope that see the same: the rules that select them. */
+export function selectionOf({ rules }: Pick<Mesh, "rules">, { namespace, labels = {} }: RuleCaller): string {
+  let own = selective.get(rules);
+  if (!own) {
+    own = [...rules.values()].filter(({ selects }) => selects !== undefined);
+    selective.set(rules, own);
+  }
+  return own
+    .filter((rule) => rule.namespace === namespace && hasLabels(labels, rule.selects))
+    .map(({ name }) => name)
+    .join(" ");
 }
 
 const withoutRule = {};

@@ -1,6 +1,6 @@
 import type { Egress, EgressView } from "../model/egress.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
-import { type SeenMesh, viewOf } from "../model/view.ts";
+import { type SeenMesh, selectionOf, viewOf } from "../model/view.ts";
 
 /**
  * What the proxies of a mesh get to see of it. Proxies that see the same get
@@ -17,7 +17,7 @@ export class MeshViews {
       views = new Map();
       this.#byMesh.set(mesh, views);
     }
-    const key = `${workload.namespace} ${workload.scope ?? ""}`;
+    const key = `${workload.namespace} ${workload.scope ?? ""} ${selectionOf(mesh, workload)}`;
     let view = views.get(key);
     if (!view) {
       view = { of: mesh, seen: following(this.#latest.get(key)?.deref(), mesh, workload) };

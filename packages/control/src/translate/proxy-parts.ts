@@ -1,5 +1,5 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
-import type { SeenMesh } from "../model/view.ts";
+import { type SeenMesh, selectionOf } from "../model/view.ts";
 import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { abilitiesOf } from "./credentials.ts";
@@ -26,7 +26,8 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: Cli
   const { interception, scope = "" } = workload;
   const abilities = abilitiesOf(workload, mesh, features);
   const secrets = abilities.credentials ? `secrets of ${abilities.credentials.namespace}` : "";
-  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${scope} ${secrets}`;
+  const seen = `${scope} ${selectionOf(mesh, workload)}`;
+  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${seen} ${secrets}`;
   if (features.isProxyless) {
     return {
       audience,
