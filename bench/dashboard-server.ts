@@ -1,7 +1,12 @@
 /** For bench/dashboard.ts: the control plane's dashboard on a mesh of made-up services whose sidecars report every two seconds. */
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { systemClock } from "@weft/base/clock";
 import { MetricRegistry } from "@weft/base/metric-registry";
+import { authenticateHere, requireThisMachine } from "../packages/control/src/access/dashboard-session.ts";
+import type { ApiBackend } from "../packages/control/src/api/backend.ts";
+import { localOperator } from "../packages/control/src/api/caller.ts";
+import { serveApi } from "../packages/control/src/api/serve-api.ts";
 import type { ControlApi } from "../packages/control/src/compose/control-api.ts";
 import { EventLog } from "../packages/control/src/compose/event-log.ts";
 import { startHttpEndpoints } from "../packages/control/src/compose/http-endpoints.ts";
@@ -147,6 +152,7 @@ const dashboard = new MeshDashboard({
   source: { directory },
   onError,
 });
+const authenticate = (request: IncomingMessage) => authenticateHere(request, sessions);
 const { port } = await startHttpEndpoints({
   address: "127.0.0.1",
   port: 0,
@@ -154,13 +160,19 @@ const { port } = await startHttpEndpoints({
   notReady: () => undefined,
   keySet: () => "{}",
   scrapeTargets: () => [],
-  dashboard: dashboard.serve,
+  dashboard: dashboard.serve({ admit: requireThisMachine, authenticate }),
+  api: serveApi({
+    backend: { questions: dashboard } as unknown as ApiBackend,
+    authenticate,
+    logError: onError,
+  }),
 });
 report();
 setInterval(report, 2_000);
 dashboard.start();
 process.on("message", (question) => {
-  if (question === "login") process.send!(openDashboard(sessions, `http://127.0.0.1:${port}`, clock).url);
+  if (question === "login")
+    process.send!(openDashboard(sessions, localOperator, `http://127.0.0.1:${port}`, clock).url);
   else {
     const { user, system } = process.cpuUsage();
     process.send!((user + system) / 1_000);

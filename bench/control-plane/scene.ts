@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@weft/base/clock";
+import { localOperator } from "@weft/control/api/caller";
 import { openCertificateAuthority } from "@weft/control/ca/certificate-authority";
 import { JwtKeys } from "@weft/control/ca/jwt-keys";
 import { Composition } from "@weft/control/compose/composition";
@@ -144,7 +145,8 @@ export class Scene {
   changeRoute(): void {
     this.#routeChanges += 1;
     const host = serviceName(this.#routeChanges % this.#size.services);
-    this.plane.api.apply({ files: [{ name: "bench.yaml", text: virtualService(host, this.#routeChanges) }] });
+    const files = [{ name: "bench.yaml", text: virtualService(host, this.#routeChanges) }];
+    this.plane.api.apply({ files }, { caller: localOperator });
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,8 @@ import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metr
 import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import { methodPath } from "@weft/xds/grpc/grpc-route";
 import { typeUrl } from "@weft/xds/type-url";
-import { ApiClient, ApiError } from "./api/client.ts";
+import { type ApiClient, ApiError } from "./api/client.ts";
+import { CheckedApiClient } from "./api/test-checked-client.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
@@ -57,7 +58,7 @@ async function setUp(
   t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   const plane = await startControlPlane(optionsOf(stateDir, changes));
   t.after(() => plane.close());
-  return { stateDir, plane, api: new ApiClient({ socketPath: plane.socketPath }) };
+  return { stateDir, plane, api: new CheckedApiClient({ socketPath: plane.socketPath }) };
 }
 
 function optionsOf(stateDir: string, changes: Partial<ControlPlaneOptions> = {}): ControlPlaneOptions {
@@ -765,7 +766,7 @@ async function startChild(
   t.after(() => child.kill("SIGKILL"));
   const [line] = await once(child.stdout!, "data");
   const plane: ControlPlane = JSON.parse(String(line));
-  return { child, plane, api: new ApiClient({ socketPath: plane.socketPath }) };
+  return { child, plane, api: new CheckedApiClient({ socketPath: plane.socketPath }) };
 }
 
 async function whatStays({ api }: Setting, agent: TestClient) {

@@ -1,8 +1,11 @@
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { type Clock, systemClock } from "@weft/base/clock";
 import { MeshError, messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
 import pino from "pino";
+import { authenticateHere, requireThisMachine } from "./access/dashboard-session.ts";
+import { serveApi } from "./api/serve-api.ts";
 import { type ApiServer, startApiServer } from "./api/server.ts";
 import type { CaLog } from "./ca/ca-log.ts";
 import { openCertificateAuthority } from "./ca/certificate-authority.ts";
@@ -197,6 +200,9 @@ function openHttp(
   jwtKeys: JwtKeys,
   { httpAddress, httpPort }: ControlPlaneOptions,
 ): Promise<HttpEndpoints> {
+  const admit = (request: IncomingMessage) => requireThisMachine(request);
+  const authenticate = (request: IncomingMessage) => authenticateHere(request, plane.sessions);
+  const originOf = () => plane.httpOrigin;
   return namingFlags(
     () => "http-",
     () =>
@@ -208,7 +214,8 @@ function openHttp(
         keySet: () => jwtKeys.keySet,
         scrapeTargets: (controlPlane) =>
           scrapeTargets(controlPlane, plane.rootNamespace, plane.registry.workloads.values()),
-        dashboard: plane.dashboard.serve,
+        dashboard: plane.dashboard.serve({ admit, authenticate }),
+        api: serveApi({ backend: plane.api, authenticate, originOf, logError: plane.onError }),
       }),
   );
 }

@@ -48,7 +48,7 @@ export function command(): Command {
         throw new UserError("-f names no file", { hint: "check the path", exitCode: 2 });
       const api = apiClient(flags);
       const { dryRun, ifRevision } = flags;
-      const result = await api.apply({ files, dryRun, ifRevision, confirm: confirmationOf(flags) });
+      const result = await api.apply({ files, dryRun, confirm: confirmationOf(flags) }, ifRevision);
       await reportChange(api, result, flags);
     });
 }

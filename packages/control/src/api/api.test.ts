@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "@weft/base/errors";
+import type { ApiBackend } from "./backend.ts";
 import { ApiClient, ApiError } from "./client.ts";
 import { ApiRefusal } from "./refusal.ts";
-import type { ApiBackend } from "./routes.ts";
 import { startApiServer } from "./server.ts";
 
 async function setUp(t: TestContext, backend: Partial<ApiBackend>) {
@@ -29,8 +29,8 @@ async function setUp(t: TestContext, backend: Partial<ApiBackend>) {
 test("what the client sends arrives, and the answer comes back typed", async (t) => {
   const asked: unknown[] = [];
   const { client } = await setUp(t, {
-    apply: (request) => {
-      asked.push(request);
+    apply: (request, { caller, ifRevision }) => {
+      asked.push(request, caller.role, ifRevision);
       return { revision: 3, dryRun: true, resources: [], diagnostics: [] };
     },
     getResource: (key) => {
@@ -51,11 +51,17 @@ test("what the client sends arrives, and the answer comes back typed", async (t)
     },
   });
   const confirm = { timeoutMs: 1_000 };
-  const apply = { files: [{ name: "a", text: "b" }], dryRun: true, ifRevision: 0, confirm };
-  assert.equal((await client.apply(apply)).revision, 3);
+  const apply = { files: [{ name: "a", text: "b" }], dryRun: true, confirm };
+  assert.equal((await client.apply(apply, 7)).revision, 3);
   await client.getResource({ kind: "VirtualService", namespace: "a/b", name: "ü" });
   await client.stats({ by: "version", windowSeconds: 20 });
-  assert.deepEqual(asked, [apply, { kind: "VirtualService", namespace: "a/b", name: "ü" }, ["version", 20]]);
+  assert.deepEqual(asked, [
+    apply,
+    "admin",
+    7,
+    { kind: "VirtualService", namespace: "a/b", name: "ü" },
+    ["version", 20],
+  ]);
 });
 
 test("a refusal reaches the client with its diagnostics", async (t) => {
@@ -92,24 +98,35 @@ test("an unexpected failure is logged there and told here without a stack", asyn
 });
 
 const refused: readonly (readonly [string, string, string, unknown, number])[] = [
-  ["an unknown path", "GET", "/v2/apply", undefined, 404],
-  ["a wrong method", "DELETE", "/v1/apply", undefined, 405],
-  ["a body that is not JSON", "POST", "/v1/apply", "{", 400],
-  ["an apply without files", "POST", "/v1/apply", "{}", 400],
-  ["an apply whose files are numbers", "POST", "/v1/apply", '{"files":[1]}', 400],
+  ["an unknown path", "GET", "/api/v2/apply", undefined, 404],
+  ["a wrong method", "DELETE", "/api/v1/apply", undefined, 405],
+  ["a body that is not JSON", "POST", "/api/v1/apply", "{", 400],
+  ["an apply without files", "POST", "/api/v1/apply", "{}", 400],
+  ["an apply whose files are numbers", "POST", "/api/v1/apply", '{"files":[1]}', 400],
   [
     "an apply that is confirmed within a year",
     "POST",
-    "/v1/apply",
+    "/api/v1/apply",
     '{"files":[],"confirm":{"timeoutMs":3e10}}',
     400,
   ],
-  ["a rollback to no revision", "POST", "/v1/rollback", '{"revision":"latest"}', 400],
-  ["a rollback of half a resource", "POST", "/v1/rollback", '{"revision":1,"resource":{"kind":"a"}}', 400],
-  ["a token without an account", "POST", "/v1/tokens", '{"namespace":"a"}', 400],
-  ["a window of a year", "GET", "/v1/stats?windowSeconds=31536000", undefined, 400],
-  ["a revision that is no number", "GET", "/v1/sync?revision=latest", undefined, 400],
-  ["a broken escape", "GET", "/v1/resources/a/b/%zz", undefined, 400],
+  ["a rollback to no revision", "POST", "/api/v1/rollback", '{"revision":"latest"}', 400],
+  [
+    "a rollback of half a resource",
+    "POST",
+    "/api/v1/rollback",
+    '{"revision":1,"resource":{"kind":"a"}}',
+    400,
+  ],
+  ["a token without an account", "POST", "/api/v1/tokens", '{"namespace":"a"}', 400],
+  ["a window of a year", "GET", "/api/v1/stats?windowSeconds=31536000", undefined, 400],
+  ["a revision that is no number", "GET", "/api/v1/sync?revision=latest", undefined, 400],
+  ["a broken escape", "GET", "/api/v1/resources/a/b/%zz", undefined, 400],
+  ["a parameter that is not known", "GET", "/api/v1/stats?window=10", undefined, 400],
+  ["a parameter given twice", "GET", "/api/v1/events?limit=1&limit=2", undefined, 400],
+  ["a property that is not known", "POST", "/api/v1/apply", '{"files":[],"dryrun":true}', 400],
+  ["a body where none is taken", "POST", "/api/v1/dashboard", "{}", 400],
+  ["a body longer than the operation takes", "POST", "/api/v1/tokens", `"${"x".repeat(65_536)}"`, 413],
 ];
 for (const [name, method, path, body, status] of refused) {
   test(`refuses ${name} with ${status}`, async (t) => {
@@ -121,7 +138,7 @@ for (const [name, method, path, body, status] of refused) {
 test("a request longer than the limit is refused and not held", async (t) => {
   const { socketPath } = await setUp(t, {});
   const body = `{"files":[{"name":"a","text":"${"x".repeat(17 << 20)}"}]}`;
-  assert.equal(await rawStatus(socketPath, "POST", "/v1/apply", body), 413);
+  assert.equal(await rawStatus(socketPath, "POST", "/api/v1/apply", body), 413);
 });
 
 test("only its owner may use the socket", async (t) => {
@@ -165,6 +182,7 @@ function rawStatus(
       resolve(response.statusCode!);
     });
     sent.on("error", reject);
+    if (body !== undefined) sent.setHeader("content-type", "application/json");
     sent.end(body);
   });
 }

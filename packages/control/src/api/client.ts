@@ -1,288 +1,181 @@
-import { request } from "node:http";
-import type { Diagnostic } from "@weft/base/diagnostics";
-import { UserError } from "@weft/base/errors";
+import { type CallInput, callRoute, streamRouteValues } from "./call-route.ts";
 import type {
   ApplyRequest,
   ApplyResult,
   DeleteResult,
-  DiffResult,
+  DiffRequest,
   ResourceVersionRecord,
   RollbackRequest,
 } from "./change-protocol.ts";
+import { type ApiEndpoint, socketEndpoint } from "./endpoint.ts";
+import type { NamedType } from "./mesh-protocol.ts";
 import type {
-  Analysis,
-  EncodedResource,
-  MeshNames,
-  NamedType,
-  Registrations,
-  WorkloadViews,
-} from "./mesh-protocol.ts";
-import type {
-  ApiErrorBody,
   AuditRecord,
-  CaStatus,
-  CreatedToken,
   CreateTokenRequest,
-  DashboardLogin,
-  EdgeReport,
-  EventList,
-  ProxyConfig,
   ProxyConfigKind,
   ResourceKey,
-  ResourceList,
-  ResourceRecord,
   RevisionRecord,
-  RevocationRecord,
   StatsGroup,
-  StatsReport,
-  StatusReport,
-  SyncResult,
-  TokenList,
 } from "./protocol.ts";
+import type { Route, StreamRoute } from "./route.ts";
+import * as authority from "./routes/authority-routes.ts";
+import * as config from "./routes/config-routes.ts";
+import { openDashboardRoute } from "./routes/dashboard-routes.ts";
+import * as mesh from "./routes/mesh-routes.ts";
+import * as signals from "./routes/signal-routes.ts";
+import type { Admitted, Shape } from "./schema.ts";
 
-export interface ApiClientOptions {
-  readonly socketPath: string;
-  /** Longest wait for an answer; `sync` adds its own timeout to it. Default 30 s. */
+export { ApiError } from "./api-error.ts";
+
+export type ApiClientOptions = ({ readonly socketPath: string } | { readonly endpoint: ApiEndpoint }) & {
+  /** Longest wait for an answer; what is waited for on purpose is added to it. Default 30 s. */
   readonly timeoutMs?: number;
-}
+};
 
-/** The control plane refused a request; `diagnostics` say where and why when it was about configuration. */
-export class ApiError extends UserError {
-  readonly status: number;
-  readonly diagnostics: readonly Diagnostic[];
-
-  constructor(status: number, body: ApiErrorBody) {
-    super(body.error, { hint: body.hint });
-    this.status = status;
-    this.diagnostics = body.diagnostics ?? [];
-  }
+interface WindowQuery {
+  readonly by?: StatsGroup;
+  readonly windowSeconds?: number;
 }
 
 /**
- * Speaks to a control plane over its Unix socket. Every failure is a
- * `UserError` that says what to do: nothing listening, no permission, refused.
+ * Speaks to a control plane. Every failure is a `UserError` that says what to do:
+ * nothing listening, no permission, refused.
  */
 export class ApiClient {
-  readonly #socketPath: string;
+  readonly #endpoint: ApiEndpoint;
   readonly #timeoutMs: number;
 
   constructor(options: ApiClientOptions) {
-    this.#socketPath = options.socketPath;
+    this.#endpoint = "endpoint" in options ? options.endpoint : socketEndpoint(options.socketPath);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
   }
 
-  apply(body: ApplyRequest): Promise<ApplyResult> {
-    return this.#call("POST", "/v1/apply", body, body.confirm?.timeoutMs);
+  /** Calls any operation; `extraMs` is what it waits for on purpose. */
+  call<P extends Shape, Q extends Shape, B, A>(
+    route: Route<P, Q, B, A>,
+    input: CallInput<Admitted<P>, Admitted<Q>, B> = {},
+    extraMs = 0,
+  ): Promise<A> {
+    return callRoute(this.#endpoint, route, input, this.#timeoutMs + extraMs);
   }
 
-  rollback(body: RollbackRequest): Promise<ApplyResult> {
-    return this.#call("POST", "/v1/rollback", body, body.confirm?.timeoutMs);
+  stream<P extends Shape, Q extends Shape, B, A>(
+    route: StreamRoute<P, Q, B, A>,
+    input: CallInput<Admitted<P>, Admitted<Q>, B> = {},
+    signal?: AbortSignal,
+  ): AsyncGenerator<A, void, undefined> {
+    return streamRouteValues(this.#endpoint, route, input, signal);
+  }
+
+  apply(body: ApplyRequest, ifRevision?: number): Promise<ApplyResult> {
+    return this.call(config.applyRoute, { body, ifRevision }, body.confirm?.timeoutMs);
+  }
+
+  rollback(body: RollbackRequest, ifRevision?: number): Promise<ApplyResult> {
+    return this.call(config.rollbackRoute, { body, ifRevision }, body.confirm?.timeoutMs);
   }
 
   /** What an apply of these would change. */
-  diff(body: Pick<ApplyRequest, "files">): Promise<DiffResult> {
-    return this.#call("POST", "/v1/diff", body);
+  diff(body: DiffRequest) {
+    return this.call(config.diffRoute, { body });
   }
 
   /** All versions of a resource, newest first. */
-  async versions(key: ResourceKey): Promise<readonly ResourceVersionRecord[]> {
-    const path = resourcePath(key).replace("/resources/", "/versions/");
-    const { versions } = await this.#call<{ versions: readonly ResourceVersionRecord[] }>("GET", path);
-    return versions;
+  async versions(params: ResourceKey): Promise<readonly ResourceVersionRecord[]> {
+    return (await this.call(config.versionsRoute, { params })).versions;
   }
 
   /** All resources, or those of one kind and namespace. */
-  listResources(filter: { readonly kind?: string; readonly namespace?: string } = {}): Promise<ResourceList> {
-    return this.#call("GET", `/v1/resources${query(filter)}`);
+  listResources(query: { readonly kind?: string; readonly namespace?: string } = {}) {
+    return this.call(config.listResourcesRoute, { query });
   }
 
-  getResource(key: ResourceKey): Promise<ResourceRecord> {
-    return this.#call("GET", resourcePath(key));
+  getResource(params: ResourceKey) {
+    return this.call(config.getResourceRoute, { params });
   }
 
-  deleteResource(key: ResourceKey): Promise<DeleteResult> {
-    return this.#call("DELETE", resourcePath(key));
+  deleteResource(params: ResourceKey, ifRevision?: number): Promise<DeleteResult> {
+    return this.call(config.deleteResourceRoute, { params, ifRevision });
   }
 
   async revisions(limit = 50): Promise<readonly RevisionRecord[]> {
-    const { revisions } = await this.#call<{ revisions: readonly RevisionRecord[] }>(
-      "GET",
-      `/v1/revisions${query({ limit })}`,
-    );
-    return revisions;
+    return (await this.call(config.revisionsRoute, { query: { limit } })).revisions;
   }
 
-  status(): Promise<StatusReport> {
-    return this.#call("GET", "/v1/status");
+  status() {
+    return this.call(mesh.statusRoute);
   }
 
   /** Waits until every connected sidecar has acknowledged `revision`, or the timeout; never rejects for the timeout. */
-  sync(revision: number, timeoutMs: number): Promise<SyncResult> {
-    return this.#call("GET", `/v1/sync${query({ revision, timeoutMs })}`, undefined, timeoutMs);
+  sync(revision: number, timeoutMs: number) {
+    return this.call(config.syncRoute, { query: { revision, timeoutMs } }, timeoutMs);
   }
 
-  stats(options: { readonly by?: StatsGroup; readonly windowSeconds?: number } = {}): Promise<StatsReport> {
-    return this.#call("GET", `/v1/stats${query(options)}`);
+  stats(query: WindowQuery = {}) {
+    return this.call(signals.statsRoute, { query });
   }
 
-  edges(options: { readonly by?: StatsGroup; readonly windowSeconds?: number } = {}): Promise<EdgeReport> {
-    return this.#call("GET", `/v1/edges${query(options)}`);
+  edges(query: WindowQuery = {}) {
+    return this.call(signals.edgesRoute, { query });
   }
 
-  openDashboard(): Promise<DashboardLogin> {
-    return this.#call("POST", "/v1/dashboard");
+  openDashboard() {
+    return this.call(openDashboardRoute);
   }
 
-  proxyConfig(workload: string, kind: ProxyConfigKind): Promise<ProxyConfig> {
-    return this.#call("GET", `/v1/proxies/${encodeURIComponent(workload)}/${kind}`);
+  proxyConfig(workload: string, kind: ProxyConfigKind) {
+    return this.call(mesh.proxyConfigRoute, { params: { workload, kind } });
   }
 
-  findWorkloads(by: { readonly name: string } | { readonly address: string }): Promise<WorkloadViews> {
-    return this.#call("GET", `/v1/workloads${query(by)}`);
+  findWorkloads(query: { readonly name: string } | { readonly address: string }) {
+    return this.call(mesh.findWorkloadsRoute, { query });
   }
 
-  meshNames(): Promise<MeshNames> {
-    return this.#call("GET", "/v1/names");
+  meshNames() {
+    return this.call(mesh.meshNamesRoute);
   }
 
-  registrations(): Promise<Registrations> {
-    return this.#call("GET", "/v1/registrations");
+  registrations() {
+    return this.call(mesh.registrationsRoute);
   }
 
-  analysis(): Promise<Analysis> {
-    return this.#call("GET", "/v1/analysis");
+  analysis() {
+    return this.call(mesh.analysisRoute);
   }
 
-  encodedResource(workloadId: string, type: NamedType, name: string): Promise<EncodedResource> {
-    const path = [workloadId, type, name].map(encodeURIComponent).join("/");
-    return this.#call("GET", `/v1/workloads/${path}`);
+  encodedResource(workload: string, type: NamedType, name: string) {
+    return this.call(mesh.encodedResourceRoute, { params: { workload, type, name } });
   }
 
-  createToken(body: CreateTokenRequest): Promise<CreatedToken> {
-    return this.#call("POST", "/v1/tokens", body);
+  createToken(body: CreateTokenRequest) {
+    return this.call(authority.createTokenRoute, { body });
   }
 
-  listTokens(): Promise<TokenList> {
-    return this.#call("GET", "/v1/tokens");
+  listTokens() {
+    return this.call(authority.listTokensRoute);
   }
 
   async revokeToken(id: string): Promise<void> {
-    await this.#call("DELETE", `/v1/tokens/${encodeURIComponent(id)}`);
+    await this.call(authority.revokeTokenRoute, { params: { id } });
   }
 
-  caStatus(): Promise<CaStatus> {
-    return this.#call("GET", "/v1/ca");
+  caStatus() {
+    return this.call(authority.caStatusRoute);
   }
 
-  revoke(request: { readonly serial: string } | { readonly identity: string }): Promise<RevocationRecord> {
-    return this.#call("POST", "/v1/ca/revocations", request);
+  revoke(body: { readonly serial: string } | { readonly identity: string }) {
+    return this.call(authority.revokeRoute, { body });
   }
 
   async auditLog(limit = 50): Promise<readonly AuditRecord[]> {
-    const { entries } = await this.#call<{ entries: readonly AuditRecord[] }>(
-      "GET",
-      `/v1/ca/log${query({ limit })}`,
-    );
-    return entries;
+    return (await this.call(authority.auditLogRoute, { query: { limit } })).entries;
   }
 
-  rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {
-    return this.#call("POST", "/v1/ca/rotation", options);
+  rotateRoot(body: { readonly isForced: boolean }) {
+    return this.call(authority.rotateRootRoute, { body });
   }
 
-  events(limit = 100): Promise<EventList> {
-    return this.#call("GET", `/v1/events${query({ limit })}`);
+  events(limit = 100) {
+    return this.call(mesh.eventsRoute, { query: { limit } });
   }
-
-  #call<T>(method: string, path: string, body?: unknown, extraMs = 0): Promise<T> {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const sent = request(
-        {
-          socketPath: this.#socketPath,
-          method,
-          path,
-          agent: false,
-          timeout: this.#timeoutMs + extraMs,
-          headers: payload
-            ? { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }
-            : {},
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("error", (error) => reject(this.#connectionError(error)));
-          response.on("end", () => {
-            const answer = parseAnswer(Buffer.concat(chunks).toString("utf8"));
-            const status = response.statusCode ?? 0;
-            if (status >= 200 && status < 300) resolve(answer as T);
-            else reject(new ApiError(status, asErrorBody(answer, status)));
-          });
-        },
-      );
-      sent.on("timeout", () =>
-        sent.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
-      );
-      sent.on("error", (error) => reject(this.#connectionError(error)));
-      sent.end(payload);
-    });
-  }
-
-  #connectionError(error: NodeJS.ErrnoException): UserError {
-    const socket = this.#socketPath;
-    switch (error.code) {
-      case "ENOENT":
-      case "ECONNREFUSED":
-        return new UserError(`no control plane answers on ${socket}`, {
-          hint: "start one with 'weft control-plane', or name its state directory with --state or WEFT_STATE",
-          exitCode: 3,
-          cause: error,
-        });
-      case "EACCES":
-      case "EPERM":
-        return new UserError(`no permission to use ${socket}`, {
-          hint: "run the command as the user who runs the control plane",
-          exitCode: 3,
-          cause: error,
-        });
-      case "ETIMEDOUT":
-        return new UserError(`the control plane on ${socket} did not answer in time`, {
-          hint: "see what it says in its log, or ask its /healthz",
-          exitCode: 3,
-          cause: error,
-        });
-      default:
-        return new UserError(`the control plane on ${socket} broke off: ${error.message}`, {
-          hint: "try again; if it stays, look into the control plane's log",
-          exitCode: 3,
-          cause: error,
-        });
-    }
-  }
-}
-
-function query(values: object): string {
-  const pairs = Object.entries(values).filter(([, value]) => value !== undefined);
-  return pairs.length === 0
-    ? ""
-    : `?${new URLSearchParams(pairs.map(([key, value]): [string, string] => [key, String(value)]))}`;
-}
-
-function resourcePath(key: ResourceKey): string {
-  return `/v1/resources/${[key.kind, key.namespace, key.name].map(encodeURIComponent).join("/")}`;
-}
-
-function parseAnswer(text: string): unknown {
-  try {
-    return text === "" ? {} : JSON.parse(text);
-  } catch {
-    return { error: `the control plane answered something that is not JSON: ${text.slice(0, 100)}` };
-  }
-}
-
-function asErrorBody(answer: unknown, status: number): ApiErrorBody {
-  if (typeof answer === "object" && answer !== null && typeof (answer as ApiErrorBody).error === "string") {
-    return answer as ApiErrorBody;
-  }
-  return { error: `the control plane answered with status ${status}` };
 }

@@ -1,108 +1,161 @@
-import type { Diagnostic } from "@weft/base/diagnostics";
+import { diagnostic } from "./diagnostic-schema.ts";
+import { rotationStatus } from "./rotation-protocol.ts";
+import {
+  anyObject,
+  asked,
+  choice,
+  either,
+  flag,
+  type Infer,
+  integer,
+  list,
+  number,
+  object,
+  optional,
+  type Schema,
+  text,
+} from "./schema.ts";
 
 /**
- * What the CLI and the control plane say to each other over `STATE/api.sock`:
- * JSON both ways, times in milliseconds since the Unix epoch.
+ * What is said through the API, each shape once: schema and type. JSON both
+ * ways, times in milliseconds since the Unix epoch.
  */
 
-export interface ResourceKey {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+export type * from "./authority-protocol.ts";
+export type { RotationStatus } from "./rotation-protocol.ts";
+export type { JsonObject } from "./schema.ts";
+export type * from "./signal-protocol.ts";
 
-/** One stored resource, as it was written. */
-export interface ResourceRecord extends ResourceKey {
-  readonly apiVersion: string;
-  /** The document's own text, comments included. */
-  readonly text: string;
-  /** Where it came from: `file:line`. */
-  readonly origin: string;
-  /** The revision that last changed it. */
-  readonly revision: number;
-  readonly changedAtMs: number;
-  /** `directory`: from `--config DIR`, changed only there. */
-  readonly source: "store" | "directory";
-  /** What became of it, in the form its kind has: routes of the Gateway API. */
-  readonly status?: RouteStatus | GatewayStatusRecord;
-}
+export const resourceKey = asked("ResourceKey", {
+  kind: text(undefined, { maxLength: 253 }),
+  namespace: text(undefined, { maxLength: 253 }),
+  name: text(undefined, { maxLength: 253 }),
+});
+export type ResourceKey = Infer<typeof resourceKey>;
 
-/** The status of a route, as the Gateway API has it. */
-export interface RouteStatus {
-  readonly parents: readonly {
-    readonly parentRef: object;
-    readonly controllerName: string;
-    readonly conditions: readonly ConditionRecord[];
-  }[];
-}
+const condition = object("Condition", {
+  type: text(),
+  status: choice(["True", "False"]),
+  reason: text(),
+  message: text(),
+});
+export type ConditionRecord = Infer<typeof condition>;
 
-export interface ConditionRecord {
-  readonly type: string;
-  readonly status: "True" | "False";
-  readonly reason: string;
-  readonly message: string;
-}
+const routeStatus = object(
+  "RouteStatus",
+  {
+    parents: list(
+      object(undefined, {
+        parentRef: anyObject() as Schema<object>,
+        controllerName: text(),
+        conditions: list(condition),
+      }),
+    ),
+  },
+  "The status of a route, as the Gateway API has it.",
+);
+export type RouteStatus = Infer<typeof routeStatus>;
 
-/** The status of a Gateway of the Gateway API, or of a GatewayClass, which has conditions alone. */
-export interface GatewayStatusRecord {
-  readonly conditions: readonly ConditionRecord[];
-  readonly addresses?: readonly { readonly type: string; readonly value: string }[];
-  readonly listeners?: readonly {
-    readonly name: string;
-    readonly supportedKinds: readonly { readonly group: string; readonly kind: string }[];
-    readonly attachedRoutes: number;
-    readonly conditions: readonly ConditionRecord[];
-  }[];
-}
+const gatewayStatus = object(
+  "GatewayStatus",
+  {
+    conditions: list(condition),
+    addresses: optional(list(object(undefined, { type: text(), value: text() }))),
+    listeners: optional(
+      list(
+        object(undefined, {
+          name: text(),
+          supportedKinds: list(object(undefined, { group: text(), kind: text() })),
+          attachedRoutes: integer(),
+          conditions: list(condition),
+        }),
+      ),
+    ),
+  },
+  "The status of a Gateway of the Gateway API, or of a GatewayClass, which has conditions alone.",
+);
+export type GatewayStatusRecord = Infer<typeof gatewayStatus>;
 
-export interface ResourceList {
-  readonly revision: number;
-  readonly resources: readonly ResourceRecord[];
-}
+export const resourceSummary = object(
+  "ResourceSummary",
+  {
+    ...resourceKey.properties,
+    apiVersion: text(),
+    origin: text("Where it came from: `file:line`."),
+    revision: integer("That last changed it; 0 where the control plane's own directory holds it."),
+    changedAtMs: integer(),
+    source: choice(["store", "directory"], "`directory`: from `--config DIR`, changed only there."),
+    status: optional(either(routeStatus, gatewayStatus)),
+  },
+  "A resource in force, without its text.",
+);
+export type ResourceSummary = Infer<typeof resourceSummary>;
 
-/** One change that was accepted. */
-export interface RevisionRecord {
-  readonly revision: number;
-  readonly atMs: number;
-  readonly author: string;
-  readonly changes: readonly (ResourceKey & { readonly action: "created" | "changed" | "deleted" })[];
-}
+export const resourceRecord = object("Resource", {
+  ...resourceSummary.properties,
+  text: text("The document as it was written, comments included; what is secret in a Secret is left out."),
+});
+export type ResourceRecord = Infer<typeof resourceRecord>;
 
-export type SyncState = "synced" | "stale" | "nacked" | "not sent";
+export const resourceList = object("ResourceList", { revision: integer(), resources: list(resourceRecord) });
+export type ResourceList = Infer<typeof resourceList>;
 
-/** One xDS type of one proxy. */
-export interface TypeSync {
-  /** Short name as `istioctl proxy-status` has it: CDS, LDS, EDS, RDS, SDS, NDS. */
-  readonly type: string;
-  readonly state: SyncState;
-  readonly sentVersion?: string;
-  readonly ackedVersion?: string;
-  readonly sentAtMs?: number;
-  readonly ackedAtMs?: number;
-  /** Why the proxy refused the last resources, in its own words. */
-  readonly error?: string;
-}
+export const resourceIndex = object("ResourceIndex", {
+  revision: integer(),
+  resources: list(resourceSummary),
+});
+export type ResourceIndex = Infer<typeof resourceIndex>;
 
-/** One connected xDS client. */
-export interface ProxyStatus {
-  /** Full xDS node id. */
-  readonly nodeId: string;
-  readonly role: "agent" | "sidecar";
-  /** `<instance>.<namespace>`. */
-  readonly workload: string;
-  /** SPIFFE ID of its verified certificate. */
-  readonly identity: string;
-  readonly address: string;
-  /** Version of Weft the node said it runs; "" when it did not. */
-  readonly version: string;
-  /** Program the node says it is, e.g. `envoy/1.40.0`, `gRPC Go/1.85.0`; "" when it did not. */
-  readonly dataPlane: string;
-  readonly connectedAtMs: number;
-  readonly state: SyncState;
-  /** The newest configuration revision this proxy has acknowledged in every type it subscribes to. */
-  readonly ackedRevision: number;
-  readonly types: readonly TypeSync[];
-}
+export const changeAction = choice(["created", "changed", "deleted"]);
+
+export const revisionRecord = object(
+  "Revision",
+  {
+    revision: integer(),
+    atMs: integer(),
+    author: text("`local`, or a remote operator and how they proved who they are."),
+    changes: list(object(undefined, { ...resourceKey.properties, action: changeAction })),
+  },
+  "One change that was accepted.",
+);
+export type RevisionRecord = Infer<typeof revisionRecord>;
+
+const syncState = choice(["synced", "stale", "nacked", "not sent"]);
+export type SyncState = Infer<typeof syncState>;
+
+const typeSync = object(
+  "TypeSync",
+  {
+    type: text("Short name as `istioctl proxy-status` has it: CDS, LDS, EDS, RDS, SDS, NDS."),
+    state: syncState,
+    sentVersion: optional(text()),
+    ackedVersion: optional(text()),
+    sentAtMs: optional(number()),
+    ackedAtMs: optional(number()),
+    error: optional(text("Why the proxy refused the last resources, in its own words.")),
+  },
+  "One xDS type of one proxy.",
+);
+export type TypeSync = Infer<typeof typeSync>;
+
+const proxyStatus = object(
+  "ProxyStatus",
+  {
+    nodeId: text("Full xDS node id."),
+    role: choice(["agent", "sidecar"]),
+    workload: text("`<instance>.<namespace>`."),
+    identity: text("SPIFFE ID of its verified certificate."),
+    address: text(),
+    version: text('Version of Weft the node said it runs; "" when it did not.'),
+    dataPlane: text("Program the node says it is: `envoy/1.40.0`, `gRPC Go/1.85.0`."),
+    connectedAtMs: number(),
+    state: syncState,
+    ackedRevision: integer("The newest that it has acknowledged in every type it subscribes to."),
+    types: list(typeSync),
+  },
+  "One connected xDS client.",
+);
+export type ProxyStatus = Infer<typeof proxyStatus>;
 
 /** Kinds that the control plane gives by xDS. */
 export const xdsKinds = ["listeners", "routes", "clusters", "endpoints"] as const;
@@ -112,276 +165,96 @@ export type XdsKind = (typeof xdsKinds)[number];
 export const proxyConfigKinds = [...xdsKinds, "secrets", "bootstrap"] as const;
 export type ProxyConfigKind = (typeof proxyConfigKinds)[number];
 
-/** Any JSON object. */
-export type JsonObject = { readonly [key: string]: unknown };
+const proxyResource = object(
+  "ProxyResource",
+  {
+    name: text(),
+    version: text(),
+    origin: optional(text("`file:line:column` of what made it; absent where registrations alone did.")),
+    value: anyObject("The message as JSON, its fields as the protobuf files name them."),
+  },
+  "One xDS resource as a proxy is given it, a certificate (never its key), or the bootstrap.",
+);
+export type ProxyResource = Infer<typeof proxyResource>;
 
-/** One xDS resource as a proxy is given it, a certificate (never its key), or the bootstrap. */
-export interface ProxyResource {
-  readonly name: string;
-  readonly version: string;
-  /** `file:line:column` of what made it; absent where registrations alone did. */
-  readonly origin?: string;
-  /** The message as JSON, its fields as the protobuf files name them. */
-  readonly value: JsonObject;
-}
+export const proxyConfig = object("ProxyConfig", {
+  nodeId: text(),
+  dataPlane: text(),
+  resources: list(proxyResource),
+});
+export type ProxyConfig = Infer<typeof proxyConfig>;
 
-export interface ProxyConfig {
-  readonly nodeId: string;
-  readonly dataPlane: string;
-  readonly resources: readonly ProxyResource[];
-}
+const workloadStatus = object(
+  "WorkloadStatus",
+  {
+    id: text(),
+    workloadName: text(),
+    namespace: text(),
+    serviceAccount: text(),
+    service: text(),
+    version: text(),
+    addresses: list(text()),
+    ports: list(integer()),
+    isHealthy: flag(),
+    isConnected: flag("False while the agent's stream is gone and its lease has not ended yet."),
+    group: optional(text("Its WorkloadGroup.")),
+  },
+  "One registered workload.",
+);
+export type WorkloadStatus = Infer<typeof workloadStatus>;
 
-/** One registered workload. */
-export interface WorkloadStatus {
-  readonly id: string;
-  readonly workloadName: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly service: string;
-  readonly version: string;
-  readonly addresses: readonly string[];
-  readonly ports: readonly number[];
-  readonly isHealthy: boolean;
-  /** False while the agent's stream is gone and its lease has not ended yet. */
-  readonly isConnected: boolean;
-  /** Its WorkloadGroup, where it has one. */
-  readonly group?: string;
-}
+export const statusReport = object("Status", {
+  version: text(),
+  trustDomain: text(),
+  startedAtMs: number(),
+  nowMs: number(),
+  revision: integer(),
+  services: integer(),
+  proxies: list(proxyStatus),
+  workloads: list(workloadStatus),
+  diagnostics: list(diagnostic, "What is wrong or unsupported in the configuration in force."),
+  rotation: optional(rotationStatus),
+  convergence: object(
+    undefined,
+    { count: integer(), p50Ms: optional(number()), p99Ms: optional(number()) },
+    "Change to last acknowledgement, of the recent pushes.",
+  ),
+});
+export type StatusReport = Infer<typeof statusReport>;
 
-export interface StatusReport {
-  readonly version: string;
-  readonly trustDomain: string;
-  readonly startedAtMs: number;
-  readonly nowMs: number;
-  readonly revision: number;
-  readonly services: number;
-  readonly proxies: readonly ProxyStatus[];
-  readonly workloads: readonly WorkloadStatus[];
-  /** What is wrong or unsupported in the configuration in force. */
-  readonly diagnostics: readonly Diagnostic[];
-  /** The rotation of the root that is under way. */
-  readonly rotation?: RotationStatus;
-  /** Change → last acknowledgement, of the recent pushes. */
-  readonly convergence: { readonly count: number; readonly p50Ms?: number; readonly p99Ms?: number };
-}
+export const syncResult = object("SyncResult", {
+  revision: integer(),
+  isSynced: flag(),
+  elapsedMs: number(),
+  acknowledged: list(text()),
+  waiting: list(
+    object(undefined, { nodeId: text(), state: syncState, error: optional(text()) }),
+    "Who has not acknowledged, and why.",
+  ),
+});
+export type SyncResult = Infer<typeof syncResult>;
 
-export interface SyncResult {
-  readonly revision: number;
-  readonly isSynced: boolean;
-  readonly elapsedMs: number;
-  readonly acknowledged: readonly string[];
-  /** Who has not, and why. */
-  readonly waiting: readonly {
-    readonly nodeId: string;
-    readonly state: SyncState;
-    readonly error?: string;
-  }[];
-}
+export const meshEvent = object("Event", {
+  number: integer("Counts all events since the start."),
+  atMs: number(),
+  kind: text(),
+  message: text(),
+});
+export type MeshEvent = Infer<typeof meshEvent>;
 
-export type StatsGroup = "service" | "workload" | "version";
+export const eventList = object("EventList", { events: list(meshEvent, "Newest last.") });
+export type EventList = Infer<typeof eventList>;
 
-/** Golden signals of calls over a window. Absent numbers: no calls. */
-export interface CallSignals {
-  /** Calls that arrived, and those to the service that were ended before they could. */
-  readonly requestsPerSecond?: number;
-  /** Of them those that never arrived: their callers' sidecars answered. Only of services and edges. */
-  readonly undeliveredPerSecond?: number;
-  /** Of them those answered with 403 or PERMISSION_DENIED, by a policy or by the application. */
-  readonly deniedPerSecond?: number;
-  /** 0–1. */
-  readonly successRate?: number;
-  readonly p50Ms?: number;
-  readonly p95Ms?: number;
-  readonly p99Ms?: number;
-  /** Connections that are open now. */
-  readonly tcpConnections: number;
-  /** Calls per second that arrived with mutual TLS, of all. 0–1. */
-  readonly securedRate?: number;
-}
+/** Where the dashboard is opened. */
+export const dashboardLogin = object("DashboardLogin", {
+  url: text("Works once."),
+  expiresAtMs: number(),
+});
+export type DashboardLogin = Infer<typeof dashboardLogin>;
 
-/** How full data planes are: of several, the busiest loop and the sum of the rest. Absent: nobody said. */
-export interface Saturation {
-  /** Share of time the event loop was busy, 0–1. */
-  readonly loopUtilization?: number;
-  readonly loopLagP99Ms?: number;
-  readonly memoryBytes?: number;
-  readonly connections?: number;
-  /** Requests that wait for a connection. */
-  readonly pending?: number;
-}
-
-/** Golden signals of one service, workload or version over the window. */
-export interface StatsRow extends CallSignals, Saturation {
-  readonly name: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly version: string;
-  /** Instances with a sidecar, and all instances. */
-  readonly meshed: number;
-  readonly instances: number;
-  /** SPIFFE IDs of who called. */
-  readonly peers: readonly string[];
-  /** Identity the instances carry. */
-  readonly identity: string;
-  readonly certificateAgeSeconds?: number;
-  readonly certificateExpiresInSeconds?: number;
-}
-
-export interface StatsReport {
-  readonly windowSeconds: number;
-  readonly rows: readonly StatsRow[];
-  /** Series that were not kept because a workload sent too many. */
-  readonly droppedSeries: number;
-}
-
-/** One end of an edge. */
-export interface EdgeEnd {
-  /** "" outside the mesh. */
-  readonly namespace: string;
-  /** As `StatsRow.name` has it; a host, or `unknown`, outside the mesh. */
-  readonly name: string;
-  /** SPIFFE ID; "" when no certificate said it. */
-  readonly identity: string;
-  /** Outside: no workload of the mesh. */
-  readonly isOutside: boolean;
-}
-
-/** Who calls whom: calls from one service, workload or version to another. */
-export interface EdgeRow extends CallSignals {
-  readonly from: EdgeEnd;
-  readonly to: EdgeEnd;
-}
-
-export interface EdgeReport {
-  readonly windowSeconds: number;
-  readonly rows: readonly EdgeRow[];
-}
-
-/** One hour of golden signals, oldest point first; null where nothing was measured. Seconds, shares and ms as in `CallSignals`. */
-export interface HistoryReport {
-  readonly startMs: number;
-  readonly stepMs: number;
-  readonly rps: readonly (number | null)[];
-  readonly success: readonly (number | null)[];
-  readonly p50: readonly (number | null)[];
-  readonly p95: readonly (number | null)[];
-  readonly p99: readonly (number | null)[];
-  readonly denied: readonly (number | null)[];
-  readonly tcp: readonly (number | null)[];
-  /** Of the busiest sidecar: the share of time its event loop was busy. */
-  readonly saturation: readonly (number | null)[];
-  /** Calls by how long they took, of each point; one count more than bounds, and none where it was silent. */
-  readonly heat?: {
-    readonly boundsMs: readonly number[];
-    readonly counts: readonly (readonly number[])[];
-  };
-}
-
-/** Where the dashboard is opened: the address works once and for a short time. */
-export interface DashboardLogin {
-  readonly url: string;
-  readonly expiresAtMs: number;
-}
-
-export interface CreateTokenRequest {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly ttlSeconds?: number;
-}
-
-export interface CreatedToken {
-  readonly id: string;
-  /** Shown once: only its hash is kept. */
-  readonly token: string;
-  readonly identity: string;
-  readonly expiresAtMs: number;
-}
-
-export interface TokenRecord {
-  readonly id: string;
-  readonly identity: string;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
-  readonly state: "unused" | "used" | "expired" | "revoked";
-}
-
-export interface TokenList {
-  readonly tokens: readonly TokenRecord[];
-}
-
-/** A certificate, or what an identity had, that the control plane does not believe until it has expired. */
-export interface RevocationRecord {
-  readonly kind: "serial" | "identity";
-  readonly value: string;
-  readonly atMs: number;
-  readonly untilMs: number;
-}
-
-/** One line of the audit log. */
-export interface AuditRecord {
-  readonly atMs: number;
-  readonly event: string;
-  readonly subject: string;
-  readonly authorizedBy: string;
-  readonly address: string;
-  readonly serial?: string;
-  readonly keyHash?: string;
-  readonly expiresAtMs?: number;
-}
-
-/** Replacing the root: `prepare`, `trust`, `issue`, `retire`, `done`. */
-export interface RotationStatus {
-  readonly phase: string;
-  /** The old root's key is in wrong hands: nothing waits for anybody. */
-  readonly isForced: boolean;
-  readonly from: { readonly subject: string; readonly fingerprint: string };
-  readonly to: { readonly subject: string; readonly fingerprint: string };
-  /** When each phase began, in order; the last is the current one. */
-  readonly steps: readonly { readonly phase: string; readonly atMs: number }[];
-  /** Workloads that have acknowledged the current phase. */
-  readonly acknowledged: number;
-  readonly waiting: readonly { readonly workload: string; readonly why: string }[];
-}
-
-export interface CaStatus {
-  readonly trustDomain: string;
-  /** The root that certificates come from. */
-  readonly rootPem: string;
-  /** Every root the mesh trusts, that one first. */
-  readonly bundlePem: string;
-  /** The certificate that signs, the root itself where there is no intermediate; absent where it is not known beforehand. */
-  readonly issuerSubject?: string;
-  readonly issuerNotAfterMs?: number;
-  readonly rootFingerprint: string;
-  readonly rootSubject: string;
-  readonly rootNotBeforeMs: number;
-  readonly rootNotAfterMs: number;
-  readonly certificateTtlSeconds: number;
-  /** Certificates and identities that are not believed, newest first. */
-  readonly revocations: readonly RevocationRecord[];
-  /** The rotation of the root under way, or the last one. */
-  readonly rotation?: RotationStatus;
-  /** Certificates issued since this control plane started. */
-  readonly issued: number;
-}
-
-/** Something that happened in the mesh, newest last. */
-export interface MeshEvent {
-  readonly atMs: number;
-  readonly kind: string;
-  readonly message: string;
-}
-
-export interface EventList {
-  readonly events: readonly MeshEvent[];
-}
-
-/** Body of every answer that is not 2xx. */
-export interface ApiErrorBody {
-  readonly error: string;
-  readonly hint?: string;
-  readonly diagnostics?: readonly Diagnostic[];
-}
-
-/** The longest body the API takes. */
-export const maxBodyBytes = 16 << 20;
+export const apiErrorBody = object(
+  "Error",
+  { error: text(), hint: optional(text("The next step.")), diagnostics: optional(list(diagnostic)) },
+  "Body of every answer that is not 2xx.",
+);
+export type ApiErrorBody = Infer<typeof apiErrorBody>;

@@ -5,10 +5,12 @@ export class ApiRefusal extends Error {
   override readonly name = "ApiRefusal";
   readonly status: number;
   readonly body: ApiErrorBody;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, body: ApiErrorBody) {
+  constructor(status: number, body: ApiErrorBody, headers: Readonly<Record<string, string>> = {}) {
     super(body.error);
     this.status = status;
     this.body = body;
+    this.headers = headers;
   }
 }

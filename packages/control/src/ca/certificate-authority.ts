@@ -6,7 +6,7 @@ import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
 import { type SvidChain, SvidError, verifySvid, verifySvidPath } from "@weft/identity/verify-svid";
 import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
-import type { AuditEntry } from "../store/audit-log.ts";
+import { type AuditActor, type AuditEntry, localActor } from "../store/audit-log.ts";
 import type { Store } from "../store/store.ts";
 import type { TokenUse, TokenVerdict } from "../store/token-store.ts";
 import { type AuthenticatedCaller, CallerAuthenticator } from "./authenticate-caller.ts";
@@ -45,14 +45,6 @@ export interface CertificateAuthorityOptions {
   readonly failureRate?: Rate;
   /** In [0, 1); for the jitter of renewals. */
   readonly random?: () => number;
-}
-
-/** What the API shows, and how many certificates are in use. */
-export interface AuthorityStatus extends CaStatus {
-  /** Since the state directory was made. */
-  readonly issuedTotal: number;
-  /** Issued and not expired. */
-  readonly active: number;
 }
 
 interface Parts
@@ -164,8 +156,8 @@ export class CertificateAuthority {
   }
 
   /** @throws UserError */
-  createToken(request: NewToken): CreatedToken {
-    return this.#tokens.create(request);
+  createToken(request: NewToken, by: AuditActor = localActor): CreatedToken {
+    return this.#tokens.create(request, by);
   }
 
   listTokens(): TokenList {
@@ -173,8 +165,8 @@ export class CertificateAuthority {
   }
 
   /** False when there is no such token. */
-  revokeToken(id: string): boolean {
-    return this.#tokens.revoke(id);
+  revokeToken(id: string, by: AuditActor = localActor): boolean {
+    return this.#tokens.revoke(id, by);
   }
 
   /** Newest first. */
@@ -187,7 +179,7 @@ export class CertificateAuthority {
     return this.#parts.store.audit.issuedTo(identity, this.#parts.clock.now(), limit);
   }
 
-  caStatus(): AuthorityStatus {
+  caStatus(): CaStatus {
     const { store, clock, policy } = this.#parts;
     const { issuingRoot: root, bundlePem } = this.trust.view;
     const { total, active } = store.audit.countIssued(clock.now());

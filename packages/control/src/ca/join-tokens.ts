@@ -4,7 +4,7 @@ import { formatJoinToken, hashJoinToken, newJoinToken } from "@weft/identity/joi
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { systemNamespace, workloadSpiffeId } from "@weft/identity/workload-id";
 import type { CreatedToken, CreateTokenRequest, TokenList, TokenRecord } from "../api/protocol.ts";
-import type { AuditLog } from "../store/audit-log.ts";
+import type { AuditActor, AuditLog } from "../store/audit-log.ts";
 import type { TokenState, TokenStore } from "../store/token-store.ts";
 
 const defaultTtlSeconds = 3_600;
@@ -42,7 +42,10 @@ export class JoinTokens {
   }
 
   /** The only moment at which the secret exists here. @throws UserError */
-  create({ namespace, serviceAccount, ttlSeconds = defaultTtlSeconds, uses = 1 }: NewToken): CreatedToken {
+  create(
+    { namespace, serviceAccount, ttlSeconds = defaultTtlSeconds, uses = 1 }: NewToken,
+    by: AuditActor,
+  ): CreatedToken {
     const identity = this.#identityOf(namespace, serviceAccount);
     if (!(ttlSeconds >= 1 && ttlSeconds <= maxTtlSeconds)) {
       throw new UserError(`a join token cannot last ${ttlSeconds} s`, { hint: "choose from 1 s to 30 days" });
@@ -68,7 +71,7 @@ export class JoinTokens {
       createdAtMs: nowMs,
       expiresAtMs,
     });
-    this.#record("token created", token.id, identity, expiresAtMs);
+    this.#record("token created", token.id, identity, expiresAtMs, by);
     return { id: token.id, token: formatJoinToken(token), identity, expiresAtMs };
   }
 
@@ -78,10 +81,10 @@ export class JoinTokens {
   }
 
   /** Certificates that were issued with it stay valid. False when there is no such token. */
-  revoke(id: string): boolean {
+  revoke(id: string, by: AuditActor): boolean {
     const token = this.#tokens.find(id);
     if (!token || !this.#tokens.revoke(id, this.#clock.now())) return false;
-    this.#record("token revoked", id, token.identity, token.expiresAtMs);
+    this.#record("token revoked", id, token.identity, token.expiresAtMs, by);
     return true;
   }
 
@@ -109,14 +112,14 @@ export class JoinTokens {
     id: string,
     subject: SpiffeId,
     expiresAtMs: number,
+    by: AuditActor,
   ): void {
     const atMs = this.#clock.now();
     this.#audit.append({
       atMs,
       event,
       subject,
-      authorizedBy: "operator",
-      address: "",
+      ...by,
       serial: id,
       expiresAtMs,
     });

@@ -3,7 +3,7 @@ import { type Certificate, spkiPin } from "@weft/identity/certificate";
 import { formatPrivateKey, generateKeyPair } from "@weft/identity/key-pair";
 import { backdateMs, crossSign, type Issuer, issueRoot } from "@weft/identity/profiles";
 import { type TrustDomain, trustDomainId } from "@weft/identity/spiffe-id";
-import type { AuditEntry } from "../store/audit-log.ts";
+import type { AuditActor, AuditEntry } from "../store/audit-log.ts";
 import type { StoredRoot } from "../store/root-store.ts";
 
 const rootLifeMs = 10 * 365 * 86_400_000;
@@ -38,14 +38,13 @@ export function rootEntry(
   root: Certificate,
   trustDomain: TrustDomain,
   atMs: number,
-  authorizedBy: "operator" | "control plane",
+  by: AuditActor,
 ): AuditEntry {
   return {
     atMs,
     event,
     subject: trustDomainId(trustDomain),
-    authorizedBy,
-    address: "",
+    ...by,
     serial: root.facts.serial,
     keyHash: Buffer.from(spkiPin(root), "base64url").toString("hex"),
     expiresAtMs: root.facts.notAfterMs,

@@ -4,7 +4,7 @@ import type { Certificate } from "@weft/identity/certificate";
 import { parsePrivateKey, spkiOf } from "@weft/identity/key-pair";
 import { crossSign, type Issuer } from "@weft/identity/profiles";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
-import type { AuditLog } from "../store/audit-log.ts";
+import { type AuditLog, localActor, ownActor } from "../store/audit-log.ts";
 import type { RootState, RootStore, StoredRoot } from "../store/root-store.ts";
 import { type IssuingFiles, type LoadedIssuer, loadIssuingFiles, loadRoots } from "./issuing-files.ts";
 import { makeRoot, rootEntry } from "./make-root.ts";
@@ -43,7 +43,7 @@ export async function openTrust(options: TrustOptions): Promise<OpenedTrust> {
   if (store.list().length === 0) {
     const { certificate, ...root } = await makeRoot(trustDomain, clock);
     store.change({ add: { ...root, state: "issuing" } });
-    audit.append(rootEntry("root created", certificate, trustDomain, clock.now(), "control plane"));
+    audit.append(rootEntry("root created", certificate, trustDomain, clock.now(), ownActor));
   }
   const signer = localSigner(storedIssuer(store, clock.now()));
   const next = rootUnderWay(store);
@@ -106,7 +106,7 @@ function takeRoots(options: TrustOptions, issuing: Certificate, roots: readonly 
     states.set(root.pem, root.pem === issuing.pem ? "issuing" : "trusted");
     if (store.list().some(({ certificatePem }) => certificatePem === root.pem)) continue;
     store.change({ add: operatorsRoot(root, clock) });
-    audit.append(rootEntry("root added", root, trustDomain, clock.now(), "operator"));
+    audit.append(rootEntry("root added", root, trustDomain, clock.now(), localActor));
   }
   store.change({ states });
 }
@@ -122,7 +122,7 @@ function beginRotation(
     begin: { fromPem: before.certificate.pem, toPem: root.pem },
     step: { phase: "prepare", atMs: nowMs },
   });
-  audit.append(rootEntry("root added", root, trustDomain, nowMs, "operator"));
+  audit.append(rootEntry("root added", root, trustDomain, nowMs, localActor));
 }
 
 function operatorsRoot({ pem }: Certificate, clock: Clock): StoredRoot {

@@ -1,7 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { parseSpiffeId, type SpiffeId } from "@weft/identity/spiffe-id";
-import type { AuditLog } from "../store/audit-log.ts";
+import { type AuditActor, type AuditLog, localActor } from "../store/audit-log.ts";
 import type { Revocation, RevocationStore } from "../store/revocation-store.ts";
 import type { TokenStore } from "../store/token-store.ts";
 
@@ -54,7 +54,7 @@ export class Revocations {
   }
 
   /** Takes effect when it returns. @throws UserError when there is nothing to revoke */
-  revoke(request: RevokeRequest): Revocation {
+  revoke(request: RevokeRequest, by: AuditActor = localActor): Revocation {
     const { store, audit, clock } = this.#options;
     if (this.#active.size >= maxRevocations) {
       throw new UserError(`there are ${maxRevocations} revocations already`, {
@@ -69,8 +69,7 @@ export class Revocations {
       atMs,
       event: `${revocation.kind === "serial" ? "certificate" : "identity"} revoked`,
       subject: identity,
-      authorizedBy: "operator",
-      address: "",
+      ...by,
       ...(revocation.kind === "serial" && { serial: revocation.value }),
       expiresAtMs: revocation.untilMs,
     });

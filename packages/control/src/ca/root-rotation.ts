@@ -2,7 +2,7 @@ import type { Clock, Timer } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { spkiPin } from "@weft/identity/certificate";
 import type { RotationStatus } from "../api/protocol.ts";
-import type { AuditEntry, AuditLog } from "../store/audit-log.ts";
+import { type AuditActor, type AuditEntry, type AuditLog, localActor, ownActor } from "../store/audit-log.ts";
 import type { RootChange, RootState, RootStore, RotationPhase, StoredRotation } from "../store/root-store.ts";
 import type { CaLog } from "./ca-log.ts";
 import { makeRoot, rootEntry } from "./make-root.ts";
@@ -68,7 +68,7 @@ export class RootRotation {
   }
 
   /** @throws UserError when there is one under way, or the root is not the mesh's own. */
-  async begin({ isForced }: { readonly isForced: boolean }): Promise<void> {
+  async begin({ isForced }: { readonly isForced: boolean }, by: AuditActor = localActor): Promise<void> {
     const { trust, store, clock } = this.#options;
     const current = this.#underWay();
     if (current) return this.#force(current, isForced);
@@ -88,7 +88,7 @@ export class RootRotation {
       step: { phase: "prepare", atMs: nowMs },
       force: isForced,
     });
-    this.#record("root created", certificate.pem, "operator");
+    this.#record("root created", certificate.pem, by);
     this.#successor = localSigner(readIssuer({ ...root, state: "waiting" }, nowMs));
     this.#notBeforeMs = 0;
     this.#look();
@@ -220,7 +220,7 @@ export class RootRotation {
     log.info({ phase, isForced }, `rotation of the root: ${phase}`);
   }
 
-  #record(event: AuditEntry["event"], pem: string, by: "operator" | "control plane" = "control plane"): void {
+  #record(event: AuditEntry["event"], pem: string, by = ownActor): void {
     const { store, trust, clock } = this.#options;
     store.audit.append(rootEntry(event, readCertificate(pem), trust.trustDomain, clock.now(), by));
   }

@@ -81,6 +81,7 @@ export class Composition {
   readonly takeMetrics: ReturnType<typeof metricsIntake>;
   readonly clientStatus: ClientStatus;
   readonly dashboard: MeshDashboard;
+  readonly sessions: DashboardSessions;
   /** Where browsers of this machine reach the HTTP endpoints, once they listen: `http://127.0.0.1:15014`. */
   httpOrigin: string | undefined;
   readonly onError: (error: unknown) => void;
@@ -113,6 +114,7 @@ export class Composition {
   constructor(options: CompositionOptions) {
     const { clock, log, store, authority, trustDomain, version, stateDir } = options;
     this.#clock = clock;
+    this.sessions = new DashboardSessions(clock);
     this.#log = log;
     this.#store = store;
     this.authority = authority;
@@ -188,7 +190,7 @@ export class Composition {
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
     this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.metrics = new PilotMetrics(version, () => this.#read(sync));
-    const sessions = new DashboardSessions(clock);
+    const sessions = this.sessions;
     this.api = new ControlApi({
       clock,
       version,
@@ -203,7 +205,8 @@ export class Composition {
       convergence,
       history: this.#history,
       events: this.#events,
-      openDashboard: () => openDashboard(sessions, this.httpOrigin, clock),
+      openDashboard: (caller, origin) => openDashboard(sessions, caller, origin ?? this.httpOrigin, clock),
+      questions: () => this.dashboard,
       onConfigChange: () => {
         this.#isReconfigured = true;
         this.#changed("config");

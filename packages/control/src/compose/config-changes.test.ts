@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
+import { localOperator } from "../api/caller.ts";
 import type { ApplyResult, RollbackRequest } from "../api/change-protocol.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import { openStore } from "../store/open-store.ts";
@@ -98,14 +99,15 @@ function setUp(t: TestContext) {
     answer();
     return { answer };
   };
-  const apply = (text: string, more: object = {}) =>
-    plane.changes.apply({ files: [{ name: "mesh.yaml", text }], ...more }) as ApplyResult;
+  const by = { caller: localOperator };
+  const apply = (text: string, ifRevision?: number) =>
+    plane.changes.apply({ files: [{ name: "mesh.yaml", text }] }, { ...by, ifRevision }) as ApplyResult;
   const confirmed = (text: string, timeoutMs = 1_000) =>
-    plane.changes.apply({
-      files: [{ name: "mesh.yaml", text }],
-      confirm: { timeoutMs },
-    }) as Promise<ApplyResult>;
-  const rollback = (request: RollbackRequest) => plane.changes.rollback(request) as ApplyResult;
+    plane.changes.apply(
+      { files: [{ name: "mesh.yaml", text }], confirm: { timeoutMs } },
+      by,
+    ) as Promise<ApplyResult>;
+  const rollback = (request: RollbackRequest) => plane.changes.rollback(request, by) as ApplyResult;
   const inForce = () => plane.config.entries.get("VirtualService/default/api")?.text.text;
   const ids = () => [...plane.pipeline.current.mesh.workloads.keys()];
   const restart = () => {
@@ -133,7 +135,7 @@ test("going back is a new revision that makes what was applied what it was", (t)
   mesh.apply(subsets);
   mesh.apply(route(1, "v1"));
   mesh.apply(route(2));
-  mesh.plane.changes.delete({ ...key, kind: "DestinationRule" });
+  mesh.plane.changes.delete({ ...key, kind: "DestinationRule" }, { caller: localOperator });
   const planned = mesh.rollback({ revision: 2, dryRun: true });
   assert.deepEqual(
     planned.resources.map(({ kind, action }) => `${kind} ${action}`),
@@ -156,7 +158,7 @@ test("one resource goes back alone, and not to where it would refer to what is g
   mesh.apply(subsets);
   mesh.apply(route(1, "v1"));
   mesh.apply(route(2));
-  mesh.plane.changes.delete({ ...key, kind: "DestinationRule" });
+  mesh.plane.changes.delete({ ...key, kind: "DestinationRule" }, { caller: localOperator });
   assert.throws(() => mesh.rollback({ revision: 2, resource: key }), /nothing was applied: 1 error/);
   assert.equal(mesh.inForce(), route(2));
   mesh.rollback({ revision: 3, resource: { ...key, kind: "DestinationRule" } });
@@ -230,9 +232,9 @@ test("a change that nobody confirmed is undone by the next control plane", async
 test("an apply on top of a revision refuses what was changed after it", (t) => {
   const mesh = setUp(t);
   mesh.apply(route(1));
-  mesh.apply(route(2), { ifRevision: 1 });
-  assert.throws(() => mesh.apply(route(3), { ifRevision: 1 }), /was changed by revision 2, after revision 1/);
-  assert.equal(mesh.apply(subsets, { ifRevision: 1 }).revision, 3, "of other resources it says nothing");
+  mesh.apply(route(2), 1);
+  assert.throws(() => mesh.apply(route(3), 1), /was changed by revision 2, after revision 1/);
+  assert.equal(mesh.apply(subsets, 1).revision, 3, "of other resources it says nothing");
   assert.equal(mesh.inForce(), route(2));
 });
 

@@ -1,12 +1,15 @@
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import { formatOrigin } from "@weft/base/origin";
+import type { ChangeBy } from "../api/backend.ts";
+import { describeCaller } from "../api/caller.ts";
 import type {
   ApplyRequest,
   ApplyResult,
   Confirmation,
   Confirmed,
   DeleteResult,
+  DiffRequest,
   DiffResult,
   ResourceVersionRecord,
   RollbackRequest,
@@ -52,21 +55,21 @@ export class ConfigChanges {
     this.#parts = options;
   }
 
-  apply(request: ApplyRequest): ApplyResult | Promise<ApplyResult> {
+  apply(request: ApplyRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
     const { clock, config, store } = this.#parts;
     const dryRun = request.dryRun ?? false;
     const plan = planApply(request, config, this.#check, clock.now());
     const { resources, diagnostics, entries } = plan;
     this.#refuseOverwrite(
       entries.map(({ resource }) => resource),
-      request.ifRevision,
+      by.ifRevision,
     );
     if (dryRun || entries.length === 0) return { revision: store.revision, dryRun, resources, diagnostics };
-    const make = () => this.#commit("apply", { ...plan, removed: [] });
+    const make = () => this.#commit("apply", { ...plan, removed: [] }, describeCaller(by.caller));
     return this.#answer({ resources, diagnostics }, make, request.confirm);
   }
 
-  rollback(request: RollbackRequest): ApplyResult | Promise<ApplyResult> {
+  rollback(request: RollbackRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
     const { store, config } = this.#parts;
     const { revision, resource, dryRun = false } = request;
     if (revision > store.revision) {
@@ -80,13 +83,17 @@ export class ConfigChanges {
       .filter(({ key }) => only === undefined || resourceKey(key) === only);
     const plan = planRollback(changes, config, this.#check);
     const { resources, diagnostics } = plan;
+    this.#refuseOverwrite(
+      changes.map(({ key }) => key),
+      by.ifRevision,
+    );
     if (dryRun || changes.length === 0) return { revision: store.revision, dryRun, resources, diagnostics };
-    const make = () => this.#commit(`rollback to ${revision}`, plan);
+    const make = () => this.#commit(`rollback to ${revision}`, plan, describeCaller(by.caller));
     return this.#answer({ resources, diagnostics }, make, request.confirm);
   }
 
   /** What an apply would change; refused as that would be. */
-  diff(request: ApplyRequest): DiffResult {
+  diff(request: DiffRequest): DiffResult {
     const { clock, config, store, pipeline, sync } = this.#parts;
     const { entries, resources, diagnostics } = planApply(request, config, this.#check, clock.now());
     const after = new Map(config.entries);
@@ -107,7 +114,7 @@ export class ConfigChanges {
     };
   }
 
-  delete(key: ResourceKey): DeleteResult {
+  delete(key: ResourceKey, by: ChangeBy): DeleteResult {
     const { config, store, events, onChange } = this.#parts;
     const text = store.versionOf(key)?.text;
     const entry = config.entries.get(resourceKey(key));
@@ -118,7 +125,8 @@ export class ConfigChanges {
         hint: `delete it in ${entry.text.file}`,
       });
     }
-    const revision = store.remove(key);
+    this.#refuseOverwrite([key], by.ifRevision);
+    const revision = store.remove(key, describeCaller(by.caller));
     config.remove(resourceKey(key), text);
     events.add("delete", `revision ${revision}: ${nameOf(key)}`);
     onChange();
@@ -143,10 +151,14 @@ export class ConfigChanges {
 
   readonly #check: MeshPipeline["check"] = (resources) => this.#parts.pipeline.check(resources);
 
-  #commit(what: string, { entries, removed, resources }: Omit<RollbackPlan, "diagnostics">): number {
+  #commit(
+    what: string,
+    { entries, removed, resources }: Omit<RollbackPlan, "diagnostics">,
+    author: string,
+  ): number {
     const { store, config, events, onChange } = this.#parts;
     const texts = removed.map((key) => ({ key: resourceKey(key), text: store.versionOf(key)?.text }));
-    const revision = store.change(entries, removed);
+    const revision = store.change(entries, removed, author);
     config.put(entries);
     for (const { key, text } of texts) config.remove(key, text);
     const changed = resources.filter(({ action }) => action !== "unchanged");
@@ -208,7 +220,7 @@ export class ConfigChanges {
     }
     try {
       const plan = planRollback(store.changedSince(revision - 1), config, this.#check);
-      return { revision: this.#commit(`undo of ${revision}`, plan) };
+      return { revision: this.#commit(`undo of ${revision}`, plan, "control plane") };
     } catch (error) {
       return { problem: messageOf(error) };
     }
@@ -219,7 +231,7 @@ export class ConfigChanges {
     for (const key of keys) {
       const newest = this.#parts.store.versions(key)[0];
       if (!newest || newest.revision <= ifRevision) continue;
-      throw new ApiRefusal(409, {
+      throw new ApiRefusal(412, {
         error: `${nameOf(key)} was ${newest.action} by revision ${newest.revision}, after revision ${ifRevision}`,
         hint: "look at it with 'weft get' or 'weft diff', and apply again with --if-revision of what you saw",
       });

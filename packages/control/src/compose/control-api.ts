@@ -1,9 +1,12 @@
 import type { Clock } from "@weft/base/clock";
 import { analyze } from "../analyze/analyze.ts";
+import type { ApiBackend, ChangeBy, MeshQuestions } from "../api/backend.ts";
+import { actorOf, type Caller } from "../api/caller.ts";
 import type {
   ApplyRequest,
   ApplyResult,
   DeleteResult,
+  DiffRequest,
   DiffResult,
   ResourceVersionRecord,
   RollbackRequest,
@@ -24,10 +27,10 @@ import type {
   DashboardLogin,
   EdgeReport,
   EventList,
-  JsonObject,
+  MeshEvent,
   ProxyConfig,
   ProxyConfigKind,
-  ProxyResource,
+  ResourceIndex,
   ResourceKey,
   ResourceList,
   ResourceRecord,
@@ -40,7 +43,6 @@ import type {
   TokenList,
 } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
-import type { ApiBackend } from "../api/routes.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { RevokeRequest } from "../ca/revocations.ts";
 import type { RootRotation } from "../ca/root-rotation.ts";
@@ -50,7 +52,6 @@ import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { gatewayStatus } from "../inspect/gateway-status.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
-import { proxySecrets } from "../inspect/proxy-secrets.ts";
 import { routeStatus } from "../inspect/route-status.ts";
 import { shownText } from "../inspect/secret-text.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
@@ -64,7 +65,8 @@ import type { ConfigEntry, ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
-import type { ProxySync, ProxySyncTable } from "./proxy-sync.ts";
+import { proxyConfigOf } from "./proxy-lookup.ts";
+import type { ProxySyncTable } from "./proxy-sync.ts";
 import { proxyStatus, workloadStatus } from "./status-rows.ts";
 
 export interface ControlApiOptions {
@@ -84,7 +86,8 @@ export interface ControlApiOptions {
   readonly convergence: ConvergenceLog;
   readonly history: MetricHistory;
   readonly events: EventLog;
-  readonly openDashboard: () => DashboardLogin;
+  readonly openDashboard: (caller: Caller, origin: string | undefined) => DashboardLogin;
+  readonly questions: () => MeshQuestions;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
 }
@@ -101,20 +104,20 @@ export class ControlApi implements ApiBackend {
     this.#startedAtMs = options.clock.now();
   }
 
-  apply(request: ApplyRequest): ApplyResult | Promise<ApplyResult> {
-    return this.changes.apply(request);
+  apply(request: ApplyRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
+    return this.changes.apply(request, by);
   }
 
-  rollback(request: RollbackRequest): ApplyResult | Promise<ApplyResult> {
-    return this.changes.rollback(request);
+  rollback(request: RollbackRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
+    return this.changes.rollback(request, by);
   }
 
-  diff(request: ApplyRequest): DiffResult {
+  diff(request: DiffRequest): DiffResult {
     return this.changes.diff(request);
   }
 
-  deleteResource(key: ResourceKey): DeleteResult {
-    return this.changes.delete(key);
+  deleteResource(key: ResourceKey, by: ChangeBy): DeleteResult {
+    return this.changes.delete(key, by);
   }
 
   versions(key: ResourceKey): readonly ResourceVersionRecord[] {
@@ -132,6 +135,11 @@ export class ControlApi implements ApiBackend {
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .map((entry) => this.#record(entry));
     return { revision: store.revision, resources };
+  }
+
+  indexResources(): ResourceIndex {
+    const { revision, resources } = this.listResources({});
+    return { revision, resources: resources.map(({ text: _, ...summary }) => summary) };
   }
 
   getResource(key: ResourceKey): ResourceRecord {
@@ -196,30 +204,16 @@ export class ControlApi implements ApiBackend {
     return this.#parts.history.droppedSeries;
   }
 
-  openDashboard(): DashboardLogin {
-    return this.#parts.openDashboard();
+  openDashboard(caller: Caller, origin: string | undefined): DashboardLogin {
+    return this.#parts.openDashboard(caller, origin);
+  }
+
+  get questions(): MeshQuestions {
+    return this.#parts.questions();
   }
 
   proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig {
-    const sidecars = [...this.#parts.sync.proxies].filter(({ info }) => info.role === "sidecar");
-    const exact = sidecars.filter(({ info }) => info.workloadId === workload);
-    const found =
-      exact.length > 0 ? exact : sidecars.filter(({ info }) => info.workloadId.startsWith(workload));
-    const ids = [...new Set(found.map(({ info }) => info.workloadId))];
-    if (ids.length !== 1) {
-      const known = sidecars.map(({ info }) => info.workloadId).sort();
-      throw new ApiRefusal(404, {
-        error:
-          ids.length > 1
-            ? `${workload} is the beginning of ${ids.join(", ")}`
-            : `no proxy of ${workload} is connected`,
-        hint: known.length > 0 ? `one of: ${known.slice(0, 20).join(", ")}` : "'weft status' shows who is",
-      });
-    }
-    // A proxy that comes back may have two streams for a moment: the newer one tells.
-    const newest = found.at(-1)!;
-    const { nodeId, dataPlane } = newest.info;
-    return { nodeId, dataPlane, resources: this.#resources(newest, kind) };
+    return proxyConfigOf(this.#parts, workload, kind);
   }
 
   findWorkloads(by: { readonly name: string } | { readonly address: string }): WorkloadViews {
@@ -262,37 +256,8 @@ export class ControlApi implements ApiBackend {
     return meshViewOf(this.#parts.pipeline.current.mesh);
   }
 
-  #resources(proxy: ProxySync, kind: ProxyConfigKind): readonly ProxyResource[] {
-    const { authority, pipeline } = this.#parts;
-    const { workloadId } = proxy.info;
-    switch (kind) {
-      case "secrets": {
-        const identity = pipeline.current.mesh.workloads.get(workloadId)?.identity;
-        const issued = identity === undefined ? [] : authority.issuedTo(identity, maxShownCertificates);
-        return proxySecrets(issued, authority.caStatus());
-      }
-      case "bootstrap":
-        return [this.#bootstrap(workloadId)];
-      default:
-        return proxy.resources(kind);
-    }
-  }
-
-  #bootstrap(workloadId: string): ProxyResource {
-    const agents = [...this.#parts.sync.proxies].filter(
-      ({ info }) => info.role === "agent" && info.workloadId === workloadId,
-    );
-    const text = agents.at(-1)?.info.bootstrap;
-    const value = text === undefined ? undefined : parseBootstrap(text);
-    if (value) return { name: "bootstrap", version: "", value };
-    throw new ApiRefusal(404, {
-      error: `nobody has said what the data plane of ${workloadId} was started with`,
-      hint: "'weft run' says it when its agent registers; gRPC applications read GRPC_XDS_BOOTSTRAP instead",
-    });
-  }
-
-  createToken(request: CreateTokenRequest): CreatedToken {
-    const created = this.#parts.authority.createToken(request);
+  createToken(request: CreateTokenRequest, caller: Caller): CreatedToken {
+    const created = this.#parts.authority.createToken(request, actorOf(caller));
     this.#parts.events.add("token", `token ${created.id} created for ${created.identity}`);
     return created;
   }
@@ -301,8 +266,8 @@ export class ControlApi implements ApiBackend {
     return this.#parts.authority.listTokens();
   }
 
-  revokeToken(id: string): void {
-    if (!this.#parts.authority.revokeToken(id)) {
+  revokeToken(id: string, caller: Caller): void {
+    if (!this.#parts.authority.revokeToken(id, actorOf(caller))) {
       throw new ApiRefusal(404, {
         error: `there is no token ${id}`,
         hint: "'weft token list' shows all of them",
@@ -316,8 +281,8 @@ export class ControlApi implements ApiBackend {
     return { ...this.#parts.authority.caStatus(), ...(rotation && { rotation }) };
   }
 
-  revoke(request: RevokeRequest): RevocationRecord {
-    const revocation = this.#parts.authority.revocations.revoke(request);
+  revoke(request: RevokeRequest, caller: Caller): RevocationRecord {
+    const revocation = this.#parts.authority.revocations.revoke(request, actorOf(caller));
     this.#parts.events.add("ca", `${revocation.kind} ${revocation.value} revoked`);
     return revocation;
   }
@@ -326,9 +291,9 @@ export class ControlApi implements ApiBackend {
     return this.#parts.authority.auditLog(limit);
   }
 
-  async rotateRoot(options: { readonly isForced: boolean }): Promise<CaStatus> {
+  async rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus> {
     const { rotation, events } = this.#parts;
-    await rotation.begin(options);
+    await rotation.begin(options, actorOf(caller));
     events.add("ca", `${options.isForced ? "forced " : ""}rotation of the root began`);
     return this.caStatus();
   }
@@ -351,6 +316,10 @@ export class ControlApi implements ApiBackend {
 
   events(limit: number): EventList {
     return { events: this.#parts.events.recent(limit) };
+  }
+
+  watchEvents(signal: AbortSignal): AsyncIterable<MeshEvent> {
+    return this.#parts.events.watch(signal);
   }
 
   #entry(key: ResourceKey): ConfigEntry {
@@ -381,17 +350,4 @@ export class ControlApi implements ApiBackend {
   }
 }
 
-const maxShownCertificates = 50;
 const maxKnown = 20;
-
-/** Undefined when it is no JSON object. */
-function parseBootstrap(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as JsonObject)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -17,9 +17,11 @@ export interface HttpEndpointsOptions {
   readonly scrapeTargets: (controlPlane: string) => readonly ScrapeTargets[];
   /** Everything at `/dashboard` and below. */
   readonly dashboard: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Everything at `/api/` and below. */
+  readonly api: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** `/metrics`, `/prometheus/targets`, `/healthz`, `/ready`, `/.well-known/jwks.json` and `/dashboard` of the control plane; nothing that changes anything. */
+/** `/metrics`, `/prometheus/targets`, `/healthz`, `/ready`, `/.well-known/jwks.json`, `/dashboard` and, for its browsers, `/api` of the control plane; nothing that changes anything. */
 export interface HttpEndpoints {
   readonly port: number;
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export async function startHttpEndpoints(options: HttpEndpointsOptions): Promise
   const server = createServer({ maxHeaderSize: 16 << 10, requestTimeout: 30_000 }, (request, response) => {
     const path = (request.url ?? "/").split("?", 1)[0]!;
     if (path === "/dashboard" || path.startsWith("/dashboard/")) return options.dashboard(request, response);
+    if (path.startsWith("/api/")) return options.api(request, response);
     const isRead = request.method === "GET" || request.method === "HEAD";
     const answer = (status: number, body: string, type = "text/plain; charset=utf-8"): void => {
       response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });

@@ -1,16 +1,18 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
-import type { DashboardLogin } from "../api/protocol.ts";
+import type { AskedCall, MeshQuestions } from "../api/backend.ts";
+import type { Caller } from "../api/caller.ts";
+import type { DashboardLogin, HistoryList } from "../api/protocol.ts";
+import type { CallExplanation, ServiceDetail, TraceReport } from "../api/question-protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { buildView, readSignals } from "../dashboard/build-view.ts";
 import { failingCalls } from "../dashboard/failing-calls.ts";
 import { DashboardFeed } from "../dashboard/feed.ts";
 import { readTrace } from "../dashboard/read-trace.ts";
-import type { DashboardQueries } from "../dashboard/serve-dashboard.ts";
-import { dashboardPath, serveDashboard } from "../dashboard/serve-dashboard.ts";
+import { type DashboardOptions, dashboardPath, serveDashboard } from "../dashboard/serve-dashboard.ts";
 import { serviceDetail } from "../dashboard/service-detail.ts";
 import type { DashboardSessions } from "../dashboard/sessions.ts";
-import type { AskedCall, CallExplanation, DashboardView, ServiceDetail } from "../dashboard/view.ts";
+import type { DashboardView } from "../dashboard/view.ts";
 import { historyStepMs, SignalHistory } from "../telemetry/signal-history.ts";
 import type { ControlApi } from "./control-api.ts";
 import type { EventLog } from "./event-log.ts";
@@ -43,21 +45,24 @@ const failureWindowMs = 120_000;
 const maxEvents = 400;
 
 /** The dashboard's data: one hour of history, a live view for who watches, and answers about single things. */
-export class MeshDashboard {
-  readonly serve: ReturnType<typeof serveDashboard>;
+export class MeshDashboard implements MeshQuestions {
   readonly #options: MeshDashboardOptions;
   readonly #history: SignalHistory;
   readonly #feed: DashboardFeed;
   #timer: Timer | undefined;
 
   constructor(options: MeshDashboardOptions) {
-    const { clock, sessions, source, onError } = options;
+    const { clock, onError } = options;
     this.#options = options;
     this.#history = new SignalHistory({ clock });
     this.#feed = new DashboardFeed({ clock, read: () => this.#view(), onError });
-    const queries = this.#queries();
+  }
+
+  /** The pages, for those whom a listener lets in. */
+  serve(access: Pick<DashboardOptions, "authenticate" | "admit">): ReturnType<typeof serveDashboard> {
+    const { sessions, source, onError } = this.#options;
     const directory = source?.directory ?? "";
-    this.serve = serveDashboard({ directory, sessions, feed: this.#feed, queries, onError });
+    return serveDashboard({ ...access, directory, sessions, feed: this.#feed, onError });
   }
 
   /** From here on history is written. */
@@ -115,47 +120,28 @@ export class MeshDashboard {
     this.#history.expire();
   }
 
-  #queries(): DashboardQueries {
-    const { api, source } = this.#options;
-    return {
-      explain: (query) => this.#explain(query),
-      trace: (query) => {
-        const { jaegerUrl } = source ?? {};
-        if (jaegerUrl === undefined) throw new ApiRefusal(404, { error: "no tracing system was named" });
-        return readTrace(jaegerUrl, query.get("id") ?? "");
-      },
-      history: (query) => this.#history.report(query.get("id") ?? "") ?? null,
-      histories: (query) =>
-        query
-          .getAll("id")
-          .slice(0, 16)
-          .map((id) => this.#history.report(id) ?? null),
-      service: (query) => this.#serviceDetail(query.get("hostname") ?? ""),
-      config: () => api.listResources({}).resources.map(({ text: _, ...resource }) => resource),
-      resource: (query) => {
-        const [kind = "", namespace = "", name = ""] = (query.get("key") ?? "").split("/");
-        if (kind === "Secret") throw new ApiRefusal(403, { error: "secrets are not shown" });
-        return api.getResource({ kind, namespace, name });
-      },
-    };
+  trace(id: string): Promise<TraceReport> {
+    const { jaegerUrl } = this.#options.source ?? {};
+    if (jaegerUrl === undefined) throw new ApiRefusal(404, { error: "no tracing system was named" });
+    return readTrace(jaegerUrl, id);
   }
 
-  async #explain(query: URLSearchParams): Promise<CallExplanation> {
+  histories(ids: readonly string[]): HistoryList {
+    return { histories: ids.map((id) => this.#history.report(id) ?? null) };
+  }
+
+  async explain(asked: AskedCall): Promise<CallExplanation> {
     const { explain } = this.#options.source ?? {};
     if (!explain) throw new ApiRefusal(404, { error: "this control plane explains no calls" });
-    const [from = "", to = "", method = "GET"] = ["from", "to", "method"].map(
-      (name) => query.get(name) ?? undefined,
-    );
-    const headers = query.getAll("header").slice(0, 64);
     try {
-      return await explain({ from, to, method, headers });
+      return await explain(asked);
     } catch (error) {
       if (error instanceof UserError) throw new ApiRefusal(400, { error: error.message, hint: error.hint });
       throw error;
     }
   }
 
-  #serviceDetail(hostname: string): ServiceDetail {
+  service(hostname: string): ServiceDetail {
     const { mesh } = this.#options.pipeline.current;
     const service = mesh.services.get(hostname);
     if (!service) throw new ApiRefusal(404, { error: `there is no service ${hostname.slice(0, 200)}` });
@@ -169,10 +155,11 @@ export class MeshDashboard {
 /** An address that opens the dashboard once. @throws UserError while nothing listens. */
 export function openDashboard(
   sessions: DashboardSessions,
+  caller: Caller,
   origin: string | undefined,
   clock: Clock,
 ): DashboardLogin {
   if (origin === undefined) throw new UserError("the control plane is still starting", { hint: "try again" });
-  const { code, ttlMs } = sessions.createCode();
+  const { code, ttlMs } = sessions.createCode(caller);
   return { url: `${origin}${dashboardPath}login?code=${code}`, expiresAtMs: clock.now() + ttlMs };
 }

@@ -24,7 +24,7 @@ export interface ViewInput {
   readonly workloads: readonly WorkloadStatus[];
   readonly proxies: readonly ProxyStatus[];
   readonly problems: readonly Diagnostic[];
-  readonly events: readonly (MeshEvent & { readonly number: number })[];
+  readonly events: readonly MeshEvent[];
   /** Of the summary what is known without counting. */
   readonly about: Pick<
     MeshSummary,
@@ -91,9 +91,7 @@ export function buildView(input: ViewInput): DashboardView {
       workloads: shownWorkloads,
       proxies: Object.fromEntries(proxies.slice(0, maxProxies).map((proxy) => [proxy.nodeId, proxy])),
       problems: Object.fromEntries(input.problems.slice(0, maxProblems).map((one, i) => [i, one])),
-      events: Object.fromEntries(
-        input.events.map(({ number, atMs, kind, message }) => [number, { atMs, kind, message }]),
-      ),
+      events: Object.fromEntries(input.events.map((event) => [event.number, event])),
     },
   };
 }

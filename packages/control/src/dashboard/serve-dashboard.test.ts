@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "@weft/base/clock";
+import { authenticateHere, requireThisMachine } from "../access/dashboard-session.ts";
+import { localOperator } from "../api/caller.ts";
 import { ApiClient } from "../api/client.ts";
 import { startControlPlane } from "../control-plane.ts";
 import { DashboardFeed } from "./feed.ts";
@@ -70,7 +72,7 @@ test("an address works once, and its cookie opens the pages", async (t) => {
   const first = await ask(path);
   assert.equal(first.status, 200);
   const [cookie] = first.headers["set-cookie"]!;
-  assert.match(cookie!, /Path=\/dashboard\/; HttpOnly; SameSite=Strict/);
+  assert.match(cookie!, /Path=\/; HttpOnly; SameSite=Strict/);
   const page = await ask("/dashboard/", { cookie: cookie!.split(";")[0]! });
   assert.equal(page.body, "the application");
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'/);
@@ -88,10 +90,12 @@ const refused: readonly (readonly [
 ])[] = [
   ["a page without login", "/dashboard/", {}, "GET", 401],
   ["the feed without login", "/dashboard/events", {}, "GET", 401],
-  ["data without login", "/dashboard/api/config", {}, "GET", 401],
+  ["data without login", "/api/v1/resource-index", {}, "GET", 401],
   ["a guessed code", "/dashboard/login?code=AAAA", {}, "GET", 401],
   ["a name that was made to resolve to this machine", "/dashboard/", { host: "evil.example" }, "GET", 403],
-  ["anything that could change something", "/dashboard/api/config", {}, "POST", 405],
+  ["anything that could change something", "/dashboard/", {}, "POST", 405],
+  ["data for another name", "/api/v1/resource-index", { host: "evil.example" }, "GET", 403],
+  ["data for another site's page", "/api/v1/resource-index", { "sec-fetch-site": "cross-site" }, "GET", 403],
 ];
 for (const [what, path, headers, method, status] of refused) {
   test(`refuses ${what} with ${status}`, async (t) => {
@@ -107,10 +111,11 @@ test("who is logged in gets what there is, and nothing from elsewhere on the dis
   assert.equal(await statusOf("/dashboard/assets/app-1.js"), 200);
   assert.equal(await statusOf("/dashboard/../../secret.js"), 303);
   assert.equal(await statusOf("/dashboard/%2e%2e%2fsecret.js"), 404);
-  assert.equal(await statusOf("/dashboard/api/config"), 200);
-  assert.equal(await statusOf("/dashboard/api/constructor"), 404);
-  assert.equal((await ask("/dashboard/api/history?id=service:a", cookie)).body, "null");
-  assert.equal(await statusOf("/dashboard/api/service?hostname=nobody"), 404);
+  assert.equal(await statusOf("/api/v1/resource-index"), 200);
+  assert.equal(await statusOf("/api/v1/constructor"), 404);
+  assert.equal((await ask("/api/v1/history?id=service:a", cookie)).body, '{"histories":[null]}');
+  assert.equal(await statusOf("/api/v1/services/nobody"), 404);
+  assert.equal((await ask("/api/v1/rollback", cookie, "POST")).status, 403, "who looks changes nothing");
 });
 
 test("the feed begins with the whole view", async (t) => {
@@ -166,14 +171,15 @@ test("a viewer that never reads is dropped, and what waited for it is given back
     directory: "",
     sessions,
     feed,
-    queries: {},
+    admit: requireThisMachine,
+    authenticate: (request) => authenticateHere(request, sessions),
     onError: (error) => assert.fail(String(error)),
   });
   const server = createServer(serve).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   t.after(() => server.close());
-  const { session } = sessions.redeem(sessions.createCode().code)!;
+  const { session } = sessions.redeem(sessions.createCode(localOperator).code)!;
   const cookie = `weft-dashboard-${port}=${session}`;
   const [accepted] = (await Promise.all([once(server, "connection"), neverRead(port, cookie)]))[0] as [
     Socket,

@@ -1,20 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { howToOpen, sessionCookieName } from "../access/dashboard-session.ts";
+import type { Caller } from "../api/caller.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { DashboardFeed, FeedViewer } from "./feed.ts";
 import type { DashboardSessions } from "./sessions.ts";
 import { readStaticFiles, type StaticFile } from "./static-files.ts";
-
-/** What the pages ask for beside the feed, by the last part of its path. Refuses with an `ApiRefusal`. */
-export type DashboardQueries = Readonly<
-  Record<string, (query: URLSearchParams) => unknown | Promise<unknown>>
->;
 
 export interface DashboardOptions {
   /** The built application. */
   readonly directory: string;
   readonly sessions: DashboardSessions;
   readonly feed: DashboardFeed;
-  readonly queries: DashboardQueries;
+  /** Who looks, by anything but a code. @throws ApiRefusal */
+  readonly authenticate: (request: IncomingMessage) => Caller | Promise<Caller>;
+  /** What holds of every request, also of one that brings a code. @throws ApiRefusal */
+  readonly admit: (request: IncomingMessage) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -29,13 +29,9 @@ const securityHeaders: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-const howToOpen = "run 'weft dashboard' on the control plane's machine: it opens an address that works once";
-
 /**
- * The dashboard below `/dashboard/`: read-only, for browsers of this machine that
- * came by a one-time address. A page elsewhere on the web that makes a browser
- * ask here has no session, and a name that was made to resolve to this machine
- * is refused.
+ * The dashboard below `/dashboard/`: pages, and the feed of what they show. What
+ * else they ask is asked of the API, with the cookie that a one-time address gave.
  */
 export function serveDashboard(
   options: DashboardOptions,
@@ -43,23 +39,16 @@ export function serveDashboard(
   let files: ReadonlyMap<string, StaticFile> | undefined;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== "GET") throw new ApiRefusal(405, { error: "only GET" });
-    if (!isOfThisMachine(request)) {
-      const hint = "forward its port: ssh -L 15014:127.0.0.1:15014 HOST";
-      throw new ApiRefusal(403, { error: "the dashboard answers this machine alone", hint });
-    }
+    options.admit(request);
     const url = new URL(request.url ?? "/", "http://localhost");
     const { pathname, searchParams } = url;
     const path = pathname.startsWith(dashboardPath) ? pathname.slice(dashboardPath.length) : undefined;
-    if (path === undefined) redirect(response, dashboardPath);
-    else if (path === "login") login(request, response, searchParams.get("code") ?? "", options.sessions);
-    else if (!options.sessions.isValid(cookieOf(request))) {
-      throw new ApiRefusal(401, { error: "nobody has logged in here", hint: howToOpen });
-    } else if (path === "events") watch(response, options.feed);
-    else if (path.startsWith("api/")) await query(response, options.queries, path.slice(4), searchParams);
-    else {
-      files ??= readStaticFiles(options.directory);
-      sendFile(request, response, files, path === "" ? "index.html" : path);
-    }
+    if (path === undefined) return redirect(response, dashboardPath);
+    if (path === "login") return login(request, response, searchParams.get("code") ?? "", options.sessions);
+    await options.authenticate(request);
+    if (path === "events") return watch(response, options.feed);
+    files ??= readStaticFiles(options.directory);
+    sendFile(request, response, files, path === "" ? "index.html" : path);
   };
   const refuse = (response: ServerResponse, error: unknown): void => {
     const isRefusal = error instanceof ApiRefusal;
@@ -86,34 +75,13 @@ function login(
   if (!opened) {
     throw new ApiRefusal(401, { error: "this address was used before, or is too old", hint: howToOpen });
   }
-  const cookie = `${cookieName(request)}=${opened.session}; Path=${dashboardPath}; HttpOnly; SameSite=Strict; Max-Age=${opened.ttlMs / 1000}`;
+  const secure = "encrypted" in request.socket ? " Secure;" : "";
+  const cookie = `${sessionCookieName(request)}=${opened.session}; Path=/; HttpOnly; SameSite=Strict;${secure} Max-Age=${opened.ttlMs / 1000}`;
   response.setHeader("set-cookie", cookie);
   // By the page itself rather than by a redirect: a cookie for the same site alone is not
   // sent along with a navigation that began in another program.
   const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=${dashboardPath}"><link rel="icon" href="data:,"><title>Weft</title>`;
   send(response, 200, page, "text/html; charset=utf-8");
-}
-
-/** Cookies do not tell ports apart, and several control planes may run here. */
-function cookieName({ socket }: IncomingMessage): string {
-  return `weft-dashboard-${socket.localPort}`;
-}
-
-function cookieOf(request: IncomingMessage): string {
-  const wanted = `${cookieName(request)}=`;
-  const pairs = (request.headers.cookie ?? "").split(/; */);
-  return pairs.find((pair) => pair.startsWith(wanted))?.slice(wanted.length) ?? "";
-}
-
-function isOfThisMachine({ socket, headers }: IncomingMessage): boolean {
-  const { remoteAddress = "", localAddress = "" } = socket;
-  if (!isLoopback(remoteAddress) && remoteAddress !== localAddress) return false;
-  const host = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(headers.host ?? "")?.[1]?.replace(/^\[|\]$/g, "") ?? "";
-  return host === "localhost" || isLoopback(host) || host === localAddress;
-}
-
-function isLoopback(address: string): boolean {
-  return /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/.test(address) || address === "::1";
 }
 
 function watch(response: ServerResponse, feed: DashboardFeed): void {
@@ -132,17 +100,6 @@ function watch(response: ServerResponse, feed: DashboardFeed): void {
   response.on("close", () => feed.remove(viewer));
   response.on("error", () => {});
   if (!feed.add(viewer)) response.end("event: full\ndata: {}\n\n");
-}
-
-async function query(
-  response: ServerResponse,
-  queries: DashboardQueries,
-  name: string,
-  asked: URLSearchParams,
-): Promise<void> {
-  if (!Object.hasOwn(queries, name)) throw new ApiRefusal(404, { error: `there is no ${name}` });
-  const answer = JSON.stringify(await queries[name]!(asked));
-  if (!response.destroyed) send(response, 200, answer, "application/json");
 }
 
 function sendFile(

@@ -1,10 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
+import type { Caller } from "../api/caller.ts";
 
 const codeTtlMs = 120_000;
 const sessionTtlMs = 12 * 3_600_000;
 const maxCodes = 64;
 const maxSessions = 64;
+
+/** Who asked for the address. */
+export type Opener = Pick<Caller, "name">;
+
+interface Opened {
+  readonly opener: Opener;
+  /** In monotonic time. */
+  readonly untilMs: number;
+}
 
 /**
  * Who may look: a code works once and for two minutes, and becomes a session of
@@ -13,39 +23,42 @@ const maxSessions = 64;
  */
 export class DashboardSessions {
   readonly #clock: Clock;
-  /** Until when, in monotonic time. */
-  readonly #codes = new Map<string, number>();
-  readonly #sessions = new Map<string, number>();
+  readonly #codes = new Map<string, Opened>();
+  readonly #sessions = new Map<string, Opened>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  createCode(): { readonly code: string; readonly ttlMs: number } {
-    return { code: this.#create(this.#codes, maxCodes, codeTtlMs), ttlMs: codeTtlMs };
+  createCode(opener: Opener): { readonly code: string; readonly ttlMs: number } {
+    return { code: this.#create(this.#codes, maxCodes, opener, codeTtlMs), ttlMs: codeTtlMs };
   }
 
   /** The session for a code; undefined when it is unknown, used or too old. */
   redeem(code: string): { readonly session: string; readonly ttlMs: number } | undefined {
     const key = hashOf(code);
-    const untilMs = this.#codes.get(key);
+    const opened = this.#codes.get(key);
     this.#codes.delete(key);
-    if (untilMs === undefined || untilMs < this.#clock.monotonicMs()) return undefined;
-    return { session: this.#create(this.#sessions, maxSessions, sessionTtlMs), ttlMs: sessionTtlMs };
+    if (opened === undefined || opened.untilMs < this.#clock.monotonicMs()) return undefined;
+    return {
+      session: this.#create(this.#sessions, maxSessions, opened.opener, sessionTtlMs),
+      ttlMs: sessionTtlMs,
+    };
   }
 
-  isValid(session: string): boolean {
+  /** Who opened it; undefined when it is unknown or too old. */
+  openerOf(session: string): Opener | undefined {
     const key = hashOf(session);
-    const untilMs = this.#sessions.get(key);
-    if (untilMs === undefined) return false;
-    if (untilMs >= this.#clock.monotonicMs()) return true;
+    const opened = this.#sessions.get(key);
+    if (opened === undefined) return undefined;
+    if (opened.untilMs >= this.#clock.monotonicMs()) return opened.opener;
     this.#sessions.delete(key);
-    return false;
+    return undefined;
   }
 
-  #create(kept: Map<string, number>, max: number, ttlMs: number): string {
+  #create(kept: Map<string, Opened>, max: number, opener: Opener, ttlMs: number): string {
     const secret = randomBytes(24).toString("base64url");
-    kept.set(hashOf(secret), this.#clock.monotonicMs() + ttlMs);
+    kept.set(hashOf(secret), { opener, untilMs: this.#clock.monotonicMs() + ttlMs });
     if (kept.size > max) kept.delete(kept.keys().next().value!);
     return secret;
   }

@@ -1,5 +1,4 @@
-import type { ProxyResource } from "../api/protocol.ts";
-import type { AuthorityStatus } from "../ca/certificate-authority.ts";
+import type { CaStatus, ProxyResource } from "../api/protocol.ts";
 import type { AuditEntry } from "../store/audit-log.ts";
 
 /**
@@ -10,10 +9,7 @@ import type { AuditEntry } from "../store/audit-log.ts";
  */
 export function proxySecrets(
   issued: readonly AuditEntry[],
-  root: Pick<
-    AuthorityStatus,
-    "rootPem" | "rootFingerprint" | "rootSubject" | "rootNotBeforeMs" | "rootNotAfterMs"
-  >,
+  root: Pick<CaStatus, "rootPem" | "rootFingerprint" | "rootSubject" | "rootNotBeforeMs" | "rootNotAfterMs">,
 ): ProxyResource[] {
   const chains = issued.map(({ subject, serial = "", atMs, expiresAtMs, address }) => ({
     name: "default",

@@ -21,7 +21,7 @@ export interface AuditEntry {
     | "JWT-SVID issued";
   /** Whom it is about: a SPIFFE ID. */
   readonly subject: string;
-  /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator` or `control plane`. */
+  /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator <name>` or `control plane`. */
   readonly authorizedBy: string;
   /** Where the request came from; "" for this machine's own. */
   readonly address: string;
@@ -31,6 +31,15 @@ export interface AuditEntry {
   readonly keyHash?: string;
   readonly expiresAtMs?: number;
 }
+
+/** Who did it, and from where. */
+export type AuditActor = Pick<AuditEntry, "authorizedBy" | "address">;
+
+/** Whoever may start the control plane, or use its Unix socket. */
+export const localActor: AuditActor = { authorizedBy: "operator local", address: "" };
+
+/** What nobody asked for. */
+export const ownActor: AuditActor = { authorizedBy: "control plane", address: "" };
 
 export interface AuditLog {
   append(entry: AuditEntry): void;

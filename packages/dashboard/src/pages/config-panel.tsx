@@ -1,5 +1,5 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
-import type { ResourceRecord } from "@weft/control/api/protocol";
+import type { ResourceIndex, ResourceRecord, ResourceSummary } from "@weft/control/api/protocol";
 import { DataTable } from "../panel/data-table.tsx";
 import { Empty, Panel } from "../panel/panel.tsx";
 import { useQuery } from "../state/hooks.ts";
@@ -7,8 +7,6 @@ import { formatLocation, type Location } from "../state/location.ts";
 import { formatTime } from "../words/format.ts";
 import { Origin } from "./origin.tsx";
 import { problemsOfLines } from "./problems-of-lines.ts";
-
-type Listed = Omit<ResourceRecord, "text">;
 
 export interface ConfigPanelProps {
   readonly problems: readonly Diagnostic[];
@@ -19,7 +17,7 @@ export interface ConfigPanelProps {
 
 /** Every resource in force, and one of them as it was written with its problems marked. */
 export function ConfigPanel({ problems, location, revision }: ConfigPanelProps) {
-  const resources = useQuery<readonly Listed[]>(`config?revision=${revision}`);
+  const resources = useQuery<ResourceIndex>(`resource-index#${revision}`);
   const { resource = "" } = location.options;
   return (
     <>
@@ -46,7 +44,7 @@ export function ConfigPanel({ problems, location, revision }: ConfigPanelProps) 
             ))}
           </ul>
         )}
-        {resources.state === "ready" && resources.value.length === 0 && (
+        {resources.state === "ready" && resources.value.resources.length === 0 && (
           <Empty
             why="Nothing has been applied: services are those that registered, and everyone may call everyone."
             todo={
@@ -56,10 +54,10 @@ export function ConfigPanel({ problems, location, revision }: ConfigPanelProps) 
             }
           />
         )}
-        {resources.state === "ready" && resources.value.length > 0 && (
+        {resources.state === "ready" && resources.value.resources.length > 0 && (
           <DataTable
             caption="Resources in force"
-            rows={resources.value}
+            rows={resources.value.resources}
             keyOf={keyOf}
             columns={[
               {
@@ -95,7 +93,7 @@ function ResourceText({
   readonly name: string;
   readonly problems: readonly Diagnostic[];
 }) {
-  const found = useQuery<ResourceRecord>(`resource?key=${encodeURIComponent(name)}`);
+  const found = useQuery<ResourceRecord>(`resources/${name.split("/").map(encodeURIComponent).join("/")}`);
   const [kind = "", namespace = "", own = ""] = name.split("/");
   const cli = `weft get ${kind} ${own} -n ${namespace} -o yaml`;
   if (found.state !== "ready") {
@@ -136,7 +134,7 @@ function ResourceText({
   );
 }
 
-function keyOf({ kind, namespace, name }: Listed): string {
+function keyOf({ kind, namespace, name }: ResourceSummary): string {
   return `${kind}/${namespace}/${name}`;
 }
 

@@ -1,8 +1,7 @@
-import type { HistoryReport } from "@weft/control/api/protocol";
 import { DataTable } from "../panel/data-table.tsx";
 import { Empty, Panel, Tiles } from "../panel/panel.tsx";
 import { RangeChoice } from "../panel/range-choice.tsx";
-import { useQuery } from "../state/hooks.ts";
+import { useHistory } from "../state/hooks.ts";
 import { formatBytes, formatMs, formatRate, formatShare } from "../words/format.ts";
 import { queriesFor, servicesQuery } from "../words/promql.ts";
 import { byTrouble } from "../words/troubles.ts";
@@ -16,7 +15,7 @@ const queries = queriesFor([]);
 /** The mesh at a glance: its golden signals, who is in trouble, and what has changed. */
 export function Overview({ view, location }: PageProps) {
   const { mesh, tables } = view;
-  const history = useQuery<HistoryReport | null>("history?id=mesh");
+  const history = useHistory("mesh");
   const events = newestFirst(tables.events);
   const services = Object.values(tables.services).filter(({ isExternal }) => !isExternal);
   const problems = Object.values(tables.problems).filter(({ severity }) => severity === "error").length;

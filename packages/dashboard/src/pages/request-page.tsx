@@ -14,7 +14,7 @@ export function RequestPage({ view, location }: PageProps) {
   const isAsked = from !== "" && to !== "";
   const query = new URLSearchParams({ from, to, method });
   for (const header of linesOf(headers)) query.append("header", header);
-  const explained = useQuery<CallExplanation>(isAsked ? `explain?${query}` : undefined, week);
+  const explained = useQuery<CallExplanation>(isAsked ? `explanation?${query}` : undefined, week);
   const callers = [...new Set(Object.values(view.tables.workloads).map((row) => row.workloadName))].sort();
   const ask = (event: SubmitEvent) => {
     event.preventDefault();

@@ -1,11 +1,11 @@
-import type { HistoryReport } from "@weft/control/api/protocol";
+import type { HistoryList } from "@weft/control/api/protocol";
 import type { ServiceDetail, ServiceRow, VersionRow } from "@weft/control/dashboard/view";
 import { HeatMap } from "../chart/heat-map.tsx";
 import { visibleRange } from "../chart/visible-range.ts";
 import { Empty, Panel, Tiles } from "../panel/panel.tsx";
 import { RangeChoice } from "../panel/range-choice.tsx";
 import { Sign } from "../panel/signs.tsx";
-import { useQuery } from "../state/hooks.ts";
+import { useHistory, useQuery } from "../state/hooks.ts";
 import { formatLocation } from "../state/location.ts";
 import { formatMs, formatRate, formatShare } from "../words/format.ts";
 import { failuresQuery, queriesFor, serviceMatchers, versionsQuery } from "../words/promql.ts";
@@ -23,9 +23,9 @@ import { VersionsPanel } from "./versions-panel.tsx";
 export function ServicePage({ view, location }: PageProps) {
   const id = location.about;
   const service = view.tables.services[id];
-  const history = useQuery<HistoryReport | null>(`history?id=${encodeURIComponent(`service:${id}`)}`);
+  const history = useHistory(`service:${id}`);
   const detail = useQuery<ServiceDetail>(
-    service?.hostname ? `service?hostname=${encodeURIComponent(service.hostname)}` : undefined,
+    service?.hostname ? `services/${encodeURIComponent(service.hostname)}` : undefined,
     5_000,
   );
   const versions = Object.entries(view.tables.versions).filter(
@@ -130,10 +130,10 @@ const maxParts = 4;
 function useVersionHistories(versions: readonly (readonly [string, VersionRow])[]) {
   const shown = versions.length > 1 ? versions.slice(0, maxParts) : [];
   const query = shown.map(([id]) => `id=${encodeURIComponent(`version:${id}`)}`).join("&");
-  const found = useQuery<readonly (HistoryReport | null)[]>(query === "" ? undefined : `histories?${query}`);
+  const found = useQuery<HistoryList>(query === "" ? undefined : `history?${query}`);
   if (found.state !== "ready") return [];
   return shown.flatMap(([, { version }], i) => {
-    const history = found.value[i];
+    const history = found.value.histories[i];
     return history ? { label: version, history } : [];
   });
 }

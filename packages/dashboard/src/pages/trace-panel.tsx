@@ -19,7 +19,7 @@ export function TracePanel({
   readonly hasTraces: boolean;
 }) {
   const found = useQuery<TraceReport>(
-    hasTraces && traceId ? `trace?id=${encodeURIComponent(traceId)}` : undefined,
+    hasTraces && traceId ? `traces/${encodeURIComponent(traceId)}` : undefined,
   );
   const cli = traceId ? `curl JAEGER/api/traces/${traceId}` : "curl JAEGER/api/traces/TRACE-ID";
   return (

@@ -50,7 +50,7 @@ export class FeedClient {
     if (source !== this.#source) return;
     this.#set({ status: "away" });
     if (source.readyState !== EventSource.CLOSED) return;
-    const status = await fetch("api/config").then(
+    const status = await fetch("../api/v1/revisions?limit=1").then(
       (response) => response.status,
       () => 0,
     );

@@ -1,3 +1,4 @@
+import type { ApiErrorBody, HistoryList, HistoryReport } from "@weft/control/api/protocol";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import type { FeedClient, FeedState } from "./feed-client.ts";
 import { type Location, parseLocation } from "./location.ts";
@@ -33,7 +34,14 @@ export type Loaded<T> =
   | { readonly state: "failed"; readonly why: string }
   | { readonly state: "ready"; readonly value: T };
 
-/** What the control plane answers, asked again every `everyMs`; what was answered before stays until then. */
+/** Beside the pages, wherever both are. */
+export const apiPath = "../api/v1/";
+
+function whyOf({ error, hint }: ApiErrorBody): string {
+  return hint === undefined ? error : `${error}; ${hint}`;
+}
+
+/** What the control plane's API answers, asked again every `everyMs`; what was answered before stays until then. */
 export function useQuery<T>(path: string | undefined, everyMs = 15_000): Loaded<T> {
   const [loaded, setLoaded] = useState<Loaded<T> & { readonly path?: string }>({ state: "loading" });
   useEffect(() => {
@@ -41,9 +49,10 @@ export function useQuery<T>(path: string | undefined, everyMs = 15_000): Loaded<
     const gone = new AbortController();
     const ask = async (): Promise<void> => {
       try {
-        const response = await fetch(`api/${path}`, { signal: gone.signal });
-        if (response.ok) setLoaded({ state: "ready", value: await response.json(), path });
-        else setLoaded({ state: "failed", why: (await response.text()).trim(), path });
+        const response = await fetch(`${apiPath}${path}`, { signal: gone.signal });
+        const answer = await response.json();
+        if (response.ok) setLoaded({ state: "ready", value: answer, path });
+        else setLoaded({ state: "failed", why: whyOf(answer), path });
       } catch {
         if (!gone.signal.aborted)
           setLoaded({ state: "failed", why: "the control plane does not answer", path });
@@ -57,4 +66,10 @@ export function useQuery<T>(path: string | undefined, everyMs = 15_000): Loaded<
     };
   }, [path, everyMs]);
   return loaded.path === path ? loaded : { state: "loading" };
+}
+
+/** The last hour of one thing: `mesh`, `service:<namespace>/<name>`. */
+export function useHistory(id: string): Loaded<HistoryReport | null> {
+  const found = useQuery<HistoryList>(`history?id=${encodeURIComponent(id)}`);
+  return found.state === "ready" ? { state: "ready", value: found.value.histories[0] ?? null } : found;
 }

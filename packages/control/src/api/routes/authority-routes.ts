@@ -1,0 +1,106 @@
+import {
+  auditEntries,
+  caStatus,
+  createdToken,
+  createTokenRequest,
+  revocationRecord,
+  revokedToken,
+  revokeRequest,
+  rotateRequest,
+  tokenList,
+} from "../authority-protocol.ts";
+import { ApiRefusal } from "../refusal.ts";
+import { route } from "../route.ts";
+import { integer, optional, text } from "../schema.ts";
+
+export const listTokensRoute = route({
+  id: "listTokens",
+  method: "GET",
+  path: "/api/v1/tokens",
+  role: "read",
+  summary: "Join tokens, never their secrets",
+  answer: tokenList,
+  handle: (backend) => backend.listTokens(),
+});
+
+export const createTokenRoute = route({
+  id: "createToken",
+  method: "POST",
+  path: "/api/v1/tokens",
+  role: "admin",
+  summary: "Makes a join token: an identity for whoever holds it",
+  body: createTokenRequest,
+  answer: createdToken,
+  handle: (backend, { body, caller }) => backend.createToken(body, caller),
+});
+
+export const revokeTokenRoute = route({
+  id: "revokeToken",
+  method: "DELETE",
+  path: "/api/v1/tokens/{id}",
+  role: "admin",
+  summary: "Makes a join token unusable",
+  params: { id: text() },
+  answer: revokedToken,
+  handle(backend, { params: { id }, caller }) {
+    backend.revokeToken(id, caller);
+    return { id };
+  },
+});
+
+export const caStatusRoute = route({
+  id: "caStatus",
+  method: "GET",
+  path: "/api/v1/ca",
+  role: "read",
+  summary: "The certificate authority: its roots, revocations and the last rotation",
+  answer: caStatus,
+  handle: (backend) => backend.caStatus(),
+});
+
+export const rotateRootRoute = route({
+  id: "rotateRoot",
+  method: "POST",
+  path: "/api/v1/ca/rotation",
+  role: "admin",
+  summary: "Begins to replace the root",
+  body: rotateRequest,
+  answer: caStatus,
+  handle: (backend, { body, caller }) => backend.rotateRoot(body, caller),
+});
+
+export const revokeRoute = route({
+  id: "revoke",
+  method: "POST",
+  path: "/api/v1/ca/revocations",
+  role: "admin",
+  summary: "Shuts out who holds a certificate, or whoever holds one of an identity",
+  body: revokeRequest,
+  answer: revocationRecord,
+  handle(backend, { body: { serial, identity }, caller }) {
+    if (serial !== undefined && identity === undefined) return backend.revoke({ serial }, caller);
+    if (identity !== undefined && serial === undefined) return backend.revoke({ identity }, caller);
+    throw new ApiRefusal(400, { error: "a revocation is {serial} or {identity}" });
+  },
+});
+
+export const auditLogRoute = route({
+  id: "auditLog",
+  method: "GET",
+  path: "/api/v1/audit",
+  role: "admin",
+  summary: "What was written, by whom, and what was refused",
+  query: { limit: optional(integer(undefined, { minimum: 1, maximum: 10_000, default: 50 })) },
+  answer: auditEntries,
+  handle: (backend, { query }) => ({ entries: backend.auditLog(query.limit ?? 50) }),
+});
+
+export const authorityRoutes = [
+  listTokensRoute,
+  createTokenRoute,
+  revokeTokenRoute,
+  caStatusRoute,
+  rotateRootRoute,
+  revokeRoute,
+  auditLogRoute,
+] as const;
