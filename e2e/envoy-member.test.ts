@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
+import type { RecalledRequest } from "../packages/control/src/api/observe-protocol.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
@@ -178,6 +179,40 @@ describe("real Envoy as a sidecar", {
       assert.equal(response.headers.get("x-told"), "nothing", caller);
       const counted = await totals("api", caller, "envoy");
       assert.ok([...counted.keys()].every((key) => !key.includes("forged")));
+    }
+  });
+
+  test("weft logs shows what Envoy logs, as it shows what the sidecar does", async () => {
+    let rows: RecalledRequest[] = [];
+    await mesh.until("all four data planes have shown it", async () => {
+      for (const address of [url("envoy", "weft"), url("weft", "envoy")]) {
+        await (await fetch(`${address}missing?token=x`)).arrayBuffer();
+      }
+      const { stdout } = await mesh.weft("logs", "--path", "/missing", "-o", "json");
+      rows = stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as RecalledRequest)
+        .filter(({ request }) => request.path.includes("token"));
+      return new Set(rows.map(({ workload }) => workload)).size === 4;
+    });
+    for (const side of ["caller-envoy", "api-envoy"]) {
+      const { request } = rows.find(({ workload }) => workload.startsWith(side))!;
+      const weft = rows.find(({ workload }) => workload.startsWith(side.replace("envoy", "weft")))!.request;
+      const told = (one: typeof request) => ({
+        method: one.method,
+        path: one.path,
+        protocol: one.protocol === "" ? "" : "HTTP",
+        direction: one.direction,
+        details: one.details,
+        source: one.source?.workload.replace(/-(weft|envoy)/, ""),
+        destination: one.destination?.workload.replace(/-(weft|envoy)/, ""),
+        isMutualTls: one.isMutualTls,
+        bytesSent: one.bytesSent,
+        route: one.route,
+      });
+      assert.deepEqual(told(request), told(weft));
+      assert.equal(request.path, "/missing?token=***");
     }
   });
 });

@@ -4,6 +4,7 @@ import { messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type SpiffeId } from "@weft/identity/spiffe-id";
 import { workloadSpiffeId } from "@weft/identity/workload-id";
 import type { WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
+import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import type { CleanupStack } from "./cleanup-stack.ts";
 import { Registration } from "./control-plane/registration.ts";
 import { NameKeeper, readKeptNames } from "./dns/kept-names.ts";
@@ -18,6 +19,7 @@ import { intercept } from "./interception/nft.ts";
 import { addPassthroughSource } from "./interception/passthrough-source.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { MetricsReporter } from "./metrics/metrics-reporter.ts";
+import { ObserveClient } from "./observe/observe-client.ts";
 import { prepareProxyless } from "./proxyless/prepare-proxyless.ts";
 import { forgetKept, openRunDirectory } from "./run-directory.ts";
 import { prepareSidecar } from "./sidecar/prepare-sidecar.ts";
@@ -138,9 +140,21 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   sidecar?.process.start();
   cleanup.add("sidecar", () => sidecar?.process.stop(sidecarGraceMs));
   const startedMs = clock.now();
+  const channel = new GrpcChannel({ clock, target: grpcTarget });
+  cleanup.add("control plane", () => channel.close());
+  if (sidecar) {
+    const observing = new ObserveClient({
+      clock,
+      channel,
+      instance: plan.instance,
+      source: sidecar.requests,
+    });
+    observing.start();
+    cleanup.add("requests", () => observing.close());
+  }
   const reporter = new MetricsReporter({
     clock,
-    target: grpcTarget,
+    channel,
     ...(sidecar?.metrics ?? { scrape: async () => "", startedMs: () => startedMs }),
     svid: () => keeper.svid,
     resource: { instance: plan.instance, service: plan.service, namespace: plan.namespace },

@@ -15,6 +15,8 @@ export interface RunDirectory {
   readonly sdsSocketPath: string;
   /** The sidecar's last configuration, in a folder that is its user's alone. */
   readonly keptConfigPath: string;
+  /** Beside it: where the sidecar shows its requests. */
+  readonly requestsSocketPath: string;
   /** The last name table, beside the identity. */
   readonly keptNamesPath: string;
   /** Beside it: the page of statistics of a sidecar that has only a part of them. */
@@ -42,6 +44,7 @@ export function openRunDirectory(path: string): RunDirectory {
     identityPath: join(path, "identity", "svid.json"),
     sdsSocketPath: join(path, "sds", "sds.sock"),
     keptConfigPath: join(path, "config", "kept-config"),
+    requestsSocketPath: join(path, "config", "requests.sock"),
     keptNamesPath: join(path, "identity", "names.json"),
     statsSocketPath: join(path, "sds", "stats.sock"),
     xdsSocketPath: join(path, "xds", "xds.sock"),

@@ -104,6 +104,16 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/top.ts"),
   },
   {
+    name: "tap",
+    summary: "requests as they happen, one line for each part of each",
+    load: () => import("./commands/tap.ts"),
+  },
+  {
+    name: "logs",
+    summary: "what data planes logged of requests, and what they log now",
+    load: () => import("./commands/logs.ts"),
+  },
+  {
     name: "dashboard",
     summary: "open the dashboard of the mesh in a browser",
     load: () => import("./commands/dashboard.ts"),

@@ -17,6 +17,7 @@ import type { StepCaOptions } from "./ca/step-ca-signer.ts";
 import { Composition, type JwksOptions } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
+import { ownWorkload } from "./compose/own-workload.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { scrapeTargets } from "./inspect/scrape-targets.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
@@ -184,6 +185,8 @@ async function openListeners(
       createCertificate: (request) => plane.createCertificate(request),
       issueJwtSvid: (ask) => jwtSvids.issue(ask),
       takeMetrics: plane.takeMetrics,
+      requests: plane.requests,
+      admitAgent: (instance, peer) => ownWorkload(plane.registry, instance, peer).id,
       clientStatus: plane.clientStatus,
       admitOperator: operatorsOf(plane.rootNamespace),
       onError: plane.onError,

@@ -16,6 +16,7 @@ import type { BindSocket, DrainPlan, ListenerFailure } from "./listener/listener
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { Timers } from "./net/timers.ts";
+import { unobserved } from "./observe/observation.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { OverloadState } from "./overload/overload-state.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
@@ -55,6 +56,8 @@ export class DataPlane {
   readonly clusters: ClusterManager;
   readonly runtime: Runtime;
   readonly live: LiveConfig;
+  /** Who looks at requests. */
+  readonly observation = unobserved();
   /** What the bootstrap itself defines. */
   readonly static: StaticResources;
   readonly #options: DataPlaneOptions;
@@ -97,6 +100,7 @@ export class DataPlane {
     this.runtime = createRuntime({
       clock,
       overload,
+      observation: this.observation,
       maxConnections: maxConnections(bootstrap),
       worker: `${options.worker ?? 0}`,
       bindSocket: options.bindSocket,

@@ -48,6 +48,8 @@ export interface ProxyOptions {
   readonly drainStrategy?: string;
   /** File that keeps the configuration received, for a restart while the management server is away. */
   readonly keepConfigPath?: string;
+  /** Unix socket on which its agent watches requests; for one worker. */
+  readonly requestsSocketPath?: string;
   /** Read and compile the bootstrap, report, and end. */
   readonly isValidateOnly?: boolean;
   /** Ends the proxy as SIGTERM does. */
@@ -111,6 +113,7 @@ async function run(
       drain,
       version: options.version ?? "weft",
       ...(options.keepConfigPath && { keptConfigPath: options.keepConfigPath }),
+      ...(options.requestsSocketPath && { requestsSocketPath: options.requestsSocketPath }),
       ...(workers && { workers }),
       ...(inheritance && {
         inherited: new InheritedSockets(inheritance.sockets),
@@ -233,7 +236,14 @@ function drainPlan({
   return { timeMs: drainTimeS * 1000, strategy };
 }
 
-function checkOptions({ concurrency = 1, logLevel = "info", drainTimeS = 0 }: ProxyOptions): LogLevel {
+function checkOptions(options: ProxyOptions): LogLevel {
+  const { concurrency = 1, logLevel = "info", drainTimeS = 0, requestsSocketPath } = options;
+  if (requestsSocketPath !== undefined && concurrency > 1) {
+    throw new UserError("--requests-socket shows the requests of one worker", {
+      hint: "leave it out, or --concurrency",
+      exitCode: 2,
+    });
+  }
   if (!Number.isInteger(concurrency) || concurrency < 0 || concurrency > maxConcurrency) {
     throw new UserError(`--concurrency ${concurrency}: is not a number of workers`, {
       hint: `1 to ${maxConcurrency}; more than there are processors gains nothing`,

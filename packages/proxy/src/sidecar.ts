@@ -17,6 +17,7 @@ import { createXdsStats } from "./config/xds-stats.ts";
 import { DataPlane } from "./data-plane.ts";
 import type { DrainPlan } from "./listener/listener-set.ts";
 import { formatAddress, type SocketAddress } from "./net/socket-address.ts";
+import { observeRequests } from "./observe/observe-requests.ts";
 import type { InheritedSockets } from "./restart/inherited-sockets.ts";
 import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
@@ -38,6 +39,8 @@ export interface SidecarOptions {
   readonly inherited?: InheritedSockets;
   /** How many processes came before. Default 0. */
   readonly epoch?: number;
+  /** Unix socket on which the agent watches requests. */
+  readonly requestsSocketPath?: string;
   /** The other workers, where there is more than one. */
   readonly workers?: WorkerPool;
 }
@@ -70,6 +73,7 @@ export class Sidecar {
   #openStream: typeof openStream | undefined;
   #quit: () => void = () => {};
   #admin: AdminServer | undefined;
+  #requests: { close(): void } | undefined;
   #former: StatsCopy | undefined;
   #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   #isDraining = false;
@@ -130,6 +134,9 @@ export class Sidecar {
   async start(): Promise<void> {
     // A successor answers operators when it serves: until then its predecessor does.
     if (!this.#options.inherited) await this.#serveAdmin();
+    const { requestsSocketPath } = this.#options;
+    if (requestsSocketPath)
+      this.#requests = await observeRequests(this.#plane, this.#bootstrap, requestsSocketPath, this.#clock);
     const { clusters, listeners } = this.#plane.static;
     const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
     const { ads, lds, cds } = this.#bootstrap;
@@ -208,6 +215,7 @@ export class Sidecar {
     this.#session.close();
     await this.#keeper?.close();
     this.#admin?.close();
+    this.#requests?.close();
     await Promise.all([this.#plane.close(), this.#workers?.close()]);
   }
 

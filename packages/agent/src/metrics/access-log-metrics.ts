@@ -12,6 +12,7 @@ import {
   type TCPAccessLogEntry,
   type TLSProperties_CertificateProperties,
 } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
+import { milliseconds } from "./milliseconds.ts";
 import { responseFlagsOf } from "./response-flags.ts";
 
 export interface AccessLogMetricsOptions {
@@ -22,7 +23,8 @@ export interface AccessLogMetricsOptions {
   readonly localPrincipal: string;
 }
 
-type Reporter = "source" | "destination";
+/** The side of the call that the data plane was on. */
+export type Reporter = "source" | "destination";
 
 const { tags } = accessLogMetrics;
 /** Connections remembered at once; the oldest is forgotten, and its later calls are of an unknown source. */
@@ -51,7 +53,7 @@ export class AccessLogMetrics {
     const { commonProperties: common, request, response } = entry;
     if (!common) return;
     const isGrpc = request?.requestHeaders["content-type"]?.startsWith("application/grpc") === true;
-    const parties = this.#parties(reporter, common, request?.authority ?? "");
+    const parties = this.parties(reporter, common, request?.authority ?? "");
     const labels = [
       ...this.#labels(reporter, parties, isGrpc ? "grpc" : "http", common),
       String(response?.responseCode ?? 0),
@@ -70,7 +72,7 @@ export class AccessLogMetrics {
     const { commonProperties: common, connectionProperties } = entry;
     if (!common) return;
     const connection = `${reporter} ${tagOf(common, tags.connection)}`;
-    const parties = this.#parties(reporter, common, "");
+    const parties = this.parties(reporter, common, "");
     const series = this.#metrics.tcp(this.#labels(reporter, parties, "tcp", common));
     if (common.accessLogType === AccessLogType.TcpUpstreamConnected) {
       series.opened.add();
@@ -94,7 +96,8 @@ export class AccessLogMetrics {
     return labels;
   }
 
-  #parties(reporter: Reporter, common: AccessLogCommon, authority: string): Parties {
+  /** Who called whom, as far as it is known. */
+  parties(reporter: Reporter, common: AccessLogCommon, authority: string): Parties {
     return reporter === "source" ? this.#outbound(common, authority) : this.#inbound(common, authority);
   }
 
@@ -185,8 +188,4 @@ function uriOf(certificate: TLSProperties_CertificateProperties | undefined): st
 function grpcStatusOf({ response }: HTTPAccessLogEntry): string {
   const status = response?.responseTrailers["grpc-status"] ?? response?.responseHeaders["grpc-status"] ?? "";
   return status === "" || /^(\d|1[0-6])$/.test(status) ? status : "2";
-}
-
-function milliseconds(duration: { readonly seconds: bigint; readonly nanos: number } | undefined): number {
-  return duration ? Number(duration.seconds) * 1_000 + duration.nanos / 1e6 : 0;
 }

@@ -1,14 +1,14 @@
 import type { Clock } from "@weft/base/clock";
 import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
-import type { GrpcTarget } from "@weft/xds/grpc/dial";
-import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
+import type { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import type { Svid } from "../enrolment/svid.ts";
 import { buildExport, type OtlpContext } from "./otlp.ts";
 import { parsePrometheusText, type ScrapedFamily } from "./parse-prometheus-text.ts";
 
 export interface MetricsReporterOptions {
   readonly clock: Clock;
-  readonly target: GrpcTarget;
+  /** To the control plane. */
+  readonly channel: GrpcChannel;
   /** The sidecar's Prometheus text; rejects while there is none. */
   readonly scrape: () => Promise<string>;
   readonly svid: () => Svid;
@@ -25,12 +25,10 @@ export interface MetricsReporterOptions {
  */
 export class MetricsReporter {
   readonly #options: MetricsReporterOptions;
-  readonly #channel: GrpcChannel;
   readonly #stop = new AbortController();
 
   constructor(options: MetricsReporterOptions) {
     this.#options = options;
-    this.#channel = new GrpcChannel({ clock: options.clock, target: options.target });
   }
 
   start(): void {
@@ -41,7 +39,6 @@ export class MetricsReporter {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#report(1_000);
-    this.#channel.close();
   }
 
   async #run(): Promise<void> {
@@ -53,11 +50,11 @@ export class MetricsReporter {
   }
 
   async #report(timeoutMs: number): Promise<void> {
-    const { clock, svid, resource, startedMs } = this.#options;
+    const { clock, channel, svid, resource, startedMs } = this.#options;
     try {
       const families = [...(await this.#scrapeFamilies()), ...certificateGauges(svid())];
       const context = { ...resource, startMs: startedMs(), nowMs: clock.now() };
-      await this.#channel.unary(MetricsService.method.export, buildExport(families, context), { timeoutMs });
+      await channel.unary(MetricsService.method.export, buildExport(families, context), { timeoutMs });
     } catch {
       // The control plane is away; the next export carries the same totals and more.
     }

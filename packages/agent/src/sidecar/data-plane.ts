@@ -12,7 +12,9 @@ export interface DataPlane {
   /** Whether it counts Istio's metrics itself; otherwise the agent does, from its access logs. */
   readonly hasIstioMetrics: boolean;
   /** The program and its arguments. The first element is an absolute path. */
-  command(files: Pick<RunDirectory, "bootstrapPath" | "keptConfigPath">): readonly string[];
+  command(
+    files: Pick<RunDirectory, "bootstrapPath" | "keptConfigPath" | "requestsSocketPath">,
+  ): readonly string[];
 }
 
 /** Undefined: the application is its own data plane. @throws UserError for a data plane that is not there */
@@ -24,9 +26,10 @@ export function chooseDataPlane(options: RunOptions): DataPlane | undefined {
     return {
       kind,
       hasIstioMetrics: true,
-      command: ({ bootstrapPath, keptConfigPath }) => [
+      command: ({ bootstrapPath, keptConfigPath, requestsSocketPath }) => [
         ...start,
-        ...["-c", bootstrapPath, "--keep-config", keptConfigPath, ...flags],
+        ...["-c", bootstrapPath, "--keep-config", keptConfigPath],
+        ...["--requests-socket", requestsSocketPath, ...flags],
       ],
     };
   }

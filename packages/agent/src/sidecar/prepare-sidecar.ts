@@ -19,6 +19,9 @@ import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
 import { accessLogRoute } from "../metrics/access-log-service.ts";
 import type { MetricsReporterOptions } from "../metrics/metrics-reporter.ts";
 import { startStatsPage } from "../metrics/stats-page.ts";
+import { LoggedRequests } from "../observe/logged-requests.ts";
+import type { RequestSource } from "../observe/request-source.ts";
+import { SidecarRequests } from "../observe/sidecar-requests.ts";
 import { ports } from "../ports.ts";
 import { openAccessLog, openConfigFolder, type RunDirectory, writeBootstrap } from "../run-directory.ts";
 import { nodeCluster, nodeId, nodeMetadata, type WorkloadPlan } from "../workload-plan.ts";
@@ -32,6 +35,8 @@ import { chooseSidecarUser } from "./sidecar-user.ts";
 /** A sidecar that has all it needs and is not started yet. */
 export interface PreparedSidecar {
   readonly process: Sidecar;
+  /** Where its requests can be seen. */
+  readonly requests: RequestSource;
   readonly metrics: Pick<MetricsReporterOptions, "scrape" | "startedMs">;
   /** What it was started with, as JSON text; holds no secret. */
   readonly bootstrap: string;
@@ -106,6 +111,7 @@ export async function prepareSidecar(
   return {
     process,
     bootstrap: JSON.stringify(parse(bootstrap)),
+    requests: counted?.requests ?? new SidecarRequests(files.requestsSocketPath, clock),
     metrics: counted
       ? { scrape: async () => counted.render(), startedMs: () => counted.startedMs }
       : { scrape, startedMs: () => process.startedMs },
@@ -125,8 +131,10 @@ function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
       : undefined,
     localPrincipal: workloadSpiffeId(parseTrustDomain(trustDomain), namespace, serviceAccount),
   });
+  const requests = new LoggedRequests(clock, metrics);
   return {
-    route: accessLogRoute(metrics),
+    requests,
+    route: accessLogRoute(metrics, requests),
     render: () => renderPrometheusText(registry),
     startedMs: clock.now(),
     env: { [accessLogMetrics.peerMetadataVariable]: encodePeerMetadata(local) },

@@ -26,6 +26,7 @@ Options:
   --disable-hot-restart     SIGUSR2 starts no successor
   --keep-config <file>      keep the configuration received in it, and start from it
                             while the management server does not answer
+  --requests-socket <path>  Unix socket on which the agent watches requests
   -h, --help                display help for command
 
 Example:
@@ -48,6 +49,7 @@ interface Flags {
   readonly drainTimeS?: number;
   readonly drainStrategy?: string;
   readonly keepConfigPath?: string;
+  readonly requestsSocketPath?: string;
 }
 
 /**
@@ -89,6 +91,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
         "drain-time-s": { type: "string" },
         "drain-strategy": { type: "string" },
         "keep-config": { type: "string" },
+        "requests-socket": { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -112,6 +115,7 @@ function parseFlags(args: readonly string[]): Flags | "help" | string {
       drainStrategy: values["drain-strategy"],
       drainTimeS: numberOf("--drain-time-s", values["drain-time-s"]),
       keepConfigPath: values["keep-config"],
+      requestsSocketPath: values["requests-socket"],
     };
   } catch (error) {
     const message = (error as Error).message.split(". To specify")[0]!;

@@ -1,3 +1,4 @@
+import { printable } from "../output/printable.ts";
 import type { Explanation, Step } from "./explanation.ts";
 
 /** The way of a call as people read it: one line a step, what lost below it, the outcome last. */
@@ -45,9 +46,4 @@ function formatStep({ step, chosen, detail, origin, lost }: Step, width: number)
       return `  ${"".padEnd(width)}    not ${one.what}: ${one.why}${where}`;
     }),
   ];
-}
-
-/** Control characters of what was asked or configured must not reach the terminal. */
-function printable(line: string): string {
-  return line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }

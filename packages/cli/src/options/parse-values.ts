@@ -100,3 +100,14 @@ function splitHostPort(text: string): { readonly host: string; readonly port: nu
   if (colon < 0) throw new InvalidArgumentError(`"${text}" has no port.`);
   return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: parsePort(text.slice(colon + 1)) };
 }
+
+/** `503`, `5xx` or `400-499`: the first and the last of them. */
+export function parseStatusRange(text: string): { readonly min: number; readonly max: number } {
+  const one = /^([1-5])xx$/i.exec(text);
+  if (one) return { min: Number(one[1]) * 100, max: Number(one[1]) * 100 + 99 };
+  const [, min, max = min] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(text) ?? [];
+  if (min === undefined || Number(max) < Number(min)) {
+    throw new InvalidArgumentError("write a status: 503, 5xx or 400-499.");
+  }
+  return { min: Number(min), max: Number(max) };
+}

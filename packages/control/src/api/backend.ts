@@ -18,6 +18,7 @@ import type {
   Registrations,
   WorkloadViews,
 } from "./mesh-protocol.ts";
+import type { RecallAnswer, RecallRequest, TapLine, TapRequest } from "./observe-protocol.ts";
 import type {
   AuditRecord,
   CaStatus,
@@ -108,6 +109,10 @@ export interface ApiBackend {
   events(limit: number): EventList;
   /** Every event after now, until the signal aborts. */
   watchEvents(signal: AbortSignal): AsyncIterable<MeshEvent>;
+  /** Requests as they happen, until the signal aborts. */
+  tap(asked: TapRequest, signal: AbortSignal): AsyncIterable<TapLine>;
+  /** The requests that data planes remember. */
+  recall(asked: RecallRequest): Promise<RecallAnswer>;
   /** `origin`: where the caller reached the API, if not on the Unix socket. */
   openDashboard(caller: Caller, origin: string | undefined): DashboardLogin;
   readonly questions: MeshQuestions;

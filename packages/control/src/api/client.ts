@@ -9,6 +9,7 @@ import type {
 } from "./change-protocol.ts";
 import { type ApiEndpoint, socketEndpoint } from "./endpoint.ts";
 import type { NamedType } from "./mesh-protocol.ts";
+import type { RecallAnswer, RecallRequest, TapLine, TapRequest } from "./observe-protocol.ts";
 import type {
   AuditRecord,
   CreateTokenRequest,
@@ -22,6 +23,7 @@ import * as authority from "./routes/authority-routes.ts";
 import * as config from "./routes/config-routes.ts";
 import { openDashboardRoute } from "./routes/dashboard-routes.ts";
 import * as mesh from "./routes/mesh-routes.ts";
+import * as requests from "./routes/request-routes.ts";
 import * as signals from "./routes/signal-routes.ts";
 import type { Admitted, Shape } from "./schema.ts";
 
@@ -121,6 +123,16 @@ export class ApiClient {
 
   openDashboard() {
     return this.call(openDashboardRoute);
+  }
+
+  /** Shows requests as they happen, until the signal aborts. */
+  tap(body: TapRequest, signal: AbortSignal): AsyncGenerator<TapLine, void, undefined> {
+    return this.stream(requests.tapRoute, { body }, signal);
+  }
+
+  /** The requests that data planes remember. */
+  recall(body: RecallRequest): Promise<RecallAnswer> {
+    return this.call(requests.recallRoute, { body });
   }
 
   proxyConfig(workload: string, kind: ProxyConfigKind) {

@@ -13,6 +13,7 @@ import { openApiDocument } from "./openapi.ts";
 import { operationsTable } from "./operations-table.ts";
 import { apiRoutes } from "./route-table.ts";
 import { watchEventsRoute } from "./routes/mesh-routes.ts";
+import { tapRoute } from "./routes/request-routes.ts";
 import { callJson, type JsonAnswer } from "./test-call-json.ts";
 import { closed } from "./test-checked-client.ts";
 
@@ -89,6 +90,7 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("debug", { at: "registryz" });
   await ask("proxyConfig", { at: "nobody/listeners", status: 404 });
   await ask("events");
+  await ask("recall", { body: { statusMin: 500, withHeaders: true } });
   const { id } = (await ask("createToken", { body: { namespace: "default", serviceAccount: "web" } }))
     .body as { id: string };
   await ask("listTokens");
@@ -107,8 +109,8 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("openApi");
   assert.deepEqual(
     apiRoutes.map((route) => route.id).filter((one) => !asked.has(one)),
-    ["watchEvents"],
-    "each operation was asked, and the stream below",
+    ["watchEvents", "tap"],
+    "each operation was asked, and the streams below",
   );
 });
 
@@ -123,6 +125,12 @@ test("a stream has each value as the document says, and ends with who reads it",
   const validate = new Ajv2020({ strict: false }).compile(closed(watchEventsRoute.answer) as object);
   for (const one of seen) assert.ok(validate(one), JSON.stringify(validate.errors));
   await values.return();
+
+  const lines = client.tap({}, new AbortController().signal);
+  const { value: line } = await lines.next();
+  assert.deepEqual(line, { watching: 0, unseen: [] });
+  assert.ok(new Ajv2020({ strict: false }).compile(closed(tapRoute.answer) as object)(line));
+  await lines.return();
 });
 
 test("docs/openapi.yaml and the table in docs/api.md say what is served", () => {

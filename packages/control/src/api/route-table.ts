@@ -5,6 +5,7 @@ import { authorityRoutes } from "./routes/authority-routes.ts";
 import { configRoutes } from "./routes/config-routes.ts";
 import { dashboardRoutes } from "./routes/dashboard-routes.ts";
 import { meshRoutes } from "./routes/mesh-routes.ts";
+import { requestRoutes } from "./routes/request-routes.ts";
 import { signalRoutes } from "./routes/signal-routes.ts";
 import { anyObject, type JsonObject } from "./schema.ts";
 
@@ -28,6 +29,7 @@ export const apiRoutes: readonly AnyRoute[] = [
   ...configRoutes,
   ...meshRoutes,
   ...signalRoutes,
+  ...requestRoutes,
   ...authorityRoutes,
   ...dashboardRoutes,
   openApiRoute,

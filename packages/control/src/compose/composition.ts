@@ -19,6 +19,7 @@ import { fetchDocument } from "../jwks/fetch-document.ts";
 import { KeySetCache } from "../jwks/key-set-cache.ts";
 import { keySourcesOf } from "../model/key-source.ts";
 import type { MeshSettings } from "../model/options.ts";
+import { RequestHub } from "../observe/request-hub.ts";
 import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
@@ -78,6 +79,7 @@ export class Composition {
   readonly api: ControlApi;
   readonly metrics: PilotMetrics;
   readonly authority: CertificateAuthority;
+  readonly requests: RequestHub;
   readonly takeMetrics: ReturnType<typeof metricsIntake>;
   readonly clientStatus: ClientStatus;
   readonly dashboard: MeshDashboard;
@@ -190,6 +192,7 @@ export class Composition {
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
     this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.metrics = new PilotMetrics(version, () => this.#read(sync));
+    this.requests = new RequestHub({ clock, workloadIds: () => [...this.registry.workloads.keys()] });
     const sessions = this.sessions;
     this.api = new ControlApi({
       clock,
@@ -205,6 +208,7 @@ export class Composition {
       convergence,
       history: this.#history,
       events: this.#events,
+      requests: this.requests,
       openDashboard: (caller, origin) => openDashboard(sessions, caller, origin ?? this.httpOrigin, clock),
       questions: () => this.dashboard,
       onConfigChange: () => {

@@ -19,6 +19,7 @@ import type {
   Registrations,
   WorkloadViews,
 } from "../api/mesh-protocol.ts";
+import type { RecallAnswer, RecallRequest, TapLine, TapRequest } from "../api/observe-protocol.ts";
 import type {
   AuditRecord,
   CaStatus,
@@ -54,6 +55,8 @@ import { gatewayStatus } from "../inspect/gateway-status.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
 import { routeStatus } from "../inspect/route-status.ts";
 import { shownText } from "../inspect/secret-text.ts";
+import type { RequestHub } from "../observe/request-hub.ts";
+import { RequestObservation } from "../observe/request-observation.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
@@ -88,6 +91,7 @@ export interface ControlApiOptions {
   readonly events: EventLog;
   readonly openDashboard: (caller: Caller, origin: string | undefined) => DashboardLogin;
   readonly questions: () => MeshQuestions;
+  readonly requests: RequestHub;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
 }
@@ -97,11 +101,13 @@ export class ControlApi implements ApiBackend {
   readonly changes: ConfigChanges;
   readonly #parts: ControlApiOptions;
   readonly #startedAtMs: number;
+  readonly #requests: RequestObservation;
 
   constructor(options: ControlApiOptions) {
     this.#parts = options;
     this.changes = new ConfigChanges({ ...options, onChange: options.onConfigChange });
     this.#startedAtMs = options.clock.now();
+    this.#requests = new RequestObservation(options.requests, () => this.#view());
   }
 
   apply(request: ApplyRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
@@ -210,6 +216,14 @@ export class ControlApi implements ApiBackend {
 
   get questions(): MeshQuestions {
     return this.#parts.questions();
+  }
+
+  tap(asked: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
+    return this.#requests.watch(asked, signal);
+  }
+
+  recall(asked: RecallRequest): Promise<RecallAnswer> {
+    return this.#requests.recall(asked);
   }
 
   proxyConfig(workload: string, kind: ProxyConfigKind): ProxyConfig {

@@ -20,6 +20,7 @@ import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { CertificateRequest } from "../ca/certificate-request.ts";
+import { RequestHub } from "../observe/request-hub.ts";
 import { operatorsOf } from "./client-status-routes.ts";
 import { GrpcListeners } from "./grpc-listeners.ts";
 
@@ -73,6 +74,8 @@ async function open() {
       };
     },
     takeMetrics: (_, peer) => void measured.push(peer),
+    requests: new RequestHub({ clock: systemClock, workloadIds: () => [] }),
+    admitAgent: () => assert.fail("nobody attaches"),
     clientStatus: () => create(ClientStatusResponseSchema),
     admitOperator: operatorsOf("istio-system"),
     onError: (error) => assert.fail(String(error)),
@@ -214,6 +217,8 @@ describe("the listeners", () => {
       createCertificate: () => Promise.reject(new Error("unused")),
       issueJwtSvid: () => Promise.reject(new Error("unused")),
       takeMetrics() {},
+      requests: new RequestHub({ clock: systemClock, workloadIds: () => [] }),
+      admitAgent: () => assert.fail("nobody attaches"),
       clientStatus: () => assert.fail("nobody asks"),
       admitOperator() {},
       onError() {},

@@ -3,10 +3,12 @@ import { peerChain } from "@weft/identity/peer-chain";
 import type { SpiffeId } from "@weft/identity/spiffe-id";
 import type { AdsServer } from "@weft/xds/ads-server";
 import { GrpcServer, type ServerTlsMaterial } from "@weft/xds/grpc/grpc-server";
+import type { RequestHub } from "../observe/request-hub.ts";
 import { type CreateCertificate, certificateRoute } from "./certificate-route.ts";
 import { type AdmitOperator, type ClientStatus, clientStatusRoutes } from "./client-status-routes.ts";
 import { type IssueJwtSvid, jwtSvidRoute } from "./jwt-svid-route.ts";
 import { metricsRoute, type TakeMetrics } from "./metrics-route.ts";
+import { type AdmitAgent, observeRoute } from "./observe-route.ts";
 
 export interface GrpcListenersOptions {
   readonly clock: Clock;
@@ -22,6 +24,9 @@ export interface GrpcListenersOptions {
   readonly createCertificate: CreateCertificate;
   readonly issueJwtSvid: IssueJwtSvid;
   readonly takeMetrics: TakeMetrics;
+  /** Where agents show requests, each of its own workload. */
+  readonly requests: RequestHub;
+  readonly admitAgent: AdmitAgent;
   readonly clientStatus: ClientStatus;
   /** Who may ask for `clientStatus`, over TLS only. */
   readonly admitOperator: AdmitOperator;
@@ -74,6 +79,7 @@ export class GrpcListeners {
         certificateRoute(options.createCertificate),
         jwtSvidRoute(options.issueJwtSvid),
         metricsRoute(options.takeMetrics),
+        observeRoute(options.requests, options.admitAgent),
         ...clientStatusRoutes(options.clientStatus, options.admitOperator),
       ],
       tls,

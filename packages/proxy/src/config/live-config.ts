@@ -195,7 +195,7 @@ export class LiveConfig {
         // Sent again, not changed: what its filters have counted stays counted.
         this.routes.set(sourcedKey({ source, name: resource.name }), {
           ...known,
-          ...this.#stamp(resource.version),
+          version: resource.version,
         });
         return;
       }

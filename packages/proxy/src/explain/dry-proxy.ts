@@ -14,6 +14,7 @@ import { listenerFor } from "../listener/listener-for.ts";
 import type { FilterChainPlan, HttpConnectionPlan, ListenerPlan } from "../listener/listener-plan.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import { Timers } from "../net/timers.ts";
+import { unobserved } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { noRouteTrace, type RouteTable } from "../route/route-plan.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
@@ -69,6 +70,7 @@ export class DryProxy {
       timers,
       random,
       onFault,
+      observation: unobserved(),
       forwarder: new DryRouter({ timers, onFault }),
       overload: neverOverloaded,
       drain: new DrainState(clock, random, "gradual"),
@@ -155,8 +157,7 @@ export class DryProxy {
     let service = this.#services.get(chain);
     if (!service) {
       const stats = this.#stats.http(plan.statPrefix);
-      const { trafficDirection, bufferLimitBytes } = listener;
-      service = new HttpService(plan, this.#context, stats, trafficDirection, bufferLimitBytes);
+      service = new HttpService(plan, this.#context, stats, listener);
       this.#services.set(chain, service);
     }
     return service;

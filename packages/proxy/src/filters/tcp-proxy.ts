@@ -10,6 +10,7 @@ import type { TcpProxyPlan } from "../listener/listener-plan.ts";
 import type { Connection } from "../net/connection.ts";
 import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
+import { type Observation, tellOver } from "../observe/observation.ts";
 import { TcpConnector } from "./tcp-connector.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
 import { TcpTunnel } from "./tcp-tunnel.ts";
@@ -28,6 +29,7 @@ export interface TcpContext {
   readonly random: () => number;
   readonly clusters: ClusterDirectory;
   readonly onFault: (error: unknown) => void;
+  readonly observation: Observation;
 }
 
 /** A TCP proxy ready to serve. */
@@ -308,6 +310,7 @@ export class TcpSession implements TimerOwner, RawSession {
     if (!this.#isOver) exchange.endMs = context.clock.monotonicMs();
     try {
       for (const log of plan.accessLogs) log.log(exchange);
+      if (type === "TcpConnectionEnd") tellOver(context.observation, exchange);
     } catch (error) {
       context.onFault(error);
     }

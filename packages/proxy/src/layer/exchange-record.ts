@@ -20,6 +20,8 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   readonly request: RequestHead | undefined;
   readonly protocol: Exchange["protocol"];
   readonly originalPath: string;
+  /** As it arrived, before rewriting. */
+  readonly originalAuthority: string;
   requestId = "";
   clientAddress: SocketAddress | undefined = undefined;
   response: ResponseHead | undefined = undefined;
@@ -75,6 +77,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
     this.request = request;
     this.protocol = protocol;
     this.originalPath = request?.path ?? "";
+    this.originalAuthority = request?.authority ?? "";
     this.requestHeaderBytes = headBytes;
     this.startMs = clock.monotonicMs();
     this.startEpochMs = clock.now();

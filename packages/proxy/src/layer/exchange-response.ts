@@ -1,3 +1,4 @@
+import { tellOver } from "../observe/observation.ts";
 import { traceResponse } from "../tracing/begin-trace.ts";
 import type { BodyStage } from "./body-stage.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
@@ -55,6 +56,7 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
       if (this.request) for (const filter of this.filters.complete) filter.onComplete!(exchange);
       for (const log of this.plan.accessLogs) log.log(exchange);
       this.trace?.finish(exchange);
+      tellOver(context.observation, exchange);
     } catch (error) {
       context.onFault(error);
     }
@@ -139,6 +141,7 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
     this.response = head;
     this.#isEmpty = end;
     this.responseStartMs = this.service.context.clock.monotonicMs();
+    this.service.context.observation.watcher?.onAnswered(this);
     this.#runFilters();
   }
 

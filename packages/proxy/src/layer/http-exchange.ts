@@ -327,6 +327,7 @@ export class HttpExchange extends ExchangeResponse implements FilterExchange, Re
       return;
     }
     this.#upstream = call;
+    context.observation.watcher?.onForwarded(this);
     this.#deliverHeld(call);
   }
 

@@ -1,8 +1,9 @@
 import type { Clock } from "@weft/base/clock";
 import { isRouterFilter, type RouterPlan } from "../filters/router-plan.ts";
 import type { HttpStats } from "../listener/downstream-stats.ts";
-import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { HttpConnectionPlan, ListenerPlan } from "../listener/listener-plan.ts";
 import type { Timers } from "../net/timers.ts";
+import type { Observation } from "../observe/observation.ts";
 import type { OverloadState } from "../overload/overload-state.ts";
 import type { DrainState } from "./drain-state.ts";
 import type { Exchange } from "./exchange.ts";
@@ -21,13 +22,20 @@ export interface LayerContext {
   readonly drain: DrainState;
   /** Something threw that must not: reported once, the request goes on without it. */
   readonly onFault: (error: unknown) => void;
+  /** Who looks at requests. */
+  readonly observation: Observation;
 }
+
+/** The listener that a connection manager is a part of. */
+export type HttpServiceListener = Pick<ListenerPlan, "name" | "trafficDirection" | "bufferLimitBytes">;
 
 /** A connection manager ready to serve. */
 export class HttpService {
   readonly plan: HttpConnectionPlan;
   readonly context: LayerContext;
   readonly stats: HttpStats;
+  /** The listener's name. */
+  readonly listener: string;
   readonly direction: Exchange["direction"];
   readonly bufferLimitBytes: number;
   readonly filters: FilterChain;
@@ -37,14 +45,14 @@ export class HttpService {
     plan: HttpConnectionPlan,
     context: LayerContext,
     stats: HttpStats,
-    direction: Exchange["direction"],
-    bufferLimitBytes: number,
+    listener: HttpServiceListener,
   ) {
     this.plan = plan;
     this.context = context;
     this.stats = stats;
-    this.direction = direction;
-    this.bufferLimitBytes = bufferLimitBytes;
+    this.listener = listener.name;
+    this.direction = listener.trafficDirection;
+    this.bufferLimitBytes = listener.bufferLimitBytes;
     this.filters = new FilterChain(plan.filters);
     this.router = plan.filters.find(isRouterFilter)?.router;
   }

@@ -13,6 +13,7 @@ import { originalDestination } from "../net/original-destination.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
+import { tellOver } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { ConnectionIdentifier, type IdentifiedConnection } from "./connection-identifier.ts";
@@ -305,6 +306,7 @@ export class ActiveListener implements HttpConnectionOwner {
     exchange.endMs = this.#context.clock.monotonicMs();
     exchange.details = connection.terminationDetails;
     for (const log of tcp.plan.accessLogs) log.log(exchange);
+    tellOver(this.#context.observation, exchange);
   }
 
   #destroy(served: Served): void {
@@ -338,7 +340,7 @@ export class ActiveListener implements HttpConnectionOwner {
     const direction = this.plan.trafficDirection;
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
-      const http = new HttpService(terminal, this.#context, stats, direction, this.plan.bufferLimitBytes);
+      const http = new HttpService(terminal, this.#context, stats, this.plan);
       return {
         plan,
         match,

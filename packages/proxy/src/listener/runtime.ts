@@ -5,6 +5,7 @@ import { type Callouts, createCallouts } from "../filters/callout.ts";
 import { Router } from "../filters/router.ts";
 import { Timers } from "../net/timers.ts";
 import { turnClock } from "../net/turn.ts";
+import { type Observation, unobserved } from "../observe/observation.ts";
 import { neverOverloaded, type OverloadState } from "../overload/overload-state.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
@@ -41,6 +42,8 @@ export interface RuntimeOptions {
   readonly bindSocket?: BindSocket | undefined;
   /** What is given up under pressure. */
   readonly overload?: OverloadState;
+  /** Who looks at requests. Default: nobody. */
+  readonly observation?: Observation;
 }
 
 /** The request path in service: everything between accepted sockets and upstream connections. */
@@ -90,6 +93,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       random,
       clusters,
       onFault,
+      observation: options.observation ?? unobserved(),
       forwarder: new Router(clusters, pools),
       stats: createDownstreamStats(stats, options.worker),
       connections: new ConnectionLimit(options.maxConnections ?? defaultMaxConnections),

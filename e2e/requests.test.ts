@@ -1,0 +1,197 @@
+/** What operators see of single requests: `weft tap`, `weft logs`, `weft explain --request-id`. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { RecalledRequest, TapLine } from "../packages/control/src/api/observe-protocol.ts";
+import { LocalMesh, launcher } from "./local-mesh.ts";
+
+let mesh: LocalMesh;
+
+const server = (address: string) =>
+  `require("http").createServer((request, response) => {
+    response.statusCode = request.url.startsWith("/broken") ? 503 : 200;
+    response.end("hello");
+  }).listen(8080, ${JSON.stringify(address)})`;
+
+const policy = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: hello }
+spec:
+  selector: { matchLabels: { app: hello } }
+  action: DENY
+  rules:
+    - to: [{ operation: { paths: [/secret*] } }]
+`;
+
+before(async () => {
+  mesh = await LocalMesh.start();
+  await mesh.run(
+    "hello",
+    2,
+    ["--port", "8080:http", "--inbound-port", "8080=18080"],
+    [process.execPath, "-e", server(mesh.addressOf(2))],
+  );
+  await mesh.run(
+    "caller",
+    1,
+    ["--upstream", `hello:8080=${mesh.addressOf(1)}:20000`],
+    [process.execPath, "-e", "setInterval(() => {}, 1000)"],
+  );
+  await mesh.until("the service answers", async () => (await call("/")) === 200);
+  const file = join(mesh.state, "policy.yaml");
+  writeFileSync(file, policy);
+  assert.equal((await mesh.weft("apply", "-f", file, "--wait")).code, 0);
+  await mesh.until("the policy is in force", async () => (await call("/secret")) === 403);
+});
+after(() => mesh.close());
+
+async function call(path: string, headers: Record<string, string> = {}): Promise<number> {
+  try {
+    const url = `http://${mesh.addressOf(1)}:20000${path}`;
+    const response = await fetch(url, { headers });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+/** A `weft` that goes on until it is ended, and what it has written. */
+class Watching {
+  readonly #child: ChildProcess;
+  stdout = "";
+  stderr = "";
+
+  constructor(...args: readonly string[]) {
+    this.#child = spawn(launcher, args, {
+      env: { ...process.env, WEFT_STATE: mesh.state },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child.stdout!.on("data", (chunk) => (this.stdout += chunk));
+    this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
+  }
+
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  async end(): Promise<number | null> {
+    const over = once(this.#child, "exit");
+    this.#child.kill("SIGINT");
+    const [code] = await over;
+    return code as number | null;
+  }
+}
+
+/** Calls until the watching shows something of it: it may have begun a moment later. */
+async function shown(watching: Watching, what: RegExp, path: string): Promise<void> {
+  await mesh.until(`${what} is shown`, async () => {
+    await call(path);
+    return what.test(watching.stdout);
+  });
+}
+
+test("weft tap shows a request at both its ends, from its beginning to its end, and no secret of it", async () => {
+  const tap = new Watching("tap", "--path", "/tapped");
+  await shown(tap, /end .*proxy=in/, "/tapped?name=x&access_token=s3cret");
+  await mesh.until("the caller's side is shown", () => /end .*proxy=out/.test(tap.stdout));
+  assert.equal(await tap.end(), 0);
+  const lines = tap.stdout.split("\n");
+  const outbound = lines.find((line) => /^req .*proxy=out/.test(line))!;
+  assert.match(
+    outbound,
+    /^req id=\d+:\d+ proxy=out src=127\S+ dst=127\S+:18080 tls=true :method=GET :authority=\S+ :path=\/tapped\?name=x&access_token=\*\*\*$/,
+  );
+  const id = /id=(\S+)/.exec(outbound)![1]!;
+  const same = lines.filter((line) => line.includes(`id=${id} `));
+  assert.deepEqual(
+    same.map((line) => line.slice(0, 3)),
+    ["req", "rsp", "end"],
+  );
+  assert.match(same[1]!, /:status=200 latency=\d+µs$/);
+  assert.match(same[2]!, /duration=\d+µs response-length=5B$/);
+  assert.doesNotMatch(tap.stdout, /s3cret/);
+});
+
+test("weft tap shows only what was asked for: callers, statuses, sides", async () => {
+  const tap = new Watching(
+    ...["tap", "hello", "--from", "caller", "--status", "4xx", "--direction", "inbound", "-o", "json"],
+  );
+  await mesh.until("a denial is shown", async () => {
+    await call("/");
+    await call("/secret/x");
+    return tap.stdout.includes('"phase":"end"');
+  });
+  await tap.end();
+  const lines = tap.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as TapLine);
+  assert.equal(lines[0]!.watching, 1);
+  for (const { event, workload } of lines.slice(1)) {
+    assert.match(workload!, /^hello.*\.default$/);
+    assert.equal(event!.request.direction, "inbound");
+    assert.equal(event!.request.source?.identity, "spiffe://cluster.local/ns/default/sa/caller");
+    assert.equal(event!.request.path, "/secret/x");
+    assert.equal(event!.request.status, 403);
+  }
+});
+
+test("weft tap shows so many requests a second, and counts the rest", async () => {
+  const tap = new Watching("tap", "caller", "--max-rps", "1", "-o", "json");
+  await mesh.until("something is over the limit", async () => {
+    await Promise.all(Array.from({ length: 10 }, () => call("/")));
+    return /"limited":[1-9]/.test(tap.stdout);
+  });
+  await tap.end();
+  assert.match(tap.stderr, /requests were over the limit and are not shown; raise it with --max-rps/);
+});
+
+test("weft tap of nobody says who there is", async () => {
+  const { code, stderr } = await mesh.weft("tap", "nobody");
+  assert.equal(code, 1);
+  assert.match(stderr, /no workload is called nobody\n {2}next: one of: .*caller/);
+});
+
+test("weft logs has what was before, failures longest, and follows what comes", async () => {
+  const id = randomUUID();
+  assert.equal(await call("/broken/1", { "x-request-id": id }), 503);
+  const { stdout } = await mesh.weft("logs", "hello", "--status", "5xx", "--since", "5m");
+  const line = stdout.split("\n").find((one) => one.includes(id))!;
+  assert.match(
+    line,
+    /^\[\d{4}-\S+Z\] "GET \/broken\/1 HTTP\/\d(\.1)?" 503 - via_upstream - "-" 0 5 \d+ \d+ "/,
+  );
+  const json = await mesh.weft("logs", "caller", "--tail", "1", "-o", "json");
+  const last = JSON.parse(json.stdout) as RecalledRequest;
+  assert.equal(last.request.requestId, id);
+  assert.equal(last.request.destination?.workload, "hello.default");
+
+  const logs = new Watching("logs", "hello", "--path", "/broken", "--follow");
+  await shown(logs, /\/broken\/2/, "/broken/2");
+  assert.equal(await logs.end(), 0);
+  assert.equal(logs.stdout.split(id).length, 2, "what was before, once");
+});
+
+test("a viewer that does not read costs requests nothing, and is told what it lost", async () => {
+  const tap = new Watching("tap", "--max-rps", "10000", "-o", "json", "--path", "/flood");
+  await shown(tap, /flood/, "/flood");
+  tap.pause();
+  const long = `/flood/${"x".repeat(1_900)}`;
+  for (let i = 0; i < 60; i++) {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => call(long)));
+    assert.ok(answers.every((status) => status === 200));
+  }
+  tap.resume();
+  await mesh.until("the loss is told", () => /"lost":[1-9]/.test(tap.stdout));
+  await tap.end();
+  assert.match(tap.stderr, /lines were lost: they were not read fast enough/);
+});

@@ -1,0 +1,42 @@
+import type { ObservedRequest } from "@weft/xds/observed-request";
+
+/** A request as data planes show it, for tests. */
+export function observedRequest(options: Partial<ObservedRequest> = {}): ObservedRequest {
+  return {
+    id: "1",
+    direction: "inbound",
+    startedMs: 1_000,
+    durationMs: 5,
+    responseMs: 3,
+    upstreamMs: 3,
+    requestId: "r-1",
+    method: "GET",
+    authority: "reviews:9080",
+    path: "/reviews/1",
+    protocol: "HTTP/1.1",
+    userAgent: "",
+    forwardedFor: "",
+    downstreamRemote: "10.0.0.1:40000",
+    downstreamLocal: "10.0.0.2:9080",
+    serverName: "",
+    upstreamHost: "127.0.0.1:9080",
+    upstreamLocal: "",
+    upstreamFailure: "",
+    attempts: 1,
+    isMutualTls: true,
+    status: 200,
+    grpcStatus: "",
+    flags: "",
+    details: "via_upstream",
+    isLocalReply: false,
+    bytesReceived: 0,
+    bytesSent: 5,
+    route: "default",
+    routeOrigin: "",
+    routeConfig: "",
+    cluster: "inbound|9080||",
+    decidedOrigin: "",
+    decidedBy: "",
+    ...options,
+  };
+}
