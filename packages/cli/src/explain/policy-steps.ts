@@ -1,9 +1,14 @@
-import type { CallTrace, PolicyTrace } from "@weft/proxy/explain/call-trace";
+import type { CallTrace } from "@weft/proxy/explain/call-trace";
 import type { Lost, Step } from "./explanation.ts";
 import type { MeshReader } from "./mesh-reader.ts";
 import { policyPlace } from "./places.ts";
 
-const titles = { allow: "ALLOW policies", deny: "DENY policies", log: "AUDIT policies" } as const;
+const titles = {
+  allow: "ALLOW policies",
+  deny: "DENY policies",
+  log: "AUDIT policies",
+  matcher: "matchers' actions",
+} as const;
 
 /** One step for each set of policies that a proxy asks, with what became of each policy. */
 export async function policySteps(
@@ -15,7 +20,7 @@ export async function policySteps(
   const denial = http?.reply?.details ?? refusal;
   for (const set of policies) {
     const matched = set.judgements.find(({ permits, applies }) => permits && applies);
-    const verdict = verdictOf(set, matched?.policy);
+    const verdict = set.isAllowed ? "allowed" : "denied";
     const lost = await Promise.all(
       set.judgements
         .filter((one) => one !== matched)
@@ -41,9 +46,4 @@ export async function policySteps(
     if (verdict === "denied" && denial?.startsWith("rbac_access_denied")) return steps;
   }
   return steps;
-}
-
-function verdictOf({ action }: PolicyTrace, matched: string | undefined): "allowed" | "denied" {
-  if (action === "log") return "allowed";
-  return (matched !== undefined) === (action === "allow") ? "allowed" : "denied";
 }

@@ -1,6 +1,8 @@
+import type { Message } from "@bufbuild/protobuf";
 import { messageOf } from "@weft/base/errors";
 import type { TypedExtensionConfig } from "@weft/xds/gen/envoy/config/core/v3/extension_pb";
 import {
+  type Action,
   MetadataSource,
   type Permission,
   type Policy,
@@ -12,9 +14,12 @@ import {
 import type { RBAC as HttpRbac } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import type { RBAC as NetworkRbac } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import type { UriTemplateMatchConfig } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
+import type { Matcher } from "@weft/xds/gen/xds/type/matcher/v3/matcher_pb";
 import type {
   MetadataTest,
   PathCondition,
+  RbacMatcher,
+  RbacMatcherAction,
   RbacPermission,
   RbacPlan,
   RbacPolicy,
@@ -24,6 +29,8 @@ import type {
 } from "../filters/rbac-plan.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import { parseUriTemplate } from "../route/uri-template.ts";
+import type { MatchSubject } from "./decode-match-inputs.ts";
+import { decodeMatchTree } from "./decode-match-tree.ts";
 import { decodeMetadataMatcher } from "./decode-metadata-matcher.ts";
 import { decodeCidr, decodeHeaderMatcher, decodeStringMatcher } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
@@ -34,8 +41,7 @@ const maxDepth = 32;
 
 export function decodeHttpRbac(rbac: HttpRbac, path: string, issues: Issues): RbacPlan {
   return {
-    rules: decodeRules(rbac.rules, at(path, "rules"), issues),
-    shadowRules: decodeRules(rbac.shadowRules, at(path, "shadow_rules"), issues),
+    ...decodeBoth(rbac, "request", path, issues),
     rulesStatPrefix: rbac.rulesStatPrefix,
     countsPolicies: rbac.trackPerRuleStats,
     shadowRulesStatPrefix: rbac.shadowRulesStatPrefix,
@@ -44,11 +50,51 @@ export function decodeHttpRbac(rbac: HttpRbac, path: string, issues: Issues): Rb
 
 export function decodeNetworkRbac(rbac: NetworkRbac, path: string, issues: Issues): RbacPlan {
   return {
-    rules: decodeRules(rbac.rules, at(path, "rules"), issues),
-    shadowRules: decodeRules(rbac.shadowRules, at(path, "shadow_rules"), issues),
+    ...decodeBoth(rbac, "connection", path, issues),
     rulesStatPrefix: "",
     shadowRulesStatPrefix: rbac.shadowRulesStatPrefix,
   };
+}
+
+/** The two ways to say what is enforced, and what is only counted. */
+function decodeBoth(
+  rbac: Pick<HttpRbac, "rules" | "matcher" | "shadowRules" | "shadowMatcher">,
+  subject: MatchSubject,
+  path: string,
+  issues: Issues,
+): Pick<RbacPlan, "rules" | "shadowRules"> {
+  const one = (
+    rules: RulesMessage | undefined,
+    matcher: Matcher | undefined,
+    [rulesField, matcherField]: readonly [string, string],
+  ) => {
+    const place = at(path, matcherField);
+    if (!matcher) return decodeRules(rules, at(path, rulesField), issues);
+    if (rules)
+      issues.add(place, `stands beside \`${rulesField}\`, which would be ignored`, "remove one of them");
+    return decodeMatcher(matcher, subject, place, issues);
+  };
+  return {
+    rules: one(rbac.rules, rbac.matcher, ["rules", "matcher"]),
+    shadowRules: one(rbac.shadowRules, rbac.shadowMatcher, ["shadow_rules", "shadow_matcher"]),
+  };
+}
+
+function decodeMatcher(matcher: Matcher, subject: MatchSubject, path: string, issues: Issues): RbacMatcher {
+  const actions: RbacMatcherAction[] = [];
+  const decodeAction = (message: Message, place: string): RbacMatcherAction | undefined => {
+    if (message.$typeName !== "envoy.config.rbac.v3.Action") {
+      issues.add(place, `${message.$typeName} does not decide`, "use envoy.config.rbac.v3.Action");
+      return undefined;
+    }
+    const { name, action } = message as Action;
+    if (name === "") issues.add(at(place, "name"), "is empty", "name the action: logs and denials say it");
+    const decoded = { name, action: ruleActions[action] };
+    actions.push(decoded);
+    return decoded;
+  };
+  const find = decodeMatchTree(matcher, path, { subject, decodeAction, issues });
+  return { action: "matcher", find, actions };
 }
 
 const ruleActions: Readonly<Record<RuleAction, RbacRules["action"]>> = {

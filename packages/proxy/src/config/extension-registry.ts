@@ -6,6 +6,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import { ActionSchema as RbacActionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
 import { ZipkinConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
@@ -90,6 +91,21 @@ import { RingHashSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_po
 import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb";
 import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb";
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
+import {
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+  DirectSourceIPInputSchema,
+  DynamicMetadataInputSchema,
+  ServerNameInputSchema,
+  SourceIPInputSchema,
+  SourcePortInputSchema,
+} from "@weft/xds/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb";
+import {
+  DnsSanInputSchema,
+  SubjectInputSchema,
+  UriSanInputSchema,
+} from "@weft/xds/gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb";
+import { IpSchema } from "@weft/xds/gen/envoy/extensions/matching/input_matchers/ip/v3/ip_pb";
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { UriTemplateRewriteConfigSchema } from "@weft/xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb";
 import { UuidRequestIdConfigSchema } from "@weft/xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb";
@@ -107,6 +123,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
+import { HttpRequestHeaderMatchInputSchema } from "@weft/xds/gen/envoy/type/matcher/v3/http_inputs_pb";
 import { TypedStructSchema as UdpaTypedStructSchema } from "@weft/xds/gen/udpa/type/v1/typed_struct_pb";
 import { ModuleFilterSchema } from "@weft/xds/gen/weft/filters/http/module/v1/module_filter_pb";
 import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
@@ -125,6 +142,19 @@ export const extensionRegistry: Registry = createRegistry(
   RouterSchema,
   RBACSchema,
   RBACPerRouteSchema,
+  RbacActionSchema,
+  HttpRequestHeaderMatchInputSchema,
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+  SourceIPInputSchema,
+  SourcePortInputSchema,
+  DirectSourceIPInputSchema,
+  ServerNameInputSchema,
+  DynamicMetadataInputSchema,
+  UriSanInputSchema,
+  DnsSanInputSchema,
+  SubjectInputSchema,
+  IpSchema,
   HTTPFaultSchema,
   BufferSchema,
   BufferPerRouteSchema,

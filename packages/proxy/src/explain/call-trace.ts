@@ -52,7 +52,8 @@ export interface CallTrace {
 /** What one filter of policies thought of a call. */
 export interface PolicyTrace {
   readonly filter: string;
-  readonly action: "allow" | "deny" | "log";
+  readonly action: "allow" | "deny" | "log" | "matcher";
+  readonly isAllowed: boolean;
   readonly judgements: readonly PolicyJudgement[];
 }
 

@@ -107,8 +107,10 @@ export function judge(
   exchange: HttpExchange | undefined,
 ): PolicyTrace[] {
   return filters.flatMap(({ name, engine }) => {
-    if (engine.action === undefined) return [];
-    return [{ filter: name, action: engine.action, judgements: engine.judge(connection, exchange) }];
+    const { action, enforced } = engine;
+    if (action === undefined || !enforced) return [];
+    const { isAllowed } = enforced(connection, exchange);
+    return [{ filter: name, action, isAllowed, judgements: engine.judge(connection, exchange) }];
   });
 }
 

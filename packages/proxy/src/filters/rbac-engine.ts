@@ -1,6 +1,6 @@
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
 import type { DynamicMetadata, Exchange, MetadataValue } from "../layer/exchange.ts";
-import type { RbacPlan, RbacRules } from "./rbac-plan.ts";
+import type { RbacMatcher, RbacPlan, RbacRules } from "./rbac-plan.ts";
 import { compilePolicy, matchesPolicy, policyChoice } from "./rbac-policies.ts";
 
 /** The filter, and where in the dynamic metadata its verdicts are noted. */
@@ -12,6 +12,8 @@ export interface RbacVerdict {
   readonly policy: string | undefined;
   /** The configuration the deciding policy came from. */
   readonly origin: string | undefined;
+  /** Whether the access log is asked to take note; undefined where nothing asks it. */
+  readonly isLogged: boolean | undefined;
   /** Envoy's response code details for a denial by this verdict. */
   readonly details: string;
   /** What the verdict leaves in the dynamic metadata of an exchange; shared by all. */
@@ -32,13 +34,12 @@ export interface PolicyJudgement {
 }
 
 export interface RbacEngine {
-  /** `deny`, `allow` or `log`; undefined enforces nothing. */
-  readonly action: RbacRules["action"] | undefined;
+  /** `deny`, `allow` or `log` of policies, or a matcher; undefined enforces nothing. */
+  readonly action: RbacRules["action"] | RbacMatcher["action"] | undefined;
   /** Every enforced policy, judged alone, in the order they are asked in. For explanations: it costs more than a verdict. */
   judge(connection: DownstreamConnection, exchange: Exchange | undefined): readonly PolicyJudgement[];
   readonly enforced: RbacDecision | undefined;
   readonly shadow: RbacDecision | undefined;
-  readonly logs: boolean;
   readonly countsPolicies: boolean;
 }
 
@@ -47,28 +48,58 @@ const fewPolicies = 8;
 
 /** Compiles the Boolean structure of a plan into functions. */
 export function compileRbac(plan: RbacPlan): RbacEngine {
-  const enforced = plan.rules && compileRules(plan.rules, "enforced");
+  const shadowKind = `${plan.shadowRulesStatPrefix}shadow`;
+  const enforced = plan.rules && compileEither(plan.rules, "enforced");
   return {
     action: plan.rules?.action,
     judge: (connection, exchange) => enforced?.judge(connection, exchange) ?? [],
     enforced: enforced?.decide,
-    shadow: plan.shadowRules && compileRules(plan.shadowRules, `${plan.shadowRulesStatPrefix}shadow`).decide,
-    logs: plan.rules?.action === "log",
+    shadow: plan.shadowRules && compileEither(plan.shadowRules, shadowKind).decide,
     countsPolicies: plan.countsPolicies ?? false,
   };
 }
 
-function compileRules(
-  rules: RbacRules,
-  kind: string,
-): { readonly decide: RbacDecision; readonly judge: RbacEngine["judge"] } {
+interface Compiled {
+  readonly decide: RbacDecision;
+  readonly judge: RbacEngine["judge"];
+}
+
+function compileEither(rules: RbacRules | RbacMatcher, kind: string): Compiled {
+  return rules.action === "matcher" ? compileMatcher(rules, kind) : compileRules(rules, kind);
+}
+
+/** A matcher's verdicts are those of its actions; one that comes to none denies. */
+function compileMatcher({ find, actions }: RbacMatcher, kind: string): Compiled {
+  const logs = actions.some(({ action }) => action === "log");
+  const verdicts = new Map(
+    actions.map((one) => {
+      const isLogged = logs ? one.action === "log" : undefined;
+      return [one, verdict(kind, one.action !== "deny", one.name, undefined, isLogged)] as const;
+    }),
+  );
+  const otherwise = verdict(kind, false, undefined, undefined, logs ? false : undefined);
+  const decide: RbacDecision = (connection, exchange) => {
+    const action = find(connection, exchange);
+    return action ? verdicts.get(action)! : otherwise;
+  };
+  return {
+    decide,
+    judge(connection, exchange) {
+      const { policy, origin } = decide(connection, exchange);
+      return policy === undefined ? [] : [{ policy, origin, permits: true, applies: true }];
+    },
+  };
+}
+
+function compileRules(rules: RbacRules, kind: string): Compiled {
+  const logs = rules.action === "log";
   const allowsOnMatch = rules.action !== "deny";
   const allowsOtherwise = rules.action !== "allow";
   const sorted = [...rules.policies].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const policies = sorted.map((policy) =>
-    compilePolicy(policy, verdict(kind, allowsOnMatch, policy.name, policy.origin)),
+    compilePolicy(policy, verdict(kind, allowsOnMatch, policy.name, policy.origin, logs || undefined)),
   );
-  const otherwise = verdict(kind, allowsOtherwise, undefined, undefined);
+  const otherwise = verdict(kind, allowsOtherwise, undefined, undefined, logs ? false : undefined);
   const find = policies.length > fewPolicies ? policyChoice(sorted, policies) : undefined;
   return {
     decide(connection, exchange) {
@@ -92,6 +123,7 @@ function verdict(
   isAllowed: boolean,
   policy: string | undefined,
   origin: string | undefined,
+  isLogged: boolean | undefined,
 ): RbacVerdict {
   const name = (policy ?? "none").replace(/\s/g, "_");
   const metadata = new Map<string, MetadataValue>();
@@ -99,5 +131,12 @@ function verdict(
   metadata.set(`${kind}_engine_result`, isAllowed ? "allowed" : "denied");
   if (origin !== undefined) metadata.set(`${kind}_policy_origin`, origin);
   const notes = new Map([[rbacHttpFilterName, metadata]]);
-  return { isAllowed, policy, origin, notes, details: `rbac_access_denied_matched_policy[${name}]` };
+  return {
+    isAllowed,
+    policy,
+    origin,
+    notes,
+    isLogged,
+    details: `rbac_access_denied_matched_policy[${name}]`,
+  };
 }

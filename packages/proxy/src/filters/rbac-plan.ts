@@ -1,6 +1,7 @@
 import type { MetadataValue } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CidrRange } from "../listener/listener-plan.ts";
+import type { MatchTree } from "../matching/match-tree.ts";
 
 /** A compiled `StringMatcher`. */
 export type StringTest = (value: string) => boolean;
@@ -17,9 +18,9 @@ export type RequestTest = (request: RequestHead) => boolean;
  */
 export interface RbacPlan {
   /** Undefined enforces nothing. */
-  readonly rules: RbacRules | undefined;
+  readonly rules: RbacRules | RbacMatcher | undefined;
   /** Evaluated and counted, never enforced. */
-  readonly shadowRules: RbacRules | undefined;
+  readonly shadowRules: RbacRules | RbacMatcher | undefined;
   /** Goes between `rbac.` and the statistic's name, with a dot; "" when unset. */
   readonly rulesStatPrefix: string;
   /** `track_per_rule_stats`: counts the verdicts of each policy too. */
@@ -34,6 +35,20 @@ export interface RbacRules {
   readonly action: "allow" | "deny" | "log";
   /** Evaluated in the order of their names, as in Envoy, whose policies are a sorted map. */
   readonly policies: readonly RbacPolicy[];
+}
+
+/** A matcher in place of policies: what it comes to decides, and coming to nothing denies. */
+export interface RbacMatcher {
+  readonly action: "matcher";
+  readonly find: MatchTree<RbacMatcherAction>;
+  /** Every action it can come to. */
+  readonly actions: readonly RbacMatcherAction[];
+}
+
+/** @see envoy.config.rbac.v3.Action */
+export interface RbacMatcherAction {
+  readonly name: string;
+  readonly action: RbacRules["action"];
 }
 
 export interface RbacPolicy {

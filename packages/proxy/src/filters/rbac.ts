@@ -64,8 +64,8 @@ export function createRbacFilter(
       }
       if (!engine.enforced) return "continue";
       const verdict = engine.enforced(exchange.connection, exchange);
-      if (engine.logs) {
-        shareMetadata(exchange, verdict.policy === undefined ? unmatchedHint : matchedHint);
+      if (verdict.isLogged !== undefined) {
+        shareMetadata(exchange, verdict.isLogged ? matchedHint : unmatchedHint);
       }
       shareMetadata(exchange, verdict.notes);
       countPolicy(engine, verdict, false);

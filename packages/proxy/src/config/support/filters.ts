@@ -3,6 +3,7 @@ import { extAuthzSupport } from "./filters/ext-authz.ts";
 import { headerFiltersSupport } from "./filters/header-filters.ts";
 import { jwtAuthnSupport } from "./filters/jwt-authn.ts";
 import { rateLimitsSupport } from "./filters/rate-limits.ts";
+import { matchingSupport } from "./matching.ts";
 import type { MessageSupport } from "./message-support.ts";
 
 /** What this proxy does with the messages of HTTP and network filters. */
@@ -15,6 +16,7 @@ export function filtersSupport(): Record<string, MessageSupport> {
     ...jwtAuthnSupport(),
     ...extAuthzSupport(),
     ...rateLimitsSupport(),
+    ...matchingSupport(),
     "envoy.extensions.filters.http.router.v3.Router": {
       implemented: "suppress_envoy_headers respect_expected_rq_timeout start_child_span",
       harmless: {
@@ -26,7 +28,8 @@ export function filtersSupport(): Record<string, MessageSupport> {
     "envoy.extensions.filters.http.on_demand.v3.OnDemandCds": { implemented: "source timeout" },
     "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig": { implemented: "odcds" },
     "envoy.extensions.filters.http.rbac.v3.RBAC": {
-      implemented: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
+      implemented:
+        "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix matcher shadow_matcher track_per_rule_stats",
     },
     "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { implemented: "rbac" },
     "envoy.extensions.filters.network.sni_cluster.v3.SniCluster": { implemented: "" },
@@ -39,11 +42,12 @@ export function filtersSupport(): Record<string, MessageSupport> {
       implemented: "stat_prefix token_bucket runtime_enabled",
     },
     "envoy.extensions.filters.network.rbac.v3.RBAC": {
-      implemented: "rules shadow_rules shadow_rules_stat_prefix stat_prefix",
+      implemented: "rules shadow_rules shadow_rules_stat_prefix matcher shadow_matcher stat_prefix",
       harmless: {
         enforcement_type: "what is known of a connection does not change between its first byte and its last",
       },
     },
+    [`${rbac}Action`]: { implemented: "name action" },
     [`${rbac}RBAC`]: { implemented: "action policies" },
     [`${rbac}Policy`]: { implemented: "permissions principals" },
     [`${rbac}Permission`]: {

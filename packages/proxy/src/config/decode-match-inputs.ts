@@ -1,0 +1,78 @@
+import type { DynamicMetadataInput } from "@weft/xds/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb";
+import type { HttpRequestHeaderMatchInput } from "@weft/xds/gen/envoy/type/matcher/v3/http_inputs_pb";
+import type { TypedExtensionConfig } from "@weft/xds/gen/xds/core/v3/extension_pb";
+import {
+  destinationIpInput,
+  destinationPortInput,
+  directSourceIpInput,
+  dnsSanInput,
+  metadataInput,
+  requestHeaderInput,
+  serverNameInput,
+  sourceIpInput,
+  sourcePortInput,
+  subjectInput,
+  uriSanInput,
+} from "../matching/match-inputs.ts";
+import type { MatchInput } from "../matching/match-tree.ts";
+import { unpackAny } from "./extension-registry.ts";
+import { at, type Issues } from "./issues.ts";
+
+const network = "envoy.extensions.matching.common_inputs.network.v3.";
+const ssl = "envoy.extensions.matching.common_inputs.ssl.v3.";
+
+/** Inputs without settings of their own. */
+const plain: Readonly<Record<string, MatchInput>> = {
+  [`${network}DestinationIPInput`]: destinationIpInput,
+  [`${network}DestinationPortInput`]: destinationPortInput,
+  [`${network}SourceIPInput`]: sourceIpInput,
+  [`${network}SourcePortInput`]: sourcePortInput,
+  [`${network}DirectSourceIPInput`]: directSourceIpInput,
+  [`${network}ServerNameInput`]: serverNameInput,
+  [`${ssl}UriSanInput`]: uriSanInput,
+  [`${ssl}DnsSanInput`]: dnsSanInput,
+  [`${ssl}SubjectInput`]: subjectInput,
+};
+
+/** What a matcher is about: whole requests, or connections of which nothing has been read. */
+export type MatchSubject = "request" | "connection";
+
+/** Stands in for an input that was refused; the resource is never used. */
+const nothing: MatchInput = () => undefined;
+
+export function decodeMatchInput(
+  input: TypedExtensionConfig | undefined,
+  subject: MatchSubject,
+  path: string,
+  issues: Issues,
+): MatchInput {
+  const message = input?.typedConfig && unpackAny(input.typedConfig);
+  if (!message) {
+    // What is not known at all was reported when the document was read.
+    if (!input?.typedConfig) issues.add(path, "is missing", "say what to look at in `typed_config`");
+    return nothing;
+  }
+  const place = at(path, "typed_config");
+  const known = plain[message.$typeName];
+  if (known) return known;
+  if (message.$typeName === `${network}DynamicMetadataInput`) {
+    return decodeMetadataInput(message as DynamicMetadataInput, place, issues);
+  }
+  if (message.$typeName === "envoy.type.matcher.v3.HttpRequestHeaderMatchInput") {
+    const { headerName } = message as HttpRequestHeaderMatchInput;
+    if (subject === "connection") issues.add(place, "a connection has no request to look at yet");
+    if (headerName === "") issues.add(at(place, "header_name"), "is empty", "name the header to look at");
+    return requestHeaderInput(headerName);
+  }
+  issues.add(place, `${message.$typeName} is nothing a matcher can look at`);
+  return nothing;
+}
+
+function decodeMetadataInput(message: DynamicMetadataInput, path: string, issues: Issues): MatchInput {
+  const keys = message.path.map(({ segment }) => (segment.case === "key" ? segment.value : ""));
+  if (message.filter === "") issues.add(at(path, "filter"), "is empty", "name the filter that set the value");
+  if (keys.length === 0 || keys.includes("")) {
+    issues.add(at(path, "path"), "names no key", "name the keys to the value, from the outside in");
+  }
+  return metadataInput(message.filter, keys);
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compileText } from "./testing.ts";
+
+const extension = (name: string, fields: object = {}) => ({
+  name: "x",
+  typed_config: { "@type": `type.googleapis.com/envoy.${name}`, ...fields },
+});
+const header = extension("type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: "x-a" });
+const port = extension("extensions.matching.common_inputs.network.v3.DestinationPortInput");
+const allow = { action: extension("config.rbac.v3.Action", { name: "all" }) };
+const single = (input: object, match: object = { value_match: { exact: "1" } }) => ({
+  single_predicate: { input, ...match },
+});
+const list = (predicate: object, onMatch: object = allow) => ({
+  matcher_list: { matchers: [{ predicate, on_match: onMatch }] },
+});
+
+/** A listener whose connections, or requests, are judged by a matcher. */
+function bootstrap(kind: "network" | "http", rbac: object): string {
+  const type = (name: string) => `type.googleapis.com/envoy.extensions.filters.${name}`;
+  const judge = { name: "rbac", typed_config: { "@type": type(`${kind}.rbac.v3.RBAC`), ...rbac } };
+  const manager = {
+    "@type": type("network.http_connection_manager.v3.HttpConnectionManager"),
+    stat_prefix: "main",
+    route_config: {},
+    http_filters: [
+      ...(kind === "http" ? [judge] : []),
+      { name: "router", typed_config: { "@type": type("http.router.v3.Router") } },
+    ],
+  };
+  const filters = [...(kind === "network" ? [judge] : []), { name: "http", typed_config: manager }];
+  const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
+  return JSON.stringify({
+    static_resources: { listeners: [{ name: "main", address, filter_chains: [{ filters }] }] },
+  });
+}
+
+function nestedDeeply(): object {
+  let predicate: object = single(header);
+  for (let i = 0; i < 40; i++) predicate = { not_matcher: predicate };
+  return predicate;
+}
+
+const mistakes: readonly (readonly [string, object, RegExp])[] = [
+  [
+    "rules beside a matcher",
+    { rules: { policies: {} }, matcher: list(single(header)) },
+    /stands beside `rules`/,
+  ],
+  [
+    "an input that nobody knows",
+    { matcher: list(single(extension("own.Input"))) },
+    /own.Input is not implemented/,
+  ],
+  ["no input", { matcher: list(single({ name: "x" })) }, /input: is missing/],
+  [
+    "a header without a name",
+    { matcher: list(single(extension("type.matcher.v3.HttpRequestHeaderMatchInput"))) },
+    /header_name: is empty/,
+  ],
+  ["no value to match", { matcher: list(single(header, {})) }, /needs `value_match` or `custom_match`/],
+  [
+    "a wrong expression",
+    { matcher: list(single(header, { value_match: { safe_regex: { google_re2: {}, regex: "(" } } })) },
+    /value_match/,
+  ],
+  [
+    "an expression without its engine",
+    { matcher: list(single(header, { value_match: { safe_regex: { regex: "a" } } })) },
+    /add google_re2/,
+  ],
+  [
+    "one predicate of two",
+    { matcher: list({ and_matcher: { predicate: [single(header)] } }) },
+    /needs two predicates/,
+  ],
+  ["no predicate", { matcher: list({}) }, /needs `single_predicate`/],
+  ["no action", { matcher: list(single(header), {}) }, /needs `action` or `matcher`/],
+  [
+    "an action that decides nothing",
+    { matcher: list(single(header), { action: header }) },
+    /does not decide/,
+  ],
+  [
+    "an action without a name",
+    { matcher: list(single(header), { action: extension("config.rbac.v3.Action") }) },
+    /name: is empty/,
+  ],
+  [
+    "a tree of addresses",
+    { matcher: { matcher_tree: { input: port, custom_match: header } } },
+    /`custom_match` is not implemented/,
+  ],
+  ["predicates nested too deep", { matcher: list(nestedDeeply()) }, /nested deeper than 32/],
+  [
+    "a matcher that goes on",
+    { matcher: list(single(header), { ...allow, keep_matching: true }) },
+    /`keep_matching` is not implemented/,
+  ],
+];
+
+for (const [what, rbac, expected] of mistakes) {
+  test(`${what}: refused with its place`, () => {
+    assert.throws(() => compileText(bootstrap("http", { stat_prefix: undefined, ...rbac })), expected);
+  });
+}
+
+test("connections are judged by what is known of them, not by requests", () => {
+  compileText(bootstrap("network", { stat_prefix: "c", matcher: list(single(port)) }));
+  assert.throws(
+    () => compileText(bootstrap("network", { stat_prefix: "c", matcher: list(single(header)) })),
+    /a connection has no request to look at yet/,
+  );
+});
