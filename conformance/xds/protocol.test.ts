@@ -148,6 +148,31 @@ describe("a delta stream", () => {
     stream.close();
   });
 
+  test("that learns is given by its wildcard what is not on demand, and the rest by name", async () => {
+    const onDemand = (name: string, version = 1) => ({ ...resource(name, version), isOnDemand: true });
+    const learnt = (clusters: readonly XdsResource[]) => ({ ...snapshot(clusters), isLearnt: true });
+    begin([]);
+    push(learnt([resource("fixed"), onDemand("used"), onDemand("unused")]));
+    const stream = await opened({ typeUrl: cluster });
+    const first = await stream.next();
+    assert.deepEqual(names(first), ["fixed"]);
+    ack(stream, first);
+    stream.sendDelta({ typeUrl: cluster, resourceNamesSubscribe: ["used", "nowhere"] });
+    const asked = await stream.next();
+    assert.deepEqual(names(asked), ["used"]);
+    ack(stream, asked);
+    const missing = await stream.next();
+    assert.deepEqual(missing.removedResources, ["nowhere"]);
+    ack(stream, missing);
+    push(learnt([resource("fixed"), onDemand("used", 2), onDemand("unused", 2)]));
+    const update = await stream.next();
+    assert.deepEqual(names(update), ["used"]);
+    ack(stream, update);
+    stream.sendDelta({ typeUrl: cluster, resourceNamesUnsubscribe: ["used"] });
+    assert.deepEqual((await stream.next()).removedResources, ["used"], "the wildcard does not bring it");
+    stream.close();
+  });
+
   test("that refuses is not told the same again, and is told once it changes", async () => {
     begin([resource("a")]);
     const stream = await opened({ typeUrl: cluster });

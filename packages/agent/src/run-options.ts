@@ -74,6 +74,8 @@ export interface RunOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Default `/run/weft/<namespace>/<workload>` as root, otherwise under `$XDG_RUNTIME_DIR` or the temporary directory. */
   readonly runDir?: string;
+  /** What the sidecar has of the mesh where no Sidecar says it: what it has used, or everything. Default `learnt`. */
+  readonly scope?: "learnt" | "all";
   /** File for the sidecar's access log; `-` is standard output, `none` or absent is off. */
   readonly accessLog?: string;
   /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */

@@ -27,6 +27,8 @@ export interface WorkloadPlan {
   /** There is no application: the proxy is what is run. */
   readonly isGateway: boolean;
   readonly upstreams: readonly Upstream[];
+  /** Its sidecar is given all that it may call, not what it asks for. */
+  readonly hasWholeScope: boolean;
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly runDir: string;
 }
@@ -119,6 +121,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     hasSidecar: options.proxy !== "none",
     isGateway: options.isGateway ?? false,
     upstreams: options.upstreams ?? [],
+    hasWholeScope: options.scope === "all",
     controlPlane: parseHostPort(options.controlPlane ?? "127.0.0.1:15012"),
     runDir,
   };
@@ -273,6 +276,7 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
     SERVICE: plan.service,
     ...(plan.group === undefined ? {} : { WORKLOAD_GROUP: plan.group }),
     ...(plan.isGateway ? { GATEWAY: true } : {}),
+    ...(plan.hasWholeScope ? { SCOPE: "all" } : {}),
     APP_PORTS: plan.ports.map(({ port, protocol, name, listenPort }) =>
       plan.capture === "none" ? { port, protocol, name, listenPort } : { port, protocol, name },
     ),

@@ -47,6 +47,8 @@ export interface ControlPlaneOptions {
   readonly meshConfigFile?: string;
   /** Undefined: there is no dashboard. */
   readonly dashboard?: DashboardSource;
+  /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
+  readonly learnsScope?: boolean;
   /** How the keys of token issuers are fetched. */
   readonly jwks?: JwksOptions;
   readonly version: string;

@@ -10,7 +10,7 @@ import type { BootstrapPlan } from "./config/bootstrap.ts";
 import { acceptedResources } from "./config/kept/accepted-resources.ts";
 import { ConfigKeeper } from "./config/kept/config-keeper.ts";
 import { configOwner } from "./config/kept/config-owner.ts";
-import type { KeptConfig } from "./config/kept/kept-format.ts";
+import { type KeptConfig, type KeptResource, wantedClusterType } from "./config/kept/kept-format.ts";
 import type { openStream } from "./config/open-stream.ts";
 import { type KeptSource, XdsSession } from "./config/xds-session.ts";
 import { createXdsStats } from "./config/xds-stats.ts";
@@ -155,6 +155,7 @@ export class Sidecar {
       share: (key) => this.#plane.runtime.shareSocket(key),
       onClusterWanted: (source, cluster) => void this.#plane.onDemand.want(source, cluster),
     });
+    this.#wantAsBefore();
     this.#phase = "INITIALIZING";
     this.#session.update();
   }
@@ -295,7 +296,7 @@ export class Sidecar {
       clock: this.#clock,
       path,
       owner: configOwner(this.#bootstrap),
-      resources: () => acceptedResources(this.#plane.live, this.#plane.tls, this.#bootstrap),
+      resources: () => this.#accepted(),
       stats: {
         writes: counter("writes_total", "Times the configuration received was written to disk"),
         failures: counter("write_failures_total", "Times it could not be"),
@@ -307,11 +308,23 @@ export class Sidecar {
     });
   }
 
+  #accepted(): Iterable<KeptResource> {
+    const { live, tls, onDemand } = this.#plane;
+    return acceptedResources(live, tls, this.#bootstrap, onDemand.wanted);
+  }
+
+  /** What requests asked for in an earlier run is asked for before the first of this one. */
+  #wantAsBefore(): void {
+    for (const { type, source, name } of this.#keeper?.read()?.resources ?? []) {
+      if (type === wantedClusterType) this.#plane.onDemand.want(source, name);
+    }
+  }
+
   #keptSource(keeper: ConfigKeeper): KeptSource {
     return {
       afterMs: keptAfterMs,
       read: () => keeper.read(),
-      accepted: () => acceptedResources(this.#plane.live, this.#plane.tls, this.#bootstrap),
+      accepted: () => this.#accepted(),
       onInForce: (kept) => {
         this.#keptInForce = kept;
         keeper.setInForce(kept);

@@ -18,6 +18,11 @@ export const clientFeature = {
    * speaks HTTP/1.1 there. Envoy refuses such a cluster.
    */
   negotiatedHttp: "weft.negotiated-http",
+  /**
+   * Asks for the cluster of a request or connection by name when it has none of
+   * that name, beside a wildcard, and takes what that does not bring.
+   */
+  onDemandClusters: "weft.on-demand-clusters",
   /** Its machine has IPv6: it can bind `::`. */
   ipv6: "weft.ipv6",
 } as const;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
 import { parseDurationMs, parseHttpUrl, parseIp, parsePort } from "../options/parse-values.ts";
 import { apiClient, resolveStateDir, stateOption } from "../options/state-dir.ts";
@@ -24,6 +24,7 @@ interface Flags extends AuthorityFlags {
   readonly meshConfig?: string;
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
+  readonly scope: "learnt" | "all";
 }
 
 export function command(): Command {
@@ -68,6 +69,14 @@ export function command(): Command {
       [],
     )
     .option("--jwks-ca <file>", "PEM roots for token issuers, beside those of the system")
+    .addOption(
+      new Option(
+        "--scope <what>",
+        "what sidecars are given of which no Sidecar says what they use: what they have asked for, or everything",
+      )
+        .choices(["learnt", "all"])
+        .default("learnt"),
+    )
     .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
   return addAuthorityOptions(built)
     .addHelpText(
@@ -100,6 +109,7 @@ Example:
           explain: (asked) => explainCall(asked, flags),
           jaegerUrl: flags.jaegerUrl,
         },
+        learnsScope: flags.scope === "learnt",
         jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem(flags.jwksCa) },
         version: productVersion,
       });

@@ -41,6 +41,7 @@ interface Flags {
   readonly accessLog?: string;
   readonly user?: string;
   readonly traceNode?: boolean;
+  readonly scope?: "learnt" | "all";
 }
 
 export function command(): Command {
@@ -101,6 +102,12 @@ export function command(): Command {
     )
     .option("--exclude-outbound-cidr <cidr>", "leave alone what goes there; repeatable", collect(String))
     .option("--label <key=value>", "label beside app and version; repeatable", collect(parseLabel))
+    .addOption(
+      new Option(
+        "--scope <what>",
+        "clusters its sidecar has: those it has used, or all that it may call (default: learnt)",
+      ).choices(["learnt", "all"]),
+    )
     .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")
     .option("--access-log <file>", "the sidecar's access log; '-' is its output, 'none' is off")
     .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")

@@ -58,6 +58,8 @@ export interface CompositionOptions {
   readonly jwtKeys: Pick<JwtKeys, "keySet" | "onChange">;
   /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
   readonly jwks?: JwksOptions;
+  /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
+  readonly learnsScope?: boolean;
   /** The last proxy that a change concerns has acknowledged it. */
   readonly onConverged?: (elapsedMs: number) => void;
 }
@@ -154,6 +156,7 @@ export class Composition {
       registry: this.registry,
       pipeline: this.#pipeline,
       builder: this.#builder,
+      learnsScope: options.learnsScope ?? true,
       sync,
       events: this.#events,
       trust: () => this.#trust,

@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { AdsSession, TypeStatus } from "@weft/xds/ads-server";
+import { isGiven } from "@weft/xds/snapshot";
 import type { ProxyResource, SyncState, TypeSync, XdsKind } from "../api/protocol.ts";
 import type { GivenType, InspectedClient } from "../inspect/client-status.ts";
 import { proxyResources } from "../inspect/proxy-config.ts";
@@ -232,18 +233,16 @@ export function countByState({ proxies }: Pick<ProxySyncTable, "proxies">): Reco
 
 function givenType(type: TypeStatus, stream: SyncedStream, isSettled: boolean): GivenType {
   const { typeUrl, error, sentMs: sentAtMs } = type;
-  const held = stream.snapshot?.byType.get(typeUrl);
-  const { isWildcard, names } = stream.subscription(typeUrl) ?? {
-    isWildcard: false,
-    names: new Set<string>(),
-  };
+  const { snapshot } = stream;
+  const held = snapshot?.byType.get(typeUrl);
+  const asked = stream.subscription(typeUrl) ?? { isWildcard: false, names: new Set<string>() };
   return {
     typeUrl,
     state: typeState(type, isSettled),
     error,
     sentAtMs,
-    resources: [...(held?.values() ?? [])].filter(({ name }) => isWildcard || names.has(name)),
-    missing: [...names].filter((name) => !held?.has(name)),
+    resources: [...(held?.values() ?? [])].filter((resource) => isGiven(asked, resource, snapshot!)),
+    missing: [...asked.names].filter((name) => !held?.has(name)),
   };
 }
 

@@ -13,7 +13,11 @@ import { parseRegistration } from "../registry/parse-registration.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { Lease, WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
-import { type ClientFeatures, parseClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
+import {
+  type ClientFeatures,
+  learningSidecarFeatures,
+  parseClientFeatures,
+} from "../translate/client-features.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import { type ProxySync, type ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
@@ -24,6 +28,8 @@ export interface XdsClientsOptions {
   readonly registry: WorkloadRegistry;
   readonly pipeline: MeshPipeline;
   readonly builder: Pick<SnapshotBuilder, "build">;
+  /** Whether clients that can ask for what they use are given no more. */
+  readonly learnsScope: boolean;
   readonly sync: ProxySyncTable;
   readonly events: EventLog;
   /** The trust bundle of now: what agents are told beside their names. */
@@ -92,12 +98,13 @@ export class XdsClients implements AdsEvents {
   };
 
   onConnected(session: AdsSession): void {
-    const { sync, events } = this.#options;
+    const { sync, events, learnsScope } = this.#options;
     const admitted = this.#admitted.get(session.node)!;
     const { id, identity } = admitted;
     const { metadata, clientFeatures } = session.node;
     const version = metadata.WEFT_VERSION;
-    const features = parseClientFeatures(clientFeatures, metadata);
+    const declared = parseClientFeatures(clientFeatures, metadata);
+    const features = learnsScope ? declared : { ...declared, learnsScope };
     const info = {
       nodeId: session.node.id,
       role: id.role,
@@ -116,7 +123,7 @@ export class XdsClients implements AdsEvents {
       proxy: sync.connect(info, session),
       lease: this.#register(session, admitted),
       // An agent asks for names alone, and so shares what its sidecar is likely to have.
-      features: id.role === "agent" ? sidecarFeatures : features,
+      features: id.role === "agent" ? learningSidecarFeatures : features,
       push: undefined,
     };
     this.#clients.set(session, client);
@@ -233,7 +240,7 @@ export class XdsClients implements AdsEvents {
           ? new Map([...built.byType, [typeUrl.secret, this.#options.trust()]])
           : (identity === "" ? withoutSecrets(built) : built).byType;
       client.push = this.#push;
-      session.setSnapshot({ byType, version: this.#push.version });
+      session.setSnapshot({ byType, version: this.#push.version, isLearnt: built.isLearnt ?? false });
     } catch (error) {
       onError(error);
     }
@@ -270,7 +277,7 @@ export class XdsClients implements AdsEvents {
 function withoutSecrets(snapshot: Snapshot): Snapshot {
   const { byType } = snapshot;
   if (!byType.get(typeUrl.secret)?.size) return snapshot;
-  return { byType: new Map([...byType].filter(([type]) => type !== typeUrl.secret)) };
+  return { ...snapshot, byType: new Map([...byType].filter(([type]) => type !== typeUrl.secret)) };
 }
 
 /** What an agent says its data plane was started with, where it is no longer than any that an agent writes. */

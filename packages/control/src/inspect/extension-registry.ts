@@ -10,6 +10,7 @@ import { ExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/http/ext_
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { JwtAuthenticationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
+import { OnDemandSchema } from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
 import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { ConfigSchema as SetFilterStateSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb";
@@ -38,6 +39,7 @@ export const extensionRegistry = createRegistry(
   ExtAuthzSchema,
   HttpRbacSchema,
   UriTemplateMatchConfigSchema,
+  OnDemandSchema,
   RouterSchema,
   OriginalDstSchema,
   TlsInspectorSchema,

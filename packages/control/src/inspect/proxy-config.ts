@@ -1,5 +1,5 @@
 import { type DescMessage, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
-import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
+import { type Asked, isGiven, type Snapshot, type XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { ProxyResource, XdsKind } from "../api/protocol.ts";
 import { schemas } from "../snapshot/encode.ts";
@@ -7,9 +7,7 @@ import type { PartType } from "../translate/part.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 
 /** What a client asked for of a type; undefined when it never did. */
-export type SubscriptionOf = (
-  typeUrl: string,
-) => { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined;
+export type SubscriptionOf = (typeUrl: string) => Asked | undefined;
 
 /** What the API calls a kind, as xDS names it. */
 export const typeOfKind: Readonly<Record<XdsKind, Exclude<PartType, "nameTable" | "secret">>> = {
@@ -29,7 +27,7 @@ export function proxyResources(
   const asked = subscription(typeUrl[type]);
   if (!asked) return [];
   return [...(snapshot.byType.get(typeUrl[type])?.values() ?? [])]
-    .filter(({ name }) => asked.isWildcard || asked.names.has(name))
+    .filter((resource) => isGiven(asked, resource, snapshot))
     .map((resource) => proxyResource(kind, resource))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -31,7 +31,7 @@ export interface EncodedResource extends XdsResource {
 }
 
 /** Encodes a message; its version is the hash of its bytes. */
-export function encode(type: PartType, message: Message): EncodedResource {
+export function encode(type: PartType, message: Message, isOnDemand = false): EncodedResource {
   const body = toBinary(schemas[type], message);
   return {
     name: resourceName(type, message),
@@ -39,5 +39,6 @@ export function encode(type: PartType, message: Message): EncodedResource {
     body,
     awaits: type === "cluster" ? awaitedEndpoints(message as Cluster) : undefined,
     references: referencesOf(type, message),
+    ...(isOnDemand ? { isOnDemand } : {}),
   };
 }

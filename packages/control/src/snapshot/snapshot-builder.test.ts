@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Snapshot } from "@weft/xds/snapshot";
+import { isGiven, type Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { buildMesh } from "../model/build-mesh.ts";
-import { noFeatures, sidecarFeatures } from "../translate/client-features.ts";
+import {
+  type ClientFeatures,
+  learningSidecarFeatures,
+  noFeatures,
+  sidecarFeatures,
+} from "../translate/client-features.ts";
 import { fixture, workload } from "../translate/mesh-fixture.ts";
 import { SnapshotBuilder } from "./snapshot-builder.ts";
 
@@ -148,6 +153,26 @@ describe("snapshots", () => {
     ] as const) {
       for (const [type, map] of again.byType) assert.equal(map, first.byType.get(type), "kept side by side");
     }
+  });
+
+  it("of who learns what it uses mark what it asks for, unless a Sidecar or a mirror says that it is used", () => {
+    const mirror =
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: api }\nspec: { hosts: [api], http: [{ route: [{ destination: { host: api } }], mirror: { host: old } }] }\n---\n";
+    const sidecar =
+      'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: s }\nspec: { workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }] }\n';
+    const builder = new SnapshotBuilder();
+    const short = { workloads: [{ service: "web" }, { service: "api" }, { service: "old" }] };
+    const { mesh } = fixture(short, mirror + sidecar);
+    const eager = (service: string, features: ClientFeatures) => {
+      const snapshot = builder.build(mesh, { id: `${service}-v1.default`, features });
+      const wildcard = { isWildcard: true, names: new Set<string>() };
+      const clusters = [...snapshot.byType.get(typeUrl.cluster)!.values()];
+      const given = clusters.filter((cluster) => isGiven(wildcard, cluster, snapshot));
+      return given.map(({ name }) => name.split("|")[3]?.split(".")[0]).filter((name) => name);
+    };
+    assert.deepEqual(eager("api", learningSidecarFeatures), ["old"], "no request waits for a mirror");
+    assert.deepEqual(eager("web", learningSidecarFeatures).sort(), ["api", "old", "web"]);
+    assert.deepEqual(eager("api", sidecarFeatures).sort(), ["api", "old", "web"]);
   });
 
   it("of a workload that is not in the mesh are refused", () => {

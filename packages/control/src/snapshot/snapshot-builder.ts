@@ -109,7 +109,7 @@ export class SnapshotBuilder {
     const own = resourceSet(this.#encodeAll(parts.own), last?.own ?? emptySet);
     const { audience, areMadeFromEndpoints } = parts;
     if (last?.common === common && last.own === own) return { ...last, mesh, audience, areMadeFromEndpoints };
-    const snapshot = layered(common, own, last?.snapshot);
+    const snapshot = { ...layered(common, own, last?.snapshot), isLearnt: parts.isLearnt };
     checkReferences(workload.id, own, snapshot);
     return { mesh, audience, areMadeFromEndpoints, common, own, snapshot };
   }
@@ -177,8 +177,8 @@ export class SnapshotBuilder {
   /** Equal resources of different workloads, such as the inbound clusters of replicas, become one. */
   #encode(part: SidecarPart): Encoded {
     return part.build().map((message) => {
-      const fresh = encode(part.type, message);
-      const key = `${part.type}\0${fresh.name}\0${fresh.version}`;
+      const fresh = encode(part.type, message, part.isOnDemand);
+      const key = `${part.type}\0${fresh.name}\0${fresh.version}\0${fresh.isOnDemand}`;
       const known = this.#interned.get(key)?.deref();
       if (known) return known;
       this.#interned.set(key, new WeakRef(fresh));
@@ -219,7 +219,7 @@ function relayered(common: ResourceSet, before: ResourceSet, own: ResourceSet, l
     const url = typeUrls[type];
     maps.set(url, layeredMap(type, common.maps.get(type)!, own.maps.get(type)!, maps.get(url)));
   }
-  return { byType: maps };
+  return { ...last, byType: maps };
 }
 
 let compared:

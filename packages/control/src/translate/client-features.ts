@@ -13,6 +13,8 @@ export interface ClientFeatures {
   readonly isProxyless: boolean;
   /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
   readonly hasIpv6: boolean;
+  /** Asks for clusters when it first needs them, and is to be given no others. */
+  readonly learnsScope: boolean;
 }
 
 /** What a client that declares nothing is taken to be able to do. */
@@ -22,6 +24,7 @@ export const noFeatures: ClientFeatures = {
   negotiatesHttp: false,
   isProxyless: false,
   hasIpv6: false,
+  learnsScope: false,
 };
 
 /** What Weft's own sidecar can do on most machines. */
@@ -31,6 +34,9 @@ export const sidecarFeatures: ClientFeatures = {
   negotiatesHttp: true,
   hasIpv6: true,
 };
+
+/** The same, where nothing else is asked for. */
+export const learningSidecarFeatures: ClientFeatures = { ...sidecarFeatures, learnsScope: true };
 
 /** Reads a node's `client_features`, and what its metadata says it takes; names that change nothing here are passed over. */
 export function parseClientFeatures(
@@ -43,6 +49,7 @@ export function parseClientFeatures(
     hasAccessLogMetrics: names.includes(clientFeature.accessLogMetrics),
     negotiatesHttp: names.includes(clientFeature.negotiatedHttp),
     hasIpv6: names.includes(clientFeature.ipv6),
+    learnsScope: names.includes(clientFeature.onDemandClusters) && metadata.SCOPE !== "all",
   };
 }
 
@@ -59,13 +66,15 @@ export function featuresKey(features: ClientFeatures): string {
 }
 
 function makeKey(features: ClientFeatures): string {
-  const { hasIstioStatsNetwork, hasAccessLogMetrics, negotiatesHttp, isProxyless, hasIpv6 } = features;
+  const { hasIstioStatsNetwork, hasAccessLogMetrics, negotiatesHttp, isProxyless, hasIpv6, learnsScope } =
+    features;
   if (isProxyless) return "grpc";
   const marks = [
     hasIstioStatsNetwork && "stats",
     hasAccessLogMetrics && "als",
     negotiatesHttp && "negotiated",
     hasIpv6 && "ipv6",
+    learnsScope && "learns",
   ];
   return marks.filter(Boolean).join(" ");
 }

@@ -3,6 +3,7 @@ import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { OnDemandSchema } from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
@@ -31,7 +32,8 @@ export function outboundHttp(
   features: ClientFeatures,
 ): Filter {
   const side = { reporter: { direction: "outbound" }, features } as const;
-  return manager(statPrefix, routeFilters(), side, options, {
+  const filters = features.learnsScope ? [...routeFilters(), onDemand()] : routeFilters();
+  return manager(statPrefix, filters, side, options, {
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     forwardClientCertDetails: ForwardClientCert.SANITIZE,
   });
@@ -83,6 +85,9 @@ export function gatewayHttp(
   });
 }
 
+/** Beyond it a request goes on without its cluster. */
+const discoveryTimeoutMs = 5_000;
+
 /** A client that takes longer to say what it wants holds a connection for nothing. */
 const edgeHeadersTimeoutMs = 60_000;
 
@@ -92,6 +97,14 @@ function routeFilters(): HttpFilter[] {
     httpFilter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
     httpFilter(routeFilterNames.cors, pack(CorsSchema, {})),
   ];
+}
+
+/** After what may answer by itself: nothing is asked for a request that goes nowhere. */
+function onDemand(): HttpFilter {
+  const config = pack(OnDemandSchema, {
+    odcds: { source: adsSource(), timeout: duration(discoveryTimeoutMs) },
+  });
+  return httpFilter("envoy.filters.http.on_demand", config);
 }
 
 /** As in Istio: each level does what the one before does, and more. */

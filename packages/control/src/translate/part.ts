@@ -24,6 +24,8 @@ export interface SidecarPart {
   readonly variant: string;
   /** Hostname, of the assignments of a service. */
   readonly service?: string;
+  /** Clients that learn their scope ask for it by name. */
+  readonly isOnDemand?: boolean;
   build(): readonly Message[];
 }
 

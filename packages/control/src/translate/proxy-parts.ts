@@ -14,6 +14,8 @@ export interface ProxyParts {
   readonly audience: string;
   /** Whether more of what is common than assignments is made from endpoints. */
   readonly areMadeFromEndpoints: boolean;
+  /** Whether it asks for what it uses: see `Snapshot.isLearnt`. */
+  readonly isLearnt: boolean;
   /** What all of its audience is given. */
   common(): SidecarPart[];
   /** What is this workload's alone. */
@@ -21,7 +23,8 @@ export interface ProxyParts {
 }
 
 /** @param mesh as the workload gets to see it */
-export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: ClientFeatures): ProxyParts {
+export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: ClientFeatures): ProxyParts {
+  const features = withinScope(declared, workload);
   const caller = callerOf(workload, mesh);
   const { interception, scope = "" } = workload;
   const abilities = abilitiesOf(workload, mesh, features);
@@ -32,6 +35,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: Cli
     return {
       audience,
       areMadeFromEndpoints: true,
+      isLearnt: false,
       common: () => commonProxylessParts(mesh, caller),
       own: ownProxylessParts(workload),
     };
@@ -39,11 +43,18 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, features: Cli
   return {
     audience,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
+    isLearnt: features.learnsScope,
     common: () => commonSidecarParts(mesh, caller, interception, abilities),
     own: workload.gateway
       ? gatewayParts(mesh, workload, features)
       : ownSidecarParts(mesh, workload, caller, features),
   };
+}
+
+/** A Sidecar says what its proxies use, and a gateway's routes do. */
+function withinScope(features: ClientFeatures, { scope, gateway }: MeshWorkload): ClientFeatures {
+  const isSaid = scope !== undefined || gateway !== undefined;
+  return features.learnsScope && isSaid ? { ...features, learnsScope: false } : features;
 }
 
 const dependent = new WeakMap<Mesh["services"], boolean>();

@@ -9,6 +9,7 @@ import { nameTable } from "./name-table.ts";
 import { outboundClusters } from "./outbound-clusters.ts";
 import { boundParts, capturedParts, explicitParts, hasHeadless } from "./outbound-parts.ts";
 import { endpointsPart, none, part, type SidecarPart } from "./part.ts";
+import { isUsedUnasked } from "./used-unasked.ts";
 import { workloadTemplate } from "./workload-template.ts";
 
 /** What sidecars that call alike and can do alike are given, in the smallest parts that change together. Pure, and cheap until built. */
@@ -57,11 +58,15 @@ export function serviceParts(service: Service, mesh: SeenMesh, features: ProxyAb
   const isByDns = service.resolution.startsWith("dns");
   const from = [service, ...(isByDns ? [endpoints] : []), ...(asksForSecrets ? [mesh.secrets] : []), options];
   const own = asksForSecrets ? ` secrets of ${credentials.namespace}` : "";
-  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}`;
+  const isAwaited = features.learnsScope && !isUsedUnasked(service.hostname, mesh);
+  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}`;
   return [
-    part("clusters", "cluster", from, variant, () =>
-      outboundClusters(service, isByDns ? endpoints : none, options, features),
-    ),
+    {
+      ...part("clusters", "cluster", from, variant, () =>
+        outboundClusters(service, isByDns ? endpoints : none, options, features),
+      ),
+      isOnDemand: isAwaited,
+    },
     endpointsPart(service, endpoints),
   ];
 }

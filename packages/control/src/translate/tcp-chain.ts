@@ -12,7 +12,7 @@ import { accessLogs } from "./access-log.ts";
 import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
-import { duration, hostLiteral, pack } from "./messages.ts";
+import { adsSource, duration, hostLiteral, pack } from "./messages.ts";
 
 /** Fields of a TcpProxy, to be spread into one. */
 type TcpFields = Exclude<MessageInitShape<typeof TcpProxySchema>, TcpProxy>;
@@ -27,7 +27,7 @@ export function tcpProxy(
   clusters: readonly WeightedCluster[],
   reporter: Reporter,
   options: MeshOptions,
-  { hasIstioStatsNetwork, hasAccessLogMetrics }: ClientFeatures,
+  { hasIstioStatsNetwork, hasAccessLogMetrics, learnsScope }: ClientFeatures,
   policy?: PortPolicy,
 ): Filter[] {
   const [first] = clusters;
@@ -38,6 +38,7 @@ export function tcpProxy(
   const config = pack(TcpProxySchema, {
     statPrefix: first!.name,
     clusterSpecifier,
+    ...(learnsScope && reporter.direction === "outbound" ? { onDemand: { odcdsConfig: adsSource() } } : {}),
     ...policyFields(policy),
     ...(hasAccessLogMetrics
       ? {

@@ -32,12 +32,28 @@ test("who waits is told once, whatever comes first, and each cluster is asked fo
   assert.deepEqual(said, ["a found", "a found", "b missing", "c timeout"]);
   discover("a");
   assert.equal(said.at(-1), "a found", "at once when it is there");
-  discover("b").cancel();
-  clusters.missing(["b"]);
+  discover("d").cancel();
+  clusters.missing(["d"]);
   await clock.advance(5_000);
   assert.equal(said.length, 5, "nobody who has left");
-  assert.deepEqual(asked.length, 3);
+  assert.deepEqual(asked.length, 4);
   assert.equal(clock.pendingTimers, 0);
+});
+
+test("what the source said it does not have is missing at once, until it comes", async () => {
+  const { clock, inForce, asked, clusters, said, discover } = open();
+  discover("a");
+  clusters.missing(["a"]);
+  discover("a");
+  assert.deepEqual(said, ["a missing", "a missing"]);
+  assert.deepEqual(asked, ["ads a"], "it is subscribed to");
+  inForce.add("a");
+  clusters.check();
+  discover("a");
+  inForce.delete("a");
+  discover("a");
+  await clock.advance(1_000);
+  assert.deepEqual(said.slice(2), ["a found", "a timeout"], "and waited for while it warms anew");
 });
 
 test("no more clusters are asked for than there may be", () => {

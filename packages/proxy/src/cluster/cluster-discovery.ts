@@ -50,6 +50,8 @@ export class OnDemandClusters implements ClusterDiscovery {
   readonly #options: OnDemandClustersOptions;
   readonly #bySource = new Map<string, Set<string>>();
   readonly #waiting = new Map<string, Set<Waiting>>();
+  /** Asked for, and not there: the source says by itself when that changes. */
+  readonly #missing = new Set<string>();
   #count = 0;
 
   constructor(options: OnDemandClustersOptions) {
@@ -72,7 +74,7 @@ export class OnDemandClusters implements ClusterDiscovery {
       onAnswer("found");
       return answered;
     }
-    if (!this.want(source, cluster)) {
+    if (this.#missing.has(cluster) || !this.want(source, cluster)) {
       onAnswer("missing");
       return answered;
     }
@@ -105,6 +107,9 @@ export class OnDemandClusters implements ClusterDiscovery {
 
   /** Clusters may have come into force. */
   check(): void {
+    for (const cluster of this.#missing) {
+      if (this.#options.isInForce(cluster)) this.#missing.delete(cluster);
+    }
     for (const cluster of [...this.#waiting.keys()]) {
       if (this.#options.isInForce(cluster)) this.#answer(cluster, "found");
     }
@@ -112,7 +117,10 @@ export class OnDemandClusters implements ClusterDiscovery {
 
   /** The source has said that it does not have these. */
   missing(clusters: readonly string[]): void {
-    for (const cluster of clusters) this.#answer(cluster, "missing");
+    for (const cluster of clusters) {
+      for (const names of this.#bySource.values()) if (names.has(cluster)) this.#missing.add(cluster);
+      this.#answer(cluster, "missing");
+    }
   }
 
   close(): void {

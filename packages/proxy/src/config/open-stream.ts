@@ -69,7 +69,12 @@ function openClient(
   const { node } = deps.bootstrap.message;
   const self = node ? clone(NodeSchema, node) : create(NodeSchema);
   self.userAgentName ||= "weft";
-  const own = [clientFeature.istioStatsNetwork, clientFeature.negotiatedHttp];
+  const own = [
+    clientFeature.istioStatsNetwork,
+    clientFeature.negotiatedHttp,
+    // Only delta xDS gives by name what it does not give to who asks for everything.
+    ...(server.isDelta ? [clientFeature.onDemandClusters] : []),
+  ];
   self.clientFeatures = [...new Set([...self.clientFeatures, ...own])];
   const report = connectionReport(label, deps);
   let isConnected = false;

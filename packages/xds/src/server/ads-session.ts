@@ -2,9 +2,8 @@ import type { Clock } from "@weft/base/clock";
 import type { GrpcPeer } from "../grpc/grpc-peer.ts";
 import type { CallListener } from "../grpc/grpc-route.ts";
 import { GrpcError, grpcCode } from "../grpc/grpc-status.ts";
-import type { Snapshot } from "../snapshot.ts";
+import type { Asked, Snapshot } from "../snapshot.ts";
 import { type AdsNode, adsNodeOf } from "./ads-node.ts";
-import type { ResourceMap } from "./changed-names.ts";
 import type { AdsProtocol, ParsedRequest } from "./protocol.ts";
 import { type PushStep, pushSteps } from "./push-order.ts";
 import { type SendBudget, type Spender, smallResponseBytes } from "./send-budget.ts";
@@ -64,7 +63,6 @@ const maxTypes = 32;
 /** A client that has not read what was sent for this long is let go. */
 const maxStallMs = 30_000;
 const maxNames = 50_000;
-const noResources: ResourceMap = new Map();
 
 /**
  * One client's stream. Tells it, in make-before-break order, how its newest
@@ -145,9 +143,7 @@ export class AdsSession implements CallListener, Spender {
   }
 
   /** The names asked for; undefined when the type was never asked for. */
-  subscription(
-    typeUrl: string,
-  ): { readonly isWildcard: boolean; readonly names: ReadonlySet<string> } | undefined {
+  subscription(typeUrl: string): Asked | undefined {
     return this.#types.get(typeUrl);
   }
 
@@ -285,7 +281,7 @@ export class AdsSession implements CallListener, Spender {
     if (!snapshot || this.#isOver) return;
     let hasNews = false;
     for (const state of this.#types.values()) {
-      state.lookAt(snapshot.byType.get(state.typeUrl) ?? noResources);
+      state.lookAt(snapshot);
       hasNews ||= state.hasNews("both");
     }
     if (!hasNews || this.#pushSteps(snapshot)) this.#settle(snapshot);
@@ -326,13 +322,13 @@ export class AdsSession implements CallListener, Spender {
   }
 
   /** Steps that come later tell again what the resources about to be told are waiting for. */
-  #repeatAwaited(told: TypeState, { byType }: Snapshot): void {
+  #repeatAwaited(told: TypeState, snapshot: Snapshot): void {
     const repeated = new Set<TypeState>();
     for (const { awaits } of told.toSend.values()) {
       const state = awaits && this.#types.get(awaits.typeUrl);
       if (state?.repeat(awaits!.name)) repeated.add(state);
     }
-    for (const state of repeated) state.lookAt(byType.get(state.typeUrl) ?? noResources);
+    for (const state of repeated) state.lookAt(snapshot);
   }
 
   #settle(snapshot: Snapshot): void {

@@ -11,7 +11,7 @@ import { Subscription } from "../client/subscription.ts";
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { NodeSchema } from "../gen/envoy/config/core/v3/base_pb.js";
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { Snapshot, XdsResource } from "../snapshot.ts";
+import { isGiven, type Snapshot, type XdsResource } from "../snapshot.ts";
 import { isWholeInSotw, typeUrl } from "../type-url.ts";
 import { AdsSession } from "./ads-session.ts";
 import { delta } from "./delta.ts";
@@ -66,9 +66,9 @@ class Pair {
     });
   }
 
-  subscribe(type: Type, wanted: "*" | readonly string[]): void {
+  subscribe(type: Type, wanted: "*" | readonly string[], also: readonly string[] = []): void {
     const subscription = this.subscriptions.get(type)!;
-    const change = subscription.set(wanted);
+    const change = subscription.set(wanted, also);
     const holds = this.holds.get(type)!;
     for (const name of holds.keys()) if (!subscription.covers(name)) holds.delete(name);
     if (subscription.isOpen) this.#send(this.client.change(subscription, change));
@@ -128,43 +128,49 @@ const resource = (type: Type, name: string, revision: number): XdsResource =>
 /** For each type and name a revision, or -1 for "does not exist". */
 const content = fc.tuple(...types.map(() => fc.tuple(...names.map(() => fc.integer({ min: -1, max: 2 })))));
 
-function snapshotOf(revisions: readonly (readonly number[])[]): Snapshot {
+function snapshotOf(revisions: readonly (readonly number[])[], isLearnt: boolean): Snapshot {
   const byType = new Map<string, ReadonlyMap<string, XdsResource>>();
   types.forEach((type, t) => {
     const resources = new Map<string, XdsResource>();
     names.forEach((name, n) => {
       const revision = revisions[t]![n]!;
-      if (revision >= 0) resources.set(name, resource(type, name, revision));
+      const isOnDemand = name === "c";
+      if (revision >= 0) resources.set(name, { ...resource(type, name, revision), isOnDemand });
     });
     byType.set(type, resources);
   });
-  return { byType };
+  return { byType, isLearnt };
 }
 
 const step = fc.oneof(
-  content.map((revisions) => ({ kind: "snapshot" as const, revisions })),
+  fc.tuple(content, fc.boolean()).map(([revisions, isLearnt]) => ({
+    kind: "snapshot" as const,
+    revisions,
+    isLearnt,
+  })),
   fc
     .record({
       type: fc.constantFrom(...types),
       wanted: fc.oneof(fc.constant("*" as const), fc.subarray([...names])),
+      also: fc.subarray([...names]),
     })
-    .map(({ type, wanted }) => ({ kind: "subscribe" as const, type, wanted })),
+    .map((asked) => ({ kind: "subscribe" as const, ...asked })),
   fc.constant({ kind: "to server" as const }),
   fc.constant({ kind: "to client" as const }),
   fc.boolean().map((isRefusing) => ({ kind: "refuse" as const, isRefusing })),
 );
 
-function assertHolds(pair: Pair, mode: string, revisions: readonly (readonly number[])[]): void {
+function assertHolds(pair: Pair, mode: string, snapshot: Snapshot): void {
   for (const [type, subscription] of pair.subscriptions) {
-    const there = snapshotOf(revisions).byType.get(type)!;
+    const there = snapshot.byType.get(type)!;
     const expected = new Map<string, string>();
-    for (const [name, { body }] of there) {
-      if (subscription.covers(name)) expected.set(name, Buffer.from(body).toString("hex"));
+    for (const [name, one] of there) {
+      if (isGiven(subscription, one, snapshot)) expected.set(name, Buffer.from(one.body).toString("hex"));
     }
     const holds = new Map(pair.holds.get(type));
     // State of the world has no way to take a part back.
     if (mode === "sotw" && !isWholeInSotw(type)) {
-      for (const name of holds.keys()) if (!there.has(name)) holds.delete(name);
+      for (const name of holds.keys()) if (!expected.has(name)) holds.delete(name);
     }
     assert.deepEqual(new Map([...holds].sort()), expected, `${mode} ${type}`);
   }
@@ -174,30 +180,36 @@ for (const mode of ["delta", "sotw"] as const) {
   describe(`${mode}: whatever happens in whatever order`, () => {
     it("the client ends with exactly what it asks for and there is", () => {
       fc.assert(
-        fc.property(fc.array(step, { maxLength: 40 }), content, content, (steps, before, last) => {
+        fc.property(fc.array(step, { maxLength: 40 }), content, content, fc.boolean(), (...given) => {
+          const [steps, before, last, isLearnt] = given;
           const pair = new Pair(mode);
           for (const one of steps) {
-            if (one.kind === "snapshot") pair.session.setSnapshot(snapshotOf(one.revisions));
-            else if (one.kind === "subscribe") pair.subscribe(one.type, one.wanted);
+            if (one.kind === "snapshot") pair.session.setSnapshot(snapshotOf(one.revisions, one.isLearnt));
+            else if (one.kind === "subscribe") pair.subscribe(one.type, one.wanted, one.also);
             else if (one.kind === "to server") pair.deliverToServer();
             else if (one.kind === "to client") pair.deliverToClient();
             else pair.isRefusing = one.isRefusing;
           }
           if (!steps.some((one) => one.kind === "refuse")) {
-            pair.session.setSnapshot(snapshotOf(before));
+            pair.session.setSnapshot(snapshotOf(before, isLearnt));
             pair.deliverAll();
-            assertHolds(pair, mode, before);
+            assertHolds(pair, mode, snapshotOf(before, isLearnt));
           }
           // What was refused comes again only once it changes: two last states, so that all of it does.
           pair.isRefusing = false;
-          pair.session.setSnapshot(snapshotOf(before.map((row) => row.map(() => 7))));
+          pair.session.setSnapshot(
+            snapshotOf(
+              before.map((row) => row.map(() => 7)),
+              isLearnt,
+            ),
+          );
           pair.deliverAll();
-          pair.session.setSnapshot(snapshotOf(last));
+          pair.session.setSnapshot(snapshotOf(last, isLearnt));
           pair.deliverAll();
-          assertHolds(pair, mode, last);
+          assertHolds(pair, mode, snapshotOf(last, isLearnt));
           assert.ok(pair.maxUnanswered <= types.length, "more than one unanswered response of a type");
           const { responses } = pair;
-          pair.session.setSnapshot(snapshotOf(last));
+          pair.session.setSnapshot(snapshotOf(last, isLearnt));
           pair.deliverAll();
           assert.equal(pair.responses, responses, "an equal snapshot is not pushed");
         }),

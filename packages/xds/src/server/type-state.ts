@@ -1,4 +1,4 @@
-import type { XdsResource } from "../snapshot.ts";
+import { isGiven, type Snapshot, type XdsResource } from "../snapshot.ts";
 import { changedNames, type ResourceMap } from "./changed-names.ts";
 import type { PushStep } from "./push-order.ts";
 
@@ -50,6 +50,8 @@ interface InFlight {
 export class TypeState {
   readonly typeUrl: string;
   isWildcard = false;
+  /** The snapshot's: what is on demand has to be asked for by name. */
+  isLearnt = false;
   /** State of the world: everything was asked for by giving no names, and none were given since. */
   isLegacyWildcard = false;
   readonly names = new Set<string>();
@@ -104,9 +106,15 @@ export class TypeState {
   }
 
   unsubscribe(name: string): void {
-    const isHeld = this.#heldOf(name) !== undefined;
+    const held = this.#heldOf(name);
     this.names.delete(name);
-    if (!this.isWildcard) this.#forget(name, isHeld);
+    if (!this.isWildcard) {
+      this.#forget(name, held !== undefined);
+      return;
+    }
+    // A wildcard may not bring it: then it is to be taken back.
+    if (held !== undefined) this.#differing.set(name, held);
+    this.#dirty.add(name);
   }
 
   setWildcard(isWildcard: boolean): void {
@@ -115,9 +123,7 @@ export class TypeState {
     this.isWildcard = isWildcard;
     this.#isAllDirty = true;
     if (isWildcard) return;
-    for (const name of [...this.#differing.keys(), ...this.toSend.keys()]) {
-      if (!this.names.has(name)) this.#forget(name, this.#differing.has(name));
-    }
+    for (const name of [...this.#differing.keys()]) if (!this.names.has(name)) this.#forget(name, true);
   }
 
   /** Tells everything again. */
@@ -129,7 +135,13 @@ export class TypeState {
   }
 
   /** Brings `toSend` and `toRemove` up to the resources of a new snapshot. */
-  lookAt(resources: ResourceMap): void {
+  lookAt({ byType, isLearnt = false }: Snapshot): void {
+    const resources = byType.get(this.typeUrl) ?? noResources;
+    if (isLearnt !== this.isLearnt) {
+      this.#spellOut();
+      this.isLearnt = isLearnt;
+      this.#isAllDirty = true;
+    }
     if (this.#seen === resources && !this.#isAllDirty && this.#dirty.size === 0) return;
     if (this.#isAllDirty || !this.#seen) this.#lookAtAll(resources);
     else {
@@ -167,7 +179,7 @@ export class TypeState {
   *wanted(): Iterable<XdsResource> {
     if (!this.#seen) return;
     if (this.isWildcard) {
-      yield* this.#seen.values();
+      for (const resource of this.#seen.values()) if (isGiven(this, resource, this)) yield resource;
       return;
     }
     for (const name of this.names) {
@@ -250,6 +262,7 @@ export class TypeState {
 
   #lookAtAll(resources: ResourceMap): void {
     this.#spellOut();
+    this.toSend.clear();
     const held = this.#differing;
     if (this.isWildcard) resources.forEach((resource, name) => void this.#compare(name, resource));
     for (const name of this.names) {
@@ -263,19 +276,23 @@ export class TypeState {
     this.#base = resources;
     this.#differing = new Map();
     for (const [name, version] of held) {
-      if (!this.#covers(name) || resources.get(name)?.version !== version) this.#differing.set(name, version);
+      const resource = resources.get(name);
+      if (!this.#covers(name, resource) || resource?.version !== version) this.#differing.set(name, version);
     }
   }
 
-  #covers(name: string): boolean {
-    return this.isWildcard || this.names.has(name);
+  /** Whether the client asked for what has this name. */
+  #covers(name: string, resource: XdsResource | undefined): boolean {
+    return resource ? isGiven(this, resource, this) : this.isWildcard || this.names.has(name);
   }
 
   /** The version the client holds; undefined where it holds none. */
   #heldOf(name: string): string | undefined {
     const version = this.#differing.size > 0 ? this.#differing.get(name) : undefined;
-    if (version !== undefined || !this.#covers(name)) return version;
-    return this.toSend.size > 0 && this.toSend.has(name) ? undefined : this.#base.get(name)?.version;
+    if (version !== undefined) return version;
+    const resource = this.#base.get(name);
+    if (!resource || !isGiven(this, resource, this)) return undefined;
+    return this.toSend.size > 0 && this.toSend.has(name) ? undefined : resource.version;
   }
 
   /** All that the client holds, by itself: before what it asks for changes altogether. */
@@ -304,9 +321,9 @@ export class TypeState {
   #compare(name: string, resource: XdsResource | undefined): void {
     const held = this.#heldOf(name);
     if (this.toSend.size > 0) this.toSend.delete(name);
-    const isNamed = this.names.has(name);
-    if (!isNamed && !this.isWildcard) {
-      this.toRemove.delete(name);
+    if (!this.#covers(name, resource)) {
+      if (this.isWildcard && held !== undefined) this.#take(name, held);
+      else this.toRemove.delete(name);
       return;
     }
     if (held !== undefined && held !== resource?.version) this.#differing.set(name, held);
@@ -314,12 +331,18 @@ export class TypeState {
       if (this.toRemove.size > 0) this.toRemove.delete(name);
       if (held !== resource.version) this.toSend.set(resource.name, resource);
       else if (this.#differing.size > 0) this.#differing.delete(name);
-    } else if (held !== undefined ? held !== absent : isNamed) {
+    } else if (held !== undefined ? held !== absent : this.names.has(name)) {
       if (!this.toRemove.has(name)) this.toRemove.set(name, this.#seen?.get(name));
     } else {
       // It came and went while the client was busy: nothing was told, nothing is to be taken back.
       this.toRemove.delete(name);
     }
+  }
+
+  /** What a wildcard brings no longer. */
+  #take(name: string, held: string): void {
+    this.#differing.set(name, held);
+    if (held !== absent && !this.toRemove.has(name)) this.toRemove.set(name, this.#seen?.get(name));
   }
 
   /**
@@ -339,7 +362,7 @@ export class TypeState {
     if (!this.#hasDoubts) return;
     this.#hasDoubts = false;
     for (const [name, version] of this.#differing) {
-      if (version === doubtful && !this.#covers(name)) this.#differing.delete(name);
+      if (version === doubtful && !this.#covers(name, this.#base.get(name))) this.#differing.delete(name);
     }
   }
 }

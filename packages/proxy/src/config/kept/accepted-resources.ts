@@ -5,11 +5,12 @@ import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { typeUrl } from "@weft/xds/type-url";
+import type { OnDemandClusters } from "../../cluster/cluster-discovery.ts";
 import type { BootstrapPlan } from "../bootstrap.ts";
 import { parseSourcedKey, type SourcedName } from "../config-source.ts";
 import type { LiveConfig } from "../live-config.ts";
 import type { TlsContexts, TrustMaterial } from "../tls-contexts.ts";
-import type { KeptResource } from "./kept-format.ts";
+import { type KeptResource, wantedClusterType } from "./kept-format.ts";
 
 /**
  * What management servers gave and this proxy accepted, in the order in which
@@ -20,6 +21,7 @@ export function* acceptedResources(
   live: LiveConfig,
   tls: TlsContexts,
   { cds, lds }: Pick<BootstrapPlan, "cds" | "lds">,
+  wanted: OnDemandClusters["wanted"],
 ): Iterable<KeptResource> {
   for (const [key, secret] of tls.secrets()) {
     const { source, name } = parseSourcedKey(key);
@@ -46,6 +48,19 @@ export function* acceptedResources(
   for (const [key, held] of live.routes) {
     const at = parseSourcedKey(key);
     if (isServer(at.source)) yield keptResource(typeUrl.route, RouteConfigurationSchema, at, held);
+  }
+  yield* wantedClusters(live, wanted);
+}
+
+/** Clusters that requests have asked for by name, and that there were. */
+function* wantedClusters(live: LiveConfig, wanted: OnDemandClusters["wanted"]): Iterable<KeptResource> {
+  for (const [source, names] of wanted) {
+    if (!isServer(source)) continue;
+    for (const name of names) {
+      if (live.clusters.latest(name)) {
+        yield { type: wantedClusterType, source, name, version: "", body: new Uint8Array() };
+      }
+    }
   }
 }
 

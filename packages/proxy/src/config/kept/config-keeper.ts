@@ -39,6 +39,7 @@ export class ConfigKeeper {
   #writing: Promise<void> = Promise.resolve();
   #written = "";
   #hasFailed = false;
+  #isUnusable = false;
 
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
@@ -57,7 +58,8 @@ export class ConfigKeeper {
       if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
       return parseKept(readFileSync(path, "utf8"), owner);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && !this.#isUnusable) {
+        this.#isUnusable = true;
         warn(`the configuration kept in ${path} is not used: ${messageOf(error)}`);
       }
       return undefined;

@@ -10,6 +10,9 @@ export interface KeptResource {
   readonly body: Uint8Array;
 }
 
+/** The type of an entry that is a name alone: a cluster that was asked for on demand, to be asked for at the next start. */
+export const wantedClusterType = "weft.v1.WantedCluster";
+
 export interface KeptConfig {
   /** Wall-clock time of writing, in milliseconds since the epoch. */
   readonly writtenMs: number;
