@@ -35,6 +35,7 @@ const sources: readonly Source[] = [
       "PeerAuthentication",
       "AuthorizationPolicy",
       "RequestAuthentication",
+      "Telemetry",
     ],
     dropped: [...prose, "x-kubernetes-list-map-keys", "x-kubernetes-list-type"],
   },

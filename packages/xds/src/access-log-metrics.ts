@@ -22,5 +22,7 @@ export const accessLogMetrics = {
     peer: "peer",
     /** Inbound: `<host>;<name>;<namespace>` of the service. */
     service: "service",
+    /** Followed by its place: the value of a label of the configuration's own. */
+    dimension: "dimension.",
   },
 } as const;

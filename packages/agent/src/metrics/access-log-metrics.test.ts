@@ -5,9 +5,12 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
 import {
+  AccessLogType,
   type HTTPAccessLogEntry,
   HTTPAccessLogEntrySchema,
+  TCPAccessLogEntrySchema,
 } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
+import { metricsLogName, parseMetricsLogName } from "@weft/xds/metrics-log-name";
 import { AccessLogMetrics } from "./access-log-metrics.ts";
 import { parsePrometheusText } from "./parse-prometheus-text.ts";
 
@@ -45,14 +48,16 @@ function request(connection: string, principal: string, peer = "-"): HTTPAccessL
   });
 }
 
+const inbound = { direction: "inbound", changes: [] } as const;
+const outbound = { direction: "outbound", changes: [] } as const;
 const api = "spiffe://cluster.local/ns/shop/sa/api";
 const say = (name: string, namespace: string) => encodePeerMetadata(metadata(name, namespace));
 
 test("what a peer said once is known for every later call of its connection, and for no other", () => {
   const series = counted((metrics) => {
-    metrics.countRequest("destination", request("1", api, say("api-v1", "shop")));
-    metrics.countRequest("destination", request("1", api));
-    metrics.countRequest("destination", request("2", api));
+    metrics.countRequest(inbound, request("1", api, say("api-v1", "shop")));
+    metrics.countRequest(inbound, request("1", api));
+    metrics.countRequest(inbound, request("2", api));
   });
   assert.deepEqual(
     series.map(({ source_workload, count }) => [source_workload, count]),
@@ -65,18 +70,18 @@ test("what a peer said once is known for every later call of its connection, and
 
 test("a peer is believed only for the namespace that its certificate proves", () => {
   const series = counted((metrics) => {
-    metrics.countRequest("destination", request("1", api, say("bank", "finance")));
-    metrics.countRequest("destination", request("2", "", say("bank", "finance")));
-    metrics.countRequest("destination", request("3", api, "bm90aGluZw=="));
+    metrics.countRequest(inbound, request("1", api, say("bank", "finance")));
+    metrics.countRequest(inbound, request("2", "", say("bank", "finance")));
+    metrics.countRequest(inbound, request("3", api, "bm90aGluZw=="));
   });
   assert.deepEqual([...new Set(series.map(({ source_workload }) => source_workload))], ["unknown"]);
 });
 
 test("a connection of the same number after a restart is another peer's", () => {
   const series = counted((metrics) => {
-    metrics.countRequest("destination", request("1", api, say("api-v1", "shop")));
-    metrics.countRequest("destination", request("1", api, say("api-v2", "shop")));
-    metrics.countRequest("destination", request("1", api));
+    metrics.countRequest(inbound, request("1", api, say("api-v1", "shop")));
+    metrics.countRequest(inbound, request("1", api, say("api-v2", "shop")));
+    metrics.countRequest(inbound, request("1", api));
   });
   assert.deepEqual(
     series.map(({ source_workload, count }) => [source_workload, count]),
@@ -93,7 +98,7 @@ test("names from requests cannot make series without end", () => {
       const entry = request(String(i), api);
       entry.commonProperties!.upstreamCluster = "PassthroughCluster";
       entry.request!.authority = `host-${i}`;
-      metrics.countRequest("source", entry);
+      metrics.countRequest(outbound, entry);
     }
   });
   assert.ok(series.length <= 10_001, `${series.length} series`);
@@ -101,4 +106,83 @@ test("names from requests cannot make series without end", () => {
     series.reduce((sum, { count }) => sum + Number(count), 0),
     12_000,
   );
+});
+
+test("what a configuration changes of metrics rides on the name of the log, and is obeyed", () => {
+  const changes = [
+    { metric: "response_bytes", isDropped: true, tagsToRemove: [], tags: [] },
+    {
+      metric: "requests_total",
+      isDropped: false,
+      tagsToRemove: ["source_principal"],
+      tags: [
+        { name: "tenant", dimension: 0 },
+        { name: "destination_version", dimension: 1 },
+      ],
+    },
+  ];
+  const name = metricsLogName({ direction: "inbound", changes });
+  const log = parseMetricsLogName(name)!;
+  assert.deepEqual(log, { direction: "inbound", changes });
+  const series = counted((metrics) => {
+    for (const tenant of ["red", "red", "-"]) {
+      const entry = request("1", api, say("api-v1", "shop"));
+      Object.assign(entry.commonProperties!.customTags, { "dimension.0": tenant, "dimension.1": "v9" });
+      metrics.countRequest(log, entry);
+    }
+  });
+  assert.deepEqual(
+    series.map(({ tenant, destination_version, source_principal, count }) => [
+      tenant,
+      destination_version,
+      source_principal,
+      count,
+    ]),
+    [
+      ["red", "v9", "", "2"],
+      ["unknown", "v9", "", "1"],
+    ],
+  );
+});
+
+test("a log's name that says anything else is none of a metrics log", () => {
+  for (const name of [
+    "",
+    "inbound ",
+    "inbound {}",
+    "inbound [1]",
+    'inbound [{"metric":"a"}]',
+    "calls",
+    "inbound[]",
+  ]) {
+    assert.equal(parseMetricsLogName(name), undefined, name);
+  }
+});
+
+test("bytes of a connection that stays open are counted as they come, each once", () => {
+  const registry = new MetricRegistry();
+  const metrics = new AccessLogMetrics({
+    registry,
+    local: metadata("web", "default"),
+    localService: undefined,
+    localPrincipal: "",
+  });
+  const entry = (accessLogType: AccessLogType, received: number) =>
+    create(TCPAccessLogEntrySchema, {
+      commonProperties: { customTags: { connection: "1" }, accessLogType, upstreamCluster: "inbound|7000||" },
+      connectionProperties: { receivedBytes: BigInt(received), sentBytes: 0n },
+    });
+  const total = (name: string) =>
+    parsePrometheusText(renderPrometheusText(registry), (n) => n === name)[0]?.series[0]?.value;
+  metrics.countConnection(inbound, entry(AccessLogType.TcpUpstreamConnected, 0));
+  for (const [received, type] of [
+    [10, AccessLogType.TcpPeriodic],
+    [25, AccessLogType.TcpPeriodic],
+    [30, AccessLogType.TcpConnectionEnd],
+  ] as const) {
+    metrics.countConnection(inbound, entry(type, received));
+    assert.equal(total("istio_tcp_received_bytes_total"), received);
+  }
+  assert.equal(total("istio_tcp_connections_opened_total"), 1);
+  assert.equal(total("istio_tcp_connections_closed_total"), 1);
 });

@@ -1,6 +1,6 @@
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import { commonLabels, type Parties } from "@weft/proxy/filters/istio-labels";
-import { IstioMetrics, type TcpSeries } from "@weft/proxy/filters/istio-metrics";
+import { IstioMetrics } from "@weft/proxy/filters/istio-metrics";
 import type { ServiceName } from "@weft/proxy/filters/istio-stats-plan";
 import type { PeerMetadata } from "@weft/proxy/layer/downstream-connection";
 import { decodePeerMetadata, parseEndpointWorkload } from "@weft/proxy/telemetry/peer-metadata";
@@ -12,6 +12,7 @@ import {
   type TCPAccessLogEntry,
   type TLSProperties_CertificateProperties,
 } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
+import type { MetricsLog } from "@weft/xds/metrics-log-name";
 import { milliseconds } from "./milliseconds.ts";
 import { responseFlagsOf } from "./response-flags.ts";
 
@@ -26,11 +27,27 @@ export interface AccessLogMetricsOptions {
 /** The side of the call that the data plane was on. */
 export type Reporter = "source" | "destination";
 
+/** What has been counted of a connection that is open. */
+interface OpenConnection {
+  readonly received: number;
+  readonly sent: number;
+}
+
+interface Labels {
+  readonly labels: readonly string[];
+  readonly dimensions: readonly string[];
+}
+
+export function reporterOf({ direction }: MetricsLog): Reporter {
+  return direction === "outbound" ? "source" : "destination";
+}
+
 const { tags } = accessLogMetrics;
 /** Connections remembered at once; the oldest is forgotten, and its later calls are of an unknown source. */
 const maxConnections = 20_000;
 /** Combinations of labels that are told apart; a call of yet another one counts as from and to unknown. */
 const maxLabelSets = 10_000;
+const maxDimensions = 64;
 
 /**
  * Istio's standard metrics from a sidecar's access logs, with the labels and
@@ -39,27 +56,29 @@ const maxLabelSets = 10_000;
  */
 export class AccessLogMetrics {
   readonly #options: AccessLogMetricsOptions;
-  readonly #metrics: IstioMetrics;
+  readonly #metrics = new WeakMap<MetricsLog, IstioMetrics>();
   readonly #peers = new Map<string, { readonly said: string; readonly peer: PeerMetadata }>();
-  readonly #opened = new Map<string, TcpSeries>();
+  readonly #opened = new Map<string, OpenConnection>();
   readonly #labelSets = new Set<string>();
 
   constructor(options: AccessLogMetricsOptions) {
     this.#options = options;
-    this.#metrics = new IstioMetrics(options.registry, []);
   }
 
-  countRequest(reporter: Reporter, entry: HTTPAccessLogEntry): void {
+  /** `log` is one object for all entries of its stream. */
+  countRequest(log: MetricsLog, entry: HTTPAccessLogEntry): void {
+    const reporter = reporterOf(log);
     const { commonProperties: common, request, response } = entry;
     if (!common) return;
     const isGrpc = request?.requestHeaders["content-type"]?.startsWith("application/grpc") === true;
     const parties = this.parties(reporter, common, request?.authority ?? "");
+    const counted = this.#labels(reporter, parties, isGrpc ? "grpc" : "http", common);
     const labels = [
-      ...this.#labels(reporter, parties, isGrpc ? "grpc" : "http", common),
+      ...counted.labels,
       String(response?.responseCode ?? 0),
       isGrpc ? grpcStatusOf(entry) : "",
     ];
-    const series = this.#metrics.http(labels);
+    const series = this.#metricsOf(log).http(labels, counted.dimensions);
     series.requests.value += 1;
     series.durationMs.observe(milliseconds(common.duration ?? common.timeToLastDownstreamTxByte));
     series.requestBytes.observe(
@@ -68,32 +87,55 @@ export class AccessLogMetrics {
     series.responseBytes.observe(Number(response?.responseBodyBytes ?? 0n));
   }
 
-  countConnection(reporter: Reporter, entry: TCPAccessLogEntry): void {
+  /** As `countRequest`; a connection has entries when it is established, meanwhile, and when it is over. */
+  countConnection(log: MetricsLog, entry: TCPAccessLogEntry): void {
+    const reporter = reporterOf(log);
     const { commonProperties: common, connectionProperties } = entry;
     if (!common) return;
     const connection = `${reporter} ${tagOf(common, tags.connection)}`;
     const parties = this.parties(reporter, common, "");
-    const series = this.#metrics.tcp(this.#labels(reporter, parties, "tcp", common));
+    const { labels, dimensions } = this.#labels(reporter, parties, "tcp", common);
+    const series = this.#metricsOf(log).tcp(labels, dimensions);
+    const known = this.#opened.get(connection);
+    if (!known) series.opened.add();
     if (common.accessLogType === AccessLogType.TcpUpstreamConnected) {
-      series.opened.add();
-      keep(this.#opened, connection, series);
+      keep(this.#opened, connection, { received: 0, sent: 0 });
       return;
     }
-    if (!this.#opened.delete(connection)) series.opened.add();
+    const counted = known ?? { received: 0, sent: 0 };
+    const received = Number(connectionProperties?.receivedBytes ?? 0n);
+    const sent = Number(connectionProperties?.sentBytes ?? 0n);
+    series.receivedBytes.add(Math.max(0, received - counted.received));
+    series.sentBytes.add(Math.max(0, sent - counted.sent));
+    if (common.accessLogType === AccessLogType.TcpPeriodic) {
+      keep(this.#opened, connection, { received, sent });
+      return;
+    }
+    this.#opened.delete(connection);
     series.closed.add();
-    series.receivedBytes.add(Number(connectionProperties?.receivedBytes ?? 0n));
-    series.sentBytes.add(Number(connectionProperties?.sentBytes ?? 0n));
   }
 
-  #labels(reporter: Reporter, parties: Parties, protocol: string, common: AccessLogCommon): string[] {
+  #metricsOf(log: MetricsLog): IstioMetrics {
+    let metrics = this.#metrics.get(log);
+    if (!metrics) {
+      metrics = new IstioMetrics(this.#options.registry, log.changes);
+      this.#metrics.set(log, metrics);
+    }
+    return metrics;
+  }
+
+  #labels(reporter: Reporter, parties: Parties, protocol: string, common: AccessLogCommon): Labels {
     const plan = { reporter };
     const flags = responseFlagsOf(common.responseFlags);
     const labels = commonLabels(plan, parties, protocol, flags);
-    const key = labels.join("\0");
-    if (this.#labelSets.has(key)) return labels;
-    if (this.#labelSets.size >= maxLabelSets) return commonLabels(plan, nobody, protocol, flags);
+    const dimensions = dimensionsOf(common);
+    const key = [...labels, ...dimensions].join("\0");
+    if (this.#labelSets.has(key)) return { labels, dimensions };
+    if (this.#labelSets.size >= maxLabelSets) {
+      return { labels: commonLabels(plan, nobody, protocol, flags), dimensions: [] };
+    }
     this.#labelSets.add(key);
-    return labels;
+    return { labels, dimensions };
   }
 
   /** Who called whom, as far as it is known. */
@@ -145,6 +187,17 @@ export class AccessLogMetrics {
     keep(this.#peers, connection, { said, peer });
     return peer;
   }
+}
+
+/** The values of a configuration's own labels, in order of their places. */
+function dimensionsOf({ customTags }: AccessLogCommon): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < maxDimensions; i++) {
+    const value = customTags[`${tags.dimension}${i}`];
+    if (value === undefined) break;
+    values.push(value === "" || value === "-" ? "unknown" : value);
+  }
+  return values;
 }
 
 const nobody: Parties = {

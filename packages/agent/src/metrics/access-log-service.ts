@@ -1,4 +1,3 @@
-import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import {
   AccessLogService,
   type StreamAccessLogsMessage,
@@ -6,8 +5,9 @@ import {
 } from "@weft/xds/gen/envoy/service/accesslog/v3/als_pb";
 import { decodeRequest, type GrpcRoute, methodPath } from "@weft/xds/grpc/grpc-route";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import { type MetricsLog, parseMetricsLogName } from "@weft/xds/metrics-log-name";
 import type { LoggedRequests } from "../observe/logged-requests.ts";
-import type { AccessLogMetrics } from "./access-log-metrics.ts";
+import { type AccessLogMetrics, reporterOf } from "./access-log-metrics.ts";
 
 /**
  * `envoy.service.accesslog.v3.AccessLogService`: what the sidecar logs is
@@ -18,21 +18,21 @@ export function accessLogRoute(metrics: AccessLogMetrics, requests: LoggedReques
   return {
     path: methodPath(AccessLogService.method.streamAccessLogs),
     open(call) {
-      let reporter: "source" | "destination" | undefined;
+      let log: MetricsLog | undefined;
       return {
         onMessage(bytes) {
           const message = decodeRequest(StreamAccessLogsMessageSchema, bytes);
-          reporter ??= reporterOf(message);
+          log ??= logOf(message);
           const { logEntries } = message;
           if (logEntries.case === "httpLogs") {
             for (const entry of logEntries.value.logEntry) {
-              metrics.countRequest(reporter, entry);
-              requests.addRequest(reporter, entry);
+              metrics.countRequest(log, entry);
+              requests.addRequest(reporterOf(log), entry);
             }
           } else if (logEntries.case === "tcpLogs") {
             for (const entry of logEntries.value.logEntry) {
-              metrics.countConnection(reporter, entry);
-              requests.addConnection(reporter, entry);
+              metrics.countConnection(log, entry);
+              requests.addConnection(reporterOf(log), entry);
             }
           }
         },
@@ -43,9 +43,9 @@ export function accessLogRoute(metrics: AccessLogMetrics, requests: LoggedReques
   };
 }
 
-function reporterOf({ identifier }: StreamAccessLogsMessage): "source" | "destination" {
-  const { logNames } = accessLogMetrics;
-  if (identifier?.logName === logNames.outbound) return "source";
-  if (identifier?.logName === logNames.inbound) return "destination";
-  throw new GrpcError(grpcCode.invalidArgument, `there is no log "${identifier?.logName ?? ""}" here`);
+function logOf({ identifier }: StreamAccessLogsMessage): MetricsLog {
+  const name = identifier?.logName ?? "";
+  const log = parseMetricsLogName(name);
+  if (log) return log;
+  throw new GrpcError(grpcCode.invalidArgument, `there is no log "${name.slice(0, 80)}" here`);
 }

@@ -20,6 +20,12 @@ import { milliseconds } from "../metrics/milliseconds.ts";
 import { responseFlagsOf } from "../metrics/response-flags.ts";
 import type { RequestSource } from "./request-source.ts";
 
+/** Entries of connections that go on. */
+const unfinished: ReadonlySet<AccessLogType> = new Set([
+  AccessLogType.TcpUpstreamConnected,
+  AccessLogType.TcpPeriodic,
+]);
+
 /**
  * The requests of a data plane that shows them only in its access logs: they are
  * seen when they are over, without the fields of the request, and with the
@@ -64,7 +70,7 @@ export class LoggedRequests implements RequestSource {
 
   addConnection(reporter: Reporter, entry: TCPAccessLogEntry): void {
     const { commonProperties: common, connectionProperties } = entry;
-    if (!common || common.accessLogType === AccessLogType.TcpUpstreamConnected) return;
+    if (!common || unfinished.has(common.accessLogType)) return;
     this.#add(entry, {
       ...this.#common(reporter, common, ""),
       details: common.connectionTerminationDetails,

@@ -9,6 +9,7 @@ import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-
 import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
 import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { clientFeature } from "@weft/xds/client-feature";
+import { sidecarEnvironment } from "@weft/xds/sidecar-environment";
 import { parse } from "yaml";
 import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
@@ -104,7 +105,7 @@ export async function prepareSidecar(
     launch,
     admin,
     stdio: ["ignore", accessLog, "inherit"],
-    env: { ...sidecarEnvironment(), ...counted?.env },
+    env: { ...passedOn(), ...signalsEnvironment(plan, options.productVersion), ...counted?.env },
     clock,
     talk,
   });
@@ -157,8 +158,24 @@ async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
   return { address: "127.0.0.1", port };
 }
 
-/** Neither the join token nor what a person set for the application, as NODE_OPTIONS. */
-function sidecarEnvironment(): NodeJS.ProcessEnv {
+/** Neither the join token nor what a person set for the application, as NODE_OPTIONS; and what is meant for tags of spans. */
+function passedOn(): NodeJS.ProcessEnv {
   const { PATH, LANG, TZ } = process.env;
-  return { PATH, LANG, TZ };
+  const tags = Object.entries(process.env).filter(([name]) => name.startsWith("WEFT_TAG_"));
+  return { PATH, LANG, TZ, ...Object.fromEntries(tags) };
+}
+
+/** By which the data plane says in spans whose they are. */
+function signalsEnvironment(plan: WorkloadPlan, productVersion: string): NodeJS.ProcessEnv {
+  const metadata = nodeMetadata(plan, productVersion);
+  const { canonicalName, canonicalRevision, cluster, namespace } = localPeerMetadata(metadata);
+  const more = process.env.OTEL_RESOURCE_ATTRIBUTES;
+  return {
+    [sidecarEnvironment.canonicalService]: canonicalName,
+    [sidecarEnvironment.canonicalRevision]: canonicalRevision,
+    [sidecarEnvironment.clusterId]: cluster,
+    [sidecarEnvironment.meshId]: String((metadata as { MESH_ID?: unknown }).MESH_ID ?? ""),
+    [sidecarEnvironment.namespace]: namespace,
+    OTEL_RESOURCE_ATTRIBUTES: `service.name=${nodeCluster(plan)}${more ? `,${more}` : ""}`,
+  };
 }

@@ -10,6 +10,7 @@ export const meshKinds = [
   "PeerAuthentication",
   "RequestAuthentication",
   "AuthorizationPolicy",
+  "Telemetry",
   "HTTPRoute",
   "GRPCRoute",
   "TLSRoute",
@@ -51,7 +52,6 @@ export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> =
         "proxies are started beside their programs: say environment and version where 'weft run' is called, per workload",
     },
   ],
-  ["telemetry.istio.io", { Telemetry: "the MeshConfig says what is logged and traced" }],
   [
     "extensions.istio.io",
     {

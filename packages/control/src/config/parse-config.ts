@@ -13,6 +13,7 @@ import { checkService } from "./check-service.ts";
 import { checkServiceEntry } from "./check-service-entry.ts";
 import { checkSidecar } from "./check-sidecar.ts";
 import { checkSupport } from "./check-support.ts";
+import { checkTelemetry } from "./check-telemetry.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { checkWorkloadGroup } from "./check-workload-group.ts";
@@ -53,6 +54,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   PeerAuthentication: checkPeerAuthentication,
   RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
+  Telemetry: checkTelemetry,
   HTTPRoute: checkHttpRoute,
   GRPCRoute: checkGrpcRoute,
   TLSRoute: checkTlsRoute,

@@ -23,6 +23,7 @@ import type {
   WorkloadEntrySpec,
   WorkloadGroupSpec,
 } from "./specs.ts";
+import type { TelemetrySpec } from "./telemetry-specs.ts";
 
 interface Specs {
   Service: ServiceSpec;
@@ -35,6 +36,7 @@ interface Specs {
   PeerAuthentication: PeerAuthenticationSpec;
   RequestAuthentication: RequestAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;
+  Telemetry: TelemetrySpec;
   HTTPRoute: HttpRouteResourceSpec;
   GRPCRoute: GrpcRouteResourceSpec;
   TLSRoute: TlsRouteResourceSpec;

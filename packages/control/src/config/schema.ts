@@ -18,6 +18,7 @@ import service from "./schemas/service.schema.json" with { type: "json" };
 import serviceEntry from "./schemas/service-entry.schema.json" with { type: "json" };
 import sidecar from "./schemas/sidecar.schema.json" with { type: "json" };
 import tcpRoute from "./schemas/tcp-route.schema.json" with { type: "json" };
+import telemetry from "./schemas/telemetry.schema.json" with { type: "json" };
 import tlsRoute from "./schemas/tls-route.schema.json" with { type: "json" };
 import virtualService from "./schemas/virtual-service.schema.json" with { type: "json" };
 import workloadEntry from "./schemas/workload-entry.schema.json" with { type: "json" };
@@ -52,6 +53,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   PeerAuthentication: peerAuthentication,
   RequestAuthentication: requestAuthentication,
   AuthorizationPolicy: authorizationPolicy,
+  Telemetry: telemetry,
   HTTPRoute: httpRoute,
   GRPCRoute: grpcRoute,
   TLSRoute: tlsRoute,

@@ -1,5 +1,6 @@
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
 import { gatewayApiSupport } from "./gateway-api-support.ts";
+import { telemetrySupport } from "./telemetry-support.ts";
 
 const allEqual = (wanted: string) => (value: unknown) =>
   Array.isArray(value) && value.every((item) => item === wanted);
@@ -102,6 +103,7 @@ function policySetRows(base: string): FieldSupport[] {
 /** Every row: the one place that says what is supported. */
 export const fieldSupport: readonly FieldSupport[] = [
   ...gatewayApiSupport,
+  ...telemetrySupport,
   ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity"),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],

@@ -1,9 +1,13 @@
 import { createRegistry } from "@bufbuild/protobuf";
+import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
+import { ZipkinConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
+import { ExpressionFilterSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb";
 import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
+import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { ExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
@@ -20,7 +24,9 @@ import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filt
 import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
+import { UuidRequestIdConfigSchema } from "@weft/xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { EnvironmentResourceDetectorConfigSchema } from "@weft/xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb";
 import { ProxyProtocolUpstreamTransportSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
 import {
@@ -44,6 +50,12 @@ export const extensionRegistry = createRegistry(
   OriginalDstSchema,
   TlsInspectorSchema,
   FileAccessLogSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  ExpressionFilterSchema,
+  OpenTelemetryConfigSchema,
+  ZipkinConfigSchema,
+  UuidRequestIdConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
   StdoutAccessLogSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,

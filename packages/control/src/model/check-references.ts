@@ -5,6 +5,7 @@ import { didYouMean } from "../config/suggest.ts";
 import { checkDelegates } from "./check-delegates.ts";
 import { checkGateways } from "./check-gateway-references.ts";
 import { checkReachable } from "./check-reachable.ts";
+import { checkTelemetryServices } from "./check-telemetry-services.ts";
 import { gatewayKey } from "./gateway-server.ts";
 import { coversHost, resolveHost } from "./host.ts";
 import type { Mesh } from "./mesh.ts";
@@ -48,6 +49,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
     diagnostics.info("W2104", resource.origins.at("spec.host"), `no service ${host} is known yet`, hint);
   }
   checkAddresses(mesh, resources, diagnostics);
+  for (const resource of resources.Telemetry) checkTelemetryServices(resource, mesh, diagnostics);
   for (const resource of resources.Sidecar) checkEgressHosts(resource, mesh, diagnostics);
   for (const resource of [...resources.AuthorizationPolicy, ...resources.RequestAuthentication]) {
     checkSelection(resource, mesh, diagnostics);

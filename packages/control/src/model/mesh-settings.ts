@@ -6,8 +6,11 @@ import type {
 } from "../config/mesh-config/mesh-config-spec.ts";
 import { parseDurationMs } from "../config/values.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
+import { traceTags } from "./merge-signals.ts";
 import type { GatewayTopology, MeshDefaults } from "./mesh.ts";
-import { istioAccessLogFormat, type MeshSettings } from "./options.ts";
+import { type MeshSettings, meshDefaults as usual } from "./options.ts";
+import type { TelemetryProvider } from "./signals.ts";
+import { jsonFormat, telemetryProvider, textFormat } from "./telemetry-provider.ts";
 
 /** As Istio's: an authorizer may ask a person. */
 const defaultTimeoutMs = 600_000;
@@ -16,27 +19,71 @@ const defaultTimeoutMs = 600_000;
 export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDomain"> {
   const normalization = spec.pathNormalization?.normalization;
   const topology = spec.defaultConfig?.gatewayTopology;
-  const { accessLogFile, connectTimeout, enableAutoMtls, outboundTrafficPolicy, rootNamespace } = spec;
+  const { connectTimeout, enableAutoMtls, outboundTrafficPolicy, rootNamespace } = spec;
   const meshDefaults: { -readonly [K in keyof MeshDefaults]?: MeshDefaults[K] } = {
     authorizationProviders: Object.fromEntries(
-      (spec.extensionProviders ?? []).map(({ name, envoyExtAuthzHttp, envoyExtAuthzGrpc }) => [
-        name,
-        envoyExtAuthzHttp
-          ? httpProvider(envoyExtAuthzHttp)
-          : { kind: "grpc", ...provider(envoyExtAuthzGrpc!) },
-      ]),
+      (spec.extensionProviders ?? []).flatMap(({ name, envoyExtAuthzHttp, envoyExtAuthzGrpc }) => {
+        if (envoyExtAuthzHttp) return [[name, httpProvider(envoyExtAuthzHttp)]];
+        return envoyExtAuthzGrpc ? [[name, { kind: "grpc", ...provider(envoyExtAuthzGrpc) }]] : [];
+      }),
     ),
+    ...telemetrySettings(spec),
   };
   if (normalization && normalization !== "DEFAULT") meshDefaults.pathNormalization = normalization;
-  if (accessLogFile !== undefined) {
-    const format = spec.accessLogFormat || istioAccessLogFormat;
-    meshDefaults.accessLog = accessLogFile === "" ? undefined : { path: accessLogFile, format };
-  }
   if (topology) meshDefaults.gatewayTopology = gatewayTopology(topology);
   if (connectTimeout !== undefined) meshDefaults.connectTimeoutMs = parseDurationMs(connectTimeout)!;
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
   return { meshDefaults, ...(rootNamespace === undefined ? {} : { rootNamespace }) };
+}
+
+/** Of Istio's own provider where `enableTracing` stands alone; no provider can be called so. */
+const proxyTracing = "defaultconfig.tracing";
+
+/** What is told of calls, to whom. */
+function telemetrySettings(spec: MeshConfigSpec): Partial<MeshDefaults> {
+  const { defaultProviders = {}, enableTracing, extensionProviders = [], defaultConfig } = spec;
+  const { sampling, maxPathTagLength = 0, customTags = {}, zipkin } = defaultConfig?.tracing ?? {};
+  const providers = extensionProviders.flatMap((one): [string, TelemetryProvider][] => {
+    const found = telemetryProvider(one);
+    return found ? [[one.name.toLowerCase(), found]] : [];
+  });
+  const isByProxy = enableTracing === true && zipkin !== undefined && !defaultProviders.tracing?.length;
+  if (isByProxy) {
+    const at = zipkin.address.lastIndexOf(":");
+    const service = zipkin.address.slice(0, at);
+    const own = telemetryProvider({
+      name: proxyTracing,
+      zipkin: { service, port: Number(zipkin.address.slice(at + 1)) },
+    });
+    providers.push([proxyTracing, own!]);
+  }
+  const log = accessLog(spec);
+  return {
+    ...(log.isSet ? { accessLog: log.value } : {}),
+    telemetryProviders: Object.fromEntries(providers),
+    defaultProviders: {
+      ...usual.defaultProviders,
+      ...defaultProviders,
+      ...(isByProxy ? { tracing: [proxyTracing] } : {}),
+    },
+    tracing: {
+      samplingPercent: sampling ?? usual.tracing.samplingPercent,
+      maxTagLength: maxPathTagLength,
+      tags: traceTags(customTags),
+    },
+  };
+}
+
+/** An empty name writes none; a format alone is for where logs go without it. */
+function accessLog({ accessLogFile, accessLogFormat = "", accessLogEncoding }: MeshConfigSpec) {
+  const isSet = accessLogFile !== undefined || accessLogFormat !== "" || accessLogEncoding === "JSON";
+  if (accessLogFile === "") return { isSet, value: undefined };
+  const format =
+    accessLogEncoding === "JSON"
+      ? jsonFormat(JSON.parse(accessLogFormat || "{}"))
+      : textFormat(accessLogFormat);
+  return { isSet, value: { path: accessLogFile ?? usual.accessLog!.path, format } };
 }
 
 function gatewayTopology(spec: GatewayTopologySpec): GatewayTopology {

@@ -7,6 +7,7 @@ import type { GatewayRole, GatewayRouting } from "./gateway.ts";
 import type { AttachedRoutes, Destination, HostRouting } from "./routing.ts";
 import type { Scope } from "./scope.ts";
 import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
+import type { LogFormat, Signals, TelemetryProvider, TraceTag } from "./signals.ts";
 import type { TlsSecrets } from "./tls-secret.ts";
 import type { ConnectionPool, TrafficPolicy } from "./traffic-policy.ts";
 import type { WorkloadTemplate } from "./workload-groups.ts";
@@ -58,10 +59,24 @@ export interface MeshDefaults {
   /** The service that takes them on instead, where there is one. */
   readonly egressProxy?: Destination | undefined;
   /** Undefined writes none. */
-  readonly accessLog: { readonly path: string; readonly format: string } | undefined;
+  readonly accessLog: { readonly path: string; readonly format: LogFormat } | undefined;
   readonly connectTimeoutMs: number;
   /** Whom CUSTOM policies may ask, by name. */
   readonly authorizationProviders: Readonly<Record<string, AuthorizationProvider>>;
+  /** Whom signals can be sent to, by name in lower case. */
+  readonly telemetryProviders: Readonly<Record<string, TelemetryProvider>>;
+  /** Who gets them where no Telemetry says. Access logs undefined: as `accessLog` says. */
+  readonly defaultProviders: {
+    readonly tracing: readonly string[];
+    readonly metrics: readonly string[];
+    readonly accessLogging: readonly string[] | undefined;
+  };
+  /** What holds of traces where no Telemetry says; a length of 0 is the usual one. */
+  readonly tracing: {
+    readonly samplingPercent: number;
+    readonly tags: readonly TraceTag[];
+    readonly maxTagLength: number;
+  };
   /** What is done to a path before any policy reads it. */
   readonly pathNormalization: PathNormalization;
   /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */
@@ -182,6 +197,8 @@ export interface MeshWorkload {
   /** In order of namespace and name. Where any of them allows, what none allows is denied. */
   readonly policies: readonly AuthorizationPolicy[];
   readonly upstreams: readonly Upstream[];
+  /** What its proxies tell, where a Telemetry says so. */
+  readonly signals?: Signals;
   /** Of a gateway: what it serves, in place of an application. */
   readonly gateway?: GatewayRole;
   /** Of a member of a WorkloadGroup: what its agent must know. */

@@ -1,12 +1,5 @@
+import { istioAccessLogFormat } from "./access-log-formats.ts";
 import type { MeshDefaults, MeshOptions } from "./mesh.ts";
-
-/** Istio's default text format. */
-export const istioAccessLogFormat =
-  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
-  '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% ' +
-  '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
-  '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% ' +
-  "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
 
 export const meshDefaults: MeshDefaults = {
   mtlsMode: "STRICT",
@@ -14,6 +7,9 @@ export const meshDefaults: MeshDefaults = {
   accessLog: { path: "/dev/stdout", format: istioAccessLogFormat },
   connectTimeoutMs: 10_000,
   authorizationProviders: {},
+  telemetryProviders: {},
+  defaultProviders: { tracing: [], metrics: ["prometheus"], accessLogging: undefined },
+  tracing: { samplingPercent: 1, tags: [], maxTagLength: 0 },
   pathNormalization: "BASE",
   hasAutoMtls: true,
   gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET", hasProxyProtocol: false },

@@ -9,18 +9,20 @@ import { isForWorkload } from "./policy-target.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { AuthorizationPolicy, JwtRule } from "./security.ts";
 import type { ResourcesByKind } from "./sorting.ts";
+import { WorkloadSignals } from "./workload-signals.ts";
 
-/** What a workload demands of its callers. */
-type Demands = Pick<MeshWorkload, "jwtRules" | "policies">;
+/** What a workload demands of its callers, and tells of calls. */
+type Demands = Pick<MeshWorkload, "jwtRules" | "policies" | "signals">;
 
 /** Which policies hold for which workload; each is built once, whoever it is for. */
 export class WorkloadPolicies {
   readonly #options: MeshOptions;
   readonly #policies: readonly (readonly [ResourceOf<"AuthorizationPolicy">, AuthorizationPolicy])[];
+  readonly #signals: WorkloadSignals;
   readonly #rules: readonly (readonly [ResourceOf<"RequestAuthentication">, readonly JwtRule[]])[];
 
   constructor(
-    resources: Pick<ResourcesByKind, "AuthorizationPolicy" | "RequestAuthentication">,
+    resources: Pick<ResourcesByKind, "AuthorizationPolicy" | "RequestAuthentication" | "Telemetry">,
     keySets: KeySets,
     options: MeshOptions,
     diagnostics: Diagnostics,
@@ -30,6 +32,7 @@ export class WorkloadPolicies {
       checkProvider(resource, options, diagnostics);
       return [resource, toPolicy(resource)];
     });
+    this.#signals = new WorkloadSignals(resources.Telemetry, options, diagnostics);
     this.#rules = resources.RequestAuthentication.map((resource) => [
       resource,
       buildJwtRules(resource, keySets, diagnostics),
@@ -39,7 +42,9 @@ export class WorkloadPolicies {
   of(workload: Pick<MeshWorkload, "namespace" | "labels">): Demands {
     const isMeant = (resource: Parameters<typeof isForWorkload>[0]) =>
       isForWorkload(resource, workload, this.#options);
+    const signals = this.#signals.of(workload);
     return {
+      ...(signals ? { signals } : {}),
       jwtRules: this.#rules.flatMap(([resource, rules]) => (isMeant(resource) ? rules : [])).sort(byIssuer),
       policies: this.#policies.flatMap(([resource, policy]) => (isMeant(resource) ? policy : [])),
     };

@@ -12,7 +12,9 @@ import {
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { ConfigSchema as SetFilterStateSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb";
 import type { CustomTagSchema } from "@weft/xds/gen/envoy/type/tracing/v3/custom_tag_pb";
+import { metricsLogName } from "@weft/xds/metrics-log-name";
 import type { InboundPort } from "../model/mesh.ts";
+import type { MetricsRule } from "../model/signals.ts";
 import { duration, pack } from "./messages.ts";
 
 /** Which side of a call a listener sees, and the service it stands for where it stands for one. */
@@ -23,20 +25,20 @@ export type Reporter =
 type CustomTag = MessageInitShape<typeof CustomTagSchema>;
 type Common = MessageInitShape<typeof CommonGrpcAccessLogConfigSchema>;
 
-const { cluster, logNames, peerMetadataVariable, tags } = accessLogMetrics;
+const { cluster, peerMetadataVariable, tags } = accessLogMetrics;
 const peerMetadataHeader = "x-envoy-peer-metadata";
 const peerMetadataIdHeader = "x-envoy-peer-metadata-id";
 /** Filter state: the peer's metadata between its removal and the log. */
 const peerState = "weft.peer";
 
 /** Everything Istio's request metrics say, for an agent that counts them: one entry per request. */
-export function httpMetricsLog(reporter: Reporter): AccessLog {
+export function httpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined): AccessLog {
   return create(AccessLogSchema, {
     name: "envoy.access_loggers.http_grpc",
     configType: {
       case: "typedConfig",
       value: pack(HttpGrpcAccessLogConfigSchema, {
-        commonConfig: common(reporter),
+        commonConfig: common(reporter, rule),
         additionalRequestHeadersToLog: ["content-type"],
         additionalResponseHeadersToLog: ["grpc-status"],
         additionalResponseTrailersToLog: ["grpc-status"],
@@ -46,12 +48,12 @@ export function httpMetricsLog(reporter: Reporter): AccessLog {
 }
 
 /** The same for connections: an entry when one is established, and one when it is over. */
-export function tcpMetricsLog(reporter: Reporter): AccessLog {
+export function tcpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined): AccessLog {
   return create(AccessLogSchema, {
     name: "envoy.access_loggers.tcp_grpc",
     configType: {
       case: "typedConfig",
-      value: pack(TcpGrpcAccessLogConfigSchema, { commonConfig: common(reporter) }),
+      value: pack(TcpGrpcAccessLogConfigSchema, { commonConfig: common(reporter, rule) }),
     },
   });
 }
@@ -104,16 +106,34 @@ function mutation(change: MessageInitShape<typeof HeaderEditSchema>) {
   return { name: "envoy.filters.http.header_mutation", configType: { case: "typedConfig" as const, value } };
 }
 
-function common(reporter: Reporter): Common {
+/** Nothing is counted; what is logged is shown to those who look at requests all the same. */
+const uncounted = { metric: "", isDropped: true, tagsToRemove: [], tags: [] };
+
+function common(reporter: Reporter, rule: MetricsRule | undefined): Common {
+  const { overrides = [] } = rule ?? {};
+  const expressions = [...new Set(overrides.flatMap(({ tags }) => tags.map(({ expression }) => expression)))];
+  const changes = overrides.map(({ metric, isDropped, removedTags, tags: changed }) => ({
+    metric,
+    isDropped,
+    tagsToRemove: removedTags,
+    tags: changed.map(({ name, expression }) => ({ name, dimension: expressions.indexOf(expression) })),
+  }));
   return {
-    logName: logNames[reporter.direction],
+    logName: metricsLogName({ direction: reporter.direction, changes: rule ? changes : [uncounted] }),
     grpcService: {
       targetSpecifier: { case: "envoyGrpc", value: { clusterName: cluster } },
     },
     transportApiVersion: ApiVersion.V3,
     bufferFlushInterval: duration(500),
-    customTags: reporter.direction === "outbound" ? outboundTags : inboundTags(reporter.service),
+    customTags: [
+      ...(reporter.direction === "outbound" ? outboundTags : inboundTags(reporter.service)),
+      ...expressions.map(dimensionTag),
+    ],
   };
+}
+
+function dimensionTag(expression: string, i: number): CustomTag {
+  return { tag: `${tags.dimension}${i}`, type: { case: "value", value: `%CEL(${expression})%` } };
 }
 
 const connection: CustomTag = { tag: tags.connection, type: { case: "value", value: "%CONNECTION_ID%" } };

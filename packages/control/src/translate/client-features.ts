@@ -1,5 +1,6 @@
 import { clientFeature } from "@weft/xds/client-feature";
 import { grpcGenerator } from "@weft/xds/proxyless";
+import type { Signals } from "../model/signals.ts";
 
 /** What a data plane can do beyond what every one can. */
 export interface ClientFeatures {
@@ -15,6 +16,11 @@ export interface ClientFeatures {
   readonly hasIpv6: boolean;
   /** Asks for clusters when it first needs them, and is to be given no others. */
   readonly learnsScope: boolean;
+}
+
+/** A data plane, and what it is to tell of calls; undefined: what the mesh says. */
+export interface ReportingFeatures extends ClientFeatures {
+  readonly signals?: Signals | undefined;
 }
 
 /** What a client that declares nothing is taken to be able to do. */
@@ -56,10 +62,10 @@ export function parseClientFeatures(
 const keys = new WeakMap<ClientFeatures, string>();
 
 /** Equal for data planes that get equal resources. */
-export function featuresKey(features: ClientFeatures): string {
+export function featuresKey(features: ReportingFeatures): string {
   let key = keys.get(features);
   if (key === undefined) {
-    key = makeKey(features);
+    key = features.signals ? `${makeKey(features)} ${features.signals.key}` : makeKey(features);
     keys.set(features, key);
   }
   return key;

@@ -16,11 +16,13 @@ import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.t
 import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
-import type { ClientFeatures } from "./client-features.ts";
+import type { ReportingFeatures } from "./client-features.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
 import { routeFilterNames } from "./route-filters.ts";
+import { signalsOf } from "./signals-of.ts";
+import { tracingFields } from "./tracing.ts";
 
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
@@ -29,7 +31,7 @@ export function outboundHttp(
   statPrefix: string,
   routeConfigName: string,
   options: MeshOptions,
-  features: ClientFeatures,
+  features: ReportingFeatures,
 ): Filter {
   const side = { reporter: { direction: "outbound" }, features } as const;
   const filters = features.learnsScope ? [...routeFilters(), onDemand()] : routeFilters();
@@ -70,11 +72,11 @@ export function gatewayHttp(
   statPrefix: string,
   routeConfigName: string,
   policy: readonly HttpFilter[],
-  features: ClientFeatures,
+  features: ReportingFeatures,
   options: MeshOptions,
 ): Filter {
   const { numTrustedProxies, forwardClientCert } = options.defaults.gatewayTopology;
-  const side = { reporter: { direction: "outbound" }, features } as const;
+  const side = { reporter: { direction: "outbound" }, features, isGateway: true } as const;
   return manager(statPrefix, [...policy, ...routeFilters()], side, options, {
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     useRemoteAddress: true,
@@ -121,27 +123,35 @@ function normalization(level: PathNormalization): ManagerFields {
 /** Which end of a call this is, and for whom. */
 export interface Side {
   readonly reporter: Reporter;
-  readonly features: ClientFeatures;
+  readonly features: ReportingFeatures;
+  /** It calls for clients that are no part of the mesh. */
+  readonly isGateway?: boolean;
 }
 
 function manager(
   statPrefix: string,
   filters: readonly HttpFilter[],
-  { reporter, features }: Side,
+  { reporter, features, isGateway = false }: Side,
   options: MeshOptions,
   fields: ManagerFields,
 ): Filter {
+  const { accessLogs: rules, metrics, tracing } = signalsOf(features, options, reporter.direction);
+  const { hasAccessLogMetrics } = features;
   const config = pack(HttpConnectionManagerSchema, {
     statPrefix,
     httpFilters: [
       // First, so that who was denied is known too.
-      ...(features.hasAccessLogMetrics ? peerMetadataFilters(reporter) : []),
+      ...(hasAccessLogMetrics ? peerMetadataFilters(reporter) : []),
       ...filters,
       // Optional: a data plane that does not know the filter goes without.
-      ...(features.hasAccessLogMetrics ? [] : [{ ...istioStats(), isOptional: true }]),
+      ...(hasAccessLogMetrics ? [] : [{ ...istioStats(metrics), isOptional: true }]),
       httpFilter("envoy.filters.http.router", pack(RouterSchema, {})),
     ],
-    accessLog: [...accessLogs(options), ...(features.hasAccessLogMetrics ? [httpMetricsLog(reporter)] : [])],
+    accessLog: [
+      ...accessLogs(rules, "http"),
+      ...(hasAccessLogMetrics ? [httpMetricsLog(reporter, metrics)] : []),
+    ],
+    ...tracingFields(tracing, isGateway),
     useRemoteAddress: false,
     ...normalization(options.defaults.pathNormalization),
     streamIdleTimeout: duration(0),

@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { type DescMessage, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { type Diagnostic, formatDiagnostic } from "@weft/base/diagnostics";
 import { parse, stringify } from "yaml";
+import type { MeshConfigSpec } from "../config/mesh-config/mesh-config-spec.ts";
 import { parseConfig } from "../config/parse-config.ts";
 import { extensionRegistry } from "../inspect/extension-registry.ts";
 import { buildMesh, type MeshInput } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { FetchedKeys } from "../model/key-source.ts";
 import type { Mesh, MeshDefaults } from "../model/mesh.ts";
+import { meshSettings } from "../model/mesh-settings.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
 import { type ClientFeatures, parseClientFeatures } from "./client-features.ts";
 
@@ -54,6 +56,8 @@ export interface Scenario {
   /** The workload whose resources are looked at: the first unless named. */
   readonly proxy?: string;
   readonly defaults?: Partial<MeshDefaults>;
+  /** MeshConfig; access logs stay off unless it names a file. */
+  readonly meshConfig?: MeshConfigSpec;
   /** What the proxy's node declares in `client_features`. */
   readonly features?: readonly string[];
   /** And what in its metadata. */
@@ -77,7 +81,11 @@ export function fixture(scenario: Scenario, yaml = "", file = "mesh.yaml"): Fixt
   const workloads = scenario.workloads.map((short, i) => workload(short, i + 1));
   const options = {
     trustDomain: "cluster.local",
-    meshDefaults: { accessLog: undefined, ...scenario.defaults },
+    meshDefaults: {
+      accessLog: undefined,
+      ...(scenario.meshConfig ? meshSettings(scenario.meshConfig).meshDefaults : {}),
+      ...scenario.defaults,
+    },
   };
   const names = hostnamesNeedingAddress(config.resources, workloads, options);
   const vips = new Map(names.map((name, i) => [name, `240.240.0.${i + 1}`]));

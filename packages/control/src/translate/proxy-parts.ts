@@ -7,6 +7,7 @@ import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
 import { commonSidecarParts, ownSidecarParts } from "./sidecar-parts.ts";
+import { withSignals } from "./signals-of.ts";
 
 /** Everything a client of a workload is given, in the form that it takes. */
 export interface ProxyParts {
@@ -24,9 +25,11 @@ export interface ProxyParts {
 
 /** @param mesh as the workload gets to see it */
 export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: ClientFeatures): ProxyParts {
-  const features = withinScope(declared, workload);
   const caller = callerOf(workload, mesh);
   const { interception, scope = "" } = workload;
+  const features = declared.isProxyless
+    ? declared
+    : withSignals(withinScope(declared, workload), workload.signals, mesh);
   const abilities = abilitiesOf(workload, mesh, features);
   const secrets = abilities.credentials ? `secrets of ${abilities.credentials.namespace}` : "";
   const seen = `${scope} ${selectionOf(mesh, workload)}`;

@@ -1,5 +1,9 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type AccessLog, AccessLogSchema } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
+import {
+  type AccessLog,
+  AccessLogFilterSchema,
+  AccessLogSchema,
+} from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { AccessLogType } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
 import {
@@ -10,9 +14,10 @@ import type { MeshOptions } from "../model/mesh.ts";
 import type { PortPolicy } from "../model/traffic-policy.ts";
 import { accessLogs } from "./access-log.ts";
 import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";
-import type { ClientFeatures } from "./client-features.ts";
+import type { ReportingFeatures } from "./client-features.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, hostLiteral, pack } from "./messages.ts";
+import { signalsOf } from "./signals-of.ts";
 
 /** Fields of a TcpProxy, to be spread into one. */
 type TcpFields = Exclude<MessageInitShape<typeof TcpProxySchema>, TcpProxy>;
@@ -27,9 +32,11 @@ export function tcpProxy(
   clusters: readonly WeightedCluster[],
   reporter: Reporter,
   options: MeshOptions,
-  { hasIstioStatsNetwork, hasAccessLogMetrics, learnsScope }: ClientFeatures,
+  features: ReportingFeatures,
   policy?: PortPolicy,
 ): Filter[] {
+  const { hasIstioStatsNetwork, hasAccessLogMetrics, learnsScope } = features;
+  const { accessLogs: rules, metrics } = signalsOf(features, options, reporter.direction);
   const [first] = clusters;
   const clusterSpecifier =
     clusters.length === 1
@@ -42,17 +49,23 @@ export function tcpProxy(
     ...policyFields(policy),
     ...(hasAccessLogMetrics
       ? {
-          accessLog: [...accessLogs(options).map(atEnd), tcpMetricsLog(reporter)],
-          accessLogOptions: { flushAccessLogOnConnected: true },
+          accessLog: [...accessLogs(rules, "tcp").map(atEnd), tcpMetricsLog(reporter, metrics)],
+          accessLogOptions: {
+            flushAccessLogOnConnected: true,
+            accessLogFlushInterval: duration(metrics?.reportingMs ?? defaultReportingMs),
+          },
         }
-      : { accessLog: accessLogs(options) }),
+      : { accessLog: accessLogs(rules, "tcp") }),
   });
   const proxy = create(FilterSchema, {
     name: "envoy.filters.network.tcp_proxy",
     configType: { case: "typedConfig", value: config },
   });
-  return hasIstioStatsNetwork ? [create(FilterSchema, istioStats()), proxy] : [proxy];
+  return hasIstioStatsNetwork && metrics ? [create(FilterSchema, istioStats(metrics)), proxy] : [proxy];
 }
+
+/** How often open connections are counted, as in Istio. */
+const defaultReportingMs = 5_000;
 
 /** How long a connection may live, by what it finds its endpoint, and through what it goes. */
 function policyFields(policy: PortPolicy | undefined): TcpFields {
@@ -76,12 +89,14 @@ function policyFields(policy: PortPolicy | undefined): TcpFields {
   };
 }
 
-/** One line per connection, although there is an entry for its beginning too. */
-function atEnd({ name, configType }: AccessLog): AccessLog {
+/** One line per connection, although there are entries for its beginning and meanwhile too. */
+function atEnd({ name, configType, filter }: AccessLog): AccessLog {
   const types = [AccessLogType.NotSet, AccessLogType.TcpConnectionEnd];
-  return create(AccessLogSchema, {
-    name,
-    configType,
-    filter: { filterSpecifier: { case: "logTypeFilter", value: { types } } },
+  const ended = create(AccessLogFilterSchema, {
+    filterSpecifier: { case: "logTypeFilter", value: { types } },
   });
+  const both = create(AccessLogFilterSchema, {
+    filterSpecifier: { case: "andFilter", value: { filters: [ended, ...(filter ? [filter] : [])] } },
+  });
+  return create(AccessLogSchema, { name, configType, filter: filter ? both : ended });
 }

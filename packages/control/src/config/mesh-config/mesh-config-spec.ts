@@ -1,14 +1,37 @@
+import type { TraceTagSpec } from "../telemetry-specs.ts";
+import type { TelemetryProviderSpec } from "./telemetry-provider-spec.ts";
+
 /** What is read of Istio's MeshConfig, as it is written. */
 export interface MeshConfigSpec {
   readonly accessLogFile?: string;
   readonly accessLogFormat?: string;
+  readonly accessLogEncoding?: "TEXT" | "JSON";
   readonly connectTimeout?: string;
-  readonly defaultConfig?: { readonly gatewayTopology?: GatewayTopologySpec };
+  readonly defaultConfig?: {
+    readonly gatewayTopology?: GatewayTopologySpec;
+    readonly tracing?: ProxyTracingSpec;
+  };
+  readonly defaultProviders?: {
+    readonly tracing?: readonly string[];
+    readonly metrics?: readonly string[];
+    readonly accessLogging?: readonly string[];
+  };
   readonly enableAutoMtls?: boolean;
+  readonly enableTracing?: boolean;
   readonly extensionProviders?: readonly ProviderSpec[];
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
   readonly rootNamespace?: string;
+}
+
+/** How proxies trace where no provider is named; and what holds where a Telemetry leaves it open. */
+export interface ProxyTracingSpec {
+  /** `host:port` */
+  readonly zipkin?: { readonly address: string };
+  /** Percent. */
+  readonly sampling?: number;
+  readonly maxPathTagLength?: number;
+  readonly customTags?: Readonly<Record<string, TraceTagSpec>>;
 }
 
 /** What stands before the gateways of the mesh. */
@@ -28,7 +51,7 @@ export interface GatewayTopologySpec {
 export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
 
 /** One of its kinds is set. */
-export interface ProviderSpec {
+export interface ProviderSpec extends TelemetryProviderSpec {
   readonly name: string;
   readonly envoyExtAuthzHttp?: HttpAuthorizationProviderSpec;
   readonly envoyExtAuthzGrpc?: AuthorizationProviderSpec;

@@ -24,7 +24,11 @@ ${http('timeout: 5s, statusOnError: "503", headersToUpstreamOnAllow: [x-user, "x
   });
 
   const wrong: readonly [what: string, text: string, expected: RegExp][] = [
-    ["a field that is not applied", "enableTracing: true\n", /1:1: error W1101: unknown field enableTracing/],
+    [
+      "a field that is not applied",
+      "enableEnvoyAccessLogService: true\n",
+      /1:1: error W1101: unknown field enableEnvoyAccessLogService/,
+    ],
     [
       "a level of normalization that there is not",
       "pathNormalization: { normalization: ALL }\n",
@@ -33,8 +37,8 @@ ${http('timeout: 5s, statusOnError: "503", headersToUpstreamOnAllow: [x-user, "x
     ["a provider of nothing", "extensionProviders: [{ name: a }]\n", /error W1104: .*names no service/],
     [
       "a provider of another kind",
-      "extensionProviders: [{ name: a, zipkin: { service: z, port: 1 } }]\n",
-      /error W1101: unknown field extensionProviders\[0\]\.zipkin/,
+      "extensionProviders: [{ name: a, datadog: { service: z, port: 1 } }]\n",
+      /error W1101: unknown field extensionProviders\[0\]\.datadog/,
     ],
     [
       "two providers of one name",
@@ -54,6 +58,36 @@ ${http('timeout: 5s, statusOnError: "503", headersToUpstreamOnAllow: [x-user, "x
     [
       "fewer proxies than none",
       "defaultConfig: { gatewayTopology: { numTrustedProxies: -1 } }\n",
+      /error W1105: .*out of range/,
+    ],
+    [
+      "a log format in JSON that is none",
+      "accessLogEncoding: JSON\naccessLogFormat: '%PROTOCOL%'\n",
+      /error W1105: accessLogFormat is not JSON/,
+    ],
+    [
+      "labels of a log record that are no text",
+      "extensionProviders: [{ name: a, envoyOtelAls: { service: a.b, port: 1, logFormat: { labels: { a: 1 } } } }]\n",
+      /error W1102: .*labels\.a must be a string/,
+    ],
+    [
+      "a detector of resources that is not read",
+      "extensionProviders: [{ name: a, opentelemetry: { service: a.b, port: 1, resourceDetectors: { dynatrace: {} } } }]\n",
+      /error W1101: unknown field .*dynatrace/,
+    ],
+    [
+      "spans by HTTP and gRPC at once",
+      "extensionProviders: [{ name: a, opentelemetry: { service: a.b, port: 1, http: { path: /v1 }, grpc: {} } }]\n",
+      /error W1106: .*http and grpc/,
+    ],
+    [
+      "a collector without a port",
+      "defaultConfig: { tracing: { zipkin: { address: zipkin } } }\n",
+      /error W1105: .*not a host and a port/,
+    ],
+    [
+      "more than all requests",
+      "defaultConfig: { tracing: { sampling: 101 } }\n",
       /error W1105: .*out of range/,
     ],
     ["a time that is none", "connectTimeout: soon\n", /error W1201/],

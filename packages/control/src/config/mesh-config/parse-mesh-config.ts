@@ -2,7 +2,8 @@ import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { Finding } from "../finding.ts";
 import { type ConfigFile, parseDocuments } from "../parse-documents.ts";
 import { checkValue } from "../schema.ts";
-import { isDnsLabel } from "../values.ts";
+import { isDnsLabel, isHostPattern } from "../values.ts";
+import { checkTelemetryProvider } from "./check-telemetry-provider.ts";
 import schema from "./mesh-config.schema.json" with { type: "json" };
 import type { AuthorizationProviderSpec, MeshConfigSpec, ProviderSpec } from "./mesh-config-spec.ts";
 
@@ -29,6 +30,11 @@ export function parseMeshConfig(file: ConfigFile): {
   if (spec.rootNamespace !== undefined && !isDnsLabel(spec.rootNamespace)) {
     find.error("W1010", "rootNamespace", `"${spec.rootNamespace}" is not a namespace`);
   }
+  checkTracing(spec, find);
+  if (spec.accessLogEncoding === "JSON" && spec.accessLogFormat && !isJsonObject(spec.accessLogFormat)) {
+    const hint = "write a JSON object, or leave it out for Istio's";
+    find.error("W1105", "accessLogFormat", "accessLogFormat is not JSON", hint);
+  }
   const seen = new Set<string>();
   spec.extensionProviders?.forEach((provider, i) => {
     const path = `extensionProviders[${i}]`;
@@ -41,15 +47,53 @@ export function parseMeshConfig(file: ConfigFile): {
   return { spec: diagnostics.hasErrors ? undefined : spec, diagnostics: diagnostics.all };
 }
 
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function checkTracing(
+  { enableTracing, defaultConfig, defaultProviders }: MeshConfigSpec,
+  find: Finding,
+): void {
+  const path = "defaultConfig.tracing";
+  const { zipkin, sampling, maxPathTagLength, customTags } = defaultConfig?.tracing ?? {};
+  find.range(`${path}.sampling`, sampling, 0, 100);
+  find.range(`${path}.maxPathTagLength`, maxPathTagLength, 0, 65_536);
+  for (const [name, { header }] of Object.entries(customTags ?? {})) {
+    if (header) find.headerName(`${path}.customTags.${name}.header.name`, header.name);
+  }
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(zipkin?.address ?? "") ?? [];
+  if (zipkin && (host === undefined || !isHostPattern(host))) {
+    const hint = "write for example zipkin.istio-system.svc.cluster.local:9411";
+    find.error("W1105", `${path}.zipkin.address`, `"${zipkin.address}" is not a host and a port`, hint);
+  }
+  find.port(`${path}.zipkin.address`, port === undefined ? undefined : Number(port));
+  if (enableTracing && !zipkin && !defaultProviders?.tracing?.length) {
+    const hint = "name a provider in defaultProviders.tracing";
+    find.warning("W1301", "enableTracing", "no provider takes the spans: nothing is traced", hint);
+  }
+}
+
 function checkProvider(provider: ProviderSpec, path: string, find: Finding): void {
   if (!isDnsLabel(provider.name)) {
     const hint = "lower-case letters, digits and dashes";
     find.error("W1010", `${path}.name`, `"${provider.name}" is not a provider's name`, hint);
   }
+  if (checkTelemetryProvider(provider, path, find)) return;
   const kind = provider.envoyExtAuthzHttp ? "envoyExtAuthzHttp" : "envoyExtAuthzGrpc";
   const own: AuthorizationProviderSpec | undefined = provider[kind];
   if (!own) {
-    find.error("W1104", path, `${path} names no service`, "add envoyExtAuthzHttp or envoyExtAuthzGrpc");
+    find.error(
+      "W1104",
+      path,
+      `${path} names no service`,
+      "add envoyExtAuthzGrpc, opentelemetry, envoyOtelAls or another kind",
+    );
     return;
   }
   const at = `${path}.${kind}`;

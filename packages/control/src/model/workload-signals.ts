@@ -1,0 +1,103 @@
+import type { Diagnostics } from "@weft/base/diagnostics";
+import type { ResourceOf } from "../config/resource.ts";
+import { didYouMean } from "../config/suggest.ts";
+import { mergeSignals, providerNamed } from "./merge-signals.ts";
+import type { MeshOptions, MeshWorkload } from "./mesh.ts";
+import { isForWorkload, isSelective } from "./policy-target.ts";
+import { isAccessLog, isTracer, type Signals, type TelemetryProvider } from "./signals.ts";
+
+type Telemetry = ResourceOf<"Telemetry">;
+
+/**
+ * Which Telemetries hold for which workload: the one of the root namespace, of
+ * its own, and the first of its own that selects it. Equal ones are merged once.
+ */
+export class WorkloadSignals {
+  readonly #options: MeshOptions;
+  readonly #wide = new Map<string, Telemetry>();
+  readonly #selective: readonly Telemetry[];
+  readonly #merged = new Map<string, Signals>();
+
+  constructor(resources: readonly Telemetry[], options: MeshOptions, diagnostics: Diagnostics) {
+    this.#options = options;
+    const byAge = [...resources].sort(
+      (a, b) => (a.createdAtMs ?? Number.MAX_VALUE) - (b.createdAtMs ?? Number.MAX_VALUE),
+    );
+    this.#selective = byAge.filter(({ spec }) => isSelective(spec));
+    for (const resource of byAge) {
+      checkProviders(resource, options, diagnostics);
+      if (isSelective(resource.spec)) continue;
+      const { namespace, name, origins } = resource;
+      const first = this.#wide.get(namespace);
+      if (first) {
+        const scope = namespace === options.rootNamespace ? "the mesh" : `namespace ${namespace}`;
+        const message = `two Telemetries are for all of ${scope}: "${first.name}" applies, "${name}" does not`;
+        diagnostics.error("W2106", origins.at("metadata.name"), message, "remove one, or add a selector");
+      } else this.#wide.set(namespace, resource);
+    }
+  }
+
+  /** Undefined where no Telemetry says anything: what holds is the mesh's own. */
+  of(workload: Pick<MeshWorkload, "namespace" | "labels">): Signals | undefined {
+    const { rootNamespace, defaults } = this.#options;
+    const { namespace } = workload;
+    const own = this.#selective.find(
+      (resource) => resource.namespace === namespace && isForWorkload(resource, workload, this.#options),
+    );
+    const levels = [
+      this.#wide.get(rootNamespace),
+      namespace === rootNamespace ? undefined : this.#wide.get(namespace),
+      own,
+    ].filter((level) => level !== undefined);
+    if (levels.length === 0) return undefined;
+    const key = levels.map(({ namespace: where, name }) => `${where}/${name}`).join(" ");
+    let signals = this.#merged.get(key);
+    if (!signals) {
+      signals = mergeSignals(
+        levels.map(({ spec }) => spec),
+        defaults,
+      );
+      this.#merged.set(key, signals);
+    }
+    return signals;
+  }
+}
+
+/** What is sent to a provider that is not there, or takes no such thing, is sent nowhere. */
+function checkProviders(resource: Telemetry, options: MeshOptions, diagnostics: Diagnostics): void {
+  const { tracing = [], metrics = [], accessLogging = [] } = resource.spec;
+  const parts = [
+    ["tracing", "spans", tracing, isTracer],
+    ["metrics", "metrics", metrics, ({ kind }: TelemetryProvider) => kind === "prometheus"],
+    ["accessLogging", "access logs", accessLogging, isAccessLog],
+  ] as const;
+  const { telemetryProviders, defaultProviders } = options.defaults;
+  const names = [...new Set(["prometheus", "envoy", ...Object.keys(telemetryProviders)])];
+  for (const [field, what, rules, takes] of parts) {
+    rules.forEach(({ providers = [] }, i) => {
+      providers.forEach(({ name }, j) => {
+        const provider = providerNamed(name, options.defaults);
+        if (provider && takes(provider)) return;
+        const at = resource.origins.at(`spec.${field}[${i}].providers[${j}].name`);
+        const known = names.filter((one) => takes(providerNamed(one, options.defaults)!));
+        const hint =
+          didYouMean(name, known) ??
+          (known.length > 0
+            ? `there is ${known.join(", ")}`
+            : "name one in MeshConfig's extensionProviders (--mesh-config)");
+        const message = provider ? `provider ${name} takes no ${what}` : `there is no provider ${name}`;
+        diagnostics.error("W2117", at, `${message}: none are sent`, hint);
+      });
+    });
+  }
+  const asks = tracing.some(({ disableSpanReporting }) => disableSpanReporting !== true);
+  if (asks && !tracing.some(({ providers }) => providers?.length) && defaultProviders.tracing.length === 0) {
+    const hint = "name it here, or in MeshConfig's defaultProviders.tracing";
+    diagnostics.warning(
+      "W2118",
+      resource.origins.at("spec.tracing"),
+      "no provider takes the spans: nothing is traced by this",
+      hint,
+    );
+  }
+}
