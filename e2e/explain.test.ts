@@ -3,16 +3,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Explanation } from "../packages/cli/src/explain/explanation.ts";
+import { type HelloPair, runHelloPair } from "./hello-pair.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
 let mesh: LocalMesh;
+let pair: HelloPair;
 before(async () => {
   mesh = await LocalMesh.start();
+  pair = await runHelloPair(mesh);
 });
 after(() => mesh.close());
-
-const server = (address: string) =>
-  `require("http").createServer((_, response) => response.end("hello")).listen(8080, ${JSON.stringify(address)})`;
 
 const config = `apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -41,36 +41,11 @@ spec:
     - to: [{ operation: { paths: [/secret*] } }]
 `;
 
-async function call(path: string, headers: Record<string, string> = {}): Promise<number> {
-  try {
-    const url = `http://${mesh.addressOf(1)}:20000${path}`;
-    const response = await fetch(url, { headers: { ...headers, host: "hello:8080" }, redirect: "manual" });
-    await response.arrayBuffer();
-    return response.status;
-  } catch {
-    return 0;
-  }
-}
-
 test("weft explain says of a running mesh what calls in it come to", async () => {
-  await mesh.run(
-    "hello",
-    2,
-    ["--port", "8080:http", "--inbound-port", "8080=18080"],
-    [process.execPath, "-e", server(mesh.addressOf(2))],
-  );
-  const upstream = `hello:8080=${mesh.addressOf(1)}:20000`;
-  await mesh.run(
-    "caller",
-    1,
-    ["--upstream", upstream],
-    [process.execPath, "-e", "setInterval(() => {}, 1000)"],
-  );
-  await mesh.until("the service answers", async () => (await call("/")) === 200);
   const file = join(mesh.state, "mesh.yaml");
   writeFileSync(file, config);
   assert.equal((await mesh.weft("apply", "-f", file, "--wait")).code, 0);
-  await mesh.until("the policy is in force", async () => (await call("/secret")) === 403);
+  await mesh.until("the policy is in force", async () => (await pair.call("/secret")) === 403);
 
   const cases: readonly (readonly [path: string, headers: Record<string, string>, place: RegExp])[] = [
     ["/", {}, /mesh\.yaml:16:/],
@@ -86,7 +61,7 @@ test("weft explain says of a running mesh what calls in it come to", async () =>
     const { stdout, stderr } = await mesh.weft("explain", ...to, ...flags, "-o", "json");
     assert.ok(stdout, stderr);
     const { outcome }: Explanation = JSON.parse(stdout);
-    assert.equal(outcome.status ?? 200, await call(path, headers), `${path} ${stdout}`);
+    assert.equal(outcome.status ?? 200, await pair.call(path, headers), `${path} ${stdout}`);
     assert.match(outcome.route?.origin ?? "", place, path);
   }
   const { stdout } = await mesh.weft("explain", "--from", "caller", "--to", "http://hello:8080/secret/x");

@@ -4,16 +4,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { after, before, test } from "node:test";
+import { type HelloPair, runHelloPair } from "./hello-pair.ts";
 import { LocalMesh, launcher } from "./local-mesh.ts";
 
 let mesh: LocalMesh;
+let pair: HelloPair;
 before(async () => {
   mesh = await LocalMesh.start();
+  pair = await runHelloPair(mesh);
 });
 after(() => mesh.close());
-
-const server = (address: string) =>
-  `require("http").createServer((_, response) => response.end("hello")).listen(8080, ${JSON.stringify(address)})`;
 
 const fault = `apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -27,38 +27,14 @@ spec:
     - route: [{ destination: { host: hello } }]
 `;
 
-async function call(headers: Record<string, string> = {}): Promise<number> {
-  try {
-    const response = await fetch(`http://${mesh.addressOf(1)}:20000/`, { headers });
-    await response.arrayBuffer();
-    return response.status;
-  } catch {
-    return 0;
-  }
-}
-
 test("weft stat counts aborted calls, which no server ever saw, as failures of their service", async () => {
-  await mesh.run(
-    "hello",
-    2,
-    ["--port", "8080:http", "--inbound-port", "8080=18080"],
-    [process.execPath, "-e", server(mesh.addressOf(2))],
-  );
-  const upstream = `hello:8080=${mesh.addressOf(1)}:20000`;
-  await mesh.run(
-    "caller",
-    1,
-    ["--upstream", upstream],
-    [process.execPath, "-e", "setInterval(() => {}, 1000)"],
-  );
-  await mesh.until("the service answers", async () => (await call()) === 200);
   const file = join(mesh.state, "fault.yaml");
   writeFileSync(file, fault);
   assert.equal((await mesh.weft("apply", "-f", file, "--wait")).code, 0);
-  await mesh.until("the fault is in force", async () => (await call({ break: "yes" })) === 500);
+  await mesh.until("the fault is in force", async () => (await pair.call("/", { break: "yes" })) === 500);
   await mesh.until("stat shows answered calls and undelivered ones together", async () => {
-    await call();
-    await call({ break: "yes" });
+    await pair.call();
+    await pair.call("/", { break: "yes" });
     const { stdout } = await mesh.weft("stat", "hello", "-o", "json");
     const row = JSON.parse(stdout).rows[0];
     return (
@@ -69,7 +45,7 @@ test("weft stat counts aborted calls, which no server ever saw, as failures of t
 
 test("weft edges shows who called, as whom, and over mutual TLS; weft stat counts that edge alone", async () => {
   await mesh.until("the edge is secured", async () => {
-    await call();
+    await pair.call();
     const { stdout } = await mesh.weft("edges", "hello", "-o", "json");
     const edge = JSON.parse(stdout).rows[0];
     if (edge?.securedRate !== 1) return false;
