@@ -2,15 +2,23 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { chooseAll, expressionsOf } from "../packages/cli/src/demo/observe/dashboard-expressions.ts";
+import {
+  PrometheusClient,
+  type PrometheusTarget,
+} from "../packages/cli/src/demo/observe/prometheus-client.ts";
+import { prometheusConfig } from "../packages/cli/src/demo/observe/prometheus-config.ts";
 import { freePort } from "../packages/testkit/src/free-port.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 import { dashboards } from "../tools/dashboard-panels.ts";
 import { dashboardDirectory, renderDashboard } from "../tools/dashboards.ts";
-import { expressionsOf, type IstioDashboard, reasonOf, renderIstioPage } from "./istio-dashboards.ts";
+import { type IstioDashboard, reasonOf, renderIstioPage } from "./istio-dashboards.ts";
 import { LocalMesh } from "./local-mesh.ts";
+import { writeConfiguration, writeRoute } from "./prometheus-mesh.ts";
 
 const prometheus = findPeer("prometheus");
 const promtool = findPeer("promtool");
@@ -31,7 +39,8 @@ const idle = "setInterval(() => {}, 1000)";
 
 let mesh: LocalMesh;
 let server: ChildProcess | undefined;
-let origin = "";
+let asked: PrometheusClient;
+let plain: Server | undefined;
 let traffic: NodeJS.Timeout | undefined;
 
 before(async () => {
@@ -41,22 +50,33 @@ before(async () => {
   await mesh.run("backend", 2, backend, [process.execPath, "-e", http(mesh.addressOf(2))]);
   const queue = ["--port", "7000:tcp", "--inbound-port", "7000=17000"];
   await mesh.run("queue", 3, queue, [process.execPath, "-e", echo(mesh.addressOf(3))]);
-  const upstreams = [`backend:8080=${mesh.addressOf(1)}:20000`, `queue:7000=${mesh.addressOf(1)}:20001`];
+  const upstreams = ["backend:8080", "queue:7000", "plain.example:8090"].map(
+    (service, i) => `${service}=${mesh.addressOf(1)}:${20000 + i}`,
+  );
   const flags = upstreams.flatMap((upstream) => ["--upstream", upstream]);
   await mesh.run("web", 1, flags, [process.execPath, "-e", idle]);
-  await mesh.weft("apply", "-f", writePolicy());
+  await mesh.runGateway("istio-ingressgateway", 4, []);
+  plain = createServer((_, response) => response.end("ok")).listen(0, "127.0.0.1");
+  await once(plain, "listening");
+  const { port: plainPort } = plain.address() as AddressInfo;
+  const applied = await mesh.weft("apply", "-f", writeConfiguration(mesh, { plainPort, gatewayPort: 8080 }));
+  assert.equal(applied.code, 0, applied.stderr);
   await mesh.until("the backend answers", () => call("/").then((status) => status === 200));
   traffic = setInterval(() => {
     void call("/");
     void call("/fail");
     void call("/", `${mesh.addressOf(2)}:18080`); // not from the mesh, so without mutual TLS
+    void call("/", `${mesh.addressOf(1)}:20002`);
+    void call("/", `${mesh.addressOf(4)}:8080`);
     exchange(mesh.addressOf(1), 20001);
     exchange(mesh.addressOf(3), 17000);
   }, 100);
-  origin = await startPrometheus();
+  asked = await startPrometheus();
 });
 after(async () => {
   clearInterval(traffic);
+  plain?.closeAllConnections();
+  plain?.close();
   if (server && server.exitCode === null) {
     const over = once(server, "exit");
     server.kill("SIGTERM");
@@ -83,78 +103,42 @@ function exchange(address: string, port: number): void {
   socket.write("ping");
 }
 
-/** The configuration that people are given, but quicker, and pointed at this mesh. */
-async function startPrometheus(): Promise<string> {
-  const text = readFileSync(join(configuration, "prometheus.yml"), "utf8")
-    .replace("http://127.0.0.1:15014", mesh.httpOrigin)
-    .replace(/(scrape|evaluation|refresh)_interval: \d+s/g, "$1_interval: 1s")
-    .replace("alerts.yml", join(configuration, "alerts.yml"));
-  assert.match(text, new RegExp(mesh.httpOrigin));
+/** With the configuration that people are given, but quicker, and pointed at this mesh. */
+async function startPrometheus(): Promise<PrometheusClient> {
   const file = join(mesh.state, "prometheus.yml");
-  writeFileSync(file, text);
+  const published = readFileSync(join(configuration, "prometheus.yml"), "utf8");
+  writeFileSync(
+    file,
+    prometheusConfig(published, { controlPlane: mesh.httpOrigin, rules: configuration, intervalSeconds: 1 }),
+  );
   const address = `127.0.0.1:${await freePort()}`;
   const flags = [`--config.file=${file}`, `--storage.tsdb.path=${join(mesh.state, "prometheus")}`];
   server = spawn(prometheus!, [...flags, `--web.listen-address=${address}`], { stdio: "ignore" });
-  return `http://${address}`;
-}
-
-/** Callers without mutual TLS are let in. */
-function writePolicy(): string {
-  const file = join(mesh.state, "policy.yaml");
-  writeFileSync(
-    file,
-    "{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: default}, spec: {mtls: {mode: PERMISSIVE}}}\n",
-  );
-  return file;
-}
-
-/** A file that makes the backend's route another one than before. */
-function writeRoute(round: number): string {
-  const file = join(mesh.state, "route.yaml");
-  const timeout = `{timeout: ${round}s, route: [{destination: {host: backend}}]}`;
-  writeFileSync(
-    file,
-    `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: backend}, spec: {hosts: [backend], http: [${timeout}]}}\n`,
-  );
-  return file;
-}
-
-async function ask<T>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<T> {
-  const response = await fetch(`${origin}/api/v1/${path}?${new URLSearchParams(parameters)}`);
-  const { data, error } = (await response.json()) as { readonly data: T; readonly error?: string };
-  assert.equal(error, undefined, JSON.stringify(parameters));
-  return data;
+  return new PrometheusClient(`http://${address}`);
 }
 
 /** How many series an expression of a dashboard gives, everything being chosen. */
-async function seriesOf(expression: string): Promise<number> {
+function seriesOf(expression: string): Promise<number> {
   const service = expression.includes("istio_tcp_") ? "queue" : "backend";
-  const query = expression
-    .replaceAll("$__rate_interval", "10s")
-    .replace(/="\$service"/g, `="${service}.default.svc.cluster.local"`)
-    .replace(/\$(?:\w+)/g, ".*");
-  const data = await ask<{ result: readonly { value: readonly [number, string] }[] }>("query", { query });
-  return data.result.filter(({ value }) => value[1] !== "NaN").length;
+  const ofOneService = expression.replace(/="\$service"/g, `="${service}.default.svc.cluster.local"`);
+  return asked.countSeries(chooseAll(ofOneService, "10s"));
 }
 
 test("Prometheus finds the control plane and every sidecar by itself, and reads all of them", {
   skip,
 }, async () => {
-  interface Target {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly health: string;
-  }
-  let targets: readonly Target[] = [];
+  let targets: readonly PrometheusTarget[] = [];
   await mesh.until("every target is up", async () => {
     try {
-      targets = (await ask<{ activeTargets: readonly Target[] }>("targets")).activeTargets;
+      targets = await asked.targets();
     } catch {
       return false; // it is still starting
     }
-    return targets.length === 4 && targets.every(({ health }) => health === "up");
+    return targets.length === 5 && targets.every(({ health }) => health === "up");
   });
   assert.deepEqual(targets.map(({ labels }) => `${labels.job} ${labels.app}`).sort(), [
     "envoy-stats backend",
+    "envoy-stats istio-ingressgateway",
     "envoy-stats queue",
     "envoy-stats web",
     "istiod istiod",
@@ -169,7 +153,7 @@ test("every expression of every dashboard returns data", { skip }, async () => {
   assert.ok(waiting.size > 50, `${waiting.size} expressions`);
   for (let round = 1; round <= 60 && waiting.size > 0; round += 1) {
     // A change in each round, so that pushes take some time.
-    const applied = await mesh.weft("apply", "-f", writeRoute(round));
+    const applied = await mesh.weft("apply", "-f", writeRoute(mesh, round));
     assert.equal(applied.code, 0, applied.stderr);
     for (const query of waiting) if ((await seriesOf(query)) > 0) waiting.delete(query);
   }
@@ -187,7 +171,7 @@ test("Istio's dashboards have data, but for what docs/istio-dashboards.md names"
     const expressions = expressionsOf(readFileSync(join(istioDashboards, name), "utf8"));
     const empty = new Set(expressions);
     for (let round = 1; round <= 10 && empty.size > 0; round += 1) {
-      await mesh.weft("apply", "-f", writeRoute(100 + round));
+      await mesh.weft("apply", "-f", writeRoute(mesh, 100 + round));
       for (const expression of empty) if ((await seriesOf(expression)) > 0) empty.delete(expression);
     }
     pages.push({ name, count: expressions.length, empty: [...empty] });
@@ -209,9 +193,9 @@ test("the rules are evaluated without an error", { skip }, async () => {
     }[];
   }
   await mesh.until("every rule was evaluated", async () => {
-    const { groups } = await ask<{ groups: readonly Group[] }>("rules");
+    const { groups } = await asked.ask<{ groups: readonly Group[] }>("rules");
     const rules = groups.flatMap((group) => group.rules);
-    return rules.length === 14 && rules.every(({ health }) => health === "ok");
+    return rules.length === 20 && rules.every(({ health }) => health === "ok");
   });
 });
 

@@ -71,6 +71,10 @@ const toWorkload =
 const fromWorkload = 'reporter="source",source_workload_namespace=~"$namespace",source_workload=~"$workload"';
 const proxyOf = 'namespace=~"$namespace",pod=~"$workload.*"';
 
+function openBreakers(of: string): string {
+  return `sum by (pod) (envoy_cluster_circuit_breakers_default_${of}_open{${proxyOf}})`;
+}
+
 const mesh: Dashboard = {
   uid: "weft-mesh",
   title: "Weft: mesh",
@@ -158,6 +162,25 @@ const workload: Dashboard = {
       unit: "short",
       queries: { "{{pod}}": `sum by (pod) (envoy_cluster_upstream_rq_pending_active{${proxyOf}})` },
     },
+    {
+      title: "Circuit breakers open",
+      unit: "short",
+      queries: {
+        "{{pod}}: connections": openBreakers("cx"),
+        "{{pod}}: requests": openBreakers("rq"),
+        "{{pod}}: waiting requests": openBreakers("rq_pending"),
+      },
+    },
+    {
+      title: "Lag of its proxy's event loop (weft only)",
+      unit: "ms",
+      queries: { "{{pod}}": `weft_event_loop_lag_p99_ms{${proxyOf}}` },
+    },
+    {
+      title: "Files and sockets of its proxy, of those it may have (weft only)",
+      unit: "percentunit",
+      queries: { "{{pod}}": `weft_open_fds{${proxyOf}} / weft_max_fds{${proxyOf}}` },
+    },
   ],
 };
 
@@ -196,7 +219,7 @@ const controlPlane: Dashboard = {
       title: "Refusals and errors",
       unit: "ops",
       queries: {
-        refused: "sum (rate(pilot_total_xds_rejects[$__rate_interval]))",
+        refused: "sum (rate(pilot_total_xds_rejects[$__rate_interval])) or vector(0)",
         failed: "sum (rate(pilot_total_xds_internal_errors[$__rate_interval]))",
       },
     },
@@ -220,6 +243,33 @@ const controlPlane: Dashboard = {
       queries: { cores: 'rate(process_cpu_seconds_total{app="istiod"}[$__rate_interval])' },
     },
     { title: "Open files", unit: "short", queries: { open: 'process_open_fds{app="istiod"}' } },
+    {
+      title: "Event loop",
+      unit: "percentunit",
+      queries: { busy: 'nodejs_eventloop_utilization{app="istiod"}' },
+    },
+    {
+      title: "Lag of the event loop",
+      unit: "s",
+      queries: { p99: 'nodejs_eventloop_lag_p99_seconds{app="istiod"}' },
+    },
+    {
+      title: "Size of an answer, by type",
+      unit: "bytes",
+      queries: {
+        "{{type}}":
+          "sum by (type) (rate(pilot_xds_config_size_bytes_sum[$__rate_interval])) / sum by (type) (rate(pilot_xds_config_size_bytes_count[$__rate_interval]))",
+      },
+    },
+    {
+      title: "What keeps clients waiting",
+      unit: "ops",
+      queries: {
+        "held back": "sum (rate(pilot_xds_delayed_pushes_total[$__rate_interval])) or vector(0)",
+        unanswered: "sum (rate(pilot_xds_delayed_push_timeouts_total[$__rate_interval])) or vector(0)",
+        "not read": "sum (rate(pilot_xds_write_timeout[$__rate_interval])) or vector(0)",
+      },
+    },
   ],
 };
 

@@ -214,7 +214,7 @@ function openHttp(
       startHttpEndpoints({
         address: httpAddress,
         port: httpPort,
-        metrics: plane.metrics.registry,
+        metrics: plane.metricRegistry,
         notReady: () => (plane.isStarted ? undefined : "starting or stopping"),
         keySet: () => jwtKeys.keySet,
         scrapeTargets: (controlPlane) =>

@@ -11,7 +11,7 @@ import { SendBudget } from "./server/send-budget.ts";
 import { sotw } from "./server/sotw.ts";
 
 export type { AdsNode } from "./server/ads-node.ts";
-export type { AdsEvents, AdsSession, CustomRequest } from "./server/ads-session.ts";
+export type { AdsEvents, AdsSession, CustomRequest, DeliveryTrouble } from "./server/ads-session.ts";
 export type { TypeStatus } from "./server/type-state.ts";
 
 export interface AdsServerOptions {

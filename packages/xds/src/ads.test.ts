@@ -251,6 +251,9 @@ describe("the server", { timeout: 30_000 }, () => {
     readonly connected: AdsSession[];
     readonly custom: CustomRequest[];
     readonly disconnected: number[];
+    /** Sizes of responses. */
+    readonly sent: number[];
+    readonly troubles: string[];
     wait(isTrue: () => boolean): Promise<void>;
   }
 
@@ -258,6 +261,8 @@ describe("the server", { timeout: 30_000 }, () => {
     const connected: AdsSession[] = [];
     const custom: CustomRequest[] = [];
     const disconnected: number[] = [];
+    const sent: number[] = [];
+    const troubles: string[] = [];
     const waiting = new Set<() => void>();
     const wake = () => {
       for (const check of waiting) check();
@@ -276,6 +281,8 @@ describe("the server", { timeout: 30_000 }, () => {
           disconnected.push(session.id);
           wake();
         },
+        onSent: (_, __, bytes) => void sent.push(bytes),
+        onTrouble: (_, type, trouble) => void troubles.push(`${shortName[type ?? ""]} ${trouble}`),
         onAck: wake,
         onSettled: wake,
         onCustomRequest(_, request) {
@@ -301,7 +308,7 @@ describe("the server", { timeout: 30_000 }, () => {
         waiting.add(check);
         check();
       });
-    return { port, ads, connected, custom, disconnected, wait };
+    return { port, ads, connected, custom, disconnected, sent, troubles, wait };
   }
 
   it("takes health reports without answering them, and tells of a stream's end once", async () => {
@@ -381,6 +388,9 @@ describe("the server", { timeout: 30_000 }, () => {
     for (let n = 1; n <= 50; n++) session.setSnapshot(snapshot(n));
     await server.wait(() => session.settledSnapshot?.version === "v50");
     assert.deepEqual(versions, ["v1", "v50"]);
+    assert.deepEqual(server.troubles, ["CDS held back"], "told once, however often it was put off");
+    const [empty, first, last] = server.sent;
+    assert.ok(server.sent.length === 3 && empty! < 1_000 && first! > 100_000 && last! > 100_000);
   });
 
   it("writes nothing more to a client that does not read", async () => {
@@ -403,6 +413,7 @@ describe("the server", { timeout: 30_000 }, () => {
       server.connected[0]!.sweep(Number.POSITIVE_INFINITY);
     }
     assert.equal(server.connected[0]!.types[0]!.sentVersion, "v1");
+    assert.ok(server.troubles.includes("CDS overdue"));
   });
 
   it("keeps 1,000 streams in one process up to date", async () => {

@@ -80,6 +80,10 @@ const saturationMetrics: ReadonlySet<string> = new Set([
   "envoy_server_memory_physical_size",
   "envoy_listener_downstream_cx_active",
   "envoy_cluster_upstream_rq_pending_active",
+  "envoy_cluster_circuit_breakers_default_cx_open",
+  "envoy_cluster_circuit_breakers_default_rq_pending_open",
+  "envoy_cluster_circuit_breakers_default_rq_open",
+  "weft_open_fds",
 ]);
 
 function summed({ name, kind, series }: ScrapedFamily): ScrapedFamily {

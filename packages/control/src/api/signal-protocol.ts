@@ -51,6 +51,10 @@ export const saturation = object(
     memoryBytes: optional(number()),
     connections: optional(number()),
     pending: optional(number("Requests that wait for a connection.")),
+    openBreakers: optional(
+      number("Circuit breakers that let no more connections, requests or waiting requests through."),
+    ),
+    openFiles: optional(number()),
   },
   "How full data planes are: of several, the busiest loop and the sum of the rest. Absent: nobody said.",
 );

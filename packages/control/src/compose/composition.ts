@@ -3,6 +3,7 @@ import { getCACertificates } from "node:tls";
 import type { Clock } from "@weft/base/clock";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { messageOf } from "@weft/base/errors";
+import { MetricRegistry } from "@weft/base/metric-registry";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { AdsServer } from "@weft/xds/ads-server";
 import type { XdsResource } from "@weft/xds/snapshot";
@@ -27,7 +28,6 @@ import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
 import { trustSecrets } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
-import { keptMetrics } from "../telemetry/sample.ts";
 import { ConfigDirectory } from "./config-directory.ts";
 import { ConfigSet } from "./config-set.ts";
 import { ControlApi } from "./control-api.ts";
@@ -37,8 +37,10 @@ import { type DashboardSource, MeshDashboard, openDashboard } from "./mesh-dashb
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
-import { countByState, inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
+import { ProcessMetrics } from "./process-metrics.ts";
+import { inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
 import { PushLoop } from "./push-loop.ts";
+import { readPilot } from "./read-pilot.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 import { XdsClients } from "./xds-clients.ts";
 
@@ -80,6 +82,8 @@ export class Composition {
   readonly ads: AdsServer;
   readonly api: ControlApi;
   readonly metrics: PilotMetrics;
+  readonly metricRegistry = new MetricRegistry();
+  readonly #process: ProcessMetrics;
   readonly authority: CertificateAuthority;
   readonly requests: RequestHub;
   readonly takeMetrics: ReturnType<typeof metricsIntake>;
@@ -112,6 +116,8 @@ export class Composition {
   #generation = 0;
   /** Workloads that have left since the last push. */
   readonly #gone = new Set<string>();
+  /** What asked for the next push. */
+  readonly #reasons = new Set<string>();
   /** When the oldest change that no push holds yet was made. */
   #changedAtMs: number | undefined;
 
@@ -149,6 +155,18 @@ export class Composition {
       this.metrics.convergence.observe(elapsedMs / 1000);
     });
     this.#sync = sync;
+    this.#history = new MetricHistory({ clock });
+    this.#process = new ProcessMetrics(this.metricRegistry);
+    this.metrics = new PilotMetrics(this.metricRegistry, version, () =>
+      readPilot({
+        sync,
+        authority,
+        config: this.#config,
+        pipeline: this.#pipeline,
+        registry: this.registry,
+        history: this.#history,
+      }),
+    );
     this.#pushes = new PushLoop(() => this.#push(), this.onError);
     this.#clients = new XdsClients({
       clock,
@@ -160,10 +178,7 @@ export class Composition {
       sync,
       events: this.#events,
       trust: () => this.#trust,
-      onAnswer: (type, isAccepted) => {
-        this.metrics.pushes.with(type).add();
-        if (!isAccepted) this.metrics.rejects.add();
-      },
+      metrics: this.metrics,
       onError: this.onError,
     });
     const { admit } = this.#clients;
@@ -191,10 +206,8 @@ export class Composition {
       holders: () => this.#clients.trustHolders(),
     });
 
-    this.#history = new MetricHistory({ clock });
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
     this.takeMetrics = metricsIntake(this.#history, this.registry);
-    this.metrics = new PilotMetrics(version, () => this.#read(sync));
     this.requests = new RequestHub({ clock, workloadIds: () => [...this.registry.workloads.keys()] });
     const sessions = this.sessions;
     this.api = new ControlApi({
@@ -258,15 +271,26 @@ export class Composition {
     this.dashboard.start();
     this.rotation.resume();
     this.isStarted = true;
+    this.metrics.started(process.uptime());
   }
 
   async createCertificate(request: CertificateRequest): Promise<CertificateAnswer> {
-    const answer = await this.authority.createCertificate(request);
+    const answer = await this.#askAuthority(request);
     const what = answer.isIssued
       ? `certificate for ${answer.spiffeId}, until ${new Date(answer.notAfterMs).toISOString()}`
       : `no certificate for ${request.address}: ${answer.message}`;
     this.#events.add(answer.isIssued ? "certificate" : "certificate refused", what);
     return answer;
+  }
+
+  async #askAuthority(request: CertificateRequest): Promise<CertificateAnswer> {
+    let answer: CertificateAnswer | undefined;
+    try {
+      answer = await this.authority.createCertificate(request);
+      return answer;
+    } finally {
+      this.metrics.certificateAsked(answer);
+    }
   }
 
   /** Resolves when every change so far has been pushed. */
@@ -284,6 +308,7 @@ export class Composition {
   /** Resolves when the registrations are remembered. */
   async close(): Promise<void> {
     this.isStarted = false;
+    this.#process.close();
     this.#keys.close();
     this.dashboard.close();
     this.#directory?.close();
@@ -336,7 +361,8 @@ export class Composition {
 
   #changed(trigger: "config" | "endpoint" | "keys" | "trust"): void {
     this.#changedAtMs ??= this.#clock.monotonicMs();
-    this.metrics.triggers.with(trigger).add();
+    this.#reasons.add(trigger);
+    this.metrics.changed(trigger);
     this.#pushes.request();
   }
 
@@ -345,6 +371,8 @@ export class Composition {
     const startMs = this.#clock.monotonicMs();
     const changedAtMs = this.#changedAtMs ?? startMs;
     this.#changedAtMs = undefined;
+    this.metrics.pushed(this.#reasons);
+    this.#reasons.clear();
     if (this.#isReconfigured) this.#keys.follow(keySourcesOf(this.#config.resources));
     if (!this.#pipeline.follow() || this.#isReconfigured) this.#pipeline.rebuild();
     this.#isReconfigured = false;
@@ -356,25 +384,5 @@ export class Composition {
     await this.#clients.push({ version: `${revision}/${this.#generation}`, revision, changedAtMs });
     this.metrics.pushTime.observe((this.#clock.monotonicMs() - startMs) / 1000);
     await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  #read(sync: ProxySyncTable) {
-    const { mesh, diagnostics } = this.#pipeline.current;
-    const { rootNotAfterMs, issued } = this.authority.caStatus();
-    let virtualServices = 0;
-    for (const { resource } of this.#config.entries.values()) {
-      if (resource.kind === "VirtualService") virtualServices += 1;
-    }
-    return {
-      proxies: sync.proxies.size,
-      services: mesh.services.size,
-      virtualServices,
-      workloads: this.registry.workloads.size,
-      configErrors: diagnostics.filter((diagnostic) => diagnostic.severity === "error").length,
-      rootExpirySeconds: rootNotAfterMs / 1000,
-      issuedCertificates: issued,
-      proxiesByState: countByState(sync),
-      certificateExpiries: this.#history.newest(keptMetrics.certificateNotAfter),
-    };
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import { MeshError, messageOf } from "@weft/base/errors";
 import { parseSpiffeId, type TrustDomain } from "@weft/identity/spiffe-id";
 import { parseWorkloadId } from "@weft/identity/workload-id";
-import type { AdsEvents, AdsNode, AdsSession } from "@weft/xds/ads-server";
+import type { AdsEvents, AdsNode, AdsSession, DeliveryTrouble } from "@weft/xds/ads-server";
 import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
@@ -20,6 +20,7 @@ import {
 } from "../translate/client-features.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
+import type { PilotMetrics } from "./pilot-metrics.ts";
 import { type ProxySync, type ProxySyncTable, type Push, shortTypeName } from "./proxy-sync.ts";
 
 export interface XdsClientsOptions {
@@ -34,8 +35,7 @@ export interface XdsClientsOptions {
   readonly events: EventLog;
   /** The trust bundle of now: what agents are told beside their names. */
   readonly trust: () => ReadonlyMap<string, XdsResource>;
-  /** A response was answered, by short type name in lower case. */
-  readonly onAnswer: (type: string, isAccepted: boolean) => void;
+  readonly metrics: PilotMetrics;
   readonly onError: (error: unknown) => void;
 }
 
@@ -88,6 +88,7 @@ export class XdsClients implements AdsEvents {
     try {
       this.#admitted.set(node, this.#admit(node, peer));
     } catch (error) {
+      this.#options.metrics.refused.add();
       this.#options.events.add(
         "refused",
         `${node.id.slice(0, 200)} from ${peer.address}: ${messageOf(error)}`,
@@ -132,9 +133,14 @@ export class XdsClients implements AdsEvents {
   }
 
   #register(session: AdsSession, { registration }: Admitted): Lease | undefined {
+    if (!registration) return undefined;
+    const { registry, metrics } = this.#options;
     try {
-      return registration && this.#options.registry.register(registration);
+      const lease = registry.register(registration);
+      metrics.registered.add();
+      return lease;
     } catch (error) {
+      metrics.refused.add();
       session.close(new GrpcError(grpcCode.resourceExhausted, messageOf(error)));
       return undefined;
     }
@@ -144,18 +150,23 @@ export class XdsClients implements AdsEvents {
     const client = this.#clients.get(session);
     if (!client) return;
     this.#clients.delete(session);
+    if (client.lease) this.#options.metrics.unregistered.add();
     client.lease?.end();
     this.#options.sync.disconnect(client.proxy);
     this.#options.events.add("disconnect", `${client.id.role} of ${client.id.workloadId} disconnected`);
   }
 
-  onAck(_: AdsSession, type: string): void {
-    this.#options.onAnswer(shortTypeName(type).toLowerCase(), true);
+  onSent(_: AdsSession, type: string, bytes: number): void {
+    this.#options.metrics.sent(metricType(type), bytes);
+  }
+
+  onTrouble(_: AdsSession, type: string | undefined, trouble: DeliveryTrouble): void {
+    this.#options.metrics.troubled(type === undefined ? "all" : metricType(type), trouble);
   }
 
   onNack(session: AdsSession, type: string, error: string): void {
     const shortType = shortTypeName(type);
-    this.#options.onAnswer(shortType.toLowerCase(), false);
+    this.#options.metrics.rejected(metricType(type));
     this.#options.events.add(
       "nack",
       `${session.node.id} refused ${shortType}: ${error.slice(0, maxErrorLength)}`,
@@ -211,7 +222,8 @@ export class XdsClients implements AdsEvents {
    */
   async push(push: Push): Promise<void> {
     this.#push = push;
-    const followed = this.#options.sync.follow(push);
+    const { clock, metrics, sync } = this.#options;
+    const followed = sync.follow(push);
     let given = 0;
     for (const client of this.#clients.values()) {
       // Who connected during the push has it already.
@@ -220,6 +232,7 @@ export class XdsClients implements AdsEvents {
       given += 1;
       const { isInService } = client.proxy;
       this.#give(client);
+      metrics.queueTime.observe((clock.monotonicMs() - push.changedAtMs) / 1000);
       if (isInService) followed.given(client.proxy);
     }
     followed.end();
@@ -272,6 +285,11 @@ export class XdsClients implements AdsEvents {
     if (refusal) throw new MeshError(refusal, { source: "downstream" });
     return { id, identity: spiffeId, registration };
   }
+}
+
+/** A type as metrics name it. */
+function metricType(typeUrl: string): string {
+  return shortTypeName(typeUrl).toLowerCase();
 }
 
 function withoutSecrets(snapshot: Snapshot): Snapshot {

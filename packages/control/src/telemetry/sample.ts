@@ -13,6 +13,11 @@ export const keptMetrics = {
   /** Over all listeners, and requests that wait for a connection over all clusters. */
   downstreamConnections: "envoy_listener_downstream_cx_active",
   pendingRequests: "envoy_cluster_upstream_rq_pending_active",
+  /** Circuit breakers that let nothing more through, over all clusters. */
+  openConnectionBreakers: "envoy_cluster_circuit_breakers_default_cx_open",
+  openPendingBreakers: "envoy_cluster_circuit_breakers_default_rq_pending_open",
+  openRequestBreakers: "envoy_cluster_circuit_breakers_default_rq_open",
+  openFiles: "weft_open_fds",
 } as const;
 
 export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];

@@ -12,6 +12,14 @@ export function saturationOf(series: readonly SeriesWindow[]): Saturation {
     memoryBytes: found.get(keptMetrics.memory),
     connections: found.get(keptMetrics.downstreamConnections),
     pending: found.get(keptMetrics.pendingRequests),
+    openBreakers: [
+      keptMetrics.openConnectionBreakers,
+      keptMetrics.openPendingBreakers,
+      keptMetrics.openRequestBreakers,
+    ]
+      .map((metric) => found.get(metric))
+      .reduce((all, one) => defined(all, one, sum)),
+    openFiles: found.get(keptMetrics.openFiles),
   };
 }
 
@@ -23,6 +31,8 @@ export function addSaturation(a: Saturation, b: Saturation): Saturation {
     memoryBytes: defined(a.memoryBytes, b.memoryBytes, sum),
     connections: defined(a.connections, b.connections, sum),
     pending: defined(a.pending, b.pending, sum),
+    openBreakers: defined(a.openBreakers, b.openBreakers, sum),
+    openFiles: defined(a.openFiles, b.openFiles, sum),
   };
 }
 

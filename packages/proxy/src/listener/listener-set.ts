@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
+import { descriptorLimit } from "@weft/base/open-descriptors";
 import { reasonOf } from "@weft/base/system-error";
 import { DrainState, type DrainStrategy } from "../layer/drain-state.ts";
 import { fdOf, ListenSocket } from "../net/listen-socket.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
-import { DescriptorGuard, descriptorLimit } from "../overload/descriptor-guard.ts";
+import { DescriptorGuard } from "../overload/descriptor-guard.ts";
 import { AcceptGate, type PauseReason } from "./accept-gate.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
 import { holdFilters } from "./hold-filters.ts";

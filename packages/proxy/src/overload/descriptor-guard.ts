@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Clock, Timer } from "@weft/base/clock";
 
 export interface DescriptorGuardOptions {
@@ -56,15 +55,5 @@ export class DescriptorGuard {
       this.#timer = undefined;
       this.#options.onShortage(false);
     }, recheckMs);
-  }
-}
-
-/** The soft limit on open files, or Infinity where it cannot be read. */
-export function descriptorLimit(): number {
-  try {
-    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
-    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return Number.POSITIVE_INFINITY;
   }
 }

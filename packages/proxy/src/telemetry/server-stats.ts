@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "@weft/base/clock";
+import { countOpenDescriptors, descriptorLimit } from "@weft/base/open-descriptors";
 import type { EnvoyStats } from "./envoy-stats.ts";
 
 export interface ServerStatsOptions {
@@ -16,8 +17,8 @@ function lateness(sampleNs: number): number {
 }
 
 /**
- * Envoy's `server.*`, read when somebody asks, and how late the event loop runs:
- * the saturation of a single-threaded proxy.
+ * Envoy's `server.*`, read when somebody asks, and how late the event loop runs
+ * and how many files are open: the saturation of a single-threaded proxy.
  */
 export class ServerStats {
   readonly #live;
@@ -41,6 +42,9 @@ export class ServerStats {
     const utilization = registry
       .gauge("weft_event_loop_utilization", "Share of time the event loop was busy")
       .with();
+    const open = registry.gauge("weft_open_fds", "Open files and sockets of the process").with();
+    const limit = descriptorLimit();
+    if (Number.isFinite(limit)) registry.gauge("weft_max_fds", "As many may be open").with().set(limit);
     this.#lag.enable();
     let last = performance.eventLoopUtilization();
     registry.onCollect(() => {
@@ -53,6 +57,7 @@ export class ServerStats {
       lagP99.set(lateness(this.#lag.percentile(99)));
       lagMax.set(lateness(this.#lag.max));
       this.#lag.reset();
+      open.set(countOpenDescriptors() ?? 0);
       const now = performance.eventLoopUtilization();
       utilization.set(performance.eventLoopUtilization(now, last).utilization);
       last = now;

@@ -18,12 +18,24 @@ export interface CustomRequest {
   readonly names: readonly string[];
 }
 
+/**
+ * What keeps a client from hearing the newest state at once: it answered to
+ * another response than the newest, the next one waits for its answer, that
+ * answer did not come in time so that the next one goes out, or it does not
+ * read what it is sent and is let go.
+ */
+export type DeliveryTrouble = "stale nonce" | "held back" | "overdue" | "not read";
+
 /** What the owner of a server wants to know. None may throw. */
 export interface AdsEvents {
   /** A client's first request was admitted. The moment to give it a snapshot. */
   onConnected(session: AdsSession): void;
   /** Exactly once for each `onConnected`. */
   onDisconnected(session: AdsSession): void;
+  /** A response was written, of so many bytes. */
+  onSent?(session: AdsSession, typeUrl: string, bytes: number): void;
+  /** @param typeUrl undefined: all of the stream */
+  onTrouble?(session: AdsSession, typeUrl: string | undefined, trouble: DeliveryTrouble): void;
   onAck?(session: AdsSession, typeUrl: string): void;
   onNack?(session: AdsSession, typeUrl: string, error: string): void;
   /** The client has answered everything there was to tell of its newest snapshot. */
@@ -199,7 +211,7 @@ export class AdsSession implements CallListener, Spender {
 
   /** Gives up on answers that are overdue, and on a client that never says who it is. */
   sweep(nowMs: number): void {
-    const { ackTimeoutMs, call } = this.#options;
+    const { ackTimeoutMs, call, events } = this.#options;
     if (!this.#node) {
       if (nowMs - this.connectedMs < ackTimeoutMs) return;
       call.fail(new GrpcError(grpcCode.deadlineExceeded, "no discovery request came"));
@@ -209,6 +221,7 @@ export class AdsSession implements CallListener, Spender {
     else {
       this.#stalledSinceMs ??= nowMs;
       if (nowMs - this.#stalledSinceMs >= maxStallMs) {
+        events.onTrouble?.(this, undefined, "not read");
         call.fail(new GrpcError(grpcCode.resourceExhausted, "the client does not read what it is sent"));
         return;
       }
@@ -219,6 +232,7 @@ export class AdsSession implements CallListener, Spender {
       if (!inFlight || nowMs - inFlight.sentMs < ackTimeoutMs) continue;
       state.inFlight = undefined;
       this.#options.budget.release(inFlight.bytes);
+      events.onTrouble?.(this, state.typeUrl, "overdue");
       isFreed = true;
     }
     if (isFreed) this.#push();
@@ -259,6 +273,7 @@ export class AdsSession implements CallListener, Spender {
     } else if (request.responseNonce !== "") {
       // Only the answer of a stale request is: the names are those of the moment it was sent.
       if (state.lastNonce === request.responseNonce) this.#answered(state, request.error);
+      else this.#options.events.onTrouble?.(this, typeUrl, "stale nonce");
     }
     request.subscribe(state, isFirst);
     if (isFirst) state.owesAnswer = state.isWildcard;
@@ -297,6 +312,10 @@ export class AdsSession implements CallListener, Spender {
       const isBusy = (type: string) => held?.has(type) || this.#types.get(type)?.inFlight;
       const isReady = !isBusy(step.typeUrl) && !step.after.some(isBusy);
       if (isReady && this.#send(state, step.phase, snapshot)) continue;
+      if (state.inFlight && !state.isHeldBack) {
+        state.isHeldBack = true;
+        this.#options.events.onTrouble?.(this, step.typeUrl, "held back");
+      }
       held ??= new Set();
       held.add(step.typeUrl);
     }
@@ -305,7 +324,7 @@ export class AdsSession implements CallListener, Spender {
 
   /** False when it has to wait for its turn. */
   #send(state: TypeState, phase: "update" | "remove" | "both", snapshot: Snapshot): boolean {
-    const { protocol, call, clock, budget } = this.#options;
+    const { protocol, call, clock, budget, events } = this.#options;
     const isLarge = phase !== "remove" && state.exceeds(smallResponseBytes);
     if (isLarge && !budget.hasRoom(this)) return false;
     const nonce = String(this.#nonce + 1);
@@ -315,9 +334,11 @@ export class AdsSession implements CallListener, Spender {
     if (!response) return true;
     this.#nonce += 1;
     call.sendParts(response);
-    const bytes = isLarge ? response.reduce((sum, { length }) => sum + length, 0) : 0;
+    const size = response.reduce((sum, { length }) => sum + length, 0);
+    const bytes = isLarge ? size : 0;
     budget.spend(bytes);
     state.expectAnswer({ nonce, version, sentMs: clock.now(), bytes });
+    events.onSent?.(this, state.typeUrl, size);
     return true;
   }
 

@@ -66,6 +66,8 @@ export class TypeState {
   /** The client asked for everything and waits for an answer even if it is empty. */
   owesAnswer = false;
   inFlight: InFlight | undefined;
+  /** There is something to send that waits for the answer to what is in flight. */
+  isHeldBack = false;
   #seen: ResourceMap | undefined;
   #isAllDirty = true;
   #hasDoubts = false;
@@ -207,6 +209,7 @@ export class TypeState {
   /** A response has been written and is to be answered. */
   expectAnswer(sent: InFlight): void {
     this.inFlight = sent;
+    this.isHeldBack = false;
     this.#sent = this.inFlight;
   }
 
