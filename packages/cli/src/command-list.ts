@@ -51,6 +51,11 @@ export const commandList: readonly CommandEntry[] = [
     summary: "go back to an earlier revision",
     load: () => import("./commands/rollback.ts"),
   },
+  {
+    name: "rollout",
+    summary: "shift calls to a new version step by step",
+    load: () => import("./commands/rollout.ts"),
+  },
   { name: "get", summary: "show applied resources", load: () => import("./commands/get.ts") },
   { name: "delete", summary: "delete applied resources", load: () => import("./commands/delete.ts") },
   {

@@ -7,7 +7,8 @@ import { productVersion } from "./product-version.ts";
 /** What exit codes mean, for scripts. */
 const exitCodesHelp = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no control plane answers,
-            4 not every proxy has acknowledged it; it was undone, unless --keep was given.
+            4 not every proxy has acknowledged it; it was undone, unless --keep was given,
+            5 a rollout was rolled back, aborted or undone.
 
 Example:
   $ weft demo                           the whole mesh on this machine

@@ -43,6 +43,7 @@ import type {
   SyncResult,
 } from "./protocol.ts";
 import type { CallExplanation, ServiceDetail, TraceReport } from "./question-protocol.ts";
+import type { RolloutCommand, RolloutStatus, StartRollout } from "./rollout-protocol.ts";
 
 /** A call that somebody asks about. */
 export interface AskedCall {
@@ -116,4 +117,17 @@ export interface ApiBackend {
   /** `origin`: where the caller reached the API, if not on the Unix socket. */
   openDashboard(caller: Caller, origin: string | undefined): DashboardLogin;
   readonly questions: MeshQuestions;
+  readonly rollouts: RolloutBackend;
+}
+
+/** What the API asks of rollouts. */
+export interface RolloutBackend {
+  start(request: StartRollout, caller: Caller): RolloutStatus;
+  /** Those under way and the last of each service, without their events. */
+  list(): readonly RolloutStatus[];
+  status(of: { readonly namespace: string; readonly service: string }, after: number): RolloutStatus;
+  command(
+    of: { readonly namespace: string; readonly service: string },
+    command: RolloutCommand,
+  ): RolloutStatus;
 }

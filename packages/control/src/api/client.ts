@@ -18,12 +18,14 @@ import type {
   RevisionRecord,
   StatsGroup,
 } from "./protocol.ts";
+import type { RolloutCommand, StartRollout } from "./rollout-protocol.ts";
 import type { Route, StreamRoute } from "./route.ts";
 import * as authority from "./routes/authority-routes.ts";
 import * as config from "./routes/config-routes.ts";
 import { openDashboardRoute } from "./routes/dashboard-routes.ts";
 import * as mesh from "./routes/mesh-routes.ts";
 import * as requests from "./routes/request-routes.ts";
+import * as rollouts from "./routes/rollout-routes.ts";
 import * as signals from "./routes/signal-routes.ts";
 import type { Admitted, Shape } from "./schema.ts";
 
@@ -189,5 +191,24 @@ export class ApiClient {
 
   events(limit = 100) {
     return this.call(mesh.eventsRoute, { query: { limit } });
+  }
+
+  startRollout(body: StartRollout) {
+    return this.call(rollouts.startRolloutRoute, { body });
+  }
+
+  /** Those under way and the last of each service, without their events. */
+  async rollouts() {
+    return (await this.call(rollouts.listRolloutsRoute)).rollouts;
+  }
+
+  /** With the events after a number. */
+  rollout(namespace: string, service: string, after = 0) {
+    return this.call(rollouts.rolloutStatusRoute, { params: { namespace, service }, query: { after } });
+  }
+
+  /** Answers with the events that it made. */
+  commandRollout(namespace: string, service: string, command: RolloutCommand) {
+    return this.call(rollouts.commandRolloutRoute, { params: { namespace, service, command } });
   }
 }

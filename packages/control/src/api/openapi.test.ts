@@ -91,6 +91,13 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("proxyConfig", { at: "nobody/listeners", status: 404 });
   await ask("events");
   await ask("recall", { body: { statusMin: 500, withHeaders: true } });
+  const criteria = { minRequests: 10 };
+  const times = { intervalMs: 5_000, deadlineMs: 0, ackTimeoutMs: 5_000 };
+  const rollout = { namespace: "default", service: "api", to: "v3", steps: [10], criteria, ...times };
+  await ask("startRollout", { body: { ...rollout, threshold: 1, iterations: 1 }, status: 404 });
+  await ask("listRollouts");
+  await ask("rolloutStatus", { at: "default/api", query: "?after=3", status: 404 });
+  await ask("commandRollout", { at: "default/api/pause", status: 404 });
   const { id } = (await ask("createToken", { body: { namespace: "default", serviceAccount: "web" } }))
     .body as { id: string };
   await ask("listTokens");

@@ -6,6 +6,7 @@ import { configRoutes } from "./routes/config-routes.ts";
 import { dashboardRoutes } from "./routes/dashboard-routes.ts";
 import { meshRoutes } from "./routes/mesh-routes.ts";
 import { requestRoutes } from "./routes/request-routes.ts";
+import { rolloutRoutes } from "./routes/rollout-routes.ts";
 import { signalRoutes } from "./routes/signal-routes.ts";
 import { anyObject, type JsonObject } from "./schema.ts";
 
@@ -30,6 +31,7 @@ export const apiRoutes: readonly AnyRoute[] = [
   ...meshRoutes,
   ...signalRoutes,
   ...requestRoutes,
+  ...rolloutRoutes,
   ...authorityRoutes,
   ...dashboardRoutes,
   openApiRoute,

@@ -215,6 +215,8 @@ export class Composition {
       version,
       trustDomain,
       store: store.resources,
+      rolloutStore: store.rollouts,
+      onError: this.onError,
       authority,
       rotation: this.rotation,
       config: this.#config,
@@ -270,6 +272,7 @@ export class Composition {
     this.#directory?.start();
     this.dashboard.start();
     this.rotation.resume();
+    this.api.rollouts.resume();
     this.isStarted = true;
     this.metrics.started(process.uptime());
   }
@@ -313,6 +316,7 @@ export class Composition {
     this.dashboard.close();
     this.#directory?.close();
     this.rotation.close();
+    this.api.rollouts.close();
     this.registry.close();
     await this.#remembered.flush();
   }

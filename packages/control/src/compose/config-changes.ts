@@ -19,7 +19,7 @@ import { ApiRefusal } from "../api/refusal.ts";
 import { resourceKey } from "../config/resource.ts";
 import { shownText } from "../inspect/secret-text.ts";
 import type { ResourceStore, ResourceVersion } from "../store/resource-store.ts";
-import { keyOf, planApply } from "./apply-config.ts";
+import { type ApplyPlan, keyOf, planApply } from "./apply-config.ts";
 import { awaitSync, refusals } from "./await-sync.ts";
 import { diffProxies } from "./config-diff.ts";
 import { type ConfigEntry, type ConfigSet, readEntries } from "./config-set.ts";
@@ -56,17 +56,25 @@ export class ConfigChanges {
   }
 
   apply(request: ApplyRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
-    const { clock, config, store } = this.#parts;
-    const dryRun = request.dryRun ?? false;
-    const plan = planApply(request, config, this.#check, clock.now());
+    const { store } = this.#parts;
+    const plan = this.#planned(request, by.ifRevision);
     const { resources, diagnostics, entries } = plan;
-    this.#refuseOverwrite(
-      entries.map(({ resource }) => resource),
-      by.ifRevision,
-    );
+    const dryRun = request.dryRun ?? false;
     if (dryRun || entries.length === 0) return { revision: store.revision, dryRun, resources, diagnostics };
     const make = () => this.#commit("apply", { ...plan, removed: [] }, describeCaller(by.caller));
     return this.#answer({ resources, diagnostics }, make, request.confirm);
+  }
+
+  /**
+   * Applies what the control plane itself has made of what was applied before.
+   * Whether proxies take it is for the caller to see to.
+   *
+   * @throws ApiRefusal as an apply
+   */
+  amend(request: Pick<ApplyRequest, "files">, ifRevision: number, author: string): number {
+    const plan = this.#planned(request, ifRevision);
+    if (plan.entries.length === 0) return this.#parts.store.revision;
+    return this.#commit(author, { ...plan, removed: [] }, author);
   }
 
   rollback(request: RollbackRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
@@ -147,6 +155,16 @@ export class ConfigChanges {
     const undone = this.#undo(unconfirmed);
     const outcome = "revision" in undone ? `undone by revision ${undone.revision}` : undone.problem;
     return `revision ${unconfirmed} was not confirmed before the control plane ended: ${outcome}`;
+  }
+
+  #planned(request: ApplyRequest, ifRevision: number | undefined): ApplyPlan {
+    const { clock, config } = this.#parts;
+    const plan = planApply(request, config, this.#check, clock.now());
+    this.#refuseOverwrite(
+      plan.entries.map(({ resource }) => resource),
+      ifRevision,
+    );
+    return plan;
   }
 
   readonly #check: MeshPipeline["check"] = (resources) => this.#parts.pipeline.check(resources);

@@ -59,6 +59,7 @@ import type { RequestHub } from "../observe/request-hub.ts";
 import { RequestObservation } from "../observe/request-observation.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
+import type { RolloutStore } from "../store/rollout-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
 import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
@@ -70,6 +71,7 @@ import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import { proxyConfigOf } from "./proxy-lookup.ts";
 import type { ProxySyncTable } from "./proxy-sync.ts";
+import { Rollouts } from "./rollouts.ts";
 import { proxyStatus, workloadStatus } from "./status-rows.ts";
 
 export interface ControlApiOptions {
@@ -92,6 +94,8 @@ export interface ControlApiOptions {
   readonly openDashboard: (caller: Caller, origin: string | undefined) => DashboardLogin;
   readonly questions: () => MeshQuestions;
   readonly requests: RequestHub;
+  readonly rolloutStore: RolloutStore;
+  readonly onError: (error: unknown) => void;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
 }
@@ -99,6 +103,7 @@ export interface ControlApiOptions {
 /** What the API answers, from the parts of the running control plane. */
 export class ControlApi implements ApiBackend {
   readonly changes: ConfigChanges;
+  readonly rollouts: Rollouts;
   readonly #parts: ControlApiOptions;
   readonly #startedAtMs: number;
   readonly #requests: RequestObservation;
@@ -106,6 +111,12 @@ export class ControlApi implements ApiBackend {
   constructor(options: ControlApiOptions) {
     this.#parts = options;
     this.changes = new ConfigChanges({ ...options, onChange: options.onConfigChange });
+    this.rollouts = new Rollouts({
+      ...options,
+      store: options.rolloutStore,
+      resources: options.store,
+      changes: this.changes,
+    });
     this.#startedAtMs = options.clock.now();
     this.#requests = new RequestObservation(options.requests, () => this.#view());
   }

@@ -64,6 +64,11 @@ export class MeshPipeline {
     return this.#current!;
   }
 
+  /** Hostnames of the services that each workload serves, by its id. */
+  get served(): ReadonlyMap<string, readonly string[]> {
+    return this.#current!.served;
+  }
+
   /** Unchanged parts of the mesh are those of the mesh before; where only routes have changed, they alone are built. */
   rebuild(): void {
     const { resources: configured, diagnostics } = this.#config;

@@ -1,5 +1,11 @@
+type Labels = Readonly<Record<string, string>>;
+
 /** `<canonical name>;<canonical revision>` of a workload, by Istio's labels and the usual ones. */
-export function canonicalName(labels: Readonly<Record<string, string>>, workloadName: string): string {
+export function canonicalName(labels: Labels, workloadName: string): string {
   const name = labels["service.istio.io/canonical-name"] ?? labels.app ?? workloadName;
-  return `${name};${labels["service.istio.io/canonical-revision"] ?? labels.version ?? "latest"}`;
+  return `${name};${canonicalRevision(labels)}`;
+}
+
+export function canonicalRevision(labels: Labels): string {
+  return labels["service.istio.io/canonical-revision"] ?? labels.version ?? "latest";
 }

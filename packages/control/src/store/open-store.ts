@@ -9,6 +9,7 @@ import { Database } from "./database.ts";
 import { sqliteJwtKeyStore } from "./jwt-key-store.ts";
 import { sqliteResourceStore } from "./resource-store.ts";
 import { sqliteRevocationStore } from "./revocation-store.ts";
+import { sqliteRolloutStore } from "./rollout-store.ts";
 import { sqliteRootStore } from "./root-store.ts";
 import { openStateDirectory } from "./state-directory.ts";
 import type { Store } from "./store.ts";
@@ -45,6 +46,7 @@ export function openStore({ directory, trustDomain, clock, auditBounds }: StoreO
         jwtKeys: sqliteJwtKeyStore(database),
         revocations: sqliteRevocationStore(database),
         addresses: sqliteAddressStore(database),
+        rollouts: sqliteRolloutStore(database),
         close() {
           database.close();
           state.close();

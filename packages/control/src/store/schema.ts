@@ -134,4 +134,13 @@ export const migrations: readonly string[] = [
     SELECT RAISE(ABORT, 'the audit log is append-only');
   END;
   `,
+  // What a rollout is and does, as JSON; `service` is namespace/name.
+  `
+  CREATE TABLE rollouts (
+    id INTEGER PRIMARY KEY,
+    service TEXT NOT NULL,
+    is_over INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -3,6 +3,7 @@ import type { AuditLog } from "./audit-log.ts";
 import type { JwtKeyStore } from "./jwt-key-store.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { RevocationStore } from "./revocation-store.ts";
+import type { RolloutStore } from "./rollout-store.ts";
 import type { RootStore } from "./root-store.ts";
 import type { TokenStore } from "./token-store.ts";
 
@@ -18,5 +19,6 @@ export interface Store {
   readonly jwtKeys: JwtKeyStore;
   readonly revocations: RevocationStore;
   readonly addresses: VirtualAddressStore;
+  readonly rollouts: RolloutStore;
   close(): void;
 }

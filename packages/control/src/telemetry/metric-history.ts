@@ -89,6 +89,11 @@ export class MetricHistory {
     }
   }
 
+  /** What each workload said last, by series: the same objects as long as it says the same. */
+  *latest(): Iterable<readonly [exporter: string, samples: ReadonlyMap<string, Sample>]> {
+    for (const [exporter, ring] of this.#exporters) yield [exporter, ring.at(-1)!.samples];
+  }
+
   /** Every workload that exported within the window, compared with itself one window ago. */
   windows(windowMs: number): readonly ExporterWindow[] {
     const nowMs = this.#clock.monotonicMs();

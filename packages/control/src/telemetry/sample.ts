@@ -23,7 +23,11 @@ export const keptMetrics = {
 export type KeptMetric = (typeof keptMetrics)[keyof typeof keptMetrics];
 
 /** Labels that are asked of callers alone, and kept of no other series. */
-export const sourceLabels = ["destination_service", "destination_principal"] as const;
+export const sourceLabels = [
+  "destination_service",
+  "destination_principal",
+  "destination_canonical_revision",
+] as const;
 
 /** Labels that are asked of destinations alone: who a caller says it is, which its certificate must bear out. */
 export const callerLabels = ["source_workload", "source_workload_namespace"] as const;

@@ -1,0 +1,126 @@
+/**
+ * Rollouts under real traffic, through real sidecars: a bad version is taken back
+ * with few failed calls, a good one is promoted, also when the control plane is
+ * killed in the middle, and behind Envoy as behind Weft's own sidecar.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { RolloutMesh, route } from "./rollout/rollout-mesh.ts";
+
+const envoy = findPeer("envoy");
+const flags = ["--steps", "20,50,100", "--interval", "5s", "--min-requests", "15", "--p99", "300ms"];
+
+describe("a rollout under traffic", () => {
+  let mesh: RolloutMesh;
+
+  before(async () => {
+    mesh = await RolloutMesh.start(envoy);
+  });
+  after(() => mesh?.close());
+
+  const bad = [
+    { version: "v3", how: "broken", why: /calls succeeded, less than 99 %/ },
+    { version: "v3", how: "slow", why: /300 ms/ },
+    { version: "v4", how: "broken", why: /calls succeeded, less than 99 %/ },
+  ] as const;
+  for (const { version, how, why } of bad) {
+    const isEnvoy = version === "v4";
+    const skip = isEnvoy && !envoy ? "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers" : false;
+    test(`a ${how} version behind ${isEnvoy ? "Envoy" : "Weft's sidecar"} is taken back in its first step`, {
+      skip,
+    }, async (t) => {
+      await mesh.tell(version, how);
+      mesh.met();
+      const { code, events, stderr } = await mesh.rollout("--to", version, ...flags);
+      const met = mesh.met();
+      assert.equal(code, 5, stderr);
+      const failed = events.find(({ kind }) => kind === "failed");
+      assert.match(failed?.message ?? "", why, JSON.stringify(events));
+      assert.equal(failed!.weight, 20);
+      assert.ok(failed!.canary!.requests >= 15);
+      assert.equal(events.at(-1)!.kind, "rolled back");
+      assert.equal(events.filter(({ kind }) => kind === "step").length, 1, "it never got to the second step");
+      assert.equal(await mesh.route(), route, "the route is as it was, to the letter");
+      t.diagnostic(`${failed!.message}; of ${met.calls} calls meanwhile ${met.failed} failed`);
+      // A fifth of the calls for as long as it took; twice that would be a route that shifted more than it says.
+      assert.ok(met.failed < met.calls * 0.4, JSON.stringify(met));
+      assert.equal(met.failed > 0, how === "broken");
+      await mesh.mesh.until("no call fails any more", async () => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const { calls, failed: still, byVersion } = mesh.met();
+        return calls > 0 && still === 0 && byVersion[version] === undefined;
+      });
+      await mesh.tell(version, "well");
+    });
+  }
+
+  test("a good version is promoted, although the control plane is killed in the middle, and nobody notices", async (t) => {
+    mesh.met();
+    const running = mesh.rollout("--to", "v3", ...flags);
+    await mesh.mesh.until("the first step has passed", async () => {
+      const { stdout } = await mesh.mesh.weft("rollout", "status", "api", "-o", "json");
+      const status = stdout === "" ? undefined : JSON.parse(stdout);
+      return status?.to === "v3" && status.stage === 1 && status.phase === "Progressing";
+    });
+    await mesh.mesh.killControlPlane();
+    await mesh.mesh.startControlPlane();
+    const { code, events, stderr } = await running;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /waiting for it to come back/);
+    assert.ok(events.some(({ kind }) => kind === "restarted"));
+    const passed = events.filter(({ kind }) => kind === "passed");
+    assert.deepEqual(
+      passed.map(({ weight }) => weight),
+      [20, 50, 100],
+    );
+    assert.equal(await mesh.route(), route.replace("subset: v1", "subset: v3"));
+    const met = mesh.met();
+    t.diagnostic(`of ${met.calls} calls meanwhile ${met.failed} failed: ${JSON.stringify(met.byVersion)}`);
+    assert.equal(met.failed, 0);
+    const history = JSON.parse((await mesh.mesh.weft("history", "-o", "json")).stdout);
+    assert.ok(JSON.stringify(history).includes("rollout default/api"));
+  });
+
+  test("what was promoted can be undone", async () => {
+    const { code, stdout, stderr } = await mesh.mesh.weft("rollout", "undo", "api");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /an operator undid it/);
+    await mesh.mesh.until("the route is as it was", async () => (await mesh.route()) === route);
+    const again = await mesh.mesh.weft("rollout", "undo", "api");
+    assert.equal(again.code, 1);
+  });
+
+  test("calls with a header reach the new version first, and copies before them", async () => {
+    const running = mesh.rollout(
+      ...["--to", "v3", "--header", "x-canary: insider", "--steps", "100", "--interval", "2s", "--mirror"],
+      ...["--min-requests", "5"],
+    );
+    await mesh.mesh.until("copies have been enough", async () => (await mesh.route()).includes("x-canary"));
+    await mesh.mesh.until("insiders reach it", async () => {
+      const response = await fetch(`http://${mesh.mesh.addressOf(1)}:20000/`, {
+        headers: { "x-canary": "insider" },
+      });
+      return (await response.text()) === "v3";
+    });
+    const insiders = new AbortController();
+    const calling = (async () => {
+      while (!insiders.signal.aborted) {
+        await fetch(`http://${mesh.mesh.addressOf(1)}:20000/`, { headers: { "x-canary": "insider" } });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
+    const { code, events, stderr } = await running;
+    insiders.abort();
+    await calling;
+    assert.equal(code, 0, stderr);
+    const passed = events
+      .filter(({ kind }) => kind === "passed")
+      .map(({ message }) => message.split(": ")[0]);
+    assert.deepEqual(passed, [
+      "step 1 of 3, copies of 100 % to v3",
+      "step 2 of 3, matching requests to v3",
+      "step 3 of 3, 100 % to v3",
+    ]);
+  });
+});
