@@ -9,6 +9,17 @@ import { findPeer } from "../packages/testkit/src/peer.ts";
 import { RolloutMesh, route } from "./rollout/rollout-mesh.ts";
 
 const envoy = findPeer("envoy");
+const canary = `apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: { name: api }
+spec:
+  targetRef: { apiVersion: apps/v1, kind: Deployment, name: api }
+  analysis:
+    interval: 2s
+    threshold: 1
+    stepWeights: [50, 100]
+    metrics: [{ name: request-success-rate, thresholdRange: { min: 99 } }]
+`;
 const flags = ["--steps", "20,50,100", "--interval", "5s", "--min-requests", "15", "--p99", "300ms"];
 
 describe("a rollout under traffic", () => {
@@ -89,6 +100,23 @@ describe("a rollout under traffic", () => {
     await mesh.mesh.until("the route is as it was", async () => (await mesh.route()) === route);
     const again = await mesh.mesh.weft("rollout", "undo", "api");
     assert.equal(again.code, 1);
+  });
+
+  test("a Canary rolls out the version that comes next, and its status says so", async () => {
+    const applied = await mesh.apply(canary);
+    assert.equal(applied.code, 0, applied.stderr);
+    await mesh.mesh.until(
+      "what is there is known",
+      async () => (await mesh.canary())?.phase === "Initialized",
+    );
+    await mesh.start("v5");
+    await mesh.mesh.until("v5 is promoted", async () => (await mesh.canary())?.phase === "Succeeded");
+    assert.equal((await mesh.canary())?.lastPromotedSpec, "v5");
+    assert.equal(await mesh.route(), route.replace("subset: v1", "subset: v5"));
+    const { code, stderr } = await mesh.mesh.weft("rollout", "undo", "api");
+    assert.equal(code, 0, stderr);
+    await mesh.mesh.until("the route is as it was", async () => (await mesh.route()) === route);
+    assert.equal((await mesh.mesh.weft("delete", "canary", "api")).code, 0);
   });
 
   test("calls with a header reach the new version first, and copies before them", async () => {

@@ -5,10 +5,10 @@ import type { RolloutEvent } from "../../packages/control/src/api/rollout-protoc
 import { LocalMesh } from "../local-mesh.ts";
 
 const app = join(import.meta.dirname, "app.mjs");
-const hosts = { web: 1, v1: 2, v3: 3, v4: 4 } as const;
-export type Version = "v1" | "v3" | "v4";
+const hosts = { web: 1, v1: 2, v3: 3, v4: 4, v5: 5 } as const;
+type Version = "v1" | "v3" | "v4" | "v5";
 
-const subsets = ["v1", "v3", "v4"]
+const subsets = ["v1", "v3", "v4", "v5"]
   .map((name) => `{ name: ${name}, labels: { version: ${name} } }`)
   .join(", ");
 export const route = `apiVersion: networking.istio.io/v1
@@ -103,6 +103,22 @@ export class RolloutMesh {
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as RolloutEvent);
     return { ...result, events };
+  }
+
+  async apply(yaml: string): Promise<CommandResult> {
+    const file = join(this.mesh.state, "apply.yaml");
+    writeFileSync(file, yaml);
+    return this.mesh.weft("apply", "-f", file);
+  }
+
+  /** The status of the Canary. */
+  async canary(): Promise<{ readonly phase: string; readonly lastPromotedSpec: string } | undefined> {
+    const { stdout } = await this.mesh.weft("get", "canary", "api", "-o", "json");
+    return stdout === "" ? undefined : JSON.parse(stdout).status;
+  }
+
+  start(version: Version): Promise<void> {
+    return this.#run(version);
   }
 
   /** The route as it is applied now. */

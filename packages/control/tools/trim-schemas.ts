@@ -1,9 +1,10 @@
 /**
- * Rewrites `src/config/schemas/*.schema.json` from the published CRDs of Istio
- * and of the Gateway API.
+ * Rewrites `src/config/schemas/*.schema.json` from the published CRDs of Istio,
+ * of the Gateway API and of Flagger.
  *
  *   node packages/control/tools/trim-schemas.ts <folder of the Go module istio.io/api>
  *   node packages/control/tools/trim-schemas.ts <folder of the Go module sigs.k8s.io/gateway-api>
+ *   node packages/control/tools/trim-schemas.ts <folder of the Go module github.com/fluxcd/flagger>
  *
  * (`go mod download -json istio.io/api@v1.31.4` prints that folder as `Dir`.)
  * Keeps each kind's `spec` schema as published, minus prose and the CEL rules,
@@ -52,6 +53,11 @@ const sources: readonly Source[] = [
       "ReferenceGrant",
       "BackendTLSPolicy",
     ],
+    dropped: prose,
+  },
+  {
+    files: "artifacts/flagger/crd.yaml",
+    kinds: ["Canary"],
     dropped: prose,
   },
 ];

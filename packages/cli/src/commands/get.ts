@@ -51,6 +51,7 @@ function yamlOf({ text, status }: ResourceRecord): string {
 /** "accepted", or the reasons why not; of all parents. */
 function outcomeOf({ status }: ResourceRecord): string {
   if (!status) return "";
+  if ("phase" in status) return status.phase;
   const conditions =
     "parents" in status
       ? status.parents.flatMap((parent) => parent.conditions)

@@ -1,3 +1,4 @@
+import { canaryStatus } from "./canary-protocol.ts";
 import { diagnostic } from "./diagnostic-schema.ts";
 import { rotationStatus } from "./rotation-protocol.ts";
 import {
@@ -85,7 +86,7 @@ export const resourceSummary = object(
     revision: integer("That last changed it; 0 where the control plane's own directory holds it."),
     changedAtMs: integer(),
     source: choice(["store", "directory"], "`directory`: from `--config DIR`, changed only there."),
-    status: optional(either(routeStatus, gatewayStatus)),
+    status: optional(either(either(routeStatus, gatewayStatus), canaryStatus)),
   },
   "A resource in force, without its text.",
 );

@@ -1,3 +1,4 @@
+import { rolloutPhase } from "./canary-protocol.ts";
 import { resourceKey } from "./protocol.ts";
 import {
   asked,
@@ -97,18 +98,6 @@ export const startRollout = asked("StartRollout", {
   route: optional(resourceKey),
 });
 export type StartRollout = Infer<typeof startRollout>;
-
-/** In Flagger's words. */
-const rolloutPhase = choice([
-  "Initializing",
-  "Progressing",
-  "Waiting",
-  "Promoting",
-  "Finalising",
-  "Succeeded",
-  "Failed",
-]);
-export type RolloutPhase = Infer<typeof rolloutPhase>;
 
 const versionCalls = object(
   "VersionCalls",

@@ -216,6 +216,7 @@ export class Composition {
       trustDomain,
       store: store.resources,
       rolloutStore: store.rollouts,
+      canaryStore: store.canaries,
       onError: this.onError,
       authority,
       rotation: this.rotation,
@@ -273,6 +274,7 @@ export class Composition {
     this.dashboard.start();
     this.rotation.resume();
     this.api.rollouts.resume();
+    this.api.canaries.start();
     this.isStarted = true;
     this.metrics.started(process.uptime());
   }
@@ -316,6 +318,7 @@ export class Composition {
     this.dashboard.close();
     this.#directory?.close();
     this.rotation.close();
+    this.api.canaries.close();
     this.api.rollouts.close();
     this.registry.close();
     await this.#remembered.flush();

@@ -58,12 +58,14 @@ import { shownText } from "../inspect/secret-text.ts";
 import type { RequestHub } from "../observe/request-hub.ts";
 import { RequestObservation } from "../observe/request-observation.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
+import type { CanaryStore } from "../store/canary-store.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import type { RolloutStore } from "../store/rollout-store.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
 import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
 import { awaitSync } from "./await-sync.ts";
+import { Canaries } from "./canaries.ts";
 import { ConfigChanges, noSuchResource } from "./config-changes.ts";
 import type { ConfigEntry, ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
@@ -95,6 +97,7 @@ export interface ControlApiOptions {
   readonly questions: () => MeshQuestions;
   readonly requests: RequestHub;
   readonly rolloutStore: RolloutStore;
+  readonly canaryStore: CanaryStore;
   readonly onError: (error: unknown) => void;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
@@ -104,6 +107,7 @@ export interface ControlApiOptions {
 export class ControlApi implements ApiBackend {
   readonly changes: ConfigChanges;
   readonly rollouts: Rollouts;
+  readonly canaries: Canaries;
   readonly #parts: ControlApiOptions;
   readonly #startedAtMs: number;
   readonly #requests: RequestObservation;
@@ -117,6 +121,7 @@ export class ControlApi implements ApiBackend {
       resources: options.store,
       changes: this.changes,
     });
+    this.canaries = new Canaries({ ...options, store: options.canaryStore, rollouts: this.rollouts });
     this.#startedAtMs = options.clock.now();
     this.#requests = new RequestObservation(options.requests, () => this.#view());
   }
@@ -359,6 +364,7 @@ export class ControlApi implements ApiBackend {
     const { routes, gateways } = this.#parts.pipeline.current;
     const parents = routes.get(resourceKey(resource));
     const gateway = gateways.get(resourceKey(resource));
+    const canary = kind === "Canary" ? this.canaries.status(resourceKey(resource)) : undefined;
     return {
       kind,
       namespace,
@@ -371,6 +377,7 @@ export class ControlApi implements ApiBackend {
       source,
       ...(parents ? { status: routeStatus(parents) } : {}),
       ...(gateway ? { status: gatewayStatus(gateway) } : {}),
+      ...(canary ? { status: canary } : {}),
     };
   }
 }

@@ -140,6 +140,16 @@ export class Rollouts {
     return rolloutStatus(rollout, running?.measurement, after);
   }
 
+  /** As it is stored: the one under way, or the last one. */
+  find(of: { namespace: string; service: string }): Rollout | undefined {
+    const key = serviceKey(of);
+    return this.#running.get(key)?.rollout ?? this.#last.get(key);
+  }
+
+  running(): readonly Rollout[] {
+    return [...this.#running.values()].map(({ rollout }) => rollout);
+  }
+
   /** Of all services that have had one, without events. */
   list(): readonly RolloutStatus[] {
     const all = new Map<string, RolloutStatus>();

@@ -1,6 +1,7 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
+import { checkCanary } from "./check-canary.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
@@ -66,6 +67,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   GatewayClass: () => {},
   KubernetesGateway: checkKubernetesGateway,
   Secret: checkSecret,
+  Canary: checkCanary,
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { CanarySpec } from "./canary-spec.ts";
 import type {
   GatewayClassSpec,
   GrpcRouteResourceSpec,
@@ -46,6 +47,7 @@ interface Specs {
   GatewayClass: GatewayClassSpec;
   KubernetesGateway: KubernetesGatewaySpec;
   Secret: TlsSecretSpec;
+  Canary: CanarySpec;
 }
 
 /**

@@ -4,6 +4,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
+import canary from "./schemas/canary.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
 import gateway from "./schemas/gateway.schema.json" with { type: "json" };
 import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "json" };
@@ -63,6 +64,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   GatewayClass: gatewayClass,
   KubernetesGateway: kubernetesGateway,
   Secret: secret,
+  Canary: canary,
 };
 
 const text = { type: "string" };
@@ -189,7 +191,9 @@ function strict(schema: PublishedSchema): PublishedSchema {
   }
   if (schema.oneOf) {
     delete out.oneOf;
-    out.atMostOne = alternatives(schema.oneOf);
+    const shared = sharedFields(schema.oneOf);
+    out.atMostOne = alternatives(schema.oneOf).filter((field) => !shared.includes(field));
+    if (shared.length > 0) out.required = [...((schema.required as string[]) ?? []), ...shared];
   }
   if (schema.allOf) {
     out.allOf = (schema.allOf as { oneOf: unknown }[]).map((part) => ({
@@ -201,6 +205,12 @@ function strict(schema: PublishedSchema): PublishedSchema {
 
 function alternatives(oneOf: unknown): string[] {
   return (oneOf as { required?: string[] }[]).flatMap((alternative) => alternative.required ?? []);
+}
+
+/** What every alternative requires. */
+function sharedFields(oneOf: unknown): string[] {
+  const [first = [], ...others] = (oneOf as { required?: string[] }[]).map(({ required = [] }) => required);
+  return first.filter((field) => others.every((required) => required.includes(field)));
 }
 
 function listKeyOf(schema: object | undefined): string | undefined {

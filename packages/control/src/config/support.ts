@@ -1,3 +1,4 @@
+import { canarySupport } from "./canary-support.ts";
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
 import { gatewayApiSupport } from "./gateway-api-support.ts";
 import { telemetrySupport } from "./telemetry-support.ts";
@@ -104,6 +105,7 @@ function policySetRows(base: string): FieldSupport[] {
 export const fieldSupport: readonly FieldSupport[] = [
   ...gatewayApiSupport,
   ...telemetrySupport,
+  ...canarySupport,
   ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity"),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],

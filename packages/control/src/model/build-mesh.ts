@@ -136,4 +136,9 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
 }
 
 /** What changes routes alone: services and endpoints are made without them. */
-export const routingKinds: ReadonlySet<MeshKind> = new Set<MeshKind>(["VirtualService", ...routeKinds]);
+export const routingKinds: ReadonlySet<MeshKind> = new Set<MeshKind>([
+  "VirtualService",
+  ...routeKinds,
+  // Which says when a route is to change, and is none itself.
+  "Canary",
+]);

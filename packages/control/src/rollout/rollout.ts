@@ -1,10 +1,5 @@
-import type {
-  RolloutEvent,
-  RolloutPhase,
-  RolloutStage,
-  RolloutStatus,
-  StartRollout,
-} from "../api/rollout-protocol.ts";
+import type { RolloutPhase } from "../api/canary-protocol.ts";
+import type { RolloutEvent, RolloutStage, RolloutStatus, StartRollout } from "../api/rollout-protocol.ts";
 
 /** One of the two versions, as the route names it. */
 export interface VersionRef {

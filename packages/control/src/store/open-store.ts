@@ -5,6 +5,7 @@ import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { sqliteAddressStore } from "./address-store.ts";
 import type { AuditBounds } from "./audit-archive.ts";
 import { sqliteAuditLog } from "./audit-log.ts";
+import { sqliteCanaryStore } from "./canary-store.ts";
 import { Database } from "./database.ts";
 import { sqliteJwtKeyStore } from "./jwt-key-store.ts";
 import { sqliteResourceStore } from "./resource-store.ts";
@@ -47,6 +48,7 @@ export function openStore({ directory, trustDomain, clock, auditBounds }: StoreO
         revocations: sqliteRevocationStore(database),
         addresses: sqliteAddressStore(database),
         rollouts: sqliteRolloutStore(database),
+        canaries: sqliteCanaryStore(database),
         close() {
           database.close();
           state.close();

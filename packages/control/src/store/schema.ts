@@ -143,4 +143,11 @@ export const migrations: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  // What is known of each Canary, as JSON; `key` is kind/namespace/name.
+  `
+  CREATE TABLE canaries (
+    key TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,5 +1,6 @@
 import type { VirtualAddressStore } from "./address-store.ts";
 import type { AuditLog } from "./audit-log.ts";
+import type { CanaryStore } from "./canary-store.ts";
 import type { JwtKeyStore } from "./jwt-key-store.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { RevocationStore } from "./revocation-store.ts";
@@ -20,5 +21,6 @@ export interface Store {
   readonly revocations: RevocationStore;
   readonly addresses: VirtualAddressStore;
   readonly rollouts: RolloutStore;
+  readonly canaries: CanaryStore;
   close(): void;
 }
