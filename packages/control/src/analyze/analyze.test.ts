@@ -32,6 +32,16 @@ spec: { template: { metadata: { labels: { app: db } } } }
 ---
 `;
 
+function canary(service: string): string {
+  return `apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: { name: web }
+spec:
+  targetRef: { apiVersion: apps/v1, kind: Deployment, name: ${service} }
+  analysis: { interval: 1m, threshold: 1, stepWeight: 10 }
+`;
+}
+
 function rule(host: string, policy: string, more = ""): string {
   return `apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -187,6 +197,14 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ],
     [
       `${rule("web", "{}", subsets)}---\n${routes("web", "  http: [{ route: [{ destination: { host: web, subset: v1 }, weight: 100 }, { destination: { host: web, subset: v9 }, weight: 0 }] }]\n")}`,
+      [],
+    ],
+  ],
+  "a Canary that can never begin": [
+    [canary("nobody"), ["W2424"], /case\.yaml:\d+:\d+: warning W2424: there is no service nobody in default/],
+    [canary("web"), ["W2424"], /nothing routes web/],
+    [
+      `${rule("web", "{}", subsets)}---\n${routes("web", "  http: [{ route: [{ destination: { host: web, subset: v1 } }] }]\n")}---\n${canary("web")}`,
       [],
     ],
   ],

@@ -7,6 +7,7 @@ import type { AnalyzedMesh, Analyzer } from "./analyzer.ts";
 import { findBypassedDenials } from "./bypassed-denials.ts";
 import { findConflictingProtocols } from "./conflicting-protocols.ts";
 import { findEmptySubsets } from "./empty-subsets.ts";
+import { findIdleCanaries } from "./idle-canaries.ts";
 import { findImpossibleSources } from "./impossible-sources.ts";
 import { findPlaintext } from "./plaintext.ts";
 import { findTlsConflicts } from "./tls-conflicts.ts";
@@ -30,6 +31,7 @@ const analyzers: readonly Analyzer[] = [
   findConflictingProtocols,
   findEmptySubsets,
   findUnreachedTries,
+  findIdleCanaries,
 ];
 
 /**

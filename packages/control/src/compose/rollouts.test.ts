@@ -243,6 +243,39 @@ test("copies and matching requests come before shares", async (t) => {
   assert.ok(mesh.text()!.includes(shared(10)));
 });
 
+const backend = (version: string) => `apiVersion: v1
+kind: Service
+metadata: { name: api-${version} }
+spec: { selector: { app: api, version: ${version} }, ports: [{ name: http, port: 9080 }] }
+`;
+const httpRoute = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: api }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: api }]
+  rules:
+    - backendRefs: [{ name: api-v1, port: 9080 }]
+`;
+
+test("of a service with an HTTPRoute that one is shifted, between the backends of its versions", async (t) => {
+  const mesh = await setUpRollouts(t);
+  mesh.apply([backend("v1"), backend("v3"), httpRoute].join("---\n"));
+  const { route: of, from, to } = mesh.start({ ...ask, steps: [25] });
+  assert.deepEqual([of.kind, from, to], ["HTTPRoute", "v1", "v3"]);
+  const text = () => mesh.plane.config.entries.get("HTTPRoute/default/api")?.text.text;
+  const shares = "{ name: api-v1, port: 9080, weight: 75 }, { name: api-v3, port: 9080, weight: 25 }";
+  assert.ok(text()!.includes(shares), text());
+  await passStep(mesh, 50);
+  assert.equal(text(), httpRoute.replace("api-v1", "api-v3"));
+  mesh.answer();
+  await mesh.clock.advance(0);
+  assert.equal(mesh.status().outcome, "promoted");
+  assert.equal(mesh.status().events.find(({ kind }) => kind === "passed")!.canary!.requests, 50);
+  assert.equal(mesh.text(), route, "the VirtualService beside it says nothing now, and is left alone");
+  const sources = { ...ask, from: "v3", to: "v1", match: [{ sourceLabels: { app: "web" } }] };
+  assert.throws(() => mesh.start(sources), /matches headers and query parameters by exact and regex alone/);
+});
+
 const refused: readonly (readonly [name: string, ask: object, change: string, message: RegExp])[] = [
   ["an unknown service", { service: "nobody" }, "", /no service default\/nobody/],
   ["an unknown version", { to: "v9" }, "", /no subset of api is v9/],

@@ -16,6 +16,7 @@ import { FailingCallsTable } from "./failing-calls-table.tsx";
 import { HistoryCharts } from "./history-charts.tsx";
 import { shortOrigin } from "./origin.tsx";
 import type { PageProps } from "./page.ts";
+import { RolloutPanel } from "./rollout-panel.tsx";
 import { PoliciesTable, RoutesTable } from "./service-config.tsx";
 import { VersionsPanel } from "./versions-panel.tsx";
 
@@ -53,6 +54,7 @@ export function ServicePage({ view, location }: PageProps) {
     <>
       <Head service={service} detail={known} />
       <ServiceTiles service={service} />
+      <RolloutPanel namespace={service.namespace} name={service.name} />
       <RangeChoice location={location} />
       <HistoryCharts
         history={history}
@@ -204,6 +206,7 @@ function ServiceTiles({ service }: { readonly service: ServiceRow }) {
 /** Changes of configuration are about every service; the rest only where its name is in it. */
 function isAbout(kind: string, message: string, { name, namespace }: ServiceRow): boolean {
   if (kind === "apply" || kind === "delete" || kind === "config") return true;
+  if (kind === "rollout" || kind === "canary") return message.startsWith(`${namespace}/${name}: `);
   return (
     message.includes(`${name}-`) ||
     message.includes(`/ns/${namespace}/sa/${name}`) ||

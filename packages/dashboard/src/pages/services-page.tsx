@@ -4,6 +4,7 @@ import { formatLocation } from "../state/location.ts";
 import { servicesQuery } from "../words/promql.ts";
 import { byTrouble } from "../words/troubles.ts";
 import type { PageProps } from "./page.ts";
+import { RolloutsTable } from "./rollouts-table.tsx";
 import { serviceColumns } from "./service-columns.tsx";
 import { ServicePage } from "./service-page.tsx";
 
@@ -31,6 +32,7 @@ export function ServicesPage(props: PageProps) {
           />
         </label>
       </div>
+      <RolloutsTable />
       <Panel
         title="Services"
         note={`${found.length} of ${all.length}`}
