@@ -79,7 +79,7 @@ test("weft replay says of a running mesh which recorded calls a change would tre
     asked.stdout,
     /recorded: 200 via_upstream \(not as the mesh would answer now.*caller\.log:3\n$/,
   );
-  assert.equal((await mesh.weft("explain", "--request-id", "2")).code, 2);
+  assert.equal((await mesh.weft("explain", "--from", "caller")).code, 2);
   const changed = join(mesh.state, "changed.yaml");
   writeFileSync(changed, config.slice(config.indexOf("---\n") + 4).replace("[/secret*]", '["/"]'));
   const { code, stdout, stderr } = await mesh.weft(

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { ObservedExplanation } from "../packages/cli/src/explain/explain-observed.ts";
 import type { RecalledRequest, TapLine } from "../packages/control/src/api/observe-protocol.ts";
 import { LocalMesh, launcher } from "./local-mesh.ts";
 
@@ -194,4 +195,37 @@ test("a viewer that does not read costs requests nothing, and is told what it lo
   await mesh.until("the loss is told", () => /"lost":[1-9]/.test(tap.stdout));
   await tap.end();
   assert.match(tap.stderr, /lines were lost: they were not read fast enough/);
+});
+
+test("weft explain says of a call that was made why it came to what it did, at both its ends", async () => {
+  const id = randomUUID();
+  assert.equal(await call("/secret/plans", { "x-request-id": id, authorization: "Bearer s3cret" }), 403);
+  const { stdout, code } = await mesh.weft("explain", "--request-id", id);
+  assert.equal(code, 0);
+  assert.match(stdout, /^GET http:\S+\/secret\/plans from caller\S*\.default /);
+  assert.match(stdout, /authorization +denied .*policy\.yaml:8:/);
+  assert.match(stdout, /recorded by caller\S+, outbound, \S+: 403 via_upstream after /);
+  assert.match(stdout, /recorded by hello\S+, inbound, \S+: 403 rbac_access_denied_matched_policy\S+ after /);
+  assert.match(stdout, /the configuration is that of then; the mesh would answer so now/);
+  assert.match(stdout, /not kept, so conditions on it may be judged otherwise: authorization/);
+  assert.doesNotMatch(stdout, /s3cret/);
+});
+
+test("weft explain says that the configuration was changed after the call", async () => {
+  const id = randomUUID();
+  assert.equal(await call("/secret/plans", { "x-request-id": id }), 403);
+  assert.equal((await mesh.weft("delete", "AuthorizationPolicy", "hello", "--wait")).code, 0);
+  await mesh.until("the policy is gone", async () => (await call("/secret")) === 200);
+  const { stdout } = await mesh.weft("explain", "--request-id", id, "-o", "json");
+  const { calls } = JSON.parse(stdout) as { calls: ObservedExplanation[] };
+  assert.equal(calls.length, 1);
+  const [{ recorded, isConfigurationSame, isSameNow }] = calls as [ObservedExplanation];
+  assert.deepEqual([recorded.length, isConfigurationSame, isSameNow], [2, false, false]);
+  assert.ok(recorded[1]!.changes.some(({ type }) => type === "listener"));
+});
+
+test("weft explain of a call that nobody remembers says what to do", async () => {
+  const { code, stderr } = await mesh.weft("explain", "--request-id", "no-such-call");
+  assert.equal(code, 1);
+  assert.match(stderr, /no data plane remembers a call with the request id no-such-call\n.*--log/);
 });

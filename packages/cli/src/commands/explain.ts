@@ -1,8 +1,9 @@
 import { UserError } from "@weft/base/errors";
 import { writtenMesh } from "@weft/control/inspect/written-mesh";
 import { Command } from "commander";
+import { explainObserved } from "../explain/explain-observed.ts";
 import { Explainer } from "../explain/explainer.ts";
-import { formatExplanation, formatRecorded } from "../explain/format-explanation.ts";
+import { formatExplanation, formatObserved, formatRecorded } from "../explain/format-explanation.ts";
 import { liveReader } from "../explain/live-reader.ts";
 import type { MeshReader } from "../explain/mesh-reader.ts";
 import { parseQuestion, type Question } from "../explain/question.ts";
@@ -31,7 +32,9 @@ export function command(): Command {
       "Follows a call from listener to route, policies, cluster, endpoint and identity, each step with the line\n" +
         "of YAML that decides it and what lost against it. It asks the proxy's own matchers and filters, with the\n" +
         "configuration that the control plane makes for both ends; nothing is sent.\n" +
-        "With PATH… it asks about those files, as if what they deploy were running; else about the running mesh.",
+        "With PATH… it asks about those files, as if what they deploy were running; else about the running mesh.\n" +
+        "With --request-id it explains a call that was made, hop by hop, from what the data planes remember of it,\n" +
+        "or from access logs, and says whether the configuration has been changed since.",
     )
     .argument("[path...]", "YAML files or directories, instead of the running mesh")
     .option("--from <workload>", "who calls: a workload, deployment, service or app, e.g. productpage")
@@ -46,10 +49,17 @@ export function command(): Command {
     .addHelpText(
       "after",
       "\nExample:\n  $ weft explain --from productpage --to http://reviews:9080/x -H 'end-user: jason'\n" +
+        "  $ weft explain --request-id 6f1c…\n" +
         "  $ weft explain --request-id 6f1c… --log reviews.log --log productpage=productpage.log\n" +
         "  $ weft explain mesh/ --from productpage --to http://reviews:9080/x -o json | jq .outcome",
     )
     .action(async (paths: readonly string[], flags: Flags) => {
+      if (isObserved(paths, flags)) {
+        const calls = await explainObserved(flags.requestId!, apiClient(flags));
+        if (flags.output === "json") return printJson({ calls });
+        process.stdout.write(calls.map(formatObserved).join("\n"));
+        return;
+      }
       const reader = readerOf(paths, flags);
       const { question, recorded } = await askedCall(flags, reader);
       const explanation = await new Explainer(reader).explain(question);
@@ -57,6 +67,11 @@ export function command(): Command {
       process.stdout.write(formatExplanation(explanation));
       if (recorded) process.stdout.write(`${formatRecorded(recorded, explanation)}\n`);
     });
+}
+
+/** Only a request id: the data planes remember it, or nobody does. */
+function isObserved(paths: readonly string[], { requestId, log, from, to }: Flags): boolean {
+  return requestId !== undefined && log.length + paths.length === 0 && from === undefined && to === undefined;
 }
 
 async function askedCall(
@@ -68,7 +83,7 @@ async function askedCall(
     return findCall(requestId, log, reader);
   if (requestId === undefined && from !== undefined && to !== undefined)
     return { question: parseQuestion(from, to, { method, headers: header }) };
-  throw new UserError("name a call: --from and --to, or --request-id and --log", {
+  throw new UserError("name a call: --from and --to, or --request-id", {
     hint: "weft explain --help has an example of each",
     exitCode: 2,
   });

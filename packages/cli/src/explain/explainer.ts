@@ -63,8 +63,8 @@ export class Explainer {
   }
 
   async #callOf(question: Question, caller: WorkloadView): Promise<DryCall> {
-    const { host, port, scheme } = question;
-    const target = await this.#target(host, port, caller);
+    const { host, port, scheme, arrived } = question;
+    const target = arrived ? arrivalOf(arrived, caller) : await this.#target(host, port, caller);
     const isTls = scheme === "https";
     return {
       ...target,
@@ -102,14 +102,7 @@ export class Explainer {
     }
     const resolved =
       isIP(host) > 0 ? [host] : (await this.#namesFor(caller.namespace)).resolve(host.toLowerCase());
-    const address = resolved?.[0] ?? addressOutside;
-    const any = address.includes(":") ? "::" : "0.0.0.0";
-    return {
-      listener: "virtualOutbound",
-      handedTo: [...new Set([`${address}_${port}`, `0.0.0.0_${port}`, `${any}_${port}`])],
-      address,
-      port,
-    };
+    return captured(resolved?.[0] ?? addressOutside, port);
   }
 
   #namesFor(namespace: string): Promise<MeshNames> {
@@ -143,6 +136,23 @@ export class Explainer {
     }
     return proxy;
   }
+}
+
+/** A connection to this address that interception brings to the proxy. */
+function captured(address: string, port: number) {
+  const any = address.includes(":") ? "::" : "0.0.0.0";
+  return {
+    listener: "virtualOutbound",
+    handedTo: [...new Set([`${address}_${port}`, `0.0.0.0_${port}`, `${any}_${port}`])],
+    address,
+    port,
+  };
+}
+
+function arrivalOf({ address, port }: NonNullable<Question["arrived"]>, { interception }: WorkloadView) {
+  return interception === "NONE"
+    ? { listener: `${address}_${port}`, handedTo: [], address, port }
+    : captured(address, port);
 }
 
 function spellings(

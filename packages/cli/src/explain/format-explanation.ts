@@ -1,4 +1,6 @@
 import { printable } from "../output/printable.ts";
+import { formatMs } from "../output/units.ts";
+import type { ObservedExplanation, RecordedEnd } from "./explain-observed.ts";
 import type { Explanation, Step } from "./explanation.ts";
 
 /** The way of a call as people read it: one line a step, what lost below it, the outcome last. */
@@ -34,6 +36,41 @@ export function formatRecorded(
     ? "as the mesh would answer now"
     : "not as the mesh would answer now: it was changed since, or what it depends on";
   return printable(`recorded: ${words} (${judged})  ${place}`);
+}
+
+/** What happened, below how the mesh decides now, and whether the two can differ. */
+export function formatObserved(call: ObservedExplanation): string {
+  const { recorded, isConfigurationSame, isSameNow, unknown } = call;
+  const changes = recorded.flatMap(({ at, changes: own }) => own.map((one) => ({ at, ...one })));
+  const lines = recorded.map(formatEnd);
+  if (isConfigurationSame) {
+    const because = isSameNow ? "" : ": it depends on what is not configuration, or was not kept";
+    lines.push(
+      `the configuration is that of then; the mesh would ${isSameNow ? "" : "not "}answer so now${because}`,
+    );
+  } else {
+    for (const { at, type, name, atMs } of changes) {
+      const when = atMs > 0 ? ` at ${new Date(atMs).toISOString()}` : "";
+      lines.push(`changed since: ${type} ${name} of ${at}${when}`);
+    }
+    lines.push(`the mesh would ${isSameNow ? "" : "not "}answer so now`);
+  }
+  if (unknown.length > 0) {
+    lines.push(`not kept, so conditions on it may be judged otherwise: ${unknown.join(", ")}`);
+  }
+  return `${formatExplanation(call)}${lines.map(printable).join("\n")}\n`;
+}
+
+function formatEnd(end: RecordedEnd): string {
+  const { at, direction, startedMs, durationMs, status, flags, details, attempts, upstreamHost } = end;
+  const words = [status || "no answer", flags, details].filter(Boolean).join(" ");
+  const sent = upstreamHost === "" ? "" : `, sent to ${upstreamHost}`;
+  const tries = attempts > 1 ? `, ${attempts} attempts` : "";
+  const decided = [end.decidedBy, end.decidedOrigin].filter(Boolean).join("  ");
+  const route = end.route === "" ? "" : `, route ${end.route}`;
+  const where = decided || end.routeOrigin;
+  const when = new Date(startedMs).toISOString();
+  return `recorded by ${at}, ${direction}, ${when}: ${words} after ${formatMs(durationMs)}${route}${sent}${tries}${where && `  ${where}`}`;
 }
 
 function formatStep({ step, chosen, detail, origin, lost }: Step, width: number): string[] {

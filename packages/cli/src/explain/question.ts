@@ -13,6 +13,8 @@ export interface Question {
   readonly method: string;
   /** Flat: name in lower case, then value. */
   readonly headers: readonly string[];
+  /** Where it arrived at the caller's proxy, where that is known; else what the name resolves to. */
+  readonly arrived?: { readonly address: string; readonly port: number };
 }
 
 const schemePorts = { http: 80, https: 443, tcp: undefined } as const;
