@@ -14,7 +14,7 @@ test("the measurement of a sidecar's memory runs in its short form", {
     timeout: 120_000,
   });
   assert.equal(status, 0, stderr);
-  for (const what of ["five services named by a Sidecar", "all services"]) {
+  for (const what of ["five services named by a Sidecar", "services learnt by use", "all services"]) {
     assert.match(stdout, new RegExp(`^${what}, mesh of 50: [0-9.]+ MB`, "m"));
   }
 });

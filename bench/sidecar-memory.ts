@@ -1,7 +1,7 @@
 /**
- * `npm run bench:sidecar-memory`: what a sidecar that uses five services costs in
- * memory as the mesh around it grows, with a `Sidecar` that names those five and
- * without one.
+ * `npm run bench:sidecar-memory`: what a sidecar costs in memory as the mesh
+ * around it grows: with a `Sidecar` that names five services, with clusters that
+ * it learns by use (before the first), and with everything (`--scope all`).
  *
  *   npm run bench:sidecar-memory [-- --services 10,1000,10000 | --quick]
  *
@@ -23,12 +23,16 @@ import { buildMesh } from "@weft/control/model/build-mesh";
 import { hostnamesNeedingAddress } from "@weft/control/model/build-services";
 import type { Workload } from "@weft/control/registry/workload";
 import { SnapshotBuilder } from "@weft/control/snapshot/snapshot-builder";
-import { sidecarFeatures } from "@weft/control/translate/client-features";
+import {
+  type ClientFeatures,
+  learningSidecarFeatures,
+  sidecarFeatures,
+} from "@weft/control/translate/client-features";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
 import { TestCa } from "@weft/testkit/test-ca";
 import { AdsServer } from "@weft/xds/ads-server";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
-import type { Snapshot } from "@weft/xds/snapshot";
+import { isGiven, type Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 
 const { values } = parseArgs({
@@ -51,6 +55,18 @@ metadata: { name: scope }
 spec: { egress: [{ hosts: [${hosts}] }] }
 `;
 
+interface Mode {
+  readonly what: string;
+  readonly yaml: string;
+  readonly features: ClientFeatures;
+}
+
+const modes: readonly Mode[] = [
+  { what: "five services named by a Sidecar", yaml: scope, features: learningSidecarFeatures },
+  { what: "services learnt by use", yaml: "", features: learningSidecarFeatures },
+  { what: "all services", yaml: "", features: sidecarFeatures },
+];
+
 function workload(service: string, index: number): Workload {
   return {
     id: `${service}-1.default`,
@@ -70,13 +86,13 @@ function workload(service: string, index: number): Workload {
 }
 
 /** What the sidecar of the first service is given in a mesh of so many. */
-function snapshotOf(services: number, yaml: string): Snapshot {
+function snapshotOf(services: number, { yaml, features }: Mode): Snapshot {
   const { resources } = parseConfig([{ name: "mesh.yaml", text: yaml }]);
   const workloads = Array.from({ length: services }, (_, i) => workload(`s${i}`, i + 1));
   const names = hostnamesNeedingAddress(resources, workloads, settings);
   const vips = new Map(names.map((name, i) => [name, `240.240.${(i + 1) >> 8}.${(i + 1) & 255}`]));
   const { mesh } = buildMesh({ resources, workloads, vips, options: settings });
-  return new SnapshotBuilder().build(mesh, { id: "s0-1.default", features: sidecarFeatures });
+  return new SnapshotBuilder().build(mesh, { id: "s0-1.default", features });
 }
 
 /** Serves configuration, and the certificates that it waits for. */
@@ -143,20 +159,22 @@ function bootstrap(xds: string, secrets: string, admin: string): object {
 }
 
 /** Resident memory in MB once all configuration is in force and nothing moves any more. */
-async function residentMb(services: number, yaml: string): Promise<number> {
+async function residentMb(services: number, mode: Mode): Promise<number> {
   const folder = mkdtempSync(join(directory, "run-"));
   const [xds, secrets, admin, file] = ["xds", "sds", "admin", "bootstrap.json"].map((name) =>
     join(folder, name),
   ) as [string, string, string, string];
-  const snapshot = snapshotOf(services, yaml);
+  const snapshot = snapshotOf(services, mode);
   const stop = await serve(snapshot, xds, secrets);
   writeFileSync(file, JSON.stringify(bootstrap(xds, secrets, admin)));
   const weft = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
   const start = `ip link set lo up && exec ${weft} proxy -c ${file} -l error`;
   const proxy = spawn("unshare", ["--net", "sh", "-c", start], { stdio: ["ignore", "inherit", "inherit"] });
   try {
-    const clusters = snapshot.byType.get(typeUrl.cluster)!.size;
-    await until(async () => (await countClusters(admin)) >= clusters);
+    const wildcard = { isWildcard: true, names: new Set<string>() };
+    const clusters = [...snapshot.byType.get(typeUrl.cluster)!.values()];
+    const { length } = clusters.filter((cluster) => isGiven(wildcard, cluster, snapshot));
+    await until(async () => (await isLive(admin)) && (await countClusters(admin)) >= length);
     return await settledMb(proxy);
   } finally {
     const over = once(proxy, "exit");
@@ -176,16 +194,23 @@ async function until(check: () => Promise<boolean>): Promise<void> {
   throw new Error("the sidecar did not take its configuration within five minutes");
 }
 
-function countClusters(admin: string): Promise<number> {
+async function countClusters(admin: string): Promise<number> {
+  const text = await asked(admin, "/stats?filter=cluster_manager.active_clusters");
+  return Number(/: (\d+)/.exec(text)?.[1] ?? 0);
+}
+
+/** Whether listeners and routes are in force too. */
+async function isLive(admin: string): Promise<boolean> {
+  return (await asked(admin, "/ready")).startsWith("LIVE");
+}
+
+function asked(admin: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request(
-      { socketPath: admin, path: "/stats?filter=cluster_manager.active_clusters" },
-      (answer) => {
-        let text = "";
-        answer.setEncoding("utf8").on("data", (chunk) => (text += chunk));
-        answer.on("end", () => resolve(Number(/: (\d+)/.exec(text)?.[1] ?? 0)));
-      },
-    );
+    const call = request({ socketPath: admin, path }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+      answer.on("end", () => resolve(text));
+    });
     call.on("error", reject);
     call.end();
   });
@@ -203,13 +228,11 @@ async function settledMb({ pid }: ChildProcess): Promise<number> {
 }
 
 try {
-  for (const [what, yaml] of [
-    ["five services named by a Sidecar", scope],
-    ["all services", ""],
-  ] as const) {
+  for (const mode of modes) {
+    const { what } = mode;
     let first: number | undefined;
     for (const services of sizes) {
-      const mb = await residentMb(services, yaml);
+      const mb = await residentMb(services, mode);
       first ??= mb;
       const more = services === sizes[0] ? "" : `  (${(mb - first).toFixed(1)} more than of ${sizes[0]})`;
       console.log(`${what}, mesh of ${services}: ${mb.toFixed(1)} MB${more}`);

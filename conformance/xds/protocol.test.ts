@@ -286,6 +286,7 @@ describe("a state-of-the-world stream", () => {
 
 describe("what is refused", () => {
   const refusals: readonly [what: string, code: number, send: (stream: Stream<unknown>) => void][] = [
+    ["a stream that never says whose it is", grpcCode.deadlineExceeded, () => {}],
     ["bytes that are no request", grpcCode.invalidArgument, (s) => s.sendBytes(Buffer.alloc(64, 0xff))],
     ["a first request without a node", grpcCode.invalidArgument, (s) => s.sendDelta({ typeUrl: cluster })],
     ["a request without a type", grpcCode.invalidArgument, (s) => s.sendDelta({ node })],
