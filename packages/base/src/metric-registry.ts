@@ -26,6 +26,13 @@ export class Gauge {
   }
 }
 
+/** One observation that can be looked up in full: the trace that it was made in. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly value: number;
+  readonly epochMs: number;
+}
+
 /** Fixed-bucket histogram. `bounds` ascend; an implicit last bucket is +Inf. */
 export class Histogram {
   readonly bounds: readonly number[];
@@ -33,6 +40,8 @@ export class Histogram {
   readonly counts: Float64Array;
   sum = 0;
   count = 0;
+  /** The last one of each bucket; undefined until there is any. */
+  exemplars: (Exemplar | undefined)[] | undefined = undefined;
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
@@ -51,6 +60,14 @@ export class Histogram {
     this.sum += value;
     this.count += 1;
   }
+
+  /** As `observe`, and keeps the trace as an example of its bucket. */
+  observeTraced(value: number, traceId: string, epochMs: number): void {
+    this.observe(value);
+    this.exemplars ??= new Array<Exemplar | undefined>(this.counts.length).fill(undefined);
+    const bucket = this.bounds.findIndex((bound) => value <= bound);
+    this.exemplars[bucket < 0 ? this.bounds.length : bucket] = { traceId, value, epochMs };
+  }
 }
 
 export type MetricKind = "counter" | "gauge" | "histogram";
@@ -62,12 +79,21 @@ export type LabelValues = readonly string[];
 /** A label of one series that the others of its family do not have, and its value. */
 export type MoreLabel = readonly [name: string, value: string];
 
-export interface Series<M extends Metric> {
+export interface Series<M extends Metric = Metric> {
   readonly labels: LabelValues;
   /** Labels that its family does not have, in order of their names; absent: none. */
   readonly more?: readonly MoreLabel[] | undefined;
   readonly metric: M;
 }
+
+/** How many series a family may have, and which labels the one for all further ones keeps. */
+export interface SeriesLimit {
+  readonly maxSeries: number;
+  /** So many, from the first; the others are `overflow`. */
+  readonly keptLabels: number;
+}
+
+const overflow = "overflow";
 
 /** All series of one metric name. */
 export class MetricFamily<M extends Metric = Metric> {
@@ -77,8 +103,19 @@ export class MetricFamily<M extends Metric = Metric> {
   readonly labelNames: readonly string[];
   readonly #create: () => M;
   readonly #series = new Map<string, Series<M>>();
+  readonly #limit: SeriesLimit | undefined;
+  /** How often labels were asked for that had no room. */
+  overflowed = 0;
 
-  constructor(kind: MetricKind, name: string, help: string, labelNames: readonly string[], create: () => M) {
+  constructor(
+    kind: MetricKind,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    create: () => M,
+    limit?: SeriesLimit,
+  ) {
+    this.#limit = limit;
     this.kind = kind;
     this.name = name;
     this.help = help;
@@ -100,8 +137,23 @@ export class MetricFamily<M extends Metric = Metric> {
     if (labels.length !== this.labelNames.length) {
       throw new RangeError(`${this.name} takes ${this.labelNames.length} labels, got ${labels.length}`);
     }
-    const own = labels.join("\u0000");
-    const key = more ? `${own}\u0000\u0000${more.flat().join("\u0000")}` : own;
+    const key = keyOf(labels, more);
+    const series = this.#series.get(key);
+    if (series) return series.metric;
+    if (this.#limit && this.#series.size >= this.#limit.maxSeries) {
+      this.overflowed += 1;
+      const { keptLabels } = this.#limit;
+      return this.#made(
+        labels.map((value, i) => (i < keptLabels ? value : overflow)),
+        undefined,
+      );
+    }
+    return this.#made(labels, more);
+  }
+
+  /** There, or made whatever the limit is. */
+  #made(labels: LabelValues, more: readonly MoreLabel[] | undefined): M {
+    const key = keyOf(labels, more);
     let series = this.#series.get(key);
     if (!series) {
       series = { labels, more, metric: this.#create() };
@@ -119,18 +171,35 @@ export class MetricFamily<M extends Metric = Metric> {
     this.#series.delete(labels.join("\u0000"));
   }
 
+  /** Whoever counts in it does so for nobody. */
+  removeSeries({ labels, more }: Series<M>): void {
+    this.#series.delete(keyOf(labels, more));
+  }
+
   get series(): Iterable<Series<M>> {
     return this.#series.values();
   }
 }
 
+function keyOf(labels: LabelValues, more: readonly MoreLabel[] | undefined): string {
+  const own = labels.join("\u0000");
+  return more ? `${own}\u0000\u0000${more.flat().join("\u0000")}` : own;
+}
+
 /** Every metric of one process, in the order of registration. */
 export class MetricRegistry {
+  /** Grows when series are forgotten: whoever keeps one must ask for it again. */
+  generation = 0;
   readonly #families = new Map<string, MetricFamily>();
   readonly #collectors: (() => void)[] = [];
 
-  counter(name: string, help: string, labelNames: readonly string[] = []): MetricFamily<Counter> {
-    return this.#family("counter", name, help, labelNames, () => new Counter());
+  counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[] = [],
+    limit?: SeriesLimit,
+  ): MetricFamily<Counter> {
+    return this.#family("counter", name, help, labelNames, () => new Counter(), limit);
   }
 
   gauge(name: string, help: string, labelNames: readonly string[] = []): MetricFamily<Gauge> {
@@ -142,8 +211,9 @@ export class MetricRegistry {
     help: string,
     bounds: readonly number[],
     labelNames: readonly string[] = [],
+    limit?: SeriesLimit,
   ): MetricFamily<Histogram> {
-    return this.#family("histogram", name, help, labelNames, () => new Histogram(bounds));
+    return this.#family("histogram", name, help, labelNames, () => new Histogram(bounds), limit);
   }
 
   /** Runs before every rendering, to set gauges that are cheaper to read than to keep. */
@@ -168,6 +238,7 @@ export class MetricRegistry {
     help: string,
     labelNames: readonly string[],
     create: () => M,
+    limit?: SeriesLimit,
   ): MetricFamily<M> {
     const existing = this.#families.get(name);
     if (existing) {
@@ -176,7 +247,7 @@ export class MetricRegistry {
       }
       return existing as unknown as MetricFamily<M>;
     }
-    const family = new MetricFamily<M>(kind, name, help, labelNames, create);
+    const family = new MetricFamily<M>(kind, name, help, labelNames, create, limit);
     this.#families.set(name, family as unknown as MetricFamily);
     return family;
   }

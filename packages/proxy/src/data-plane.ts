@@ -1,6 +1,8 @@
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import { MetricRegistry } from "@weft/base/metric-registry";
+import { startSeriesExpiry } from "@weft/base/series-expiry";
+import { tellOverflows } from "@weft/base/series-overflow";
 import type { Log } from "./admin/log.ts";
 import { OnDemandClusters } from "./cluster/cluster-discovery.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
@@ -11,6 +13,7 @@ import { LiveConfig } from "./config/live-config.ts";
 import { compileStaticResources, type StaticResources } from "./config/static-resources.ts";
 import { TlsContexts } from "./config/tls-contexts.ts";
 import type { ServerHealth } from "./filters/health-check.ts";
+import { isExpiringMetric } from "./filters/istio-metrics.ts";
 import { probeFactory } from "./health-check/probe.ts";
 import type { BindSocket, DrainPlan, ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
@@ -66,6 +69,7 @@ export class DataPlane {
   /** Clusters that requests ask for. */
   readonly onDemand: OnDemandClusters;
   #memory: MemoryRelease | undefined;
+  #expiry: { close(): void } | undefined;
   #isStarted = false;
   #isDraining = false;
   #isFailingHealthChecks = false;
@@ -75,6 +79,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { clock, log, bootstrap } = options;
     this.#options = options;
+    tellOverflows(this.stats.registry);
     this.accessLogs = new AccessLogs(clock, this.stats);
     this.#probeTimers = new Timers(clock);
     this.serverStats = new ServerStats(this.stats, options);
@@ -128,6 +133,12 @@ export class DataPlane {
     const failures = await this.applied;
     this.#isStarted = true;
     this.#memory = new MemoryRelease({ clock: this.#options.clock });
+    this.#expiry = startSeriesExpiry({
+      registry: this.stats.registry,
+      clock: this.#options.clock,
+      idleMs: this.#options.bootstrap.statsEvictionMs,
+      isExpiring: isExpiringMetric,
+    });
     return failures;
   }
 
@@ -158,6 +169,7 @@ export class DataPlane {
     this.#overload.close();
     this.serverStats.stop();
     this.#memory?.stop();
+    this.#expiry?.close();
     this.accessLogs.close();
   }
 
@@ -184,6 +196,7 @@ export class DataPlane {
       random,
       clusterDiscovery: this.onDemand,
       callouts: this.runtime.callouts,
+      maxSeries: this.#options.bootstrap.maxSeries,
       serverHealth: this.#serverHealth(),
       warn: (message: string) => log.warning(message),
     };

@@ -45,8 +45,6 @@ export function reporterOf({ direction }: MetricsLog): Reporter {
 const { tags } = accessLogMetrics;
 /** Connections remembered at once; the oldest is forgotten, and its later calls are of an unknown source. */
 const maxConnections = 20_000;
-/** Combinations of labels that are told apart; a call of yet another one counts as from and to unknown. */
-const maxLabelSets = 10_000;
 const maxDimensions = 64;
 
 /**
@@ -59,7 +57,6 @@ export class AccessLogMetrics {
   readonly #metrics = new WeakMap<MetricsLog, IstioMetrics>();
   readonly #peers = new Map<string, { readonly said: string; readonly peer: PeerMetadata }>();
   readonly #opened = new Map<string, OpenConnection>();
-  readonly #labelSets = new Set<string>();
 
   constructor(options: AccessLogMetricsOptions) {
     this.#options = options;
@@ -129,12 +126,6 @@ export class AccessLogMetrics {
     const flags = responseFlagsOf(common.responseFlags);
     const labels = commonLabels(plan, parties, protocol, flags);
     const dimensions = dimensionsOf(common);
-    const key = [...labels, ...dimensions].join("\0");
-    if (this.#labelSets.has(key)) return { labels, dimensions };
-    if (this.#labelSets.size >= maxLabelSets) {
-      return { labels: commonLabels(plan, nobody, protocol, flags), dimensions: [] };
-    }
-    this.#labelSets.add(key);
     return { labels, dimensions };
   }
 
@@ -199,15 +190,6 @@ function dimensionsOf({ customTags }: AccessLogCommon): string[] {
   }
   return values;
 }
-
-const nobody: Parties = {
-  source: undefined,
-  destination: undefined,
-  sourcePrincipal: "",
-  destinationPrincipal: "",
-  service: { host: "", name: "", namespace: "" },
-  security: "unknown",
-};
 
 function keep<T>(map: Map<string, T>, key: string, value: T): void {
   if (map.size >= maxConnections) map.delete(map.keys().next().value!);

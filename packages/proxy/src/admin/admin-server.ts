@@ -19,7 +19,8 @@ export interface AdminEndpoint {
   readonly isMutation?: boolean;
   /** Query parameters it understands; others are refused. */
   readonly parameters?: readonly string[];
-  answer(query: URLSearchParams): AdminAnswer | Promise<AdminAnswer>;
+  /** `accept` is what the request says it takes. */
+  answer(query: URLSearchParams, accept: string | undefined): AdminAnswer | Promise<AdminAnswer>;
 }
 
 export interface AdminServer {
@@ -126,7 +127,7 @@ async function findAnswer(
     return { status: 400, body: `${endpoint.path} has no parameter '${name}' (it has: ${known})\n` };
   }
   try {
-    return await endpoint.answer(url.searchParams);
+    return await endpoint.answer(url.searchParams, request.headers.accept);
   } catch (error) {
     return { status: 500, body: `${messageOf(error)}\n` };
   }

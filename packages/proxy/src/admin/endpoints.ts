@@ -1,4 +1,5 @@
 import { messageOf } from "@weft/base/errors";
+import { contentTypes, type ExpositionFormat, negotiateFormat } from "@weft/base/exposition";
 import type { DrainRequest } from "../listener/listener-set.ts";
 import { compileFullMatch, compileSearch, type StringPredicate } from "../route/string-matcher.ts";
 import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
@@ -20,7 +21,7 @@ export interface AdminViews {
   statsText(options: StatsOptions): Promise<string>;
   /** JSON text. */
   statsJson(options: StatsOptions): Promise<string>;
-  statsPrometheus(options: StatsOptions): Promise<string>;
+  statsPrometheus(options: StatsOptions, format: ExpositionFormat): Promise<string>;
   runtime(): unknown;
   clustersText(): string;
   clustersJson(): unknown;
@@ -64,13 +65,13 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       path: "/stats",
       help: "print server stats",
       parameters: ["usedonly", "filter", "format"],
-      answer: (query) => answerStats(query, views),
+      answer: (query, accept) => answerStats(query, accept, views),
     },
     {
       path: "/stats/prometheus",
       help: "print server stats in prometheus format",
       parameters: ["usedonly", "filter"],
-      answer: (query) => answerStats(query, views, "prometheus"),
+      answer: (query, accept) => answerStats(query, accept, views, "prometheus"),
     },
     {
       path: "/clusters",
@@ -188,6 +189,7 @@ function answerConfigDump(query: URLSearchParams, views: AdminViews): AdminAnswe
 
 async function answerStats(
   query: URLSearchParams,
+  accept: string | undefined,
   views: AdminViews,
   format = query.get("format") ?? "text",
 ): Promise<AdminAnswer> {
@@ -204,11 +206,11 @@ async function answerStats(
       return { body: await views.statsText(options) };
     case "json":
       return { contentType: "application/json", body: await views.statsJson(options) };
-    case "prometheus":
-      return {
-        contentType: "text/plain; version=0.0.4; charset=utf-8",
-        body: await views.statsPrometheus(options),
-      };
+    case "prometheus": {
+      const exposition = negotiateFormat(accept);
+      const body = await views.statsPrometheus(options, exposition);
+      return { contentType: contentTypes[exposition], body };
+    }
     default:
       return { status: 400, body: "usage: /stats?format=(text|json|prometheus)\n" };
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import { joinInTurns } from "@weft/base/join-in-turns";
 import type { Locality } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
@@ -6,12 +7,7 @@ import type { LiveConfig } from "../config/live-config.ts";
 import type { TlsContexts } from "../config/tls-contexts.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
-import {
-  listStats,
-  renderStatsJson,
-  renderStatsPrometheus,
-  renderStatsText,
-} from "../telemetry/render-stats.ts";
+import { listStats, renderStatsJson, renderStatsText, statsExposition } from "../telemetry/render-stats.ts";
 import { certificatesView } from "./certificates.ts";
 import { clustersJson, clustersText, type ShownCluster } from "./clusters-view.ts";
 import { configDump } from "./config-dump.ts";
@@ -86,9 +82,9 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
       const stats = await proxy.stats();
       return renderStatsJson(stats, statFilter(options, stats));
     },
-    async statsPrometheus(options) {
+    async statsPrometheus(options, format) {
       const stats = await proxy.stats();
-      return renderStatsPrometheus(stats, statFilter(options, stats));
+      return await joinInTurns(statsExposition(stats, format, statFilter(options, stats)), clock);
     },
     runtime: () => runtimeView(bootstrap),
     clustersText: () => clustersText(shown()),

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "@weft/base/errors";
+import { decodeBootstrap } from "./bootstrap.ts";
+import { parseDocument } from "./document.ts";
 import { compileText } from "./testing.ts";
+
+const decodeText = (text: string) => decodeBootstrap(parseDocument("bootstrap.yaml", text));
 
 const hcmType =
   "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -219,4 +223,20 @@ test("a configured retry budget takes the place of max_retries, and a panic thre
   const { maxRetries, retryBudgetPercent, minRetryConcurrency } = plan.breakers.default;
   assert.deepEqual([maxRetries, retryBudgetPercent, minRetryConcurrency], [2 ** 32 - 1, 50, 7]);
   assert.equal(plan.panicThresholdPercent, 0);
+});
+
+test("how many series there may be, and for how long, is said in the bootstrap", () => {
+  const layers = (value: string) =>
+    `layered_runtime: { layers: [{ name: a, static_layer: { "weft.metrics.max_series": ${value} } }] }`;
+  const set = decodeText(bootstrap({ top: `stats_eviction_interval: 90s\n${layers("7")}` }));
+  assert.deepEqual([set.statsEvictionMs, set.maxSeries], [90_000, 7]);
+  const usual = decodeText(bootstrap({}));
+  assert.deepEqual([usual.statsEvictionMs, usual.maxSeries], [3_600_000, undefined]);
+  for (const [top, expected] of [
+    ["stats_eviction_interval: 0.5s", /stats_eviction_interval: is too short/],
+    [layers("0"), /layered_runtime: .*max_series is no number of series/],
+    [layers("many"), /layered_runtime: .*max_series is no number of series/],
+  ] as const) {
+    assert.throws(() => decodeText(bootstrap({ top })), expected);
+  }
 });

@@ -5,12 +5,16 @@ import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
 import { type DecodedOverload, decodeOverload } from "./decode-overload.ts";
-import { decodeAddress } from "./decode-values.ts";
+import { decodeAddress, durationMs } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 import { type Issue, Issues } from "./issues.ts";
 import { checkJson } from "./strict-json.ts";
 import { reportUnsupported } from "./unsupported.ts";
+
+/** As long as people look back on a quiet caller. */
+const usualEvictionMs = 3_600_000;
+const maxSeriesKey = "weft.metrics.max_series";
 
 /** A bootstrap file whose every field is known and acted upon; its resources are not compiled yet. */
 export interface BootstrapPlan {
@@ -24,6 +28,10 @@ export interface BootstrapPlan {
   readonly cds: ChosenSource | undefined;
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly overload: DecodedOverload;
+  /** Series of requests that have not changed for so long are forgotten. */
+  readonly statsEvictionMs: number;
+  /** Of one of Istio's metrics; undefined: as usual. */
+  readonly maxSeries: number | undefined;
   /** Names of all clusters the file defines. */
   readonly staticClusters: ReadonlySet<string>;
   /** `cluster_manager.local_cluster_name` and where this proxy is. */
@@ -53,15 +61,17 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
   const dynamic = message.dynamicResources;
   const staticClusters = new Set(message.staticResources?.clusters.map((cluster) => cluster.name));
   const context = { issues, staticClusters, hasAds: dynamic?.adsConfig !== undefined };
+  const runtime = decodeRuntime(message);
   const plan: BootstrapPlan = {
     message,
+    ...decodeSeries(message, runtime, issues),
     admin: message.admin?.address && decodeAddress(message.admin.address, "admin.address", issues),
     ads:
       dynamic?.adsConfig &&
       decodeGrpcSource(dynamic.adsConfig, "dynamic_resources.ads_config", staticClusters, issues),
     lds: dynamic?.ldsConfig && decodeConfigSource(dynamic.ldsConfig, "dynamic_resources.lds_config", context),
     cds: dynamic?.cdsConfig && decodeConfigSource(dynamic.cdsConfig, "dynamic_resources.cds_config", context),
-    runtime: decodeRuntime(message),
+    runtime,
     overload: decodeOverload(message.overloadManager, issues),
     staticClusters,
     localCluster: decodeLocalCluster(message, issues),
@@ -130,4 +140,22 @@ function decodeRuntime(message: Bootstrap): ReadonlyMap<string, unknown> {
   }
   values.delete("");
   return values;
+}
+
+/** `stats_eviction_interval`, and by runtime value how many series one of Istio's metrics may have. */
+function decodeSeries(
+  { statsEviction }: Bootstrap,
+  runtime: ReadonlyMap<string, unknown>,
+  issues: Issues,
+): Pick<BootstrapPlan, "statsEvictionMs" | "maxSeries"> {
+  const isSet = statsEviction.case === "statsEvictionInterval";
+  const statsEvictionMs = isSet ? durationMs(statsEviction.value, 0) : usualEvictionMs;
+  if (statsEvictionMs < 1_000) issues.add("stats_eviction_interval", "is too short", "at least 1s");
+  const wanted = runtime.get(maxSeriesKey);
+  const isNumber =
+    typeof wanted === "number" && Number.isInteger(wanted) && wanted >= 1 && wanted <= 1_000_000;
+  if (wanted !== undefined && !isNumber) {
+    issues.add("layered_runtime", `${maxSeriesKey} is no number of series`, "1 to 1000000");
+  }
+  return { statsEvictionMs, maxSeries: isNumber ? wanted : undefined };
 }

@@ -27,6 +27,8 @@ export interface FactoryDependencies {
   readonly clusterDiscovery: ClusterDiscovery;
   readonly callouts: Callouts;
   readonly serverHealth: ServerHealth;
+  /** Of one of Istio's metrics; undefined: as usual. */
+  readonly maxSeries?: number | undefined;
   /** For operators. */
   warn(message: string): void;
 }
@@ -51,6 +53,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     serverHealth: deps.serverHealth,
     istioPlan: (settings, direction) => ({
       ...identity,
+      maxSeries: deps.maxSeries,
       ...settings,
       reporter: direction === "inbound" ? "destination" : "source",
     }),

@@ -18,6 +18,14 @@ export interface TcpSeries {
   readonly receivedBytes: Counter;
 }
 
+/** Of one metric; what is more counts in the series whose labels are `overflow`. */
+export const defaultMaxSeries = 2_000;
+
+/** Whether series of a metric may be forgotten when nothing has come for long; those of connections are for as long as there may be one. */
+export function isExpiringMetric({ name }: { readonly name: string }): boolean {
+  return name.startsWith("istio_re");
+}
+
 const noDimensions: readonly string[] = [];
 
 /**
@@ -29,23 +37,31 @@ export class IstioMetrics {
   readonly #families;
   readonly #overrides: readonly IstioMetricOverride[];
 
-  constructor(registry: MetricRegistry, overrides: readonly IstioMetricOverride[]) {
+  constructor(
+    registry: MetricRegistry,
+    overrides: readonly IstioMetricOverride[],
+    maxSeries = defaultMaxSeries,
+  ) {
     this.#overrides = overrides;
     const http = [...httpLabelNames];
     const tcp = [...commonLabelNames];
-    const histogram = (name: string, help: string) => registry.histogram(name, help, histogramBounds, http);
+    // The reporter is kept, so that what has no room is still of one side.
+    const limit = { maxSeries, keptLabels: 1 };
+    const histogram = (name: string, help: string) =>
+      registry.histogram(name, help, histogramBounds, http, limit);
     this.#families = {
-      requests: registry.counter("istio_requests_total", "Requests answered", http),
+      requests: registry.counter("istio_requests_total", "Requests answered", http, limit),
       durationMs: histogram("istio_request_duration_milliseconds", "Time from request to end of response"),
       requestBytes: histogram("istio_request_bytes", "Size of requests"),
       responseBytes: histogram("istio_response_bytes", "Size of responses"),
-      opened: registry.counter("istio_tcp_connections_opened_total", "TCP connections opened", tcp),
-      closed: registry.counter("istio_tcp_connections_closed_total", "TCP connections closed", tcp),
-      sentBytes: registry.counter("istio_tcp_sent_bytes_total", "Bytes sent to the TCP client", tcp),
+      opened: registry.counter("istio_tcp_connections_opened_total", "TCP connections opened", tcp, limit),
+      closed: registry.counter("istio_tcp_connections_closed_total", "TCP connections closed", tcp, limit),
+      sentBytes: registry.counter("istio_tcp_sent_bytes_total", "Bytes sent to the TCP client", tcp, limit),
       receivedBytes: registry.counter(
         "istio_tcp_received_bytes_total",
         "Bytes received from the TCP client",
         tcp,
+        limit,
       ),
     };
   }

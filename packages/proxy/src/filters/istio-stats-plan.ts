@@ -26,6 +26,8 @@ export interface IstioStatsPlan {
   readonly isHostHeaderFallbackDisabled: boolean;
   /** What the labels of overrides come from; each is evaluated once for a call, "unknown" where it has no value. */
   readonly dimensions: readonly ((exchange: Exchange) => string)[];
+  /** More series of a metric are not told apart. */
+  readonly maxSeries?: number | undefined;
   /** How often the bytes of open connections are counted. */
   readonly tcpReportingMs: number;
   /** `dimensions` and `tags_to_remove` per metric; `metrics[].name` without `istio_`, "" for all. */

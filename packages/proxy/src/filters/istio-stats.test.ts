@@ -8,6 +8,7 @@ import { HeaderList } from "../layer/header-list.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import { connection, exchange, peerIdentity, request, response } from "../telemetry/exchange-fixture.ts";
 import { decodePeerMetadata, encodePeerMetadata } from "../telemetry/peer-metadata.ts";
+import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import { createIstioStatsFilter, createIstioTcpStatsFilter } from "./istio-stats.ts";
 import type { IstioStatsPlan } from "./istio-stats-plan.ts";
 
@@ -222,6 +223,52 @@ describe("Istio's request metrics", () => {
     );
     const untouched = [...registry.families].find(({ name }) => name === "istio_response_bytes")!;
     assert.equal([...untouched.series].length, 1);
+  });
+
+  it("that were forgotten because nothing came begin anew, and lose no call", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry);
+    const call = outbound();
+    filter.onComplete!(call);
+    for (const family of registry.families) for (const one of [...family.series]) family.removeSeries(one);
+    registry.generation += 1;
+    filter.onComplete!(call);
+    filter.onComplete!(call);
+    const family = [...registry.families].find(({ name }) => name === "istio_requests_total")!;
+    assert.deepEqual(
+      [...family.series].map(({ metric }) => (metric as { value: number }).value),
+      [2],
+    );
+  });
+
+  it("of more callers than there is room for count together, for the same reporter", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("destination", { maxSeries: 3 }), registry);
+    for (let i = 0; i < 10; i++) {
+      const uris = [`spiffe://cluster.local/ns/default/sa/c${i}`];
+      filter.onComplete!(exchange({ connection: connection({ isTls: true, peer: peerIdentity({ uris }) }) }));
+    }
+    const family = [...registry.families].find(({ name }) => name === "istio_requests_total")!;
+    const values = [...family.series].map(({ metric }) => (metric as { value: number }).value);
+    assert.deepEqual(values, [1, 1, 1, 7]);
+    const last = labelsOf(registry, "istio_requests_total").at(-1)!;
+    assert.equal(last.reporter, "destination");
+    assert.equal(last.source_principal, "overflow");
+  });
+
+  it("have the trace of a call that is sampled as an example", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry);
+    const trace = { context: { traceId: "0af7651916cd43dd8448eb211c80319c" } } as ExchangeTrace;
+    filter.onComplete!(outbound());
+    filter.onComplete!(outbound({ trace }));
+    const family = [...registry.families].find(({ name }) => name === "istio_request_duration_milliseconds")!;
+    const [{ metric }] = [...family.series] as unknown as [{ metric: Histogram }];
+    assert.equal(metric.count, 2);
+    assert.deepEqual(
+      metric.exemplars!.filter((one) => one !== undefined).map(({ traceId }) => traceId),
+      [trace.context.traceId],
+    );
   });
 
   it("that are all dropped leave a call alone when it ends", () => {

@@ -45,10 +45,11 @@ export function createIstioStatsFilter(
   registry: MetricRegistry,
   name = istioStatsFilterName,
 ): HttpFilter {
-  const metrics = new IstioMetrics(registry, plan.overrides);
+  const metrics = new IstioMetrics(registry, plan.overrides, plan.maxSeries);
   const exchangeMetadata = createPeerMetadataExchange(plan.local, plan.nodeId);
   const isSource = plan.reporter === "source";
-  const caches = new WeakMap<object, CachedSeries[]>();
+  let caches = new WeakMap<object, CachedSeries[]>();
+  let generation = registry.generation;
   const noPeer = {};
   const { dimensions } = plan;
   const isCounted = !plan.overrides.some(({ metric, isDropped }) => metric === "" && isDropped);
@@ -57,6 +58,10 @@ export function createIstioStatsFilter(
   function resolve(exchange: Exchange, key: object, isGrpc: boolean, grpcStatus: string): HttpSeries {
     const values = dimensions.length === 0 ? none : dimensions.map((read) => read(exchange));
     const valuesText = values.length === 0 ? "" : values.join("\0");
+    if (generation !== registry.generation) {
+      caches = new WeakMap();
+      generation = registry.generation;
+    }
     const cached = caches.get(key);
     const status = exchange.response?.status ?? 0;
     const peer = isSource ? exchange.upstreamPeer : exchange.connection.peer;
@@ -118,7 +123,12 @@ export function createIstioStatsFilter(
     const key = isSource ? (exchange.endpoint ?? exchange.cluster ?? noPeer) : exchange.connection;
     const series = resolve(exchange, key, isGrpc, grpcStatus);
     series.requests.value += 1;
-    series.durationMs.observe(exchange.endMs - exchange.startMs);
+    const durationMs = exchange.endMs - exchange.startMs;
+    if (exchange.trace === undefined) series.durationMs.observe(durationMs);
+    else {
+      const { traceId } = exchange.trace.context;
+      series.durationMs.observeTraced(durationMs, traceId, exchange.startEpochMs + durationMs);
+    }
     series.requestBytes.observe(exchange.bytesReceived + exchange.requestHeaderBytes);
     series.responseBytes.observe(exchange.bytesSent);
   }
@@ -138,7 +148,7 @@ export function createIstioTcpStatsFilter(
   clock: Clock,
   name = istioStatsFilterName,
 ): NetworkFilter {
-  const metrics = new IstioMetrics(registry, plan.overrides);
+  const metrics = new IstioMetrics(registry, plan.overrides, plan.maxSeries);
   const open = new Map<Exchange, OpenConnection>();
   let isReporting = false;
   const resolve = (exchange: Exchange): TcpSeries =>

@@ -6,7 +6,7 @@ import { FakeClock } from "@weft/testkit/fake-clock";
 import { createClusterStats } from "../cluster/cluster-stats.ts";
 import { createDownstreamStats } from "../listener/downstream-stats.ts";
 import { EnvoyStats } from "./envoy-stats.ts";
-import { renderStatsJson, renderStatsPrometheus, renderStatsText } from "./render-stats.ts";
+import { renderStatsJson, renderStatsText, statsExposition } from "./render-stats.ts";
 import { ServerStats } from "./server-stats.ts";
 
 function setUp() {
@@ -74,7 +74,9 @@ describe("statistics under Envoy's names", () => {
 
   it("what Prometheus sees is narrowed by dotted names", () => {
     const { stats } = setUp();
-    const text = renderStatsPrometheus(stats, (name) => name === "cluster.web.upstream_rq_total");
+    const text = [...statsExposition(stats, "text", (name) => name === "cluster.web.upstream_rq_total")].join(
+      "",
+    );
     assert.match(text, /^(# .*\n)*envoy_cluster_upstream_rq_total\{envoy_cluster_name="web"\} 3\n$/);
   });
 

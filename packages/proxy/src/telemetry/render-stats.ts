@@ -1,5 +1,5 @@
+import { type ExpositionFormat, exposition } from "@weft/base/exposition";
 import { Histogram, type MetricFamily, type MoreLabel } from "@weft/base/metric-registry";
-import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
 
 /** One statistic as Envoy's `/stats` names it. */
@@ -58,10 +58,15 @@ export function renderStatsJson(stats: EnvoyStats, filter?: (name: string) => bo
   return JSON.stringify({ stats: entries });
 }
 
-/** Envoy's `/stats/prometheus`; `filter` is of the dotted names. */
-export function renderStatsPrometheus(stats: EnvoyStats, filter?: (name: string) => boolean): string {
-  return renderPrometheusText(
+/** Envoy's `/stats/prometheus`, piece by piece; `filter` is of the dotted names. */
+export function statsExposition(
+  stats: EnvoyStats,
+  format: ExpositionFormat,
+  filter?: (name: string) => boolean,
+): Iterable<string> {
+  return exposition(
     stats.registry,
+    format,
     filter && ((family, labels) => filter(dottedName(stats, family, labels))),
   );
 }

@@ -1,5 +1,6 @@
 import {
   type Counter,
+  type Exemplar,
   type Gauge,
   Histogram,
   type MetricKind,
@@ -32,6 +33,7 @@ interface HistogramCopy {
   readonly counts: Float64Array;
   readonly sum: number;
   readonly count: number;
+  readonly exemplars: readonly (Exemplar | undefined)[] | undefined;
 }
 
 /** What the statistics say now, collectors having run. */
@@ -48,8 +50,8 @@ export function copyStats(stats: EnvoyStats): StatsCopy {
 
 function contentOf(metric: Counter | Gauge | Histogram): number | HistogramCopy {
   if (!(metric instanceof Histogram)) return metric.value;
-  const { bounds, counts, sum, count } = metric;
-  return { bounds, counts, sum, count };
+  const { bounds, counts, sum, count, exemplars } = metric;
+  return { bounds, counts, sum, count, exemplars };
 }
 
 /** Gauges that count what each worker has for itself; of the others every worker says the same, or the worst is of interest. */
@@ -80,10 +82,16 @@ export function addStats(copies: readonly StatsCopy[]): EnvoyStats {
   return total;
 }
 
-function addHistogram(into: Histogram, { counts, sum, count }: HistogramCopy): void {
+function addHistogram(into: Histogram, { counts, sum, count, exemplars }: HistogramCopy): void {
   counts.forEach((value, i) => {
     into.counts[i]! += value;
   });
   into.sum += sum;
   into.count += count;
+  exemplars?.forEach((exemplar, i) => {
+    into.exemplars ??= [];
+    if (exemplar && !(into.exemplars[i] && into.exemplars[i].epochMs > exemplar.epochMs)) {
+      into.exemplars[i] = exemplar;
+    }
+  });
 }

@@ -6,7 +6,7 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Bootstrap`]: {
       implemented:
-        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager",
+        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager stats_eviction_interval",
       harmless: {
         stats_flush_interval: "statistics are read when asked for, never flushed",
         stats_flush_on_admin: "statistics are read when asked for, never flushed",
