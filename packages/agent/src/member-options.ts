@@ -1,6 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { Svid } from "./enrolment/svid.ts";
 import type { Ids } from "./launch.ts";
+import type { AppMetricsPlace } from "./metrics/app-metrics.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import type { DataPlane } from "./sidecar/data-plane.ts";
 import type { WorkloadPlan } from "./workload-plan.ts";
@@ -15,6 +16,8 @@ export interface MemberOptions {
   readonly productVersion: string;
   readonly readToken: () => string | undefined;
   readonly accessLog: string | undefined;
+  /** Where the application shows metrics of its own. */
+  readonly appMetrics: AppMetricsPlace | undefined;
   readonly exclude: CaptureExclusions | undefined;
   /** Of the nft program; only with interception. */
   readonly nft: string | undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { AppMetricsPlace } from "./metrics/app-metrics.ts";
 
 /** What the application speaks on a port; a declared protocol always wins over detection. */
 export type AppProtocol = "http" | "http2" | "grpc" | "tcp" | "tls";
@@ -78,6 +79,8 @@ export interface RunOptions {
   readonly scope?: "learnt" | "all";
   /** File for the sidecar's access log; `-` is standard output, `none` or absent is off. */
   readonly accessLog?: string;
+  /** Where the application shows metrics of its own, which its sidecar shows beside its. */
+  readonly appMetrics?: AppMetricsPlace;
   /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */
   readonly appUser?: string;
   /** Program and its arguments; empty for a gateway. */

@@ -62,6 +62,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
         productVersion: options.productVersion,
         readToken: () => readToken(options),
         accessLog: options.accessLog,
+        appMetrics: options.appMetrics,
         exclude: options.exclude,
         nft,
         setpriv,

@@ -145,6 +145,7 @@ function refuseSidecarFlags(options: RunOptions): void {
     options.upstreams?.length ? "--upstream" : "",
     options.inboundPorts?.size ? "--inbound-port" : "",
     options.accessLog !== undefined && options.accessLog !== "none" ? "--access-log" : "",
+    options.appMetrics ? "--app-metrics" : "",
   ].filter((flag) => flag !== "");
   if (useless.length === 0) return;
   throw new UserError(`${useless.join(", ")} needs a sidecar, and --proxy none has none`, {
@@ -162,6 +163,7 @@ function refuseApplicationFlags(options: RunOptions): void {
     options.capture === "nft" ? "--capture nft" : "",
     options.upstreams?.length ? "--upstream" : "",
     options.appUser === undefined ? "" : "--user",
+    options.appMetrics ? "--app-metrics" : "",
     exclude?.inboundPorts?.length ? "--exclude-inbound-port" : "",
     exclude?.outboundPorts?.length ? "--exclude-outbound-port" : "",
     exclude?.outboundCidrs?.length ? "--exclude-outbound-cidr" : "",

@@ -1,29 +1,39 @@
 import { chownSync } from "node:fs";
 import { createServer } from "node:http";
+import { contentTypes, type ExpositionFormat, exposition, negotiateFormat } from "@weft/base/exposition";
+import type { MetricRegistry } from "@weft/base/metric-registry";
 import { listenOn } from "@weft/xds/grpc/listen-on";
 import type { Ids } from "../launch.ts";
+import type { AppMetrics } from "./app-metrics.ts";
 
 export interface StatsPageOptions {
   readonly path: string;
   /** Who may connect; undefined: only this process's own user. */
   readonly owner: Ids | undefined;
-  /** The Prometheus text of the sidecar itself; rejects while there is none. */
-  readonly scrape: () => Promise<string>;
-  /** The Prometheus text of what the agent counts for it. */
-  readonly render: () => string;
+  /** What the sidecar itself shows; rejects while there is none. */
+  readonly scrape: (format: ExpositionFormat) => Promise<string>;
+  /** Whether it can show that as OpenMetrics. */
+  readonly hasOpenMetrics: boolean;
+  /** What the agent counts for it. */
+  readonly registry: MetricRegistry;
+  /** The application's own, where it has any. */
+  readonly app: AppMetrics | undefined;
 }
 
+const endMark = "# EOF\n";
+
 /**
- * One page of a sidecar's statistics and of those its agent counts for it, on
- * a Unix socket: the sidecar's own listener on 15090 shows it, as it would its own.
+ * One page of a sidecar's statistics, of those its agent counts for it and of
+ * the application's own, on a Unix socket: the sidecar's own listener on 15090
+ * shows it. All of it is in one format, the one that its content type names.
  */
 export async function startStatsPage(options: StatsPageOptions): Promise<{ close(): Promise<void> }> {
-  const { path, owner, scrape, render } = options;
-  const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 << 10 }, (_, response) => {
-    scrape().then(
-      (own) => {
-        response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-        response.end(own + render());
+  const { path, owner } = options;
+  const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 << 10 }, (request, response) => {
+    pageOf(options, request.headers.accept).then(
+      ({ format, text }) => {
+        response.writeHead(200, { "content-type": contentTypes[format] });
+        response.end(text);
       },
       () => {
         response.writeHead(503, { "content-type": "text/plain" });
@@ -41,4 +51,16 @@ export async function startStatsPage(options: StatsPageOptions): Promise<{ close
         server.closeAllConnections();
       }),
   };
+}
+
+async function pageOf(
+  { scrape, hasOpenMetrics, registry, app }: StatsPageOptions,
+  accept: string | undefined,
+): Promise<{ readonly format: ExpositionFormat; readonly text: string }> {
+  const wanted = hasOpenMetrics ? negotiateFormat(accept) : "text";
+  const application = await app?.scrape(wanted);
+  const format = application?.format ?? wanted;
+  const parts = [await scrape(format), [...exposition(registry, format)].join(""), application?.text ?? ""];
+  const text = parts.map((part) => (part.endsWith(endMark) ? part.slice(0, -endMark.length) : part)).join("");
+  return { format, text: format === "openmetrics" ? text + endMark : text };
 }

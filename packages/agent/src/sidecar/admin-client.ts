@@ -11,10 +11,23 @@ export interface AdminAnswer {
 }
 
 /** Asks the sidecar's admin interface; rejects when it does not answer in time. */
-export function askAdmin(admin: Endpoint, method: "GET" | "POST", path: string): Promise<AdminAnswer> {
+export function askAdmin(
+  admin: Endpoint,
+  method: "GET" | "POST",
+  path: string,
+  accept = "*/*",
+): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
     const asked = request(
-      { host: admin.address, port: admin.port, method, path, agent: false, timeout: timeoutMs },
+      {
+        host: admin.address,
+        port: admin.port,
+        method,
+        path,
+        headers: { accept },
+        agent: false,
+        timeout: timeoutMs,
+      },
       (response) => {
         const chunks: Buffer[] = [];
         let size = 0;

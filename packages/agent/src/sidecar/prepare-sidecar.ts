@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { contentTypes } from "@weft/base/exposition";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
@@ -18,6 +19,7 @@ import { buildLaunch } from "../launch.ts";
 import type { DataPlaneOptions, MemberOptions } from "../member-options.ts";
 import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
 import { accessLogRoute } from "../metrics/access-log-service.ts";
+import { AppMetrics, appMetricsTarget } from "../metrics/app-metrics.ts";
 import type { MetricsReporterOptions } from "../metrics/metrics-reporter.ts";
 import { startStatsPage } from "../metrics/stats-page.ts";
 import { LoggedRequests } from "../observe/logged-requests.ts";
@@ -75,9 +77,18 @@ export async function prepareSidecar(
   cleanup.add("secrets", () => secrets.close());
   keeper.onRotated((svid) => secrets.rotate(svid));
 
-  if (counted) {
-    const page = { path: files.statsSocketPath, owner: user, scrape, render: counted.render };
-    const stats = await startStatsPage(page);
+  const hasPage = counted !== undefined || options.appMetrics !== undefined;
+  if (hasPage) {
+    const registry = counted?.registry ?? new MetricRegistry();
+    const stats = await startStatsPage({
+      path: files.statsSocketPath,
+      owner: user,
+      scrape: async (format) =>
+        (await askAdmin(admin, "GET", "/stats/prometheus", contentTypes[format])).body,
+      hasOpenMetrics: counted === undefined,
+      registry,
+      app: options.appMetrics && new AppMetrics(appMetricsTarget(plan, options.appMetrics), registry),
+    });
     cleanup.add("statistics", () => stats.close());
   }
   const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
@@ -94,7 +105,7 @@ export async function prepareSidecar(
     sdsSocketPath: files.sdsSocketPath,
     admin,
     stats: { address: outside, port: ports.stats },
-    ...(counted ? { statsSocketPath: files.statsSocketPath } : {}),
+    ...(hasPage ? { statsSocketPath: files.statsSocketPath } : {}),
     health: { address: outside, port: ports.health },
   });
   writeBootstrap(files.bootstrapPath, bootstrap);
@@ -134,6 +145,7 @@ function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
   });
   const requests = new LoggedRequests(clock, metrics);
   return {
+    registry,
     requests,
     route: accessLogRoute(metrics, requests),
     render: () => renderPrometheusText(registry),

@@ -4,6 +4,7 @@ import { UserError } from "@weft/base/errors";
 import { Command, Option } from "commander";
 import {
   collect,
+  parseAppMetrics,
   parseAppPort,
   parseInboundPort,
   parseIp,
@@ -39,6 +40,7 @@ interface Flags {
   readonly label?: readonly (readonly [string, string])[];
   readonly runDir?: string;
   readonly accessLog?: string;
+  readonly appMetrics?: { readonly port: number; readonly path: string };
   readonly user?: string;
   readonly traceNode?: boolean;
   readonly scope?: "learnt" | "all";
@@ -110,6 +112,11 @@ export function command(): Command {
     )
     .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")
     .option("--access-log <file>", "the sidecar's access log; '-' is its output, 'none' is off")
+    .option(
+      "--app-metrics <port[/path]>",
+      "where the program shows Prometheus metrics of its own (path: /metrics), for the page of its sidecar",
+      parseAppMetrics,
+    )
     .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")
     .option("--trace-node", "Node programs forward the context of traces, without a change to them")
     .argument("[command...]", "program and its arguments, after --")

@@ -22,6 +22,14 @@ export function parsePort(text: string, canBeAny = false): number {
   return port;
 }
 
+/** `PORT` or `PORT/PATH`. */
+export function parseAppMetrics(text: string): { readonly port: number; readonly path: string } {
+  const at = text.indexOf("/");
+  const path = at < 0 ? "/metrics" : text.slice(at);
+  if (!/^\/[\x21-\x7e]*$/.test(path)) throw new InvalidArgumentError("write PORT or PORT/PATH.");
+  return { port: parsePort(at < 0 ? text : text.slice(0, at)), path };
+}
+
 export function parseCount(text: string): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (count < 1) throw new InvalidArgumentError("write a whole number from 1 on.");
