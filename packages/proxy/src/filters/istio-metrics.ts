@@ -19,7 +19,7 @@ export interface TcpSeries {
 }
 
 /** Of one metric; what is more counts in the series whose labels are `overflow`. */
-export const defaultMaxSeries = 2_000;
+export const defaultMaxSeries = 1_000;
 
 /** Whether series of a metric may be forgotten when nothing has come for long; those of connections are for as long as there may be one. */
 export function isExpiringMetric({ name }: { readonly name: string }): boolean {
