@@ -131,7 +131,7 @@ export class Explainer {
   #proxyOf(workloadId: string): DryProxy {
     let proxy = this.#proxies.get(workloadId);
     if (!proxy) {
-      proxy = new DryProxy((type, name) => this.#reader.resource(workloadId, type, name));
+      proxy = new DryProxy((type, name, host) => this.#reader.resource(workloadId, type, name, host));
       this.#proxies.set(workloadId, proxy);
     }
     return proxy;

@@ -14,8 +14,8 @@ export function liveReader(api: ApiClient): MeshReader {
       names ??= api.meshNames().then((answer) => answer.names);
       return names;
     },
-    async resource(workloadId, type, name) {
-      const { body } = await api.encodedResource(workloadId, type, name);
+    async resource(workloadId, type, name, host) {
+      const { body } = await api.encodedResource(workloadId, type, name, host);
       return body === undefined ? undefined : Buffer.from(body, "base64");
     },
     written(kind, namespace, name) {

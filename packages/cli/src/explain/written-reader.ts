@@ -20,7 +20,7 @@ export function writtenReader({
       return { workloads, known: view.workloadIds };
     },
     names: () => names,
-    resource: async (workloadId, type, name) => view.resource(workloadId, type, name),
+    resource: async (workloadId, type, name, host) => view.resource(workloadId, type, name, host),
     written: async (kind, namespace, name) => byKey.get(resourceKey({ kind, namespace, name })),
   };
 }

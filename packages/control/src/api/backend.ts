@@ -94,8 +94,12 @@ export interface ApiBackend {
   /** Everything that is wrong or questionable about the mesh as it is. */
   analysis(): Analysis;
   registrations(): Registrations;
-  /** One resource of the sidecar of a workload, whatever its data plane is. */
-  encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource;
+  /**
+   * One resource of the sidecar of a workload, whatever its data plane is.
+   *
+   * @param host of routes: only those that requests for this host can take
+   */
+  encodedResource(workloadId: string, type: NamedType, name: string, host?: string): EncodedResource;
   createToken(request: CreateTokenRequest, caller: Caller): CreatedToken;
   listTokens(): TokenList;
   revokeToken(id: string, caller: Caller): void;

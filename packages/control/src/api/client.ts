@@ -157,8 +157,10 @@ export class ApiClient {
     return this.call(mesh.analysisRoute);
   }
 
-  encodedResource(workload: string, type: NamedType, name: string) {
-    return this.call(mesh.encodedResourceRoute, { params: { workload, type, name } });
+  /** @param host of routes: only those that requests for this host can take */
+  encodedResource(workload: string, type: NamedType, name: string, host?: string) {
+    const query = host === undefined ? {} : { host };
+    return this.call(mesh.encodedResourceRoute, { params: { workload, type, name }, query });
   }
 
   createToken(body: CreateTokenRequest) {

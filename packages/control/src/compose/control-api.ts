@@ -277,8 +277,8 @@ export class ControlApi implements ApiBackend {
       }));
   }
 
-  encodedResource(workloadId: string, type: NamedType, name: string): EncodedResource {
-    const body = this.#view().resource(workloadId, type, name);
+  encodedResource(workloadId: string, type: NamedType, name: string, host?: string): EncodedResource {
+    const body = this.#view().resource(workloadId, type, name, host);
     return body ? { body: Buffer.from(body).toString("base64") } : {};
   }
 

@@ -1,9 +1,16 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import type { MeshName, WorkloadView } from "../api/mesh-protocol.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { encode } from "../snapshot/encode.ts";
+import { MeshViews } from "../snapshot/mesh-views.ts";
 import { type ClientFeatures, sidecarFeatures } from "../translate/client-features.ts";
+import { NamedResources } from "../translate/named-resources.ts";
 import type { PartType } from "../translate/part.ts";
-import { translateNamed } from "../translate/translate-named.ts";
+import { routesForHost } from "../translate/routes-for-host.ts";
+
+/** At most so many answers are kept. */
+const maxMade = 4096;
 
 /** At most this many workloads answer a question about them. */
 const maxFound = 200;
@@ -14,12 +21,15 @@ const maxFound = 200;
  */
 export class MeshView {
   readonly #mesh: Mesh;
-  readonly #features: ClientFeatures;
+  readonly #resources: NamedResources;
+  readonly #views = new MeshViews();
   readonly #made = new Map<string, Uint8Array | undefined>();
+  /** By what they were encoded from, which many workloads may have in common. */
+  readonly #bodies = new WeakMap<Message, Uint8Array>();
 
   constructor(mesh: Mesh, features: ClientFeatures = sidecarFeatures) {
     this.#mesh = mesh;
-    this.#features = features;
+    this.#resources = new NamedResources(features);
   }
 
   /**
@@ -68,14 +78,32 @@ export class MeshView {
     );
   }
 
-  /** One resource of a workload's sidecar, encoded; undefined where there is none of that name. */
-  resource(workloadId: string, type: PartType, name: string): Uint8Array | undefined {
-    const key = `${workloadId} ${type} ${name}`;
+  /**
+   * One resource of a workload's sidecar, encoded; undefined where there is none of that name.
+   *
+   * @param host of routes: only those that requests for this host can take
+   */
+  resource(workloadId: string, type: PartType, name: string, host?: string): Uint8Array | undefined {
+    const key = JSON.stringify([workloadId, type, name, host]);
     if (this.#made.has(key)) return this.#made.get(key);
     const workload = this.#mesh.workloads.get(workloadId);
-    const message = workload && translateNamed(this.#mesh, workload, this.#features, type, name);
-    const body = message && encode(type, message).body;
+    const seen = workload && this.#views.of(this.#mesh, workload);
+    const message = seen && this.#resources.find(seen, workload, type, name);
+    const body = message && this.#encoded(type, message, host);
+    if (this.#made.size >= maxMade) this.#made.clear();
     this.#made.set(key, body);
+    return body;
+  }
+
+  #encoded(type: PartType, message: Message, host: string | undefined): Uint8Array {
+    if (type === "route" && host !== undefined) {
+      return encode(type, routesForHost(message as RouteConfiguration, host)).body;
+    }
+    let body = this.#bodies.get(message);
+    if (!body) {
+      body = encode(type, message).body;
+      this.#bodies.set(message, body);
+    }
     return body;
   }
 }

@@ -26,11 +26,22 @@ import { DryRouter, dryExchange, judge } from "./dry-exchange.ts";
 
 export type DryResourceType = "listener" | "route" | "cluster" | "endpoint";
 
-/** Gives the resources that the control plane makes for one proxy, encoded; undefined where there is none of that name. */
-export type ResourceSource = (type: DryResourceType, name: string) => Promise<Uint8Array | undefined>;
+/**
+ * Gives the resources that the control plane makes for one proxy, encoded;
+ * undefined where there is none of that name. Of routes those are enough that
+ * requests for `host` can take.
+ */
+export type ResourceSource = (
+  type: DryResourceType,
+  name: string,
+  host: string | undefined,
+) => Promise<Uint8Array | undefined>;
 
 /** Faults of less than all requests are not injected; of weighted clusters any may be named. */
 const unlucky = 1 - 2 ** -34;
+
+/** What is decoded is kept, up to so many resources: hosts of recorded calls may be any. */
+const maxDecoded = 4096;
 
 type DecodedListener = Decoded<ListenerPlan>;
 
@@ -105,7 +116,7 @@ export class DryProxy {
       }
       case "http": {
         if (!call.request) return { ...met, policies: networkPolicies };
-        const textsOf = await this.#routesOf(terminal, listener);
+        const textsOf = await this.#routesOf(terminal, listener, call.request.authority);
         const run = { clock: this.#clock, random: unlucky, asked: this.#asked };
         const http = dryExchange(
           this.#service(chain, terminal, listener),
@@ -141,10 +152,10 @@ export class DryProxy {
   }
 
   /** Puts the route table of a connection manager in force, and tells how its routes were written. */
-  async #routesOf(plan: HttpConnectionPlan, listener: DecodedListener): Promise<RouteTexts> {
+  async #routesOf(plan: HttpConnectionPlan, listener: DecodedListener, host: string): Promise<RouteTexts> {
     const key = [...this.#holders].find(([, holder]) => holder === plan.routes)?.[0];
     if (key === undefined) return inlineRouteTexts(listener.message, plan.routes.current?.name);
-    const routes = await this.#get<RouteTable>("route", parseSourcedKey(key).name);
+    const routes = await this.#get<RouteTable>("route", parseSourcedKey(key).name, host);
     this.#holders.get(key)!.current = routes?.plan ?? noRoutes;
     return routeTexts(routes?.message);
   }
@@ -172,11 +183,12 @@ export class DryProxy {
     return holder;
   }
 
-  #get<Plan>(type: DryResourceType, name: string): Promise<Decoded<Plan> | undefined> {
-    const key = `${type} ${name}`;
+  #get<Plan>(type: DryResourceType, name: string, host?: string): Promise<Decoded<Plan> | undefined> {
+    const key = host === undefined ? `${type} ${name}` : `${type} ${name} for ${host}`;
     let decoded = this.#decoded.get(key);
     if (!decoded) {
-      decoded = this.#source(type, name).then((body) => body && this.#decode(type, body));
+      if (this.#decoded.size >= maxDecoded) this.#decoded.clear();
+      decoded = this.#source(type, name, host).then((body) => body && this.#decode(type, body));
       this.#decoded.set(key, decoded);
     }
     return decoded as Promise<Decoded<Plan> | undefined>;

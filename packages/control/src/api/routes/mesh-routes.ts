@@ -76,8 +76,10 @@ export const encodedResourceRoute = route({
   role: "read",
   summary: "One xDS resource as a sidecar of a workload is given it",
   params: { workload: text(), type: choice(namedTypes), name: text() },
+  query: { host: optional(text("Of routes: only those that requests for this host can take.")) },
   answer: encodedResource,
-  handle: (backend, { params: { workload, type, name } }) => backend.encodedResource(workload, type, name),
+  handle: (backend, { params: { workload, type, name }, query: { host } }) =>
+    backend.encodedResource(workload, type, name, host),
 });
 
 export const meshNamesRoute = route({
