@@ -61,6 +61,17 @@ spec:
 ${spec}`;
 }
 
+/** In a namespace that the service is not in. */
+function fromAfar(more: string): string {
+  const host = "web.default.svc.cluster.local";
+  const spec = `  ${more}\n  http: [{ route: [{ destination: { host: ${host} } }] }]\n`;
+  const gateway = `---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: g, namespace: far }\nspec:\n  selector: { istio: g }\n  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }]\n`;
+  return (
+    routes(host, spec).replace("name: routes", "name: routes, namespace: far") +
+    (more.startsWith("gateways") ? gateway : "")
+  );
+}
+
 function policy(spec: string): string {
   return `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -146,6 +157,11 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     [policy("{ rules: [{ to: [{ operation: { paths: [admin] } }] }] }"), ["W2412"]],
     [policy("{ rules: [{ to: [{ operation: { methods: [get] } }] }] }"), ["W2412"]],
     [policy("{ rules: [{ to: [{ operation: { paths: [/a, '*/b', '*'], methods: [GET, '*'] } }] }] }"), []],
+  ],
+  "routes for a service of another namespace": [
+    [fromAfar("exportTo: [far, default]"), ["W2414"], /go where namespace far says/],
+    [fromAfar('exportTo: ["."]'), []],
+    [fromAfar("gateways: [far/g]"), []],
   ],
   "rules for a protocol that the host does not speak": [
     [

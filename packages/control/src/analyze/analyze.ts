@@ -8,6 +8,7 @@ import { findBypassedDenials } from "./bypassed-denials.ts";
 import { findConflictingProtocols } from "./conflicting-protocols.ts";
 import { findEmptySubsets } from "./empty-subsets.ts";
 import { findIdleCanaries } from "./idle-canaries.ts";
+import { findForeignRoutes } from "./foreign-routes.ts";
 import { findImpossibleSources } from "./impossible-sources.ts";
 import { findPlaintext } from "./plaintext.ts";
 import { findTlsConflicts } from "./tls-conflicts.ts";
@@ -24,6 +25,7 @@ const analyzers: readonly Analyzer[] = [
   findBypassedDenials,
   findUnseenRequests,
   findImpossibleSources,
+  findForeignRoutes,
   findPlaintext,
   findWrongProtocolRules,
   findUnknownPorts,

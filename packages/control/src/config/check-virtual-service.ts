@@ -2,6 +2,7 @@ import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
 import { checkExportTo } from "./check-export-to.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
+import { limits } from "./parse-documents.ts";
 import type {
   DestinationSpec,
   HeaderOperationsSpec,
@@ -50,6 +51,7 @@ export function checkVirtualService(
   if (!spec.http?.length && !spec.tcp?.length && !spec.tls?.length) {
     find.error("W1207", "spec", "the VirtualService has no routes", "add spec.http, spec.tcp or spec.tls");
   }
+  checkAmount(spec, find);
   spec.http?.forEach((route, i) => {
     checkHttpRoute(route, `spec.http[${i}]`, find);
   });
@@ -64,6 +66,17 @@ export function checkVirtualService(
     checkDestinations(route.route ?? [], `${path}.route`, find);
   });
   checkTls(spec, find);
+}
+
+function checkAmount({ http = [] }: VirtualServiceSpec, find: Finding): void {
+  let matches = 0;
+  http.forEach(({ match }, i) => {
+    const before = matches;
+    matches += Math.max(match?.length ?? 0, 1);
+    if (before > limits.matches || matches <= limits.matches) return;
+    const message = `the VirtualService has more than ${limits.matches} matches, from spec.http[${i}] on`;
+    find.error("W1214", `spec.http[${i}]`, message, "match by prefixes, or by a header that says where to");
+  });
 }
 
 /** Without hosts it is what others delegate to: they say for which hosts, gateways and callers. */

@@ -196,6 +196,23 @@ describe("input that is wrong is refused with its place and a next step", () => 
     assert.match(finding!, /^mesh.yaml:1:1: error W1002: the document has \d+ bytes; at most 1 MiB is read/);
   });
 
+  it("a regular expression of a megabyte, before it is compiled", () => {
+    const regex = "(a|b)?".repeat(150_000);
+    const [finding, ...more] = findings(
+      `${head}  hosts: [a]\n  http: [{ match: [{ uri: { regex: "${regex}" } }], route: [{ destination: { host: a } }] }]\n`,
+    );
+    assert.match(finding!, /W1202: .*uri\.regex has 900000 characters; at most 1024 are accepted/);
+    assert.deepEqual(more, []);
+  });
+
+  it("ten thousand routes on one host, by the first that is too many", () => {
+    const rule = "    - { match: [{ uri: { prefix: /a } }], route: [{ destination: { host: a } }] }\n";
+    const found = findings(`${head}  hosts: [a]\n  http:\n${rule.repeat(10_000)}`);
+    assert.deepEqual(found, [
+      "mesh.yaml:4103:7: error W1214: the VirtualService has more than 4096 matches, from spec.http[4096] on (match by prefixes, or by a header that says where to)",
+    ]);
+  });
+
   it("the same resource in two files, naming both", () => {
     const text = `${head}${route}`;
     const { resources, diagnostics } = parseConfig([

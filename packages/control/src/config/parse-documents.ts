@@ -22,6 +22,8 @@ export const limits = {
   documents: 20_000,
   depth: 64,
   aliases: 100,
+  /** Of the rules of one host, or of one VirtualService: what they cost every proxy, and every request that none is for. */
+  matches: 4096,
 } as const;
 
 /**

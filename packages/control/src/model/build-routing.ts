@@ -16,7 +16,7 @@ import type {
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { type Delegates, delegatesOf, type WrittenRule, writtenRules } from "./delegates.ts";
-import { resolveHost } from "./host.ts";
+import { namespaceOf, resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
 import type {
@@ -56,38 +56,61 @@ export function buildRouting(
   const routing = new Map<string, HostRouting>();
   const owners = new Map<string, Owner[]>();
   const delegates = delegatesOf(virtualServices);
-  for (const resource of virtualServices) {
+  const routesOf = new Map<VirtualService, Pick<HostRouting, "http" | "tcp" | "tls">>();
+  for (const { resource, host, index } of claims(virtualServices, options)) {
     const { spec, namespace, name } = resource;
     const visibleIn = visibilityOf(spec.exportTo, namespace);
-    if (spec.gateways && !spec.gateways.includes("mesh")) continue;
-    const http = httpRoutesAt("mesh", resource, delegates, options);
-    const tcp = tcpRoutesAt("mesh", resource, options);
-    const tls = tlsRoutesAt("mesh", resource, options);
-    spec.hosts?.forEach((written, i) => {
-      const host = resolveHost(written, namespace, options);
-      const others = owners.get(host) ?? [];
-      if (others.some((owner) => owner.resource === resource)) return;
-      const at = resource.origins.at(`spec.hosts[${i}]`);
-      const rival = others.find((owner) => contend(owner, { namespace, visibleIn }));
-      if (rival) {
-        const message = `VirtualServices "${rival.resource.name}" and "${name}" both route ${host}: only one can`;
-        diagnostics.conflict("IST0109", at, rival.at, message, "merge them into one");
-        return;
-      }
-      owners.set(host, [...others, { resource, at, namespace, visibleIn }]);
-      routing.set(others.length === 0 ? host : `${host} ${namespace}/${name}`, {
-        host,
-        namespace,
-        name,
-        ...(visibleIn ? { visibleIn } : {}),
-        http,
-        tcp,
-        tls,
-        source: provenanceOf(resource),
-      });
+    const others = owners.get(host) ?? [];
+    if (others.some((owner) => owner.resource === resource)) continue;
+    const at = resource.origins.at(`spec.hosts[${index}]`);
+    const rival = others.find((owner) => contend(owner, { namespace, visibleIn }));
+    if (rival) {
+      const message = `VirtualServices "${rival.resource.name}" and "${name}" both route ${host}: only one can`;
+      diagnostics.conflict("IST0109", at, rival.at, message, "merge them into one");
+      continue;
+    }
+    owners.set(host, [...others, { resource, at, namespace, visibleIn }]);
+    const routes = routesOf.get(resource) ?? {
+      http: httpRoutesAt("mesh", resource, delegates, options),
+      tcp: tcpRoutesAt("mesh", resource, options),
+      tls: tlsRoutesAt("mesh", resource, options),
+    };
+    routesOf.set(resource, routes);
+    routing.set(others.length === 0 ? host : `${host} ${namespace}/${name}`, {
+      host,
+      namespace,
+      name,
+      ...(visibleIn ? { visibleIn } : {}),
+      ...routes,
+      source: provenanceOf(resource),
     });
   }
   return routing;
+}
+
+interface Claim {
+  readonly resource: VirtualService;
+  readonly host: string;
+  readonly index: number;
+}
+
+/**
+ * The hosts that VirtualServices route for sidecars, in order of theirs. Those
+ * of a service's own namespace stand first: whoever shares the mesh with it
+ * cannot take its host from it by a name that comes before.
+ */
+function claims(virtualServices: readonly VirtualService[], options: MeshOptions): Claim[] {
+  const all = virtualServices.flatMap((resource) => {
+    const { gateways, hosts = [] } = resource.spec;
+    if (gateways && !gateways.includes("mesh")) return [];
+    return hosts.map((written, index) => ({
+      resource,
+      host: resolveHost(written, resource.namespace, options),
+      index,
+    }));
+  });
+  const isOwn = ({ host, resource }: Claim) => namespaceOf(host, options) === resource.namespace;
+  return [...all.filter(isOwn), ...all.filter((claim) => !isOwn(claim))];
 }
 
 /** The rules of a VirtualService for one place: `mesh`, or `namespace/name` of a gateway. */

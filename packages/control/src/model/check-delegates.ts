@@ -1,7 +1,8 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { limits } from "../config/parse-documents.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { delegateName, delegateOf, delegatesOf } from "./delegates.ts";
+import { delegateName, delegateOf, delegatesOf, writtenRules } from "./delegates.ts";
 
 /** Names the VirtualServices that rules delegate to and cannot, and those without hosts that no rule leads to. */
 export function checkDelegates(
@@ -11,6 +12,11 @@ export function checkDelegates(
   const delegates = delegatesOf(virtualServices);
   const used = new Set<string>();
   for (const root of virtualServices) {
+    writtenRules(root, delegates, (index) => {
+      const at = root.origins.at(`spec.http[${index}].delegate`);
+      const message = `spec.http[${index}] applies to nothing: with its delegate's there would be more than ${limits.matches} matches`;
+      diagnostics.error("W2119", at, message, "delegate more, with fewer matches each");
+    });
     root.spec.http?.forEach((rule, i) => {
       if (!rule.delegate) return;
       const name = delegateName(rule.delegate, root);

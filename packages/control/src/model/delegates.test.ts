@@ -107,6 +107,17 @@ describe("what a VirtualService delegates", () => {
       /W1106: spec\.http\[0\]\.match\[0\]\.gateways cannot be set.*W1106: spec\.http\[0\]\.match\[0\]\.sourceLabels/s,
     ],
     [
+      "more matches than a host may have, together with the delegate's",
+      root(
+        `    - match: [${"{ uri: { prefix: /a } }, ".repeat(65)}]\n      delegate: { name: own }\n    - ${to("api")}\n`,
+      ) +
+        virtualService(
+          "own",
+          `  http:\n    - match: [${"{ method: { exact: GET } }, ".repeat(64)}]\n      ${to("api")}\n`,
+        ),
+      /error W2119: spec\.http\[0\] applies to nothing: with its delegate's there would be more than 4096 matches/,
+    ],
+    [
       "a delegate and a route at once",
       root(`    - delegate: { name: own }\n      ${to("api")}\n`),
       /error W1106: spec\.http\[0\] sets route and delegate at once/,

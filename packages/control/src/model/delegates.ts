@@ -1,3 +1,4 @@
+import { limits } from "../config/parse-documents.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import type { HttpMatchSpec, HttpRouteSpec, StringMatch } from "../config/specs.ts";
 import { visibilityOf } from "./visibility.ts";
@@ -44,12 +45,28 @@ export function delegateName(delegate: HttpRouteSpec["delegate"], { namespace }:
  * rule above them says. As in Istio, a rule of the delegate one of whose matches
  * lies in none of the rule above is left out whole, and a rule whose delegate is
  * not there is none.
+ *
+ * @param onTooMany hears of rules that are left out because a delegate's matches
+ * and the rule's would be more pairs than a VirtualService may have matches
  */
-export function writtenRules(root: VirtualService, delegates: Delegates): WrittenRule[] {
+export function writtenRules(
+  root: VirtualService,
+  delegates: Delegates,
+  onTooMany: (index: number) => void = () => {},
+): WrittenRule[] {
+  let pairs = 0;
   return (root.spec.http ?? []).flatMap((spec, index): WrittenRule[] => {
     if (!spec.delegate) return [{ spec, owner: root, index }];
     const owner = delegateOf(spec, root, delegates);
-    return (owner?.spec.http ?? []).flatMap((own, i) => {
+    const rules = owner?.spec.http ?? [];
+    const above = Math.max(spec.match?.length ?? 0, 1);
+    const own = rules.reduce((sum, { match }) => sum + Math.max(match?.length ?? 0, 1), 0);
+    pairs += above * own;
+    if (pairs > limits.matches) {
+      onTooMany(index);
+      return [];
+    }
+    return rules.flatMap((own, i) => {
       const match = matchesWithin(spec.match ?? [], own.match ?? []);
       return match ? { spec: inherited(spec, own, match), owner: owner!, index: i } : [];
     });

@@ -9,6 +9,15 @@ export function hostnameOf(
   return `${name}.${namespace}.svc.${options.domainSuffix}`;
 }
 
+/** The namespace of a service of the mesh, by its hostname or a wildcard for such; undefined outside of it. */
+export function namespaceOf(
+  host: string,
+  { domainSuffix }: Pick<MeshOptions, "domainSuffix">,
+): string | undefined {
+  const end = `.svc.${domainSuffix}`;
+  return host.endsWith(end) ? host.slice(0, -end.length).split(".").at(-1) : undefined;
+}
+
 /**
  * The hostname a name means in a resource of `namespace`. As in Istio only a
  * name without a dot is completed: `reviews.prod` stays what it is.

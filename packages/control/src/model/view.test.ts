@@ -210,6 +210,14 @@ describe("which DestinationRule is for a call", () => {
   });
 });
 
+describe("a service's host that another namespace routes as well", () => {
+  it("stays with the service's own namespace, whichever name comes first", () => {
+    const { mesh, findings } = fixture({ workloads }, routes("another", "a") + routes("shop", "z"));
+    assert.match(findings.join(), /IST0109: VirtualServices "z" and "a" both route api\.shop/);
+    assert.equal(routingOf(mesh.routing, api)!.namespace, "shop");
+  });
+});
+
 describe("which VirtualService routes a host", () => {
   const nameOf = (mesh: Mesh, namespace: string) => routingOf(viewOf(mesh, { namespace }).routing, api)?.name;
   const cases: [name: string, yaml: string, ...expected: (string | undefined)[]][] = [

@@ -1,3 +1,4 @@
+import { limits } from "../../config/parse-documents.ts";
 import type { HttpRoute } from "../routing.ts";
 
 /** A route of one match, and how specific it is: the greater number at the first difference goes before. */
@@ -20,5 +21,5 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** The most matches of one port and audience: what they cost every proxy, and every request that none of them is for. */
-export const maxMatches = 4096;
+/** The most matches of one port and audience. */
+export const maxMatches = limits.matches;
