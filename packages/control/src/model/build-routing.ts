@@ -56,7 +56,6 @@ export function buildRouting(
   const routing = new Map<string, HostRouting>();
   const owners = new Map<string, Owner[]>();
   const delegates = delegatesOf(virtualServices);
-  const routesOf = new Map<VirtualService, Pick<HostRouting, "http" | "tcp" | "tls">>();
   for (const { resource, host, index } of claims(virtualServices, options)) {
     const { spec, namespace, name } = resource;
     const visibleIn = visibilityOf(spec.exportTo, namespace);
@@ -70,21 +69,46 @@ export function buildRouting(
       continue;
     }
     owners.set(host, [...others, { resource, at, namespace, visibleIn }]);
-    const routes = routesOf.get(resource) ?? {
-      http: httpRoutesAt("mesh", resource, delegates, options),
-      tcp: tcpRoutesAt("mesh", resource, options),
-      tls: tlsRoutesAt("mesh", resource, options),
-    };
-    routesOf.set(resource, routes);
-    routing.set(others.length === 0 ? host : `${host} ${namespace}/${name}`, {
-      host,
-      namespace,
-      name,
-      ...(visibleIn ? { visibleIn } : {}),
-      ...routes,
-      source: provenanceOf(resource),
-    });
+    const key = others.length === 0 ? host : `${host} ${namespace}/${name}`;
+    routing.set(key, hostRouting(host, resource, delegates, options));
   }
+  return routing;
+}
+
+interface MadeRouting {
+  readonly options: MeshOptions;
+  readonly routes: Pick<HostRouting, "http" | "tcp" | "tls">;
+  readonly byHost: Map<string, HostRouting>;
+}
+
+const made = new WeakMap<VirtualService, MadeRouting>();
+
+/** The very same object for the same VirtualService, so that what is made of it can be kept; not where it delegates. */
+function hostRouting(
+  host: string,
+  resource: VirtualService,
+  delegates: Delegates,
+  options: MeshOptions,
+): HostRouting {
+  const { namespace, name, spec } = resource;
+  let own = made.get(resource);
+  if (own?.options !== options || spec.http?.some(({ delegate }) => delegate)) {
+    const http = httpRoutesAt("mesh", resource, delegates, options);
+    const tcp = tcpRoutesAt("mesh", resource, options);
+    const tls = tlsRoutesAt("mesh", resource, options);
+    own = { options, routes: { http, tcp, tls }, byHost: new Map() };
+    made.set(resource, own);
+  }
+  const visibleIn = visibilityOf(spec.exportTo, namespace);
+  const routing = own.byHost.get(host) ?? {
+    host,
+    namespace,
+    name,
+    ...(visibleIn ? { visibleIn } : {}),
+    ...own.routes,
+    source: provenanceOf(resource),
+  };
+  own.byHost.set(host, routing);
   return routing;
 }
 

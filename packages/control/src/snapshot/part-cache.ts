@@ -1,16 +1,18 @@
-import type { SidecarPart } from "../translate/part.ts";
-import type { EncodedResource } from "./encode.ts";
-
-export type Encoded = readonly EncodedResource[];
+/** What something is made from, and what else decides what it becomes. */
+interface MadeFrom {
+  readonly from: readonly object[];
+  readonly variant: string;
+}
 
 /** Results by the objects they were made from; forgotten with the first of those that is. */
-export class PartCache {
-  #next = new WeakMap<object, PartCache>();
-  readonly #results = new Map<string, Encoded>();
+export class PartCache<T> {
+  #next = new WeakMap<object, PartCache<T>>();
+  readonly #results = new Map<string, T>();
 
-  get(part: SidecarPart, make: () => Encoded): Encoded {
-    let node: PartCache = this;
-    for (const object of part.from) {
+  /** @param kind of what is made: of the same objects there may be several */
+  get({ from, variant }: MadeFrom, kind: string, make: () => T): T {
+    let node: PartCache<T> = this;
+    for (const object of from) {
       let next = node.#next.get(object);
       if (!next) {
         next = new PartCache();
@@ -18,9 +20,9 @@ export class PartCache {
       }
       node = next;
     }
-    const key = `${part.id}\0${part.variant}`;
+    const key = `${kind}\0${variant}`;
     let result = node.#results.get(key);
-    if (!result) {
+    if (result === undefined) {
       result = make();
       node.#results.set(key, result);
     }

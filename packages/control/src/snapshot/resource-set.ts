@@ -2,8 +2,7 @@ import { MeshError } from "@weft/base/errors";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { XdsResource } from "@weft/xds/snapshot";
 import type { PartType } from "../translate/part.ts";
-import { typeUrls } from "./encode.ts";
-import type { Encoded } from "./part-cache.ts";
+import { type Encoded, typeUrls } from "./encode.ts";
 
 export const partTypes = Object.keys(typeUrls) as PartType[];
 

@@ -61,6 +61,37 @@ describe("snapshots", () => {
     assert.deepEqual(versions, ["outbound|9080||api.default.svc.cluster.local"]);
   });
 
+  it("are after every change what they would be without one before it", () => {
+    const virtualService = (http: string) =>
+      `---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: api }\nspec: { hosts: [api], http: [${http}] }\n`;
+    const to = "route: [{ destination: { host: api } }]";
+    const entry = `---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: e }\nspec: { hosts: [later.example], resolution: STATIC, ports: [{ number: 9080, name: http, protocol: HTTP }], endpoints: [{ address: 192.0.2.1 }] }\n`;
+    const hash = rule.replace("simple: RANDOM", "consistentHash: { httpHeaderName: x }");
+    const away = virtualService("{ route: [{ destination: { host: later.example } }] }");
+    const changes = [
+      "",
+      virtualService(`{ ${to} }`),
+      virtualService(`{ timeout: 2s, ${to} }`),
+      virtualService(`{ match: [{ sourceLabels: { app: web } }], timeout: 1s, ${to} }, { ${to} }`),
+      away,
+      away + entry,
+      hash,
+      hash + virtualService(`{ ${to} }`),
+      "",
+    ];
+    const warm = new SnapshotBuilder();
+    for (const [i, yaml] of changes.entries()) {
+      const { mesh } = fixture(scenario, yaml || undefined);
+      for (const id of ["web-v1.default", "api-v1.default"]) {
+        const built = warm.build(mesh, { id }).byType;
+        for (const [type, fresh] of new SnapshotBuilder().build(mesh, { id }).byType) {
+          const versions = (map: typeof fresh) => [...map].map(([name, { version }]) => `${name} ${version}`);
+          assert.deepEqual(versions(built.get(type)!), versions(fresh), `change ${i}, ${id}, ${type}`);
+        }
+      }
+    }
+  });
+
   it("share between workloads whatever is equal", () => {
     const builder = new SnapshotBuilder();
     const { mesh } = fixture(scenario);

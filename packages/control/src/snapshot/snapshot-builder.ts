@@ -1,5 +1,7 @@
+import { toBinary } from "@bufbuild/protobuf";
 import { MeshError } from "@weft/base/errors";
 import { SortedMap } from "@weft/base/sorted-map";
+import { VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { LayeredMap } from "@weft/xds/layered-map";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
@@ -8,9 +10,10 @@ import type { SeenMesh } from "../model/view.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
 import { endpointsPart, type PartType, type SidecarPart } from "../translate/part.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
-import { type EncodedResource, encode, typeUrls } from "./encode.ts";
+import type { RouteAssembly } from "../translate/route-assembly.ts";
+import { type Encoded, type EncodedResource, encode, encodeRoutes, typeUrls } from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
-import { type Encoded, PartCache } from "./part-cache.ts";
+import { PartCache } from "./part-cache.ts";
 import {
   emptySet,
   partTypes,
@@ -54,7 +57,9 @@ interface Kept {
  * change costs what has changed and, for each client, its own few resources.
  */
 export class SnapshotBuilder {
-  readonly #parts = new PartCache();
+  readonly #parts = new PartCache<Encoded>();
+  /** Encoded virtual hosts, of which a port has as many as there are services. */
+  readonly #hosts = new PartCache<Uint8Array>();
   readonly #canonical = new WeakMap<Mesh, Mesh>();
   readonly #interned = new Map<string, WeakRef<EncodedResource>>();
   readonly #lost = new FinalizationRegistry<string>((key) => {
@@ -162,7 +167,7 @@ export class SnapshotBuilder {
       const part = endpointsPart(mesh.services.get(hostname)!, mesh.endpoints.get(hostname)!);
       replaced.set(
         at,
-        this.#parts.get(part, () => this.#encode(part)),
+        this.#parts.get(part, part.id, () => this.#encode(part)),
       );
     }
     return { ...last, mesh, age: this.#age, set: withReplaced(last.set, "endpoint", replaced) };
@@ -170,21 +175,36 @@ export class SnapshotBuilder {
 
   #encodeAll(parts: readonly SidecarPart[]): ReadonlyMap<PartType, readonly Encoded[]> {
     const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
-    for (const part of parts) lists.get(part.type)!.push(this.#parts.get(part, () => this.#encode(part)));
+    for (const part of parts) {
+      lists.get(part.type)!.push(this.#parts.get(part, part.id, () => this.#encode(part)));
+    }
     return lists;
   }
 
   /** Equal resources of different workloads, such as the inbound clusters of replicas, become one. */
   #encode(part: SidecarPart): Encoded {
-    return part.build().map((message) => {
-      const fresh = encode(part.type, message, part.isOnDemand);
-      const key = `${part.type}\0${fresh.name}\0${fresh.version}\0${fresh.isOnDemand}`;
-      const known = this.#interned.get(key)?.deref();
-      if (known) return known;
-      this.#interned.set(key, new WeakRef(fresh));
-      this.#lost.register(fresh, key);
-      return fresh;
+    const assembly = part.assemble?.();
+    if (assembly) return [this.#shared("route", this.#assembled(assembly))];
+    return part
+      .build()
+      .map((message) => this.#shared(part.type, encode(part.type, message, part.isOnDemand)));
+  }
+
+  #assembled({ head, hosts }: RouteAssembly): EncodedResource {
+    const encoded = hosts.map(({ from, variant, build }) => {
+      const make = () => toBinary(VirtualHostSchema, build());
+      return from ? this.#hosts.get({ from, variant }, "", make) : make();
     });
+    return encodeRoutes(head, encoded);
+  }
+
+  #shared(type: PartType, fresh: EncodedResource): EncodedResource {
+    const key = `${type}\0${fresh.name}\0${fresh.version}\0${fresh.isOnDemand}`;
+    const known = this.#interned.get(key)?.deref();
+    if (known) return known;
+    this.#interned.set(key, new WeakRef(fresh));
+    this.#lost.register(fresh, key);
+    return fresh;
   }
 }
 

@@ -14,7 +14,7 @@ import {
   virtualOutbound,
 } from "./outbound-listeners.ts";
 import { httpPorts, outboundRoutes, type RoutedMesh, routingsOn, upstreamRoutes } from "./outbound-routes.ts";
-import { part, type SidecarPart } from "./part.ts";
+import { part, routesPart, type SidecarPart } from "./part.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
 export function capturedParts(mesh: SeenMesh, caller: Caller, features: ClientFeatures): SidecarPart[] {
@@ -80,9 +80,9 @@ function capturedWay(
       () => outboundListeners(mesh, endpoints, caller, features),
     ),
     ...httpPorts(mesh).map((port) =>
-      part(`routes-${port}`, "route", [services, options, known, ...routingsOn(port, mesh)], variant, () => [
+      routesPart(`routes-${port}`, [services, options, known, ...routingsOn(port, mesh)], variant, () =>
         outboundRoutes(port, mesh, caller),
-      ]),
+      ),
     ),
     ...frontendParts(mesh, caller, features),
   ];
@@ -109,11 +109,7 @@ function boundWay(
       () => [egressListener(listener, mesh, caller, features)],
     ),
     ...(isHttp(protocol)
-      ? [
-          part(`egress-routes-${number}`, "route", from, variant, () => [
-            outboundRoutes(number, mesh, caller),
-          ]),
-        ]
+      ? [routesPart(`egress-routes-${number}`, from, variant, () => outboundRoutes(number, mesh, caller))]
       : []),
   ];
 }

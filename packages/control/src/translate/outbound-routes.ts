@@ -21,10 +21,11 @@ import {
   routingOf,
 } from "../model/routing.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, callerKey } from "./caller.ts";
 import { hostLiteral, istioMetadata } from "./messages.ts";
 import { blackHoleCluster, outboundClusterName, passthroughCluster } from "./names.ts";
 import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
+import type { HostPiece, RouteAssembly } from "./route-assembly.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
 
 /** The part of a mesh that routes depend on. */
@@ -89,7 +90,7 @@ function servicesOn(port: number, mesh: RoutedMesh): Service[] {
 }
 
 /** The route configuration of one port, named by it: every host that is called there, then the rest of the world. */
-export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteConfiguration {
+export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteAssembly {
   const services = servicesOn(port, mesh);
   const taken = new Set<string>();
   const claim = (domains: readonly string[]) =>
@@ -97,27 +98,48 @@ export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): 
       .flatMap((domain) => [domain, `${domain}:${port}`])
       .filter((domain) => !taken.has(domain) && taken.add(domain));
   const own = new Map(services.map((service) => [service, claim([service.hostname])]));
-  const hosts = services.map((service) =>
-    virtualHost(
-      `${service.hostname}:${port}`,
-      [...own.get(service)!, ...claim(otherNames(service, caller, mesh))],
-      [...serviceRoutes(service, port, mesh, caller)],
-    ),
-  );
+  const hosts: HostPiece[] = [];
+  for (const service of services) {
+    const domains = [...own.get(service)!, ...claim(otherNames(service, caller, mesh))];
+    if (domains.length === 0) continue;
+    const asked = dependsOnCaller(service, mesh) ? callerKey(caller) : "";
+    hosts.push({
+      from: routesFrom(service, mesh, caller),
+      variant: `${port} ${asked} ${domains.join()}`,
+      build: () =>
+        virtualHost(`${service.hostname}:${port}`, domains, serviceRoutes(service, port, mesh, caller)),
+    });
+  }
   if (port === unknownHostPortOf(mesh)) {
     for (const routing of unregisteredHosts(mesh)) {
       const routes = httpRoutes(routing.http, port, mesh, caller);
       const domains = claim([routing.host]);
-      if (routes.length > 0 && domains.length > 0)
-        hosts.push(virtualHost(`${routing.host}:${port}`, domains, routes));
+      if (routes.length === 0 || domains.length === 0) continue;
+      hosts.push({ variant: "", build: () => virtualHost(`${routing.host}:${port}`, domains, routes) });
     }
   }
-  hosts.push(restOfTheWorld(mesh));
-  return create(RouteConfigurationSchema, {
-    name: String(port),
-    virtualHosts: hosts.filter(({ domains }) => domains.length > 0),
-    validateClusters: false,
-  });
+  hosts.push({ variant: "", build: () => restOfTheWorld(mesh) });
+  return {
+    head: create(RouteConfigurationSchema, { name: String(port), validateClusters: false }),
+    hosts,
+  };
+}
+
+const asksForCallers = new WeakMap<HostRouting, boolean>();
+
+/** Whether the routes of a service may be others for other callers that see the same routing of it. */
+function dependsOnCaller({ hostname }: Service, { attached, routing }: RoutedMesh): boolean {
+  if (attached.has(hostname)) return true;
+  const own = routingOf(routing, hostname);
+  if (!own) return false;
+  let depends = asksForCallers.get(own);
+  if (depends === undefined) {
+    depends = own.http.some(({ matches }) =>
+      matches.some(({ source }) => source.namespace !== undefined || Object.keys(source.labels).length > 0),
+    );
+    asksForCallers.set(own, depends);
+  }
+  return depends;
 }
 
 /** One service under any host, for an explicit local listener. */

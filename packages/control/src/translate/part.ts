@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Endpoint, Service } from "../model/mesh.ts";
 import { endpointAssignments } from "./endpoints.ts";
+import { assembleRoutes, type RouteAssembly } from "./route-assembly.ts";
 
 /** Which type of resource a part consists of. */
 export type PartType =
@@ -26,6 +27,8 @@ export interface SidecarPart {
   readonly service?: string;
   /** Clients that learn their scope ask for it by name. */
   readonly isOnDemand?: boolean;
+  /** Of one route configuration: what `build` would make, in pieces. */
+  assemble?(): RouteAssembly;
   build(): readonly Message[];
 }
 
@@ -37,6 +40,16 @@ export function part(
   build: () => readonly Message[],
 ): SidecarPart {
   return { id, type, from, variant, build };
+}
+
+/** One route configuration, which those who keep its hosts can make from what they have. */
+export function routesPart(
+  id: string,
+  from: readonly object[],
+  variant: string,
+  assemble: () => RouteAssembly,
+): SidecarPart {
+  return { ...part(id, "route", from, variant, () => [assembleRoutes(assemble())]), assemble };
 }
 
 /** The same for every kind of client, so that a changed endpoint is encoded once. */
