@@ -59,7 +59,7 @@ function fit(text: string, width: number, align: "left" | "right"): string {
 }
 
 /** Control characters of foreign data must not reach the terminal. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
 

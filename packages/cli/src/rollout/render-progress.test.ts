@@ -52,6 +52,11 @@ test("no line is wider than the terminal", () => {
   for (const line of renderProgress(status, 40)) assert.ok(line.length <= 40, line);
 });
 
+test("what a proxy says cannot move the cursor", () => {
+  const event = { number: 3, atMs: 0, kind: "failed", message: "no\u001b[2J\nroute", weight: 25 } as const;
+  assert.match(eventLine(event, status), /failed: no \[2J route$/);
+});
+
 test("an event has its share, and the numbers it was judged by", () => {
   const { canary, stable } = status;
   const event = { number: 3, atMs: 0, kind: "passed", message: "step 2 of 4: passed", weight: 25 } as const;

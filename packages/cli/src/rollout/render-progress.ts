@@ -1,4 +1,5 @@
 import type { RolloutEvent, RolloutStatus, VersionCalls } from "@weft/control/api/rollout-protocol";
+import { oneLine } from "../output/table.ts";
 import { formatMs, formatShare } from "../output/units.ts";
 
 const barWidth = 24;
@@ -27,7 +28,7 @@ export function eventLine(
   const time = new Date(atMs).toTimeString().slice(0, 8);
   const numbers =
     canary && stable ? `; ${of.to}: ${callsText(canary)}; ${of.from}: ${callsText(stable)}` : "";
-  return `${time}  ${`${weight} %`.padStart(5)}  ${kind}: ${message}${numbers}`;
+  return oneLine(`${time}  ${`${weight} %`.padStart(5)}  ${kind}: ${message}${numbers}`);
 }
 
 export function callsText({ requests, failures, p99Ms }: VersionCalls): string {
