@@ -46,7 +46,8 @@ export interface BenchCase {
   readonly needsCertificates: boolean;
 }
 
-const plain: Omit<BenchCase, "name" | "title" | "hops"> = {
+/** Requests over HTTP/1.1, as most cases have them. */
+export const plainRequests: Omit<BenchCase, "name" | "title" | "hops"> = {
   kind: "requests",
   protocol: "http1",
   streams: 1,
@@ -71,20 +72,20 @@ function pair(
 
 export const benchCases: readonly BenchCase[] = [
   {
-    ...plain,
+    ...plainRequests,
     name: "http1-plain",
     title: "HTTP/1.1 plain, one hop",
     hops: [{ name: "proxy", bootstrap: "plain.yaml" }],
   },
   {
-    ...plain,
+    ...plainRequests,
     name: "http1-mtls",
     title: "HTTP/1.1 mutual TLS, two hops, access log, stats, retries and RBAC on",
     hops: pair("http1", "http1"),
     needsCertificates: true,
   },
   {
-    ...plain,
+    ...plainRequests,
     ...multiplexed,
     name: "http2-plain",
     title: "HTTP/2 plain, one hop, 4 connections of 20 streams",
@@ -92,7 +93,7 @@ export const benchCases: readonly BenchCase[] = [
     protocol: "http2",
   },
   {
-    ...plain,
+    ...plainRequests,
     ...multiplexed,
     name: "grpc-plain",
     title: "gRPC unary plain, one hop, 4 connections of 20 streams",
@@ -100,7 +101,7 @@ export const benchCases: readonly BenchCase[] = [
     protocol: "grpc",
   },
   {
-    ...plain,
+    ...plainRequests,
     ...multiplexed,
     name: "grpc-mtls",
     title: "gRPC unary mutual TLS, two hops, access log, stats, retries and RBAC on",
@@ -109,7 +110,7 @@ export const benchCases: readonly BenchCase[] = [
     needsCertificates: true,
   },
   {
-    ...plain,
+    ...plainRequests,
     name: "http1-over-http2",
     title: "HTTP/1.1 applications, HTTP/2 mutual TLS between the two proxies, the same filters on",
     hops: pair("http2", "http1"),
@@ -117,7 +118,7 @@ export const benchCases: readonly BenchCase[] = [
   },
   ...([64, 1024] as const).flatMap((kib): BenchCase[] => [
     {
-      ...plain,
+      ...plainRequests,
       name: `http1-body-${kib}k`,
       title: `HTTP/1.1 plain, one hop, ${kib} KiB answers`,
       hops: [{ name: "proxy", bootstrap: "plain.yaml" }],
@@ -126,7 +127,7 @@ export const benchCases: readonly BenchCase[] = [
       hasLatency: false,
     },
     {
-      ...plain,
+      ...plainRequests,
       name: `http2-body-${kib}k`,
       title: `HTTP/2 plain, one hop, ${kib} KiB answers, 4 connections of 4 streams`,
       hops: [{ name: "proxy", bootstrap: "plain.yaml", next: "http2" }],
@@ -138,7 +139,7 @@ export const benchCases: readonly BenchCase[] = [
     },
   ]),
   {
-    ...plain,
+    ...plainRequests,
     name: "tcp-stream",
     title: "TCP proxy, one hop, streams of 4 MiB",
     hops: [{ name: "proxy", bootstrap: "tcp.yaml" }],
@@ -148,7 +149,7 @@ export const benchCases: readonly BenchCase[] = [
   },
   ...([100, 1_000] as const).map(
     (routes): BenchCase => ({
-      ...plain,
+      ...plainRequests,
       name: `routes-${routes}`,
       title: `HTTP/1.1 plain, ${routes} routes in the last of 200 virtual hosts, the last one matches`,
       hops: [
@@ -164,7 +165,7 @@ export const benchCases: readonly BenchCase[] = [
   ),
   ...(["callers", "paths"] as const).map(
     (kind): BenchCase => ({
-      ...plain,
+      ...plainRequests,
       name: `policies-by-${kind}`,
       title: `the same with 1,000 policies that differ by ${kind}: the last of them allows`,
       hops: pair("http1", "http1", { count: 1000, kind }),
@@ -173,7 +174,7 @@ export const benchCases: readonly BenchCase[] = [
     }),
   ),
   {
-    ...plain,
+    ...plainRequests,
     name: "jwt",
     title: "HTTP/1.1 plain, one hop, each request with another ES256 token",
     hops: [{ name: "proxy", bootstrap: "jwt.yaml", values: () => ({ KEYS: issuerKeys() }) }],
@@ -182,7 +183,7 @@ export const benchCases: readonly BenchCase[] = [
     hasLatency: false,
   },
   {
-    ...plain,
+    ...plainRequests,
     kind: "connections",
     name: "idle-connections",
     title: "10,000 idle HTTP/1.1 connections, each after one request",
@@ -190,7 +191,7 @@ export const benchCases: readonly BenchCase[] = [
     hasLatency: false,
   },
   {
-    ...plain,
+    ...plainRequests,
     kind: "handshakes",
     name: "handshakes",
     title: "New mutual-TLS connections, full handshakes, one request each",
