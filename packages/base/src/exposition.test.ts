@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import type { Clock } from "./clock.ts";
-import { exposition, negotiateFormat } from "./exposition.ts";
+import { exposition, negotiateFormat, prefersProtobuf } from "./exposition.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import { renderPrometheusText } from "./prometheus-text.ts";
 import { startSeriesExpiry } from "./series-expiry.ts";
@@ -29,6 +29,15 @@ describe("the format", () => {
       assert.equal(negotiateFormat(accept), expected);
     });
   }
+});
+
+test("messages are taken where they are preferred to text, in the one way that they are written", () => {
+  const messages =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+  assert.equal(prefersProtobuf(`${messages},application/openmetrics-text;q=0.8,text/plain;q=0.5`), true);
+  assert.equal(prefersProtobuf(`${messages};q=0.1,text/plain`), false);
+  assert.equal(prefersProtobuf("application/vnd.google.protobuf;encoding=text"), false);
+  assert.equal(prefersProtobuf(undefined), false);
 });
 
 test("OpenMetrics has exemplars, its own names of counters, and an end", () => {

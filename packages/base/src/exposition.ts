@@ -12,7 +12,11 @@ export type SeriesFilter = (family: MetricFamily, labels: readonly string[]) => 
 /** Prometheus' text format 0.0.4, or OpenMetrics 1.0, which has exemplars. */
 export type ExpositionFormat = "text" | "openmetrics";
 
-export const contentTypes: Readonly<Record<ExpositionFormat, string>> = {
+/** And what alone has native histograms: messages, not text. */
+export type MetricsFormat = ExpositionFormat | "protobuf";
+
+export const contentTypes: Readonly<Record<MetricsFormat, string>> = {
+  protobuf: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
   text: "text/plain; version=0.0.4; charset=utf-8",
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
@@ -22,8 +26,20 @@ export const contentTypes: Readonly<Record<ExpositionFormat, string>> = {
  * for by name, and not less than text.
  */
 export function negotiateFormat(accept: string | undefined): ExpositionFormat {
+  const { openMetrics, text } = weightsIn(accept);
+  return openMetrics > 0 && openMetrics >= text ? "openmetrics" : "text";
+}
+
+/** Whether messages are preferred to either. */
+export function prefersProtobuf(accept: string | undefined): boolean {
+  const { protobuf, openMetrics, text } = weightsIn(accept);
+  return protobuf > 0 && protobuf >= openMetrics && protobuf >= text;
+}
+
+function weightsIn(accept: string | undefined) {
   let openMetrics = 0;
   let text = 0;
+  let protobuf = 0;
   for (const part of (accept ?? "").slice(0, 4_096).split(",")) {
     const [type = "", ...parameters] = part.split(";").map((word) => word.trim().toLowerCase());
     const q = parameters.find((parameter) => parameter.startsWith("q="));
@@ -34,9 +50,12 @@ export function negotiateFormat(accept: string | undefined): ExpositionFormat {
       if (version === undefined || /^version=(0\.0\.1|1\.0\.0)$/.test(version)) {
         openMetrics = Math.max(openMetrics, weight);
       }
+    } else if (type === "application/vnd.google.protobuf") {
+      const isOurs = ["proto=io.prometheus.client.metricfamily", "encoding=delimited"];
+      if (isOurs.every((wanted) => parameters.includes(wanted))) protobuf = Math.max(protobuf, weight);
     } else if (type === "text/plain" || type === "text/*") text = Math.max(text, weight);
   }
-  return openMetrics > 0 && openMetrics >= text ? "openmetrics" : "text";
+  return { openMetrics, text, protobuf };
 }
 
 /**

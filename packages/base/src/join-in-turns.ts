@@ -5,11 +5,11 @@ const sliceMs = 1;
 const piecesPerLook = 8;
 
 /**
- * The pieces in one text, made in slices of about a millisecond, so that what
- * waits for the event loop does not wait for all of it.
+ * The pieces, made in slices of about a millisecond, so that what waits for the
+ * event loop does not wait for all of it.
  */
-export async function joinInTurns(pieces: Iterable<string>, clock: Clock): Promise<string> {
-  const parts: string[] = [];
+export async function gatherInTurns<T>(pieces: Iterable<T>, clock: Clock): Promise<T[]> {
+  const parts: T[] = [];
   let startMs = clock.monotonicMs();
   for (const piece of pieces) {
     parts.push(piece);
@@ -17,5 +17,5 @@ export async function joinInTurns(pieces: Iterable<string>, clock: Clock): Promi
     await new Promise<void>((resolve) => setImmediate(resolve));
     startMs = clock.monotonicMs();
   }
-  return parts.join("");
+  return parts;
 }

@@ -1,3 +1,5 @@
+import { NativeBuckets } from "./native-buckets.ts";
+
 /**
  * Counters, gauges and histograms that cost one addition on the hot path and
  * are rendered only when scraped.
@@ -42,8 +44,11 @@ export class Histogram {
   count = 0;
   /** The last one of each bucket; undefined until there is any. */
   exemplars: (Exemplar | undefined)[] | undefined = undefined;
+  /** The same in buckets that grow with what is observed, where that is asked for. */
+  readonly native: NativeBuckets | undefined;
 
-  constructor(bounds: readonly number[]) {
+  constructor(bounds: readonly number[], native?: NativeBuckets) {
+    this.native = native;
     this.bounds = bounds;
     this.counts = new Float64Array(bounds.length + 1);
   }
@@ -59,6 +64,7 @@ export class Histogram {
     this.counts[low]! += 1;
     this.sum += value;
     this.count += 1;
+    if (this.native !== undefined) this.native.observe(value);
   }
 
   /** As `observe`, and keeps the trace as an example of its bucket. */
@@ -190,6 +196,8 @@ function keyOf(labels: LabelValues, more: readonly MoreLabel[] | undefined): str
 export class MetricRegistry {
   /** Grows when series are forgotten: whoever keeps one must ask for it again. */
   generation = 0;
+  /** Whether histograms that are made from now on have native buckets as well. */
+  hasNativeHistograms = false;
   readonly #families = new Map<string, MetricFamily>();
   readonly #collectors: (() => void)[] = [];
 
@@ -213,7 +221,14 @@ export class MetricRegistry {
     labelNames: readonly string[] = [],
     limit?: SeriesLimit,
   ): MetricFamily<Histogram> {
-    return this.#family("histogram", name, help, labelNames, () => new Histogram(bounds), limit);
+    return this.#family(
+      "histogram",
+      name,
+      help,
+      labelNames,
+      () => new Histogram(bounds, this.hasNativeHistograms ? new NativeBuckets() : undefined),
+      limit,
+    );
   }
 
   /** Runs before every rendering, to set gauges that are cheaper to read than to keep. */

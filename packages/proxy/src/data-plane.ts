@@ -79,6 +79,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { clock, log, bootstrap } = options;
     this.#options = options;
+    this.stats.registry.hasNativeHistograms = bootstrap.hasNativeHistograms;
     tellOverflows(this.stats.registry);
     this.accessLogs = new AccessLogs(clock, this.stats);
     this.#probeTimers = new Timers(clock);

@@ -21,6 +21,7 @@ const views: AdminViews = {
       .map((name) => `${name}: ${usedOnly ? 1 : 0}\n`)
       .join(""),
   statsJson: async () => '{"stats":[]}',
+  hasNativeHistograms: true,
   statsPrometheus: async ({ filter, usedOnly }, format) => `# ${filter?.("x")} ${usedOnly} ${format}\n`,
   runtime: () => ({ layers: [], entries: {} }),
   clustersText: () => "a::default_priority::max_connections::1024\n",

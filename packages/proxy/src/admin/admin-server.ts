@@ -8,7 +8,7 @@ import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 export interface AdminAnswer {
   readonly status?: number;
   readonly contentType?: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /** One admin endpoint. */

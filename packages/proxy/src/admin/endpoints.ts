@@ -1,5 +1,5 @@
 import { messageOf } from "@weft/base/errors";
-import { contentTypes, type ExpositionFormat, negotiateFormat } from "@weft/base/exposition";
+import { contentTypes, type MetricsFormat, negotiateFormat, prefersProtobuf } from "@weft/base/exposition";
 import type { DrainRequest } from "../listener/listener-set.ts";
 import { compileFullMatch, compileSearch, type StringPredicate } from "../route/string-matcher.ts";
 import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
@@ -21,7 +21,9 @@ export interface AdminViews {
   statsText(options: StatsOptions): Promise<string>;
   /** JSON text. */
   statsJson(options: StatsOptions): Promise<string>;
-  statsPrometheus(options: StatsOptions, format: ExpositionFormat): Promise<string>;
+  statsPrometheus(options: StatsOptions, format: MetricsFormat): Promise<string | Buffer>;
+  /** Whether histograms are kept in the form that only messages carry. */
+  readonly hasNativeHistograms: boolean;
   runtime(): unknown;
   clustersText(): string;
   clustersJson(): unknown;
@@ -207,7 +209,8 @@ async function answerStats(
     case "json":
       return { contentType: "application/json", body: await views.statsJson(options) };
     case "prometheus": {
-      const exposition = negotiateFormat(accept);
+      const isMessages = views.hasNativeHistograms && prefersProtobuf(accept);
+      const exposition = isMessages ? "protobuf" : negotiateFormat(accept);
       const body = await views.statsPrometheus(options, exposition);
       return { contentType: contentTypes[exposition], body };
     }

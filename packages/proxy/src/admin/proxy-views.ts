@@ -1,5 +1,5 @@
 import type { Clock } from "@weft/base/clock";
-import { joinInTurns } from "@weft/base/join-in-turns";
+import { gatherInTurns } from "@weft/base/join-in-turns";
 import type { Locality } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { ClusterManager } from "../cluster/cluster-manager.ts";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
@@ -7,7 +7,13 @@ import type { LiveConfig } from "../config/live-config.ts";
 import type { TlsContexts } from "../config/tls-contexts.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
-import { listStats, renderStatsJson, renderStatsText, statsExposition } from "../telemetry/render-stats.ts";
+import {
+  listStats,
+  renderStatsJson,
+  renderStatsText,
+  statsExposition,
+  statsProtobuf,
+} from "../telemetry/render-stats.ts";
 import { certificatesView } from "./certificates.ts";
 import { clustersJson, clustersText, type ShownCluster } from "./clusters-view.ts";
 import { configDump } from "./config-dump.ts";
@@ -49,6 +55,7 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
   };
   return {
     state: () => proxy.state(),
+    hasNativeHistograms: bootstrap.hasNativeHistograms,
     hotRestartVersion: () => hotRestartVersion,
     keptSince: () => proxy.keptInForce()?.writtenMs,
     serverInfo() {
@@ -84,7 +91,11 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
     },
     async statsPrometheus(options, format) {
       const stats = await proxy.stats();
-      return await joinInTurns(statsExposition(stats, format, statFilter(options, stats)), clock);
+      const filter = statFilter(options, stats);
+      if (format !== "protobuf") {
+        return (await gatherInTurns(statsExposition(stats, format, filter), clock)).join("");
+      }
+      return Buffer.concat(await gatherInTurns(statsProtobuf(stats, filter), clock));
     },
     runtime: () => runtimeView(bootstrap),
     clustersText: () => clustersText(shown()),

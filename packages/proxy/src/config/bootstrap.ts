@@ -15,6 +15,7 @@ import { reportUnsupported } from "./unsupported.ts";
 /** As long as people look back on a quiet caller. */
 const usualEvictionMs = 3_600_000;
 const maxSeriesKey = "weft.metrics.max_series";
+const nativeKey = "weft.metrics.native_histograms";
 
 /** A bootstrap file whose every field is known and acted upon; its resources are not compiled yet. */
 export interface BootstrapPlan {
@@ -32,6 +33,7 @@ export interface BootstrapPlan {
   readonly statsEvictionMs: number;
   /** Of one of Istio's metrics; undefined: as usual. */
   readonly maxSeries: number | undefined;
+  readonly hasNativeHistograms: boolean;
   /** Names of all clusters the file defines. */
   readonly staticClusters: ReadonlySet<string>;
   /** `cluster_manager.local_cluster_name` and where this proxy is. */
@@ -147,7 +149,7 @@ function decodeSeries(
   { statsEviction }: Bootstrap,
   runtime: ReadonlyMap<string, unknown>,
   issues: Issues,
-): Pick<BootstrapPlan, "statsEvictionMs" | "maxSeries"> {
+): Pick<BootstrapPlan, "statsEvictionMs" | "maxSeries" | "hasNativeHistograms"> {
   const isSet = statsEviction.case === "statsEvictionInterval";
   const statsEvictionMs = isSet ? durationMs(statsEviction.value, 0) : usualEvictionMs;
   if (statsEvictionMs < 1_000) issues.add("stats_eviction_interval", "is too short", "at least 1s");
@@ -157,5 +159,7 @@ function decodeSeries(
   if (wanted !== undefined && !isNumber) {
     issues.add("layered_runtime", `${maxSeriesKey} is no number of series`, "1 to 1000000");
   }
-  return { statsEvictionMs, maxSeries: isNumber ? wanted : undefined };
+  const native = runtime.get(nativeKey) ?? false;
+  if (typeof native !== "boolean") issues.add("layered_runtime", `${nativeKey} is neither true nor false`);
+  return { statsEvictionMs, maxSeries: isNumber ? wanted : undefined, hasNativeHistograms: native === true };
 }

@@ -1,5 +1,6 @@
 import { type ExpositionFormat, exposition } from "@weft/base/exposition";
 import { Histogram, type MetricFamily, type MoreLabel } from "@weft/base/metric-registry";
+import { protobufExposition } from "@weft/base/protobuf-exposition";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
 
 /** One statistic as Envoy's `/stats` names it. */
@@ -67,6 +68,14 @@ export function statsExposition(
   return exposition(
     stats.registry,
     format,
+    filter && ((family, labels) => filter(dottedName(stats, family, labels))),
+  );
+}
+
+/** The same as messages, with native histograms where there are any. */
+export function statsProtobuf(stats: EnvoyStats, filter?: (name: string) => boolean): Iterable<Buffer> {
+  return protobufExposition(
+    stats.registry,
     filter && ((family, labels) => filter(dottedName(stats, family, labels))),
   );
 }

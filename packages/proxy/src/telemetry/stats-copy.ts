@@ -7,6 +7,7 @@ import {
   MetricRegistry,
   type MoreLabel,
 } from "@weft/base/metric-registry";
+import type { NativeCounts } from "@weft/base/native-buckets";
 import { EnvoyStats } from "./envoy-stats.ts";
 
 /** All series of one process's part, as plain data that can be sent to another. */
@@ -34,6 +35,7 @@ interface HistogramCopy {
   readonly sum: number;
   readonly count: number;
   readonly exemplars: readonly (Exemplar | undefined)[] | undefined;
+  readonly native: NativeCounts | undefined;
 }
 
 /** What the statistics say now, collectors having run. */
@@ -50,8 +52,8 @@ export function copyStats(stats: EnvoyStats): StatsCopy {
 
 function contentOf(metric: Counter | Gauge | Histogram): number | HistogramCopy {
   if (!(metric instanceof Histogram)) return metric.value;
-  const { bounds, counts, sum, count, exemplars } = metric;
-  return { bounds, counts, sum, count, exemplars };
+  const { bounds, counts, sum, count, exemplars, native } = metric;
+  return { bounds, counts, sum, count, exemplars, native: native && { ...native } };
 }
 
 /** Gauges that count what each worker has for itself; of the others every worker says the same, or the worst is of interest. */
@@ -60,6 +62,9 @@ const countedApart = /(?:^|_)(?:cx|rq)(?:_\w+)?_active$|_buffered$/;
 /** One set of statistics for several workers: what they did together. */
 export function addStats(copies: readonly StatsCopy[]): EnvoyStats {
   const registry = new MetricRegistry();
+  registry.hasNativeHistograms = copies.some((copy) =>
+    copy.some(({ series }) => series.some(([, value]) => typeof value !== "number" && value.native)),
+  );
   const total = new EnvoyStats(registry);
   for (const copy of copies) {
     for (const { name, help, kind, labelNames, template, series } of copy) {
@@ -82,12 +87,13 @@ export function addStats(copies: readonly StatsCopy[]): EnvoyStats {
   return total;
 }
 
-function addHistogram(into: Histogram, { counts, sum, count, exemplars }: HistogramCopy): void {
+function addHistogram(into: Histogram, { counts, sum, count, exemplars, native }: HistogramCopy): void {
   counts.forEach((value, i) => {
     into.counts[i]! += value;
   });
   into.sum += sum;
   into.count += count;
+  if (native) into.native?.merge(native);
   exemplars?.forEach((exemplar, i) => {
     into.exemplars ??= [];
     if (exemplar && !(into.exemplars[i] && into.exemplars[i].epochMs > exemplar.epochMs)) {
