@@ -1,6 +1,9 @@
 import type { Clock } from "./clock.ts";
 import { Histogram, type MetricFamily, type MetricRegistry, type Series } from "./metric-registry.ts";
 
+/** As long as people look back on a quiet caller. */
+export const usualSeriesIdleMs = 3_600_000;
+
 interface Seen {
   total: number;
   changedMs: number;

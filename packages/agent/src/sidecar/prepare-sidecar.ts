@@ -5,8 +5,11 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { contentTypes } from "@weft/base/exposition";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
+import { startSeriesExpiry, usualSeriesIdleMs } from "@weft/base/series-expiry";
+import { tellOverflows } from "@weft/base/series-overflow";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
+import { isExpiringMetric } from "@weft/proxy/filters/istio-metrics";
 import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
 import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { clientFeature } from "@weft/xds/client-feature";
@@ -77,6 +80,15 @@ export async function prepareSidecar(
   cleanup.add("secrets", () => secrets.close());
   keeper.onRotated((svid) => secrets.rotate(svid));
 
+  if (counted) {
+    const expiry = startSeriesExpiry({
+      registry: counted.registry,
+      clock,
+      idleMs: usualSeriesIdleMs,
+      isExpiring: isExpiringMetric,
+    });
+    cleanup.add("series", () => expiry.close());
+  }
   const hasPage = counted !== undefined || options.appMetrics !== undefined;
   if (hasPage) {
     const registry = counted?.registry ?? new MetricRegistry();
@@ -133,6 +145,7 @@ export async function prepareSidecar(
 /** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
 function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
   const registry = new MetricRegistry();
+  tellOverflows(registry);
   const local = localPeerMetadata(nodeMetadata(plan, productVersion));
   const { service, namespace, trustDomain, serviceAccount } = plan;
   const metrics = new AccessLogMetrics({

@@ -1,5 +1,6 @@
 import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { messageOf, UserError } from "@weft/base/errors";
+import { usualSeriesIdleMs } from "@weft/base/series-expiry";
 import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
 import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
@@ -12,8 +13,6 @@ import { type Issue, Issues } from "./issues.ts";
 import { checkJson } from "./strict-json.ts";
 import { reportUnsupported } from "./unsupported.ts";
 
-/** As long as people look back on a quiet caller. */
-const usualEvictionMs = 3_600_000;
 const maxSeriesKey = "weft.metrics.max_series";
 const nativeKey = "weft.metrics.native_histograms";
 
@@ -151,7 +150,7 @@ function decodeSeries(
   issues: Issues,
 ): Pick<BootstrapPlan, "statsEvictionMs" | "maxSeries" | "hasNativeHistograms"> {
   const isSet = statsEviction.case === "statsEvictionInterval";
-  const statsEvictionMs = isSet ? durationMs(statsEviction.value, 0) : usualEvictionMs;
+  const statsEvictionMs = isSet ? durationMs(statsEviction.value, 0) : usualSeriesIdleMs;
   if (statsEvictionMs < 1_000) issues.add("stats_eviction_interval", "is too short", "at least 1s");
   const wanted = runtime.get(maxSeriesKey);
   const isNumber =
