@@ -124,6 +124,11 @@ export const commandList: readonly CommandEntry[] = [
     load: () => import("./commands/dashboard.ts"),
   },
   {
+    name: "context",
+    summary: "keep control planes by name, and choose one",
+    load: () => import("./commands/context.ts"),
+  },
+  {
     name: "check",
     summary: "find out what is missing or unwell, and what to do",
     load: () => import("./commands/check.ts"),

@@ -2,6 +2,7 @@ import { formatDiagnostic } from "@weft/base/diagnostics";
 import { messageOf, UserError } from "@weft/base/errors";
 import { Command, CommanderError } from "commander";
 import { type CommandEntry, commandList } from "./command-list.ts";
+import { addRemoteOptions } from "./options/remote-options.ts";
 import { productVersion } from "./product-version.ts";
 
 /** What exit codes mean, for scripts. */
@@ -54,6 +55,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   }
   forAll(program, (command) => {
     command.exitOverride();
+    if (isAboutControlPlane(command)) addRemoteOptions(command);
     command.showSuggestionAfterError(true);
     command.description(flowing(command.description()));
     command.configureOutput({
@@ -62,6 +64,13 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     });
   });
   return program;
+}
+
+/** Asks one, rather than being one or making one. */
+function isAboutControlPlane(command: Command): boolean {
+  const isOne = command.name() === "control-plane" || command.name() === "demo";
+  const has = (flag: string) => command.options.some(({ long }) => long === flag);
+  return !isOne && has("--state") && !has("--server");
 }
 
 /** Paragraphs without the line breaks they are written with: they are wrapped to the terminal's width. */

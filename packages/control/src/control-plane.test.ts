@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createSecureContext } from "node:tls";
 import {
   create,
   type DescMessage,
@@ -20,7 +19,7 @@ import {
 import { systemClock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { createCsr } from "@weft/identity/csr";
-import { formatPrivateKey, generateKeyPair } from "@weft/identity/key-pair";
+import { generateKeyPair } from "@weft/identity/key-pair";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
 import { findPeer } from "@weft/testkit/peer";
 import { AdsClient } from "@weft/xds/ads-client";
@@ -42,6 +41,7 @@ import { typeUrl } from "@weft/xds/type-url";
 import { type ApiClient, ApiError } from "./api/client.ts";
 import { CheckedApiClient } from "./api/test-checked-client.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
+import { enrol, type Identity, targetOf } from "./test-enrol.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -74,41 +74,6 @@ function optionsOf(stateDir: string, changes: Partial<ControlPlaneOptions> = {})
     log: silent,
     ...changes,
   };
-}
-
-interface Identity {
-  readonly key: string;
-  readonly chain: string;
-  readonly root: string;
-}
-
-/** Joins the mesh as an agent does: a token, a CSR, a certificate. */
-async function enrol({ plane, api }: Setting, serviceAccount: string): Promise<Identity> {
-  const { token, identity } = await api.createToken({ namespace: "default", serviceAccount });
-  const { rootPem } = await api.caStatus();
-  const channel = new GrpcChannel({ clock: systemClock, target: targetOf(plane, rootPem) });
-  try {
-    const keys = await generateKeyPair();
-    const { certChain } = await channel.unary(
-      IstioCertificateService.method.createCertificate,
-      { csr: createCsr(keys, parseSpiffeId(identity)) },
-      { metadata: [["authorization", `Bearer ${token}`]] },
-    );
-    return { key: formatPrivateKey(keys.privateKey), chain: certChain.join(""), root: rootPem };
-  } finally {
-    channel.close();
-  }
-}
-
-function targetOf(plane: Setting["plane"], root: string, identity?: Identity) {
-  const options = {
-    ca: root,
-    servername: "weft-control-plane",
-    ...(identity && {
-      secureContext: createSecureContext({ key: identity.key, cert: identity.chain, ca: root }),
-    }),
-  };
-  return { address: { host: "127.0.0.1", port: plane.port }, tls: () => ({ options }) };
 }
 
 const address: Readonly<Record<string, string>> = {

@@ -14,12 +14,14 @@ import { JwtKeys } from "./ca/jwt-keys.ts";
 import { JwtSvidIssuer } from "./ca/jwt-svid-issuer.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import type { StepCaOptions } from "./ca/step-ca-signer.ts";
-import { Composition, type JwksOptions } from "./compose/composition.ts";
+import { Composition } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
 import { ownWorkload } from "./compose/own-workload.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
+import { openRemoteApi, type RemoteApi, type RemoteApiOptions } from "./compose/remote-api.ts";
 import { scrapeTargets } from "./inspect/scrape-targets.ts";
+import type { JwksOptions } from "./jwks/key-fetch.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
 import { openOperatorSocket } from "./serve/operator-socket.ts";
@@ -45,6 +47,8 @@ export interface ControlPlaneOptions {
   readonly stepCa?: StepCaOptions;
   /** Istio's MeshConfig as YAML, read at each start. */
   readonly meshConfigFile?: string;
+  /** The API for operators elsewhere, with the dashboard; undefined: only for this machine. */
+  readonly remoteApi?: RemoteApiOptions;
   /** Undefined: there is no dashboard. */
   readonly dashboard?: DashboardSource;
   /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
@@ -62,6 +66,8 @@ export interface ControlPlane {
   readonly port: number;
   readonly plainPort: number | undefined;
   readonly httpPort: number;
+  /** Undefined where there is no API for others. */
+  readonly apiPort: number | undefined;
   readonly socketPath: string;
   /** Where gRPC tools of this machine may ask for the state of every client (CSDS). */
   readonly operatorSocket: string;
@@ -126,6 +132,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     plane.httpOrigin = `http://${reachableHere(options.httpAddress)}:${http.port}`;
     const api = await openApi(plane, options);
     onClose(() => api.close());
+    const remote = await openRemote(plane, serving, options, { clock, log });
+    onClose(() => remote?.close());
     const operators = await openOperatorSocket({
       path: operatorSocketOf(stateDir),
       clock,
@@ -138,6 +146,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       port: listeners.securePort,
       plainPort: listeners.plainPort,
       httpPort: http.port,
+      apiPort: remote?.port,
       socketPath: socketPathOf(stateDir),
       operatorSocket: operatorSocketOf(stateDir),
       close: closeAll,
@@ -227,6 +236,16 @@ function openHttp(
 
 function openApi(plane: Composition, { stateDir }: ControlPlaneOptions): Promise<ApiServer> {
   return startApiServer({ socketPath: socketPathOf(stateDir), backend: plane.api, logError: plane.onError });
+}
+
+function openRemote(
+  plane: Composition,
+  serving: ServingCertificate,
+  { remoteApi, jwks }: ControlPlaneOptions,
+  { clock, log }: { readonly clock: Clock; readonly log: CaLog },
+): Promise<RemoteApi> | undefined {
+  if (!remoteApi) return undefined;
+  return openRemoteApi(remoteApi, { plane, serving, clock, log, jwks });
 }
 
 /** Where this machine itself reaches what listens on an address, as part of a URL. */

@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
+import type { RemoteApiOptions } from "@weft/control/compose/remote-api";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
 import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
-import { parseDurationMs, parseHttpUrl, parseIp, parsePort } from "../options/parse-values.ts";
-import { apiClient, resolveStateDir, stateOption } from "../options/state-dir.ts";
+import {
+  parseDurationMs,
+  parseHttpUrl,
+  parseIp,
+  parseListenAddress,
+  parsePort,
+} from "../options/parse-values.ts";
+import { localClient, resolveStateDir, stateOption } from "../options/state-dir.ts";
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
@@ -25,6 +32,10 @@ interface Flags extends AuthorityFlags {
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
   readonly scope: "learnt" | "all";
+  readonly apiListen?: { readonly host: string; readonly port: number };
+  readonly apiUsers?: string;
+  readonly apiCert?: string;
+  readonly apiKey?: string;
 }
 
 export function command(): Command {
@@ -61,6 +72,14 @@ export function command(): Command {
       parseDurationMs,
       86_400_000,
     )
+    .option(
+      "--api-listen <host:port>",
+      "the API and the dashboard over TLS, for the operators of --api-users",
+      parseListenAddress,
+    )
+    .option("--api-users <file>", "who may read, write and administer from elsewhere (docs/operators.md)")
+    .option("--api-cert <file>", "certificate for --api-listen (default: one of the mesh's own authority)")
+    .option("--api-key <file>", "its private key")
     .option("--mesh-config <file>", "Istio's MeshConfig: extension providers, path normalization, access log")
     .option(
       "--jwks-allow <cidr>",
@@ -85,7 +104,8 @@ export function command(): Command {
 Example:
   $ weft control-plane --state ./state --config ./mesh
   $ weft control-plane --address 10.0.0.5 --certificate-ttl 15m
-  $ weft control-plane --cacerts /etc/weft/cacerts`,
+  $ weft control-plane --cacerts /etc/weft/cacerts
+  $ weft control-plane --api-listen 0.0.0.0:15443 --api-users /etc/weft/users.yaml`,
     )
     .action(async (flags: Flags) => {
       const { startControlPlane } = await import("@weft/control/control-plane");
@@ -104,6 +124,7 @@ Example:
         certificateTtlMs: flags.certificateTtl,
         ...(await authorityOf(flags)),
         meshConfigFile: flags.meshConfig,
+        remoteApi: remoteApiOf(flags),
         dashboard: {
           directory: join(packageRoot, "dist", "dashboard"),
           explain: (asked) => explainCall(asked, flags),
@@ -115,7 +136,7 @@ Example:
       });
       process.stderr.write(
         `weft: control plane ready: xDS and certificates on ${flags.address}:${plane.port}, ` +
-          `metrics on http://${flags.httpAddress}:${plane.httpPort}/metrics, state in ${stateDir}\n`,
+          `metrics on http://${flags.httpAddress}:${plane.httpPort}/metrics, ${flags.apiListen ? `API on https://${flags.apiListen.host}:${plane.apiPort}, ` : ""}state in ${stateDir}\n`,
       );
       await untilSignal();
       await plane.close();
@@ -127,7 +148,29 @@ async function explainCall({ from, to, method, headers }: AskedCall, flags: Flag
   const { Explainer } = await import("../explain/explainer.ts");
   const { liveReader } = await import("../explain/live-reader.ts");
   const { parseQuestion } = await import("../explain/question.ts");
-  return new Explainer(liveReader(apiClient(flags))).explain(parseQuestion(from, to, { method, headers }));
+  return new Explainer(liveReader(localClient(flags))).explain(parseQuestion(from, to, { method, headers }));
+}
+
+/** @throws UserError for flags that belong together and are not */
+function remoteApiOf({ apiListen, apiUsers, apiCert, apiKey }: Flags): RemoteApiOptions | undefined {
+  const wrong = (message: string) =>
+    new UserError(message, { hint: "docs/operators.md shows how they go together", exitCode: 2 });
+  if ((apiCert === undefined) !== (apiKey === undefined)) {
+    throw wrong("--api-cert and --api-key belong together");
+  }
+  if ((apiListen === undefined) !== (apiUsers === undefined)) {
+    throw wrong("--api-listen and --api-users belong together");
+  }
+  if (!apiListen || apiUsers === undefined) {
+    if (apiCert !== undefined) throw wrong("--api-cert is for --api-listen");
+    return undefined;
+  }
+  const isOwn = apiCert === undefined || apiKey === undefined;
+  return {
+    ...apiListen,
+    usersFile: apiUsers,
+    ...(!isOwn && { certificateFiles: { certificate: apiCert, key: apiKey } }),
+  };
 }
 
 async function checkCidrs(ranges: readonly string[]): Promise<void> {

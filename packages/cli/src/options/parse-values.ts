@@ -82,6 +82,23 @@ export function parseUpstream(text: string): Upstream {
   return { host, port, bindAddress, bindPort };
 }
 
+/** `ADDRESS:PORT` to listen on; port 0 takes a free one. */
+export function parseListenAddress(text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? "";
+  if (isIP(host) === 0 || port === undefined) {
+    throw new InvalidArgumentError("write ADDRESS:PORT, as in 0.0.0.0:15443.");
+  }
+  return { host, port: parsePort(port, true) };
+}
+
+/** `https://HOST[:PORT]` of a control plane's API. */
+export function parseServer(text: string): string {
+  const isServer = /^https:\/\/[^/?#@]+\/?$/.test(text) && URL.canParse(text);
+  if (!isServer) throw new InvalidArgumentError("write https://HOST:PORT.");
+  return text.replace(/\/$/, "");
+}
+
 /** An address with `http://` or `https://`. */
 export function parseHttpUrl(text: string): string {
   const isUrl = /^https?:\/\/[^/]/.test(text) && URL.canParse(text);

@@ -11,6 +11,7 @@ const statusTexts = {
   412: "It was changed after the revision in `If-Match`.",
   413: "The request is too long.",
   422: "What the files say is wrong: `diagnostics` has the places.",
+  421: "It is for a name that the control plane does not answer by.",
   429: "Too many requests, or attempts to log in, from this address.",
   500: "The control plane failed; its log says how.",
 } as const;
@@ -21,7 +22,7 @@ const headers = {
 
 const description = `Everything that Weft's command line does with a control plane, and what the dashboard asks.
 
-On the Unix socket \`STATE/api.sock\`, whose owner is \`admin\`. Each operation names the least role it needs: \`read\`, \`write\` or \`admin\`, each including those before it.
+On the Unix socket \`STATE/api.sock\`, whose owner is \`admin\`; and where \`weft control-plane --api-listen\` says, over TLS, for operators with a client certificate or a bearer token of an OpenID Connect issuer. Each operation names the least role it needs: \`read\`, \`write\` or \`admin\`, each including those before it.
 
 Times are in milliseconds since the Unix epoch. Answers may gain properties in later versions; in requests what is not known is refused. What was changed by somebody else is not overwritten where \`If-Match\` has the revision of an \`ETag\` or of what was seen.`;
 
@@ -46,7 +47,14 @@ export function openApiDocument(routes: readonly AnyRoute[]): JsonObject {
       description,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    security: [{ session: [] }, {}],
+    servers: [
+      {
+        url: "https://{host}",
+        description: "Where --api-listen says",
+        variables: { host: { default: "localhost:15443" } },
+      },
+    ],
+    security: [{ clientCertificate: [] }, { bearer: [] }, { session: [] }],
     paths,
     components: {
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
@@ -57,6 +65,13 @@ export function openApiDocument(routes: readonly AnyRoute[]): JsonObject {
         ]),
       ),
       securitySchemes: {
+        clientCertificate: { type: "mutualTLS", description: "Of the operators' authority" },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "Of an OpenID Connect issuer that the control plane was told of",
+        },
         session: {
           type: "apiKey",
           in: "cookie",
@@ -118,6 +133,7 @@ function refusalsOf(route: AnyRoute): readonly (keyof typeof statusTexts)[] {
     ...(changes ? ([409] as const) : []),
     ...(route.takesIfMatch ? ([412] as const) : []),
     ...(route.body ? ([413, 422] as const) : []),
+    421,
     429,
     500,
   ];

@@ -70,7 +70,7 @@ function requireRole(route: AnyRoute, { name, role }: Caller): void {
   if (allows(role, route.role)) return;
   throw new ApiRefusal(403, {
     error: `${name} has the role ${role}, and ${route.id} needs ${route.role}`,
-    hint: "a browser that came by a one-time address only looks; the command line does the rest",
+    hint: "a browser that came by a one-time address only looks; who gets which role stands in the control plane's --api-users file",
   });
 }
 

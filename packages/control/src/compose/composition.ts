@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { getCACertificates } from "node:tls";
 import type { Clock } from "@weft/base/clock";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { messageOf } from "@weft/base/errors";
@@ -15,8 +14,7 @@ import type { JwtKeys } from "../ca/jwt-keys.ts";
 import { RootRotation } from "../ca/root-rotation.ts";
 import { DashboardSessions } from "../dashboard/sessions.ts";
 import { clientStatus } from "../inspect/client-status.ts";
-import { AddressGuard } from "../jwks/address-guard.ts";
-import { fetchDocument } from "../jwks/fetch-document.ts";
+import { type JwksOptions, keyFetch } from "../jwks/key-fetch.ts";
 import { KeySetCache } from "../jwks/key-set-cache.ts";
 import { keySourcesOf } from "../model/key-source.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -64,13 +62,6 @@ export interface CompositionOptions {
   readonly learnsScope?: boolean;
   /** The last proxy that a change concerns has acknowledged it. */
   readonly onConverged?: (elapsedMs: number) => void;
-}
-
-export interface JwksOptions {
-  /** Addresses and ranges beside the public ones, also over plain HTTP. */
-  readonly allowed?: readonly string[];
-  /** Roots that Node does not trust of itself, PEM. */
-  readonly caPem?: string;
 }
 
 /**
@@ -324,12 +315,10 @@ export class Composition {
     await this.#remembered.flush();
   }
 
-  #openKeys({ allowed, caPem }: JwksOptions): KeySetCache {
-    const guard = new AddressGuard(allowed);
-    const ca = caPem === undefined ? undefined : [...getCACertificates("default"), caPem];
+  #openKeys(options: JwksOptions): KeySetCache {
     return new KeySetCache({
       clock: this.#clock,
-      fetch: (url, timeoutMs, signal) => fetchDocument(url, { guard, timeoutMs, ca, signal }),
+      fetch: keyFetch(options),
       onChange: () => {
         this.#isReconfigured = true;
         if (this.isStarted) this.#changed("keys");

@@ -1,0 +1,315 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { connect as connectTcp } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { oids } from "@weft/identity/oids";
+import { TestCa } from "@weft/testkit/test-ca";
+import { generateKeyPair } from "jose";
+import { ApiClient, ApiError } from "../api/client.ts";
+import { remoteEndpoint } from "../api/remote-endpoint.ts";
+import { allows, type Role } from "../api/role.ts";
+import { apiRoutes } from "../api/route-table.ts";
+import { enrol } from "../test-enrol.ts";
+import { remotePlane } from "./test-remote-plane.ts";
+
+test("each role may do what its operations need, and nothing else", async (t) => {
+  const { ca, shown, statusOf } = await remotePlane(t);
+  const people: readonly (readonly [string, Role])[] = [
+    ["rita", "read"],
+    ["walter", "write"],
+    ["ada", "admin"],
+  ];
+  for (const [name, has] of people) {
+    const tls = shown(ca.leaf("ops", name));
+    for (const { method, path, role, id } of apiRoutes) {
+      const status = await statusOf(method, path.replace(/\{\w+\}/g, "x"), tls);
+      const isLetIn = status !== 401 && status !== 403;
+      assert.equal(isLetIn, allows(has, role), `${has} and ${id}: ${status}`);
+    }
+  }
+});
+
+test("without anything to be known by, no operation and no page answers", async (t) => {
+  const { statusOf } = await remotePlane(t);
+  // Guessing is slowed down: what is over the burst is 429, which is no answer either.
+  for (const path of ["/dashboard/", "/dashboard/events", "/api/v1/openapi.json", "/metrics"]) {
+    assert.equal(await statusOf("GET", path, {}), 401, path);
+  }
+  const statuses = new Set<number>();
+  for (const { method, path } of apiRoutes)
+    statuses.add(await statusOf(method, path.replace(/\{\w+\}/g, "x"), {}));
+  assert.deepEqual([...statuses].sort(), [401, 429]);
+});
+
+type Plane = Awaited<ReturnType<typeof remotePlane>>;
+
+const tokens: readonly (readonly [
+  what: string,
+  make: (plane: Plane) => Promise<string> | string,
+  status: number,
+  says: RegExp,
+])[] = [
+  ["a good token", ({ issuer }) => issuer.sign(), 200, /^/],
+  [
+    "a token of no group with a role",
+    ({ issuer }) => issuer.sign({ groups: ["others"] }),
+    403,
+    /has no role/,
+  ],
+  [
+    "one whose groups are an object",
+    ({ issuer }) => issuer.sign({ groups: { viewers: true } }),
+    403,
+    /has no role/,
+  ],
+  ["an expired token", ({ issuer }) => issuer.sign({ exp: issuer.nowSeconds - 60 }), 401, /expired/],
+  ["one that never expires", ({ issuer }) => issuer.sign({ exp: undefined }), 401, /claim exp/],
+  [
+    "one that is not valid yet",
+    ({ issuer }) => issuer.sign({ nbf: issuer.nowSeconds + 600 }),
+    401,
+    /claim nbf/,
+  ],
+  ["one for somebody else", ({ issuer }) => issuer.sign({ aud: "other" }), 401, /claim aud/],
+  [
+    "one of another issuer",
+    ({ issuer }) => issuer.sign({ iss: "https://evil.example" }),
+    401,
+    /trusts its issuer/,
+  ],
+  ["one without a name", ({ issuer }) => issuer.sign({ email: undefined }), 401, /is no name/],
+  [
+    "one whose name would break a log line",
+    ({ issuer }) => issuer.sign({ email: "a\nb" }),
+    401,
+    /is no name/,
+  ],
+  [
+    "one of a key that is not the issuer's",
+    async ({ issuer }) => issuer.sign({}, (await generateKeyPair("ES256")).privateKey),
+    401,
+    /signature/,
+  ],
+  [
+    "one of an unknown key",
+    async ({ issuer }) => issuer.sign({}, (await generateKeyPair("ES256")).privateKey, "k2"),
+    401,
+    /no key of its issuer/,
+  ],
+  ["alg=none", ({ issuer }) => unsigned(issuer, { alg: "none" }), 401, /not accepted/],
+  [
+    "alg=none with a key id",
+    ({ issuer }) => unsigned(issuer, { alg: "none", kid: "k1" }),
+    401,
+    /not accepted/,
+  ],
+  [
+    "an HMAC with the public key as its secret",
+    ({ issuer }) => `${unsigned(issuer, { alg: "HS256", kid: "k1" })}AAAA`,
+    401,
+    /algorithm is not accepted/,
+  ],
+  ["what is no token", () => "letmein", 401, /no JSON Web Token/],
+  ["a token with a changed payload", async ({ issuer }) => changed(await issuer.sign()), 401, /signature/],
+];
+for (const [what, make, status, says] of tokens) {
+  test(`${what} is answered with ${status}`, async (t) => {
+    const plane = await remotePlane(t);
+    const headers = { authorization: `Bearer ${await make(plane)}` };
+    const answer = await plane.ask("GET", "/api/v1/status", { headers });
+    assert.equal(answer.status, status, JSON.stringify(answer.body));
+    assert.match(JSON.stringify(answer.body), says);
+    assert.doesNotMatch(JSON.stringify(answer.body), /eyJ/, "a token is never repeated");
+  });
+}
+
+const certificates: readonly (readonly [
+  what: string,
+  make: (plane: Plane) => Promise<object> | object,
+  status: number,
+])[] = [
+  ["an operator's certificate", ({ ca, shown }) => shown(ca.leaf("ops", "rita")), 200],
+  ["one of that authority for nobody with a role", ({ ca, shown }) => shown(ca.leaf("dev", "rita")), 403],
+  ["one of another authority of the same name", ({ shown }) => shown(otherCa().leaf("ops", "ada")), 401],
+  ["an expired one", ({ ca, shown }) => shown(ca.leaf("ops", "ada", { notBeforeMs: 0, notAfterMs: 1 })), 401],
+  ["one of an authority", ({ ca, shown }) => shown(ca.leaf("ops", "ada", { isCa: true })), 401],
+  [
+    "one for a server alone",
+    ({ ca, shown }) => shown(ca.leaf("ops", "ada", { extendedKeyUsages: [oids.serverAuth] })),
+    401,
+  ],
+  ["one of the mesh that was given a role", (plane) => workload(plane, "deployer"), 200],
+  ["one of the mesh that was given none", (plane) => workload(plane, "web"), 403],
+];
+for (const [what, make, status] of certificates) {
+  test(`${what} is answered with ${status}`, async (t) => {
+    const plane = await remotePlane(t);
+    const answer = await plane.ask("GET", "/api/v1/status", { tls: await make(plane) });
+    assert.equal(answer.status, status, JSON.stringify(answer.body));
+  });
+}
+
+test("a bad token is not made good by a certificate beside it", async (t) => {
+  const { ask, ca, shown } = await remotePlane(t);
+  const headers = { authorization: "Bearer letmein" };
+  assert.equal(
+    (await ask("GET", "/api/v1/status", { tls: shown(ca.leaf("ops", "ada")), headers })).status,
+    401,
+  );
+});
+
+const headersRefused: readonly (readonly [what: string, headers: Record<string, string>, status: number])[] =
+  [
+    ["a name that was made to resolve here", { host: "evil.example" }, 421],
+    ["a name of hosts", { host: "mesh.example:15443" }, 200],
+    ["another site's page", { "sec-fetch-site": "cross-site" }, 403],
+    ["a page of a sister site", { "sec-fetch-site": "same-site" }, 403],
+    ["another origin", { origin: "https://evil.example" }, 403],
+    ["an opaque origin", { origin: "null" }, 403],
+  ];
+for (const [what, headers, status] of headersRefused) {
+  test(`a request for or of ${what} is answered with ${status}, whatever the browser's certificate is`, async (t) => {
+    const { ask, ca, shown } = await remotePlane(t);
+    const answer = await ask("GET", "/api/v1/status", { tls: shown(ca.leaf("ops", "ada")), headers });
+    assert.equal(answer.status, status, JSON.stringify(answer.body));
+  });
+}
+
+test("what a form of another page could send is not taken for a request", async (t) => {
+  const { ask, ca, shown } = await remotePlane(t);
+  const tls = shown(ca.leaf("ops", "ada"));
+  const headers = { "content-type": "text/plain" };
+  const answer = await ask("POST", "/api/v1/ca/rotation", { tls, headers, body: { isForced: true } });
+  assert.equal(answer.status, 415);
+});
+
+test("guessing is slowed down by address, also for who knows a secret then", async (t) => {
+  const { statusOf, issuer } = await remotePlane(t);
+  const guess = { authorization: "Bearer a.b.c" };
+  const statuses: number[] = [];
+  for (let i = 0; i < 25; i++) statuses.push(await statusOf("GET", "/api/v1/status", {}, guess));
+  assert.ok(statuses.slice(0, 20).every((status) => status === 401));
+  assert.equal(statuses.at(-1), 429);
+  const good = { authorization: `Bearer ${await issuer.sign()}` };
+  assert.equal(await statusOf("GET", "/api/v1/status", {}, good), 429);
+});
+
+test("a body that is too long is refused by who may send one, and not read from who may not", async (t) => {
+  const { ask, ca, shown, port, bundlePem } = await remotePlane(t);
+  const body = { namespace: "a".repeat(100_000), serviceAccount: "a" };
+  const answer = await ask("POST", "/api/v1/tokens", { tls: shown(ca.leaf("ops", "ada")), body });
+  assert.equal(answer.status, 413);
+  const socket = connectTls({ host: "127.0.0.1", port, ca: bundlePem, servername: "localhost" });
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  socket.write(
+    "POST /api/v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 16000000\r\n\r\n",
+  );
+  const [head] = (await once(socket, "data")) as [Buffer];
+  assert.match(String(head), /^HTTP\/1\.1 401 /, "answered before the body came");
+  socket.destroy();
+});
+
+test("a head that is too long is refused", async (t) => {
+  const { statusOf } = await remotePlane(t);
+  assert.equal(await statusOf("GET", "/api/v1/status", {}, { "x-a": "a".repeat(17_000) }), 431);
+});
+
+test("plain HTTP and TLS 1.1 get no answer of the API", async (t) => {
+  const { port, bundlePem } = await remotePlane(t);
+  const plain = connectTcp(port, "127.0.0.1");
+  plain.on("error", () => {});
+  plain.write("GET /api/v1/status HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  let heard = "";
+  plain.on("data", (chunk) => {
+    heard += chunk;
+  });
+  await once(plain, "close");
+  assert.doesNotMatch(heard, /trustDomain|^HTTP\/1\.1 200/);
+  const old = connectTls({
+    host: "127.0.0.1",
+    port,
+    ca: bundlePem,
+    servername: "localhost",
+    maxVersion: "TLSv1.1",
+    minVersion: "TLSv1",
+    ciphers: "DEFAULT@SECLEVEL=0",
+  });
+  const [error] = (await once(old, "error")) as [NodeJS.ErrnoException];
+  assert.match(String(error.code), /SSL|TLS/);
+});
+
+test("the dashboard's address works once through the listener, and its browser only looks", async (t) => {
+  const { ask, ca, shown, port } = await remotePlane(t);
+  const { body } = await ask("POST", "/api/v1/dashboard", { tls: shown(ca.leaf("ops", "ada")) });
+  const { url } = body as { url: string };
+  assert.ok(url.startsWith(`https://127.0.0.1:${port}/dashboard/login?code=`), url);
+  const path = url.slice(url.indexOf("/dashboard/"));
+  const login = await ask("GET", path);
+  const [cookie = ""] = login.headers["set-cookie"] ?? [];
+  assert.match(cookie, /HttpOnly; SameSite=Strict; Secure;/);
+  assert.equal((await ask("GET", path)).status, 401);
+  const headers = { cookie: cookie.split(";")[0]! };
+  assert.equal((await ask("GET", "/api/v1/status", { headers })).status, 200);
+  const refused = await ask("POST", "/api/v1/rollback", { headers, body: { revision: 0 } });
+  assert.equal(refused.status, 403);
+});
+
+test("the command line's client works by certificate and by token, and says what to do where it does not", async (t) => {
+  const { directory, ca, issuer, bundlePem, port } = await remotePlane(t);
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const { keyPem, chainPem } = ca.leaf("ops", "walter");
+  const server = `https://127.0.0.1:${port}`;
+  const caFile = file("roots.pem", bundlePem);
+  const clientCert = file("walter.pem", `${chainPem}\n${keyPem}`);
+  const tokenFile = file("token", `${await issuer.sign()}\n`);
+  const clientOf = (options: object) => new ApiClient({ endpoint: remoteEndpoint({ server, ...options }) });
+  const byCertificate = clientOf({ caFile, clientCert });
+  const text =
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n";
+  const { revision } = await byCertificate.apply({ files: [{ name: "a.yaml", text }] });
+  const byToken = clientOf({ caFile, tokenFile });
+  const [newest] = await byToken.revisions(1);
+  assert.deepEqual(
+    [newest!.revision, newest!.author],
+    [revision, "spiffe://ops.example/ns/ops/sa/walter (certificate)"],
+  );
+  await assert.rejects(
+    byToken.rollback({ revision: 0 }),
+    (error) =>
+      error instanceof ApiError &&
+      error.status === 403 &&
+      /alice@example.com has the role read/.test(error.message),
+  );
+  await assert.rejects(clientOf({ clientCert }).status(), /authority that is not trusted here/);
+  await assert.rejects(clientOf({ caFile }).status(), /nobody is known/);
+});
+
+function otherCa(): TestCa {
+  return new TestCa({ trustDomain: "ops.example" });
+}
+
+async function workload(plane: Plane, serviceAccount: string): Promise<object> {
+  const { key, chain } = await enrol(plane, serviceAccount);
+  return { key, cert: chain };
+}
+
+function unsigned({ url, nowSeconds }: Plane["issuer"], header: object): string {
+  const claims = { iss: url, aud: "weft", sub: "u", email: "eve", groups: ["admins"], exp: nowSeconds + 60 };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part(header)}.${part(claims)}.`;
+}
+
+function changed(token: string): string {
+  const [head, payload, signature] = token.split(".");
+  const claims = JSON.parse(Buffer.from(payload!, "base64url").toString());
+  const next = Buffer.from(JSON.stringify({ ...claims, groups: ["admins"] })).toString("base64url");
+  return `${head}.${next}.${signature}`;
+}
