@@ -164,6 +164,7 @@ const { port } = await startHttpEndpoints({
   api: serveApi({
     backend: { questions: dashboard } as unknown as ApiBackend,
     authenticate,
+    record: () => {},
     logError: onError,
   }),
 });

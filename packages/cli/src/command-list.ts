@@ -36,6 +36,11 @@ export const commandList: readonly CommandEntry[] = [
   },
   { name: "ca", summary: "show the certificate authority", load: () => import("./commands/ca.ts") },
   {
+    name: "audit",
+    summary: "who did what, what was refused, and proof of it",
+    load: () => import("./commands/audit.ts"),
+  },
+  {
     name: "apply",
     summary: "apply Istio and Gateway API YAML, all of it or nothing",
     load: () => import("./commands/apply.ts"),

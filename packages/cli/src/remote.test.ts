@@ -89,6 +89,24 @@ test("a context makes every command speak to a control plane elsewhere, as who i
   const refused = await weft("ca", "rotate");
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /has the role write, and rotateRoot needs admin\n {2}next: /);
+  const audit = JSON.parse(
+    (await weft("audit", "log", "--user", "walter", "-o", "json", "--state", state)).stdout,
+  );
+  assert.deepEqual(
+    audit.map(({ event, revision }: { event: string; revision?: number }) => [event, revision]),
+    [
+      ["configuration changed", 1],
+      ["refused", undefined],
+    ],
+  );
+  const verified = await weft("audit", "verify", "--state", state);
+  assert.match(verified.stderr, /\d+ entries are as they were written/);
+  const again = await weft("audit", "verify", "--head", verified.stdout.trim(), "--state", state);
+  assert.equal(again.code, 0, again.stderr);
+  const otherHead = verified.stdout.trim().replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+  const other = await weft("audit", "verify", "--head", otherHead, "--state", state);
+  assert.equal(other.code, 1);
+  assert.match(other.stderr, /is not the one that was noted\n {2}next: /);
   const nobody = await weft("status", "--context", "local");
   assert.equal(nobody.code, 3, "this machine has none of its own");
   assert.equal((await weft("context", "delete", "prod")).code, 0);

@@ -229,13 +229,24 @@ function openHttp(
         scrapeTargets: (controlPlane) =>
           scrapeTargets(controlPlane, plane.rootNamespace, plane.registry.workloads.values()),
         dashboard: plane.dashboard.serve({ admit, authenticate }),
-        api: serveApi({ backend: plane.api, authenticate, originOf, logError: plane.onError }),
+        api: serveApi({
+          backend: plane.api,
+          authenticate,
+          originOf,
+          record: plane.record,
+          logError: plane.onError,
+        }),
       }),
   );
 }
 
 function openApi(plane: Composition, { stateDir }: ControlPlaneOptions): Promise<ApiServer> {
-  return startApiServer({ socketPath: socketPathOf(stateDir), backend: plane.api, logError: plane.onError });
+  return startApiServer({
+    socketPath: socketPathOf(stateDir),
+    backend: plane.api,
+    record: plane.record,
+    logError: plane.onError,
+  });
 }
 
 function openRemote(

@@ -1,11 +1,10 @@
 import { UserError } from "@weft/base/errors";
 import type { ApiClient } from "@weft/control/api/client";
-import type { AuditRecord, CaStatus, RevocationRecord, RotationStatus } from "@weft/control/api/protocol";
+import type { CaStatus, RevocationRecord, RotationStatus } from "@weft/control/api/protocol";
 import { Command } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
-import { parseCount, parseDurationMs } from "../options/parse-values.ts";
+import { parseDurationMs } from "../options/parse-values.ts";
 import { apiClient, stateOption } from "../options/state-dir.ts";
-import { formatTable, terminalWidth } from "../output/table.ts";
 import { formatAge } from "../output/units.ts";
 
 interface Flags {
@@ -31,7 +30,6 @@ export function command(): Command {
     .addCommand(statusCommand())
     .addCommand(rotateCommand())
     .addCommand(revokeCommand())
-    .addCommand(logCommand())
     .addHelpText("after", "\nExample:\n  $ weft ca status\n  $ weft ca rotate");
 }
 
@@ -125,34 +123,6 @@ function revokeCommand(): Command {
       );
     });
 }
-
-function logCommand(): Command {
-  return new Command("log")
-    .description("Shows the audit log, newest last: certificates, tokens, roots, revocations.")
-    .option("--limit <count>", "how many entries", parseCount, 50)
-    .addOption(stateOption())
-    .addOption(outputOption())
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ weft ca log --limit 200\n  $ weft ca log -o json | jq '.[] | select(.event == \"certificate issued\")'",
-    )
-    .action(async (flags: Flags & { readonly limit: number }) => {
-      const entries = (await apiClient(flags).auditLog(Math.min(flags.limit, maxLogEntries))).toReversed();
-      if (flags.output === "json") return printJson(entries);
-      const columns = [
-        { title: "TIME", value: (entry: AuditRecord) => new Date(entry.atMs).toISOString() },
-        { title: "EVENT", value: (entry: AuditRecord) => entry.event },
-        { title: "BY", value: (entry: AuditRecord) => entry.authorizedBy, canShrink: true },
-        { title: "FROM", value: (entry: AuditRecord) => entry.address || "-" },
-        { title: "SERIAL", value: (entry: AuditRecord) => entry.serial ?? "-", canShrink: true },
-        { title: "SUBJECT", value: (entry: AuditRecord) => entry.subject, canShrink: true },
-      ];
-      process.stdout.write(formatTable(columns, entries, terminalWidth()));
-    });
-}
-
-/** What the control plane gives at once. */
-const maxLogEntries = 10_000;
 
 /** Says each phase as it begins. @throws UserError when the time is over first */
 async function untilDone(api: ApiClient, begun: CaStatus, timeoutMs: number): Promise<CaStatus> {

@@ -26,6 +26,12 @@ const chosen: readonly (readonly [string, ContextFlags, Record<string, string>, 
   ["this machine's by name", { context: "local" }, {}, {}],
   ["a state directory", { state: "/x" }, {}, { state: "/x" }],
   ["one of the environment", { state: "/x" }, { WEFT_STATE: "/x" }, { state: "/x" }],
+  [
+    "an environment that says nothing",
+    { state: "" },
+    { WEFT_STATE: "" },
+    { server: "https://prod:1", tokenFile: "/t" },
+  ],
   ["a name over the environment", { state: "/x", context: "test" }, { WEFT_STATE: "/x" }, { state: "/s" }],
   [
     "a server over the environment",

@@ -84,7 +84,7 @@ export function contextOf(flags: ContextFlags): Context {
 
 /** What the environment says counts where the command line says nothing else. */
 function withoutOverruled(flags: ContextFlags, env: NodeJS.ProcessEnv): ContextFlags {
-  const said = { ...pick(flags), ...(flags.context !== undefined && { context: flags.context }) };
+  const said = { ...pick(flags), ...(flags.context && { context: flags.context }) };
   const isStateOfEnv = said.state !== undefined && said.state === env.WEFT_STATE;
   const isContextOfEnv = said.context !== undefined && said.context === env.WEFT_CONTEXT;
   const { state, context, ...rest } = said;
@@ -123,7 +123,7 @@ function checked(context: Context): Context {
 }
 
 function pick(flags: ContextFlags): Context {
-  const given = properties.filter((name) => flags[name] !== undefined);
+  const given = properties.filter((name) => flags[name] !== undefined && flags[name] !== "");
   return Object.fromEntries(given.map((name) => [name, flags[name]]));
 }
 

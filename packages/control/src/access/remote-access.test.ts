@@ -292,6 +292,53 @@ test("the command line's client works by certificate and by token, and says what
   await assert.rejects(clientOf({ caFile }).status(), /nobody is known/);
 });
 
+test("what was changed and what was refused is in the audit log, with who, how, from where and the revision", async (t) => {
+  const { ask, api, ca, issuer, shown } = await remotePlane(t);
+  const as = (name: string) => ({ tls: shown(ca.leaf("ops", name)) });
+  const text =
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n";
+  const body = { files: [{ name: "a.yaml", text }] };
+  await ask("POST", "/api/v1/apply", { ...as("walter"), body });
+  await ask("POST", "/api/v1/apply", { ...as("rita"), body });
+  await ask("POST", "/api/v1/apply", { ...as("walter"), body: { files: [{ name: "b", text: "kind: X" }] } });
+  const headers = { authorization: `Bearer ${await issuer.sign({ groups: ["admins"] })}` };
+  await ask("POST", "/api/v1/tokens", { headers, body: { namespace: "default", serviceAccount: "web" } });
+  await ask("GET", "/api/v1/status");
+  await ask("GET", "/api/v1/status", { headers: { host: "evil.example" } });
+  const rows = (await api.auditLog())
+    .toReversed()
+    .map(({ event, authorizedBy, address, subject, revision, refusal }) => [
+      event,
+      authorizedBy,
+      address,
+      subject,
+      revision ?? 0,
+      refusal?.slice(0, 3) ?? "",
+    ]);
+  const walter = "operator spiffe://ops.example/ns/ops/sa/walter (certificate)";
+  const rita = walter.replace("walter", "rita");
+  const here = "127.0.0.1";
+  assert.deepEqual(
+    rows.filter(([event]) => !String(event).startsWith("root") && event !== "certificate issued"),
+    [
+      ["configuration changed", walter, here, "apply: ServiceEntry default/a created", 1, ""],
+      ["refused", rita, here, "apply /api/v1/apply", 0, "403"],
+      ["refused", walter, here, "apply /api/v1/apply", 0, "422"],
+      [
+        "token created",
+        "operator alice@example.com (token)",
+        here,
+        "spiffe://cluster.local/ns/default/sa/web",
+        0,
+        "",
+      ],
+      ["refused", "nobody known", here, "GET /api/v1/status", 0, "401"],
+      ["refused", "nobody known", here, "GET /api/v1/status", 0, "421"],
+    ],
+  );
+  assert.equal((await api.verifyAudit()).isIntact, true);
+});
+
 function otherCa(): TestCa {
   return new TestCa({ trustDomain: "ops.example" });
 }

@@ -8,22 +8,25 @@ import { UserError } from "@weft/base/errors";
 import type { ApiBackend } from "./backend.ts";
 import { ApiClient, ApiError } from "./client.ts";
 import { ApiRefusal } from "./refusal.ts";
+import type { Attempt } from "./serve-api.ts";
 import { startApiServer } from "./server.ts";
 
 async function setUp(t: TestContext, backend: Partial<ApiBackend>) {
   const directory = mkdtempSync(join(tmpdir(), "weft-api-"));
   const socketPath = join(directory, "api.sock");
   const logged: unknown[] = [];
+  const attempts: Attempt[] = [];
   const server = await startApiServer({
     socketPath,
     backend: backend as ApiBackend,
+    record: (attempt) => attempts.push(attempt),
     logError: (error) => logged.push(error),
   });
   t.after(async () => {
     await server.close();
     rmSync(directory, { recursive: true });
   });
-  return { socketPath, directory, logged, client: new ApiClient({ socketPath, timeoutMs: 5_000 }) };
+  return { socketPath, directory, logged, attempts, client: new ApiClient({ socketPath, timeoutMs: 5_000 }) };
 }
 
 test("what the client sends arrives, and the answer comes back typed", async (t) => {
@@ -73,7 +76,7 @@ test("a refusal reaches the client with its diagnostics", async (t) => {
       origin: { file: "a.yaml", line: 3, column: 5 },
     },
   ];
-  const { client } = await setUp(t, {
+  const { client, attempts } = await setUp(t, {
     apply: () => {
       throw new ApiRefusal(422, { error: "nothing was applied", hint: "correct it", diagnostics });
     },
@@ -85,6 +88,12 @@ test("a refusal reaches the client with its diagnostics", async (t) => {
     assert.deepEqual(error.diagnostics, diagnostics);
     return true;
   });
+  const [{ caller, what, refusal }] = attempts as [Attempt];
+  assert.deepEqual(
+    [caller?.name, what, refusal?.status, refusal?.problem],
+    ["local", "apply /api/v1/apply", 422, "nothing was applied"],
+    "and is told to whoever writes the audit log",
+  );
 });
 
 test("an unexpected failure is logged there and told here without a stack", async (t) => {
@@ -149,13 +158,23 @@ test("only its owner may use the socket", async (t) => {
 test("a socket left by a killed control plane is replaced, one that answers is not", async (t) => {
   const { socketPath, directory } = await setUp(t, {});
   await assert.rejects(
-    startApiServer({ socketPath, backend: {} as ApiBackend, logError: () => undefined }),
+    startApiServer({
+      socketPath,
+      backend: {} as ApiBackend,
+      record: () => undefined,
+      logError: () => undefined,
+    }),
     /cannot listen on .*the address is in use/,
   );
   const stale = join(directory, "stale.sock");
   writeFileSync(stale, "");
   await (
-    await startApiServer({ socketPath: stale, backend: {} as ApiBackend, logError: () => undefined })
+    await startApiServer({
+      socketPath: stale,
+      backend: {} as ApiBackend,
+      record: () => undefined,
+      logError: () => undefined,
+    })
   ).close();
 });
 

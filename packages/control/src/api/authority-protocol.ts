@@ -48,10 +48,27 @@ const auditRecord = object("AuditEntry", {
   serial: optional(text()),
   keyHash: optional(text()),
   expiresAtMs: optional(number()),
+  refusal: optional(text("Why it was refused; absent where it was done.")),
+  revision: optional(integer("Of the configuration, where it was changed.")),
 });
 export type AuditRecord = Infer<typeof auditRecord>;
 
 export const auditEntries = object("AuditEntries", { entries: list(auditRecord, "Newest first.") });
+
+export const auditVerification = object("AuditVerification", {
+  isIntact: flag(),
+  entries: integer("Whose hashes hold."),
+  unchained: integer("That are older than the chain."),
+  firstId: optional(integer()),
+  head: optional(
+    object(
+      undefined,
+      { id: integer(), hash: text() },
+      "The newest entry: noted elsewhere, it shows later that nothing up to it was changed.",
+    ),
+  ),
+  problem: optional(text()),
+});
 
 export const caStatus = object("CaStatus", {
   trustDomain: text(),

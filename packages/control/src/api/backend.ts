@@ -1,4 +1,6 @@
 import type { RevokeRequest } from "../ca/revocations.ts";
+import type { AuditQuery } from "../store/audit-log.ts";
+import type { AuditVerification, NotedHead } from "../store/verify-audit.ts";
 import type { TokenList } from "./authority-protocol.ts";
 import type { Caller } from "./caller.ts";
 import type {
@@ -108,7 +110,9 @@ export interface ApiBackend {
   rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus>;
   revoke(request: RevokeRequest, caller: Caller): RevocationRecord;
   /** Newest first. */
-  auditLog(limit: number): readonly AuditRecord[];
+  auditLog(query: AuditQuery): readonly AuditRecord[];
+  /** Whether the audit log is as it was written; `noted`: and still has an entry that was noted. */
+  verifyAudit(noted: NotedHead | undefined): Promise<AuditVerification>;
   /** A page of Istio's `/debug`, as JSON. */
   debug(page: string): unknown;
   events(limit: number): EventList;

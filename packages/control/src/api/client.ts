@@ -41,6 +41,16 @@ interface WindowQuery {
   readonly windowSeconds?: number;
 }
 
+export interface AuditLogQuery {
+  readonly limit?: number;
+  readonly sinceMs?: number;
+  readonly event?: string;
+  readonly by?: string;
+}
+
+/** Of five million entries, on a busy machine. */
+const maxVerifyMs = 300_000;
+
 /**
  * Speaks to a control plane. Every failure is a `UserError` that says what to do:
  * nothing listening, no permission, refused.
@@ -183,8 +193,13 @@ export class ApiClient {
     return this.call(authority.revokeRoute, { body });
   }
 
-  async auditLog(limit = 50): Promise<readonly AuditRecord[]> {
-    return (await this.call(authority.auditLogRoute, { query: { limit } })).entries;
+  /** Newest first. */
+  async auditLog(query: AuditLogQuery = {}): Promise<readonly AuditRecord[]> {
+    return (await this.call(authority.auditLogRoute, { query })).entries;
+  }
+
+  verifyAudit(head?: string) {
+    return this.call(authority.verifyAuditRoute, { query: { head } }, maxVerifyMs);
   }
 
   rotateRoot(body: { readonly isForced: boolean }) {

@@ -103,7 +103,8 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("listTokens");
   await ask("revokeToken", { at: id });
   await ask("caStatus");
-  await ask("auditLog", { query: "?limit=5" });
+  await ask("auditLog", { query: "?limit=5&sinceMs=1&by=local" });
+  await ask("verifyAudit");
   await ask("revoke", { body: { serial: "ab" }, status: 400 });
   await ask("createToken", { body: { namespace: "default", serviceAccount: "web" } });
   await ask("revoke", { body: { identity: "spiffe://cluster.local/ns/default/sa/web" } });

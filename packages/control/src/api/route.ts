@@ -32,6 +32,8 @@ interface RouteBase<P extends Shape, Q extends Shape, B, A> {
   readonly answer: Schema<A>;
   /** Longest body, in bytes. Default 64 KiB. */
   readonly maxBodyBytes?: number;
+  /** What it changes writes its own entry into the audit log; else the server writes one when it is done. */
+  readonly isRecorded?: true;
   /** Takes `If-Match`, and answers 412 when what it changes was changed after that revision. */
   readonly takesIfMatch?: true;
 }

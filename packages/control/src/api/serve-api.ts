@@ -17,7 +17,20 @@ export interface ServeApiOptions {
   readonly authenticate: (request: IncomingMessage) => Caller | Promise<Caller>;
   /** Where callers reach this API; undefined on the Unix socket. */
   readonly originOf?: (request: IncomingMessage) => string | undefined;
+  /** For the audit log: what was changed and does not say so itself, and what was refused, to be changed or to be let in. */
+  readonly record: (attempt: Attempt) => void;
   readonly logError: (error: unknown) => void;
+}
+
+/** What somebody tried, and why it was not done, if it was not. */
+export interface Attempt {
+  /** Undefined: nobody known. */
+  readonly caller: Caller | undefined;
+  readonly address: string;
+  /** The operation, or method and path. */
+  readonly what: string;
+  /** Absent where it was done. */
+  readonly refusal?: { readonly status: number; readonly problem: string } | undefined;
 }
 
 const defaultMaxBodyBytes = 64 << 10;
@@ -43,13 +56,16 @@ async function answer(
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   response.on("error", () => {});
+  let caller: Caller | undefined;
+  let route: AnyRoute | undefined;
   try {
-    const caller = await options.authenticate(request);
+    caller = await options.authenticate(request);
     const url = new URL(request.url ?? "/", "http://control-plane");
-    const { route, params } = findRoute(request.method ?? "GET", url.pathname);
+    const found = findRoute(request.method ?? "GET", url.pathname);
+    route = found.route;
     requireRole(route, caller);
     const input: RouteInput<object, object, unknown> = {
-      params: readParams(route, params),
+      params: readParams(route, found.params),
       query: readQuery(route, url.searchParams),
       ifRevision: readIfMatch(route, request.headers["if-match"]),
       body: readBody(route, await readJson(request, route.maxBodyBytes ?? defaultMaxBodyBytes)),
@@ -59,10 +75,13 @@ async function answer(
     };
     if (route.isStream) return await stream(response, route.handle(options.backend, input as never));
     const result = await route.handle(options.backend, input as never);
+    if (route.role !== "read" && route.method !== "GET" && !route.isRecorded) {
+      options.record(attemptOf({ request, caller, route }));
+    }
     const revision = route.etag?.(result);
     send(response, 200, result, revision === undefined ? {} : { etag: `"${revision}"` });
   } catch (error) {
-    refuse(response, error, options);
+    refuse(response, error, { request, caller, route }, options);
   }
 }
 
@@ -74,13 +93,35 @@ function requireRole(route: AnyRoute, { name, role }: Caller): void {
   });
 }
 
-function refuse(response: ServerResponse, error: unknown, { logError }: ServeApiOptions): void {
-  if (response.destroyed || response.headersSent) {
-    response.destroy();
-    return;
-  }
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly caller: Caller | undefined;
+  readonly route: AnyRoute | undefined;
+}
+
+function refuse(
+  response: ServerResponse,
+  error: unknown,
+  asked: Asked,
+  { logError, record }: ServeApiOptions,
+): void {
   const { status, body, headers } = refusalOf(error, logError);
-  send(response, status, body, headers);
+  if (isWorthRecording(asked, status)) record(attemptOf(asked, { status, problem: body.error }));
+  if (response.destroyed || response.headersSent) response.destroy();
+  else send(response, status, body, headers);
+}
+
+/** Not what only looked and asked wrongly; and of who tries too often, no more. */
+function isWorthRecording({ route }: Asked, status: number): boolean {
+  if (status === 429) return false;
+  const isAboutAccess = status === 401 || status === 403 || status === 421;
+  return isAboutAccess || (route !== undefined && route.role !== "read");
+}
+
+function attemptOf({ request, caller, route }: Asked, refusal?: Attempt["refusal"]): Attempt {
+  const path = (request.url ?? "").split("?", 1)[0]!.slice(0, 200);
+  const what = route ? `${route.id} ${path}` : `${request.method} ${path}`;
+  return { caller, address: request.socket.remoteAddress ?? "", what, refusal };
 }
 
 function refusalOf(

@@ -4,11 +4,12 @@ import { UserError } from "@weft/base/errors";
 import { listenOn } from "@weft/xds/grpc/listen-on";
 import type { ApiBackend } from "./backend.ts";
 import { localOperator } from "./caller.ts";
-import { serveApi } from "./serve-api.ts";
+import { type ServeApiOptions, serveApi } from "./serve-api.ts";
 
 export interface ApiServerOptions {
   readonly socketPath: string;
   readonly backend: ApiBackend;
+  readonly record: ServeApiOptions["record"];
   readonly logError: (error: unknown) => void;
 }
 
@@ -26,7 +27,7 @@ export interface ApiServer {
  * answers is another control plane's.
  */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { socketPath, backend, logError } = options;
+  const { socketPath, backend, record, logError } = options;
   if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
     throw new UserError(`the path ${socketPath} is too long for a Unix socket`, {
       hint: `choose a --state directory with a path of at most ${maxSocketPathBytes - "/api.sock".length} bytes`,
@@ -34,7 +35,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
   const server = createServer(
     { maxHeaderSize: 16 << 10, requestTimeout: 60_000 },
-    serveApi({ backend, logError, authenticate: () => localOperator }),
+    serveApi({ backend, record, logError, authenticate: () => localOperator }),
   );
   server.maxConnections = 256;
   await listenOn(server, { path: socketPath, mode: 0o600 });

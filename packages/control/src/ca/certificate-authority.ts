@@ -169,11 +169,6 @@ export class CertificateAuthority {
     return this.#tokens.revoke(id, by);
   }
 
-  /** Newest first. */
-  auditLog(limit: number): readonly AuditEntry[] {
-    return this.#parts.store.audit.recent(limit);
-  }
-
   /** Certificates of an identity that are valid now, newest first. */
   issuedTo(identity: string, limit: number): readonly AuditEntry[] {
     return this.#parts.store.audit.issuedTo(identity, this.#parts.clock.now(), limit);

@@ -71,7 +71,7 @@ export class RootRotation {
   async begin({ isForced }: { readonly isForced: boolean }, by: AuditActor = localActor): Promise<void> {
     const { trust, store, clock } = this.#options;
     const current = this.#underWay();
-    if (current) return this.#force(current, isForced);
+    if (current) return this.#force(current, isForced, by);
     const nowMs = clock.now();
     const issuing = store.roots.list().find(({ state }) => state === "issuing")!;
     if (issuing.privateKeyPem === "") {
@@ -125,7 +125,7 @@ export class RootRotation {
     return rotation && phaseOf(rotation) !== "done" ? rotation : undefined;
   }
 
-  #force(current: StoredRotation, isForced: boolean): void {
+  #force(current: StoredRotation, isForced: boolean, by: AuditActor): void {
     const phase = phaseOf(current);
     if (!isForced || current.isForced || phase === "retire") {
       throw new UserError(`a rotation of the root is under way, in phase ${phase}`, {
@@ -134,6 +134,7 @@ export class RootRotation {
     }
     const states = new Map<string, RootState>(phase === "issue" ? [[current.fromPem, "suspect"]] : []);
     this.#options.trust.change({ force: true, states });
+    this.#record("rotation forced", current.toPem, by);
     this.#look();
   }
 

@@ -7,6 +7,7 @@ import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { AdsServer } from "@weft/xds/ads-server";
 import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
+import type { Attempt } from "../api/serve-api.ts";
 import type { CaLog } from "../ca/ca-log.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { CertificateAnswer, CertificateRequest } from "../ca/certificate-request.ts";
@@ -26,6 +27,7 @@ import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
 import { trustSecrets } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
+import { AttemptRecord } from "./attempt-record.ts";
 import { ConfigDirectory } from "./config-directory.ts";
 import { ConfigSet } from "./config-set.ts";
 import { ControlApi } from "./control-api.ts";
@@ -84,6 +86,8 @@ export class Composition {
   /** Where browsers of this machine reach the HTTP endpoints, once they listen: `http://127.0.0.1:15014`. */
   httpOrigin: string | undefined;
   readonly onError: (error: unknown) => void;
+  /** Into the audit log. */
+  readonly record: (attempt: Attempt) => void;
   isStarted = false;
   readonly #clock: Clock;
   readonly #log: CaLog;
@@ -201,8 +205,11 @@ export class Composition {
     this.takeMetrics = metricsIntake(this.#history, this.registry);
     this.requests = new RequestHub({ clock, workloadIds: () => [...this.registry.workloads.keys()] });
     const sessions = this.sessions;
+    const refusals = new AttemptRecord(store.audit, clock);
+    this.record = (attempt) => refusals.add(attempt);
     this.api = new ControlApi({
       clock,
+      audit: store.audit,
       version,
       trustDomain,
       store: store.resources,

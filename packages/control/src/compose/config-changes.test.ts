@@ -62,6 +62,7 @@ function setUp(t: TestContext) {
     const changes = new ConfigChanges({
       clock,
       store: store.resources,
+      audit: store.audit,
       config,
       pipeline,
       sync,

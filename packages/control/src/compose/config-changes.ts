@@ -2,7 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import { formatOrigin } from "@weft/base/origin";
 import type { ChangeBy } from "../api/backend.ts";
-import { describeCaller } from "../api/caller.ts";
+import { actorOf, type Caller, describeCaller } from "../api/caller.ts";
 import type {
   ApplyRequest,
   ApplyResult,
@@ -18,7 +18,8 @@ import type { ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { resourceKey } from "../config/resource.ts";
 import { shownText } from "../inspect/secret-text.ts";
-import type { ResourceStore, ResourceVersion } from "../store/resource-store.ts";
+import { type AuditLog, ownActor } from "../store/audit-log.ts";
+import type { ChangeAuthor, ResourceStore, ResourceVersion } from "../store/resource-store.ts";
 import { type ApplyPlan, keyOf, planApply } from "./apply-config.ts";
 import { awaitSync, refusals } from "./await-sync.ts";
 import { diffProxies } from "./config-diff.ts";
@@ -32,12 +33,18 @@ import { joinDocuments, type ResourceText } from "./split-documents.ts";
 export interface ConfigChangesOptions {
   readonly clock: Clock;
   readonly store: ResourceStore;
+  readonly audit: Pick<AuditLog, "append">;
   readonly config: ConfigSet;
   readonly pipeline: MeshPipeline;
   readonly sync: ProxySyncTable;
   readonly events: EventLog;
   /** Configuration changed: push it. */
   readonly onChange: () => void;
+}
+
+/** Made by the control plane itself, for a reason that it is named after. */
+interface OwnChange {
+  readonly author: string;
 }
 
 /**
@@ -61,7 +68,7 @@ export class ConfigChanges {
     const { resources, diagnostics, entries } = plan;
     const dryRun = request.dryRun ?? false;
     if (dryRun || entries.length === 0) return { revision: store.revision, dryRun, resources, diagnostics };
-    const make = () => this.#commit("apply", { ...plan, removed: [] }, describeCaller(by.caller));
+    const make = () => this.#commit("apply", { ...plan, removed: [] }, by.caller);
     return this.#answer({ resources, diagnostics }, make, request.confirm);
   }
 
@@ -74,7 +81,7 @@ export class ConfigChanges {
   amend(request: Pick<ApplyRequest, "files">, ifRevision: number, author: string): number {
     const plan = this.#planned(request, ifRevision);
     if (plan.entries.length === 0) return this.#parts.store.revision;
-    return this.#commit(author, { ...plan, removed: [] }, author);
+    return this.#commit(author, { ...plan, removed: [] }, { author });
   }
 
   rollback(request: RollbackRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
@@ -96,7 +103,7 @@ export class ConfigChanges {
       by.ifRevision,
     );
     if (dryRun || changes.length === 0) return { revision: store.revision, dryRun, resources, diagnostics };
-    const make = () => this.#commit(`rollback to ${revision}`, plan, describeCaller(by.caller));
+    const make = () => this.#commit(`rollback to ${revision}`, plan, by.caller);
     return this.#answer({ resources, diagnostics }, make, request.confirm);
   }
 
@@ -134,7 +141,7 @@ export class ConfigChanges {
       });
     }
     this.#refuseOverwrite([key], by.ifRevision);
-    const revision = store.remove(key, describeCaller(by.caller));
+    const revision = store.remove(key, this.#author(`delete: ${nameOf(key)}`, by.caller));
     config.remove(resourceKey(key), text);
     events.add("delete", `revision ${revision}: ${nameOf(key)}`);
     onChange();
@@ -172,17 +179,30 @@ export class ConfigChanges {
   #commit(
     what: string,
     { entries, removed, resources }: Omit<RollbackPlan, "diagnostics">,
-    author: string,
+    by: Caller | OwnChange,
   ): number {
     const { store, config, events, onChange } = this.#parts;
     const texts = removed.map((key) => ({ key: resourceKey(key), text: store.versionOf(key)?.text }));
+    const changed = resources.filter(({ action }) => action !== "unchanged");
+    const author = this.#author(`${what}: ${changed.map(describe).join(", ")}`, by);
     const revision = store.change(entries, removed, author);
     config.put(entries);
     for (const { key, text } of texts) config.remove(key, text);
-    const changed = resources.filter(({ action }) => action !== "unchanged");
     events.add("apply", `${what}: revision ${revision}: ${changed.map(describe).join(", ")}`);
     onChange();
     return revision;
+  }
+
+  /** Who makes a revision, and what the audit log says of it, in the same transaction. */
+  #author(subject: string, by: Caller | OwnChange): ChangeAuthor {
+    const { audit, clock } = this.#parts;
+    const isOwn = "author" in by;
+    const actor = isOwn ? { ...ownActor, authorizedBy: by.author } : actorOf(by);
+    return {
+      author: isOwn ? by.author : describeCaller(by),
+      record: (revision) =>
+        audit.append({ atMs: clock.now(), event: "configuration changed", subject, revision, ...actor }),
+    };
   }
 
   #answer(
@@ -238,7 +258,7 @@ export class ConfigChanges {
     }
     try {
       const plan = planRollback(store.changedSince(revision - 1), config, this.#check);
-      return { revision: this.#commit(`undo of ${revision}`, plan, "control plane") };
+      return { revision: this.#commit(`undo of ${revision}`, plan, { author: ownActor.authorizedBy }) };
     } catch (error) {
       return { problem: messageOf(error) };
     }

@@ -58,9 +58,11 @@ import { shownText } from "../inspect/secret-text.ts";
 import type { RequestHub } from "../observe/request-hub.ts";
 import { RequestObservation } from "../observe/request-observation.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
+import type { AuditLog, AuditQuery } from "../store/audit-log.ts";
 import type { CanaryStore } from "../store/canary-store.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import type { RolloutStore } from "../store/rollout-store.ts";
+import type { AuditVerification, NotedHead } from "../store/verify-audit.ts";
 import { edgeSignals } from "../telemetry/edge-signals.ts";
 import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-signals.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
@@ -81,9 +83,10 @@ export interface ControlApiOptions {
   readonly version: string;
   readonly trustDomain: string;
   readonly store: ResourceStore;
+  readonly audit: Pick<AuditLog, "append" | "find" | "verify">;
   readonly authority: Pick<
     CertificateAuthority,
-    "caStatus" | "revocations" | "auditLog" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
+    "caStatus" | "revocations" | "createToken" | "listTokens" | "revokeToken" | "issuedTo"
   >;
   readonly rotation: Pick<RootRotation, "begin" | "status">;
   readonly config: ConfigSet;
@@ -227,7 +230,11 @@ export class ControlApi implements ApiBackend {
   }
 
   openDashboard(caller: Caller, origin: string | undefined): DashboardLogin {
-    return this.#parts.openDashboard(caller, origin);
+    const { audit, clock } = this.#parts;
+    const login = this.#parts.openDashboard(caller, origin);
+    const actor = actorOf(caller);
+    audit.append({ atMs: clock.now(), event: "dashboard opened", subject: "one-time address", ...actor });
+    return login;
   }
 
   get questions(): MeshQuestions {
@@ -317,8 +324,12 @@ export class ControlApi implements ApiBackend {
     return revocation;
   }
 
-  auditLog(limit: number): readonly AuditRecord[] {
-    return this.#parts.authority.auditLog(limit);
+  auditLog(query: AuditQuery): readonly AuditRecord[] {
+    return this.#parts.audit.find(query);
+  }
+
+  verifyAudit(noted: NotedHead | undefined): Promise<AuditVerification> {
+    return this.#parts.audit.verify(noted);
   }
 
   async rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus> {

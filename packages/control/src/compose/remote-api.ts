@@ -104,7 +104,13 @@ function handlerOf(
   const authenticate = (request: IncomingMessage) => access.authenticate(request);
   const admit = (request: IncomingMessage) => access.admit(request);
   const originOf = ({ headers }: IncomingMessage) => `https://${headers.host}`;
-  const api = serveApi({ backend: plane.api, authenticate, originOf, logError: plane.onError });
+  const api = serveApi({
+    backend: plane.api,
+    authenticate,
+    originOf,
+    record: plane.record,
+    logError: plane.onError,
+  });
   const dashboard = plane.dashboard.serve({ authenticate, admit });
   return (request, response) => {
     const path = (request.url ?? "/").split("?", 1)[0]!;

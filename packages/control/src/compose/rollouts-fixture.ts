@@ -81,6 +81,7 @@ export async function setUpRollouts(t: TestContext) {
     const changes = new ConfigChanges({
       clock,
       store: store.resources,
+      audit: store.audit,
       config,
       pipeline,
       sync,

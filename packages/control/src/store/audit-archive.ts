@@ -24,6 +24,7 @@ export interface AuditArchiveOptions extends AuditBounds {
 interface Row {
   id: number;
   event: AuditEntry["event"];
+  hash: string;
 }
 
 /**
@@ -57,7 +58,9 @@ export class AuditArchive {
     this.#files = sqlite.prepare(
       "SELECT last_id, file FROM audit_archives WHERE file <> '' ORDER BY last_id",
     );
-    this.#addFile = sqlite.prepare("INSERT OR REPLACE INTO audit_archives VALUES (?, ?, ?)");
+    this.#addFile = sqlite.prepare(
+      "INSERT OR REPLACE INTO audit_archives (last_id, file, issued, last_hash) VALUES (?, ?, ?, ?)",
+    );
     this.#deleteFile = sqlite.prepare("UPDATE audit_archives SET file = '' WHERE last_id = ?");
     this.#delete = sqlite.prepare("DELETE FROM audit WHERE id <= ?");
     this.#issued = sqlite.prepare("SELECT coalesce(sum(issued), 0) AS n FROM audit_archives");
@@ -90,7 +93,7 @@ export class AuditArchive {
     this.#write(file, rows);
     const issued = rows.filter(({ event }) => event === "certificate issued").length;
     this.#database.transaction(() => {
-      this.#addFile.run(end - 1, file, issued);
+      this.#addFile.run(end - 1, file, issued, rows.at(-1)?.hash ?? "");
       this.#delete.run(end - 1);
     });
     this.#forgetOldest();

@@ -1,6 +1,8 @@
 import { AuditArchive, type AuditArchiveOptions } from "./audit-archive.ts";
+import { type AuditRow, chainHash } from "./audit-chain.ts";
 import type { Database } from "./database.ts";
 import type { TokenRedeemer, TokenUse, TokenVerdict } from "./token-store.ts";
+import { type AuditVerification, type NotedHead, verifyAudit } from "./verify-audit.ts";
 
 /** One line of the audit log. The database itself refuses to change it, or to delete it before it is archived. */
 export interface AuditEntry {
@@ -12,14 +14,19 @@ export interface AuditEntry {
     | "root issues"
     | "root retired"
     | "root distrusted"
+    | "rotation forced"
     | "token created"
     | "token revoked"
     | "certificate revoked"
     | "identity revoked"
     | "audit archive deleted"
     | "certificate issued"
-    | "JWT-SVID issued";
-  /** Whom it is about: a SPIFFE ID. */
+    | "JWT-SVID issued"
+    | "configuration changed"
+    | "operation"
+    | "dashboard opened"
+    | "refused";
+  /** Whom or what it is about: a SPIFFE ID, resources, the operation that was refused. */
   readonly subject: string;
   /** Who was allowed to: `token <id>`, `certificate <SPIFFE ID>`, `operator <name>` or `control plane`. */
   readonly authorizedBy: string;
@@ -30,6 +37,19 @@ export interface AuditEntry {
   /** Hexadecimal SHA-256 of the certified key's SubjectPublicKeyInfo. */
   readonly keyHash?: string;
   readonly expiresAtMs?: number;
+  /** Why it was refused; absent where it was done. */
+  readonly refusal?: string;
+  /** Of the configuration, where it was changed. */
+  readonly revision?: number;
+}
+
+/** What of the log is asked for. */
+export interface AuditQuery {
+  readonly limit: number;
+  readonly sinceMs?: number;
+  readonly event?: string;
+  /** Part of who was allowed, or tried. */
+  readonly by?: string;
 }
 
 /** Who did it, and from where. */
@@ -51,6 +71,10 @@ export interface AuditLog {
   recordIssuance(entry: AuditEntry, token?: TokenUse): Promise<TokenVerdict | undefined>;
   /** Newest first. */
   recent(limit: number): readonly AuditEntry[];
+  /** Newest first, of what is still in the database. */
+  find(query: AuditQuery): readonly AuditEntry[];
+  /** Whether everything is as it was written; `noted` is an entry that was noted before. */
+  verify(noted?: NotedHead): Promise<AuditVerification>;
   /** Whether this very certificate came from here. */
   wasIssued(certificate: Required<Pick<AuditEntry, "subject" | "serial" | "keyHash">>): boolean;
   /** The entry of a certificate's issuance. */
@@ -61,16 +85,13 @@ export interface AuditLog {
   countIssued(nowMs: number): { readonly total: number; readonly active: number };
 }
 
-interface Row {
-  at_ms: number;
+interface Row extends AuditRow {
   event: AuditEntry["event"];
-  subject: string;
-  authorized_by: string;
-  address: string;
-  serial: string | null;
-  key_hash: string | null;
-  expires_at_ms: number | null;
 }
+
+const done = "done";
+/** What is said by others is kept up to here. */
+const maxTextLength = 2_000;
 
 export function sqliteAuditLog(
   database: Database,
@@ -78,7 +99,18 @@ export function sqliteAuditLog(
   archiveOptions: AuditArchiveOptions,
 ): AuditLog {
   const { sqlite } = database;
-  const insert = sqlite.prepare("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const insert = sqlite.prepare(
+    `INSERT INTO audit (id, at_ms, event, subject, authorized_by, address, serial, key_hash, expires_at_ms,
+      outcome, revision, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const newestHash = sqlite.prepare("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
+  const archivedHash = sqlite.prepare(
+    "SELECT last_id AS id, last_hash AS hash FROM audit_archives ORDER BY last_id DESC LIMIT 1",
+  );
+  const matching = sqlite.prepare(
+    `SELECT * FROM audit WHERE at_ms >= ? AND (? = '' OR event = ?) AND instr(authorized_by, ?) > 0
+      ORDER BY id DESC LIMIT ?`,
+  );
   const newest = sqlite.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?");
   const count = sqlite.prepare("SELECT count(*) AS n FROM audit WHERE event = ? AND expires_at_ms > ?");
 
@@ -93,16 +125,13 @@ export function sqliteAuditLog(
   const bySerial = sqlite.prepare("SELECT * FROM audit WHERE serial = ? AND event = 'certificate issued'");
 
   const append = (entry: AuditEntry): void => {
-    const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
+    // Read, not remembered: an entry before may have been taken back with its transaction.
+    const before = (newestHash.get() ?? archivedHash.get()) as { id: number; hash: string } | undefined;
+    const row = toRow((before?.id ?? 0) + 1, entry);
+    const { id, at_ms, event, subject, authorized_by, address, serial, key_hash, expires_at_ms } = row;
     insert.run(
-      atMs,
-      event,
-      subject,
-      authorizedBy,
-      address,
-      serial ?? null,
-      keyHash ?? null,
-      expiresAtMs ?? null,
+      ...[id, at_ms, event, subject, authorized_by, address, serial, key_hash, expires_at_ms],
+      ...[row.outcome, row.revision, chainHash(before?.hash ?? "", row)],
     );
     archive.onAppended();
   };
@@ -117,6 +146,9 @@ export function sqliteAuditLog(
         if (verdict?.isGood !== false) append(entry);
         return verdict;
       }),
+    find: ({ limit, sinceMs = 0, event = "", by = "" }) =>
+      (matching.all(sinceMs, event, event, by, limit) as unknown as Row[]).map(toEntry),
+    verify: (noted) => verifyAudit(database, archiveOptions.folder, noted),
     recent: (limit) => (newest.all(limit) as unknown as Row[]).map(toEntry),
     wasIssued: ({ serial, subject, keyHash }) => known.get(serial, subject, keyHash) !== undefined,
     issuance(serial) {
@@ -126,6 +158,23 @@ export function sqliteAuditLog(
     issuedTo: (identity, nowMs, limit) =>
       (issued.all(nowMs, identity, limit) as unknown as Row[]).map(toEntry),
     countIssued: (nowMs) => ({ total: archive.issued + countSince(0), active: countSince(nowMs) }),
+  };
+}
+
+function toRow(id: number, entry: AuditEntry) {
+  const { atMs, event, subject, authorizedBy, address, serial, keyHash, expiresAtMs } = entry;
+  return {
+    id,
+    at_ms: atMs,
+    event,
+    subject: subject.slice(0, maxTextLength),
+    authorized_by: authorizedBy.slice(0, maxTextLength),
+    address,
+    serial: serial ?? null,
+    key_hash: keyHash ?? null,
+    expires_at_ms: expiresAtMs ?? null,
+    outcome: entry.refusal?.slice(0, maxTextLength) ?? done,
+    revision: entry.revision ?? null,
   };
 }
 
@@ -139,5 +188,7 @@ function toEntry(row: Row): AuditEntry {
     ...(row.serial !== null && { serial: row.serial }),
     ...(row.key_hash !== null && { keyHash: row.key_hash }),
     ...(row.expires_at_ms !== null && { expiresAtMs: row.expires_at_ms }),
+    ...(row.outcome !== undefined && row.outcome !== done && { refusal: row.outcome }),
+    ...(row.revision != null && { revision: row.revision }),
   };
 }

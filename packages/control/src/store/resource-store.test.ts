@@ -43,7 +43,7 @@ test("what is applied together is one revision, and each resource counts its own
   assert.equal(mesh.resources.revision, 0);
   assert.equal(mesh.resources.put([written("a", "1"), written("b", "1")]), 1);
   await mesh.clock.advance(500);
-  assert.equal(mesh.resources.put([written("a", "2"), written("b", "1")], "ada"), 2);
+  assert.equal(mesh.resources.put([written("a", "2"), written("b", "1")], { author: "ada" }), 2);
   assert.equal(mesh.resources.versionOf(key("a"))?.version, 2);
   assert.equal(mesh.resources.versionOf(key("b"))?.version, 1);
   assert.deepEqual(mesh.resources.history(10), [
@@ -71,8 +71,8 @@ test("writing what is there already makes no revision, a moved text does", (t) =
 
 test("a deleted resource is gone from what is in force and stays in the history with its last text", (t) => {
   const { resources } = setUp(t);
-  resources.put([written("a", "1")], "ada");
-  assert.equal(resources.remove(key("a"), "bob"), 2);
+  resources.put([written("a", "1")], { author: "ada" });
+  assert.equal(resources.remove(key("a"), { author: "bob" }), 2);
   assert.equal(resources.remove(key("a")), 2, "deleting it again changes nothing");
   assert.equal(resources.remove(key("never")), 2);
   assert.deepEqual(resources.current(), []);

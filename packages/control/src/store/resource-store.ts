@@ -20,6 +20,13 @@ export interface ResourceVersion extends WrittenResource {
   readonly createdAtMs: number;
 }
 
+/** Who makes a revision. */
+export interface ChangeAuthor {
+  readonly author: string;
+  /** Writes what belongs to the revision, as part of it: both happen or neither. */
+  readonly record?: (revision: number) => void;
+}
+
 /**
  * Configuration with its whole history. Each change is one revision of the
  * mesh, counted from 1, whatever number of resources it touches; it happens as a
@@ -31,11 +38,11 @@ export interface ResourceStore {
   /** Everything that is in force, by file and line. */
   current(): readonly ResourceVersion[];
   /** Writes these. What is the same already is left as it is; when all are, there is no new revision. */
-  put(written: readonly WrittenResource[], author?: string): number;
+  put(written: readonly WrittenResource[], by?: ChangeAuthor): number;
   /** Deletes one; deleting what is not there changes nothing. */
-  remove(key: ResourceKey, author?: string): number;
+  remove(key: ResourceKey, by?: ChangeAuthor): number;
   /** Writes and deletes as one revision. */
-  change(written: readonly WrittenResource[], deleted: readonly ResourceKey[], author?: string): number;
+  change(written: readonly WrittenResource[], deleted: readonly ResourceKey[], by?: ChangeAuthor): number;
   /** What has changed since a revision, with what each was before. */
   changedSince(revision: number): readonly ResourceChange[];
   /** A revision that is given up again unless it is confirmed: also by a control plane that starts. */
@@ -132,7 +139,7 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
     insertVersion.run(kind, namespace, name, version, next, action, api_version, text, file, line);
   };
 
-  const change: ResourceStore["change"] = (written, deleted, author = localOperator) => {
+  const change: ResourceStore["change"] = (written, deleted, by = { author: localOperator }) => {
     const next = database.transaction(() => {
       const changes = written
         .map(({ resource, text }) => ({ resource, text, before: latest(resource) }))
@@ -142,7 +149,7 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
         return !before || before.action === "deleted" ? [] : [before];
       });
       if (changes.length + gone.length === 0) return revision;
-      insertRevision.run(revision + 1, clock.now(), author);
+      insertRevision.run(revision + 1, clock.now(), by.author);
       for (const { resource, text, before } of changes) {
         const { kind, namespace, name, apiVersion } = resource;
         const action = !before || before.action === "deleted" ? "created" : "changed";
@@ -153,6 +160,7 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
         );
       }
       for (const before of gone) append(revision + 1, { ...before, action: "deleted" }, before.version + 1);
+      by.record?.(revision + 1);
       return revision + 1;
     });
     revision = next;
@@ -164,8 +172,8 @@ export function sqliteResourceStore(database: Database, clock: Clock): ResourceS
       return revision;
     },
     current: () => (findCurrent.all() as unknown as Row[]).map(toVersion),
-    put: (written, author) => change(written, [], author),
-    remove: (key, author) => change([], [key], author),
+    put: (written, by) => change(written, [], by),
+    remove: (key, by) => change([], [key], by),
     change,
     changedSince: (since) =>
       (findChanged.all(since) as unknown as Row[]).flatMap((row) => {

@@ -150,4 +150,11 @@ export const migrations: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  // Each entry of the audit log holds what became of it, and a hash of itself and of the one before.
+  `
+  ALTER TABLE audit ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';
+  ALTER TABLE audit ADD COLUMN revision INTEGER;
+  ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';
+  ALTER TABLE audit_archives ADD COLUMN last_hash TEXT NOT NULL DEFAULT '';
+  `,
 ];

@@ -1,5 +1,6 @@
 import {
   auditEntries,
+  auditVerification,
   caStatus,
   createdToken,
   createTokenRequest,
@@ -28,6 +29,7 @@ export const createTokenRoute = route({
   method: "POST",
   path: "/api/v1/tokens",
   role: "admin",
+  isRecorded: true,
   summary: "Makes a join token: an identity for whoever holds it",
   body: createTokenRequest,
   answer: createdToken,
@@ -39,6 +41,7 @@ export const revokeTokenRoute = route({
   method: "DELETE",
   path: "/api/v1/tokens/{id}",
   role: "admin",
+  isRecorded: true,
   summary: "Makes a join token unusable",
   params: { id: text() },
   answer: revokedToken,
@@ -63,6 +66,7 @@ export const rotateRootRoute = route({
   method: "POST",
   path: "/api/v1/ca/rotation",
   role: "admin",
+  isRecorded: true,
   summary: "Begins to replace the root",
   body: rotateRequest,
   answer: caStatus,
@@ -74,6 +78,7 @@ export const revokeRoute = route({
   method: "POST",
   path: "/api/v1/ca/revocations",
   role: "admin",
+  isRecorded: true,
   summary: "Shuts out who holds a certificate, or whoever holds one of an identity",
   body: revokeRequest,
   answer: revocationRecord,
@@ -89,10 +94,31 @@ export const auditLogRoute = route({
   method: "GET",
   path: "/api/v1/audit",
   role: "admin",
-  summary: "What was written, by whom, and what was refused",
-  query: { limit: optional(integer(undefined, { minimum: 1, maximum: 10_000, default: 50 })) },
+  summary: "What was written, by whom, and what was refused; newest first",
+  query: {
+    limit: optional(integer(undefined, { minimum: 1, maximum: 10_000, default: 50 })),
+    sinceMs: optional(integer(undefined, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    event: optional(text(undefined, { maxLength: 100 })),
+    by: optional(text("Part of who was allowed, or tried.", { maxLength: 2048 })),
+  },
   answer: auditEntries,
-  handle: (backend, { query }) => ({ entries: backend.auditLog(query.limit ?? 50) }),
+  handle: (backend, { query }) => ({ entries: backend.auditLog({ ...query, limit: query.limit ?? 50 }) }),
+});
+
+export const verifyAuditRoute = route({
+  id: "verifyAudit",
+  method: "GET",
+  path: "/api/v1/audit/verification",
+  role: "admin",
+  summary: "Reads the whole audit log and says whether it is as it was written",
+  query: {
+    head: optional(text("An entry that was noted, `ID:HASH`.", { pattern: "^[0-9]{1,15}:[0-9a-f]{64}$" })),
+  },
+  answer: auditVerification,
+  handle(backend, { query: { head } }) {
+    const [id, hash] = head?.split(":") ?? [];
+    return backend.verifyAudit(hash === undefined ? undefined : { id: Number(id), hash });
+  },
 });
 
 export const authorityRoutes = [
@@ -103,4 +129,5 @@ export const authorityRoutes = [
   rotateRootRoute,
   revokeRoute,
   auditLogRoute,
+  verifyAuditRoute,
 ] as const;
