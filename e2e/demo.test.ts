@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import type { DemoReport } from "../packages/cli/src/demo/report.ts";
+import { jaegerProgram } from "../packages/testkit/src/jaeger.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 
 /** The build, as `npm run demo` uses it; `npm test` makes it. */
@@ -19,6 +20,9 @@ const weft = [
 ] as const;
 const isRoot = process.getuid?.() === 0;
 const skipWithoutRoot = isRoot || process.env.CI ? false : "needs root for namespaces and nft rules";
+
+/** What of the demo Prometheus and Jaeger show, where they are. */
+const observe = findPeer("prometheus") && jaegerProgram ? ["--observe"] : [];
 
 async function runOnce(capture: "nft" | "none", ...more: readonly string[]): Promise<DemoReport> {
   const runDirectory = mkdtempSync(join(tmpdir(), `weft-demo-${capture}-`));
@@ -40,12 +44,12 @@ async function runOnce(capture: "nft" | "none", ...more: readonly string[]): Pro
 }
 
 test("the demo shows all it promises, checked from outside", { skip: skipWithoutRoot }, async (t) => {
-  const report = await runOnce("nft");
+  const report = await runOnce("nft", ...observe);
   for (const outcome of report.outcomes) {
     await t.test(outcome.name, () => assert.ok(outcome.ok, outcome.seen));
   }
   assert.deepEqual(report.notShown, []);
-  assert.ok(report.outcomes.length >= 17, `only ${report.outcomes.length} checks ran`);
+  assert.ok(report.outcomes.length >= 17 + 3 * observe.length, `only ${report.outcomes.length} checks ran`);
   await t.test("nothing is left of it", async () => {
     const { stdout: namespaces } = await tryCommand("ip", ["netns", "list"]);
     assert.doesNotMatch(namespaces, /weft-demo/);
@@ -59,11 +63,11 @@ test("with Envoy for half of the sidecars it shows the same", {
   skip:
     skipWithoutRoot || (findPeer("envoy") ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers"),
 }, async (t) => {
-  const report = await runOnce("nft", "--envoy");
+  const report = await runOnce("nft", "--envoy", ...observe);
   for (const outcome of report.outcomes) {
     await t.test(outcome.name, () => assert.ok(outcome.ok, outcome.seen));
   }
-  assert.ok(report.outcomes.length >= 17, `only ${report.outcomes.length} checks ran`);
+  assert.ok(report.outcomes.length >= 17 + 3 * observe.length, `only ${report.outcomes.length} checks ran`);
 });
 
 test("without interception the same services run on local ports, and what is missing is said", async (t) => {

@@ -80,6 +80,7 @@ replaceFiles(
       notices([...Object.keys(result.metafile.inputs), "node_modules/preact/package.json"]),
     ],
     ...dashboard.files,
+    ...observability(),
   ]),
 );
 const outputs = Object.values(result.metafile.outputs);
@@ -87,6 +88,15 @@ const kibibytes = Math.round(outputs.reduce((sum, output) => sum + output.bytes,
 console.error(
   `build: ${outputs.length} files, ${kibibytes} KiB; dashboard ${Math.round(dashboard.scriptBytes / 1024)} KiB of script, compressed`,
 );
+
+/** Dashboards, alert rules and scrape configuration, as they are in the repository: `weft demo --observe` uses them. */
+function observability(): readonly (readonly [string, Uint8Array])[] {
+  const folder = join(root, "observability");
+  return globSync("{grafana,prometheus}/*", { cwd: folder }).map((name) => [
+    join("observability", name),
+    readFileSync(join(folder, name)),
+  ]);
+}
 
 interface Manifest {
   readonly name: string;

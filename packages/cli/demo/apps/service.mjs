@@ -1,8 +1,10 @@
 // What the Node services of the demo share: a plain HTTP server and a plain HTTP
 // call. Nothing here knows of a mesh; services are reached by name.
 import http from "node:http";
+import net from "node:net";
 
-const forwarded = ["x-request-id", "traceparent", "tracestate", "end-user", "user-agent"];
+/** What routes decide by; the context of traces is forwarded by `weft run --trace-node`. */
+const forwarded = ["end-user", "user-agent"];
 
 /** Serves `routes` (path prefix → handler returning [status, object]) and logs one line for each request. */
 export function serve(name, routes) {
@@ -24,6 +26,33 @@ export function serve(name, routes) {
     server.close(() => process.exit(0));
     server.closeIdleConnections();
   });
+}
+
+/** Answers each line that comes over TCP with another. */
+export function serveLines(port, answer) {
+  const server = net.createServer((socket) => {
+    let rest = "";
+    socket.setEncoding("utf8");
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (text) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop();
+      for (const line of lines) socket.write(`${answer(line)}\n`);
+    });
+  });
+  server.listen(port, process.env.HOST ?? "0.0.0.0");
+}
+
+/** Sends one line over TCP and ends the connection with the answer; nobody hears of a failure. */
+export function sendLine(service, port, line) {
+  const prefix = service.toUpperCase().replaceAll("-", "_");
+  const socket = net.connect({
+    host: process.env[`${prefix}_PORT_${port}_TCP_ADDR`] ?? service,
+    port: Number(process.env[`${prefix}_PORT_${port}_TCP_PORT`] ?? port),
+  });
+  socket.on("error", () => socket.destroy());
+  socket.once("data", () => socket.end());
+  socket.write(`${line}\n`);
 }
 
 /**

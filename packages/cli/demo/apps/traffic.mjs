@@ -1,6 +1,6 @@
 // A reader of the product page: RATE requests per second, one JSON line to
-// standard output for each answer.
-import { call } from "./service.mjs";
+// standard output for each answer. Once a second it votes, over TCP.
+import { call, sendLine } from "./service.mjs";
 
 const intervalMs = 1000 / Number(process.env.RATE ?? 20);
 
@@ -26,7 +26,9 @@ async function visit() {
 }
 
 const timer = setInterval(visit, intervalMs);
+const votes = setInterval(sendLine, 1_000, "ratings", 9070, "+1 Reviewer1");
 process.on("SIGTERM", () => {
   clearInterval(timer);
+  clearInterval(votes);
   process.exit(0);
 });

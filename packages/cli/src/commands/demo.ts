@@ -7,6 +7,7 @@ interface Flags {
   readonly output: "text" | "json";
   readonly capture?: "nft" | "none";
   readonly envoy?: string | true;
+  readonly observe?: boolean;
   readonly rate: number;
   readonly step: number;
   readonly runDir: string;
@@ -34,12 +35,13 @@ export function command(): Command {
       ).choices(["nft", "none"]),
     )
     .option("--envoy [file]", "half of the sidecars are Envoy (default: from the PATH or the tests' peers)")
+    .option("--observe", "with Prometheus and Jaeger, which read it and show their pages")
     .option("--rate <number>", "page visits per second", parseCount, 20)
     .option("--step <time>", "time between two steps of the live demo", parseDurationMs, 8_000)
     .option("--run-dir <dir>", "where its state and logs go", defaultRunDirectory)
     .addHelpText(
       "after",
-      "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none\n  $ weft demo --once --envoy",
+      "\nExample:\n  $ weft demo\n  $ weft demo --once -o json\n  $ weft demo --capture none\n  $ weft demo --once --envoy\n  $ weft demo --observe",
     )
     .action(async (flags: Flags) => {
       const { runDemo } = await import("../demo/run-demo.ts");
@@ -47,6 +49,7 @@ export function command(): Command {
         capture: flags.capture,
         envoy: flags.envoy ?? false,
         once: flags.once === true,
+        observe: flags.observe === true,
         output: flags.output,
         rate: flags.rate,
         stepSeconds: flags.step / 1_000,

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import { ApiClient } from "@weft/control/api/client";
 import { packageRoot } from "../package-root.ts";
-import { sidecarNodeFlags, weftCommand } from "../weft-command.ts";
+import { weftCommand } from "../weft-command.ts";
 import { type CommandResult, tryCommand } from "./command.ts";
 import {
   controlPlaneAddress,
@@ -11,12 +11,17 @@ import {
   createNetwork,
   inNamespace,
   namespaceOf,
+  observerAddress,
+  observerHost,
   removeNetwork,
   subnet,
 } from "./network.ts";
+import type { ObserverPrograms } from "./observe/find-observers.ts";
+import { Observers } from "./observe/observers.ts";
 import { killLeftovers, ProcessGroup } from "./processes.ts";
 import { type DemoWorkload, findWorkload, servicePort, workloadName, workloads } from "./topology.ts";
 import { isComplete, TrafficLog } from "./traffic-log.ts";
+import { upstreamOf, workloadCommand } from "./workload-command.ts";
 
 export type Capture = "nft" | "none";
 
@@ -29,12 +34,14 @@ export interface MeshOptions {
   /** Requests per second of the traffic source. */
   readonly rate: number;
   readonly certificateMinutes: number;
+  /** Prometheus and Jaeger, which then watch the demo. */
+  readonly observers: ObserverPrograms | undefined;
   /** A process of the demo ended without being asked to. */
   readonly onUnexpectedExit: (name: string, code: number | null) => void;
 }
 
-/** Without interception every workload has a loopback address of its own, and these ports. */
-const withoutCapture = { subnet: "127.77.0", inboundPort: 19080, firstUpstreamPort: 20000 };
+/** Loopback addresses, where there is no interception. */
+const loopback = "127.77.0";
 
 /** The demo's mesh: a control plane and one `weft run` for each workload, in namespaces or on loopback. */
 export class DemoMesh {
@@ -42,6 +49,7 @@ export class DemoMesh {
   readonly stateDirectory: string;
   readonly processes: ProcessGroup;
   readonly api: ApiClient;
+  readonly observers: Observers | undefined;
   readonly #expectedExits = new Set<string>();
 
   constructor(options: MeshOptions) {
@@ -52,6 +60,13 @@ export class DemoMesh {
       if (!this.#expectedExits.delete(name)) options.onUnexpectedExit(name, code);
     });
     this.api = new ApiClient({ socketPath: join(this.stateDirectory, "api.sock") });
+    this.observers =
+      options.observers &&
+      new Observers(options.observers, {
+        address: this.#isolated ? observerAddress : `${loopback}.3`,
+        runDirectory: options.runDirectory,
+        controlPlane: `http://${this.controlPlaneAddress}:15014`,
+      });
   }
 
   /** Ends and removes whatever an earlier demo left behind. */
@@ -64,16 +79,17 @@ export class DemoMesh {
     if (this.options.capture === "none") return;
     await createNetwork([
       { name: "control-plane", address: controlPlaneAddress },
+      ...(this.observers ? [{ name: observerHost, address: observerAddress }] : []),
       ...workloads.map((workload) => ({ name: workloadName(workload), address: this.addressOf(workload) })),
     ]);
   }
 
   addressOf(workload: DemoWorkload): string {
-    return `${this.#isolated ? subnet : withoutCapture.subnet}.${workload.octet}`;
+    return `${this.#isolated ? subnet : loopback}.${workload.octet}`;
   }
 
   get controlPlaneAddress(): string {
-    return this.#isolated ? controlPlaneAddress : `${withoutCapture.subnet}.2`;
+    return this.#isolated ? controlPlaneAddress : `${loopback}.2`;
   }
 
   startControlPlane(): void {
@@ -84,6 +100,8 @@ export class DemoMesh {
       ...["--address", this.controlPlaneAddress],
       ...["--http-address", this.controlPlaneAddress],
       ...["--certificate-ttl", `${this.options.certificateMinutes}m`],
+      ...(this.observers ? ["--jaeger-url", this.observers.jaegerUrl] : []),
+      ...(this.observers ? ["--mesh-config", this.observers.writeMeshConfig()] : []),
     ];
     this.processes.start(
       "control-plane",
@@ -91,15 +109,29 @@ export class DemoMesh {
     );
   }
 
+  /** Prometheus and Jaeger, where they were asked for; resolves when both answer. */
+  async startObservers(timeoutMs: number): Promise<void> {
+    const { observers } = this;
+    if (!observers) return;
+    for (const [name, command] of Object.entries(observers.prepare())) {
+      this.processes.start(name, this.#isolated ? inNamespace(namespaceOf(observerHost), command) : command);
+    }
+    await until(
+      timeoutMs,
+      `Prometheus and Jaeger did not start, see ${this.processes.logFile("prometheus")} and ${this.processes.logFile("jaeger")}`,
+      () => observers.areReady(),
+    );
+    const applied = await this.weft("apply", "-f", observers.writeTracing());
+    if (applied.code !== 0) throw new Error(`weft apply failed: ${applied.stderr.trim()}`);
+  }
+
   startWorkload(workload: DemoWorkload, token: string): void {
     const name = workloadName(workload);
-    const command = [
-      ...weftCommand(sidecarNodeFlags),
-      "run",
-      ...this.#runFlags(workload),
-      "--",
-      ...this.#application(workload),
-    ];
+    const command = workloadCommand(workload, {
+      ...this.options,
+      address: this.addressOf(workload),
+      controlPlane: `${this.controlPlaneAddress}:15012`,
+    });
     const env: NodeJS.ProcessEnv = {
       WEFT_TOKEN: token,
       RATE: String(this.options.rate),
@@ -142,8 +174,7 @@ export class DemoMesh {
   /** Where `caller` reaches `service`. */
   urlOf(caller: DemoWorkload, service: string, path: string): string {
     if (this.#isolated) return `http://${service}:${servicePort}${path}`;
-    const port = withoutCapture.firstUpstreamPort + caller.calls.indexOf(service);
-    return `http://${this.addressOf(caller)}:${port}${path}`;
+    return `http://${upstreamOf(caller, this.addressOf(caller), service)}${path}`;
   }
 
   /** The Prometheus page of a workload's sidecar, read from outside. */
@@ -213,38 +244,6 @@ export class DemoMesh {
 
   get #isolated(): boolean {
     return this.options.capture === "nft";
-  }
-
-  #runFlags(workload: DemoWorkload): readonly string[] {
-    const address = this.addressOf(workload);
-    const flags = [
-      ...["--name", workload.service],
-      ...["--control-plane", `${this.controlPlaneAddress}:15012`],
-      ...["--capture", this.options.capture],
-      ...["--run-dir", join(this.options.runDirectory, "run", workloadName(workload))],
-      ...["--access-log", join(this.options.runDirectory, `${workloadName(workload)}.access.log`)],
-    ];
-    if (workload.version) flags.push("--version", workload.version);
-    if (this.options.envoy && workload.mayHaveEnvoy) {
-      flags.push("--proxy", "envoy", "--envoy-path", this.options.envoy);
-    }
-    if (workload.port) flags.push("--port", `${workload.port}:http`);
-    if (this.#isolated) return flags;
-    flags.push("--address", address);
-    if (workload.port) flags.push("--inbound-port", `${workload.port}=${withoutCapture.inboundPort}`);
-    for (const [index, service] of workload.calls.entries()) {
-      const bind = `${address}:${withoutCapture.firstUpstreamPort + index}`;
-      flags.push("--upstream", `${service}:${servicePort}=${bind}`);
-    }
-    return flags;
-  }
-
-  #application(workload: DemoWorkload): readonly string[] {
-    const isPython = workload.app.endsWith(".py");
-    const file = isPython && !this.options.hasPython ? workload.fallback! : workload.app;
-    const path = join(packageRoot, "demo", "apps", file);
-    if (!existsSync(path)) throw new Error(`the demo's application ${path} is missing`);
-    return file.endsWith(".py") ? ["python3", path] : [process.execPath, path];
   }
 }
 

@@ -9,6 +9,9 @@ import { runCommand, tryCommand } from "./command.ts";
 export const subnet = "10.240.77";
 export const hostAddress = `${subnet}.1`;
 export const controlPlaneAddress = `${subnet}.2`;
+/** Where Prometheus and Jaeger are, in a namespace as every workload is. */
+export const observerAddress = `${subnet}.3`;
+export const observerHost = "observe";
 
 const prefix = "weft-demo-";
 export const switchNamespace = `${prefix}switch`;

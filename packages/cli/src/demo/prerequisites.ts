@@ -1,8 +1,8 @@
-import { accessSync, constants, realpathSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { realpathSync } from "node:fs";
 import { UserError } from "@weft/base/errors";
 import { tryCommand } from "./command.ts";
+import { findProgram, isExecutable, peersDirectory } from "./find-program.ts";
+import { installPackages } from "./install-packages.ts";
 
 /** Programs the demo needs for interception, and the Debian packages that bring them. */
 const forInterception: Readonly<Record<string, string>> = { nft: "nftables", ip: "iproute2" };
@@ -31,21 +31,11 @@ export async function ensurePrerequisites(options: {
   }
   if (packages.length > 0) {
     options.say(`installing ${packages.join(", ")}`);
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
-    let result = await tryCommand("apt-get", install, { env, timeoutMs: 300_000 });
-    if (result.code !== 0) {
-      await tryCommand("apt-get", ["update", "-qq"], { env, timeoutMs: 300_000 });
-      result = await tryCommand("apt-get", install, { env, timeoutMs: 300_000 });
-    }
-    if (result.code !== 0) {
-      throw new UserError(
-        `could not install ${packages.join(", ")}: ${result.stderr.trim().split("\n").at(-1)}`,
-        {
-          hint: `install ${packages.join(", ")} with your package manager, or run: weft demo --capture none`,
-        },
-      );
-    }
+    const names = packages.join(", ");
+    await installPackages(
+      packages,
+      `install ${names} with your package manager, or run: weft demo --capture none`,
+    );
   }
   const probe = await tryCommand("nft", ["list", "tables"]);
   if (probe.code !== 0) {
@@ -59,20 +49,6 @@ function hasProgram(name: string): boolean {
   return findProgram(name, ["/usr/sbin", "/sbin", "/usr/local/sbin"]) !== undefined;
 }
 
-function findProgram(name: string, moreFolders: readonly string[]): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(":"), ...moreFolders];
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * The path of Envoy: the one that was named, or the first on the PATH and
  * where the tests' peers are kept.
@@ -80,8 +56,7 @@ function isExecutable(path: string): boolean {
  * @throws UserError
  */
 export function findEnvoy(named: string | true): string {
-  const peers = process.env.WEFT_PEERS ?? join(homedir(), ".cache", "weft", "peers");
-  const found = named === true ? findProgram("envoy", [peers]) : named;
+  const found = named === true ? findProgram("envoy", [peersDirectory]) : named;
   if (found !== undefined && isExecutable(found)) return realpathSync(found);
   throw new UserError(named === true ? "--envoy: Envoy is not on the PATH" : `--envoy ${named}: not found`, {
     hint: "install it (in a clone of the repository: node tools/peers.ts envoy), or name it: --envoy FILE",

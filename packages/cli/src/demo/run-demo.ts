@@ -4,6 +4,7 @@ import { UserError } from "@weft/base/errors";
 import { takeDemoLock } from "./demo-lock.ts";
 import { renderLiveView } from "./live-table.ts";
 import { type Capture, DemoMesh } from "./mesh.ts";
+import { findObservers } from "./observe/find-observers.ts";
 import { ensurePrerequisites, findEnvoy, hasPython } from "./prerequisites.ts";
 import { type DemoReport, formatOutcome, formatSummary, notShownWithoutCapture } from "./report.ts";
 import { type DemoStep, steps } from "./steps.ts";
@@ -18,6 +19,8 @@ export interface DemoOptions {
   readonly envoy: string | boolean;
   /** Run everything once, verify it from outside, report and end. */
   readonly once: boolean;
+  /** Prometheus and Jaeger beside it. */
+  readonly observe: boolean;
   readonly output: "text" | "json";
   readonly rate: number;
   /** Seconds between the steps of the live demo. */
@@ -33,6 +36,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const capture = await chooseCapture(options, say);
   const envoy = options.envoy === false ? undefined : findEnvoy(options.envoy);
+  const observers = options.observe ? await findObservers((line) => say(`demo: ${line}`)) : undefined;
   const lock = takeDemoLock();
 
   const stop = new AbortController();
@@ -44,6 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     envoy,
     rate: options.rate,
     certificateMinutes,
+    observers,
     onUnexpectedExit: (name, code) => {
       unexpected.push(`${name} ended with ${code ?? "a signal"}, see ${mesh.processes.logFile(name)}`);
       say(`demo: ${unexpected.at(-1)}`);
@@ -115,7 +120,7 @@ async function chooseCapture(options: DemoOptions, say: (line: string) => void):
 
 /** State and run directories of an earlier demo go: this one starts from nothing. */
 function startFresh(runDirectory: string): void {
-  for (const leftover of ["state", "run"])
+  for (const leftover of ["state", "run", "prometheus"])
     rmSync(join(runDirectory, leftover), { recursive: true, force: true });
 }
 
@@ -124,6 +129,8 @@ async function bootMesh(mesh: DemoMesh, say: (line: string) => void, signal: Abo
   await mesh.createNetwork();
   mesh.startControlPlane();
   await mesh.untilControlPlaneAnswers(20_000);
+  await mesh.startObservers(30_000);
+  for (const line of whereToLook(mesh)) say(`demo: ${line}`);
   say("demo: the control plane is up; starting the services");
   await mesh.startWorkloads();
   await mesh.untilEveryServiceAnswers(60_000, signal);
@@ -180,6 +187,12 @@ async function runLive(mesh: DemoMesh, options: DemoOptions, signal: AbortSignal
   }
 }
 
+/** Where Prometheus and Jaeger show the mesh. */
+function whereToLook({ observers }: DemoMesh): readonly string[] {
+  if (!observers) return [];
+  return [`Prometheus: ${observers.prometheusUrl}`, `Jaeger:     ${observers.jaegerUrl}`];
+}
+
 function whatToTypeNext(mesh: DemoMesh): readonly string[] {
   const state = `--state ${mesh.stateDirectory}`;
   const lines = [
@@ -194,7 +207,7 @@ function whatToTypeNext(mesh: DemoMesh): readonly string[] {
       "    ip netns exec weft-demo-traffic curl -s -H 'end-user: jason' http://reviews:9080/reviews/0",
     );
   }
-  return lines;
+  return [...lines, ...whereToLook(mesh).map((line) => `    ${line}`)];
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -7,15 +7,20 @@ export interface DemoWorkload {
   readonly app: string;
   readonly fallback?: string;
   readonly port: number | undefined;
+  /** A port that speaks no HTTP. */
+  readonly tcpPort?: number;
   /** Last octet of its address. */
   readonly octet: number;
   /** Gets Envoy for a sidecar with `--envoy`: half of them, so that each kind calls the other. */
   readonly mayHaveEnvoy: boolean;
   /** Services it calls: explicit upstreams where there is no interception. */
   readonly calls: readonly string[];
+  /** A service whose `tcpPort` it connects to. */
+  readonly connectsTo?: string;
 }
 
 export const servicePort = 9080;
+export const votesPort = 9070;
 
 /** Bookinfo as its users know it, and one reader of the page. */
 export const workloads: readonly DemoWorkload[] = [
@@ -34,6 +39,7 @@ export const workloads: readonly DemoWorkload[] = [
     version: "v1",
     app: "ratings.mjs",
     port: 9080,
+    tcpPort: votesPort,
     octet: 12,
     mayHaveEnvoy: true,
     calls: [],
@@ -82,6 +88,7 @@ export const workloads: readonly DemoWorkload[] = [
     octet: 17,
     mayHaveEnvoy: false,
     calls: ["productpage", "details", "reviews"],
+    connectsTo: "ratings",
   },
 ];
 

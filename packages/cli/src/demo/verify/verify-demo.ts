@@ -4,6 +4,7 @@ import { isComplete, TrafficLog, type Visit } from "../traffic-log.ts";
 import { readCertificates, verifyCertificates, verifyRotation } from "./certificates.ts";
 import { verifyControlPlaneCrash, verifySidecarCrash } from "./crash.ts";
 import { type Outcome, outcome } from "./outcome.ts";
+import { verifyDashboards, verifyTargets } from "./prometheus.ts";
 import { verifyPlainRefused } from "./refusal.ts";
 import {
   applyStep,
@@ -17,6 +18,7 @@ import {
   verifyUnconfigured,
 } from "./routing.ts";
 import { verifyConvergence, verifyGoldenSignals } from "./signals.ts";
+import { verifyTraces } from "./traces.ts";
 import { WireCapture } from "./wire.ts";
 
 type Check = (mesh: DemoMesh) => Promise<Outcome>;
@@ -65,6 +67,13 @@ export async function verifyDemo(
   if (capture) await check("wire", () => capture.finish());
   if (isCaptured) await check("plain connections", () => verifyPlainRefused(mesh));
   await check("convergence", () => verifyConvergence(mesh));
+  const { observers } = mesh;
+  if (observers) {
+    await check("targets", () => verifyTargets(observers));
+    await check("dashboards", () => verifyDashboards(observers));
+    await applyStep(mesh, steps.half).catch(() => undefined);
+    await check("traces", () => verifyTraces(observers));
+  }
   await applyStep(mesh, steps.calm).catch(() => undefined);
   await check("control plane crash", () => verifyControlPlaneCrash(mesh));
   await check("sidecar crash", () => verifySidecarCrash(mesh));
