@@ -5,14 +5,11 @@ import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { oids } from "@weft/identity/oids";
-import { TestCa } from "@weft/testkit/test-ca";
-import { generateKeyPair } from "jose";
 import { ApiClient, ApiError } from "../api/client.ts";
 import { remoteEndpoint } from "../api/remote-endpoint.ts";
 import { allows, type Role } from "../api/role.ts";
 import { apiRoutes } from "../api/route-table.ts";
-import { enrol } from "../test-enrol.ts";
+import { certificateCases, foreignRequests, tokenCases } from "./test-remote-attacks.ts";
 import { remotePlane } from "./test-remote-plane.ts";
 
 test("each role may do what its operations need, and nothing else", async (t) => {
@@ -44,78 +41,7 @@ test("without anything to be known by, no operation and no page answers", async 
   assert.deepEqual([...statuses].sort(), [401, 429]);
 });
 
-type Plane = Awaited<ReturnType<typeof remotePlane>>;
-
-const tokens: readonly (readonly [
-  what: string,
-  make: (plane: Plane) => Promise<string> | string,
-  status: number,
-  says: RegExp,
-])[] = [
-  ["a good token", ({ issuer }) => issuer.sign(), 200, /^/],
-  [
-    "a token of no group with a role",
-    ({ issuer }) => issuer.sign({ groups: ["others"] }),
-    403,
-    /has no role/,
-  ],
-  [
-    "one whose groups are an object",
-    ({ issuer }) => issuer.sign({ groups: { viewers: true } }),
-    403,
-    /has no role/,
-  ],
-  ["an expired token", ({ issuer }) => issuer.sign({ exp: issuer.nowSeconds - 60 }), 401, /expired/],
-  ["one that never expires", ({ issuer }) => issuer.sign({ exp: undefined }), 401, /claim exp/],
-  [
-    "one that is not valid yet",
-    ({ issuer }) => issuer.sign({ nbf: issuer.nowSeconds + 600 }),
-    401,
-    /claim nbf/,
-  ],
-  ["one for somebody else", ({ issuer }) => issuer.sign({ aud: "other" }), 401, /claim aud/],
-  [
-    "one of another issuer",
-    ({ issuer }) => issuer.sign({ iss: "https://evil.example" }),
-    401,
-    /trusts its issuer/,
-  ],
-  ["one without a name", ({ issuer }) => issuer.sign({ email: undefined }), 401, /is no name/],
-  [
-    "one whose name would break a log line",
-    ({ issuer }) => issuer.sign({ email: "a\nb" }),
-    401,
-    /is no name/,
-  ],
-  [
-    "one of a key that is not the issuer's",
-    async ({ issuer }) => issuer.sign({}, (await generateKeyPair("ES256")).privateKey),
-    401,
-    /signature/,
-  ],
-  [
-    "one of an unknown key",
-    async ({ issuer }) => issuer.sign({}, (await generateKeyPair("ES256")).privateKey, "k2"),
-    401,
-    /no key of its issuer/,
-  ],
-  ["alg=none", ({ issuer }) => unsigned(issuer, { alg: "none" }), 401, /not accepted/],
-  [
-    "alg=none with a key id",
-    ({ issuer }) => unsigned(issuer, { alg: "none", kid: "k1" }),
-    401,
-    /not accepted/,
-  ],
-  [
-    "an HMAC with the public key as its secret",
-    ({ issuer }) => `${unsigned(issuer, { alg: "HS256", kid: "k1" })}AAAA`,
-    401,
-    /algorithm is not accepted/,
-  ],
-  ["what is no token", () => "letmein", 401, /no JSON Web Token/],
-  ["a token with a changed payload", async ({ issuer }) => changed(await issuer.sign()), 401, /signature/],
-];
-for (const [what, make, status, says] of tokens) {
+for (const [what, make, status, says] of tokenCases) {
   test(`${what} is answered with ${status}`, async (t) => {
     const plane = await remotePlane(t);
     const headers = { authorization: `Bearer ${await make(plane)}` };
@@ -126,25 +52,7 @@ for (const [what, make, status, says] of tokens) {
   });
 }
 
-const certificates: readonly (readonly [
-  what: string,
-  make: (plane: Plane) => Promise<object> | object,
-  status: number,
-])[] = [
-  ["an operator's certificate", ({ ca, shown }) => shown(ca.leaf("ops", "rita")), 200],
-  ["one of that authority for nobody with a role", ({ ca, shown }) => shown(ca.leaf("dev", "rita")), 403],
-  ["one of another authority of the same name", ({ shown }) => shown(otherCa().leaf("ops", "ada")), 401],
-  ["an expired one", ({ ca, shown }) => shown(ca.leaf("ops", "ada", { notBeforeMs: 0, notAfterMs: 1 })), 401],
-  ["one of an authority", ({ ca, shown }) => shown(ca.leaf("ops", "ada", { isCa: true })), 401],
-  [
-    "one for a server alone",
-    ({ ca, shown }) => shown(ca.leaf("ops", "ada", { extendedKeyUsages: [oids.serverAuth] })),
-    401,
-  ],
-  ["one of the mesh that was given a role", (plane) => workload(plane, "deployer"), 200],
-  ["one of the mesh that was given none", (plane) => workload(plane, "web"), 403],
-];
-for (const [what, make, status] of certificates) {
+for (const [what, make, status] of certificateCases) {
   test(`${what} is answered with ${status}`, async (t) => {
     const plane = await remotePlane(t);
     const answer = await plane.ask("GET", "/api/v1/status", { tls: await make(plane) });
@@ -161,16 +69,7 @@ test("a bad token is not made good by a certificate beside it", async (t) => {
   );
 });
 
-const headersRefused: readonly (readonly [what: string, headers: Record<string, string>, status: number])[] =
-  [
-    ["a name that was made to resolve here", { host: "evil.example" }, 421],
-    ["a name of hosts", { host: "mesh.example:15443" }, 200],
-    ["another site's page", { "sec-fetch-site": "cross-site" }, 403],
-    ["a page of a sister site", { "sec-fetch-site": "same-site" }, 403],
-    ["another origin", { origin: "https://evil.example" }, 403],
-    ["an opaque origin", { origin: "null" }, 403],
-  ];
-for (const [what, headers, status] of headersRefused) {
+for (const [what, headers, status] of foreignRequests) {
   test(`a request for or of ${what} is answered with ${status}, whatever the browser's certificate is`, async (t) => {
     const { ask, ca, shown } = await remotePlane(t);
     const answer = await ask("GET", "/api/v1/status", { tls: shown(ca.leaf("ops", "ada")), headers });
@@ -252,6 +151,9 @@ test("the dashboard's address works once through the listener, and its browser o
   const [cookie = ""] = login.headers["set-cookie"] ?? [];
   assert.match(cookie, /HttpOnly; SameSite=Strict; Secure;/);
   assert.equal((await ask("GET", path)).status, 401);
+  const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  assert.equal((await ask("GET", path, { headers: link })).status, 401, "a link in a mail leads here");
+  assert.equal((await ask("GET", "/api/v1/status", { headers: link })).status, 403);
   const headers = { cookie: cookie.split(";")[0]! };
   assert.equal((await ask("GET", "/api/v1/status", { headers })).status, 200);
   const refused = await ask("POST", "/api/v1/rollback", { headers, body: { revision: 0 } });
@@ -338,25 +240,3 @@ test("what was changed and what was refused is in the audit log, with who, how, 
   );
   assert.equal((await api.verifyAudit()).isIntact, true);
 });
-
-function otherCa(): TestCa {
-  return new TestCa({ trustDomain: "ops.example" });
-}
-
-async function workload(plane: Plane, serviceAccount: string): Promise<object> {
-  const { key, chain } = await enrol(plane, serviceAccount);
-  return { key, cert: chain };
-}
-
-function unsigned({ url, nowSeconds }: Plane["issuer"], header: object): string {
-  const claims = { iss: url, aud: "weft", sub: "u", email: "eve", groups: ["admins"], exp: nowSeconds + 60 };
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part(header)}.${part(claims)}.`;
-}
-
-function changed(token: string): string {
-  const [head, payload, signature] = token.split(".");
-  const claims = JSON.parse(Buffer.from(payload!, "base64url").toString());
-  const next = Buffer.from(JSON.stringify({ ...claims, groups: ["admins"] })).toString("base64url");
-  return `${head}.${next}.${signature}`;
-}
