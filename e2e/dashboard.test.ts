@@ -95,7 +95,14 @@ for (const look of looks) {
     await seen(page, "#/services/default/reviews", "td:has-text('end-user = jason')");
     await picture(page, `full-service-${look.colours}-${look.width}`);
     await seen(page, "#/services/default/ratings", "tr:has-text('an injected abort'):has-text('mesh.yaml:')");
+    const failing = "tr:has-text('FI'):has-text('route default'):has-text('mesh.yaml:')";
+    await seen(page, "#/services/default/ratings", failing);
     await picture(page, `full-failing-${look.colours}-${look.width}`);
+    await page.locator(`${failing} a`).first().click();
+    await page.getByRole("heading", { name: "What it came to, and why" }).waitFor();
+    await page.getByText("The configuration is that of then").first().waitFor();
+    await page.locator("li:has-text('fault_filter_abort'):has-text('mesh.yaml:')").first().waitFor();
+    await picture(page, `full-observed-${look.colours}-${look.width}`);
     await seen(page, "#/security", "td[title*='stranger → details'][title*='refused']");
     await seen(page, "#/security", ".certificate .rail");
     await picture(page, `full-security-${look.colours}-${look.width}`);

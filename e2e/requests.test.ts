@@ -15,7 +15,7 @@ let mesh: LocalMesh;
 const server = (address: string) =>
   `require("http").createServer((request, response) => {
     response.statusCode = request.url.startsWith("/broken") ? 503 : 200;
-    response.end("hello");
+    if (request.url !== "/slow") response.end("hello");
   }).listen(8080, ${JSON.stringify(address)})`;
 
 const policy = `apiVersion: security.istio.io/v1
@@ -28,8 +28,25 @@ spec:
     - to: [{ operation: { paths: [/secret*] } }]
 `;
 
+const routes = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: hello }
+spec:
+  hosts: [hello]
+  http:
+    - match: [{ uri: { prefix: /aborted } }]
+      fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }
+      route: [{ destination: { host: hello } }]
+    - match: [{ uri: { prefix: /nowhere } }]
+      route: [{ destination: { host: unknown } }]
+    - match: [{ uri: { prefix: /slow } }]
+      timeout: 0.1s
+      route: [{ destination: { host: hello } }]
+    - route: [{ destination: { host: hello } }]
+`;
+
 before(async () => {
-  mesh = await LocalMesh.start();
+  mesh = await LocalMesh.start("--explain-header", "mesh");
   await mesh.run(
     "hello",
     2,
@@ -228,4 +245,48 @@ test("weft explain of a call that nobody remembers says what to do", async () =>
   const { code, stderr } = await mesh.weft("explain", "--request-id", "no-such-call");
   assert.equal(code, 1);
   assert.match(stderr, /no data plane remembers a call with the request id no-such-call\n.*--log/);
+});
+
+test("what decided about an answer from here is in the field, for members of the mesh, and in what is remembered", async () => {
+  const cases = [
+    [
+      "/secret/x",
+      /^rbac_access_denied_matched_policy\[ns\[default\]-policy\[hello\]-rule\[0\]\]; policy ns\[default\]-policy\[hello\]-rule\[0\]; \S+policy\.yaml:8:\d+$/,
+    ],
+    ["/aborted", /^FI fault_filter_abort; a route of hello\S+; \S+routes\.yaml:7:\d+$/],
+    [
+      "/nowhere",
+      /^NC cluster_not_found; a route of hello\S+, to a cluster that is not there: outbound\|\S+; \S+routes\.yaml:10:\d+$/,
+    ],
+    ["/slow", /^UT response_timeout; a route of hello\S+; \S+routes\.yaml:12:\d+$/],
+    ["/", undefined],
+  ] as const;
+  const file = join(mesh.state, "routes.yaml");
+  writeFileSync(file, routes);
+  assert.equal(
+    (await mesh.weft("apply", "-f", file, "-f", join(mesh.state, "policy.yaml"), "--wait")).code,
+    0,
+  );
+  await mesh.until("the routes are in force", async () => (await call("/aborted")) === 418);
+  await mesh.until("the policy is in force", async () => (await call("/secret")) === 403);
+  for (const [path, told] of cases) {
+    const id = randomUUID();
+    const response = await fetch(`http://${mesh.addressOf(1)}:20000${path}`, {
+      headers: { "x-request-id": id },
+    });
+    await response.arrayBuffer();
+    const field = response.headers.get("x-weft-explain");
+    if (told === undefined) assert.equal(field, null, path);
+    else assert.match(field!, told);
+    if (!told) continue;
+    const { stdout } = await mesh.weft("logs", "--path", path, "-o", "json");
+    const seen = stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as RecalledRequest)
+      .filter(({ request }) => request.requestId === id && request.isLocalReply);
+    assert.equal(seen.length, 1, path);
+    const { decidedBy, decidedOrigin } = seen[0]!.request;
+    assert.ok(field!.endsWith(`; ${decidedBy}; ${decidedOrigin}`), field!);
+  }
 });

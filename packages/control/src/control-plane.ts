@@ -22,6 +22,7 @@ import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { openRemoteApi, type RemoteApi, type RemoteApiOptions } from "./compose/remote-api.ts";
 import { scrapeTargets } from "./inspect/scrape-targets.ts";
 import type { JwksOptions } from "./jwks/key-fetch.ts";
+import type { ExplainHeader } from "./model/mesh.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
 import { openOperatorSocket } from "./serve/operator-socket.ts";
@@ -49,6 +50,8 @@ export interface ControlPlaneOptions {
   readonly meshConfigFile?: string;
   /** The API for operators elsewhere, with the dashboard; undefined: only for this machine. */
   readonly remoteApi?: RemoteApiOptions;
+  /** Who is told in `x-weft-explain` what decided about answers of data planes. Default: nobody. */
+  readonly explainHeader?: ExplainHeader;
   /** Undefined: there is no dashboard. */
   readonly dashboard?: DashboardSource;
   /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
@@ -90,7 +93,9 @@ const closeGraceMs = 500;
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { stateDir, log = stderrLog(), clock = systemClock } = options;
   const trustDomain = trustDomainOf(options.trustDomain);
-  const settings = readMeshConfig(options.meshConfigFile, log);
+  const meshConfig = readMeshConfig(options.meshConfigFile, log);
+  const { explainHeader = "off" } = options;
+  const settings = { ...meshConfig, meshDefaults: { ...meshConfig.meshDefaults, explainHeader } };
   const opened: (() => Promise<void> | void)[] = [];
   const onClose = (close: () => Promise<void> | void): void => void opened.unshift(close);
   const closeAll = async (): Promise<void> => {

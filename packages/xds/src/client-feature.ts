@@ -23,6 +23,11 @@ export const clientFeature = {
    * that name, beside a wildcard, and takes what that does not bring.
    */
   onDemandClusters: "weft.on-demand-clusters",
+  /**
+   * Knows what decided about an answer that it makes itself, from
+   * `filter_metadata["istio"].policies` of the listener, as `%DYNAMIC_METADATA(weft.explain)%`.
+   */
+  explainsReplies: "weft.explains-replies",
   /** Its machine has IPv6: it can bind `::`. */
   ipv6: "weft.ipv6",
 } as const;

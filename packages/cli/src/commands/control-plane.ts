@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "@weft/base/errors";
 import type { RemoteApiOptions } from "@weft/control/compose/remote-api";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
+import type { ExplainHeader } from "@weft/control/model/mesh";
 import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
 import {
@@ -29,6 +30,7 @@ interface Flags extends AuthorityFlags {
   readonly certificateTtl: number;
   readonly jaegerUrl?: string;
   readonly meshConfig?: string;
+  readonly explainHeader: ExplainHeader;
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
   readonly scope: "learnt" | "all";
@@ -96,6 +98,14 @@ export function command(): Command {
         .choices(["learnt", "all"])
         .default("learnt"),
     )
+    .addOption(
+      new Option(
+        "--explain-header <who>",
+        "who is told in x-weft-explain why a sidecar refused or failed, with the line of YAML: nobody, applications and members of the mesh, or everybody, at gateways too",
+      )
+        .choices(["off", "mesh", "everywhere"])
+        .default("off"),
+    )
     .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
   return addAuthorityOptions(built)
     .addHelpText(
@@ -125,9 +135,14 @@ Example:
         ...(await authorityOf(flags)),
         meshConfigFile: flags.meshConfig,
         remoteApi: remoteApiOf(flags),
+        explainHeader: flags.explainHeader,
         dashboard: {
           directory: join(packageRoot, "dist", "dashboard"),
           explain: (asked) => explainCall(asked, flags),
+          explainRequest: async (id) => {
+            const { explainObserved } = await import("../explain/explain-observed.ts");
+            return { calls: await explainObserved(id, localClient(flags)) };
+          },
           jaegerUrl: flags.jaegerUrl,
         },
         learnsScope: flags.scope === "learnt",

@@ -35,6 +35,8 @@ export interface ObservedExplanation extends Explanation {
   readonly isSameNow: boolean;
   /** What of the request was not kept, so that conditions on it may be judged wrongly. */
   readonly unknown: readonly string[];
+  /** "" where it has none. */
+  readonly traceId: string;
 }
 
 /**
@@ -58,6 +60,7 @@ export async function explainObserved(
       isConfigurationSame: recorded.every(({ changes }) => changes.length === 0),
       isSameNow: isSame(explanation, ends),
       unknown,
+      traceId: ends.map(traceIdOf).find((id) => id !== "") ?? "",
     });
   }
   if (explained.length === 0) throw new UserError(`nothing is known of ${requestId}`);
@@ -85,8 +88,20 @@ function recordedEnd({ workload, request }: RecalledRequest): RecordedEnd {
   };
 }
 
+/** Of W3C Trace Context, or of B3. */
+function traceIdOf({ request: { headers = [] } }: RecalledRequest): string {
+  const get = (name: string) =>
+    headers[headers.findIndex((field, i) => i % 2 === 0 && field === name) + 1] ?? "";
+  const context = headers.includes("traceparent")
+    ? /^00-([0-9a-f]{32})-/.exec(get("traceparent"))?.[1]
+    : undefined;
+  return context ?? (headers.includes("x-b3-traceid") ? get("x-b3-traceid") : "");
+}
+
 /** As far as data planes decide: what an endpoint answers is its own. */
 function isSame({ outcome }: Explanation, ends: readonly RecalledRequest[]): boolean {
   const own = ends.map(({ request }) => request.details).find((one) => one !== "" && one !== "via_upstream");
+  // A fault for a share of requests is one of the ways it may go.
+  if (own === "fault_filter_abort" && outcome.fault) return true;
   return own === undefined ? outcome.result === "forwarded" : outcome.details === own;
 }

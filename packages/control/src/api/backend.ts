@@ -44,7 +44,12 @@ import type {
   StatusReport,
   SyncResult,
 } from "./protocol.ts";
-import type { CallExplanation, ServiceDetail, TraceReport } from "./question-protocol.ts";
+import type {
+  CallExplanation,
+  ObservedExplanations,
+  ServiceDetail,
+  TraceReport,
+} from "./question-protocol.ts";
 import type { RolloutCommand, RolloutStatus, StartRollout } from "./rollout-protocol.ts";
 
 /** A call that somebody asks about. */
@@ -66,9 +71,11 @@ export interface ChangeBy {
 /** Answers about a call, a trace, a service; of what is beside the control plane's own state. */
 export interface MeshQuestions {
   explain(asked: AskedCall): Promise<CallExplanation>;
+  /** The calls of a request id, as the data planes remember them. */
+  explainRequest(requestId: string): Promise<ObservedExplanations>;
   trace(id: string): Promise<TraceReport>;
   histories(ids: readonly string[]): HistoryList;
-  service(hostname: string): ServiceDetail;
+  service(hostname: string): Promise<ServiceDetail>;
 }
 
 /** What the API is made of: everything a handler may ask of the control plane. Refuses with an `ApiRefusal`. */

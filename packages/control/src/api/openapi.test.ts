@@ -86,6 +86,7 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("registrations");
   await ask("analysis");
   await ask("explain", { query: "?from=web&to=http://api.example/&header=a:%20b" });
+  await ask("explainRequest", { at: "r" });
   await ask("trace", { at: "0123456789abcdef", status: 404 });
   await ask("debug", { at: "registryz" });
   await ask("proxyConfig", { at: "nobody/listeners", status: 404 });
@@ -177,6 +178,7 @@ async function setUp(t: TestContext) {
         steps: [],
         outcome: { result: "forwarded", summary: "", destinations: [] },
       }),
+      explainRequest: async () => ({ calls: [] }),
     },
   });
   t.after(async () => {

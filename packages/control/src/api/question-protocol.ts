@@ -100,6 +100,61 @@ const failingCalls = object(
 );
 export type FailingCalls = Infer<typeof failingCalls>;
 
+const recentFailure = object(
+  "RecentFailure",
+  {
+    at: text("Whose data plane tells it: a workload's id."),
+    atMs: number(),
+    requestId: text(),
+    from: text(),
+    method: text(),
+    path: text(),
+    status: integer(),
+    flags: text(),
+    details: text(),
+    decidedBy: text("Where a data plane answered by itself."),
+    origin: optional(text("Of the rule that decided, or of the route.")),
+  },
+  "A request that failed and is remembered.",
+);
+export type RecentFailure = Infer<typeof recentFailure>;
+
+const recordedEnd = object(
+  "RecordedEnd",
+  {
+    at: text("Whose data plane recorded it: a workload's id."),
+    direction: text(),
+    startedMs: number(),
+    durationMs: number(),
+    status: integer(),
+    flags: text(),
+    details: text(),
+    attempts: integer(),
+    upstreamHost: text(),
+    route: text(),
+    routeOrigin: text(),
+    decidedBy: text(),
+    decidedOrigin: text(),
+    changes: list(object(undefined, { type: text(), name: text(), atMs: number() })),
+  },
+  "What one data plane recorded of a call.",
+);
+
+const observedExplanation = object("ObservedExplanation", {
+  ...callExplanation.properties,
+  recorded: list(recordedEnd),
+  isConfigurationSame: flag("What decided is still in force, as far as the data planes know."),
+  isSameNow: flag("The mesh would answer so now."),
+  unknown: list(text(), "What of the request was not kept."),
+  traceId: text('"" where it has none.'),
+});
+export type ObservedExplanation = Infer<typeof observedExplanation>;
+
+export const observedExplanations = object("ObservedExplanations", {
+  calls: list(observedExplanation, "Of one request id, the first first."),
+});
+export type ObservedExplanations = Infer<typeof observedExplanations>;
+
 export const serviceDetail = object("ServiceDetail", {
   hostname: text(),
   ports: list(object(undefined, { number: integer(), name: text(), protocol: text() })),
@@ -110,5 +165,6 @@ export const serviceDetail = object("ServiceDetail", {
   policies: list(policyDetail),
   mtlsModes: list(text(), "What its workloads accept: STRICT, PERMISSIVE, DISABLE."),
   failures: list(failingCalls),
+  recentFailures: list(recentFailure, "The newest first."),
 });
 export type ServiceDetail = Infer<typeof serviceDetail>;

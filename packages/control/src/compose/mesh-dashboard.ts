@@ -3,12 +3,18 @@ import { UserError } from "@weft/base/errors";
 import type { AskedCall, MeshQuestions } from "../api/backend.ts";
 import type { Caller } from "../api/caller.ts";
 import type { DashboardLogin, HistoryList } from "../api/protocol.ts";
-import type { CallExplanation, ServiceDetail, TraceReport } from "../api/question-protocol.ts";
+import type {
+  CallExplanation,
+  ObservedExplanations,
+  ServiceDetail,
+  TraceReport,
+} from "../api/question-protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import { buildView, readSignals } from "../dashboard/build-view.ts";
 import { failingCalls } from "../dashboard/failing-calls.ts";
 import { DashboardFeed } from "../dashboard/feed.ts";
 import { readTrace } from "../dashboard/read-trace.ts";
+import { recentFailures } from "../dashboard/recent-failures.ts";
 import { type DashboardOptions, dashboardPath, serveDashboard } from "../dashboard/serve-dashboard.ts";
 import { serviceDetail } from "../dashboard/service-detail.ts";
 import type { DashboardSessions } from "../dashboard/sessions.ts";
@@ -24,6 +30,8 @@ export interface DashboardSource {
   readonly directory: string;
   /** Says what a call would do; undefined: nobody can. May throw a `UserError`. */
   readonly explain?: (asked: AskedCall) => Promise<CallExplanation>;
+  /** And of calls that were made, by their request id; as `explain`. */
+  readonly explainRequest?: (requestId: string) => Promise<ObservedExplanations>;
   /** Jaeger's query service, where traces are read; undefined: there are none. */
   readonly jaegerUrl?: string;
 }
@@ -130,25 +138,35 @@ export class MeshDashboard implements MeshQuestions {
     return { histories: ids.map((id) => this.#history.report(id) ?? null) };
   }
 
-  async explain(asked: AskedCall): Promise<CallExplanation> {
-    const { explain } = this.#options.source ?? {};
-    if (!explain) throw new ApiRefusal(404, { error: "this control plane explains no calls" });
+  explain(asked: AskedCall): Promise<CallExplanation> {
+    return this.#explained(this.#options.source?.explain?.(asked));
+  }
+
+  explainRequest(requestId: string): Promise<ObservedExplanations> {
+    return this.#explained(this.#options.source?.explainRequest?.(requestId));
+  }
+
+  async #explained<T>(answer: Promise<T> | undefined): Promise<T> {
+    if (!answer) throw new ApiRefusal(404, { error: "this control plane explains no calls" });
     try {
-      return await explain(asked);
+      return await answer;
     } catch (error) {
       if (error instanceof UserError) throw new ApiRefusal(400, { error: error.message, hint: error.hint });
       throw error;
     }
   }
 
-  service(hostname: string): ServiceDetail {
+  async service(hostname: string): Promise<ServiceDetail> {
     const { mesh } = this.#options.pipeline.current;
     const service = mesh.services.get(hostname);
     if (!service) throw new ApiRefusal(404, { error: `there is no service ${hostname.slice(0, 200)}` });
     const detail = serviceDetail(mesh, service);
     const { namespace, name } = service;
     const signals = this.#options.api.signalsInput(failureWindowMs);
-    return { ...detail, failures: failingCalls(signals, { ...detail, namespace, name }) };
+    const failures = failingCalls(signals, { ...detail, namespace, name });
+    const to = service.isExternal ? hostname : `${name}.${namespace}`;
+    const remembered = await this.#options.api.recall({ to, statusMin: 400, limit: 100 });
+    return { ...detail, failures, recentFailures: recentFailures(remembered) };
   }
 }
 

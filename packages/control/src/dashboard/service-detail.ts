@@ -69,7 +69,10 @@ function routeDetails({ routes, calls }: ShownRoutes): RouteDetail[] {
 }
 
 /** What is configured for one service, and where it was written; its failures are told apart. */
-export function serviceDetail(mesh: Mesh, service: Service): Omit<ServiceDetail, "failures"> {
+export function serviceDetail(
+  mesh: Mesh,
+  service: Service,
+): Omit<ServiceDetail, "failures" | "recentFailures"> {
   const workloads = [...mesh.workloads.values()].filter(({ inbound }) =>
     inbound.some((port) => port.service?.hostname === service.hostname),
   );

@@ -85,7 +85,12 @@ export interface MeshDefaults {
   readonly gatewayTopology: GatewayTopology;
   /** Verifies servers outside the mesh, on the proxy's machine. */
   readonly systemCaFile: string;
+  /** Who is told in a field of answers what decided about those that data planes make themselves. */
+  readonly explainHeader: ExplainHeader;
 }
+
+/** Nobody; applications and members of the mesh that prove who they are; everybody who asks. */
+export type ExplainHeader = "off" | "mesh" | "everywhere";
 
 export interface GatewayTopology {
   /** Proxies whose word in `x-forwarded-for` is taken, counted from the gateway outward. */

@@ -14,6 +14,7 @@ export const meshDefaults: MeshDefaults = {
   hasAutoMtls: true,
   gatewayTopology: { numTrustedProxies: 0, forwardClientCert: "SANITIZE_SET", hasProxyProtocol: false },
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
+  explainHeader: "off",
 };
 
 /** What an operator decides about a mesh; everything but the trust domain has a default. */

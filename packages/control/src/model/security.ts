@@ -43,6 +43,8 @@ export interface AuthorizationPolicy {
 
 /** All three parts must hold; in `from` and `to` one of the entries. An empty part always holds. */
 export interface AuthorizationRule {
+  /** `file:line:column`. */
+  readonly origin: string;
   readonly from: readonly SourceSpec[];
   readonly to: readonly OperationSpec[];
   readonly when: readonly ConditionSpec[];

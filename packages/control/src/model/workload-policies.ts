@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { formatOrigin } from "@weft/base/origin";
 import { isDryRun } from "../config/check-authorization-policy.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import { didYouMean } from "../config/suggest.ts";
@@ -76,7 +77,8 @@ function toPolicy(resource: ResourceOf<"AuthorizationPolicy">): AuthorizationPol
     isDryRun: isDryRun(resource.annotations),
     name: resource.name,
     namespace: resource.namespace,
-    rules: (resource.spec.rules ?? []).map((rule) => ({
+    rules: (resource.spec.rules ?? []).map((rule, i) => ({
+      origin: formatOrigin(resource.origins.at(`spec.rules[${i}]`)),
       from: (rule.from ?? []).flatMap(({ source }) => source ?? []),
       to: (rule.to ?? []).flatMap(({ operation }) => operation ?? []),
       when: rule.when ?? [],

@@ -16,6 +16,8 @@ export interface ClientFeatures {
   readonly hasIpv6: boolean;
   /** Asks for clusters when it first needs them, and is to be given no others. */
   readonly learnsScope: boolean;
+  /** Can say what decided about answers that it makes itself. */
+  readonly explainsReplies: boolean;
 }
 
 /** A data plane, and what it is to tell of calls; undefined: what the mesh says. */
@@ -31,6 +33,7 @@ export const noFeatures: ClientFeatures = {
   isProxyless: false,
   hasIpv6: false,
   learnsScope: false,
+  explainsReplies: false,
 };
 
 /** What Weft's own sidecar can do on most machines. */
@@ -39,6 +42,7 @@ export const sidecarFeatures: ClientFeatures = {
   hasIstioStatsNetwork: true,
   negotiatesHttp: true,
   hasIpv6: true,
+  explainsReplies: true,
 };
 
 /** The same, where nothing else is asked for. */
@@ -56,6 +60,7 @@ export function parseClientFeatures(
     negotiatesHttp: names.includes(clientFeature.negotiatedHttp),
     hasIpv6: names.includes(clientFeature.ipv6),
     learnsScope: names.includes(clientFeature.onDemandClusters) && metadata.SCOPE !== "all",
+    explainsReplies: names.includes(clientFeature.explainsReplies),
   };
 }
 
@@ -72,8 +77,15 @@ export function featuresKey(features: ReportingFeatures): string {
 }
 
 function makeKey(features: ClientFeatures): string {
-  const { hasIstioStatsNetwork, hasAccessLogMetrics, negotiatesHttp, isProxyless, hasIpv6, learnsScope } =
-    features;
+  const {
+    hasIstioStatsNetwork,
+    hasAccessLogMetrics,
+    negotiatesHttp,
+    isProxyless,
+    hasIpv6,
+    learnsScope,
+    explainsReplies,
+  } = features;
   if (isProxyless) return "grpc";
   const marks = [
     hasIstioStatsNetwork && "stats",
@@ -81,6 +93,7 @@ function makeKey(features: ClientFeatures): string {
     negotiatesHttp && "negotiated",
     hasIpv6 && "ipv6",
     learnsScope && "learns",
+    explainsReplies && "explains",
   ];
   return marks.filter(Boolean).join(" ");
 }

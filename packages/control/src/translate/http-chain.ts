@@ -17,6 +17,7 @@ import type { MeshOptions } from "../model/mesh.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
 import type { ReportingFeatures } from "./client-features.ts";
+import { type Audience, explainedReplies } from "./explain-header.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
@@ -36,6 +37,7 @@ export function outboundHttp(
   const side = { reporter: { direction: "outbound" }, features } as const;
   const filters = features.learnsScope ? [...routeFilters(), onDemand()] : routeFilters();
   return manager(statPrefix, filters, side, options, {
+    ...explainedReplies("application", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     forwardClientCertDetails: ForwardClientCert.SANITIZE,
   });
@@ -52,8 +54,10 @@ export function inboundHttp(
   policy: readonly HttpFilter[],
   side: Side,
   options: MeshOptions,
+  audience: Audience,
 ): Filter {
   return manager(statPrefix, policy, side, options, {
+    ...explainedReplies(audience, options, side.features),
     routeSpecifier: { case: "routeConfig", value: routes },
     // Upgrades of an HTTP/1.1 application may come over HTTP/2 (RFC 8441).
     http2ProtocolOptions: { allowConnect: true },
@@ -78,6 +82,7 @@ export function gatewayHttp(
   const { numTrustedProxies, forwardClientCert } = options.defaults.gatewayTopology;
   const side = { reporter: { direction: "outbound" }, features, isGateway: true } as const;
   return manager(statPrefix, [...policy, ...routeFilters()], side, options, {
+    ...explainedReplies("anybody", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     useRemoteAddress: true,
     xffNumTrustedHops: numTrustedProxies,

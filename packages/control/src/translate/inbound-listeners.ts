@@ -14,6 +14,7 @@ import { isHttp } from "../model/protocol.ts";
 import type { MtlsMode } from "../model/security.ts";
 import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
+import { type Audience, isExplainedTo } from "./explain-header.ts";
 import { inboundHttp } from "./http-chain.ts";
 import { anyAddress, originalDst, tlsInspector } from "./listener-parts.ts";
 import { duration, socketAddress } from "./messages.ts";
@@ -25,6 +26,7 @@ import {
   listenerName,
 } from "./names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "./policy-filters.ts";
+import { listenerMetadata } from "./policy-origins.ts";
 import { matchAll } from "./route-match.ts";
 import { tcpProxy } from "./tcp-chain.ts";
 import { inboundTls } from "./tls.ts";
@@ -70,6 +72,7 @@ function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: 
   return create(ListenerSchema, {
     ...common(),
     name: "virtualInbound",
+    metadata: listenerMetadata(workload, features),
     ...anyAddress(inboundCapturePort, features),
     listenerFilters: [originalDst(), tlsInspector()],
     filterChains: [
@@ -95,6 +98,7 @@ function portListener(
     ...common(),
     name: `inbound_${listenerName(address, port.listenPort)}`,
     address: socketAddress(address, port.listenPort),
+    metadata: listenerMetadata(workload, features),
     listenerFilters: [tlsInspector()],
     filterChains: portChains(port, workload, options, features).map((chain) => ({
       ...chain,
@@ -127,22 +131,25 @@ function portChains(
       connectionPool: port.pool,
     }),
   ];
-  const filters = isRequests
-    ? [
-        inboundHttp(
-          `inbound_0.0.0.0_${port.port}`,
-          inboundRoutes(port),
-          httpPolicyFilters(workload, options),
-          { reporter, features },
-          options,
-        ),
-      ]
-    : opaque();
+  const requests = (audience: Audience) => [
+    inboundHttp(
+      `inbound_0.0.0.0_${port.port}`,
+      inboundRoutes(port),
+      httpPolicyFilters(workload, options),
+      { reporter, features },
+      options,
+      audience,
+    ),
+  ];
+  const filters = isRequests ? requests("member") : opaque();
+  const isToldLess =
+    isRequests && isExplainedTo("member", options, features) && !isExplainedTo("anybody", options, features);
   return securedChains(port.mtlsMode, {
     name: listenerName("0.0.0.0", port.port),
     destinationPort: port.port,
     alpn: alpnOf[port.protocol],
     filters,
+    ...(isToldLess ? { plain: requests("anybody") } : {}),
     ...(isRequests ? { opaque: opaque() } : {}),
     options,
   });
@@ -162,6 +169,8 @@ interface ChainSpec {
   readonly destinationPort?: number;
   readonly alpn: readonly string[];
   readonly filters: readonly Filter[];
+  /** For callers without a certificate, where that is another. */
+  readonly plain?: readonly Filter[];
   /** For TLS of the application's own on a port whose requests are otherwise seen. */
   readonly opaque?: readonly Filter[];
   readonly options: MeshOptions;
@@ -178,11 +187,12 @@ function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
     filters: [...spec.filters],
     transportSocket: inboundTls(spec.options, spec.alpn),
   };
+  const plain = [...(spec.plain ?? spec.filters)];
   switch (mode) {
     case "STRICT":
       return [{ ...secured, name: spec.name, filterChainMatch: { ...port, transportProtocol: "tls" } }];
     case "DISABLE":
-      return [{ name: spec.name, filterChainMatch: port, filters: [...spec.filters] }];
+      return [{ name: spec.name, filterChainMatch: port, filters: plain }];
     case "PERMISSIVE":
       return [
         {
@@ -199,7 +209,7 @@ function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
               },
             ]
           : []),
-        { name: `${spec.name}-plaintext`, filterChainMatch: port, filters: [...spec.filters] },
+        { name: `${spec.name}-plaintext`, filterChainMatch: port, filters: plain },
       ];
   }
 }

@@ -34,10 +34,24 @@ export function rbacRules(
   for (const { namespace, name, rules } of policies) {
     rules.forEach((rule, i) => {
       const policy = rulePolicy(rule, namespace, action, context);
-      if (policy) built[`${prefix}ns[${namespace}]-policy[${name}]-rule[${i}]${suffix}`] = policy;
+      if (policy) built[`${prefix}${ruleName(namespace, name, i)}${suffix}`] = policy;
     });
   }
   return create(RBACSchema, { action: actions[action], policies: built });
+}
+
+/** What a rule is called in xDS, and in the details of a denial, as in Istio. */
+function ruleName(namespace: string, name: string, index: number): string {
+  return `ns[${namespace}]-policy[${name}]-rule[${index}]`;
+}
+
+/** Where each rule was written, by its name in xDS. */
+export function ruleOrigins(policies: readonly AuthorizationPolicy[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    policies.flatMap(({ namespace, name, rules }) =>
+      rules.map(({ origin }, i) => [ruleName(namespace, name, i), origin] as const),
+    ),
+  );
 }
 
 /**
@@ -56,6 +70,7 @@ function rulePolicy(
   const needsRequest = from.some(isHttpSource) || to.some(isHttpOperation) || when.some(isHttpCondition);
   if (needsRequest && action === "ALLOW") return undefined;
   const seen = {
+    ...rule,
     from: from.map(({ requestPrincipals: _, notRequestPrincipals: _not, ...source }) => source),
     to: to.map(({ ports, notPorts }) => ({ ports, notPorts })),
     when: when.filter((condition) => !isHttpCondition(condition)),

@@ -21,6 +21,7 @@ const detail = (...routes: RouteDetail[]): ServiceDetail => ({
   policies: [],
   mtlsModes: [],
   failures: [],
+  recentFailures: [],
 });
 
 const cases: readonly (readonly [what: string, detail: ServiceDetail | undefined, expected: object])[] = [

@@ -16,6 +16,7 @@ import { FailingCallsTable } from "./failing-calls-table.tsx";
 import { HistoryCharts } from "./history-charts.tsx";
 import { shortOrigin } from "./origin.tsx";
 import type { PageProps } from "./page.ts";
+import { RecentFailuresTable } from "./recent-failures-table.tsx";
 import { RolloutPanel } from "./rollout-panel.tsx";
 import { PoliciesTable, RoutesTable } from "./service-config.tsx";
 import { VersionsPanel } from "./versions-panel.tsx";
@@ -94,6 +95,14 @@ export function ServicePage({ view, location }: PageProps) {
           promql={failuresQuery(matchers)}
         >
           <FailingCallsTable failures={known?.failures ?? []} isKnown={known !== undefined} />
+        </Panel>
+        <Panel
+          title="Recent failing requests"
+          note="as the data planes remember them"
+          cli={`weft logs --to ${service.name}.${service.namespace} --status 400-599 -o wide`}
+          promql={failuresQuery(matchers)}
+        >
+          <RecentFailuresTable failures={known?.recentFailures ?? []} isKnown={known !== undefined} />
         </Panel>
         <Panel
           title="In"

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
+import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   type FilterChain,
@@ -60,8 +61,18 @@ export function decodeListener(listener: Listener, path: string, context: Decode
     ignoresFailedHealthChecks: listener.drainType === Listener_DrainType.MODIFY_ONLY,
     bypassesOverload: listener.bypassOverloadManager,
     origin: originOf(listener.metadata),
+    policyOrigins: policyOriginsOf(listener.metadata),
     fingerprint: createHash("sha1").update(toBinary(ListenerSchema, listener)).digest("base64"),
   };
+}
+
+/** `filter_metadata["istio"].policies`: the control plane's note of where each rule was written. */
+function policyOriginsOf(metadata: Metadata | undefined): ReadonlyMap<string, string> {
+  const policies = metadata?.filterMetadata.istio?.policies;
+  if (typeof policies !== "object" || policies === null || Array.isArray(policies)) return new Map();
+  return new Map(
+    Object.entries(policies).flatMap(([name, place]) => (typeof place === "string" ? [[name, place]] : [])),
+  );
 }
 
 /** Envoy's limit for one listener, which only runtime can set. */

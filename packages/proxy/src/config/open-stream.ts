@@ -72,6 +72,7 @@ function openClient(
   const own = [
     clientFeature.istioStatsNetwork,
     clientFeature.negotiatedHttp,
+    clientFeature.explainsReplies,
     // Only delta xDS gives by name what it does not give to who asks for everything.
     ...(server.isDelta ? [clientFeature.onDemandClusters] : []),
   ];

@@ -27,7 +27,10 @@ export interface LayerContext {
 }
 
 /** The listener that a connection manager is a part of. */
-export type HttpServiceListener = Pick<ListenerPlan, "name" | "trafficDirection" | "bufferLimitBytes">;
+export type HttpServiceListener = Pick<
+  ListenerPlan,
+  "name" | "trafficDirection" | "bufferLimitBytes" | "policyOrigins"
+>;
 
 /** A connection manager ready to serve. */
 export class HttpService {
@@ -36,6 +39,7 @@ export class HttpService {
   readonly stats: HttpStats;
   /** The listener's name. */
   readonly listener: string;
+  readonly policyOrigins: ReadonlyMap<string, string>;
   readonly direction: Exchange["direction"];
   readonly bufferLimitBytes: number;
   readonly filters: FilterChain;
@@ -51,6 +55,7 @@ export class HttpService {
     this.context = context;
     this.stats = stats;
     this.listener = listener.name;
+    this.policyOrigins = listener.policyOrigins ?? new Map();
     this.direction = listener.trafficDirection;
     this.bufferLimitBytes = listener.bufferLimitBytes;
     this.filters = new FilterChain(plan.filters);

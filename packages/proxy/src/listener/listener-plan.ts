@@ -41,6 +41,8 @@ export interface ListenerPlan {
   /** Serves on under pressure. */
   readonly bypassesOverload?: boolean;
   readonly origin: string | undefined;
+  /** Where the rules of its policies were written, by the names they have in RBAC filters. */
+  readonly policyOrigins?: ReadonlyMap<string, string>;
   readonly fingerprint: string;
 }
 

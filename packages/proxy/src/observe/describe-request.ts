@@ -62,8 +62,8 @@ export function describeRequest(
     routeOrigin: route?.origin ?? "",
     routeConfig: typeof istio?.config === "string" ? istio.config : "",
     cluster: facts.cluster,
-    decidedOrigin: "",
-    decidedBy: "",
+    decidedOrigin: facts.decision?.origin ?? "",
+    decidedBy: cut(facts.decision?.by ?? ""),
   };
 }
 

@@ -6,6 +6,7 @@ import type { HeaderList } from "../layer/header-list.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { RoutePlan } from "../route/route-plan.ts";
 import type { Observable } from "./observation.ts";
+import { decisionOf, type ReplyDecision } from "./reply-decision.ts";
 
 /**
  * What is kept of a request to say later what it was: references to what there
@@ -43,10 +44,11 @@ export interface RequestFacts {
   readonly upstreamPeer: PeerIdentity | undefined;
   readonly endpoint: EndpointPlan | undefined;
   readonly cluster: string;
-  readonly clusterOrigin: string | undefined;
   readonly route: RoutePlan | undefined;
   readonly listener: string;
   readonly routeTable: string;
+  /** Of an answer that was made here. */
+  readonly decision: ReplyDecision | undefined;
 }
 
 /** Longer heads are not kept. */
@@ -86,9 +88,9 @@ export function factsOf(exchange: Observable, id: string, nowMs: number): Reques
     upstreamPeer: exchange.upstreamPeer,
     endpoint: endpoint?.plan,
     cluster: cluster?.name ?? record?.clusterChoice?.cluster ?? "",
-    clusterOrigin: cluster?.plan.origin,
     route: match?.route,
     listener: record?.service.listener ?? "",
     routeTable: record?.plan.routes.current?.name ?? "",
+    decision: decisionOf(exchange),
   };
 }

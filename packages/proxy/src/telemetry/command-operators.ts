@@ -6,6 +6,7 @@ import { formatLongResponseFlags, formatResponseFlags } from "../layer/response-
 import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
+import { decisionOf, decisionText } from "../observe/reply-decision.ts";
 import { activeSpanId, activeTraceId } from "../tracing/active-span.ts";
 import { grpcStatusNames } from "./grpc-status-names.ts";
 import {
@@ -182,6 +183,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   },
   DYNAMIC_METADATA: (argument, name) => {
     const [filter = "", ...keys] = required(argument, name).split(":");
+    if (filter === explainNamespace) return explainOperator(keys, name);
     if (keys.length === 0) {
       return ({ dynamicMetadata }) => {
         const values = dynamicMetadata?.get(filter);
@@ -241,5 +243,22 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   DOWNSTREAM_TLS_VERSION: plain((e) => (e.connection.isTls ? orNone(e.connection.tlsVersion) : undefined)),
   DOWNSTREAM_TLS_CIPHER: plain((e) => (e.connection.isTls ? orNone(e.connection.tlsCipher) : undefined)),
 };
+
+/** Dynamic metadata that no filter writes: what decided about an answer from here, found when it is asked for. */
+const explainNamespace = "weft.explain";
+
+function explainOperator(keys: readonly string[], name: string): Operator {
+  const [key = ""] = keys;
+  if (keys.length > 1 || !["", "by", "origin", "text"].includes(key)) {
+    throw new SyntaxError(`%${name}(${explainNamespace}:${keys.join(":")})%: use by, origin or text`);
+  }
+  return (exchange) => {
+    const decision = decisionOf(exchange);
+    if (!decision) return undefined;
+    const text = decisionText(exchange, decision);
+    if (key === "") return new JsonText({ ...decision, text });
+    return orNone(key === "text" ? text : key === "by" ? decision.by : decision.origin);
+  };
+}
 
 const thisHost = hostname();

@@ -1,5 +1,7 @@
 import { recallAnswer, recallRequest, tapLine, tapRequest } from "../observe-protocol.ts";
+import { observedExplanations } from "../question-protocol.ts";
 import { route, streamRoute } from "../route.ts";
+import { text } from "../schema.ts";
 
 export const tapRoute = streamRoute({
   id: "tap",
@@ -23,4 +25,15 @@ export const recallRoute = route({
   handle: (backend, { body }) => backend.recall(body),
 });
 
-export const requestRoutes = [tapRoute, recallRoute] as const;
+export const explainRequestRoute = route({
+  id: "explainRequest",
+  method: "GET",
+  path: "/api/v1/requests/{id}/explanation",
+  role: "read",
+  summary: "The calls of a request id that data planes remember, and why each came to what it did",
+  params: { id: text("Of `x-request-id`.", { maxLength: 256 }) },
+  answer: observedExplanations,
+  handle: ({ questions }, { params }) => questions.explainRequest(params.id),
+});
+
+export const requestRoutes = [tapRoute, recallRoute, explainRequestRoute] as const;

@@ -14,9 +14,10 @@ import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
 import { gatewayHttp } from "../http-chain.ts";
 import { anyAddress, proxyProtocol, tlsInspector } from "../listener-parts.ts";
-import { duration, istioMetadata, socketAddress } from "../messages.ts";
+import { duration, socketAddress } from "../messages.ts";
 import { blackHoleCluster, listenerName } from "../names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
+import { listenerMetadata } from "../policy-origins.ts";
 import { tcpProxy } from "../tcp-chain.ts";
 import { filtersTo, serverNameChain, withoutRepeats } from "../tcp-routes.ts";
 import { plainRouteName, securedRouteName } from "./gateway-names.ts";
@@ -52,7 +53,7 @@ export function gatewayListeners(view: GatewayView): Listener[] {
       trafficDirection: TrafficDirection.OUTBOUND,
       ...listenerFilters(listener, view),
       filterChains: chains,
-      metadata: istioMetadata(first!.source),
+      metadata: listenerMetadata(view.workload, view.features, first!.source),
     });
   });
 }

@@ -14,6 +14,7 @@ import { commonHost } from "../../model/host.ts";
 import type { Mesh } from "../../model/mesh.ts";
 import { nearnessTo } from "../../model/visibility.ts";
 import type { Caller } from "../caller.ts";
+import { explainHeaderName } from "../explain-header.ts";
 import { httpRoutes, type RoutedMesh } from "../outbound-routes.ts";
 
 export type GatewayMesh = RoutedMesh & Pick<Mesh, "gatewayRouting">;
@@ -88,6 +89,10 @@ export function gatewayRoutes(
     virtualHosts: [...drafts]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([host, draft]) => virtualHost(host, port, draft)),
+    // What members of the mesh are told is not for clients outside.
+    ...(mesh.options.defaults.explainHeader === "mesh"
+      ? { responseHeadersToRemove: [explainHeaderName] }
+      : {}),
     validateClusters: false,
     ignorePortInHostMatching: true,
   });

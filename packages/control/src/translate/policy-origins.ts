@@ -1,0 +1,15 @@
+import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import type { MeshWorkload, Provenance } from "../model/mesh.ts";
+import type { ClientFeatures } from "./client-features.ts";
+import { istioMetadata } from "./messages.ts";
+import { ruleOrigins } from "./rbac.ts";
+
+/** What a listener that enforces the policies of a workload says of where it and they were written. */
+export function listenerMetadata(
+  { policies }: Pick<MeshWorkload, "policies">,
+  { explainsReplies }: ClientFeatures,
+  source?: Provenance,
+): Metadata | undefined {
+  if (!explainsReplies || policies.length === 0) return istioMetadata(source);
+  return istioMetadata(source, { policies: ruleOrigins(policies) });
+}
