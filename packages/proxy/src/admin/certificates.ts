@@ -1,12 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import type { TlsContexts } from "../config/tls-contexts.ts";
+import { givenRoots, type TlsContexts } from "../config/tls-contexts.ts";
 
 /** Certificates in use, in the shape of Envoy's `/certs`. */
 export function certificatesView(tls: TlsContexts, nowMs: number): unknown {
   const seen = new Set<string>();
   const certificates: unknown[] = [];
   for (const secret of tls.certificates()) {
-    const pem = secret.kind === "certificate" ? secret.certificate.chain : secret.trust.ca;
+    const pem = secret.kind === "certificate" ? secret.certificate.chain : givenRoots(secret.trust);
     const text = pem.toString("latin1");
     if (seen.has(text)) continue;
     seen.add(text);

@@ -4,13 +4,16 @@ import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb"
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { CertificateValidationContextSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
 import { extensionRegistry } from "../config/extension-registry.ts";
 import type { LiveConfig } from "../config/live-config.ts";
 import type { TlsContexts } from "../config/tls-contexts.ts";
+import { validationContext } from "../config/validation-context.ts";
 import type { Held } from "../config/warming.ts";
 
 const schemas = [
+  CertificateValidationContextSchema,
   BootstrapSchema,
   ClusterSchema,
   ListenerSchema,
@@ -95,7 +98,7 @@ export function configDump(
                   private_key: redacted,
                 },
               }
-            : { validation_context: { trusted_ca: { inline_bytes: secret.trust.ca.toString("base64") } } }),
+            : { validation_context: toProtoJson(validationContext(secret.trust)) }),
         },
       })),
     },

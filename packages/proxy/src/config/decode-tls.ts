@@ -21,6 +21,7 @@ import type { DownstreamTlsPlan, SanMatcher, TlsContextSource, UpstreamTlsPlan }
 import { decodeConfigSource, sourcedKey } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeSans } from "./decode-san.ts";
+import { decodeSpiffeValidator } from "./decode-spiffe-validator.ts";
 import { decodeSessions } from "./decode-tls-sessions.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
@@ -226,6 +227,13 @@ function decodeValidation(
           "keep one of them",
         );
       }
+      if (defaults?.customValidatorConfig) {
+        context.issues.add(
+          at(place, "default_validation_context.custom_validator_config"),
+          "would be merged with the SDS secret, which is not implemented by this proxy",
+          "put all of it into the secret",
+        );
+      }
       if (!config) context.issues.add(at(place, "validation_context_sds_secret_config"), "is missing");
       return {
         trust: config && decodeRef(config, at(place, "validation_context_sds_secret_config"), context),
@@ -242,6 +250,7 @@ export function decodeTrust(
   path: string,
   issues: Issues,
 ): TrustMaterial | undefined {
+  if (validation.customValidatorConfig) return decodeSpiffeValidator(validation, path, issues);
   if (!validation.trustedCa) return undefined;
   const ca = readDataSource(validation.trustedCa, at(path, "trusted_ca"), issues);
   const crl = validation.crl && readDataSource(validation.crl, at(path, "crl"), issues);
@@ -289,7 +298,7 @@ export function decodeSecret(secret: Secret, path: string, issues: Issues): Secr
         );
       }
       const trust = decodeTrust(type.value, place, issues);
-      if (!trust) issues.add(at(place, "trusted_ca"), "is missing");
+      if (!trust && !type.value.customValidatorConfig) issues.add(at(place, "trusted_ca"), "is missing");
       return trust && { kind: "trust", trust };
     }
     default:

@@ -122,6 +122,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
+import { SPIFFECertValidatorConfigSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb";
 import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
 import { HttpRequestHeaderMatchInputSchema } from "@weft/xds/gen/envoy/type/matcher/v3/http_inputs_pb";
 import { TypedStructSchema as UdpaTypedStructSchema } from "@weft/xds/gen/udpa/type/v1/typed_struct_pb";
@@ -194,6 +195,7 @@ export const extensionRegistry: Registry = createRegistry(
   ProxyProtocolUpstreamTransportSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
+  SPIFFECertValidatorConfigSchema,
   HttpProtocolOptionsSchema,
   FileAccessLogSchema,
   OpenTelemetryAccessLogConfigSchema,

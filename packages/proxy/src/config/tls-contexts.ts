@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { selectByServerName } from "../net/certificate-selection.ts";
+import { type DomainRoots, readRoots } from "../net/domain-anchors.ts";
 import type { TlsContextSource } from "../net/tls-plan.ts";
 import { type SourcedName, sourcedKey } from "./config-source.ts";
 
@@ -18,6 +19,13 @@ export interface CertificateMaterial {
 export interface TrustMaterial {
   readonly ca: Buffer;
   readonly crl: Buffer | undefined;
+  /** Where each SPIFFE trust domain is verified under roots of its own; `ca` is made of them. */
+  readonly domains?: readonly DomainRoots[];
+}
+
+/** The roots as they were given, PEM. */
+export function givenRoots({ ca, domains }: TrustMaterial): Buffer {
+  return domains ? Buffer.concat(domains.map(({ roots }) => roots)) : ca;
 }
 
 /** A secret as it arrived: one or the other. */
@@ -46,15 +54,16 @@ export interface TlsMaterial {
 interface Managed extends TlsContextSource {
   current: SecureContext | undefined;
   select: ((serverName: string) => SecureContext) | undefined;
+  svidDomains: ReadonlySet<string> | undefined;
   generation: number;
   readonly material: TlsMaterial;
   readonly refs: ReadonlySet<string>;
 }
 
 /** `current` is undefined while a secret is missing. */
-type Built = Pick<Managed, "current" | "select">;
+type Built = Pick<Managed, "current" | "select" | "svidDomains">;
 
-const incomplete: Built = { current: undefined, select: undefined };
+const incomplete: Built = { current: undefined, select: undefined, svidDomains: undefined };
 
 /**
  * Builds TLS contexts and rebuilds them when a secret is replaced. Equal
@@ -166,19 +175,32 @@ export class TlsContexts {
     const create = (chosen: readonly CertificateMaterial[]) =>
       createSecureContext({
         ...material.options,
-        ...(chosen.length > 0 ? certificateOptions(chosen) : {}),
+        ...(chosen.length > 0 ? certificateOptions(chosen, trust?.domains) : {}),
         ...(trust ? trustOptions(trust) : {}),
       });
-    if (certificates.length < 2) return { current: create(certificates), select: undefined };
-    return selectByServerName(certificates, create);
+    const svidDomains = trust?.domains && new Set(trust.domains.map(({ name }) => name));
+    if (certificates.length < 2) return { current: create(certificates), select: undefined, svidDomains };
+    return { ...selectByServerName(certificates, create), svidDomains };
   }
 }
 
-function certificateOptions(certificates: readonly CertificateMaterial[]): SecureContextOptions {
+function certificateOptions(
+  certificates: readonly CertificateMaterial[],
+  domains?: readonly DomainRoots[],
+): SecureContextOptions {
   return {
-    cert: certificates.map((certificate) => certificate.chain),
+    cert: certificates.map(({ chain }) => (domains ? withIssuer(chain, domains) : chain)),
     key: certificates.map(({ key, password }) => ({ pem: key, passphrase: password })),
   };
+}
+
+/** OpenSSL continues a chain of one certificate from the trust anchors, which here are not for others to see. */
+function withIssuer(chain: Buffer, domains: readonly DomainRoots[]): Buffer {
+  const [leaf, ...above] = readRoots(chain);
+  if (above.length > 0) return chain;
+  const roots = domains.flatMap((domain) => readRoots(domain.roots));
+  const issuer = roots.find((root) => leaf!.checkIssued(root) && leaf!.verify(root.publicKey));
+  return issuer ? Buffer.concat([chain, Buffer.from(`\n${issuer}`)]) : chain;
 }
 
 function trustOptions(trust: TrustMaterial): SecureContextOptions {
@@ -199,7 +221,9 @@ function fingerprint(material: TlsMaterial): string {
         .update(part.chain)
         .update(part.key)
         .update(part.password ?? "");
-    else hash.update(part.ca).update(part.crl ?? "");
+    else if (part.domains) {
+      for (const { name, roots } of part.domains) hash.update(`domain ${name}\n`).update(roots);
+    } else hash.update(part.ca).update(part.crl ?? "");
   }
   return hash.digest("base64");
 }

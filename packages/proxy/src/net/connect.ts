@@ -138,7 +138,7 @@ function connectTls(
     const certificate = connecting.getPeerX509Certificate();
     if (certificate && plan.verifiesPeer) {
       peer = new PeerCertificate(certificate);
-      const fault = svidFault(certificate, peer);
+      const fault = svidFault(certificate, peer, plan.context.svidDomains);
       if (fault) {
         fail("", `TLS_error: ${fault}`);
         return;

@@ -1,14 +1,9 @@
+import { type Element, elementAt, tags, valuesIn } from "./der.ts";
+
 /** Bits of KeyUsage as they stand in its first byte. @see RFC 5280 §4.2.1.3 */
 const mayCertify = 0x04;
 const maySignRevocations = 0x02;
 
-const sequence = 0x30;
-const version = 0xa0;
-const extensions = 0xa3;
-const objectId = 0x06;
-const boolean = 0x01;
-const octetString = 0x04;
-const bitString = 0x03;
 /** 2.5.29.15 */
 const keyUsageId = Buffer.from([0x55, 0x1d, 0x0f]);
 /** 2.5.29.19 */
@@ -24,57 +19,29 @@ export function maySignOthers(der: Uint8Array): boolean {
   const extensionsOf = extensionsIn(der);
   const usage = extensionsOf(keyUsageId);
   if (usage) {
-    if (usage.tag !== bitString || usage.content.length < 2) return true;
+    if (usage.tag !== tags.bitString || usage.content.length < 2) return true;
     if ((usage.content[1]! & (mayCertify | maySignRevocations)) !== 0) return true;
   }
   const constraints = extensionsOf(basicConstraintsId);
   if (!constraints) return false;
-  if (constraints.tag !== sequence) return true;
+  if (constraints.tag !== tags.sequence) return true;
   const [first] = valuesIn(constraints);
-  return first?.tag === boolean && first.content.some((byte) => byte !== 0);
+  return first?.tag === tags.boolean && first.content.some((byte) => byte !== 0);
 }
 
 /** What an extension holds, by the bytes of its id. */
 function extensionsIn(der: Uint8Array): (id: Buffer) => Element | undefined {
   const certificate = valuesIn(elementAt(der, 0))[0];
   const facts = certificate ? valuesIn(certificate) : [];
-  const index = facts[0]?.tag === version ? 1 : 0;
-  const list = facts.slice(index).find(({ tag }) => tag === extensions);
+  const index = facts[0]?.tag === tags.version ? 1 : 0;
+  const list = facts.slice(index).find(({ tag }) => tag === tags.extensions);
   const all = list ? valuesIn(elementAt(list.content, 0)).map(valuesIn) : [];
   return (wanted) => {
     for (const [id, ...rest] of all) {
-      if (id?.tag !== objectId || !wanted.equals(id.content)) continue;
-      const value = rest.find(({ tag }) => tag === octetString);
+      if (id?.tag !== tags.objectId || !wanted.equals(id.content)) continue;
+      const value = rest.find(({ tag }) => tag === tags.octetString);
       return elementAt(value?.content ?? Buffer.alloc(0), 0);
     }
     return undefined;
   };
-}
-
-interface Element {
-  readonly tag: number;
-  readonly content: Uint8Array;
-  readonly end: number;
-}
-
-function elementAt(bytes: Uint8Array, at: number): Element {
-  let length = bytes[at + 1] ?? 0;
-  let start = at + 2;
-  if (length >= 0x80) {
-    const count = length & 0x7f;
-    length = 0;
-    for (let i = 0; i < Math.min(count, 4); i++) length = length * 256 + (bytes[start + i] ?? 0);
-    start += count;
-  }
-  return { tag: bytes[at] ?? 0, content: bytes.subarray(start, start + length), end: start + length };
-}
-
-function valuesIn({ content }: Element): Element[] {
-  const elements: Element[] = [];
-  for (let at = 0; at < content.length; ) {
-    const element = elementAt(content, at);
-    elements.push(element);
-    at = element.end;
-  }
-  return elements;
 }

@@ -63,15 +63,16 @@ export function acceptTls(
     events.onRefused("no-context", "no certificate has been received for this listener yet");
     return;
   }
-  const select = plan.context.select;
+  const { select, svidDomains } = plan.context;
+  const requiresCertificate = plan.requireClientCertificate || svidDomains !== undefined;
   allowResumption(context);
   if (initial.length > 0) raw.unshift(initial);
-  const wantsCertificate = plan.requireClientCertificate || plan.verifiesClients !== false;
+  const wantsCertificate = requiresCertificate || plan.verifiesClients !== false;
   const socket = new TLSSocket(raw, {
     isServer: true,
     secureContext: context,
     requestCert: wantsCertificate,
-    rejectUnauthorized: plan.requireClientCertificate,
+    rejectUnauthorized: requiresCertificate,
     ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
     ...(select ? { SNICallback: bySelection(select) } : {}),
   });
@@ -104,7 +105,7 @@ export function acceptTls(
     const certificate = socket.getPeerX509Certificate();
     let peer: PeerIdentity | undefined;
     if (!certificate) {
-      if (plan.requireClientCertificate) {
+      if (requiresCertificate) {
         refuse("no-certificate", "the client sent no certificate");
         return;
       }
@@ -115,7 +116,7 @@ export function acceptTls(
         return;
       }
       peer = new PeerCertificate(certificate);
-      const fault = svidFault(certificate, peer);
+      const fault = svidFault(certificate, peer, svidDomains);
       if (fault) {
         refuse("name-not-accepted", fault);
         return;

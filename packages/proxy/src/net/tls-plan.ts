@@ -9,6 +9,8 @@ export interface TlsContextSource {
   readonly current: SecureContext | undefined;
   /** The context for the server name a client asks for; absent where there is one certificate for all. */
   readonly select?: ((serverName: string) => SecureContext) | undefined;
+  /** The trust domains that peers may be of, where their SPIFFE IDs decide under which roots they are verified. */
+  readonly svidDomains?: ReadonlySet<string> | undefined;
   /** Grows by one with every replacement; pools compare it to retire connections made before. */
   readonly generation: number;
 }

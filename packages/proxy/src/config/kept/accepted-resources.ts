@@ -10,6 +10,7 @@ import type { BootstrapPlan } from "../bootstrap.ts";
 import { parseSourcedKey, type SourcedName } from "../config-source.ts";
 import type { LiveConfig } from "../live-config.ts";
 import type { TlsContexts, TrustMaterial } from "../tls-contexts.ts";
+import { validationContext } from "../validation-context.ts";
 import { type KeptResource, wantedClusterType } from "./kept-format.ts";
 
 /**
@@ -78,16 +79,6 @@ function keptResource(
   return { type, ...at, version, body: toBinary(schema, message) };
 }
 
-function trustSecret(name: string, { ca, crl }: TrustMaterial) {
-  return create(SecretSchema, {
-    name,
-    type: {
-      case: "validationContext",
-      value: { trustedCa: inline(ca), ...(crl ? { crl: inline(crl) } : {}) },
-    },
-  });
-}
-
-function inline(bytes: Buffer) {
-  return { specifier: { case: "inlineBytes" as const, value: new Uint8Array(bytes) } };
+function trustSecret(name: string, trust: TrustMaterial) {
+  return create(SecretSchema, { name, type: { case: "validationContext", value: validationContext(trust) } });
 }

@@ -41,10 +41,12 @@ export function tlsSupport(): Record<string, MessageSupport> {
     [`${p}TlsCertificate`]: { implemented: "certificate_chain private_key password" },
     [`${p}CertificateValidationContext`]: {
       implemented:
-        "trusted_ca match_typed_subject_alt_names match_subject_alt_names crl verify_certificate_hash verify_certificate_spki",
+        "trusted_ca custom_validator_config match_typed_subject_alt_names match_subject_alt_names crl verify_certificate_hash verify_certificate_spki",
       neutral:
         "allow_expired_certificate trust_chain_verification only_verify_leaf_cert_crl require_signed_certificate_timestamp",
     },
+    [`${p}SPIFFECertValidatorConfig`]: { implemented: "trust_domains" },
+    [`${p}SPIFFECertValidatorConfig.TrustDomain`]: { implemented: "name trust_bundle" },
     [`${p}TlsSessionTicketKeys`]: { implemented: "keys" },
     [`${p}SubjectAltNameMatcher`]: { implemented: "san_type matcher" },
     [`${p}SdsSecretConfig`]: { implemented: "name sds_config" },
