@@ -98,7 +98,8 @@ export class LocalMesh {
 
   /** Starts `weft run --gateway` at an address of its own; returns without waiting for it to serve. */
   async runGateway(name: string, host: number, flags: readonly string[]): Promise<void> {
-    const { stdout } = await this.weft("token", "create", "--service-account", name, ...namespaceOf(flags));
+    const wanted = ["token", "create", "--gateway", "--service-account", name, ...namespaceOf(flags)];
+    const { stdout } = await this.weft(...wanted);
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--run-dir", join(this.state, name), "--access-log", "none", "--token", stdout.trim()];
     this.#workloads.set(name, this.#spawn(["run", "--gateway", name, ...where, ...how, ...flags]));

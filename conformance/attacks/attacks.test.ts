@@ -15,6 +15,7 @@ import { OutcomeTable } from "./attack.ts";
 import { certificateAttacks, plaintextAttacks } from "./certificate-attacks.ts";
 import * as onControlPlane from "./control-plane-attacks.ts";
 import { type Certificate, ControlPlaneScene } from "./control-plane-scene.ts";
+import { bundleAttacks, federatedYaml, foreignAttacks, friend, west } from "./federation-attacks.ts";
 import { authority, caller, guardedYaml, issuerKey } from "./guarded-scene.ts";
 import {
   headerAttacks,
@@ -105,6 +106,37 @@ describe("a workload", { skip: envoyOrSkip }, () => {
   });
 });
 
+describe("a workload of a federated mesh", { skip: envoyOrSkip }, () => {
+  const directory = mkdtempSync(join(tmpdir(), "weft-attacks-"));
+  let sidecars: readonly GuardedSidecar[] = [];
+  before(async () => {
+    sidecars = await startGuarded({ yaml: federatedYaml, authority, federated: [west], directory });
+  });
+  after(async () => {
+    for (const one of sidecars) await one.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("is reached by whom its policy names of either domain", async () => {
+    for (const { name, httpPort } of sidecars) {
+      for (const svid of [friend, caller, authority.leaf("ops", "x"), authority.leaf("default", "job")]) {
+        const { status, error } = await exchange({ port: httpPort, tls: { svid } }, request("GET /"));
+        assert.equal(status, 200, `${name}: ${error}`);
+      }
+    }
+  });
+
+  for (const attack of foreignAttacks) {
+    it(`refuses ${attack.area}: ${attack.what}`, async () => {
+      for (const sidecar of sidecars) {
+        const outcome = await attack.attempt(sidecar);
+        table.add(attack, sidecar.name, outcome);
+        assert.equal(outcome.bytes, 0, `${sidecar.name}: ${outcome.how}`);
+      }
+    });
+  }
+});
+
 describe("the control plane", () => {
   let plane: ControlPlaneScene;
   let thief: Certificate;
@@ -126,9 +158,12 @@ describe("the control plane", () => {
 
   const all = () => [
     ...onControlPlane.leafAttacks(thief),
+    ...onControlPlane.gatewayAttacks(thief),
     ...onControlPlane.certificateAttacks,
     ...onControlPlane.jwksAttacks,
     ...onControlPlane.tokenAttacks,
+    ...onControlPlane.foreignCertificateAttacks,
+    ...bundleAttacks,
   ];
   it("refuses every attempt on it", async (t) => {
     for (const attack of all()) {

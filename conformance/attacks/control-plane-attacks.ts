@@ -3,6 +3,7 @@ import { messageOf } from "@weft/base/errors";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import type { Attack, Outcome } from "./attack.ts";
 import type { Certificate, ControlPlaneScene, NodeName } from "./control-plane-scene.ts";
+import { friend } from "./federation-attacks.ts";
 import { badLeaves } from "./guarded-scene.ts";
 
 type ControlPlaneAttack = Attack<ControlPlaneScene>;
@@ -86,6 +87,48 @@ export const tokenAttacks: readonly ControlPlaneAttack[] = [
   },
 ];
 
+/** A gateway has the Secrets of its namespace: nobody is one by its own word. */
+export function gatewayAttacks(thief: Certificate): readonly ControlPlaneAttack[] {
+  return [
+    {
+      area: "gateway",
+      what: "a workload that says it is one",
+      async attempt(plane) {
+        const node = {
+          workload: "thief",
+          namespace: "default",
+          serviceAccount: "thief",
+          isGateway: true,
+        } as const;
+        const { bytes, error } = await plane.askForConfiguration({ ...node, role: "agent" }, thief);
+        return { how: error === "" ? "given" : "refused", bytes };
+      },
+    },
+    {
+      area: "gateway",
+      what: "one whose leave was taken back",
+      async attempt(plane) {
+        const token = await plane.token("edge", true);
+        const id = idOf("edge");
+        const edge = await plane.certify(id, { token });
+        const gateway = {
+          workload: "edge",
+          namespace: "default",
+          serviceAccount: "edge",
+          isGateway: true,
+          role: "agent",
+        } as const;
+        const before = await plane.askForConfiguration(gateway, edge);
+        if (before.error !== "") return { how: `not one before: ${before.error}`, bytes: 1 };
+        await plane.api.revoke({ identity: id });
+        const again = await plane.certify(id, { token: await plane.token("edge") });
+        const { bytes, error } = await plane.askForConfiguration(gateway, again);
+        return { how: error === "" ? "given" : "refused", bytes };
+      },
+    },
+  ];
+}
+
 const victim: NodeName = { workload: "victim", namespace: "default", serviceAccount: "victim" };
 
 /** What a thief of a workload's certificate tries at the control plane. */
@@ -133,6 +176,25 @@ export const certificateAttacks: readonly ControlPlaneAttack[] = (
     return { how: error === "" ? "given" : "refused", bytes };
   },
 }));
+
+/** Identities of a federated trust domain call workloads; to the control plane they are nobody. */
+export const foreignCertificateAttacks: readonly ControlPlaneAttack[] = [
+  {
+    area: "xDS certificate",
+    what: "of a federated trust domain",
+    async attempt(plane) {
+      const { keyPem, chainPem } = friend;
+      const node = {
+        workload: "victim",
+        namespace: "default",
+        serviceAccount: "victim",
+        role: "sidecar",
+      } as const;
+      const { bytes, error } = await plane.askForConfiguration(node, { key: keyPem, chain: chainPem });
+      return { how: error === "" ? "given" : "refused", bytes };
+    },
+  },
+];
 
 const addresses = ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f000001", "0"];
 

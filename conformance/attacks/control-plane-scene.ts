@@ -26,6 +26,8 @@ export interface NodeName {
   readonly workload: string;
   readonly namespace: string;
   readonly serviceAccount: string;
+  /** It says that it is a gateway. */
+  readonly isGateway?: boolean;
 }
 
 interface Told {
@@ -78,6 +80,7 @@ export class ControlPlaneScene {
       plain: { address: "127.0.0.1", port: 0 },
       httpAddress: "127.0.0.1",
       httpPort: 0,
+      federation: { fetching: { allowed: ["127.0.0.1"] } },
       version: "test",
       log: silent,
     });
@@ -98,8 +101,8 @@ export class ControlPlaneScene {
     rmSync(this.#stateDir, { recursive: true, force: true });
   }
 
-  async token(serviceAccount: string): Promise<string> {
-    return (await this.api.createToken({ namespace: "default", serviceAccount })).token;
+  async token(serviceAccount: string, isGateway = false): Promise<string> {
+    return (await this.api.createToken({ namespace: "default", serviceAccount, isGateway })).token;
   }
 
   /** Asks for a certificate of `identity` with a token, or with another certificate. @throws GrpcError */
@@ -163,7 +166,13 @@ export class ControlPlaneScene {
   }
 
   #client(
-    { role, workload, namespace, serviceAccount }: NodeName & { readonly role: "agent" | "sidecar" },
+    {
+      role,
+      workload,
+      namespace,
+      serviceAccount,
+      isGateway = false,
+    }: NodeName & { readonly role: "agent" | "sidecar" },
     certificate: Certificate | undefined,
     handler: AdsClientOptions["handler"],
     onState: NonNullable<AdsClientOptions["onState"]>,
@@ -182,11 +191,15 @@ export class ControlPlaneScene {
           WORKLOAD_NAME: workload,
           NAMESPACE: namespace,
           SERVICE_ACCOUNT: serviceAccount,
-          SERVICE: workload,
           INSTANCE_IPS: "127.0.0.1",
-          INTERCEPTION_MODE: "REDIRECT",
           WEFT_VERSION: "0.1.0",
-          APP_PORTS: [{ port: 9080, protocol: "http", name: "http" }],
+          ...(isGateway
+            ? { INTERCEPTION_MODE: "NONE", GATEWAY: true }
+            : {
+                SERVICE: workload,
+                INTERCEPTION_MODE: "REDIRECT",
+                APP_PORTS: [{ port: 9080, protocol: "http", name: "http" }],
+              }),
         },
       }),
     });

@@ -13,6 +13,8 @@ export interface SceneOptions {
   /** HTTP_PORT and TCP_PORT stand for the application's ports. */
   readonly yaml: string;
   readonly authority: TestCa;
+  /** Authorities of other trust domains, each believed for its own. */
+  readonly federated?: readonly TestCa[];
   /** For access logs. */
   readonly directory: string;
   readonly keySets?: Scenario["keySets"];
@@ -76,7 +78,7 @@ async function startOne(
   const errors = findings.filter((line) => line.includes(" error "));
   if (errors.length > 0) throw new Error(errors.join("\n"));
   const resources = translateSidecar(mesh, mesh.workloads.get("api-v1.default")!);
-  const contender = await start(withSecrets(envoyBootstrap(resources), options.authority));
+  const contender = await start(withSecrets(envoyBootstrap(resources), options));
   return {
     name,
     http,
@@ -94,7 +96,7 @@ async function startOne(
 }
 
 /** The workload's certificate and roots in the bootstrap itself, where the agent would serve them. */
-function withSecrets(bootstrap: unknown, authority: TestCa): string {
+function withSecrets(bootstrap: unknown, { authority, federated = [] }: SceneOptions): string {
   const own = authority.leaf("default", "api");
   const inline = (text: string) => ({ inline_string: text });
   const secrets = [
@@ -102,10 +104,31 @@ function withSecrets(bootstrap: unknown, authority: TestCa): string {
       name: "default",
       tls_certificate: { certificate_chain: inline(own.chainPem), private_key: inline(own.keyPem) },
     },
-    { name: "ROOTCA", validation_context: { trusted_ca: inline(authority.bundlePem) } },
+    {
+      name: "ROOTCA",
+      validation_context:
+        federated.length > 0
+          ? spiffeValidator([authority, ...federated])
+          : { trusted_ca: inline(authority.bundlePem) },
+    },
   ];
   const { static_resources: resources, ...rest } = bootstrap as { static_resources: object };
   const admin = { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } };
   const all = { ...rest, admin, static_resources: { ...resources, secrets } };
   return JSON.stringify(all, (key, value: unknown) => (key === "sds_config" ? undefined : value));
+}
+
+function spiffeValidator(authorities: readonly TestCa[]): object {
+  return {
+    custom_validator_config: {
+      name: "envoy.tls.cert_validator.spiffe",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+        trust_domains: authorities.map(({ trustDomain, bundlePem }) => ({
+          name: trustDomain,
+          trust_bundle: { inline_string: bundlePem },
+        })),
+      },
+    },
+  };
 }

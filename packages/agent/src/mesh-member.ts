@@ -11,6 +11,7 @@ import { NameKeeper, readKeptNames } from "./dns/kept-names.ts";
 import type { MeshName } from "./dns/mesh-names.ts";
 import { startWorkloadDns } from "./dns/workload-dns.ts";
 import { controlPlaneTarget, type EnrolmentTarget } from "./enrolment/certificate-authority.ts";
+import { ForeignBundles } from "./enrolment/foreign-bundles.ts";
 import { IdentityFile } from "./enrolment/identity-file.ts";
 import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
 import type { Svid } from "./enrolment/svid.ts";
@@ -77,6 +78,11 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const grpcEnv = sidecar ? {} : await prepareProxyless(parts, grpcTarget, files, keeper, cleanup);
   const state = new WorkloadState(keeper.svid);
   keeper.onRotated((svid) => state.setSvid(svid));
+  const foreign = new ForeignBundles(files.keptBundlesPath, talk);
+  foreign.onChange((map) => {
+    state.setForeign(map);
+    sidecar?.setForeign(map);
+  });
   const api = await startWorkloadApi({
     path: files.workloadApiPath,
     state,
@@ -121,6 +127,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
           },
         }),
     onKeySet: (keySet) => state.setKeySet(keySet),
+    onBundleMap: (map) => foreign.set(map),
     talk,
   });
   registration = opened;

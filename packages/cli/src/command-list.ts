@@ -34,6 +34,11 @@ export const commandList: readonly CommandEntry[] = [
     summary: "create, list and revoke join tokens",
     load: () => import("./commands/token.ts"),
   },
+  {
+    name: "federation",
+    summary: "trust the identities of other trust domains",
+    load: () => import("./commands/federation.ts"),
+  },
   { name: "ca", summary: "show the certificate authority", load: () => import("./commands/ca.ts") },
   {
     name: "audit",

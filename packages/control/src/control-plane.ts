@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "@weft/base/clock";
 import { MeshError, messageOf, UserError } from "@weft/base/errors";
 import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
+import { controlPlaneSpiffeId } from "@weft/identity/workload-id";
 import pino from "pino";
 import { authenticateHere, requireThisMachine } from "./access/dashboard-session.ts";
 import { serveApi } from "./api/serve-api.ts";
@@ -17,9 +18,11 @@ import type { StepCaOptions } from "./ca/step-ca-signer.ts";
 import { Composition } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
+import type { FederationOptions } from "./compose/mesh-trust.ts";
 import { ownWorkload } from "./compose/own-workload.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { openRemoteApi, type RemoteApi, type RemoteApiOptions } from "./compose/remote-api.ts";
+import { type BundleEndpointOptions, startBundleEndpoint } from "./federation/bundle-endpoint.ts";
 import { scrapeTargets } from "./inspect/scrape-targets.ts";
 import type { JwksOptions } from "./jwks/key-fetch.ts";
 import type { ExplainHeader } from "./model/mesh.ts";
@@ -58,6 +61,10 @@ export interface ControlPlaneOptions {
   readonly learnsScope?: boolean;
   /** How the keys of token issuers are fetched. */
   readonly jwks?: JwksOptions;
+  /** Other trust domains: how their bundles are fetched, and where they fetch this one's. */
+  readonly federation?: Omit<FederationOptions, "isServed"> & {
+    readonly endpoint?: Pick<BundleEndpointOptions, "address" | "port" | "web">;
+  };
   readonly version: string;
   /** Default: JSON lines on stderr. */
   readonly log?: CaLog;
@@ -71,6 +78,8 @@ export interface ControlPlane {
   readonly httpPort: number;
   /** Undefined where there is no API for others. */
   readonly apiPort: number | undefined;
+  /** Where the bundle is served; undefined where it is not. */
+  readonly federationPort: number | undefined;
   readonly socketPath: string;
   /** Where gRPC tools of this machine may ask for the state of every client (CSDS). */
   readonly operatorSocket: string;
@@ -118,6 +127,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const jwtSvids = new JwtSvidIssuer({ keys: jwtKeys, audit: store.audit, trustDomain, clock });
     const plane = new Composition({
       ...options,
+      federation: { ...options.federation, isServed: options.federation?.endpoint !== undefined },
       settings,
       log,
       clock,
@@ -132,6 +142,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onClose(() => serving.close());
     const listeners = await openListeners(plane, serving, jwtSvids, options, clock);
     onClose(() => listeners.close(closeGraceMs));
+    const federationPort = await openBundleEndpoint(plane, serving, options, clock, onClose);
     const http = await openHttp(plane, jwtKeys, options);
     onClose(() => http.close());
     plane.httpOrigin = `http://${reachableHere(options.httpAddress)}:${http.port}`;
@@ -152,6 +163,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       plainPort: listeners.plainPort,
       httpPort: http.port,
       apiPort: remote?.port,
+      federationPort,
       socketPath: socketPathOf(stateDir),
       operatorSocket: operatorSocketOf(stateDir),
       close: closeAll,
@@ -212,6 +224,31 @@ async function openListeners(
   authority.trust.onChange(() => listeners.setTls(tls(serving.current)));
   authority.revocations.onRevoked((identity) => listeners.drop(identity));
   return listeners;
+}
+
+async function openBundleEndpoint(
+  plane: Composition,
+  serving: ServingCertificate,
+  { federation }: ControlPlaneOptions,
+  clock: Clock,
+  onClose: (close: () => Promise<void>) => void,
+): Promise<number | undefined> {
+  if (!federation?.endpoint) return undefined;
+  const { address, web } = federation.endpoint;
+  const document = () => plane.trust.document;
+  const options = { ...federation.endpoint, serving, document, clock, onError: plane.onError };
+  const endpoint = await namingFlags(
+    () => "federation-",
+    () => startBundleEndpoint(options),
+  );
+  onClose(() => endpoint.close());
+  const spiffeId = controlPlaneSpiffeId(plane.authority.trustDomain);
+  plane.trust.endpoint = {
+    address,
+    port: endpoint.port,
+    ...(web ? { profile: "https_web" } : { profile: "https_spiffe", spiffeId }),
+  };
+  return endpoint.port;
 }
 
 function openHttp(

@@ -10,6 +10,7 @@ import {
   parseSpiffeBundle,
   type SpiffeBundle,
 } from "./spiffe-bundle.ts";
+import { parseTrustDomain } from "./spiffe-id.ts";
 
 const authority = new TestCa({ trustDomain: "west.example" });
 const { trustDomain } = authority;
@@ -99,10 +100,12 @@ describe("a map of bundles", () => {
   it("keeps each bundle with its own trust domain, in order", () => {
     const east = new TestCa({ trustDomain: "east.example" });
     const eastern = { ...bundle, trustDomain: east.trustDomain, roots: [east.root] };
-    const text = formatBundleMap([bundle, eastern]);
-    assert.equal(text, formatBundleMap([eastern, bundle]));
+    const aliases = [parseTrustDomain("old.example")];
+    const text = formatBundleMap({ bundles: [bundle, eastern], aliases });
+    assert.equal(text, formatBundleMap({ bundles: [eastern, bundle], aliases }));
+    assert.deepEqual(parseBundleMap(text).aliases, aliases);
     assert.deepEqual(
-      parseBundleMap(text).map((one) => [one.trustDomain, one.roots[0]!.pem === east.root.pem]),
+      parseBundleMap(text).bundles.map((one) => [one.trustDomain, one.roots[0]!.pem === east.root.pem]),
       [
         ["east.example", true],
         ["west.example", false],

@@ -18,6 +18,13 @@ export interface SpiffeBundle {
   readonly refreshHintS: number | undefined;
 }
 
+/** What a member of a mesh verifies identities of other trust domains with. */
+export interface BundleMap {
+  readonly bundles: readonly SpiffeBundle[];
+  /** Names of the mesh's own trust domain. */
+  readonly aliases: readonly TrustDomain[];
+}
+
 export type PublicJwk = Readonly<Record<string, string>>;
 
 /** Text that is no SPIFFE bundle, or one that must not be believed; the message says why. */
@@ -53,26 +60,30 @@ export function formatSpiffeBundle(bundle: SpiffeBundle): string {
 
 /**
  * Several bundles by trust domain in one document, as SPIFFE's trust bundle maps
- * are written; equal for equal bundles.
+ * are written, with the names that mean the same as the reader's own trust domain;
+ * equal for equal bundles.
  */
-export function formatBundleMap(bundles: readonly SpiffeBundle[]): string {
+export function formatBundleMap({ bundles, aliases }: BundleMap): string {
   const sorted = bundles.toSorted((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1));
   const domains = Object.fromEntries(sorted.map((bundle) => [bundle.trustDomain, documentOf(bundle)]));
-  return JSON.stringify({ trust_domains: domains }, numbers);
+  return JSON.stringify({ trust_domains: domains, aliases }, numbers);
 }
 
-/** The inverse of `formatBundleMap`. @throws SpiffeBundleError */
-export function parseBundleMap(text: string): readonly SpiffeBundle[] {
-  const domains = Object.entries(objectOf(objectOf(parseJson(text)).trust_domains));
+/** The inverse of `formatBundleMap`. @throws SpiffeBundleError, SpiffeIdError */
+export function parseBundleMap(text: string): BundleMap {
+  const { trust_domains, aliases = [] } = objectOf(parseJson(text));
+  if (!Array.isArray(aliases)) throw new SpiffeBundleError("aliases is not a list");
+  const domains = Object.entries(objectOf(trust_domains));
   if (domains.length > maxTrustDomains)
     throw new SpiffeBundleError(`more than ${maxTrustDomains} trust domains`);
-  return domains.map(([name, document]) => {
+  const bundles = domains.map(([name, document]) => {
     try {
       return readBundle(parseTrustDomain(name), document);
     } catch (error) {
       throw new SpiffeBundleError(`${name}: ${messageOf(error)}`, { cause: error });
     }
   });
+  return { bundles, aliases: aliases.map((alias) => parseTrustDomain(String(alias))) };
 }
 
 function readBundle(trustDomain: TrustDomain, json: unknown): SpiffeBundle {

@@ -104,6 +104,7 @@ test("the stream registers, gets names, tells health, and says it again after a 
       seen.add("names");
     },
     onKeySet: () => assert.fail("nobody sent keys"),
+    onBundleMap: () => assert.fail("nobody sent bundles"),
     onBundle: (pem) => {
       bundles.push(pem);
       seen.add("bundle");
@@ -172,6 +173,7 @@ test("a registration that is refused says so, with the reason", async () => {
     onNames: () => assert.fail("names for a refused workload"),
     onBundle: () => assert.fail("trust for a refused workload"),
     onKeySet: () => assert.fail("keys for a refused workload"),
+    onBundleMap: () => assert.fail("bundles for a refused workload"),
     talk: (line) => {
       said.push(line);
       seen.add("refused");

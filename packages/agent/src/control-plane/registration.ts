@@ -27,6 +27,8 @@ export interface RegistrationOptions {
   readonly onTemplate?: (template: WorkloadTemplate) => void;
   /** The public keys of JWT-SVIDs of now, as a JSON Web Key Set. Throwing refuses it. */
   readonly onKeySet: (keySet: string) => void;
+  /** The bundles of other trust domains of now, as a bundle map. Throwing refuses it. */
+  readonly onBundleMap: (map: string) => void;
   readonly talk: (line: string) => void;
 }
 
@@ -72,12 +74,13 @@ export class Registration {
           for (const { name, body } of added) {
             if (name === "ROOTCA") options.onBundle(decodeSecret(body));
             else if (name === "JWKS") options.onKeySet(decodeSecret(body));
+            else if (name === "BUNDLES") options.onBundleMap(decodeSecret(body));
           }
         },
       },
     });
     this.#client.subscribe(typeUrl.nameTable, "*");
-    this.#client.subscribe(typeUrl.secret, ["ROOTCA", "JWKS"]);
+    this.#client.subscribe(typeUrl.secret, ["ROOTCA", "JWKS", "BUNDLES"]);
     if (options.onTemplate) this.#client.subscribe(typeUrl.workloadTemplate, "*");
   }
 

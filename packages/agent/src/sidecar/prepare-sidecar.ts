@@ -7,6 +7,7 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
 import { startSeriesExpiry, usualSeriesIdleMs } from "@weft/base/series-expiry";
 import { tellOverflows } from "@weft/base/series-overflow";
+import type { BundleMap } from "@weft/identity/spiffe-bundle";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { controlPlaneSpiffeId, workloadSpiffeId } from "@weft/identity/workload-id";
 import { isExpiringMetric } from "@weft/proxy/filters/istio-metrics";
@@ -46,6 +47,8 @@ export interface PreparedSidecar {
   readonly metrics: Pick<MetricsReporterOptions, "scrape" | "startedMs">;
   /** What it was started with, as JSON text; holds no secret. */
   readonly bootstrap: string;
+  /** What it verifies identities of other trust domains with, from now on. */
+  readonly setForeign: (map: BundleMap) => void;
 }
 
 /**
@@ -134,6 +137,7 @@ export async function prepareSidecar(
   });
   return {
     process,
+    setForeign: (map) => secrets.setForeign(map),
     bootstrap: JSON.stringify(parse(bootstrap)),
     requests: counted?.requests ?? new SidecarRequests(files.requestsSocketPath, clock),
     metrics: counted

@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { systemClock } from "@weft/base/clock";
-import { parseSpiffeId } from "@weft/identity/spiffe-id";
+import { parseSpiffeId, parseTrustDomain } from "@weft/identity/spiffe-id";
 import { TestCa } from "@weft/testkit/test-ca";
 import { AdsClient } from "@weft/xds/ads-client";
+import type { CertificateValidationContext } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
 import { type Secret, SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import { SPIFFECertValidatorConfigSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb";
 import { typeUrl } from "@weft/xds/type-url";
 import { assembleSvid, type Svid } from "../enrolment/svid.ts";
 import { startSecretServer } from "./secret-server.ts";
@@ -80,6 +83,24 @@ test("a sidecar gets certificate and trust bundle, and each rotation at once", a
   await until(() => acknowledged.length === 2);
   assert.deepEqual(acknowledged, [first, second], "each once, when the sidecar has answered for all of it");
 
+  const foreign = new TestCa({ trustDomain: "west.example" });
+  const { trustDomain, root } = foreign;
+  const bundle = { trustDomain, roots: [root], jwtKeys: [], sequence: 1n, refreshHintS: 60 };
+  const gone = { ...bundle, trustDomain: parseTrustDomain("gone.example"), roots: [] };
+  server.setForeign({ bundles: [bundle, gone], aliases: [parseTrustDomain("old.example")] });
+  await until(() => domainsOf(held.get("ROOTCA")).length > 0);
+  assert.deepEqual(
+    domainsOf(held.get("ROOTCA")),
+    [
+      ["cluster.local", ca.bundlePem],
+      ["old.example", ca.bundlePem],
+      ["west.example", root.pem],
+    ],
+    "each trust domain has roots of its own",
+  );
+  server.setForeign({ bundles: [], aliases: [] });
+  await until(() => textOf(held.get("ROOTCA")) === ca.bundlePem);
+
   assert.equal(statSync(path).mode & 0o777, 0o600, "only the owner may connect");
   assert.equal(statSync(join(folder, "sds")).mode & 0o777, 0o700);
   client.close();
@@ -94,3 +115,11 @@ test("a path that is too long for a socket is refused with the flag", async () =
     hint: "choose a shorter --run-dir",
   });
 });
+
+/** What a SPIFFE validator verifies by: trust domains and their roots. */
+function domainsOf(secret: Secret | undefined): (readonly [name: string, pem: unknown])[] {
+  const { value } = secret!.type as { value: CertificateValidationContext };
+  const any = value.customValidatorConfig?.typedConfig;
+  const config = any && anyUnpack(any, SPIFFECertValidatorConfigSchema);
+  return (config?.trustDomains ?? []).map(({ name, trustBundle }) => [name, trustBundle?.specifier.value]);
+}

@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "@weft/base/clock";
+import type { BundleMap } from "@weft/identity/spiffe-bundle";
 import { AdsServer, type AdsSession } from "@weft/xds/ads-server";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import { SPIFFECertValidatorConfigSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb";
 import type { GrpcRoute } from "@weft/xds/grpc/grpc-route";
 import { GrpcServer } from "@weft/xds/grpc/grpc-server";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
@@ -16,6 +19,8 @@ import { refuseLongSocketPath } from "../run-directory.ts";
 export interface SecretServer {
   /** Pushes a new certificate, key and bundle to every connected sidecar. */
   rotate(svid: Svid): void;
+  /** Pushes what identities of other trust domains are verified with. */
+  setForeign(map: BundleMap): void;
   close(): Promise<void>;
 }
 
@@ -34,7 +39,7 @@ export interface SecretServerOptions {
 
 /**
  * SDS on a Unix socket, under Istio's names: `default`, the certificate and
- * its key, and `ROOTCA`, the trust bundle. The key leaves this process only
+ * its key, and `ROOTCA`, whom to trust. The key leaves this process only
  * here; socket and folder are the sidecar's user's alone, so no other user can connect.
  */
 export async function startSecretServer(options: SecretServerOptions): Promise<SecretServer> {
@@ -42,7 +47,8 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   refuseLongSocketPath(path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let { svid } = options;
-  let snapshot = secretSnapshot(svid);
+  let foreign: BundleMap = { bundles: [], aliases: [] };
+  let snapshot = secretSnapshot(svid, foreign);
   let told: Svid | undefined;
   const look = () => {
     const { sessions } = ads;
@@ -73,11 +79,18 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
     chownSync(dirname(path), owner.uid, owner.gid);
   }
   chmodSync(dirname(path), 0o700);
+  const push = () => {
+    snapshot = secretSnapshot(svid, foreign);
+    for (const session of ads.sessions) session.setSnapshot(snapshot);
+  };
   return {
     rotate(next) {
       svid = next;
-      snapshot = secretSnapshot(svid);
-      for (const session of ads.sessions) session.setSnapshot(snapshot);
+      push();
+    },
+    setForeign(map) {
+      foreign = map;
+      push();
     },
     async close() {
       ads.close();
@@ -86,7 +99,7 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   };
 }
 
-function secretSnapshot(svid: Svid): Snapshot {
+function secretSnapshot(svid: Svid, foreign: BundleMap): Snapshot {
   const secrets = [
     secret(
       "default",
@@ -102,11 +115,29 @@ function secretSnapshot(svid: Svid): Snapshot {
       "ROOTCA",
       create(SecretSchema, {
         name: "ROOTCA",
-        type: { case: "validationContext", value: { trustedCa: inline(svid.bundlePem) } },
+        type: { case: "validationContext", value: validation(svid, foreign) },
       }),
     ),
   ];
   return { byType: new Map([[typeUrl.secret, new Map(secrets.map((one) => [one.name, one]))]]) };
+}
+
+/**
+ * The roots of the mesh; where other trust domains are known, each domain's own
+ * for it alone, as Envoy's SPIFFE validator takes them.
+ */
+function validation({ bundle, bundlePem }: Svid, { bundles, aliases }: BundleMap) {
+  const domains = new Map([bundle.trustDomain, ...aliases].map((name) => [name, bundlePem]));
+  for (const { trustDomain, roots } of bundles) {
+    if (roots.length > 0 && trustDomain !== bundle.trustDomain)
+      domains.set(trustDomain, roots.map(({ pem }) => pem).join(""));
+  }
+  if (domains.size === 1) return { trustedCa: inline(bundlePem) };
+  const config = create(SPIFFECertValidatorConfigSchema, {
+    trustDomains: Array.from(domains, ([name, pem]) => ({ name, trustBundle: inline(pem) })),
+  });
+  const typedConfig = anyPack(SPIFFECertValidatorConfigSchema, config);
+  return { customValidatorConfig: { name: "envoy.tls.cert_validator.spiffe", typedConfig } };
 }
 
 function secret(name: string, message: ReturnType<typeof create<typeof SecretSchema>>): XdsResource {

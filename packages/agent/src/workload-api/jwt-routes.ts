@@ -34,7 +34,10 @@ export function jwtRoutes(state: WorkloadState, source: JwtSvidSource, clock: Cl
     streamRoute(fetchJWTBundles, state, () => {
       if (!state.keys) return undefined;
       const id = trustDomainId(state.svid.bundle.trustDomain);
-      return { bundles: { [id]: Buffer.from(state.keys.text) } };
+      const foreign = state.foreign.flatMap(({ bundle, keys }) =>
+        keys ? [[trustDomainId(bundle.trustDomain), Buffer.from(keys.text)] as const] : [],
+      );
+      return { bundles: { [id]: Buffer.from(state.keys.text), ...Object.fromEntries(foreign) } };
     }),
     unaryRoute(validateJWTSVID, async ({ audience, svid }, call) => {
       requireSecurityHeader(call);
@@ -57,10 +60,11 @@ function validate(text: string, audience: string, state: WorkloadState, nowMs: n
     throw refuse("has a typ that is neither JWT nor JOSE");
   const domain = domainOf(token.subject);
   if (typeof domain !== "string") throw refuse(`names no SPIFFE ID: ${domain.problem}`);
-  const { trustDomain } = state.svid.bundle;
-  if (domain !== trustDomain) throw refuse(`is of ${domain}, whose keys are not known here`);
-  if (!state.keys) throw new GrpcError(grpcCode.unavailable, "the keys of JWT-SVIDs are not known yet");
-  const forged = verifySignature(token, state.keys.set);
+  const isOwn = domain === state.svid.bundle.trustDomain;
+  const keys = isOwn ? state.keys : state.foreign.find(({ bundle }) => bundle.trustDomain === domain)?.keys;
+  if (!keys && !isOwn) throw refuse(`is of ${domain}, whose keys are not known here`);
+  if (!keys) throw new GrpcError(grpcCode.unavailable, "the keys of JWT-SVIDs are not known yet");
+  const forged = verifySignature(token, keys.set);
   if (forged) throw refuse(`is not believed: ${forged.message}`);
   if (token.expiresAtS === 0) throw refuse("does not expire");
   const nowS = nowMs / 1000;

@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { create, type DescMethodServerStreaming, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethodServerStreaming,
+  fromBinary,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { parseCertificate } from "@weft/identity/certificate";
 import { jwtKeyId, publicJwk, signJwtSvid } from "@weft/identity/jwt-svid";
@@ -208,4 +214,46 @@ test("a token of another key, audience, domain or time proves nothing", async (t
     );
   }
   await assert.rejects(validate(good, ""), /audience must be/);
+});
+
+test("other trust domains are told beside the own one, and their tokens verified by keys of their own", async (t) => {
+  const { state, channel } = await setUp(t);
+  const west = new TestCa({ trustDomain: "west.example" });
+  const foreign = await generateKeyPair();
+  const key = { id: jwtKeyId(foreign.privateKey), privateKey: foreign.privateKey };
+  state.setKeySet(keySet);
+  const bundle = {
+    trustDomain: west.trustDomain,
+    roots: [west.root],
+    jwtKeys: [publicJwk(key)],
+    sequence: 1n,
+    refreshHintS: 60,
+  };
+  state.setForeign({ bundles: [bundle], aliases: [] });
+  const said = async <O extends DescMessage>(method: DescMethodServerStreaming<DescMessage, O>) =>
+    fromBinary(method.output, await (await open(channel, method, header))());
+  const first = await said(fetchX509SVID);
+  assert.deepEqual(Buffer.from(first.federatedBundles["spiffe://west.example"]!), west.root.x509.raw);
+  const { bundles } = await said(fetchX509Bundles);
+  assert.deepEqual(Object.keys(bundles).sort(), ["spiffe://cluster.local", "spiffe://west.example"]);
+  const jwt = await said(fetchJWTBundles);
+  assert.deepEqual(Object.keys(jwt.bundles).sort(), ["spiffe://cluster.local", "spiffe://west.example"]);
+
+  const sign = (by: typeof key, sub: string) => {
+    const nowMs = Date.now();
+    return signJwtSvid(by, {
+      spiffeId: parseSpiffeId(sub),
+      audience: ["a"],
+      nowMs,
+      expiresAtMs: nowMs + 60_000,
+    }).token;
+  };
+  const validate = (svid: string) =>
+    channel.unary(validateJWTSVID, { audience: "a", svid }, { metadata: header });
+  const caller = "spiffe://west.example/ns/default/sa/web";
+  assert.equal((await validate(sign(key, caller))).spiffeId, caller);
+  await assert.rejects(validate(sign(key, web)), /not believed/, "their key is not for our identities");
+  await assert.rejects(validate(sign(signingKey, caller)), /not believed/, "nor ours for theirs");
+  state.setForeign({ bundles: [], aliases: [] });
+  await assert.rejects(validate(sign(key, caller)), /whose keys are not known here/);
 });

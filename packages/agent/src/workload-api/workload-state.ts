@@ -1,5 +1,18 @@
+import type { BundleMap, SpiffeBundle } from "@weft/identity/spiffe-bundle";
 import { type KeySet, parseKeySet } from "@weft/proxy/filters/jwt/json-web-key-set";
 import type { Svid } from "../enrolment/svid.ts";
+
+/** Another trust domain, and the keys of its JWT-SVIDs where there are any. */
+export interface ForeignDomain {
+  readonly bundle: SpiffeBundle;
+  readonly keys: WorkloadKeys | undefined;
+}
+
+/** A JSON Web Key Set, and what it says. */
+export interface WorkloadKeys {
+  readonly text: string;
+  readonly set: KeySet;
+}
 
 /**
  * What the Workload API has to say at this moment, and who is to be told when
@@ -7,7 +20,8 @@ import type { Svid } from "../enrolment/svid.ts";
  */
 export class WorkloadState {
   #svid: Svid;
-  #keys: { readonly text: string; readonly set: KeySet } | undefined;
+  #keys: WorkloadKeys | undefined;
+  #foreign: readonly ForeignDomain[] = [];
   readonly #listeners = new Set<() => void>();
 
   constructor(svid: Svid) {
@@ -19,8 +33,18 @@ export class WorkloadState {
   }
 
   /** The public keys of JWT-SVIDs; undefined before the control plane has said them. */
-  get keys(): { readonly text: string; readonly set: KeySet } | undefined {
+  get keys(): WorkloadKeys | undefined {
     return this.#keys;
+  }
+
+  /** The trust domains the mesh is federated with. */
+  get foreign(): readonly ForeignDomain[] {
+    return this.#foreign;
+  }
+
+  setForeign({ bundles }: BundleMap): void {
+    this.#foreign = bundles.map((bundle) => ({ bundle, keys: keysOf(bundle) }));
+    this.#tell();
   }
 
   setSvid(svid: Svid): void {
@@ -44,4 +68,10 @@ export class WorkloadState {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function keysOf({ jwtKeys }: SpiffeBundle): WorkloadKeys | undefined {
+  if (jwtKeys.length === 0) return undefined;
+  const text = JSON.stringify({ keys: jwtKeys });
+  return { text, set: parseKeySet(text) };
 }

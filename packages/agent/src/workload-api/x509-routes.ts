@@ -12,13 +12,27 @@ export function x509Routes(state: WorkloadState): readonly GrpcRoute[] {
     streamRoute(fetchX509SVID, state, () => {
       const { spiffeId, chainPem, keys, bundlePem } = state.svid;
       const x509SvidKey = keys.privateKey.export({ type: "pkcs8", format: "der" });
-      return { svids: [{ spiffeId, x509Svid: derOf(chainPem), x509SvidKey, bundle: derOf(bundlePem) }] };
+      return {
+        svids: [{ spiffeId, x509Svid: derOf(chainPem), x509SvidKey, bundle: derOf(bundlePem) }],
+        federatedBundles: foreignBundles(state),
+      };
     }),
     streamRoute(fetchX509Bundles, state, () => {
       const { bundle, bundlePem } = state.svid;
-      return { bundles: { [trustDomainId(bundle.trustDomain)]: derOf(bundlePem) } };
+      return { bundles: { [trustDomainId(bundle.trustDomain)]: derOf(bundlePem), ...foreignBundles(state) } };
     }),
   ];
+}
+
+function foreignBundles({ foreign }: WorkloadState): Record<string, Uint8Array> {
+  return Object.fromEntries(
+    foreign
+      .filter(({ bundle }) => bundle.roots.length > 0)
+      .map(({ bundle: { trustDomain, roots } }) => [
+        trustDomainId(trustDomain),
+        Buffer.concat(roots.map(({ x509 }) => x509.raw)),
+      ]),
+  );
 }
 
 /** Certificates one after the other. */

@@ -1,11 +1,17 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, UserError } from "@weft/base/errors";
+import { UserError } from "@weft/base/errors";
 import type { RemoteApiOptions } from "@weft/control/compose/remote-api";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
 import type { ExplainHeader } from "@weft/control/model/mesh";
 import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
+import {
+  addFederationOptions,
+  checkRanges,
+  type FederationFlags,
+  federationOf,
+  readPem,
+} from "../options/federation-flags.ts";
 import {
   parseDurationMs,
   parseHttpUrl,
@@ -17,7 +23,7 @@ import { localClient, resolveStateDir, stateOption } from "../options/state-dir.
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
-interface Flags extends AuthorityFlags {
+interface Flags extends AuthorityFlags, FederationFlags {
   readonly state?: string;
   readonly config?: string;
   readonly trustDomain: string;
@@ -107,7 +113,7 @@ export function command(): Command {
         .default("off"),
     )
     .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
-  return addAuthorityOptions(built)
+  return addFederationOptions(addAuthorityOptions(built))
     .addHelpText(
       "after",
       `
@@ -119,7 +125,7 @@ Example:
     )
     .action(async (flags: Flags) => {
       const { startControlPlane } = await import("@weft/control/control-plane");
-      await checkCidrs(flags.jwksAllow);
+      await checkRanges("--jwks-allow", flags.jwksAllow);
       const stateDir = resolveStateDir(flags.state);
       const plainAddress = flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1");
       const plane = await startControlPlane({
@@ -146,12 +152,18 @@ Example:
           jaegerUrl: flags.jaegerUrl,
         },
         learnsScope: flags.scope === "learnt",
-        jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem(flags.jwksCa) },
+        jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem("--jwks-ca", flags.jwksCa) },
+        federation: await federationOf(flags),
         version: productVersion,
       });
       process.stderr.write(
         `weft: control plane ready: xDS and certificates on ${flags.address}:${plane.port}, ` +
-          `metrics on http://${flags.httpAddress}:${plane.httpPort}/metrics, ${flags.apiListen ? `API on https://${flags.apiListen.host}:${plane.apiPort}, ` : ""}state in ${stateDir}\n`,
+          `metrics on http://${flags.httpAddress}:${plane.httpPort}/metrics, ` +
+          (flags.apiListen ? `API on https://${flags.apiListen.host}:${plane.apiPort}, ` : "") +
+          (plane.federationPort === undefined
+            ? ""
+            : `bundle on https://${flags.federationAddress}:${plane.federationPort}/, `) +
+          `state in ${stateDir}\n`,
       );
       await untilSignal();
       await plane.close();
@@ -186,22 +198,6 @@ function remoteApiOf({ apiListen, apiUsers, apiCert, apiKey }: Flags): RemoteApi
     usersFile: apiUsers,
     ...(!isOwn && { certificateFiles: { certificate: apiCert, key: apiKey } }),
   };
-}
-
-async function checkCidrs(ranges: readonly string[]): Promise<void> {
-  const { parseCidr } = await import("@weft/control/config/values");
-  const wrong = ranges.find((range) => !parseCidr(range));
-  if (wrong === undefined) return;
-  const hint = "write for example 10.0.0.0/8";
-  throw new UserError(`--jwks-allow: "${wrong}" is not an IP address or range`, { hint, exitCode: 2 });
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UserError(`--jwks-ca: ${messageOf(error)}`, { exitCode: 2, cause: error });
-  }
 }
 
 function isLoopback(address: string): boolean {

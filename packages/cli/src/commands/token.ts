@@ -14,6 +14,7 @@ interface CreateFlags extends Flags {
   readonly serviceAccount: string;
   readonly namespace: string;
   readonly ttl: number;
+  readonly gateway?: boolean;
 }
 
 export function command(): Command {
@@ -34,6 +35,7 @@ function createCommand(): Command {
     .requiredOption("--service-account <name>", "service account the workload gets")
     .option("-n, --namespace <name>", "namespace the workload gets", "default")
     .option("--ttl <time>", "how long it can be used", parseDurationMs, 3_600_000)
+    .option("--gateway", "it may be a gateway ('weft run --gateway'), which has the Secrets of its namespace")
     .addOption(stateOption())
     .addOption(outputOption(["text", "json"]))
     .addHelpText(
@@ -45,11 +47,12 @@ function createCommand(): Command {
         namespace: flags.namespace,
         serviceAccount: flags.serviceAccount,
         ttlSeconds: Math.ceil(flags.ttl / 1000),
+        isGateway: flags.gateway ?? false,
       });
       if (flags.output === "json") return printJson(created);
       process.stdout.write(`${created.token}\n`);
       process.stderr.write(
-        `weft: token ${created.id} for ${created.identity}, good once, for ${formatAge(flags.ttl)}\n`,
+        `weft: token ${created.id} for ${flags.gateway ? "a gateway, " : ""}${created.identity}, good once, for ${formatAge(flags.ttl)}\n`,
       );
     });
 }
@@ -69,6 +72,10 @@ function listCommand(): Command {
       const columns = [
         { title: "ID", value: (token: (typeof tokens)[number]) => token.id },
         { title: "STATE", value: (token: (typeof tokens)[number]) => token.state },
+        {
+          title: "FOR",
+          value: (token: (typeof tokens)[number]) => (token.isGateway ? "gateway" : "workload"),
+        },
         { title: "AGE", value: (token: (typeof tokens)[number]) => formatAge(now - token.createdAtMs) },
         {
           title: "EXPIRES",

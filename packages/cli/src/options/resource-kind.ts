@@ -17,6 +17,7 @@ const shortNames: Readonly<Record<string, string>> = {
   gw: "Gateway",
   gc: "GatewayClass",
   gtw: "KubernetesGateway",
+  cftd: "ClusterFederatedTrustDomain",
 };
 
 /** The kind someone means by `vs`, `virtualservice`, `VirtualServices` …; undefined for `all`. */

@@ -7,6 +7,9 @@ export const createTokenRequest = asked("CreateToken", {
   namespace: text(undefined, { maxLength: 253 }),
   serviceAccount: text(undefined, { maxLength: 253 }),
   ttlSeconds: optional(number("How long it can be used. Default an hour.")),
+  isGateway: optional(
+    flag("Whoever joins by it may be a gateway, and so have the Secrets of its namespace."),
+  ),
 });
 export type CreateTokenRequest = Infer<typeof createTokenRequest>;
 
@@ -21,6 +24,7 @@ export type CreatedToken = Infer<typeof createdToken>;
 const tokenRecord = object("Token", {
   id: text(),
   identity: text(),
+  isGateway: flag("It is for a gateway."),
   createdAtMs: number(),
   expiresAtMs: number(),
   state: choice(["unused", "used", "expired", "revoked"]),

@@ -12,6 +12,7 @@ import type {
   ResourceVersionRecord,
   RollbackRequest,
 } from "./change-protocol.ts";
+import type { FederationStatus } from "./federation-protocol.ts";
 import type {
   Analysis,
   EncodedResource,
@@ -113,6 +114,7 @@ export interface ApiBackend {
   listTokens(): TokenList;
   revokeToken(id: string, caller: Caller): void;
   caStatus(): CaStatus;
+  federation(): FederationStatus;
   /** Begins to replace the root; `caStatus` tells how it goes. */
   rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus>;
   revoke(request: RevokeRequest, caller: Caller): RevocationRecord;

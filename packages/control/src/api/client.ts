@@ -185,6 +185,10 @@ export class ApiClient {
     await this.call(authority.revokeTokenRoute, { params: { id } });
   }
 
+  federation() {
+    return this.call(authority.federationRoute);
+  }
+
   caStatus() {
     return this.call(authority.caStatusRoute);
   }

@@ -104,6 +104,7 @@ spec: {hosts: [api.example], ports: [{number: 80, name: http, protocol: HTTP}], 
   await ask("listTokens");
   await ask("revokeToken", { at: id });
   await ask("caStatus");
+  await ask("federation");
   await ask("auditLog", { query: "?limit=5&sinceMs=1&by=local" });
   await ask("verifyAudit");
   await ask("revoke", { body: { serial: "ab" }, status: 400 });

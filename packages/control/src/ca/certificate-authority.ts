@@ -169,6 +169,11 @@ export class CertificateAuthority {
     return this.#tokens.revoke(id, by);
   }
 
+  /** Whether an identity was given leave to be a gateway, by a join token made for one. */
+  mayBeGateway(identity: SpiffeId): boolean {
+    return this.#parts.store.tokens.mayBeGateway(identity);
+  }
+
   /** Certificates of an identity that are valid now, newest first. */
   issuedTo(identity: string, limit: number): readonly AuditEntry[] {
     return this.#parts.store.audit.issuedTo(identity, this.#parts.clock.now(), limit);

@@ -42,10 +42,14 @@ export class JoinTokens {
   }
 
   /** The only moment at which the secret exists here. @throws UserError */
-  create(
-    { namespace, serviceAccount, ttlSeconds = defaultTtlSeconds, uses = 1 }: NewToken,
-    by: AuditActor,
-  ): CreatedToken {
+  create(request: NewToken, by: AuditActor): CreatedToken {
+    const {
+      namespace,
+      serviceAccount,
+      ttlSeconds = defaultTtlSeconds,
+      uses = 1,
+      isGateway = false,
+    } = request;
     const identity = this.#identityOf(namespace, serviceAccount);
     if (!(ttlSeconds >= 1 && ttlSeconds <= maxTtlSeconds)) {
       throw new UserError(`a join token cannot last ${ttlSeconds} s`, { hint: "choose from 1 s to 30 days" });
@@ -67,11 +71,13 @@ export class JoinTokens {
       id: token.id,
       hash: hashJoinToken(token),
       identity,
+      isGateway,
       maxUses: uses,
       createdAtMs: nowMs,
       expiresAtMs,
     });
-    this.#record("token created", token.id, identity, expiresAtMs, by);
+    const event = isGateway ? "gateway token created" : "token created";
+    this.#record(event, token.id, identity, expiresAtMs, by);
     return { id: token.id, token: formatJoinToken(token), identity, expiresAtMs };
   }
 
@@ -108,7 +114,7 @@ export class JoinTokens {
   }
 
   #record(
-    event: "token created" | "token revoked",
+    event: "token created" | "gateway token created" | "token revoked",
     id: string,
     subject: SpiffeId,
     expiresAtMs: number,
@@ -127,8 +133,8 @@ export class JoinTokens {
 }
 
 function toRecord(token: TokenState, nowMs: number): TokenRecord {
-  const { id, identity, createdAtMs, expiresAtMs } = token;
-  return { id, identity, createdAtMs, expiresAtMs, state: stateOf(token, nowMs) };
+  const { id, identity, isGateway = false, createdAtMs, expiresAtMs } = token;
+  return { id, identity, isGateway, createdAtMs, expiresAtMs, state: stateOf(token, nowMs) };
 }
 
 function stateOf(token: TokenState, nowMs: number): TokenRecord["state"] {

@@ -8,7 +8,7 @@ import type { TokenStore } from "../store/token-store.ts";
 export interface RevocationsOptions {
   readonly store: RevocationStore;
   readonly audit: Pick<AuditLog, "append" | "issuance" | "issuedTo">;
-  readonly tokens: Pick<TokenStore, "list" | "revoke">;
+  readonly tokens: Pick<TokenStore, "list" | "revoke" | "mayBeGateway" | "forgetGateway">;
   readonly clock: Clock;
 }
 
@@ -103,8 +103,10 @@ export class Revocations {
       const isUsable = !token.isRevoked && token.expiresAtMs > atMs && token.uses < token.maxUses;
       if (token.identity === identity && isUsable) hasToken = tokens.revoke(token.id, atMs);
     }
+    const wasGateway = tokens.mayBeGateway(identity);
+    tokens.forgetGateway(identity);
     const [newest] = audit.issuedTo(identity, atMs, oneIsEnough);
-    if (!newest && !hasToken) {
+    if (!newest && !hasToken && !wasGateway) {
       throw new UserError(`${identity} has no certificate that is valid, and no join token`, {
         hint: "'weft status' shows the identities in use",
       });

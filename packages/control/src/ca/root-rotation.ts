@@ -30,6 +30,8 @@ export interface RootRotationOptions {
   readonly holders: () => readonly TrustHolder[];
   /** Who signs for the rotation that is under way. */
   readonly successor?: Signer | undefined;
+  /** How long others, who fetch the bundle, need to know a new root. Default 0: nobody fetches it. */
+  readonly outsidersMs?: number;
 }
 
 const lookMs = 500;
@@ -104,13 +106,18 @@ export class RootRotation {
       const why = this.#lacks(holder, phase);
       return why === undefined ? [] : [{ workload: holder.workload, why }];
     });
+    const outsidersMs = this.#outsidersLeftMs(rotation);
+    if (outsidersMs > 0) {
+      const why = `they have ${Math.ceil(outsidersMs / 1000)} s more to fetch the bundle with the new root`;
+      waiting.push({ workload: "federated trust domains", why });
+    }
     return {
       phase,
       isForced: rotation.isForced,
       from: rootName(rotation.fromPem),
       to: rootName(rotation.toPem),
       steps: rotation.steps,
-      acknowledged: holders.length - waiting.length,
+      acknowledged: holders.filter((holder) => this.#lacks(holder, phase) === undefined).length,
       waiting,
     };
   }
@@ -175,8 +182,16 @@ export class RootRotation {
     const { clock, holders } = this.#options;
     if (clock.monotonicMs() < this.#notBeforeMs) return false;
     if (clock.now() - rotation.steps.at(-1)!.atMs < settleMs) return false;
+    if (this.#outsidersLeftMs(rotation) > 0) return false;
     const phase = phaseOf(rotation);
     return holders().every((holder) => this.#lacks(holder, phase) === undefined);
+  }
+
+  /** Certificates of a new root are for those as well who are told of it by the bundle alone. */
+  #outsidersLeftMs(rotation: StoredRotation): number {
+    const { outsidersMs = 0, clock } = this.#options;
+    if (phaseOf(rotation) !== "trust" || rotation.isForced) return 0;
+    return rotation.steps.at(-1)!.atMs + outsidersMs - clock.now();
   }
 
   /** What a phase waits for at this workload. */

@@ -5,7 +5,6 @@ import { messageOf } from "@weft/base/errors";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { AdsServer } from "@weft/xds/ads-server";
-import type { XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import type { Attempt } from "../api/serve-api.ts";
 import type { CaLog } from "../ca/ca-log.ts";
@@ -24,7 +23,6 @@ import { RememberedWorkloads } from "../registry/remembered-workloads.ts";
 import { WorkloadRegistry } from "../registry/workload-registry.ts";
 import type { ClientStatus } from "../serve/client-status-routes.ts";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.ts";
-import { trustSecrets } from "../snapshot/trust-secret.ts";
 import type { Store } from "../store/store.ts";
 import { MetricHistory } from "../telemetry/metric-history.ts";
 import { AttemptRecord } from "./attempt-record.ts";
@@ -35,6 +33,7 @@ import { ConvergenceLog } from "./convergence-log.ts";
 import { EventLog } from "./event-log.ts";
 import { type DashboardSource, MeshDashboard, openDashboard } from "./mesh-dashboard.ts";
 import { MeshPipeline } from "./mesh-pipeline.ts";
+import { type FederationOptions, MeshTrust } from "./mesh-trust.ts";
 import { metricsIntake } from "./metrics-intake.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
 import { ProcessMetrics } from "./process-metrics.ts";
@@ -60,6 +59,7 @@ export interface CompositionOptions {
   readonly jwtKeys: Pick<JwtKeys, "keySet" | "onChange">;
   /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
   readonly jwks?: JwksOptions;
+  readonly federation?: FederationOptions;
   /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
   readonly learnsScope?: boolean;
   /** The last proxy that a change concerns has acknowledged it. */
@@ -102,7 +102,7 @@ export class Composition {
   readonly #builder = new SnapshotBuilder();
   readonly #clients: XdsClients;
   readonly rotation: RootRotation;
-  #trust: ReadonlyMap<string, XdsResource>;
+  readonly trust: MeshTrust;
   readonly #events: EventLog;
   readonly #pushes: PushLoop;
   readonly #sync: ProxySyncTable;
@@ -135,12 +135,19 @@ export class Composition {
     this.#remembered = new RememberedWorkloads(join(stateDir, "workloads.json"), clock);
     this.registry.restore(this.#remembered.read());
     this.#keys = this.#openKeys(options.jwks ?? {});
+    const settings = { ...options.settings, trustDomain };
+    this.trust = new MeshTrust({
+      ...options,
+      settings,
+      events: this.#events,
+      onChange: () => this.#changed("trust"),
+    });
     this.#pipeline = new MeshPipeline({
       config: this.#config,
       registry: this.registry,
       addresses: new VirtualAddresses(store.addresses),
       keys: this.#keys,
-      settings: { ...options.settings, trustDomain },
+      settings,
     });
 
     const convergence = new ConvergenceLog();
@@ -172,7 +179,8 @@ export class Composition {
       learnsScope: options.learnsScope ?? true,
       sync,
       events: this.#events,
-      trust: () => this.#trust,
+      trust: () => this.trust.secrets,
+      mayBeGateway: (identity) => authority.mayBeGateway(identity),
       metrics: this.metrics,
       onError: this.onError,
     });
@@ -184,14 +192,6 @@ export class Composition {
       customTypes: [typeUrl.health, typeUrl.trustReport],
     });
 
-    const tell = () => trustSecrets(authority.trust.view.bundlePem, options.jwtKeys.keySet);
-    this.#trust = tell();
-    const onTrustChange = () => {
-      this.#trust = tell();
-      this.#changed("trust");
-    };
-    authority.trust.onChange(onTrustChange);
-    options.jwtKeys.onChange(onTrustChange);
     this.rotation = new RootRotation({
       trust: authority.trust,
       successor: authority.successor,
@@ -199,6 +199,7 @@ export class Composition {
       clock,
       log,
       holders: () => this.#clients.trustHolders(),
+      outsidersMs: this.trust.outsidersMs,
     });
 
     this.clientStatus = (request) => clientStatus(request, inspectedClients(sync.proxies));
@@ -225,6 +226,7 @@ export class Composition {
       convergence,
       history: this.#history,
       events: this.#events,
+      federation: this.trust,
       requests: this.requests,
       openDashboard: (caller, origin) => openDashboard(sessions, caller, origin ?? this.httpOrigin, clock),
       questions: () => this.dashboard,
@@ -269,6 +271,7 @@ export class Composition {
   /** From here on the files of the directory are followed. */
   start(): void {
     this.#directory?.start();
+    this.trust.follow(this.#config.resources);
     this.dashboard.start();
     this.rotation.resume();
     this.api.rollouts.resume();
@@ -313,6 +316,7 @@ export class Composition {
     this.isStarted = false;
     this.#process.close();
     this.#keys.close();
+    this.trust.close();
     this.dashboard.close();
     this.#directory?.close();
     this.rotation.close();
@@ -376,7 +380,10 @@ export class Composition {
     this.#changedAtMs = undefined;
     this.metrics.pushed(this.#reasons);
     this.#reasons.clear();
-    if (this.#isReconfigured) this.#keys.follow(keySourcesOf(this.#config.resources));
+    if (this.#isReconfigured) {
+      this.#keys.follow(keySourcesOf(this.#config.resources));
+      this.trust.follow(this.#config.resources);
+    }
     if (!this.#pipeline.follow() || this.#isReconfigured) this.#pipeline.rebuild();
     this.#isReconfigured = false;
     const { workloads } = this.#pipeline.current.mesh;

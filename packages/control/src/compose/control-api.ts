@@ -11,6 +11,7 @@ import type {
   ResourceVersionRecord,
   RollbackRequest,
 } from "../api/change-protocol.ts";
+import type { FederationStatus } from "../api/federation-protocol.ts";
 import type {
   Analysis,
   EncodedResource,
@@ -73,6 +74,7 @@ import type { ConfigEntry, ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
+import type { MeshTrust } from "./mesh-trust.ts";
 import { proxyConfigOf } from "./proxy-lookup.ts";
 import type { ProxySyncTable } from "./proxy-sync.ts";
 import { Rollouts } from "./rollouts.ts";
@@ -102,6 +104,7 @@ export interface ControlApiOptions {
   readonly rolloutStore: RolloutStore;
   readonly canaryStore: CanaryStore;
   readonly onError: (error: unknown) => void;
+  readonly federation: Pick<MeshTrust, "status" | "findings">;
   /** Configuration changed: push it. */
   readonly onConfigChange: () => void;
 }
@@ -189,7 +192,11 @@ export class ControlApi implements ApiBackend {
       services: mesh.services.size,
       proxies: [...sync.proxies].map(proxyStatus).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
       workloads: Array.from(registry.workloads.values(), (workload) => workloadStatus(workload, registry)),
-      diagnostics: [...diagnostics, ...findCapabilityGaps(mesh, this.#clients())],
+      diagnostics: [
+        ...diagnostics,
+        ...this.#parts.federation.findings,
+        ...findCapabilityGaps(mesh, this.#clients()),
+      ],
       convergence: convergence.summary(),
     };
   }
@@ -316,6 +323,10 @@ export class ControlApi implements ApiBackend {
   caStatus(): CaStatus {
     const rotation = this.#parts.rotation.status();
     return { ...this.#parts.authority.caStatus(), ...(rotation && { rotation }) };
+  }
+
+  federation(): FederationStatus {
+    return this.#parts.federation.status;
   }
 
   revoke(request: RevokeRequest, caller: Caller): RevocationRecord {

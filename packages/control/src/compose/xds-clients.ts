@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import { MeshError, messageOf } from "@weft/base/errors";
-import { parseSpiffeId, type TrustDomain } from "@weft/identity/spiffe-id";
+import { parseSpiffeId, type SpiffeId, type TrustDomain } from "@weft/identity/spiffe-id";
 import { parseWorkloadId } from "@weft/identity/workload-id";
 import type { AdsEvents, AdsNode, AdsSession, DeliveryTrouble } from "@weft/xds/ads-server";
 import type { GrpcPeer } from "@weft/xds/grpc/grpc-peer";
@@ -35,6 +35,8 @@ export interface XdsClientsOptions {
   readonly events: EventLog;
   /** The trust bundle of now: what agents are told beside their names. */
   readonly trust: () => ReadonlyMap<string, XdsResource>;
+  /** Whether an identity was given leave to be a gateway. */
+  readonly mayBeGateway: (identity: SpiffeId) => boolean;
   readonly metrics: PilotMetrics;
   readonly onError: (error: unknown) => void;
 }
@@ -281,6 +283,10 @@ export class XdsClients implements AdsEvents {
       });
     }
     const registration = id.role === "agent" ? parseRegistration(node, identity) : undefined;
+    if (registration?.isGateway && !this.#options.mayBeGateway(spiffeId)) {
+      const message = `${spiffeId} may not be a gateway, which has the Secrets of its namespace: make its token with 'weft token create --gateway'`;
+      throw new MeshError(message, { source: "downstream" });
+    }
     const refusal = registration && this.#options.pipeline.refusal(registration);
     if (refusal) throw new MeshError(refusal, { source: "downstream" });
     return { id, identity: spiffeId, registration };

@@ -21,6 +21,7 @@ export const meshKinds = [
   "KubernetesGateway",
   "Secret",
   "Canary",
+  "ClusterFederatedTrustDomain",
 ] as const;
 
 export type MeshKind = (typeof meshKinds)[number];
@@ -74,6 +75,13 @@ export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> =
     {
       UDPRoute: "only TCP is carried by the mesh",
       BackendTLSPolicy: "write a DestinationRule with tls for the backend",
+    },
+  ],
+  [
+    "spire.spiffe.io",
+    {
+      ClusterSPIFFEID: "identities are given by join tokens (docs/architecture.md)",
+      ClusterStaticEntry: "identities are given by join tokens (docs/architecture.md)",
     },
   ],
 ]);

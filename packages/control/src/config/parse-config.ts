@@ -3,6 +3,7 @@ import { formatOrigin } from "@weft/base/origin";
 import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
 import { checkCanary } from "./check-canary.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
+import { checkFederatedTrustDomain } from "./check-federated-trust-domain.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
 import { checkKubernetesGateway } from "./check-kubernetes-gateway.ts";
@@ -68,6 +69,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   KubernetesGateway: checkKubernetesGateway,
   Secret: checkSecret,
   Canary: checkCanary,
+  ClusterFederatedTrustDomain: checkFederatedTrustDomain,
 };
 
 /**

@@ -15,6 +15,7 @@ import type { TlsSecretSpec } from "./read-secret.ts";
 import type {
   AuthorizationPolicySpec,
   DestinationRuleSpec,
+  FederatedTrustDomainSpec,
   PeerAuthenticationSpec,
   RequestAuthenticationSpec,
   ServiceEntrySpec,
@@ -48,6 +49,7 @@ interface Specs {
   KubernetesGateway: KubernetesGatewaySpec;
   Secret: TlsSecretSpec;
   Canary: CanarySpec;
+  ClusterFederatedTrustDomain: FederatedTrustDomainSpec;
 }
 
 /**

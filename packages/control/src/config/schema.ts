@@ -5,6 +5,9 @@ import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import canary from "./schemas/canary.schema.json" with { type: "json" };
+import clusterFederatedTrustDomain from "./schemas/cluster-federated-trust-domain.schema.json" with {
+  type: "json",
+};
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
 import gateway from "./schemas/gateway.schema.json" with { type: "json" };
 import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "json" };
@@ -65,6 +68,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   KubernetesGateway: kubernetesGateway,
   Secret: secret,
   Canary: canary,
+  ClusterFederatedTrustDomain: clusterFederatedTrustDomain,
 };
 
 const text = { type: "string" };

@@ -462,3 +462,15 @@ export interface ConditionSpec {
   readonly values?: readonly string[];
   readonly notValues?: readonly string[];
 }
+
+/** As spire-controller-manager's. */
+export interface FederatedTrustDomainSpec {
+  readonly trustDomain: string;
+  readonly bundleEndpointURL: string;
+  readonly bundleEndpointProfile: {
+    readonly type: "https_spiffe" | "https_web";
+    readonly endpointSPIFFEID?: string;
+  };
+  /** A bundle document to begin with. */
+  readonly trustDomainBundle?: string;
+}

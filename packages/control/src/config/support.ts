@@ -18,6 +18,7 @@ const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
 const gateway = rows("Gateway");
 const secret = rows("Secret");
+const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
@@ -314,4 +315,13 @@ export const fieldSupport: readonly FieldSupport[] = [
 
   ...secret.yes("spec.type", "spec.data", "spec.stringData"),
   ...secret.idle(["spec.immutable", "a change is a new resource to Weft"]),
+
+  ...federatedTrustDomain.yes(
+    "spec.trustDomain",
+    "spec.bundleEndpointURL",
+    "spec.bundleEndpointProfile.type",
+    "spec.bundleEndpointProfile.endpointSPIFFEID",
+    "spec.trustDomainBundle",
+  ),
+  ...federatedTrustDomain.idle(["spec.className", "there is one control plane, and it takes every class"]),
 ];

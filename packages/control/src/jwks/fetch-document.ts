@@ -2,16 +2,28 @@ import { lookup } from "node:dns";
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
+import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
 import { messageOf } from "@weft/base/errors";
+import { peerChain } from "@weft/identity/peer-chain";
 import type { AddressGuard } from "./address-guard.ts";
 
-export interface FetchOptions {
+/** How the other end of TLS is recognised; by a certificate for its name where nothing is said. */
+export interface TlsPeer {
+  /** PEM, in place of the roots that Node trusts. */
+  readonly ca?: readonly string[];
+  /** Judges the chain, leaf first, in place of the name: why it is not the one, or undefined. */
+  readonly identify?: (chain: readonly Buffer[]) => string | undefined;
+}
+
+export interface FetchOptions extends TlsPeer {
   readonly guard: AddressGuard;
   /** For all of it: names, connections, redirects, bodies. */
   readonly timeoutMs: number;
-  /** PEM, beside the roots that Node trusts. */
-  readonly ca?: readonly string[];
   readonly signal?: AbortSignal;
+  /** Not even from networks that were named is it fetched without TLS. */
+  readonly isTlsRequired?: boolean;
+  /** What names networks, for messages. Default `--jwks-allow`. */
+  readonly allowFlag?: string;
 }
 
 /** More is no key set. */
@@ -50,14 +62,15 @@ export async function fetchDocument(url: string, options: FetchOptions): Promise
 type Answer = string | { readonly location: string };
 
 function get(url: URL, options: FetchOptions & { readonly signal: AbortSignal }): Promise<Answer> {
-  const { guard, ca, signal } = options;
+  const { guard, ca, identify, signal, isTlsRequired = false, allowFlag = "--jwks-allow" } = options;
   const isSecure = url.protocol === "https:";
-  if (!isSecure && url.protocol !== "http:") throw new Error(`${url.protocol} is not fetched`);
+  if (!isSecure && (url.protocol !== "http:" || isTlsRequired))
+    throw new Error(`${url.protocol} is not fetched`);
   if (url.username !== "" || url.password !== "") throw new Error("the URL holds a password");
   const refusal = (address: string): string | undefined => {
-    if (!guard.isAllowed(address)) return `${address} is not a public address; allow it with --jwks-allow`;
+    if (!guard.isAllowed(address)) return `${address} is not a public address; allow it with ${allowFlag}`;
     if (!isSecure && !guard.isNamed(address))
-      return `plain HTTP to ${address}, where anyone on the way could answer; use https, or --jwks-allow`;
+      return `plain HTTP to ${address}, where anyone on the way could answer; use https, or ${allowFlag}`;
     return undefined;
   };
   const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -71,11 +84,21 @@ function get(url: URL, options: FetchOptions & { readonly signal: AbortSignal })
       agent: false,
       minVersion: "TLSv1.2",
       ...(ca ? { ca: [...ca] } : {}),
+      ...(identify
+        ? { checkServerIdentity: (_name: string, shown: PeerCertificate) => refusalOf(identify, shown) }
+        : {}),
     });
     started.on("response", (response) => void read(response, started, resolve, reject));
     started.on("error", (error) => reject(new Error(messageOf(error), { cause: error })));
     started.end();
   });
+}
+
+function refusalOf(identify: NonNullable<TlsPeer["identify"]>, shown: PeerCertificate): Error | undefined {
+  // Node hands over the whole chain, whatever the type says.
+  const chain = peerChain({ getPeerCertificate: () => shown as DetailedPeerCertificate });
+  const problem = identify(chain);
+  return problem === undefined ? undefined : new Error(problem);
 }
 
 /** Resolves as usual, and fails where any of a name's addresses is refused: one good among bad ones is a trap. */

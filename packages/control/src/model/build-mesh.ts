@@ -11,6 +11,7 @@ import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices, type ServiceDraft } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
+import { buildFederation } from "./federation.ts";
 import { apiListeners, ownGateways } from "./gateway-api/api-gateways.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
@@ -20,7 +21,7 @@ import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
-import { type ResourcesByKind, resourcesOf, sortedMap } from "./sorting.ts";
+import { type ResourcesByKind, resourcesOf, sortedMap, sortedUnique } from "./sorting.ts";
 import { buildSecrets } from "./tls-secret.ts";
 import { WorkloadGroups } from "./workload-groups.ts";
 import { WorkloadPolicies } from "./workload-policies.ts";
@@ -59,8 +60,10 @@ export function buildMesh(input: MeshInput): RoutedMesh {
 
 export function buildGround(input: MeshInput): MeshGround {
   const diagnostics = new Diagnostics();
-  const options = meshOptions(input.options);
   const resources = resourcesOf(input.resources);
+  const federation = buildFederation(resources.ClusterFederatedTrustDomain, input.options, diagnostics);
+  const federated = sortedUnique(federation.map(({ trustDomain }) => trustDomain));
+  const options = { ...meshOptions(input.options), federated };
   const groups = new WorkloadGroups(resources.WorkloadGroup);
   const workloads = input.workloads
     .map((workload) => groups.member(workload))

@@ -1,11 +1,14 @@
+import type { TrustDomain } from "@weft/identity/spiffe-id";
 import type {
   AuthorizationProviderSpec,
   GatewayTopologySpec,
   HttpAuthorizationProviderSpec,
   MeshConfigSpec,
+  TrustAnchorSpec,
 } from "../config/mesh-config/mesh-config-spec.ts";
 import { parseDurationMs } from "../config/values.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
+import type { FederationSource } from "./federation.ts";
 import { traceTags } from "./merge-signals.ts";
 import type { GatewayTopology, MeshDefaults } from "./mesh.ts";
 import { type MeshSettings, meshDefaults as usual } from "./options.ts";
@@ -34,7 +37,21 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
   if (connectTimeout !== undefined) meshDefaults.connectTimeoutMs = parseDurationMs(connectTimeout)!;
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
-  return { meshDefaults, ...(rootNamespace === undefined ? {} : { rootNamespace }) };
+  return {
+    meshDefaults,
+    ...(rootNamespace === undefined ? {} : { rootNamespace }),
+    trustDomainAliases: spec.trustDomainAliases ?? [],
+    trustAnchors: (spec.caCertificates ?? []).flatMap(trustAnchors),
+  };
+}
+
+function trustAnchors({ pem, spiffeBundleUrl, trustDomains }: TrustAnchorSpec): FederationSource[] {
+  return trustDomains.map((trustDomain) => ({
+    trustDomain: trustDomain as TrustDomain,
+    ...(pem === undefined ? {} : { pem }),
+    ...(spiffeBundleUrl === undefined ? {} : { endpoint: { url: spiffeBundleUrl, spiffeId: undefined } }),
+    name: "caCertificates of the MeshConfig",
+  }));
 }
 
 /** Of Istio's own provider where `enableTracing` stands alone; no provider can be called so. */

@@ -45,6 +45,10 @@ export interface Mesh {
 
 export interface MeshOptions {
   readonly trustDomain: string;
+  /** Names whose identities mean the same as those of the trust domain; sorted. */
+  readonly trustDomainAliases: readonly string[];
+  /** Other trust domains whose identities are verified, each under roots of its own; sorted. */
+  readonly federated: readonly string[];
   readonly domainSuffix: string;
   /** Whose policies hold for the whole mesh. */
   readonly rootNamespace: string;

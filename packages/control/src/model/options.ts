@@ -1,4 +1,5 @@
 import { istioAccessLogFormat } from "./access-log-formats.ts";
+import type { FederationSource } from "./federation.ts";
 import type { MeshDefaults, MeshOptions } from "./mesh.ts";
 
 export const meshDefaults: MeshDefaults = {
@@ -20,6 +21,10 @@ export const meshDefaults: MeshDefaults = {
 /** What an operator decides about a mesh; everything but the trust domain has a default. */
 export interface MeshSettings {
   readonly trustDomain: string;
+  /** Names whose identities mean the same as those of the trust domain. */
+  readonly trustDomainAliases?: readonly string[];
+  /** Other trust domains whose identities are verified, as MeshConfig names them. */
+  readonly trustAnchors?: readonly FederationSource[];
   readonly domainSuffix?: string;
   readonly rootNamespace?: string;
   readonly meshDefaults?: Partial<MeshDefaults>;
@@ -28,6 +33,8 @@ export interface MeshSettings {
 export function meshOptions(settings: MeshSettings): MeshOptions {
   return {
     trustDomain: settings.trustDomain,
+    trustDomainAliases: [...(settings.trustDomainAliases ?? [])].sort(),
+    federated: [],
     domainSuffix: settings.domainSuffix ?? "cluster.local",
     rootNamespace: settings.rootNamespace ?? "istio-system",
     defaults: { ...meshDefaults, ...settings.meshDefaults },

@@ -5,14 +5,20 @@ import type { XdsResource } from "@weft/xds/snapshot";
 
 /**
  * Whom to trust, as agents are told it in Envoy's message: `ROOTCA` (Istio's
- * name), the trust bundle with the root that issues first, and `JWKS`, the public
- * keys of JWT-SVIDs.
+ * name), the trust bundle with the root that issues first, `JWKS`, the public
+ * keys of JWT-SVIDs, and `BUNDLES`, those of the trust domains the mesh is
+ * federated with.
  */
-export function trustSecrets(bundlePem: string, keySet: string): ReadonlyMap<string, XdsResource> {
+export function trustSecrets(
+  bundlePem: string,
+  keySet: string,
+  bundles: string,
+): ReadonlyMap<string, XdsResource> {
   const inline = (value: string) => ({ specifier: { case: "inlineString" as const, value } });
   const secrets = [
     secret("ROOTCA", { case: "validationContext", value: { trustedCa: inline(bundlePem) } }),
     secret("JWKS", { case: "genericSecret", value: { secret: inline(keySet) } }),
+    secret("BUNDLES", { case: "genericSecret", value: { secret: inline(bundles) } }),
   ];
   return new Map(secrets.map((one) => [one.name, one]));
 }

@@ -5,6 +5,7 @@ import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { sqliteAddressStore } from "./address-store.ts";
 import type { AuditBounds } from "./audit-archive.ts";
 import { sqliteAuditLog } from "./audit-log.ts";
+import { sqliteBundleStore } from "./bundle-store.ts";
 import { sqliteCanaryStore } from "./canary-store.ts";
 import { Database } from "./database.ts";
 import { sqliteJwtKeyStore } from "./jwt-key-store.ts";
@@ -46,6 +47,7 @@ export function openStore({ directory, trustDomain, clock, auditBounds }: StoreO
         audit: sqliteAuditLog(database, tokens, { ...auditBounds, folder: join(directory, "audit"), clock }),
         jwtKeys: sqliteJwtKeyStore(database),
         revocations: sqliteRevocationStore(database),
+        bundles: sqliteBundleStore(database),
         addresses: sqliteAddressStore(database),
         rollouts: sqliteRolloutStore(database),
         canaries: sqliteCanaryStore(database),

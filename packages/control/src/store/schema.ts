@@ -157,4 +157,18 @@ export const migrations: readonly string[] = [
   ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';
   ALTER TABLE audit_archives ADD COLUMN last_hash TEXT NOT NULL DEFAULT '';
   `,
+  `
+  CREATE TABLE federated_bundles (
+    trust_domain TEXT PRIMARY KEY,
+    document TEXT NOT NULL,
+    fetched_at_ms INTEGER NOT NULL,
+    changed_at_ms INTEGER NOT NULL,
+    origin TEXT NOT NULL
+  ) STRICT;
+  `,
+  // An identity may be a gateway once it has joined by a token that says so.
+  `
+  ALTER TABLE tokens ADD COLUMN is_gateway INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE gateway_identities (identity TEXT PRIMARY KEY) STRICT;
+  `,
 ];

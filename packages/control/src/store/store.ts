@@ -1,5 +1,6 @@
 import type { VirtualAddressStore } from "./address-store.ts";
 import type { AuditLog } from "./audit-log.ts";
+import type { BundleStore } from "./bundle-store.ts";
 import type { CanaryStore } from "./canary-store.ts";
 import type { JwtKeyStore } from "./jwt-key-store.ts";
 import type { ResourceStore } from "./resource-store.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly audit: AuditLog;
   readonly jwtKeys: JwtKeyStore;
   readonly revocations: RevocationStore;
+  readonly bundles: BundleStore;
   readonly addresses: VirtualAddressStore;
   readonly rollouts: RolloutStore;
   readonly canaries: CanaryStore;

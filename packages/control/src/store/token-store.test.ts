@@ -131,3 +131,18 @@ test("tokens that expired long ago are forgotten", (t) => {
     ["t2"],
   );
 });
+
+test("an identity may be a gateway from the use of a token that says so, until that is taken back", async (t) => {
+  const { tokens, audit } = setUp(t);
+  tokens.add({ ...token, id: "t2", isGateway: true });
+  tokens.add(token);
+  await audit.recordIssuance(entry, use);
+  assert.equal(tokens.mayBeGateway(identity), false, "not by another token, nor by one that is not used");
+  assert.equal((await audit.recordIssuance(entry, { ...use, id: "t2", hash: hash("guess") }))?.isGood, false);
+  assert.equal(tokens.mayBeGateway(identity), false, "nor by a guess");
+  await audit.recordIssuance(entry, { ...use, id: "t2" });
+  assert.equal(tokens.mayBeGateway(identity), true);
+  assert.equal(tokens.mayBeGateway(parseSpiffeId(`${identity}2`)), false);
+  tokens.forgetGateway(identity);
+  assert.equal(tokens.mayBeGateway(identity), false);
+});

@@ -8,6 +8,8 @@ export interface StoredToken {
   /** Of id and secret. */
   readonly hash: Buffer;
   readonly identity: SpiffeId;
+  /** Whoever joins by it may be a gateway. */
+  readonly isGateway?: boolean;
   readonly maxUses: number;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
@@ -46,6 +48,9 @@ export interface TokenStore {
   revoke(id: string, nowMs: number): boolean;
   /** Whether a use would be accepted now; nothing is changed. Without a key, uses are not counted yet. */
   judge(use: Omit<TokenUse, "keyHash"> & { readonly keyHash?: Buffer }): TokenVerdict;
+  /** Whether the identity has joined by a token for gateways, and has not been shut out since. */
+  mayBeGateway(identity: SpiffeId): boolean;
+  forgetGateway(identity: SpiffeId): void;
 }
 
 /**
@@ -64,6 +69,7 @@ interface Row {
   created_at_ms: number;
   expires_at_ms: number;
   revoked_at_ms: number | null;
+  is_gateway: number;
   uses: number;
 }
 
@@ -71,7 +77,10 @@ const select = "SELECT *, (SELECT count(*) FROM token_uses WHERE token_id = id) 
 
 export function sqliteTokenStore(database: Database): TokenStore & TokenRedeemer {
   const { sqlite } = database;
-  const insert = sqlite.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)");
+  const insert = sqlite.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL, ?)");
+  const findGateway = sqlite.prepare("SELECT 1 FROM gateway_identities WHERE identity = ?");
+  const addGateway = sqlite.prepare("INSERT INTO gateway_identities VALUES (?) ON CONFLICT DO NOTHING");
+  const forgetGateway = sqlite.prepare("DELETE FROM gateway_identities WHERE identity = ?");
   const purge = sqlite.prepare("DELETE FROM tokens WHERE expires_at_ms < ?");
   const all = sqlite.prepare(`${select} ORDER BY created_at_ms DESC, id`);
   const one = sqlite.prepare(`${select} WHERE id = ?`);
@@ -104,8 +113,8 @@ export function sqliteTokenStore(database: Database): TokenStore & TokenRedeemer
     add(token) {
       database.transaction(() => {
         purge.run(token.createdAtMs - keepMs);
-        const { id, hash, identity, maxUses, createdAtMs, expiresAtMs } = token;
-        insert.run(id, hash, identity, maxUses, createdAtMs, expiresAtMs);
+        const { id, hash, identity, isGateway = false, maxUses, createdAtMs, expiresAtMs } = token;
+        insert.run(id, hash, identity, maxUses, createdAtMs, expiresAtMs, isGateway ? 1 : 0);
       });
     },
     list: () => (all.all() as unknown as Row[]).map(toState),
@@ -118,9 +127,13 @@ export function sqliteTokenStore(database: Database): TokenStore & TokenRedeemer
     judge,
     redeem(use) {
       const verdict = judge(use);
-      if (verdict.isGood) insertUse.run(use.id, use.keyHash, use.nowMs);
+      if (!verdict.isGood) return verdict;
+      insertUse.run(use.id, use.keyHash, use.nowMs);
+      if ((one.get(use.id) as unknown as Row).is_gateway === 1) addGateway.run(verdict.identity);
       return verdict;
     },
+    mayBeGateway: (identity) => findGateway.get(identity) !== undefined,
+    forgetGateway: (identity) => void forgetGateway.run(identity),
   };
 }
 
@@ -134,6 +147,7 @@ function toState(row: Row): TokenState {
     id: row.id,
     hash: Buffer.from(row.hash),
     identity: row.identity as SpiffeId,
+    isGateway: row.is_gateway === 1,
     maxUses: row.max_uses,
     createdAtMs: row.created_at_ms,
     expiresAtMs: row.expires_at_ms,

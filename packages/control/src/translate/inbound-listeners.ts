@@ -125,7 +125,7 @@ function portChains(
   const name = inboundName(port.port);
   const reporter = { direction: "inbound", service: port.service } as const;
   const opaque = () => [
-    ...tcpPolicyFilters(workload),
+    ...tcpPolicyFilters(workload, options),
     ...tcpProxy([{ name, weight: 1 }], reporter, options, features, {
       ...noPolicy,
       connectionPool: port.pool,
@@ -158,7 +158,7 @@ function portChains(
 /** Ports that nobody declared: bytes only, under the workload's own policy. */
 function passthroughChains(workload: MeshWorkload, options: MeshOptions, features: ClientFeatures): Chain[] {
   const filters = [
-    ...tcpPolicyFilters(workload),
+    ...tcpPolicyFilters(workload, options),
     ...tcpProxy([{ name: inboundPassthroughCluster, weight: 1 }], unnamed, options, features),
   ];
   return securedChains(workload.mtlsMode, { name: "virtualInbound", alpn: alpnOf.tcp, filters, options });

@@ -30,7 +30,7 @@ const notAskable = "-denied-without-provider";
  * denied is denied, and what is left must be allowed where anything is.
  */
 export function httpPolicyFilters(workload: MeshWorkload, options: MeshOptions): HttpFilter[] {
-  const context = rbacContext(workload, "http");
+  const context = rbacContext(workload, "http", options);
   const authentication = jwtFilter(workload.jwtRules);
   return [
     ...customFilters(workload, options, context),
@@ -40,16 +40,16 @@ export function httpPolicyFilters(workload: MeshWorkload, options: MeshOptions):
 }
 
 /** What gRPC applications know of it themselves: they ask nobody, so what should be asked about is denied. */
-export function proxylessPolicyFilters(workload: MeshWorkload): HttpFilter[] {
-  const context = rbacContext(workload, "http");
+export function proxylessPolicyFilters(workload: MeshWorkload, options: MeshOptions): HttpFilter[] {
+  const context = rbacContext(workload, "http", options);
   return [...withoutProvider(workload.policies, context), ...builtIn(workload.policies, context)].map(
     httpRbac,
   );
 }
 
 /** Who may connect, where no requests are seen. Nobody is asked about connections, so what should be is denied. */
-export function tcpPolicyFilters(workload: MeshWorkload): Filter[] {
-  const context = rbacContext(workload, "tcp");
+export function tcpPolicyFilters(workload: MeshWorkload, options: MeshOptions): Filter[] {
+  const context = rbacContext(workload, "tcp", options);
   return [...withoutProvider(workload.policies, context), ...builtIn(workload.policies, context)].map(
     ({ name: _, ...verdicts }) =>
       create(FilterSchema, {

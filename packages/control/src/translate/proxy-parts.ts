@@ -40,7 +40,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
       areMadeFromEndpoints: true,
       isLearnt: false,
       common: () => commonProxylessParts(mesh, caller),
-      own: ownProxylessParts(workload),
+      own: ownProxylessParts(workload, mesh.options),
     };
   }
   return {

@@ -44,13 +44,13 @@ export function conditionPart(
     case "remote.ip":
       return caller(src.byRemoteAddress);
     case "source.namespace":
-      return caller(src.byNamespace);
+      return caller((value) => src.byNamespace(value, context.trustDomains));
     case "source.principal":
-      return caller((value) => src.byPrincipal(value, context.trustDomain));
+      return caller((value) => src.byPrincipal(value, context.trustDomains));
     case "source.serviceAccount":
-      return caller((value) => src.byServiceAccount(value, namespace));
+      return caller((value) => src.byServiceAccount(value, namespace, context.trustDomains));
     case "source.trustDomain":
-      return caller((value) => src.byTrustDomain(value, context.trustDomain));
+      return caller((value) => src.byTrustDomain(value, context.trustDomains));
     case "destination.ip":
       return called(op.byDestinationAddress);
     case "destination.port":

@@ -1,4 +1,4 @@
-import type { MeshWorkload } from "../model/mesh.ts";
+import type { MeshOptions, MeshWorkload } from "../model/mesh.ts";
 import type { PortMap } from "./rbac-operation.ts";
 
 /** Whether requests are seen, or connections only. */
@@ -9,14 +9,15 @@ export interface RbacContext {
   readonly level: RbacLevel;
   /** From an application's port, as policies name it, to the port the sidecar sees. */
   readonly seenPort: PortMap;
-  readonly trustDomain: string;
+  /** Of the mesh: its trust domain, and the names that mean the same. */
+  readonly trustDomains: readonly string[];
 }
 
-export function rbacContext(workload: MeshWorkload, level: RbacLevel): RbacContext {
+export function rbacContext(workload: MeshWorkload, level: RbacLevel, options: MeshOptions): RbacContext {
   const listenPorts = new Map(workload.inbound.map((p) => [p.port, p.listenPort]));
   return {
     level,
     seenPort: (port) => listenPorts.get(port) ?? port,
-    trustDomain: workload.identity.split("/")[2]!,
+    trustDomains: [options.trustDomain, ...options.trustDomainAliases],
   };
 }

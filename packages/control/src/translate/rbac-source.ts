@@ -12,31 +12,45 @@ function authenticated(principalName: StringMatch): Principal {
 }
 
 /** What policies call the mesh's own trust domain, whatever its name is. */
-const ownTrustDomain = "cluster.local/";
+const ownTrustDomain = "cluster.local";
 
-/** `cluster.local/ns/x/sa/y`, with Istio's wildcards; `cluster.local` stands for the mesh's trust domain. */
-export function byPrincipal(value: string, trustDomain: string): Principal {
-  const full = value.startsWith(ownTrustDomain)
-    ? `${trustDomain}/${value.slice(ownTrustDomain.length)}`
-    : value;
-  return authenticated(wildcardMatch(full, { prefix: "spiffe://" }));
+/**
+ * `cluster.local/ns/x/sa/y`, with Istio's wildcards. `cluster.local` and every
+ * name of the mesh's trust domain (`own`) stand for all of them.
+ */
+export function byPrincipal(value: string, own: readonly string[]): Principal {
+  const slash = value.indexOf("/");
+  const domain = value.slice(0, Math.max(slash, 0));
+  const domains = domain === ownTrustDomain || own.includes(domain) ? own : [domain];
+  const names = slash < 0 ? [value] : domains.map((one) => one + value.slice(slash));
+  return oneOf(names.map((name) => authenticated(wildcardMatch(name, { prefix: "spiffe://" }))));
 }
 
-export function byNamespace(namespace: string): Principal {
-  return authenticated(regexMatch(`spiffe://[^/]+/ns/${segmentPattern(namespace)}/sa/[^/]+`));
+/** Of the mesh's own trust domain: namespaces of another mesh are none of ours, whatever their names. */
+export function byNamespace(namespace: string, own: readonly string[]): Principal {
+  return byPath(anyOf(own), `/ns/${segmentPattern(namespace)}/sa/[^/]+`);
 }
 
-/** `account`, of the policy's namespace, or `namespace/account`. */
-export function byServiceAccount(value: string, policyNamespace: string): Principal {
+/** `account`, of the policy's namespace, or `namespace/account`; of the mesh's own trust domain. */
+export function byServiceAccount(value: string, policyNamespace: string, own: readonly string[]): Principal {
   const [namespace, account] = value.includes("/") ? value.split("/", 2) : [policyNamespace, value];
-  const pattern = `spiffe://[^/]+/ns/${segmentPattern(namespace!)}/sa/${segmentPattern(account!)}`;
-  return authenticated(regexMatch(pattern));
+  return byPath(anyOf(own), `/ns/${segmentPattern(namespace!)}/sa/${segmentPattern(account!)}`);
 }
 
-/** With `*` for any part of it; `cluster.local` stands for the mesh's trust domain. */
-export function byTrustDomain(value: string, own: string): Principal {
-  const pattern = value === ownTrustDomain.slice(0, -1) ? escapeRegex(own) : segmentPattern(value);
-  return authenticated(regexMatch(`spiffe://${pattern}/ns/[^/]+/sa/[^/]+`));
+/** With `*` for any part of it; `cluster.local` and every name of the mesh's stand for all of them. */
+export function byTrustDomain(value: string, own: readonly string[]): Principal {
+  const isOwn = value === ownTrustDomain || own.includes(value);
+  return byPath(isOwn ? anyOf(own) : segmentPattern(value), "/ns/[^/]+/sa/[^/]+");
+}
+
+function byPath(domains: string, path: string): Principal {
+  return authenticated(regexMatch(`spiffe://${domains}${path}`));
+}
+
+/** A pattern of these names, and no others. */
+function anyOf(names: readonly string[]): string {
+  const patterns = names.map(escapeRegex).join("|");
+  return names.length === 1 ? patterns : `(?:${patterns})`;
 }
 
 /** The address of the connection's other end. */
@@ -55,17 +69,21 @@ function range(block: string) {
 }
 
 /** All fields of a source must hold; within one field any value, within a `not` field none. */
-export function sourcePrincipal(source: SourceSpec, policyNamespace: string, trustDomain: string): Principal {
-  const account = (value: string) => byServiceAccount(value, policyNamespace);
+export function sourcePrincipal(
+  source: SourceSpec,
+  policyNamespace: string,
+  own: readonly string[],
+): Principal {
+  const account = (value: string) => byServiceAccount(value, policyNamespace, own);
   const fields: [
     yes: readonly string[] | undefined,
     no: readonly string[] | undefined,
     of: (v: string) => Principal,
   ][] = [
-    [source.principals, source.notPrincipals, (value) => byPrincipal(value, trustDomain)],
-    [source.namespaces, source.notNamespaces, byNamespace],
+    [source.principals, source.notPrincipals, (value) => byPrincipal(value, own)],
+    [source.namespaces, source.notNamespaces, (value) => byNamespace(value, own)],
     [source.serviceAccounts, source.notServiceAccounts, account],
-    [source.trustDomains, source.notTrustDomains, (value) => byTrustDomain(value, trustDomain)],
+    [source.trustDomains, source.notTrustDomains, (value) => byTrustDomain(value, own)],
     [source.ipBlocks, source.notIpBlocks, byDirectAddress],
     [source.remoteIpBlocks, source.notRemoteIpBlocks, byRemoteAddress],
   ];

@@ -23,7 +23,7 @@ function protectedBy(yaml: string): MeshWorkload {
 }
 
 function rules(workload: MeshWorkload, level: RbacLevel, action: AuthorizationAction = "ALLOW"): RBAC {
-  return rbacRules(action, workload.policies, rbacContext(workload, level));
+  return rbacRules(action, workload.policies, rbacContext(workload, level, options));
 }
 
 function json(rules: RBAC): string {
@@ -74,16 +74,27 @@ describe("authorization", () => {
     });
   });
 
-  it("takes cluster.local for the mesh's own trust domain", () => {
+  it("takes cluster.local and every alias for the mesh's own trust domain", () => {
     const workload = protectedBy(
       policy(
         "DENY",
-        "[{ from: [{ source: { principals: [cluster.local/ns/a/sa/b] } }, { source: { trustDomains: [cluster.local] } }] }]",
+        "[{ from: [{ source: { principals: [cluster.local/ns/a/sa/b] } }, { source: { trustDomains: [old.example] } }] }]",
       ),
     );
-    const elsewhere = { ...workload, identity: "spiffe://corp.example/ns/default/sa/db" };
-    const text = json(rules(elsewhere, "http", "DENY"));
-    assert.match(text, /"spiffe:\/\/corp\.example\/ns\/a\/sa\/b"/);
-    assert.match(text, /"spiffe:\/\/corp\\\\\.example\/ns\/\[\^\/\]\+\/sa\/\[\^\/\]\+"/);
+    const elsewhere = { ...options, trustDomain: "corp.example", trustDomainAliases: ["old.example"] };
+    const text = json(rbacRules("DENY", workload.policies, rbacContext(workload, "http", elsewhere)));
+    for (const domain of ["corp.example", "old.example"])
+      assert.ok(text.includes(`"spiffe://${domain}/ns/a/sa/b"`));
+    assert.match(text, /"spiffe:\/\/\(\?:corp\\\\\.example\|old\\\\\.example\)\/ns\/\[\^\/\]\+\/sa/);
+  });
+
+  it("takes namespaces and service accounts for those of its own trust domain", () => {
+    const sources = "{ source: { namespaces: [a] } }, { source: { serviceAccounts: [b] } }";
+    const text = json(rules(protectedBy(policy("ALLOW", `[{ from: [${sources}] }]`)), "http"));
+    const named = text.match(/spiffe:[^"]+/g) ?? [];
+    assert.deepEqual(named, [
+      "spiffe://cluster\\\\.local/ns/a/sa/[^/]+",
+      "spiffe://cluster\\\\.local/ns/default/sa/b",
+    ]);
   });
 });

@@ -80,7 +80,7 @@ function rulePolicy(
 
 function toPolicy({ from, to, when }: AuthorizationRule, namespace: string, context: RbacContext): Policy {
   const conditions = when.map((condition) => conditionPart(condition, namespace, context));
-  const sources = from.map((source) => sourcePrincipal(source, namespace, context.trustDomain));
+  const sources = from.map((source) => sourcePrincipal(source, namespace, context.trustDomains));
   const operations = to.map((operation) => op.operationPermission(operation, context.seenPort));
   const principals = [sources.length > 0 ? oneOf(sources) : undefined, ...conditions.map((c) => c.principal)];
   const permissions = [

@@ -36,19 +36,21 @@ export function plaintextSocket(): TransportSocket {
 
 /**
  * What a peer of the mesh must present: a certificate of the trust bundle for
- * an identity of this trust domain. `alpn` is in the server's order of choice.
+ * an identity of this trust domain or one that it is federated with. `alpn` is in the server's order of choice.
  */
 export function inboundTls(options: MeshOptions, alpn: readonly string[]): TransportSocket {
-  const domain: San = {
-    sanType: SanType.URI,
-    matcher: { matchPattern: { case: "prefix", value: `spiffe://${options.trustDomain}/` } },
-  };
+  const domains = peerDomains(options).map(
+    (domain): San => ({
+      sanType: SanType.URI,
+      matcher: { matchPattern: { case: "prefix", value: `spiffe://${domain}/` } },
+    }),
+  );
   return create(TransportSocketSchema, {
     name: tlsSocketName,
     configType: {
       case: "typedConfig",
       value: pack(DownstreamTlsContextSchema, {
-        commonTlsContext: meshTls(alpn, [domain]),
+        commonTlsContext: meshTls(alpn, domains),
         requireClientCertificate: true,
       }),
     },
@@ -64,6 +66,26 @@ export interface MeshPeer {
 }
 
 /**
+ * The identities of trust domains that are known here. A connection to any other
+ * one could not be made, and one that stands from before ends, since what is
+ * written of the cluster is another thing then.
+ */
+function provable(identities: readonly string[], options: MeshOptions): readonly string[] {
+  const domains = peerDomains(options);
+  const known = identities.filter((name) => {
+    const [, domain] = /^spiffe:\/\/([^/]*)/.exec(name) ?? [];
+    return domain === undefined || domains.includes(domain);
+  });
+  // Nobody's: no SPIFFE ID ends in a slash.
+  return known.length > 0 ? known : [`spiffe://${options.trustDomain}/`];
+}
+
+/** The trust domains whose identities are verified. */
+function peerDomains({ trustDomain, trustDomainAliases, federated }: MeshOptions): readonly string[] {
+  return [trustDomain, ...trustDomainAliases, ...federated];
+}
+
+/**
  * Mutual TLS to workloads of the mesh: the peer must prove one of the service's
  * identities. While none is known, only identities of its namespace are taken.
  */
@@ -71,7 +93,7 @@ export function outboundMeshTls(peer: MeshPeer, options: MeshOptions): Transport
   const inNamespace = `spiffe://${options.trustDomain}/ns/${peer.namespace}/sa/`;
   const sans: San[] =
     peer.identities.length > 0
-      ? peer.identities.map(exactName)
+      ? provable(peer.identities, options).map(exactName)
       : [{ sanType: SanType.URI, matcher: { matchPattern: { case: "prefix", value: inNamespace } } }];
   return create(TransportSocketSchema, {
     name: tlsSocketName,

@@ -10,6 +10,7 @@ import {
   rotateRequest,
   tokenList,
 } from "../authority-protocol.ts";
+import { federationStatus } from "../federation-protocol.ts";
 import { ApiRefusal } from "../refusal.ts";
 import { route } from "../route.ts";
 import { integer, optional, text } from "../schema.ts";
@@ -59,6 +60,16 @@ export const caStatusRoute = route({
   summary: "The certificate authority: its roots, revocations and the last rotation",
   answer: caStatus,
   handle: (backend) => backend.caStatus(),
+});
+
+export const federationRoute = route({
+  id: "federation",
+  method: "GET",
+  path: "/api/v1/federation",
+  role: "read",
+  summary: "The bundle of this trust domain, and what is known of those it is federated with",
+  answer: federationStatus,
+  handle: (backend) => backend.federation(),
 });
 
 export const rotateRootRoute = route({
@@ -126,6 +137,7 @@ export const authorityRoutes = [
   createTokenRoute,
   revokeTokenRoute,
   caStatusRoute,
+  federationRoute,
   rotateRootRoute,
   revokeRoute,
   auditLogRoute,

@@ -6,6 +6,7 @@ export interface MeshConfigSpec {
   readonly accessLogFile?: string;
   readonly accessLogFormat?: string;
   readonly accessLogEncoding?: "TEXT" | "JSON";
+  readonly caCertificates?: readonly TrustAnchorSpec[];
   readonly connectTimeout?: string;
   readonly defaultConfig?: {
     readonly gatewayTopology?: GatewayTopologySpec;
@@ -22,6 +23,14 @@ export interface MeshConfigSpec {
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
   readonly rootNamespace?: string;
+  readonly trustDomainAliases?: readonly string[];
+}
+
+/** Roots of other trust domains: written, or where they are served. One of both is set. */
+export interface TrustAnchorSpec {
+  readonly pem?: string;
+  readonly spiffeBundleUrl?: string;
+  readonly trustDomains: readonly string[];
 }
 
 /** How proxies trace where no provider is named; and what holds where a Telemetry leaves it open. */

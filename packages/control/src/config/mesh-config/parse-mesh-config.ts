@@ -1,4 +1,8 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { messageOf } from "@weft/base/errors";
+import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
+import { parseTrustBundle } from "@weft/identity/trust-bundle";
+import { bundleUrlProblem } from "../check-federated-trust-domain.ts";
 import { Finding } from "../finding.ts";
 import { type ConfigFile, parseDocuments } from "../parse-documents.ts";
 import { checkValue } from "../schema.ts";
@@ -35,6 +39,7 @@ export function parseMeshConfig(file: ConfigFile): {
     const hint = "write a JSON object, or leave it out for Istio's";
     find.error("W1105", "accessLogFormat", "accessLogFormat is not JSON", hint);
   }
+  checkTrust(spec, find);
   const seen = new Set<string>();
   spec.extensionProviders?.forEach((provider, i) => {
     const path = `extensionProviders[${i}]`;
@@ -76,6 +81,33 @@ function checkTracing(
   if (enableTracing && !zipkin && !defaultProviders?.tracing?.length) {
     const hint = "name a provider in defaultProviders.tracing";
     find.warning("W1301", "enableTracing", "no provider takes the spans: nothing is traced", hint);
+  }
+}
+
+function checkTrust({ trustDomainAliases, caCertificates }: MeshConfigSpec, find: Finding): void {
+  trustDomainAliases?.forEach((alias, i) => {
+    checkTrustDomain(alias, `trustDomainAliases[${i}]`, find);
+  });
+  caCertificates?.forEach(({ pem, spiffeBundleUrl, trustDomains }, i) => {
+    const path = `caCertificates[${i}]`;
+    trustDomains.forEach((name, n) => {
+      checkTrustDomain(name, `${path}.trustDomains[${n}]`, find);
+    });
+    const problem = spiffeBundleUrl === undefined ? undefined : bundleUrlProblem(spiffeBundleUrl);
+    if (problem) find.error("W1105", `${path}.spiffeBundleUrl`, `${path}.spiffeBundleUrl ${problem}`);
+    try {
+      if (pem !== undefined) parseTrustBundle("any" as TrustDomain, pem);
+    } catch (error) {
+      find.error("W1105", `${path}.pem`, `${path}.pem: ${messageOf(error)}`, "one or more CA certificates");
+    }
+  });
+}
+
+function checkTrustDomain(name: string, path: string, find: Finding): void {
+  try {
+    parseTrustDomain(name);
+  } catch (error) {
+    find.error("W1105", path, `${path}: ${messageOf(error)}`);
   }
 }
 

@@ -166,7 +166,7 @@ function opaque(
   { mesh, workload, features }: GatewayView,
 ): Filter[] {
   const used = destinations.filter(({ weight }) => weight > 0);
-  return [...tcpPolicyFilters(workload), ...filtersTo(used, port, mesh, features)];
+  return [...tcpPolicyFilters(workload, mesh.options), ...filtersTo(used, port, mesh, features)];
 }
 
 function http(routeName: string, { workload, features, mesh }: GatewayView): Filter {

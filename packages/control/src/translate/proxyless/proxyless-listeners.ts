@@ -52,14 +52,19 @@ export function clientListeners(service: Service, caller: Caller, options: MeshO
  * What a gRPC server asks for by the address it binds: any address of the
  * machine, in both families, or the workload's own.
  */
-export function serverListeners(workload: MeshWorkload): Listener[] {
+export function serverListeners(workload: MeshWorkload, options: MeshOptions): Listener[] {
   const addresses = [...new Set(["0.0.0.0", "::", ...workload.addresses])];
   return workload.inbound
     .filter((port) => isHttp(port.protocol))
-    .flatMap((port) => addresses.map((address) => serverListener(address, port, workload)));
+    .flatMap((port) => addresses.map((address) => serverListener(address, port, workload, options)));
 }
 
-function serverListener(address: string, port: InboundPort, workload: MeshWorkload): Listener {
+function serverListener(
+  address: string,
+  port: InboundPort,
+  workload: MeshWorkload,
+  options: MeshOptions,
+): Listener {
   const isSecured = port.mtlsMode !== "DISABLE";
   return create(ListenerSchema, {
     name: `${grpcServerListenerPrefix}${hostLiteral(address)}:${port.port}`,
@@ -71,7 +76,7 @@ function serverListener(address: string, port: InboundPort, workload: MeshWorklo
         filters: [
           {
             name: "envoy.filters.network.http_connection_manager",
-            configType: { case: "typedConfig", value: serverConnections(port, workload) },
+            configType: { case: "typedConfig", value: serverConnections(port, workload, options) },
           },
         ],
         ...(isSecured ? { transportSocket: proxylessServerTls() } : {}),
@@ -88,7 +93,7 @@ function serverListener(address: string, port: InboundPort, workload: MeshWorklo
 }
 
 /** Denied before allowed, and then to the application. */
-function serverConnections(port: InboundPort, workload: MeshWorkload) {
+function serverConnections(port: InboundPort, workload: MeshWorkload, options: MeshOptions) {
   const name = inboundName(port.port);
   return pack(HttpConnectionManagerSchema, {
     statPrefix: `inbound_${port.port}`,
@@ -105,6 +110,6 @@ function serverConnections(port: InboundPort, workload: MeshWorkload) {
         ],
       },
     },
-    httpFilters: [...proxylessPolicyFilters(workload), router],
+    httpFilters: [...proxylessPolicyFilters(workload, options), router],
   });
 }

@@ -1,4 +1,4 @@
-import type { Mesh, MeshWorkload, Service } from "../../model/mesh.ts";
+import type { Mesh, MeshOptions, MeshWorkload, Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
@@ -24,8 +24,8 @@ export function commonProxylessParts(mesh: SeenMesh, caller: Caller): SidecarPar
 }
 
 /** Listeners for the ports an application serves itself. */
-export function ownProxylessParts(workload: MeshWorkload): SidecarPart[] {
-  return [part("grpc-server", "listener", [workload], "", () => serverListeners(workload))];
+export function ownProxylessParts(workload: MeshWorkload, options: MeshOptions): SidecarPart[] {
+  return [part("grpc-server", "listener", [workload, options], "", () => serverListeners(workload, options))];
 }
 
 function callParts(service: Service, mesh: RoutedMesh, caller: Caller): SidecarPart[] {
