@@ -2,6 +2,7 @@ import { constants as cryptoConstants, X509Certificate } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
+import { safeCipherSuites } from "@weft/base/cipher-suites";
 import { listenOn } from "@weft/xds/grpc/listen-on";
 
 /** What the listener shows, and leaf first. */
@@ -95,6 +96,7 @@ function secureOptions({ keyPem, chainPem }: ListenerCertificate) {
     key: keyPem,
     cert: chainPem,
     minVersion: "TLSv1.2",
+    ciphers: safeCipherSuites,
     // A resumed session would keep a certificate that is not shown again.
     secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
     sessionIdContext: "weft-api",

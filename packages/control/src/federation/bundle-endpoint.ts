@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:https";
 import type { SecureContextOptions } from "node:tls";
+import { safeCipherSuites } from "@weft/base/cipher-suites";
 import type { Clock, Timer } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
 import { listenOn } from "@weft/xds/grpc/listen-on";
@@ -47,6 +48,7 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     {
       ...tls(),
       minVersion: "TLSv1.2",
+      ciphers: safeCipherSuites,
       maxHeaderSize: 8 << 10,
       requestTimeout: idleMs,
       handshakeTimeout: idleMs,
@@ -68,7 +70,7 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
   const { port } = await listenOn(server, { host: options.address, port: options.port });
   const renew = (): void => {
     try {
-      server.setSecureContext({ ...tls(), minVersion: "TLSv1.2" });
+      server.setSecureContext({ ...tls(), minVersion: "TLSv1.2", ciphers: safeCipherSuites });
     } catch (error) {
       onError(error);
     }

@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import { safeCipherSuites } from "@weft/base/cipher-suites";
 import { messageOf } from "@weft/base/errors";
 import type { TransportSocket } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
@@ -347,13 +348,9 @@ function decodeParameters(
   return {
     minVersion,
     maxVersion,
-    ...(params && params.cipherSuites.length > 0
-      ? {
-          ciphers: params.cipherSuites
-            .map((suite) => suite.replace(/^\[(.*)\]$/, "$1").replaceAll("|", ":"))
-            .join(":"),
-        }
-      : {}),
+    ciphers: params?.cipherSuites.length
+      ? params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, "$1").replaceAll("|", ":")).join(":")
+      : safeCipherSuites,
     ...(params && params.signatureAlgorithms.length > 0
       ? { sigalgs: params.signatureAlgorithms.join(":") }
       : {}),

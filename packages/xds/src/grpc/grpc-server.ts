@@ -2,6 +2,7 @@ import { constants as cryptoConstants } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { createSecureServer, createServer, type Http2SecureServer, type Http2Server } from "node:http2";
 import type { Socket } from "node:net";
+import { safeCipherSuites } from "@weft/base/cipher-suites";
 import type { Clock } from "@weft/base/clock";
 import { type GrpcPeer, type IdentifyPeer, peerOf } from "./grpc-peer.ts";
 import type { GrpcRoute } from "./grpc-route.ts";
@@ -174,6 +175,7 @@ function secureOptions(material: ServerTlsMaterial) {
     cert: material.certificateChain,
     ca: material.trustBundle,
     minVersion: "TLSv1.2",
+    ciphers: safeCipherSuites,
     // A resumed session would keep a trust decision of before a rotation.
     secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
     sessionIdContext: "weft",

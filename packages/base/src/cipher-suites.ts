@@ -1,0 +1,16 @@
+/**
+ * The cipher suites of every TLS listener and client of Weft that nobody gave
+ * others: forward secret and authenticated ones alone, AES-128 first. Node's own
+ * list has CBC and static RSA for TLS 1.2 as well.
+ */
+export const safeCipherSuites: string = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+].join(":");
