@@ -1,10 +1,10 @@
 import type { ResourceOf } from "../config/resource.ts";
-import { httpRoutesAt, resolveGateway, tcpRoutesAt, tlsRoutesAt } from "./build-routing.ts";
 import { delegatesOf } from "./delegates.ts";
 import type { GatewayRouting } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh.ts";
 import { provenanceOf } from "./provenance.ts";
+import { httpRoutesAt, resolveGateway, tcpRoutesAt, tlsRoutesAt } from "./routes-at.ts";
 import { visibilityOf } from "./visibility.ts";
 
 /**

@@ -1,9 +1,9 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { resolveGateway } from "./build-routing.ts";
 import { serverHost } from "./gateway-server.ts";
 import { commonHost } from "./host.ts";
+import { resolveGateway } from "./routes-at.ts";
 
 /** Names the gateways of a VirtualService that are not there, and its hosts that none of their servers has. */
 export function checkGateways(
