@@ -78,7 +78,9 @@ export const certificates: FuzzTarget = {
     }
     const { x509, facts } = certificate;
     const peer = new PeerCertificate(x509);
-    assert.deepEqual(peer.uris, facts.uris, "two readers of one name");
+    // Where OpenSSL can make nothing of a part of the names, the sidecar sees none, and refuses.
+    if (x509.subjectAltName !== undefined) assert.deepEqual(peer.uris, facts.uris, "two readers of one name");
+    else assert.deepEqual(peer.uris, []);
     assert.equal(x509.ca, facts.isCa && x509.ca, "no authority that only one of them sees");
     const chain = [x509.raw, ...chainOf(good.chainPem).map(derOf)];
     const id = orRefused(() => verifySvid(chain, bundle, Date.now()), SvidError);

@@ -102,6 +102,8 @@ function readOids(reader: DerReader): string[] {
 
 const uriTag = 0x86;
 const dnsTag = 0x82;
+/** Other kinds of GeneralName (RFC 5280, 4.2.1.6): of anything else nobody knows what it names. */
+const otherNameTags: ReadonlySet<number> = new Set([0xa0, 0x81, 0xa3, 0xa4, 0xa5, 0x87, 0x88]);
 
 function readNames(reader: DerReader, facts: Draft): void {
   const uris: string[] = [];
@@ -113,7 +115,8 @@ function readNames(reader: DerReader, facts: Draft): void {
     const content = reader.element();
     if (tag === uriTag) uris.push(new DerReader(content).content(uriTag).toString("latin1"));
     else if (tag === dnsTag) dnsNames.push(new DerReader(content).content(dnsTag).toString("latin1"));
-    else otherNames += 1;
+    else if (tag !== undefined && otherNameTags.has(tag)) otherNames += 1;
+    else throw new DerError(`a subject name of no known kind (tag ${tag})`);
   }
   facts.uris = uris;
   facts.dnsNames = dnsNames;

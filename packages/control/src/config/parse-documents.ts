@@ -50,6 +50,8 @@ export function parseDocuments(file: ConfigFile, diagnostics: Diagnostics): RawD
       lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: true,
+      // What it would warn of on standard error (keys that are no text) is refused by the schema.
+      logLevel: "error",
     });
     documents = Array.isArray(parsed) ? parsed : [];
   } catch (cause) {

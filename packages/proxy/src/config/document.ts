@@ -60,7 +60,12 @@ interface ParsedYaml {
 function parseYaml(file: string, text: string): ParsedYaml {
   const yaml = loadYaml();
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  const document = yaml.parseDocument(text, {
+    lineCounter: lines,
+    merge: true,
+    prettyErrors: false,
+    logLevel: "error",
+  });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
