@@ -170,6 +170,8 @@ describe("a delta stream", () => {
     ack(stream, update);
     stream.sendDelta({ typeUrl: cluster, resourceNamesUnsubscribe: ["used"] });
     assert.deepEqual((await stream.next()).removedResources, ["used"], "the wildcard does not bring it");
+    push(learnt([resource("fixed"), resource("used", 2), onDemand("unused", 2)]));
+    assert.deepEqual(names(await stream.next()), ["used"], "the same content, now for all");
     stream.close();
   });
 

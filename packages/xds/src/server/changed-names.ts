@@ -30,15 +30,20 @@ export function changedNames(from: ResourceMap, to: ResourceMap): readonly strin
   return names;
 }
 
+/** The same content may go to others than before: to all who ask for everything, or not. */
+function differ(before: XdsResource | undefined, after: XdsResource | undefined): boolean {
+  if (before === after) return false;
+  return before?.version !== after?.version || before?.isOnDemand !== after?.isOnDemand;
+}
+
 function compare(from: ResourceMap, to: ResourceMap): readonly string[] {
   if (from instanceof SortedMap && to instanceof SortedMap) {
     const names: string[] = SortedMap.differing(from, to);
-    return names.filter((name) => from.get(name)?.version !== to.get(name)?.version);
+    return names.filter((name) => differ(from.get(name), to.get(name)));
   }
   const names: string[] = [];
   for (const [name, resource] of to) {
-    const before = from.get(name);
-    if (before !== resource && before?.version !== resource.version) names.push(name);
+    if (differ(from.get(name), resource)) names.push(name);
   }
   for (const name of from.keys()) if (!to.has(name)) names.push(name);
   return names;
