@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Timer } from "@weft/base/clock";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { localOperator } from "../api/caller.ts";
@@ -129,10 +130,15 @@ export async function setUpRollouts(t: TestContext) {
       if (id) plane.history.record(id, samplesOf(ok, failed, slow));
     }
   };
+  // As agents do, whether something happened or not.
+  let reporting: Timer;
+  const reportOn = (): void => {
+    report();
+    reporting = clock.setTimer(reportOn, 500);
+  };
   const calls = (version: string, ok: number, failed = 0, slow = 0) => {
     const before = totals.get(version) ?? { ok: 0, failed: 0, slow: 0 };
     totals.set(version, { ok: before.ok + ok, failed: before.failed + failed, slow: before.slow + slow });
-    report();
   };
   const apply = (text: string) =>
     plane.changes.apply(
@@ -144,7 +150,9 @@ export async function setUpRollouts(t: TestContext) {
   answer();
   calls("v1", 1_000);
   calls("v3", 0);
+  reportOn();
   t.after(() => {
+    reporting.cancel();
     plane.rollouts.close();
     plane.registry.close();
     plane.store.close();

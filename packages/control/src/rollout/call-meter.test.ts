@@ -34,8 +34,12 @@ function newest(said: Readonly<Record<string, readonly Sample[]>>) {
   );
 }
 
-test("what was said before it began is not counted, nor what others do", () => {
-  const meter = new CallMeter(newest({ v1: [answered(900)], v3: [answered(100)] }));
+test("what was called before it began is not counted, nor what others do", () => {
+  const before = newest({ v1: [answered(900)], v3: [answered(90)] });
+  const meter = new CallMeter(before);
+  meter.take(before, versions);
+  // Some of the ten were answered before it began.
+  meter.take(newest({ v1: [answered(900)], v3: [answered(100)] }), versions);
   meter.take(newest({ v1: [answered(940)], v3: [answered(110)], other: [answered(5)] }), versions);
   meter.take(newest({ v1: [answered(940)], v3: [answered(112)], other: [answered(50)] }), versions);
   assert.deepEqual([meter.stable.requests, meter.canary.requests], [40, 12]);
@@ -51,7 +55,8 @@ test("what a workload says first is where it begins; a counter that went back be
 });
 
 test("calls that callers gave up are the version's that was chosen for them, once", () => {
-  const meter = new CallMeter(newest({ web: [], v3: [] }));
+  const meter = new CallMeter([]);
+  meter.take(newest({ web: [], v3: [] }), versions);
   meter.take(
     newest({
       v3: [answered(10, "0"), answered(5, "500")],
@@ -75,7 +80,8 @@ test("durations add up over workloads and reports", () => {
     value: counts.reduce((a, b) => a + b),
     buckets: { bounds: [10, 100], counts },
   });
-  const meter = new CallMeter(newest({ v3: [took([1, 1, 0])] }));
+  const meter = new CallMeter([]);
+  meter.take(newest({ v3: [took([1, 1, 0])] }), versions);
   meter.take(newest({ v3: [took([3, 1, 1])] }), versions);
   meter.take(newest({ v3: [took([3, 5, 1])] }), versions);
   assert.deepEqual(meter.canary.durations?.counts, [2, 4, 1]);

@@ -23,19 +23,22 @@ export interface MeteredVersions {
 export type Newest = Iterable<readonly [exporter: string, samples: ReadonlyMap<string, Sample>]>;
 
 /**
- * Adds up what two versions do from the moment it is made: what their own
- * sidecars answered, and calls to them that callers' sidecars gave up. What a
- * workload said first is where it begins, and a counter that went back begins
- * anew, so that neither a restart of the control plane nor one of a workload
- * counts old calls again.
+ * Adds up what two versions do after it is made: what their own sidecars
+ * answered, and calls to them that callers' sidecars gave up. A workload reports
+ * every other second, so the first report after that moment tells of calls from
+ * before it as well: what a workload says first is where it begins. A counter
+ * that went back begins anew. So neither what came before nor a restart, of the
+ * control plane or of a workload, counts.
  */
 export class CallMeter {
   #seen = new Map<string, ReadonlyMap<string, Sample>>();
+  /** By exporter, what was known at the beginning, until it says something new. */
+  readonly #stale = new Map<string, ReadonlyMap<string, Sample>>();
   #canary = noCalls;
   #stable = noCalls;
 
   constructor(newest: Newest) {
-    for (const [exporter, samples] of newest) this.#seen.set(exporter, samples);
+    for (const [exporter, samples] of newest) this.#stale.set(exporter, samples);
   }
 
   get canary(): Calls {
@@ -49,6 +52,8 @@ export class CallMeter {
   take(newest: Newest, versions: MeteredVersions): void {
     const seen = new Map<string, ReadonlyMap<string, Sample>>();
     for (const [exporter, samples] of newest) {
+      if (this.#stale.get(exporter) === samples) continue;
+      this.#stale.delete(exporter);
       seen.set(exporter, samples);
       const before = this.#seen.get(exporter);
       if (!before || before === samples) continue;
