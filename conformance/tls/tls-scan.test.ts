@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import tls from "node:tls";
 import { safeCipherSuites } from "@weft/base/cipher-suites";
 import { type ControlPlane, startControlPlane } from "@weft/control/control-plane";
+import { inlineString, tlsEchoBootstrap } from "@weft/proxy/config/test-tls-echo";
 import { type Contender, envoyOrSkip, startBoth } from "@weft/proxy/test-contenders";
 import { TestCa } from "@weft/testkit/test-ca";
 
@@ -18,38 +19,17 @@ const kinds = {
 } as const;
 type Kind = keyof typeof kinds;
 
-const inline = (text: string) => ({ inline_string: text });
-const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`;
-const bootstrapOf = (kind: Kind) => ({
-  admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
-  static_resources: {
-    listeners: [
-      {
-        name: "l",
-        address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
-        filter_chains: [
-          {
-            filters: [{ name: "echo", typed_config: { "@type": type("filters.network.echo.v3.Echo") } }],
-            transport_socket: {
-              name: "tls",
-              typed_config: {
-                "@type": type("transport_sockets.tls.v3.DownstreamTlsContext"),
-                common_tls_context: {
-                  tls_certificates: [
-                    {
-                      certificate_chain: inline(kinds[kind].chainPem),
-                      private_key: inline(kinds[kind].keyPem),
-                    },
-                  ],
-                },
-              },
-            },
-          },
-        ],
-      },
-    ],
-  },
-});
+const bootstrapOf = (kind: Kind) =>
+  tlsEchoBootstrap({
+    common_tls_context: {
+      tls_certificates: [
+        {
+          certificate_chain: inlineString(kinds[kind].chainPem),
+          private_key: inlineString(kinds[kind].keyPem),
+        },
+      ],
+    },
+  });
 
 const everySuite = tls
   .getCiphers()

@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import tls from "node:tls";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
 import { type Contender, envoyOrSkip, startBoth } from "../test-contenders.ts";
+import { extensionType, inlineString, tlsEchoBootstrap } from "./test-tls-echo.ts";
 
 const east = new TestCa({ trustDomain: "east.example" });
 const west = new TestCa({ trustDomain: "west.example" });
@@ -13,8 +14,6 @@ const shared = new TestCa({ trustDomain: "one.example" });
 const stranger = new TestCa({ trustDomain: "far.example" });
 const own = east.leaf("default", "server");
 
-const inline = (text: string) => ({ inline_string: text });
-const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`;
 const bundles: readonly [name: string, roots: string][] = [
   ["east.example", east.bundlePem],
   ["west.example", new TestCa({ trustDomain: "west.example" }).bundlePem + west.bundlePem],
@@ -22,42 +21,22 @@ const bundles: readonly [name: string, roots: string][] = [
   ["one.example", shared.bundlePem],
   ["two.example", shared.bundlePem],
 ];
-const bootstrap = {
-  admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
-  static_resources: {
-    listeners: [
-      {
-        name: "l",
-        address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
-        filter_chains: [
-          {
-            filters: [{ name: "echo", typed_config: { "@type": type("filters.network.echo.v3.Echo") } }],
-            transport_socket: {
-              name: "tls",
-              typed_config: {
-                "@type": type("transport_sockets.tls.v3.DownstreamTlsContext"),
-                common_tls_context: {
-                  tls_certificates: [
-                    { certificate_chain: inline(own.certificate.pem), private_key: inline(own.keyPem) },
-                  ],
-                  validation_context: {
-                    custom_validator_config: {
-                      name: "envoy.tls.cert_validator.spiffe",
-                      typed_config: {
-                        "@type": type("transport_sockets.tls.v3.SPIFFECertValidatorConfig"),
-                        trust_domains: bundles.map(([name, pem]) => ({ name, trust_bundle: inline(pem) })),
-                      },
-                    },
-                  },
-                },
-              },
-            },
-          },
-        ],
-      },
+const bootstrap = tlsEchoBootstrap({
+  common_tls_context: {
+    tls_certificates: [
+      { certificate_chain: inlineString(own.certificate.pem), private_key: inlineString(own.keyPem) },
     ],
+    validation_context: {
+      custom_validator_config: {
+        name: "envoy.tls.cert_validator.spiffe",
+        typed_config: {
+          "@type": extensionType("transport_sockets.tls.v3.SPIFFECertValidatorConfig"),
+          trust_domains: bundles.map(([name, pem]) => ({ name, trust_bundle: inlineString(pem) })),
+        },
+      },
+    },
   },
-};
+});
 const as = (uri: string) => ({ uris: [uri] });
 const victim = "spiffe://east.example/ns/default/sa/admin";
 const cases: readonly [what: string, svid: TestSvid | undefined, isTaken: boolean, envoy?: boolean][] = [
