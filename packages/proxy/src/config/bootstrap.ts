@@ -10,7 +10,7 @@ import { decodeAddress, durationMs } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 import { type Issue, Issues } from "./issues.ts";
-import { checkJson } from "./strict-json.ts";
+import { strictJson } from "./strict-json.ts";
 import { reportUnsupported } from "./unsupported.ts";
 
 const maxSeriesKey = "weft.metrics.max_series";
@@ -50,11 +50,11 @@ export interface BootstrapPlan {
 export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
   const issues = new Issues();
   const place = (issue: Issue) => `${document.locate(issue.path)}: `;
-  checkJson(BootstrapSchema, document.value ?? {}, extensionRegistry, issues);
+  const json = strictJson(BootstrapSchema, document.value ?? {}, extensionRegistry, issues);
   throwIssues(issues, place);
   let message: Bootstrap;
   try {
-    message = fromJson(BootstrapSchema, (document.value ?? {}) as JsonValue, { registry: extensionRegistry });
+    message = fromJson(BootstrapSchema, json, { registry: extensionRegistry });
   } catch (error) {
     throw new UserError(`${document.file}: ${messageOf(error)}`, { hint: "see the Envoy v3 API reference" });
   }

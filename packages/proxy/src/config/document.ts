@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
 import type * as Yaml from "yaml";
+import { repeatedJsonKey } from "./repeated-json-key.ts";
 
 /** A configuration file as plain JSON values, and the places they were written at. */
 export interface ConfigDocument {
@@ -40,16 +41,35 @@ export function parseDocument(file: string, text: string): ConfigDocument {
     });
   }
   if (/^\s*\{/.test(text)) {
-    try {
-      const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
+    if (value !== undefined) {
+      const repeated = repeatedJsonKey(text);
+      if (repeated) throw repeatedKey(file, text, repeated);
       return { file, text, value, locate: (path) => locateIn(file, parseYaml(file, text), path) };
-    } catch {
-      // The YAML parser reads JSON too, and says where it is wrong.
     }
   }
   const parsed = parseYaml(file, text);
   const value: unknown = parsed.document.toJS({ maxAliasCount: 100 });
   return { file, text, value, locate: (path) => locateIn(file, parsed, path) };
+}
+
+/** Undefined for what is no JSON: the YAML parser reads most of that too, and says where it is wrong. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function repeatedKey(
+  file: string,
+  text: string,
+  { key, offset }: { readonly key: string; readonly offset: number },
+): UserError {
+  const lines = text.slice(0, offset).split("\n");
+  const place = `${file}:${lines.length}:${lines.at(-1)!.length + 1}`;
+  return new UserError(`${place}: ${JSON.stringify(key)} is written twice`, { hint: "keep one" });
 }
 
 interface ParsedYaml {
@@ -62,19 +82,24 @@ function parseYaml(file: string, text: string): ParsedYaml {
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text, {
     lineCounter: lines,
-    merge: true,
     prettyErrors: false,
     logLevel: "error",
   });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
-    throw new UserError(`${file}:${line}:${col}: ${error.message}`, {
+    throw new UserError(`${file}:${line}:${col}: ${reasons.get(error.code) ?? error.message}`, {
       hint: "the file must be one YAML or JSON document",
     });
   }
   return { document, lines };
 }
+
+/** In our words, where the parser speaks to programmers. */
+const reasons: ReadonlyMap<Yaml.ErrorCode, string> = new Map([
+  ["DUPLICATE_KEY", "this key is written twice"],
+  ["MULTIPLE_DOCS", "a second document begins here"],
+]);
 
 let loaded: typeof Yaml | undefined;
 

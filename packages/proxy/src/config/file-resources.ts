@@ -1,6 +1,6 @@
 import { type FSWatcher, readFileSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { createRegistry, type DescMessage, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { createRegistry, type DescMessage, fromJson, toBinary } from "@bufbuild/protobuf";
 import { messageOf } from "@weft/base/errors";
 import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
@@ -13,7 +13,7 @@ import { parseDocument } from "./document.ts";
 import { extensionRegistry, unpackAny } from "./extension-registry.ts";
 import { Issues } from "./issues.ts";
 import type { IncomingResource } from "./live-config.ts";
-import { checkJson } from "./strict-json.ts";
+import { strictJson } from "./strict-json.ts";
 import type { ResourceHandler, ResourceStream } from "./xds-session.ts";
 
 /** The message of each type, and the field that names a resource. */
@@ -97,9 +97,9 @@ function readResources(file: string, text: string, type: string): readonly Incom
   const { schema, nameField } = kinds.get(type)!;
   const document = parseDocument(file, text);
   const issues = new Issues();
-  checkJson(DiscoveryResponseSchema, document.value, registry, issues);
+  const json = strictJson(DiscoveryResponseSchema, document.value, registry, issues);
   if (!issues.isEmpty) throw new Error(issues.format((issue) => `${document.locate(issue.path)}: `));
-  const response = fromJson(DiscoveryResponseSchema, document.value as JsonValue, { registry });
+  const response = fromJson(DiscoveryResponseSchema, json, { registry });
   return response.resources.map((any, i) => {
     const message = unpackAny(any, registry);
     if (message?.$typeName !== schema.typeName) {
