@@ -21,6 +21,8 @@ import { at, type Issues } from "./issues.ts";
 const network = "envoy.extensions.matching.common_inputs.network.v3.";
 const ssl = "envoy.extensions.matching.common_inputs.ssl.v3.";
 
+const headerInput = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput";
+
 /** Inputs without settings of their own. */
 const plain: Readonly<Record<string, MatchInput>> = {
   [`${network}DestinationIPInput`]: destinationIpInput,
@@ -34,8 +36,8 @@ const plain: Readonly<Record<string, MatchInput>> = {
   [`${ssl}SubjectInput`]: subjectInput,
 };
 
-/** What a matcher is about: whole requests, or connections of which nothing has been read. */
-export type MatchSubject = "request" | "connection";
+/** What a matcher is about: whole requests, their headers alone, or connections of which nothing has been read. */
+export type MatchSubject = "request" | "headers" | "connection";
 
 /** Stands in for an input that was refused; the resource is never used. */
 const nothing: MatchInput = () => undefined;
@@ -53,12 +55,16 @@ export function decodeMatchInput(
     return nothing;
   }
   const place = at(path, "typed_config");
+  if (subject === "headers" && message.$typeName !== headerInput) {
+    issues.add(place, "routes are chosen by request headers only", `use ${headerInput}`);
+    return nothing;
+  }
   const known = plain[message.$typeName];
   if (known) return known;
   if (message.$typeName === `${network}DynamicMetadataInput`) {
     return decodeMetadataInput(message as DynamicMetadataInput, place, issues);
   }
-  if (message.$typeName === "envoy.type.matcher.v3.HttpRequestHeaderMatchInput") {
+  if (message.$typeName === headerInput) {
     const { headerName } = message as HttpRequestHeaderMatchInput;
     if (subject === "connection") issues.add(place, "a connection has no request to look at yet");
     if (headerName === "") issues.add(at(place, "header_name"), "is empty", "name the header to look at");

@@ -113,3 +113,34 @@ test("connections are judged by what is known of them, not by requests", () => {
     /a connection has no request to look at yet/,
   );
 });
+
+const routeAction = (fields: object) => ({ action: extension("config.route.v3.Route", fields) });
+const answer = { match: { prefix: "/" }, direct_response: { status: 200 } };
+
+for (const [what, host, expected] of [
+  ["routes beside a matcher", { routes: [answer] }, /matcher: stands beside `routes`/],
+  [
+    "an input that is no header",
+    { matcher: list(single(port), routeAction(answer)) },
+    /matcher_list\.matchers\[0\]\.predicate.*: routes are chosen by request headers only/,
+  ],
+  ["an action that is no route", { matcher: list(single(header)) }, /Action is no route/],
+  [
+    "a list without routes",
+    { matcher: list(single(header), { action: extension("config.route.v3.RouteList") }) },
+    /routes: is empty/,
+  ],
+  [
+    "a route that goes nowhere",
+    { matcher: list(single(header), routeAction({ match: { prefix: "/" } })) },
+    /on_match\.action\.typed_config: needs one of `route`, `redirect`, `direct_response`/,
+  ],
+] as const) {
+  test(`a virtual host with ${what} is refused`, () => {
+    const matcher = list(single(header), routeAction(answer));
+    const config = JSON.parse(bootstrap("http", { stat_prefix: undefined }));
+    const manager = config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+    manager.route_config = { virtual_hosts: [{ name: "v", domains: ["*"], matcher, ...host }] };
+    assert.throws(() => compileText(JSON.stringify(config)), expected);
+  });
+}

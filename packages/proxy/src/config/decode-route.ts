@@ -10,8 +10,9 @@ import type { RateLimitPolicy, RouteRateLimits } from "../filters/rate-limit/des
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
 import { compileRedirect } from "../route/redirect.ts";
-import type { BodyLimit, RouteAction, RoutePlan, RouteTable } from "../route/route-plan.ts";
-import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "../route/route-table.ts";
+import type { RouteSpec } from "../route/route-list.ts";
+import type { BodyLimit, RouteAction, RoutePlan, RouteTable, VirtualHostPlan } from "../route/route-plan.ts";
+import { compileRouteTable, type VirtualHostSpec } from "../route/route-table.ts";
 import type { DecodeFilterConfigs } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeCorsPolicy } from "./decode-cors.ts";
@@ -29,6 +30,7 @@ import {
 import { decodeConditions, decodePathSpec } from "./decode-route-match.ts";
 import { decodeDecorator, decodeRouteTracing } from "./decode-route-tracing.ts";
 import { decodeFraction, originOf } from "./decode-values.ts";
+import { decodeVirtualHostMatcher } from "./decode-virtual-host-matcher.ts";
 import { at, atKey } from "./issues.ts";
 
 /** More of one body is not kept, whatever is configured. */
@@ -132,17 +134,32 @@ function decodeVirtualHost(
     bodyLimit: bodyLimitOf(host),
     maxDirectBodyBytes: config.maxDirectResponseBodySizeBytes,
   };
+  const plan: VirtualHostPlan = {
+    name: host.name,
+    includesRequestAttemptCount: host.includeRequestAttemptCount,
+    includesResponseAttemptCount: host.includeAttemptCountInResponse,
+    includesTimeoutRetry: host.includeIsTimeoutRetryHeader,
+  };
+  const one = (route: Route, place: string) => decodeRoute(route, host, inherited, place, context);
+  if (host.matcher && host.routes.length > 0) {
+    issues.add(at(path, "matcher"), "stands beside `routes`", "put all routes into one of them");
+  }
   return {
-    plan: {
-      name: host.name,
-      includesRequestAttemptCount: host.includeRequestAttemptCount,
-      includesResponseAttemptCount: host.includeAttemptCountInResponse,
-      includesTimeoutRetry: host.includeIsTimeoutRetryHeader,
-    },
+    plan,
     domains: host.domains,
-    routes: host.routes.map((route, i) =>
-      decodeRoute(route, host, inherited, `${at(path, "routes")}[${i}]`, context),
-    ),
+    routes: host.routes.map((route, i) => one(route, `${at(path, "routes")}[${i}]`)),
+    matcher:
+      host.matcher &&
+      decodeVirtualHostMatcher(
+        host.matcher,
+        at(path, "matcher"),
+        {
+          virtualHost: plan,
+          ignoresParameters: config.ignorePathParametersInPathMatching,
+          decodeRoute: one,
+        },
+        issues,
+      ),
     tlsRedirect:
       host.requireTls === TlsRequirement.NONE
         ? undefined

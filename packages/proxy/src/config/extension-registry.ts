@@ -7,7 +7,11 @@ import {
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { ActionSchema as RbacActionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
-import { FilterConfigSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
+  FilterConfigSchema,
+  RouteListSchema,
+  RouteSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { OpenTelemetryConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/opentelemetry_pb";
 import { ZipkinConfigSchema } from "@weft/xds/gen/envoy/config/trace/v3/zipkin_pb";
 import { FileAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb";
@@ -145,6 +149,8 @@ export const extensionRegistry: Registry = createRegistry(
   RBACPerRouteSchema,
   RbacActionSchema,
   HttpRequestHeaderMatchInputSchema,
+  RouteSchema,
+  RouteListSchema,
   DestinationIPInputSchema,
   DestinationPortInputSchema,
   SourceIPInputSchema,

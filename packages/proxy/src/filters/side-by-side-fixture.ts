@@ -53,7 +53,7 @@ export interface SideBySide {
 export interface Setup {
   /** YAML of `http_filters` before the router. */
   readonly filters: string;
-  /** YAML of a virtual host's `routes`; everything goes to the echoing upstream where it is left out. */
+  /** YAML of a virtual host's `routes`, "" for none; everything goes to the echoing upstream where it is left out. */
   readonly routes?: string;
   /** More YAML of the virtual host. */
   readonly virtualHost?: string;
@@ -104,8 +104,7 @@ ${indent(setup.manager ?? "", 10)}
             - name: v
               domains: ["*"]
 ${indent(setup.virtualHost ?? "", 14)}
-              routes:
-${indent(setup.routes ?? defaultRoutes, 14)}
+${setup.routes === "" ? "" : `              routes:\n${indent(setup.routes ?? defaultRoutes, 14)}`}
           http_filters:
 ${indent(setup.filters, 10)}
           - name: envoy.filters.http.router

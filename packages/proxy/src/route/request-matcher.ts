@@ -1,5 +1,4 @@
-import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { DynamicMetadata } from "../layer/exchange.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { StringPredicate } from "./string-matcher.ts";
 
@@ -10,10 +9,7 @@ export type RequestPredicate = (request: RequestHead) => boolean;
 export type RoutePredicate = (request: RequestHead, source: RouteSource | undefined) => boolean;
 
 /** What a route may ask about beside the request's head. */
-export interface RouteSource {
-  readonly connection: Pick<DownstreamConnection, "peer">;
-  readonly dynamicMetadata: DynamicMetadata | undefined;
-}
+export type RouteSource = Exchange;
 
 /** @see envoy.config.route.v3.HeaderMatcher */
 export interface HeaderMatcherSpec {

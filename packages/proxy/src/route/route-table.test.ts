@@ -4,8 +4,9 @@ import { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { PathSpec } from "./path-matcher.ts";
 import { compileHeaderMatcher, compileQueryParameter, type RequestPredicate } from "./request-matcher.ts";
+import type { RouteSpec } from "./route-list.ts";
 import type { RoutePlan } from "./route-plan.ts";
-import { compileRouteTable, type RouteSpec, type VirtualHostSpec } from "./route-table.ts";
+import { compileRouteTable, type VirtualHostSpec } from "./route-table.ts";
 import { compileStringMatcher } from "./string-matcher.ts";
 
 function request(path: string, authority = "host", headers: Record<string, string> = {}): RequestHead {

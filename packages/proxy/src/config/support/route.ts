@@ -17,9 +17,10 @@ export function routeSupport(): Record<string, MessageSupport> {
     },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
-      implemented: `name domains routes require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies per_request_buffer_limit_bytes request_body_buffer_limit`,
+      implemented: `name domains routes matcher require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies per_request_buffer_limit_bytes request_body_buffer_limit`,
       harmless: { metadata: "no filter reads a virtual host's metadata" },
     },
+    [`${p}RouteList`]: { implemented: "routes" },
     [`${p}Route`]: {
       implemented: `name match route redirect direct_response metadata typed_per_filter_config tracing decorator per_request_buffer_limit_bytes request_body_buffer_limit ${edits}`,
       harmless: {
