@@ -1,34 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { EchoName } from "./echo-mesh.ts";
-
-/** A request and what it must be answered with, as the conformance tests write them. */
-export interface Expected {
-  readonly TestCaseName?: string;
-  readonly Backend?: string;
-  readonly Request: {
-    readonly Host?: string;
-    readonly Path?: string;
-    readonly Method?: string;
-    readonly Protocol?: string;
-    readonly Headers?: Readonly<Record<string, string>>;
-  };
-  readonly ExpectedRequest?: {
-    readonly Request?: { readonly Path?: string; readonly Headers?: Readonly<Record<string, string>> };
-    readonly AbsentHeaders?: readonly string[];
-  };
-  readonly RedirectRequest?: {
-    readonly Scheme?: string;
-    readonly Host?: string;
-    readonly Port?: string;
-    readonly Path?: string;
-  };
-  readonly Response?: {
-    readonly StatusCode?: number;
-    readonly StatusCodes?: readonly number[];
-    readonly Headers?: Readonly<Record<string, string>>;
-    readonly AbsentHeaders?: readonly string[];
-  };
-}
+import type { Expected } from "./expected.ts";
+import { testdata } from "./testdata.ts";
 
 /** One conformance test: what is applied, who calls, and what must come of it. */
 export interface ConformanceTest {
@@ -47,8 +20,6 @@ interface Entry {
   readonly line: number;
   readonly value: unknown;
 }
-
-export const testdata = new URL("testdata/", import.meta.url);
 
 /** Manifests that do not have their test's name. */
 const manifests: Readonly<Record<string, string | undefined>> = {

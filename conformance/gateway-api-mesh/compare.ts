@@ -1,4 +1,4 @@
-import type { Expected } from "./cases.ts";
+import type { Expected } from "./expected.ts";
 
 /** What a client got: an answer with what the echo backend said of the request, or an error. */
 export interface Answer {

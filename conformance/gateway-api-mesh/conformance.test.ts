@@ -7,9 +7,10 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { findPeer } from "../../packages/testkit/src/peer.ts";
-import { type ConformanceTest, conformanceTests, type Expected } from "./cases.ts";
+import { type ConformanceTest, conformanceTests } from "./cases.ts";
 import { difference } from "./compare.ts";
 import { EchoMesh, type Order } from "./echo-mesh.ts";
+import type { Expected } from "./expected.ts";
 import { ownTests } from "./own-cases.ts";
 
 const envoy = findPeer("envoy");

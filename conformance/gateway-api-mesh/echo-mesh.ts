@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inNamespace } from "../../packages/cli/src/demo/network.ts";
 import { ApiClient } from "../../packages/control/src/api/client.ts";
-import { testdata } from "./cases.ts";
 import type { Answer } from "./compare.ts";
 import { controlPlaneAddress, Namespaces } from "./namespaces.ts";
+import { testdata } from "./testdata.ts";
 
 const launcher = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "weft");
 

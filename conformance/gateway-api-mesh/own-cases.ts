@@ -1,4 +1,5 @@
-import type { ConformanceTest, Expected } from "./cases.ts";
+import type { ConformanceTest } from "./cases.ts";
+import type { Expected } from "./expected.ts";
 
 /** What the specification says and its tests leave out, held by both data planes alike. */
 export const ownTests: readonly ConformanceTest[] = [

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { MeshDefaults } from "@weft/control/model/mesh";
+import type { MeshDefaults } from "@weft/control/model/mesh-options";
 import { meshSettings } from "@weft/control/model/mesh-settings";
 import { envoyOrSkip } from "@weft/proxy/test-contenders";
 import { TestCa } from "@weft/testkit/test-ca";

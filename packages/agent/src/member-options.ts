@@ -1,7 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import type { Svid } from "./enrolment/svid.ts";
 import type { Ids } from "./launch.ts";
-import type { AppMetricsPlace } from "./metrics/app-metrics.ts";
+import type { AppMetricsPlace } from "./metrics/app-metrics-target.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import type { DataPlane } from "./sidecar/data-plane.ts";
 import type { WorkloadPlan } from "./workload-plan.ts";

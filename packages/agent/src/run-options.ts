@@ -1,5 +1,5 @@
 import type { Clock } from "@weft/base/clock";
-import type { AppMetricsPlace } from "./metrics/app-metrics.ts";
+import type { AppMetricsPlace } from "./metrics/app-metrics-target.ts";
 
 /** What the application speaks on a port; a declared protocol always wins over detection. */
 export type AppProtocol = "http" | "http2" | "grpc" | "tcp" | "tls";

@@ -25,7 +25,7 @@ import { openRemoteApi, type RemoteApi, type RemoteApiOptions } from "./compose/
 import { type BundleEndpointOptions, startBundleEndpoint } from "./federation/bundle-endpoint.ts";
 import { scrapeTargets } from "./inspect/scrape-targets.ts";
 import type { JwksOptions } from "./jwks/key-fetch.ts";
-import type { ExplainHeader } from "./model/mesh.ts";
+import type { ExplainHeader } from "./model/mesh-options.ts";
 import { operatorsOf } from "./serve/client-status-routes.ts";
 import { GrpcListeners } from "./serve/grpc-listeners.ts";
 import { openOperatorSocket } from "./serve/operator-socket.ts";

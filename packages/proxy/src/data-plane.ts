@@ -14,7 +14,7 @@ import { compileStaticResources, type StaticResources } from "./config/static-re
 import { TlsContexts } from "./config/tls-contexts.ts";
 import type { ServerHealth } from "./filters/health-check.ts";
 import { isExpiringMetric } from "./filters/istio-metrics.ts";
-import { probeFactory } from "./health-check/probe.ts";
+import { probeFactory } from "./health-check/probe-factory.ts";
 import type { BindSocket, DrainPlan, ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";

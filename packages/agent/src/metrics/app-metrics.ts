@@ -2,17 +2,8 @@ import { request } from "node:http";
 import { contentTypes, type ExpositionFormat } from "@weft/base/exposition";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import type { WorkloadPlan } from "../workload-plan.ts";
+import type { AppMetricsPlace, AppMetricsTarget } from "./app-metrics-target.ts";
 import { checkExposition } from "./check-exposition.ts";
-
-/** Where an application shows its own metrics. */
-export interface AppMetricsTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-}
-
-/** What a person says of it. */
-export type AppMetricsPlace = Pick<AppMetricsTarget, "port" | "path">;
 
 /** On loopback, but where the workload has one of its own. */
 export function appMetricsTarget(

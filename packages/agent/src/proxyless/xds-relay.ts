@@ -1,9 +1,10 @@
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
+import type { CallListener } from "@weft/xds/grpc/call-listener";
 import type { ClientCall } from "@weft/xds/grpc/client-call";
 import type { GrpcTarget } from "@weft/xds/grpc/dial";
 import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
-import type { CallListener, GrpcRoute } from "@weft/xds/grpc/grpc-route";
+import type { GrpcRoute } from "@weft/xds/grpc/grpc-route";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import type { ServerCall } from "@weft/xds/grpc/server-call";
 

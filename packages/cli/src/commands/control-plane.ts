@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UserError } from "@weft/base/errors";
 import type { RemoteApiOptions } from "@weft/control/compose/remote-api";
 import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
-import type { ExplainHeader } from "@weft/control/model/mesh";
+import type { ExplainHeader } from "@weft/control/model/mesh-options";
 import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
 import {

@@ -1,5 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
-import type { Endpoint, Mesh, MeshWorkload, Service } from "../model/mesh.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 import type { ResourcesByKind } from "../model/sorting.ts";
 
 /** A mesh, and what it was made from. */

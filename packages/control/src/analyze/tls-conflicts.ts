@@ -1,6 +1,6 @@
 import type { ClientTlsSpec, TrafficPolicySpec } from "../config/specs.ts";
 import { coversHost, hasLabels, resolveHost } from "../model/host.ts";
-import type { Service } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 import type { AnalyzedMesh, Analyzer } from "./analyzer.ts";
 
 /** One `tls` that a DestinationRule writes, and whom it is for. */

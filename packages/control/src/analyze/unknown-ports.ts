@@ -1,5 +1,5 @@
 import { resolveHost } from "../model/host.ts";
-import type { Service } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 import type { Analyzer } from "./analyzer.ts";
 
 /** W2421: a rule is for a port that its host does not have. */

@@ -3,7 +3,8 @@ import { type Certificate, spkiPin } from "@weft/identity/certificate";
 import { formatPrivateKey, generateKeyPair } from "@weft/identity/key-pair";
 import { backdateMs, crossSign, type Issuer, issueRoot } from "@weft/identity/profiles";
 import { type TrustDomain, trustDomainId } from "@weft/identity/spiffe-id";
-import type { AuditActor, AuditEntry } from "../store/audit-log.ts";
+import type { AuditEntry } from "../store/audit-entry.ts";
+import type { AuditActor } from "../store/audit-log.ts";
 import type { StoredRoot } from "../store/root-store.ts";
 
 const rootLifeMs = 10 * 365 * 86_400_000;

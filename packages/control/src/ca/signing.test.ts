@@ -6,7 +6,7 @@ import { generateKeyPair } from "@weft/identity/key-pair";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
-import type { AuditEntry } from "../store/audit-log.ts";
+import type { AuditEntry } from "../store/audit-entry.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
 import { localSigner, type Signer } from "./signer.ts";
 import { TrustState } from "./trust-state.ts";

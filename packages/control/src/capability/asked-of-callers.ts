@@ -1,6 +1,6 @@
-import type { Service } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
 import { type HeaderEdits, type HttpRoute, isCaller, routesTo } from "../model/routing.ts";
+import type { Service } from "../model/service.ts";
 import type { PortPolicy } from "../model/traffic-policy.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { grpcRetryOn } from "../translate/proxyless/grpc-retry-on.ts";

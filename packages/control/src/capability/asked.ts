@@ -1,4 +1,4 @@
-import type { Provenance } from "../model/mesh.ts";
+import type { Provenance } from "../model/provenance.ts";
 import type { CapabilityName } from "./capabilities.ts";
 
 /** Something that the mesh asks of a data plane. */

@@ -1,7 +1,8 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import type { Origin } from "@weft/base/origin";
 import { meshKinds } from "../config/kinds.ts";
-import type { Mesh, MeshWorkload, Provenance } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import type { Provenance } from "../model/provenance.ts";
 import { kindInPath } from "../model/provenance.ts";
 import { viewOf } from "../model/view.ts";
 import type { Asked } from "./asked.ts";

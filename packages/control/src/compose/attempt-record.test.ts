@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import type { AuditEntry } from "../store/audit-log.ts";
+import type { AuditEntry } from "../store/audit-entry.ts";
 import { AttemptRecord } from "./attempt-record.ts";
 
 test("noise is counted and not written, and what was done always is", async () => {

@@ -1,4 +1,5 @@
-import type { Mesh, MeshWorkload, Provenance, Service } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import type { Provenance } from "../model/provenance.ts";
 import {
   type Destination,
   type HttpMatch,
@@ -7,6 +8,7 @@ import {
   type RouteSet,
   routingOf,
 } from "../model/routing.ts";
+import type { Service } from "../model/service.ts";
 import type { PolicyDetail, RouteDetail, ServiceDetail } from "./view.ts";
 
 const maxRoutes = 200;

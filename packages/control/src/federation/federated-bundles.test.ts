@@ -7,7 +7,7 @@ import { formatSpiffeBundle, type SpiffeBundle } from "@weft/identity/spiffe-bun
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
-import type { FederationSource } from "../model/federation.ts";
+import type { FederationSource } from "../model/federation-source.ts";
 import { openStore } from "../store/open-store.ts";
 import { FederatedBundles } from "./federated-bundles.ts";
 

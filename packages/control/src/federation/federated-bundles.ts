@@ -5,8 +5,8 @@ import { messageOf } from "@weft/base/errors";
 import { formatSpiffeBundle, parseSpiffeBundle, type SpiffeBundle } from "@weft/identity/spiffe-bundle";
 import { trustDomainId } from "@weft/identity/spiffe-id";
 import { parseTrustBundle, type TrustBundle, trustBundle } from "@weft/identity/trust-bundle";
-import type { FederationSource } from "../model/federation.ts";
-import type { AuditEntry } from "../store/audit-log.ts";
+import type { FederationSource } from "../model/federation-source.ts";
+import type { AuditEntry } from "../store/audit-entry.ts";
 import type { BundleStore } from "../store/bundle-store.ts";
 import { isSameContent, whyNotNewer } from "./supersedes.ts";
 

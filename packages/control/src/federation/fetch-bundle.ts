@@ -6,7 +6,7 @@ import { formatTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle
 import { verifySvid } from "@weft/identity/verify-svid";
 import type { AddressGuard } from "../jwks/address-guard.ts";
 import { fetchDocument, type TlsPeer } from "../jwks/fetch-document.ts";
-import type { FederationSource } from "../model/federation.ts";
+import type { FederationSource } from "../model/federation-source.ts";
 
 export interface BundleFetchOptions {
   readonly guard: AddressGuard;

@@ -1,6 +1,7 @@
 import type { ProxyStatus, TypeSync } from "../api/protocol.ts";
 import type { ConfigResource } from "../config/resource.ts";
-import type { Mesh, Service } from "../model/mesh.ts";
+import type { Mesh } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 
 /** What the pages are made from. */
 export interface DebugSources {

@@ -1,5 +1,5 @@
 import type { CaStatus, ProxyResource } from "../api/protocol.ts";
-import type { AuditEntry } from "../store/audit-log.ts";
+import type { AuditEntry } from "../store/audit-entry.ts";
 
 /**
  * The certificates that stand behind a workload's secrets, under Istio's names:

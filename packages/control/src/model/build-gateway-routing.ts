@@ -2,7 +2,7 @@ import type { ResourceOf } from "../config/resource.ts";
 import { delegatesOf } from "./delegates.ts";
 import type { GatewayRouting } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { provenanceOf } from "./provenance.ts";
 import { httpRoutesAt, resolveGateway, tcpRoutesAt, tlsRoutesAt } from "./routes-at.ts";
 import { visibilityOf } from "./visibility.ts";

@@ -7,7 +7,7 @@ import { type ApiGateway, apiListeners, isProxyOf } from "./gateway-api/api-gate
 import { writtenServers } from "./gateway-server.ts";
 import { hasLabels } from "./host.ts";
 import { mergeGateways, type WrittenServer } from "./merge-gateways.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { lacksCredential, missingOf, type TlsSecrets } from "./tls-secret.ts";
 
 type Gateway = ResourceOf<"Gateway">;

@@ -3,7 +3,7 @@ import type { Origin } from "@weft/base/origin";
 import type { ResourceOf } from "../config/resource.ts";
 import { type Delegates, delegatesOf } from "./delegates.ts";
 import { namespaceOf, resolveHost } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { provenanceOf } from "./provenance.ts";
 import { httpRoutesAt, tcpRoutesAt, tlsRoutesAt } from "./routes-at.ts";
 import type { HostRouting } from "./routing.ts";

@@ -3,7 +3,7 @@ import type { ResourceOf } from "../config/resource.ts";
 import type { EgressListenerSpec } from "../config/specs.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, resolveHost } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { EgressListener, Scope } from "./scope.ts";

@@ -1,8 +1,10 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { coversHost, hasLabels, resolveHost } from "./host.ts";
-import type { MeshOptions, Provenance, Service, Subset } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
+import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
+import type { Service, Subset } from "./service.ts";
 import { buildTrafficPolicy, type TrafficPolicy, withAffinity } from "./traffic-policy.ts";
 import { contend, nearnessTo, type Visible, visibilityOf } from "./visibility.ts";
 

@@ -1,7 +1,8 @@
 import { HostIndex } from "./host-index.ts";
-import type { Mesh, Service, ServicePort } from "./mesh.ts";
+import type { Mesh } from "./mesh.ts";
 import type { AttachedRoutes, HostRouting, RouteSet } from "./routing.ts";
 import type { EgressListener, Scope } from "./scope.ts";
+import type { Service, ServicePort } from "./service.ts";
 
 type Services = Mesh["services"];
 type Routing = Mesh["routing"];

@@ -1,21 +1,9 @@
 import { Diagnostics } from "@weft/base/diagnostics";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
+import type { FederationSource } from "./federation-source.ts";
 import type { MeshSettings } from "./options.ts";
 import { resourcesOf } from "./sorting.ts";
-
-/** Another trust domain whose identities are to be verified, and where that is learnt. */
-export interface FederationSource {
-  readonly trustDomain: TrustDomain;
-  /** What serves its bundle, known by its SPIFFE ID (`https_spiffe`) or else by its host name (`https_web`). */
-  readonly endpoint?: { readonly url: string; readonly spiffeId: SpiffeId | undefined };
-  /** A bundle document to begin with. */
-  readonly initial?: string;
-  /** Roots that an operator wrote down, in place of an endpoint. */
-  readonly pem?: string;
-  /** The resource it was written in, for people. */
-  readonly name: string;
-}
 
 /**
  * The trust domains a mesh is federated with. Two resources about one domain

@@ -1,4 +1,4 @@
-import type { Provenance } from "./mesh.ts";
+import type { Provenance } from "./provenance.ts";
 import type { HttpRoute, TcpRoute, TlsRoute } from "./routing.ts";
 import type { Visibility } from "./visibility.ts";
 

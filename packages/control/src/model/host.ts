@@ -1,4 +1,4 @@
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 
 /** The hostname of a service of the mesh. */
 export function hostnameOf(

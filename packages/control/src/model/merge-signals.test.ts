@@ -8,7 +8,7 @@ import type {
 } from "../config/telemetry-specs.ts";
 import { fixture } from "../translate/mesh-fixture.ts";
 import { mergeSignals } from "./merge-signals.ts";
-import type { MeshDefaults } from "./mesh.ts";
+import type { MeshDefaults } from "./mesh-options.ts";
 import { meshDefaults } from "./options.ts";
 import type { TelemetryProvider } from "./signals.ts";
 

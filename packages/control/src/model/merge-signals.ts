@@ -10,7 +10,7 @@ import type {
 } from "../config/telemetry-specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { istioAccessLogFormat } from "./access-log-formats.ts";
-import type { MeshDefaults } from "./mesh.ts";
+import type { MeshDefaults } from "./mesh-options.ts";
 import {
   type AccessLogRule,
   isAccessLog,

@@ -8,9 +8,9 @@ import type {
 } from "../config/mesh-config/mesh-config-spec.ts";
 import { parseDurationMs } from "../config/values.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
-import type { FederationSource } from "./federation.ts";
+import type { FederationSource } from "./federation-source.ts";
 import { traceTags } from "./merge-signals.ts";
-import type { GatewayTopology, MeshDefaults } from "./mesh.ts";
+import type { GatewayTopology, MeshDefaults } from "./mesh-options.ts";
 import { type MeshSettings, meshDefaults as usual } from "./options.ts";
 import type { TelemetryProvider } from "./signals.ts";
 import { jsonFormat, telemetryProvider, textFormat } from "./telemetry-provider.ts";

@@ -1,7 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { hasLabels } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsMode } from "./security.ts";
 
 /** What a workload's ports take: each its own mode where one is written for it. */

@@ -1,6 +1,6 @@
 import { istioAccessLogFormat } from "./access-log-formats.ts";
-import type { FederationSource } from "./federation.ts";
-import type { MeshDefaults, MeshOptions } from "./mesh.ts";
+import type { FederationSource } from "./federation-source.ts";
+import type { MeshDefaults, MeshOptions } from "./mesh-options.ts";
 
 export const meshDefaults: MeshDefaults = {
   mtlsMode: "STRICT",

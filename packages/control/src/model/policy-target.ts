@@ -1,6 +1,6 @@
 import type { PolicyTargetSpec } from "../config/specs.ts";
 import { hasLabels } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 
 /** By which the proxies of a Gateway are known, as in the Gateway API and Istio. */
 export const gatewayLabel = "gateway.networking.k8s.io/gateway-name";

@@ -1,4 +1,7 @@
-import type { Protocol } from "./mesh.ts";
+import type { Workload } from "../registry/workload.ts";
+
+/** What a port speaks. */
+export type Protocol = Workload["ports"][number]["protocol"];
 
 const byWord: ReadonlyMap<string, Protocol> = new Map([
   ["http", "http"],

@@ -1,6 +1,13 @@
 import { formatOrigin } from "@weft/base/origin";
 import type { ConfigResource } from "../config/resource.ts";
-import type { Provenance } from "./mesh.ts";
+
+/** Where something in the mesh was written. */
+export interface Provenance {
+  /** `/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews` */
+  readonly config: string;
+  /** `file:line:column` */
+  readonly origin: string;
+}
 
 /** Where `path` of a resource was written, under the name Istio gives the resource in xDS metadata. */
 export function provenanceOf(resource: ConfigResource, path = "metadata.name"): Provenance {

@@ -1,4 +1,4 @@
-import type { Service } from "./mesh.ts";
+import type { Service } from "./service.ts";
 import type { PortPolicy } from "./traffic-policy.ts";
 
 /** How the endpoints of a cluster are found: as its service's, unless a policy leaves the choice to the caller. */

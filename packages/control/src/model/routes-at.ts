@@ -15,7 +15,7 @@ import type {
 import { parseDurationMs } from "../config/values.ts";
 import { type Delegates, type WrittenRule, writtenRules } from "./delegates.ts";
 import { resolveHost } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { provenanceOf } from "./provenance.ts";
 import type {
   AbortError,

@@ -1,4 +1,4 @@
-import type { Mesh, Provenance } from "./mesh.ts";
+import type { Provenance } from "./provenance.ts";
 
 /** The routes one VirtualService gives one host. The first that matches applies. */
 export interface HostRouting {
@@ -204,7 +204,10 @@ export interface AttachedRoutes {
 export function routesTo(
   hostname: string,
   port: number,
-  mesh: Pick<Mesh, "attached" | "routing">,
+  mesh: {
+    readonly attached: ReadonlyMap<string, AttachedRoutes>;
+    readonly routing: ReadonlyMap<string, HostRouting>;
+  },
   caller: { readonly namespace: string },
 ): RouteSet | undefined {
   const attached = mesh.attached.get(hostname);

@@ -1,4 +1,5 @@
-import type { Protocol, Provenance } from "./mesh.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Provenance } from "./provenance.ts";
 import type { Destination } from "./routing.ts";
 
 /** What a Sidecar lets its proxies call. */

@@ -1,5 +1,5 @@
 import type { ConditionSpec, OperationSpec, SourceSpec } from "../config/specs.ts";
-import type { Provenance } from "./mesh.ts";
+import type { Provenance } from "./provenance.ts";
 
 /** What an inbound port accepts: mutual TLS only, either, or plaintext only. */
 export type MtlsMode = "STRICT" | "PERMISSIVE" | "DISABLE";

@@ -2,7 +2,7 @@ import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { furtherKey } from "./build-services.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { ResourcesByKind } from "./sorting.ts";
 
 type Labels = Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@ import type { TlsSecretSpec } from "../config/read-secret.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import type { ClientTlsSpec } from "../config/specs.ts";
 import type { GatewayServer } from "./gateway.ts";
-import type { Provenance } from "./mesh.ts";
+import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
 
 /** A Secret as gateways of its own namespace may be given it. */

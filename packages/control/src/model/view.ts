@@ -1,8 +1,11 @@
 import { type HostRule, type RuleCaller, RuleIndex, ruledPart } from "./destination-rules.ts";
 import { type Egress, importedBy } from "./egress.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { coversHost, hasLabels } from "./host.ts";
-import type { Endpoint, Mesh, MeshOptions, MeshWorkload, Service } from "./mesh.ts";
+import type { Mesh, MeshWorkload } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { OutboundPolicy } from "./scope.ts";
+import type { Service } from "./service.ts";
 import { nearnessTo, type Visible } from "./visibility.ts";
 
 /** A mesh as some proxies get to see it. */

@@ -3,7 +3,7 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { canonicalName } from "./canonical-name.ts";
 import { hasLabels } from "./host.ts";
-import type { MeshOptions } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { type PortsOf, type WrittenEndpoint, writtenEndpoint } from "./written-endpoint.ts";
 

@@ -1,10 +1,11 @@
 import type { ResourceOf } from "../config/resource.ts";
 import type { ProbeSpec } from "../config/specs.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
-import type { Locality, Provenance } from "./mesh.ts";
+import type { Locality } from "./locality.ts";
+import { parseLocality } from "./locality.ts";
 import { declaredProtocol } from "./protocol.ts";
+import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
-import { parseLocality } from "./written-endpoint.ts";
 
 type Group = ResourceOf<"WorkloadGroup">;
 

@@ -2,7 +2,8 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { mergeSignals, providerNamed } from "./merge-signals.ts";
-import type { MeshOptions, MeshWorkload } from "./mesh.ts";
+import type { MeshWorkload } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { isForWorkload, isSelective } from "./policy-target.ts";
 import { isAccessLog, isTracer, type Signals, type TelemetryProvider } from "./signals.ts";
 

@@ -1,5 +1,7 @@
 import type { WorkloadEntrySpec } from "../config/specs.ts";
-import type { Endpoint, Locality, MeshOptions } from "./mesh.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { parseLocality } from "./locality.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { spiffeId } from "./spiffe-id.ts";
 
@@ -49,9 +51,4 @@ export function writtenEndpoint(
     },
     identity: serviceAccount ? spiffeId(options.trustDomain, namespace, serviceAccount) : undefined,
   };
-}
-
-export function parseLocality(text: string): Locality {
-  const [region = "", zone = "", subZone = ""] = text.split("/");
-  return { region, zone, subZone };
 }

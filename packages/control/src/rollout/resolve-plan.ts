@@ -4,7 +4,8 @@ import type { RolloutMatch, StartRollout } from "../api/rollout-protocol.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import { resourceKey } from "../config/resource.ts";
 import { hostnameOf, resolveHost } from "../model/host.ts";
-import type { Mesh, Subset } from "../model/mesh.ts";
+import type { Mesh } from "../model/mesh.ts";
+import type { Subset } from "../model/service.ts";
 import type { RolloutPlan, VersionRef } from "./rollout.ts";
 
 /** What a plan is made from. */

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSyn
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Clock } from "@weft/base/clock";
-import type { AuditEntry } from "./audit-log.ts";
+import type { AuditEntry } from "./audit-entry.ts";
 import type { Database } from "./database.ts";
 
 /** How much of the audit log is where. */

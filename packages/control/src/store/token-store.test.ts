@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { parseSpiffeId, parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import type { AuditEntry } from "./audit-log.ts";
+import type { AuditEntry } from "./audit-entry.ts";
 import { openStore } from "./open-store.ts";
 
 const hash = (text: string) => createHash("sha256").update(text).digest();

@@ -1,4 +1,5 @@
-import type { MeshWorkload, Service } from "../model/mesh.ts";
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 import { lacksCredential, type TlsSecrets } from "../model/tls-secret.ts";
 import type { ClientTls } from "../model/traffic-policy.ts";
 import type { SeenMesh } from "../model/view.ts";

@@ -5,9 +5,11 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
+import type { Endpoint } from "../model/endpoint.ts";
 import { hasLabels } from "../model/host.ts";
-import type { Endpoint, Locality, Service, Subset } from "../model/mesh.ts";
+import type { Locality } from "../model/locality.ts";
 import { resolutionOf } from "../model/resolution.ts";
+import type { Service, Subset } from "../model/service.ts";
 import { policyFor } from "../model/traffic-policy.ts";
 import { socketAddress } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ComparisonFilter_Op } from "@weft/xds/gen/envoy/config/accesslog/v3/accesslog_pb";
 import { HeaderValueOption_HeaderAppendAction as Append } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type { LocalReplyConfigSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import type { ExplainHeader, MeshOptions } from "../model/mesh.ts";
+import type { ExplainHeader, MeshOptions } from "../model/mesh-options.ts";
 import type { ClientFeatures } from "./client-features.ts";
 
 /** In an answer that a data plane makes itself: flags, details, the rule that decided, and its line. */

@@ -6,7 +6,8 @@ import {
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { type Address, BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
-import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import type { InboundPort, MeshWorkload } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";

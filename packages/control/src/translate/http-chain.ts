@@ -13,7 +13,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
-import type { MeshOptions } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
 import type { ReportingFeatures } from "./client-features.ts";

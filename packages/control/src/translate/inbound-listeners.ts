@@ -9,7 +9,8 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
-import type { InboundPort, MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import type { InboundPort, MeshWorkload } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { MtlsMode } from "../model/security.ts";
 import { noPolicy } from "../model/traffic-policy.ts";

@@ -24,7 +24,7 @@ import {
   type FractionalPercent,
   FractionalPercentSchema,
 } from "@weft/xds/gen/envoy/type/v3/percent_pb";
-import type { Provenance } from "../model/mesh.ts";
+import type { Provenance } from "../model/provenance.ts";
 
 /** A message, packed. The schema must be named by the caller: an extension is known by its type alone. */
 export function pack<D extends DescMessage>(schema: D, init: MessageInitShape<D>): Any {

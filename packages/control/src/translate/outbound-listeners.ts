@@ -1,9 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import type { Mesh, MeshOptions, MeshWorkload, Service, ServicePort, Upstream } from "../model/mesh.ts";
+import type { Mesh, MeshWorkload, Upstream } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { EgressListener } from "../model/scope.ts";
+import type { Service, ServicePort } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";

@@ -10,7 +10,8 @@ import {
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import type { HashKey } from "../model/balancer.ts";
-import type { Mesh, MeshOptions, Service } from "../model/mesh.ts";
+import type { Mesh } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import {
   type Destination,
@@ -20,6 +21,7 @@ import {
   routesTo,
   routingOf,
 } from "../model/routing.ts";
+import type { Service } from "../model/service.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { hostLiteral, istioMetadata } from "./messages.ts";

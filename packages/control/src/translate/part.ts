@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { Endpoint, Service } from "../model/mesh.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { Service } from "../model/service.ts";
 import { endpointAssignments } from "./endpoints.ts";
 import { assembleRoutes, type RouteAssembly } from "./route-assembly.ts";
 

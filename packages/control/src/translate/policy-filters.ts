@@ -3,7 +3,8 @@ import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v
 import type { RBAC } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
-import type { MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import type { AuthorizationPolicy } from "../model/security.ts";
 import { customPolicyPrefix, customStatPrefix, externalAuthorization } from "./external-authorization.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";

@@ -1,5 +1,6 @@
 import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { MeshWorkload, Provenance } from "../model/mesh.ts";
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { Provenance } from "../model/provenance.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { istioMetadata } from "./messages.ts";
 import { ruleOrigins } from "./rbac.ts";

@@ -1,4 +1,5 @@
-import type { MeshOptions, MeshWorkload } from "../model/mesh.ts";
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import type { PortMap } from "./rbac-operation.ts";
 
 /** Whether requests are seen, or connections only. */

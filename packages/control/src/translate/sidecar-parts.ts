@@ -1,4 +1,5 @@
-import type { MeshWorkload, Service } from "../model/mesh.ts";
+import type { MeshWorkload } from "../model/mesh.ts";
+import type { Service } from "../model/service.ts";
 import type { SeenMesh } from "../model/view.ts";
 import type { Caller } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";

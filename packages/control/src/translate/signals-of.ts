@@ -1,5 +1,5 @@
 import { mergeSignals } from "../model/merge-signals.ts";
-import type { MeshDefaults, MeshOptions } from "../model/mesh.ts";
+import type { MeshDefaults, MeshOptions } from "../model/mesh-options.ts";
 import { destinationOf, type SideSignals, type Signals, type TelemetryProvider } from "../model/signals.ts";
 import type { SeenMesh } from "../model/view.ts";
 import type { ReportingFeatures } from "./client-features.ts";

@@ -10,7 +10,7 @@ import {
   type TcpProxy,
   TcpProxySchema,
 } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
-import type { MeshOptions } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import type { PortPolicy } from "../model/traffic-policy.ts";
 import { accessLogs } from "./access-log.ts";
 import { type Reporter, tcpMetricsLog } from "./access-log-metrics.ts";

@@ -3,8 +3,8 @@ import type {
   Filter,
   FilterChainSchema,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
-import type { Service } from "../model/mesh.ts";
 import { type Destination, isCaller, routesTo } from "../model/routing.ts";
+import type { Service } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { clusterOf, policyOf, type RoutedMesh } from "./outbound-routes.ts";

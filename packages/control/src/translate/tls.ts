@@ -17,7 +17,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
-import type { MeshOptions } from "../model/mesh.ts";
+import type { MeshOptions } from "../model/mesh-options.ts";
 import type { ClientTls } from "../model/traffic-policy.ts";
 import { certificateSecretName, trustSecretName } from "./gateway/gateway-names.ts";
 import { adsSource, duration, pack } from "./messages.ts";

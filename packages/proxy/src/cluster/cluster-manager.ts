@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { Gauge } from "@weft/base/metric-registry";
-import type { ProbeFactory } from "../health-check/probe.ts";
+import type { ProbeFactory } from "../health-check/probe-factory.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { AggregateChooser } from "./aggregate-chooser.ts";
 import type { Cluster, ClusterDirectory, Endpoint } from "./cluster.ts";

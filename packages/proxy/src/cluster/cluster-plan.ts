@@ -6,7 +6,7 @@ import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { BalancerPlan } from "./balancer-plan.ts";
 import type { RatePlan } from "./success-rate.ts";
-import type { ZoneAwarePlan } from "./zone-routing.ts";
+import type { ZoneAwarePlan } from "./zone-aware-plan.ts";
 
 /**
  * An upstream cluster, compiled from CDS or a bootstrap. Immutable; the runtime

@@ -8,7 +8,7 @@ import {
   RandomPicker,
   RotatingPicker,
 } from "./host-picker.ts";
-import type { LoadBalancerOptions } from "./load-balancer.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
 import { MaglevTable } from "./maglev-table.ts";
 import { PeakEwmaPicker } from "./peak-ewma.ts";
 import { ScheduledPicker } from "./scheduled-picker.ts";

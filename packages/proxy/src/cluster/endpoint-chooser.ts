@@ -3,12 +3,13 @@ import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { PickContext } from "./cluster.ts";
 import type { AssignmentPolicy, ClusterPlan } from "./cluster-plan.ts";
 import type { AllClusterStats } from "./cluster-stats.ts";
-import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
+import { LoadBalancer } from "./load-balancer.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
 import type { LocalityGroup } from "./locality-group.ts";
 import { SubsetBalancer } from "./subset-balancer.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
-import type { ZoneAwareness } from "./zone-aware-picker.ts";
-import { defaultZoneAware } from "./zone-routing.ts";
+import { defaultZoneAware } from "./zone-aware-plan.ts";
+import type { ZoneAwareness } from "./zone-routing.ts";
 
 /** Chooses for one state of a cluster. */
 export interface EndpointChooser {

@@ -1,30 +1,11 @@
-import type { Counter, Gauge } from "@weft/base/metric-registry";
+import type { Counter } from "@weft/base/metric-registry";
 import { type Hash64, randomHash, remainder } from "../hash/hash64.ts";
-import { type BalancerPlan, choosesByHash } from "./balancer-plan.ts";
+import { choosesByHash } from "./balancer-plan.ts";
 import type { Endpoint, PickContext } from "./cluster.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
 import type { LocalityGroup } from "./locality-group.ts";
 import { buildSlices, type Slice } from "./traffic-slices.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
-import type { ZoneAwareness } from "./zone-aware-picker.ts";
-
-export interface LoadBalancerOptions {
-  readonly balancer: BalancerPlan;
-  readonly overprovisioningPercent: number;
-  /** `weighted_priority_health`: a priority's health counts endpoint weights instead of endpoints. */
-  readonly weighsPriorityHealth: boolean;
-  readonly panicPercent: number;
-  readonly isLocalityWeighted: boolean;
-  /** Given where the bootstrap names a local cluster. */
-  readonly zones?: ZoneAwareness | undefined;
-  readonly random: () => number;
-  readonly nowMs: () => number;
-  /** Counts choices made without regard to health. */
-  readonly panics: Counter;
-  /** The requests in flight in the whole cluster. */
-  readonly activeRequests: Gauge;
-  /** A gauge of this cluster, by its name in Envoy. */
-  readonly gauge: (name: string) => Gauge;
-}
 
 /** How often the balancer is asked again for an endpoint not tried before, as Envoy's default host selection. */
 const maxAvoidAttempts = 3;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { PeakEwmaPlan } from "./balancer-plan.ts";
 import { clusterWith, endpoint, locality, tally } from "./cluster-fixture.ts";
-import { LatencyEstimate } from "./peak-ewma.ts";
+import { LatencyEstimate } from "./latency-estimate.ts";
 
 const plan: PeakEwmaPlan = { kind: "peak-ewma", decayMs: 10_000, defaultRttMs: 10 };
 

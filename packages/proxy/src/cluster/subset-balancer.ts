@@ -1,7 +1,8 @@
 import type { Counter, Gauge } from "@weft/base/metric-registry";
 import type { PickContext } from "./cluster.ts";
 import type { SubsetFallback, SubsetPlan, SubsetSelector } from "./cluster-plan.ts";
-import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
+import { LoadBalancer } from "./load-balancer.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
 import type { LocalityGroup } from "./locality-group.ts";
 import { type Criteria, criteriaKey, findSubsets, hasAll, narrow } from "./subset-members.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";

@@ -2,7 +2,7 @@ import { choosesByHash } from "./balancer-plan.ts";
 import { createHashPicker, createHostPicker } from "./create-host-picker.ts";
 import type { HostPicker } from "./host-picker.ts";
 import { levelsOf, measureLevel } from "./level-health.ts";
-import type { LoadBalancerOptions } from "./load-balancer.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
 import { compareLocalities, type LocalityGroup } from "./locality-group.ts";
 import { LocalityPicker } from "./locality-picker.ts";
 import { computePriorityLoads } from "./priority-load.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "@weft/base/clock";
 import { uncheckedHealth } from "../health-check/active-health.ts";
 import { healthCheckStats } from "../health-check/health-check-stats.ts";
 import { HealthChecker } from "../health-check/health-checker.ts";
-import type { ProbeFactory } from "../health-check/probe.ts";
+import type { ProbeFactory } from "../health-check/probe-factory.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { BreakerSet } from "./circuit-breaker.ts";
 import type { AttemptOutcome, Breakers, Cluster, ClusterStats, Endpoint, PickContext } from "./cluster.ts";

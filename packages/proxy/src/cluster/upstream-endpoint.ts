@@ -4,7 +4,7 @@ import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { Endpoint } from "./cluster.ts";
 import type { EndpointPlan, TransportPlan } from "./cluster-plan.ts";
-import type { LatencyEstimate } from "./peak-ewma.ts";
+import type { LatencyEstimate } from "./latency-estimate.ts";
 import type { RequestCount } from "./success-rate.ts";
 
 /** An endpoint with what this cluster has learned of it. */

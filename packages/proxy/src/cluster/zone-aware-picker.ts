@@ -2,21 +2,11 @@ import type { Counter } from "@weft/base/metric-registry";
 import type { Hash64 } from "../hash/hash64.ts";
 import { createHostPicker } from "./create-host-picker.ts";
 import type { HostPicker } from "./host-picker.ts";
-import type { LoadBalancerOptions } from "./load-balancer.ts";
-import { isSameLocality, type Locality, type LocalityGroup } from "./locality-group.ts";
+import type { LoadBalancerOptions } from "./load-balancer-options.ts";
+import { isSameLocality, type LocalityGroup } from "./locality-group.ts";
 import type { UpstreamEndpoint } from "./upstream-endpoint.ts";
-import { type LocalityCount, routeByZone, type ZoneAwarePlan, type ZoneRouting } from "./zone-routing.ts";
-
-/** What zone-aware routing has to know of this proxy and those like it. */
-export interface ZoneAwareness {
-  readonly plan: ZoneAwarePlan;
-  readonly own: Locality;
-  /** The local cluster's endpoints; undefined while there is no such cluster. */
-  readonly local: () => readonly LocalityGroup[] | undefined;
-  readonly localPanicPercent: () => number;
-  /** `cluster.<name>.lb_*`. */
-  readonly counter: (name: string) => Counter;
-}
+import type { ZoneAwareness } from "./zone-routing.ts";
+import { type LocalityCount, routeByZone, type ZoneRouting } from "./zone-routing.ts";
 
 /** Undefined where zones do not count: too few of them or of endpoints, or a local cluster that is not in order. */
 export function createZoneAwarePicker(

@@ -1,24 +1,17 @@
-import { isSameLocality, type Locality } from "./locality-group.ts";
+import type { Counter } from "@weft/base/metric-registry";
+import { isSameLocality, type Locality, type LocalityGroup } from "./locality-group.ts";
+import type { ZoneAwarePlan } from "./zone-aware-plan.ts";
 
-/** @see envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig */
-export interface ZoneAwarePlan {
-  /** Percent of the requests that are routed by zone. */
-  readonly routingPercent: number;
-  /** With fewer healthy endpoints zones do not count. */
-  readonly minClusterSize: number;
-  /** A priority in panic answers nothing, rather than use unhealthy endpoints. */
-  readonly failsOnPanic: boolean;
-  /** Everything stays in the own zone as long as it has one healthy endpoint. */
-  readonly forcesLocal: boolean;
+/** What zone-aware routing has to know of this proxy and those like it. */
+export interface ZoneAwareness {
+  readonly plan: ZoneAwarePlan;
+  readonly own: Locality;
+  /** The local cluster's endpoints; undefined while there is no such cluster. */
+  readonly local: () => readonly LocalityGroup[] | undefined;
+  readonly localPanicPercent: () => number;
+  /** `cluster.<name>.lb_*`. */
+  readonly counter: (name: string) => Counter;
 }
-
-/** Envoy's defaults, in force as soon as the bootstrap names a local cluster. */
-export const defaultZoneAware: ZoneAwarePlan = {
-  routingPercent: 100,
-  minClusterSize: 6,
-  failsOnPanic: false,
-  forcesLocal: false,
-};
 
 /** How many healthy endpoints a cluster has in a locality. */
 export interface LocalityCount {

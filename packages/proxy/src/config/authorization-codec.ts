@@ -11,7 +11,7 @@ import type {
   AuthorizationVerdict,
   AuthorizedField,
 } from "../filters/ext-authz/authorization.ts";
-import type { MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import { addressMessage } from "./address-message.ts";
 

@@ -21,7 +21,7 @@ import type { Subset } from "@weft/xds/gen/envoy/extensions/load_balancing_polic
 import type { WrrLocality } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import type { BalancerPlan, HashingPlan } from "../cluster/balancer-plan.ts";
 import type { Discovery, SubsetPlan } from "../cluster/cluster-plan.ts";
-import type { ZoneAwarePlan } from "../cluster/zone-routing.ts";
+import type { ZoneAwarePlan } from "../cluster/zone-aware-plan.ts";
 import {
   decodeBalanceFactor,
   decodeLeastRequest,

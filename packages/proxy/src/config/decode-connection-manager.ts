@@ -6,7 +6,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
-import { decodeConfigSource, sourcedKey } from "./config-source.ts";
+import { decodeConfigSource } from "./config-source.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import type { DecodeContext, Direction, RouteHolder } from "./decode-context.ts";
 import { decodeHttpFilters } from "./decode-http-filters.ts";
@@ -18,6 +18,7 @@ import { decodeTracing } from "./decode-tracing.ts";
 import { decodeUpgrades } from "./decode-upgrades.ts";
 import { timeoutMs } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
+import { sourcedKey } from "./sourced-name.ts";
 
 const serverHeaders: Readonly<Record<ServerHeader, HttpConnectionPlan["serverHeaderTransformation"]>> = {
   [ServerHeader.OVERWRITE]: "overwrite",

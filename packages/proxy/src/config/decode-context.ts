@@ -2,7 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
-import type { IstioStatsPlan } from "../filters/istio-stats-plan.ts";
+import type { IstioStatsPlan, IstioStatsSettings } from "../filters/istio-stats-plan.ts";
 import type { ModuleRunners } from "../filters/module/module-runners.ts";
 import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
@@ -12,7 +12,6 @@ import type { HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AccessLogFormat, AccessLogPlan } from "./access-log-plan.ts";
-import type { IstioStatsSettings } from "./decode-istio-stats.ts";
 import type { Issues } from "./issues.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 

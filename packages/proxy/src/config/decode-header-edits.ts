@@ -2,7 +2,8 @@ import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
 } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import { type AppendAction, type HeaderEdit, type HeaderEdits, oneLevel } from "../route/header-edits.ts";
+import type { AppendAction } from "../route/append-action.ts";
+import { type HeaderEdit, type HeaderEdits, oneLevel } from "../route/header-edits.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeHeaderValue } from "./decode-values.ts";
 import { at } from "./issues.ts";

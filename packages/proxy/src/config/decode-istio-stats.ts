@@ -1,14 +1,8 @@
-import type { IstioMetricOverride, IstioStatsPlan } from "../filters/istio-stats-plan.ts";
+import type { IstioMetricOverride, IstioStatsSettings } from "../filters/istio-stats-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { decodeExpression, type ExpressionContext } from "./decode-expression.ts";
 import { at, atKey, type Issues } from "./issues.ts";
 import { readKeys } from "./json-fields.ts";
-
-/** What a configuration may say of Istio's metrics; the rest is this proxy's own identity. */
-export type IstioStatsSettings = Pick<
-  IstioStatsPlan,
-  "isHostHeaderFallbackDisabled" | "overrides" | "dimensions" | "tcpReportingMs"
->;
 
 type Json = Readonly<Record<string, unknown>>;
 

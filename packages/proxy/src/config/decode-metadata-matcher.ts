@@ -2,7 +2,7 @@ import type { MetadataMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/metada
 import type { DoubleMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/number_pb";
 import type { ValueMatcher } from "@weft/xds/gen/envoy/type/matcher/v3/value_pb";
 import type { MetadataTest } from "../filters/rbac-plan.ts";
-import type { MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import { decodeStringMatcher } from "./decode-values.ts";
 import { at, type Issues } from "./issues.ts";
 

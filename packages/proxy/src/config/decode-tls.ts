@@ -19,7 +19,7 @@ import type {
   UpstreamTlsContext,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { DownstreamTlsPlan, SanMatcher, TlsContextSource, UpstreamTlsPlan } from "../net/tls-plan.ts";
-import { decodeConfigSource, sourcedKey } from "./config-source.ts";
+import { decodeConfigSource } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeSans } from "./decode-san.ts";
 import { decodeSpiffeValidator } from "./decode-spiffe-validator.ts";
@@ -27,6 +27,7 @@ import { decodeSessions } from "./decode-tls-sessions.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, type Issues } from "./issues.ts";
+import { sourcedKey } from "./sourced-name.ts";
 import type {
   CertificateMaterial,
   SecretMaterial,

@@ -4,9 +4,9 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
-import { sourcedKey } from "./config-source.ts";
 import { type Factories, type FilterServices, noNeeds, type RouteHolder, waitMs } from "./decode-context.ts";
 import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
+import { sourcedKey } from "./sourced-name.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 import { type Held, Warming } from "./warming.ts";
 

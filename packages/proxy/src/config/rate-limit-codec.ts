@@ -10,7 +10,7 @@ import {
 import type { Descriptor } from "../filters/rate-limit/descriptors.ts";
 import type { LimitStatus } from "../filters/rate-limit/limit-headers.ts";
 import type { RateLimitAnswer } from "../filters/rate-limit/rate-limit.ts";
-import type { MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 
 /** @see envoy.service.ratelimit.v3.RateLimitRequest */
 export function encodeRateLimitRequest(domain: string, descriptors: readonly Descriptor[]): Uint8Array {

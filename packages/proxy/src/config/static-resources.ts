@@ -2,10 +2,10 @@ import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { type BootstrapPlan, throwIssues } from "./bootstrap.ts";
-import { sourcedKey } from "./config-source.ts";
 import { decodeSecret } from "./decode-tls.ts";
 import { Issues } from "./issues.ts";
 import type { Decoded, ResourceDecoder } from "./resource-decoder.ts";
+import { sourcedKey } from "./sourced-name.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
 export interface StaticResources {

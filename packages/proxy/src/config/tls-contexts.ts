@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import { selectByServerName } from "../net/certificate-selection.ts";
 import { type DomainRoots, readRoots } from "../net/domain-anchors.ts";
 import type { TlsContextSource } from "../net/tls-plan.ts";
-import { type SourcedName, sourcedKey } from "./config-source.ts";
+import { type SourcedName, sourcedKey } from "./sourced-name.ts";
 
 /** Where a secret comes from and what it is called there: `static`, or a `ChosenSource.source`. */
 export type SecretRef = SourcedName;

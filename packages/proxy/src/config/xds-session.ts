@@ -1,8 +1,9 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { typeUrl } from "@weft/xds/type-url";
-import { type ChosenSource, parseSource, parseSourcedKey, sourcedKey } from "./config-source.ts";
+import { type ChosenSource, parseSource } from "./config-source.ts";
 import type { KeptConfig, KeptResource } from "./kept/kept-format.ts";
 import type { IncomingResource, LiveConfig } from "./live-config.ts";
+import { parseSourcedKey, sourcedKey } from "./sourced-name.ts";
 import type { XdsStats } from "./xds-stats.ts";
 
 /** An open line to one source of resources: a management server, or a file. */

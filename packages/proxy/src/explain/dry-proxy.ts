@@ -1,9 +1,9 @@
 import { MetricRegistry } from "@weft/base/metric-registry";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
-import { parseSourcedKey } from "../config/config-source.ts";
 import type { RouteHolder } from "../config/decode-context.ts";
 import type { Decoded, ResourceDecoder } from "../config/resource-decoder.ts";
 import { inlineRouteTexts, type RouteTexts, routeTexts } from "../config/route-texts.ts";
+import { parseSourcedKey } from "../config/sourced-name.ts";
 import { isRbacFilter } from "../filters/rbac.ts";
 import { DrainState } from "../layer/drain-state.ts";
 import { HttpService } from "../layer/http-service.ts";

@@ -1,5 +1,5 @@
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import { noteMetadata } from "../layer/dynamic-metadata.ts";
-import type { MetadataValue } from "../layer/exchange.ts";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { FilterExchange } from "../layer/filter-exchange.ts";
 import type { HeaderList } from "../layer/header-list.ts";

@@ -41,3 +41,9 @@ export interface IstioMetricOverride {
   /** Labels that are replaced or added, each by its place among the plan's `dimensions`. */
   readonly tags: readonly { readonly name: string; readonly dimension: number }[];
 }
+
+/** What a configuration may say of Istio's metrics; the rest is this proxy's own identity. */
+export type IstioStatsSettings = Pick<
+  IstioStatsPlan,
+  "isHostHeaderFallbackDisabled" | "overrides" | "dimensions" | "tcpReportingMs"
+>;

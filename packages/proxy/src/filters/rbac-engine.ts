@@ -1,5 +1,6 @@
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { DynamicMetadata, Exchange, MetadataValue } from "../layer/exchange.ts";
+import type { DynamicMetadata, MetadataValue } from "../layer/dynamic-metadata.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { RbacMatcher, RbacPlan, RbacRules } from "./rbac-plan.ts";
 import { compilePolicy, matchesPolicy, policyChoice } from "./rbac-policies.ts";
 

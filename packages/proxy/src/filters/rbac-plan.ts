@@ -1,4 +1,4 @@
-import type { MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { CidrRange } from "../listener/listener-plan.ts";
 import type { MatchTree } from "../matching/match-tree.ts";

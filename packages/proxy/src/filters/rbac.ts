@@ -1,5 +1,5 @@
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
 import { shareMetadata } from "../layer/dynamic-metadata.ts";
-import type { DynamicMetadata } from "../layer/exchange.ts";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";

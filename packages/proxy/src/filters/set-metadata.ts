@@ -1,5 +1,5 @@
 import type { Counter } from "@weft/base/metric-registry";
-import type { MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 

@@ -9,7 +9,7 @@ import { keepAlive } from "../net/tcp-keepalive.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { proxyHeaderFor } from "../net/upstream-proxy-protocol.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
-import type { TcpService } from "./tcp-proxy.ts";
+import type { TcpService } from "./tcp-service.ts";
 import { backoffMs, type TcpConnectorEvents, type TcpUpstreamSource } from "./tcp-upstream.ts";
 
 const connectTimer = 0;

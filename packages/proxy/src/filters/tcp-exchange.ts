@@ -1,6 +1,7 @@
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
-import type { DynamicMetadata, Exchange } from "../layer/exchange.ts";
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 

@@ -1,18 +1,18 @@
-import type { Clock, Timer } from "@weft/base/clock";
-import type { Cluster, ClusterDirectory } from "../cluster/cluster.ts";
+import type { Timer } from "@weft/base/clock";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Discovery, DiscoveryOutcome } from "../cluster/cluster-discovery.ts";
 import type { Exchange } from "../layer/exchange.ts";
-import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { RawSession } from "../layer/raw-session.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { TcpStats } from "../listener/downstream-stats.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";
 import type { Connection } from "../net/connection.ts";
 import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
-import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
-import { type Observation, tellOver } from "../observe/observation.ts";
+import { TimerEntry, type TimerOwner } from "../net/timers.ts";
+import { tellOver } from "../observe/observation.ts";
 import { TcpConnector } from "./tcp-connector.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
+import type { TcpService } from "./tcp-service.ts";
 import { TcpTunnel } from "./tcp-tunnel.ts";
 import type {
   TcpConnectFailure,
@@ -20,26 +20,6 @@ import type {
   TcpUpstream,
   TcpUpstreamSource,
 } from "./tcp-upstream.ts";
-
-/** What every TCP proxy of a process shares. */
-export interface TcpContext {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly clusters: ClusterDirectory;
-  readonly onFault: (error: unknown) => void;
-  readonly observation: Observation;
-}
-
-/** A TCP proxy ready to serve. */
-export interface TcpService {
-  readonly plan: TcpProxyPlan;
-  readonly stats: TcpStats;
-  readonly direction: Exchange["direction"];
-  readonly networkFilters: readonly NetworkFilter[];
-  readonly context: TcpContext;
-}
 
 type Choice = ReturnType<TcpProxyPlan["selectCluster"]>;
 

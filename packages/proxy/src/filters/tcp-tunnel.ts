@@ -5,14 +5,15 @@ import { requestHash } from "../cluster/request-hash.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { ClientStream, ResetReason } from "../layer/stream.ts";
-import type { PoolRequester, UpstreamConnectionInfo, UpstreamPool } from "../layer/upstream-pool.ts";
+import type { UpstreamConnectionInfo } from "../layer/upstream-connection-info.ts";
+import type { PoolRequester, UpstreamPool } from "../layer/upstream-pool.ts";
 import type { TunnelPlan } from "../listener/listener-plan.ts";
 import { closedHere } from "../net/connection.ts";
 import type { CloseCause, ConnectionHandler } from "../net/connection-handler.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import { applyHeaderEdits } from "../route/header-edits.ts";
 import type { TcpExchange } from "./tcp-exchange.ts";
-import type { TcpService } from "./tcp-proxy.ts";
+import type { TcpService } from "./tcp-service.ts";
 import {
   backoffMs,
   type TcpConnectorEvents,

@@ -1,6 +1,7 @@
 /** Plans and probes for tests of health checks. */
 import type { HealthCheckPlan } from "./health-check-plan.ts";
-import type { Probe, ProbeFactory, ProbeResult } from "./probe.ts";
+import type { Probe, ProbeResult } from "./probe.ts";
+import type { ProbeFactory } from "./probe-factory.ts";
 
 export const healthy: ProbeResult = { kind: "healthy", isDegraded: false };
 export const degraded: ProbeResult = { kind: "healthy", isDegraded: true };

@@ -1,6 +1,6 @@
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
-import type { AppendAction } from "../route/header-edits.ts";
+import type { AppendAction } from "../route/append-action.ts";
 
 /**
  * How a cluster's endpoints are asked whether they are well. Times in

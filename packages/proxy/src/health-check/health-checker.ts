@@ -7,7 +7,7 @@ import type { ActiveHealth } from "./active-health.ts";
 import type { HealthCheckPlan, ProbeTarget } from "./health-check-plan.ts";
 import { HealthCheckSession } from "./health-check-session.ts";
 import type { HealthCheckStats } from "./health-check-stats.ts";
-import type { ProbeFactory } from "./probe.ts";
+import type { ProbeFactory } from "./probe-factory.ts";
 
 /** An endpoint as its checks see it. */
 export interface CheckedEndpoint {

@@ -6,12 +6,8 @@ import {
   PendingConnection,
   type PoolContext,
 } from "../layer/pending-connection.ts";
-import type {
-  Negotiation,
-  PoolRequester,
-  UpstreamConnectionInfo,
-  UpstreamPool,
-} from "../layer/upstream-pool.ts";
+import type { UpstreamConnectionInfo } from "../layer/upstream-connection-info.ts";
+import type { Negotiation, PoolRequester, UpstreamPool } from "../layer/upstream-pool.ts";
 import { WaitingRequests } from "../layer/waiting-requests.ts";
 import type { CloseCause } from "../net/connection-handler.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";

@@ -1,7 +1,7 @@
 import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
-import type { DynamicMetadata } from "./exchange.ts";
+import type { DynamicMetadata } from "./dynamic-metadata.ts";
 
 /** Facts about an accepted connection, fixed before its first request except where noted. */
 export interface DownstreamConnection {

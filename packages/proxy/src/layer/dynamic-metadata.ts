@@ -1,4 +1,14 @@
-import type { DynamicMetadata, MetadataValue } from "./exchange.ts";
+/** What filters tell each other and the access log: as a JSON value. */
+export type MetadataValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly MetadataValue[]
+  | { readonly [key: string]: MetadataValue };
+
+/** Filter name → key → value. Shared between exchanges: what changes it makes another (`layer/dynamic-metadata.ts`). */
+export type DynamicMetadata = ReadonlyMap<string, ReadonlyMap<string, MetadataValue>>;
 
 /** The value under `keys` within `filter`'s metadata, or undefined: every key but the last leads into an object. */
 export function metadataAt(

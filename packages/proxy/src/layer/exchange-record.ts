@@ -5,12 +5,13 @@ import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { DynamicMetadata, Exchange } from "./exchange.ts";
+import type { DynamicMetadata } from "./dynamic-metadata.ts";
+import type { Exchange } from "./exchange.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpService } from "./http-service.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import type { RedirectTrail } from "./redirect-trail.ts";
-import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
+import type { UpstreamConnectionInfo } from "./upstream-connection-info.ts";
 
 /** What is known of one HTTP request and its answer, as it becomes known. */
 export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume"> {

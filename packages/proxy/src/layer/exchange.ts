@@ -5,20 +5,9 @@ import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { DynamicMetadata } from "./dynamic-metadata.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
-
-/** What filters tell each other and the access log: as a JSON value. */
-export type MetadataValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly MetadataValue[]
-  | { readonly [key: string]: MetadataValue };
-
-/** Filter name → key → value. Shared between exchanges: what changes it makes another (`layer/dynamic-metadata.ts`). */
-export type DynamicMetadata = ReadonlyMap<string, ReadonlyMap<string, MetadataValue>>;
 
 /**
  * Everything known about one request and its answer: the record that filters

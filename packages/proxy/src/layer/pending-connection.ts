@@ -7,7 +7,7 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import { keepAlive } from "../net/tcp-keepalive.ts";
 import { TimerEntry, type TimerOwner, type Timers } from "../net/timers.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
-import type { UpstreamConnectionInfo } from "./upstream-pool.ts";
+import type { UpstreamConnectionInfo } from "./upstream-connection-info.ts";
 
 export interface PoolContext {
   readonly timers: Timers;

@@ -1,15 +1,7 @@
 import type { Breakers } from "../cluster/cluster.ts";
-import type { SocketAddress } from "../net/socket-address.ts";
-import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { MadeConnection } from "./pending-connection.ts";
 import type { ClientStream, ResetReason, ResponseReceiver } from "./stream.ts";
-
-/** Facts about an upstream connection, fixed once it is established. */
-export interface UpstreamConnectionInfo {
-  /** The identity the upstream proved, when the hop is mutual TLS. */
-  readonly peer: PeerIdentity | undefined;
-  readonly local: SocketAddress | undefined;
-}
+import type { UpstreamConnectionInfo } from "./upstream-connection-info.ts";
 
 /** Asks a pool for a stream, and then receives the response on it. */
 export interface PoolRequester extends ResponseReceiver {

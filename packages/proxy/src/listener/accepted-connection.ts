@@ -1,5 +1,5 @@
 import type { DownstreamConnection, PeerMetadata } from "../layer/downstream-connection.ts";
-import type { DynamicMetadata } from "../layer/exchange.ts";
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
 import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { AcceptedTls } from "../net/tls-accept.ts";

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { answerDirectly } from "../filters/answer-directly.ts";
 import { TcpExchange } from "../filters/tcp-exchange.ts";
-import { type TcpContext, type TcpService, TcpSession } from "../filters/tcp-proxy.ts";
+import { TcpSession } from "../filters/tcp-proxy.ts";
+import type { TcpContext, TcpService } from "../filters/tcp-service.ts";
 import type { DrainState } from "../layer/drain-state.ts";
 import { HttpConnection, type HttpConnectionOwner } from "../layer/http-connection.ts";
 import { HttpService, type LayerContext } from "../layer/http-service.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { DynamicMetadata } from "../layer/exchange.ts";
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
 import { type ProxyHeader, parseProxyHeader } from "../net/proxy-protocol.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { Timers } from "../net/timers.ts";

@@ -1,4 +1,4 @@
-import type { DynamicMetadata } from "../layer/exchange.ts";
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
 import { isInRange, isLoopback, type ParsedRange, parseAddress, parseRange } from "../net/cidr.ts";
 import type { ProxyHeader } from "../net/proxy-protocol.ts";
 import type { SocketAddress } from "../net/socket-address.ts";

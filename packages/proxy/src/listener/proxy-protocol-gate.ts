@@ -1,5 +1,5 @@
+import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
 import { noteMetadata } from "../layer/dynamic-metadata.ts";
-import type { DynamicMetadata } from "../layer/exchange.ts";
 import type { ProxyHeader, ProxyHeaderResult, ProxyTlv } from "../net/proxy-protocol.ts";
 import type { ProxyProtocolPlan } from "./listener-plan.ts";
 

@@ -1,6 +1,6 @@
 import type { ObservedChange } from "@weft/xds/observed-request";
-import { parseSourcedKey } from "../config/config-source.ts";
 import type { LiveConfig } from "../config/live-config.ts";
+import { parseSourcedKey } from "../config/sourced-name.ts";
 import type { RequestFacts } from "./request-facts.ts";
 
 /**

@@ -1,11 +1,9 @@
 import type { Exchange } from "../layer/exchange.ts";
 import type { HeaderList } from "../layer/header-list.ts";
+import type { AppendAction } from "./append-action.ts";
 
 /** A header value: a constant, or one with command operators filled in per request. */
 export type HeaderValue = string | ((exchange: Exchange) => string);
-
-/** @see envoy.config.core.v3.HeaderValueOption.HeaderAppendAction */
-export type AppendAction = "append-or-add" | "add-if-absent" | "overwrite-or-add" | "overwrite-if-exists";
 
 export interface HeaderEdit {
   readonly name: string;

@@ -1,7 +1,8 @@
 import type { CorsPolicy } from "../filters/cors.ts";
 import type { RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import type { HashPolicy, HashSource } from "../hash/hash-policy.ts";
-import type { Exchange, MetadataValue } from "../layer/exchange.ts";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import type { BodyFormat } from "../layer/local-reply-plan.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { Decorator, RouteTracing } from "../tracing/tracing-plan.ts";

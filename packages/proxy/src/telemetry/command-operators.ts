@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
-import type { Exchange, MetadataValue } from "../layer/exchange.ts";
+import type { Exchange } from "../layer/exchange.ts";
 import { formatLongResponseFlags, formatResponseFlags } from "../layer/response-flag.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { formatAddress } from "../net/socket-address.ts";

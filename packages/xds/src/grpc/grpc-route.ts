@@ -7,19 +7,9 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { CallListener } from "./call-listener.ts";
 import { GrpcError, grpcCode } from "./grpc-status.ts";
 import type { ServerCall } from "./server-call.ts";
-
-/** What a call's handler is told. Nothing is told after `onClose`. */
-export interface CallListener {
-  onMessage(message: Uint8Array): void;
-  /** The client has said all it will say. */
-  onHalfClose(): void;
-  /** What was written has been taken: more may be written. */
-  onDrain?(): void;
-  /** The call is over, for whatever reason. Called exactly once. */
-  onClose(): void;
-}
 
 /** One method of a server. `open` may throw a `GrpcError` to refuse the call. */
 export interface GrpcRoute {

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Clock, Timer } from "@weft/base/clock";
+import type { CallListener } from "./call-listener.ts";
 import type { GrpcPeer } from "./grpc-peer.ts";
-import type { CallListener, GrpcRoute } from "./grpc-route.ts";
 import { encodeGrpcMessage, GrpcError, grpcCode, grpcErrorOf } from "./grpc-status.ts";
 import { frameMessage, frameParts, MessageReader } from "./message-framing.ts";
 
@@ -36,7 +36,7 @@ export class ServerCall {
   }
 
   /** Starts a call. Its end, whichever it is, reaches the listener as `onClose`. */
-  static open(route: GrpcRoute, options: ServerCallOptions): void {
+  static open(route: { open(call: ServerCall): CallListener }, options: ServerCallOptions): void {
     const call = new ServerCall(options);
     const { stream, maxMessageBytes } = options;
     const reader = new MessageReader(maxMessageBytes, (message) => {

@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
+import type { CallListener } from "../grpc/call-listener.ts";
 import type { GrpcPeer } from "../grpc/grpc-peer.ts";
-import type { CallListener } from "../grpc/grpc-route.ts";
 import { GrpcError, grpcCode } from "../grpc/grpc-status.ts";
 import type { Asked, Snapshot } from "../snapshot.ts";
 import { type AdsNode, adsNodeOf } from "./ads-node.ts";

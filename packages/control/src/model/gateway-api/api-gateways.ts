@@ -5,7 +5,7 @@ import type { Workload } from "../../registry/workload.ts";
 import type { GatewayServer, ServerCertificate, ServerTls } from "../gateway.ts";
 import { hostnameOf } from "../host.ts";
 import type { WrittenServer } from "../merge-gateways.ts";
-import type { MeshOptions } from "../mesh.ts";
+import type { MeshOptions } from "../mesh-options.ts";
 import { gatewayLabel } from "../policy-target.ts";
 import { provenanceOf } from "../provenance.ts";
 import { isReferenceGranted } from "./reference-grants.ts";

@@ -1,7 +1,8 @@
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
 import { hostnameOf } from "../host.ts";
-import type { Mesh, Service, ServicePort } from "../mesh.ts";
+import type { Mesh } from "../mesh.ts";
+import type { Service, ServicePort } from "../service.ts";
 import type { Carries } from "./route-kinds.ts";
 
 /** A service that a route is attached to, and the ports of it. */

@@ -1,5 +1,5 @@
 import type { ResourceOf } from "../../config/resource.ts";
-import type { Protocol } from "../mesh.ts";
+import type { Protocol } from "../protocol.ts";
 import { isHttp } from "../protocol.ts";
 import type { TcpRoute, TlsRoute } from "../routing.ts";
 import type { BackendLookup, RefProblem } from "./backend-refs.ts";

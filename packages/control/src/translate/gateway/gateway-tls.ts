@@ -9,7 +9,7 @@ import {
   DownstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { ServerTls, TlsVersion } from "../../model/gateway.ts";
-import type { MeshOptions } from "../../model/mesh.ts";
+import type { MeshOptions } from "../../model/mesh-options.ts";
 import { adsSource, pack } from "../messages.ts";
 import { exactName, file, inboundTls, tlsSocketName } from "../tls.ts";
 import { certificateSecretName, trustSecretName } from "./gateway-names.ts";

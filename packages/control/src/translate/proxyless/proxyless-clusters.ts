@@ -5,9 +5,11 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
-import type { Endpoint, MeshOptions, Service, ServicePort, Subset } from "../../model/mesh.ts";
+import type { Endpoint } from "../../model/endpoint.ts";
+import type { MeshOptions } from "../../model/mesh-options.ts";
 import { isHttp } from "../../model/protocol.ts";
 import { resolutionOf } from "../../model/resolution.ts";
+import type { Service, ServicePort, Subset } from "../../model/service.ts";
 import { type PortPolicy, policyFor } from "../../model/traffic-policy.ts";
 import { balancerFields } from "../balancer.ts";
 import { buildAssignment } from "../endpoints.ts";

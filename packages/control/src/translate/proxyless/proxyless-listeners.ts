@@ -5,8 +5,10 @@ import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fau
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { grpcServerListenerPrefix } from "@weft/xds/proxyless";
-import type { InboundPort, MeshOptions, MeshWorkload, Service } from "../../model/mesh.ts";
+import type { InboundPort, MeshWorkload } from "../../model/mesh.ts";
+import type { MeshOptions } from "../../model/mesh-options.ts";
 import { isHttp } from "../../model/protocol.ts";
+import type { Service } from "../../model/service.ts";
 import type { Caller } from "../caller.ts";
 import { adsSource, hostLiteral, istioMetadata, pack, socketAddress } from "../messages.ts";
 import { inboundName } from "../names.ts";

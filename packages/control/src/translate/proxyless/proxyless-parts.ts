@@ -1,5 +1,7 @@
-import type { Mesh, MeshOptions, MeshWorkload, Service } from "../../model/mesh.ts";
+import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
+import type { MeshOptions } from "../../model/mesh-options.ts";
 import { isHttp } from "../../model/protocol.ts";
+import type { Service } from "../../model/service.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
 import { type RoutedMesh, routesFrom } from "../outbound-routes.ts";

@@ -13,8 +13,8 @@ import {
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { RegexMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/regex_pb";
-import type { Service } from "../../model/mesh.ts";
 import { isHttp } from "../../model/protocol.ts";
+import type { Service } from "../../model/service.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";

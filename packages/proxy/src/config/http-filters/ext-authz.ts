@@ -17,8 +17,8 @@ import {
 } from "../../filters/ext-authz/ext-authz.ts";
 import { authorizeByHttp } from "../../filters/ext-authz/http-authorization.ts";
 import { callGrpc } from "../../filters/grpc-callout.ts";
+import type { DynamicMetadata } from "../../layer/dynamic-metadata.ts";
 import { metadataAt } from "../../layer/dynamic-metadata.ts";
-import type { DynamicMetadata } from "../../layer/exchange.ts";
 import { type CheckOptions, decodeCheckResponse, encodeCheckRequest } from "../authorization-codec.ts";
 import { decodeFeatureFlag } from "../decode-compression.ts";
 import type { DecodeContext } from "../decode-context.ts";

@@ -14,7 +14,7 @@ import {
   type MetadataRule,
   type MetadataTarget,
 } from "../../filters/header-to-metadata.ts";
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import { compileSubstitution } from "../../route/string-matcher.ts";
 import { compiled, regexText } from "../decode-values.ts";
 import { at, type Issues } from "../issues.ts";

@@ -5,7 +5,7 @@ import {
   type MetadataEntry,
   overwriteDeniedCounter,
 } from "../../filters/set-metadata.ts";
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import { at } from "../issues.ts";
 import { httpFilterType } from "./http-filter-type.ts";
 

@@ -7,8 +7,8 @@ import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/t
 import { typeUrl } from "@weft/xds/type-url";
 import type { OnDemandClusters } from "../../cluster/cluster-discovery.ts";
 import type { BootstrapPlan } from "../bootstrap.ts";
-import { parseSourcedKey, type SourcedName } from "../config-source.ts";
 import type { LiveConfig } from "../live-config.ts";
+import { parseSourcedKey, type SourcedName } from "../sourced-name.ts";
 import type { TlsContexts, TrustMaterial } from "../tls-contexts.ts";
 import { validationContext } from "../validation-context.ts";
 import { type KeptResource, wantedClusterType } from "./kept-format.ts";

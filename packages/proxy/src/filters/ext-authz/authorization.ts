@@ -1,4 +1,4 @@
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import type { FilterExchange } from "../../layer/filter-exchange.ts";
 import type { Callout } from "../callout.ts";
 

@@ -1,6 +1,6 @@
 import type { Counter } from "@weft/base/metric-registry";
+import type { DynamicMetadata } from "../../layer/dynamic-metadata.ts";
 import { noteMetadata } from "../../layer/dynamic-metadata.ts";
-import type { DynamicMetadata } from "../../layer/exchange.ts";
 import { routeLevelsOf } from "../../layer/filter-chain.ts";
 import type { FilterExchange } from "../../layer/filter-exchange.ts";
 import type { HeaderList } from "../../layer/header-list.ts";

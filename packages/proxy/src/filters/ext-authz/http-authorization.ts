@@ -1,4 +1,4 @@
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import { HeaderList } from "../../layer/header-list.ts";
 import type { CalloutResult, Callouts } from "../callout.ts";
 import type {

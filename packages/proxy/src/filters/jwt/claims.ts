@@ -1,4 +1,4 @@
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import type { JsonObject } from "./json-web-token.ts";
 
 /** The value under nested names, or undefined. */

@@ -1,4 +1,4 @@
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import { type JwtFailure, jwtFailures } from "./jwt-failure.ts";
 
 export type JsonObject = Readonly<Record<string, MetadataValue>>;

@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { Counter } from "@weft/base/metric-registry";
-import type { MetadataValue } from "../../layer/exchange.ts";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import type { FilterExchange } from "../../layer/filter-exchange.ts";
 import type { HeaderList } from "../../layer/header-list.ts";
 import { claimText, normalizeClaims, valueOfClaim } from "./claims.ts";

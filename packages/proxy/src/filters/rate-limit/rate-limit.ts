@@ -1,6 +1,7 @@
 import type { Counter } from "@weft/base/metric-registry";
+import type { MetadataValue } from "../../layer/dynamic-metadata.ts";
 import { noteMetadata } from "../../layer/dynamic-metadata.ts";
-import type { Exchange, MetadataValue } from "../../layer/exchange.ts";
+import type { Exchange } from "../../layer/exchange.ts";
 import { routeConfigOf } from "../../layer/filter-chain.ts";
 import type { FilterExchange } from "../../layer/filter-exchange.ts";
 import { HeaderList } from "../../layer/header-list.ts";

@@ -9,7 +9,8 @@ import { freePort } from "@weft/testkit/free-port";
 import { Timers } from "../net/timers.ts";
 import { healthCheckPlan } from "./health-check-fixture.ts";
 import type { HealthCheckPlan, HttpProbePlan, ProbePlan } from "./health-check-plan.ts";
-import { type ProbeResult, probeFactory } from "./probe.ts";
+import type { ProbeResult } from "./probe.ts";
+import { probeFactory } from "./probe-factory.ts";
 
 const timers = new Timers(systemClock);
 const createProbe = probeFactory({ timers, onFault: (error) => assert.fail(String(error)) });

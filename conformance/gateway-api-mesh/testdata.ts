@@ -1,0 +1,1 @@
+export const testdata = new URL("testdata/", import.meta.url);

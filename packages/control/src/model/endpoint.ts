@@ -1,0 +1,21 @@
+import type { Locality } from "./locality.ts";
+
+/** One healthy place that serves a service. */
+export interface Endpoint {
+  readonly address: string;
+  /** `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`, or "" outside the mesh. */
+  readonly workload: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** 0 when unset. */
+  readonly weight: number;
+  /** Where it was written to stand; undefined: nowhere said. */
+  readonly locality?: Locality;
+  readonly ports: readonly EndpointPort[];
+}
+
+export interface EndpointPort {
+  readonly servicePort: number;
+  /** Where a caller connects. */
+  readonly port: number;
+  readonly isMutualTls: boolean;
+}

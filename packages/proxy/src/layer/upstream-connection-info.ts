@@ -1,0 +1,9 @@
+import type { SocketAddress } from "../net/socket-address.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
+
+/** Facts about an upstream connection, fixed once it is established. */
+export interface UpstreamConnectionInfo {
+  /** The identity the upstream proved, when the hop is mutual TLS. */
+  readonly peer: PeerIdentity | undefined;
+  readonly local: SocketAddress | undefined;
+}
