@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, tryCommand } from "../packages/cli/src/demo/command.ts";
@@ -86,14 +86,22 @@ export class LocalMesh {
   /** Starts `weft run` at an address of its own; returns without waiting for it to be healthy. */
   async run(name: string, host: number, flags: readonly string[], command: readonly string[]): Promise<void> {
     const { stdout } = await this.weft("token", "create", "--service-account", name);
+    this.runBy(["--token", stdout.trim()], name, host, flags, command);
+  }
+
+  /** The same, joining by other flags than a token of the mesh's. */
+  runBy(
+    joining: readonly string[],
+    name: string,
+    host: number,
+    flags: readonly string[],
+    command: readonly string[],
+  ): void {
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--capture", "none", "--run-dir", join(this.state, name), "--access-log", "none"];
     const again = ["run", "--name", name, ...where, ...how, ...flags, "--", ...command];
     this.#commands.set(name, again);
-    this.#workloads.set(
-      name,
-      this.#spawn([...again.slice(0, 3), "--token", stdout.trim(), ...again.slice(3)]),
-    );
+    this.#workloads.set(name, this.#spawn([...again.slice(0, 3), ...joining, ...again.slice(3)]));
   }
 
   /** Starts `weft run --gateway` at an address of its own; returns without waiting for it to serve. */
@@ -103,6 +111,18 @@ export class LocalMesh {
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--run-dir", join(this.state, name), "--access-log", "none", "--token", stdout.trim()];
     this.#workloads.set(name, this.#spawn(["run", "--gateway", name, ...where, ...how, ...flags]));
+  }
+
+  /** Stops a workload and everything it started, as a host that sleeps, or lets them go on. */
+  signalTree(name: string, signal: "SIGSTOP" | "SIGCONT"): void {
+    for (const pid of withDescendants(this.#workloads.get(name)!.pid!)) process.kill(pid, signal);
+  }
+
+  /** Resolves with the exit code of a workload that ends by itself. */
+  async exitOf(name: string): Promise<number | null> {
+    const workload = this.#workloads.get(name)!;
+    if (workload.exitCode === null && workload.signalCode === null) await once(workload, "exit");
+    return workload.exitCode;
   }
 
   /** Ends a workload without warning and starts it again, with the identity it kept and no token. */
@@ -130,8 +150,8 @@ export class LocalMesh {
   }
 
   /** Waits for something to become true; what the processes said is in the error when it does not. */
-  async until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-    for (let tries = 0; tries < 200; tries += 1) {
+  async until(what: string, check: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+    for (let tries = 0; tries < seconds * 10; tries += 1) {
       if (await check()) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -151,6 +171,14 @@ export class LocalMesh {
     child.stderr.on("data", keep);
     return child;
   }
+}
+
+/** A process, the processes it started, those that these did, and so on. */
+function withDescendants(pid: number): readonly number[] {
+  const children = globSync(`/proc/${pid}/task/*/children`).flatMap((file) =>
+    readFileSync(file, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(withDescendants)];
 }
 
 /** The `--namespace` among a workload's flags, for its token. */

@@ -36,6 +36,7 @@ const debianPeers: Readonly<Record<string, string>> = {
   xz: "xz-utils",
   prometheus: "prometheus",
   promtool: "prometheus",
+  etcd: "etcd-server",
   // Without recommended packages it would have no font to draw with.
   chromium: "chromium fonts-dejavu-core",
 };
@@ -60,7 +61,7 @@ const grpcPeers = {
 } as const;
 
 /** Programs that come compressed, from a folder of archives. */
-const archivedPeers: readonly string[] = ["jaeger-all-in-one"];
+const archivedPeers: readonly string[] = ["jaeger-all-in-one", "kube-apiserver"];
 const archives = process.env.WEFT_PEER_ARCHIVES ?? join(import.meta.dirname, "..", "..", "shared", "tools");
 
 /** Every peer there is. */

@@ -1,4 +1,5 @@
 import type { Clock } from "@weft/base/clock";
+import type { Enrolment } from "./enrolment/enrolment.ts";
 import type { Svid } from "./enrolment/svid.ts";
 import type { Ids } from "./launch.ts";
 import type { AppMetricsPlace } from "./metrics/app-metrics-target.ts";
@@ -14,7 +15,7 @@ export interface MemberOptions {
   /** The application's user, where it is another than this process's. */
   readonly appOwner: Pick<Ids, "uid" | "gid"> | undefined;
   readonly productVersion: string;
-  readonly readToken: () => string | undefined;
+  readonly enrolment: Enrolment;
   readonly accessLog: string | undefined;
   /** Where the application shows metrics of its own. */
   readonly appMetrics: AppMetricsPlace | undefined;

@@ -64,7 +64,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   const keeper = await IdentityKeeper.open({
     target,
     file: new IdentityFile(files.identityPath),
-    readToken: options.readToken,
+    enrolment: options.enrolment,
     talk,
     signal: stop,
   });

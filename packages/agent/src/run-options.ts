@@ -57,6 +57,10 @@ export interface RunOptions {
   /** One-time join token. Not needed where the run directory holds a valid identity. */
   readonly token?: string;
   readonly tokenFile?: string;
+  /** In place of a join token: the file of a Kubernetes service account's projected token, read for each certificate. */
+  readonly serviceAccountToken?: string;
+  /** Belongs to `serviceAccountToken`: PEM roots by which the control plane is recognised at first. */
+  readonly rootCert?: string;
   /** `HOST:PORT`; default `127.0.0.1:15012`. */
   readonly controlPlane?: string;
   /** Default `weft`. */

@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { systemClock } from "@weft/base/clock";
-import { UserError } from "@weft/base/errors";
-import { reasonOf } from "@weft/base/system-error";
 import { type AppProbe, watchAppHealth } from "./app-health.ts";
 import { appProbe } from "./app-probe.ts";
 import { type Application, resolveCommand, startApplication, upstreamEnvironment } from "./application.ts";
 import { CleanupStack } from "./cleanup-stack.ts";
+import { chooseEnrolment } from "./enrolment/choose-enrolment.ts";
 import { findNft } from "./interception/nft.ts";
 import { type AppUser, findExecutable, resolveAppUser } from "./launch.ts";
 import { joinMesh, type MeshMember } from "./mesh-member.ts";
@@ -40,6 +38,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
   const here = surroundings(nft !== undefined);
   const plan = planWorkload(options, here);
   const dataPlane = chooseDataPlane(options);
+  const enrolment = chooseEnrolment(options);
   const { isRoot } = here;
   const user = plan.isGateway ? undefined : resolveAppUser(options.appUser, isRoot);
   const command = plan.isGateway ? undefined : resolveCommand(options.command, process.env.PATH);
@@ -60,7 +59,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
         plan,
         dataPlane,
         productVersion: options.productVersion,
-        readToken: () => readToken(options),
+        enrolment,
         accessLog: options.accessLog,
         appMetrics: options.appMetrics,
         exclude: options.exclude,
@@ -182,18 +181,6 @@ function nodeOptionsOf(
   if (nodePreload === undefined) return {};
   const hasOtherUser = user !== undefined && user.uid !== 0;
   return { NODE_OPTIONS: placeNodePreload(nodePreload, runDir, process.env.NODE_OPTIONS, hasOtherUser) };
-}
-
-function readToken({ token, tokenFile }: RunOptions): string | undefined {
-  if (tokenFile === undefined) return token;
-  try {
-    return readFileSync(tokenFile, "utf8");
-  } catch (thrown) {
-    throw new UserError(`--token-file ${tokenFile}: ${reasonOf(thrown)}`, {
-      hint: "make one with 'weft token create --service-account NAME > FILE'",
-      cause: thrown,
-    });
-  }
 }
 
 function sayWhatIsNotCaptured(

@@ -13,6 +13,7 @@ import { openCertificateAuthority } from "./ca/certificate-authority.ts";
 import type { IssuingFiles } from "./ca/issuing-files.ts";
 import { JwtKeys } from "./ca/jwt-keys.ts";
 import { JwtSvidIssuer } from "./ca/jwt-svid-issuer.ts";
+import type { ServiceAccountOptions } from "./ca/kubernetes/token-reviewer.ts";
 import type { ServingCertificate, ServingKeyPair } from "./ca/serving-certificate.ts";
 import type { StepCaOptions } from "./ca/step-ca-signer.ts";
 import { Composition } from "./compose/composition.ts";
@@ -49,6 +50,10 @@ export interface ControlPlaneOptions {
   readonly issuingFiles?: IssuingFiles;
   /** Or one elsewhere that signs. */
   readonly stepCa?: StepCaOptions;
+  /** Kubernetes service accounts whose pods may join; undefined: none. */
+  readonly serviceAccounts?: ServiceAccountOptions;
+  /** How long after its end a certificate may still be renewed by its key; 0: not at all. */
+  readonly renewExpiredMs?: number;
   /** Istio's MeshConfig as YAML, read at each start. */
   readonly meshConfigFile?: string;
   /** The API for operators elsewhere, with the dashboard; undefined: only for this machine. */
@@ -121,6 +126,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       certificateTtlMs: options.certificateTtlMs,
       issuingFiles: options.issuingFiles,
       stepCa: options.stepCa,
+      serviceAccounts: options.serviceAccounts,
+      renewExpiredMs: options.renewExpiredMs,
     });
     const jwtKeys = await JwtKeys.open(store.jwtKeys, clock, log);
     onClose(() => jwtKeys.close());
@@ -209,7 +216,7 @@ async function openListeners(
       secure: { host: options.address, port: options.port },
       tls: tls(serving.current),
       ads: plane.ads,
-      verifyPeer: (chain) => authority.verifyPeer(chain),
+      identifyPeer: (chain) => authority.identifyPeer(chain),
       createCertificate: (request) => plane.createCertificate(request),
       issueJwtSvid: (ask) => jwtSvids.issue(ask),
       takeMetrics: plane.takeMetrics,

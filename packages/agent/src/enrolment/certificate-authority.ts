@@ -102,7 +102,8 @@ function readToken(text: string): JoinToken {
   }
 }
 
-async function requestCertificate(
+/** Makes a key and asks for its certificate, shown what `metadata` and the target's connection show. @throws GrpcError, SvidError */
+export async function requestCertificate(
   target: EnrolmentTarget,
   grpcTarget: GrpcTarget,
   metadata: readonly (readonly [string, string])[],

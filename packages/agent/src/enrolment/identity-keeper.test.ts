@@ -11,6 +11,7 @@ import { FakeClock } from "@weft/testkit/fake-clock";
 import { TestCa } from "@weft/testkit/test-ca";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import type { EnrolmentTarget } from "./certificate-authority.ts";
+import { type Enrolment, joinTokenEnrolment } from "./enrolment.ts";
 import { IdentityFile } from "./identity-file.ts";
 import { IdentityKeeper, type IdentityOptions } from "./identity-keeper.ts";
 import { assembleSvid, type Svid } from "./svid.ts";
@@ -46,16 +47,26 @@ function issue(): Svid {
   return assembleSvid(leaf.chainPem, leaf.keys, target, nowMs);
 }
 
-function open(options: Partial<IdentityOptions> = {}): Promise<IdentityKeeper> {
+interface Ways extends Partial<Pick<IdentityOptions, "random">>, Partial<Pick<Enrolment, "enrol" | "renew">> {
+  readonly readToken?: () => string | undefined;
+}
+
+function open({
+  readToken = () => "token",
+  random = () => 0.5,
+  ...ways
+}: Ways = {}): Promise<IdentityKeeper> {
   return IdentityKeeper.open({
     target,
     file: new IdentityFile(join(folder, "identity", "svid.json")),
-    readToken: () => "token",
     talk: (line) => said.push(line),
-    random: () => 0.5,
-    enrol: async () => issue(),
-    renew: async () => issue(),
-    ...options,
+    random,
+    enrolment: {
+      ...joinTokenEnrolment(readToken),
+      enrol: async () => issue(),
+      renew: async () => issue(),
+      ...ways,
+    },
   });
 }
 

@@ -1,11 +1,11 @@
 import { Backoff } from "@weft/base/backoff";
 import type { Timer } from "@weft/base/clock";
 import { messageOf, UserError } from "@weft/base/errors";
-import { parseJoinToken } from "@weft/identity/join-token";
 import { renewAfterMs, runAtWallTime } from "@weft/identity/renewal";
-import { bundlePins, bundleVersion, parseTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
+import { bundleVersion, parseTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
-import { type EnrolmentTarget, enrolByToken, renewBySvid } from "./certificate-authority.ts";
+import type { EnrolmentTarget } from "./certificate-authority.ts";
+import type { Enrolment } from "./enrolment.ts";
 import type { IdentityFile } from "./identity-file.ts";
 import { formatSvid, parseSvid, rootOf, type Svid, withBundle } from "./svid.ts";
 
@@ -13,13 +13,11 @@ export interface IdentityOptions {
   readonly target: EnrolmentTarget;
   readonly file: IdentityFile;
   /** May fail where an identity is kept: then it is not needed. */
-  readonly readToken: () => string | undefined;
+  readonly enrolment: Enrolment;
   readonly talk: (line: string) => void;
   readonly signal?: AbortSignal;
-  /** Only for tests: the exact jitter and other ways to get certificates. */
+  /** Only for tests: the exact jitter. */
   readonly random?: () => number;
-  readonly enrol?: typeof enrolByToken;
-  readonly renew?: typeof renewBySvid;
 }
 
 /** How long a first contact is tried while nothing answers. */
@@ -27,6 +25,8 @@ const firstContactMs = 15_000;
 /** Within this long all workloads ask for a certificate of a new root. */
 const soonMs = 5_000;
 const retry = { baseMs: 500, maxMs: 30_000 };
+/** Once the certificate has expired every call fails: the control plane's return is noticed within this. */
+const expiredRetryMs = 3_000;
 
 /**
  * Holds the workload's SVID and keeps it fresh: renewed at a jittered
@@ -115,12 +115,12 @@ export class IdentityKeeper {
   }
 
   async #renew(): Promise<void> {
-    const { target, talk, renew = renewBySvid } = this.#options;
+    const { target, talk, enrolment } = this.#options;
     let svid: Svid;
     const told = this.#told;
     this.#isRenewing = true;
     try {
-      svid = await renew(target, this.#svid);
+      svid = await enrolment.renew(target, this.#svid);
     } catch (thrown) {
       if (!this.#isClosed) this.#retryLater(thrown);
       return;
@@ -162,21 +162,26 @@ export class IdentityKeeper {
       this.#hasFailed = true;
     } else if (isExpired) {
       talk(
-        `certificate expired and not renewed: ${describe(thrown)}; peers refuse this workload until it is. If it stays so, restart with a new --token`,
+        `certificate expired and not renewed: ${describe(thrown)}; peers refuse this workload until it is`,
       );
     }
-    this.#timer = target.clock.setTimer(() => void this.#renew(), this.#backoff.nextMs(), {
-      keepAlive: true,
-    });
+    const waitMs = this.#backoff.nextMs();
+    // At its end at the latest: from then on it is tried more often.
+    const leftMs = Math.max(this.#svid.notAfterMs - target.clock.now(), expiredRetryMs);
+    this.#timer = target.clock.setTimer(
+      () => void this.#renew(),
+      isExpired ? Math.min(waitMs, expiredRetryMs) : Math.min(waitMs, leftMs),
+      { keepAlive: true },
+    );
   }
 }
 
-function readKept({ file, target, readToken, talk }: IdentityOptions): Svid | undefined {
+function readKept({ file, target, enrolment, talk }: IdentityOptions): Svid | undefined {
   const text = file.read();
   if (text === undefined) return undefined;
   try {
     const svid = parseSvid(text, target, target.clock.now());
-    if (!isForAnotherRoot(svid, readToken)) return svid;
+    if (!enrolment.isElsewhere(svid)) return svid;
     talk(`the identity in ${file.path} is not used: the join token is for another control plane`);
     return undefined;
   } catch (thrown) {
@@ -185,20 +190,9 @@ function readKept({ file, target, readToken, talk }: IdentityOptions): Svid | un
   }
 }
 
-/** A token that names another root says that the workload moves; one that cannot be read decides nothing. */
-function isForAnotherRoot(svid: Svid, readToken: () => string | undefined): boolean {
-  try {
-    const token = readToken();
-    return token !== undefined && !bundlePins(svid.bundle).includes(parseJoinToken(token).pin);
-  } catch {
-    return false;
-  }
-}
-
 async function enrolFirst(options: IdentityOptions): Promise<Svid> {
-  const { target, talk, signal, enrol = enrolByToken } = options;
-  const token = options.readToken();
-  if (token === undefined) {
+  const { target, talk, signal, enrolment } = options;
+  if (!enrolment.canEnrol()) {
     throw new UserError("no join token, and no identity from an earlier run", {
       hint: `create one with 'weft token create' and pass it with --token-file FILE, --token TOKEN or WEFT_TOKEN`,
     });
@@ -208,7 +202,7 @@ async function enrolFirst(options: IdentityOptions): Promise<Svid> {
   for (let isFirst = true; ; isFirst = false) {
     signal?.throwIfAborted();
     try {
-      return await enrol(target, token);
+      return await enrolment.enrol(target);
     } catch (thrown) {
       if (!(thrown instanceof GrpcError)) throw thrown;
       const canHelp = thrown.code === grpcCode.unavailable || thrown.code === grpcCode.deadlineExceeded;

@@ -5,6 +5,7 @@ import type { AskedCall, CallExplanation } from "@weft/control/dashboard/view";
 import type { ExplainHeader } from "@weft/control/model/mesh-options";
 import { Command, Option } from "commander";
 import { type AuthorityFlags, addAuthorityOptions, authorityOf } from "../options/authority-flags.ts";
+import { addEnrolmentOptions, type EnrolmentFlags, enrolmentOf } from "../options/enrolment-flags.ts";
 import {
   addFederationOptions,
   checkRanges,
@@ -23,7 +24,7 @@ import { localClient, resolveStateDir, stateOption } from "../options/state-dir.
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
 
-interface Flags extends AuthorityFlags, FederationFlags {
+interface Flags extends AuthorityFlags, EnrolmentFlags, FederationFlags {
   readonly state?: string;
   readonly config?: string;
   readonly trustDomain: string;
@@ -113,7 +114,7 @@ export function command(): Command {
         .default("off"),
     )
     .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
-  return addFederationOptions(addAuthorityOptions(built))
+  return addFederationOptions(addEnrolmentOptions(addAuthorityOptions(built)))
     .addHelpText(
       "after",
       `
@@ -121,6 +122,7 @@ Example:
   $ weft control-plane --state ./state --config ./mesh
   $ weft control-plane --address 10.0.0.5 --certificate-ttl 15m
   $ weft control-plane --cacerts /etc/weft/cacerts
+  $ weft control-plane --service-account-tokens in-cluster
   $ weft control-plane --api-listen 0.0.0.0:15443 --api-users /etc/weft/users.yaml`,
     )
     .action(async (flags: Flags) => {
@@ -139,6 +141,7 @@ Example:
         httpPort: flags.httpPort,
         certificateTtlMs: flags.certificateTtl,
         ...(await authorityOf(flags)),
+        ...enrolmentOf(flags),
         meshConfigFile: flags.meshConfig,
         remoteApi: remoteApiOf(flags),
         explainHeader: flags.explainHeader,

@@ -28,6 +28,8 @@ interface Flags {
   readonly address?: string;
   readonly token?: string;
   readonly tokenFile?: string;
+  readonly serviceAccountToken?: string;
+  readonly rootCert?: string;
   readonly controlPlane?: string;
   readonly proxy?: DataPlaneKind;
   readonly envoyPath?: string;
@@ -69,6 +71,11 @@ export function command(): Command {
     .option("--address <ip>", "address of this workload (default: the first global one)", parseIp)
     .addOption(new Option("--token <token>", "one-time join token").env("WEFT_TOKEN"))
     .option("--token-file <file>", "file that holds the join token")
+    .option(
+      "--service-account-token <file>",
+      "in Kubernetes, in place of a join token: the projected token of the pod, read anew for each certificate",
+    )
+    .option("--root-cert <file>", "with it: PEM roots by which the control plane is recognised")
     .addOption(
       new Option("--control-plane <host:port>", 'control plane (default: "127.0.0.1:15012")').env(
         "WEFT_CONTROL_PLANE",

@@ -5,7 +5,9 @@ import { parseWorkloadId, systemNamespace } from "@weft/identity/workload-id";
 import type { TokenFault, TokenStore, TokenUse } from "../store/token-store.ts";
 import type { CaLog } from "./ca-log.ts";
 import { type Caller, CertificateRefusal } from "./certificate-request.ts";
+import { podRight, type ServiceAccountCallers } from "./kubernetes/service-account-callers.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import type { Revocations } from "./revocations.ts";
 
 /** Who may have a certificate, and of which identity. */
 export interface AuthenticatedCaller {
@@ -18,6 +20,10 @@ export interface AuthenticatedCaller {
 
 /** Deliberately the same for every fault: a guesser learns nothing from it. */
 const tokenRefusal = "the join token is not known, has expired or was used already";
+const accountRefusal =
+  "the service-account token is not good: it must be of this cluster, for the audience of this mesh, bound to a pod that is there, and not have expired";
+/** A JSON Web Token, as service-account tokens are; no join token looks like it. */
+const jwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Says who calls, from the little a caller shows. Guessing tokens is slowed down by address. */
 export class CallerAuthenticator {
@@ -26,6 +32,9 @@ export class CallerAuthenticator {
   readonly #trustDomain: TrustDomain;
   readonly #clock: Clock;
   readonly #log: CaLog;
+  readonly #accounts: ServiceAccountCallers | undefined;
+  readonly #revocations: Pick<Revocations, "isShutOut">;
+  readonly #rightOf: (serial: string) => string | undefined;
 
   constructor(options: {
     readonly tokens: TokenStore;
@@ -33,7 +42,15 @@ export class CallerAuthenticator {
     readonly trustDomain: TrustDomain;
     readonly clock: Clock;
     readonly log: CaLog;
+    /** Absent: nobody joins by a Kubernetes service account. */
+    readonly accounts: ServiceAccountCallers | undefined;
+    readonly revocations: Pick<Revocations, "isShutOut">;
+    /** By what right a certificate was issued. */
+    readonly rightOf: (serial: string) => string | undefined;
   }) {
+    this.#accounts = options.accounts;
+    this.#revocations = options.revocations;
+    this.#rightOf = options.rightOf;
     this.#tokens = options.tokens;
     this.#failures = options.failures;
     this.#trustDomain = options.trustDomain;
@@ -42,14 +59,18 @@ export class CallerAuthenticator {
   }
 
   /** @throws CertificateRefusal */
-  authenticate(auth: Caller | undefined, address: string): AuthenticatedCaller {
+  async authenticate(auth: Caller | undefined, address: string): Promise<AuthenticatedCaller> {
     if (!auth) {
       throw new CertificateRefusal(
         "unauthenticated",
         "a certificate needs a join token or the workload's current certificate; create a token with 'weft token create'",
       );
     }
-    return "token" in auth ? this.#byToken(auth.token, address) : this.#byCertificate(auth.peer);
+    if (!("token" in auth)) return this.#byCertificate(auth.peer, auth.serial);
+    this.#limitFailures(address);
+    return jwt.test(auth.token)
+      ? this.#byServiceAccount(auth.token, address)
+      : this.#byToken(auth.token, address);
   }
 
   /** What a token that does not work is answered, here and when it turns out later. */
@@ -62,12 +83,38 @@ export class CallerAuthenticator {
     return new CertificateRefusal("unauthenticated", tokenRefusal);
   }
 
-  #byToken(text: string, address: string): AuthenticatedCaller {
+  #limitFailures(address: string): void {
     const waitMs = this.#failures.waitMs(address, this.#clock.monotonicMs());
-    if (waitMs > 0) {
-      const message = `too many join tokens from ${address} were refused; try again in ${Math.ceil(waitMs / 1000)} s`;
-      throw new CertificateRefusal("resource-exhausted", message);
+    if (waitMs <= 0) return;
+    const message = `too many tokens from ${address} were refused; try again in ${Math.ceil(waitMs / 1000)} s`;
+    throw new CertificateRefusal("resource-exhausted", message);
+  }
+
+  async #byServiceAccount(token: string, address: string): Promise<AuthenticatedCaller> {
+    if (!this.#accounts) {
+      throw new CertificateRefusal(
+        "unauthenticated",
+        "no service-account tokens are taken here: start the control plane with --service-account-tokens, or join by a token of 'weft token create'",
+      );
     }
+    const caller = await this.#accounts.authenticate(token, address, (fault) =>
+      this.#refuseAccount(fault, address),
+    );
+    requireWorkload(caller.identity, this.#trustDomain);
+    if (this.#revocations.isShutOut(caller.identity, caller.authorizedBy)) {
+      const message = `${caller.identity} was revoked while this pod had it; delete the pod`;
+      throw new CertificateRefusal("permission-denied", message);
+    }
+    return caller;
+  }
+
+  #refuseAccount(fault: string, address: string): CertificateRefusal {
+    this.#failures.take(address, this.#clock.monotonicMs());
+    this.#log.warn({ fault, address }, `a service-account token was refused: ${fault}`);
+    return new CertificateRefusal("unauthenticated", accountRefusal);
+  }
+
+  #byToken(text: string, address: string): AuthenticatedCaller {
     const { id, secret } = this.#parse(text, address);
     const use = { id, hash: hashJoinToken({ id, secret }), nowMs: this.#clock.now() };
     const verdict = this.#tokens.judge(use);
@@ -84,8 +131,13 @@ export class CallerAuthenticator {
     }
   }
 
-  #byCertificate(peer: SpiffeId): AuthenticatedCaller {
+  #byCertificate(peer: SpiffeId, serial: string | undefined): AuthenticatedCaller {
     requireWorkload(peer, this.#trustDomain);
+    // Whoever took the key of a pod would otherwise keep its identity when the pod is long gone.
+    if (serial !== undefined && this.#rightOf(serial)?.startsWith(podRight)) {
+      const message = "this certificate is a pod's: it is renewed by the service-account token of the pod";
+      throw new CertificateRefusal("unauthenticated", message);
+    }
     return { identity: peer, authorizedBy: `certificate ${peer}` };
   }
 }
@@ -95,4 +147,10 @@ export function requireWorkload(peer: SpiffeId, trustDomain: TrustDomain): void 
   const workload = parseWorkloadId(peer);
   if (workload && workload.namespace !== systemNamespace && trustDomainOf(peer) === trustDomain) return;
   throw new CertificateRefusal("permission-denied", `${peer} is not a workload of ${trustDomain}`);
+}
+
+/** What a right in the log is shown by. */
+export function shownBy(authorizedBy: string): string {
+  if (authorizedBy.startsWith(podRight)) return "the service-account token";
+  return authorizedBy.startsWith("token") ? "the join token" : "the certificate";
 }

@@ -1,16 +1,16 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import { MeshError, messageOf } from "@weft/base/errors";
 import { type Certificate, spkiPin } from "@weft/identity/certificate";
 import type { SpiffeId, TrustDomain } from "@weft/identity/spiffe-id";
 import { CsrError, type VerifiedCsr, verifyCsr } from "@weft/identity/verify-csr";
-import { type SvidChain, SvidError, verifySvid, verifySvidPath } from "@weft/identity/verify-svid";
+import { type SvidChain, verifySvid } from "@weft/identity/verify-svid";
+import type { PeerIdentity } from "@weft/xds/grpc/grpc-peer";
 import type { CaStatus, CreatedToken, TokenList } from "../api/protocol.ts";
 import type { AuditEntry } from "../store/audit-entry.ts";
 import { type AuditActor, localActor } from "../store/audit-log.ts";
 import type { Store } from "../store/store.ts";
 import type { TokenUse, TokenVerdict } from "../store/token-store.ts";
-import { type AuthenticatedCaller, CallerAuthenticator } from "./authenticate-caller.ts";
+import { type AuthenticatedCaller, CallerAuthenticator, shownBy } from "./authenticate-caller.ts";
 import type { CaLog } from "./ca-log.ts";
 import {
   type CertificateAnswer,
@@ -20,7 +20,12 @@ import {
 } from "./certificate-request.ts";
 import type { IssuingFiles } from "./issuing-files.ts";
 import { JoinTokens, type NewToken } from "./join-tokens.ts";
+import { keyHash } from "./key-hash.ts";
+import { gatewayIdentities } from "./kubernetes/gateway-identities.ts";
+import { ServiceAccountCallers } from "./kubernetes/service-account-callers.ts";
+import { type ServiceAccountOptions, tokenReviewer } from "./kubernetes/token-reviewer.ts";
 import { openTrust } from "./open-trust.ts";
+import { PeerVerifier } from "./peer-verifier.ts";
 import { type Rate, RateLimit } from "./rate-limit.ts";
 import { Revocations } from "./revocations.ts";
 import { ServingCertificate } from "./serving-certificate.ts";
@@ -40,22 +45,32 @@ export interface CertificateAuthorityOptions {
   readonly issuingFiles?: IssuingFiles;
   /** Or one elsewhere that signs. */
   readonly stepCa?: StepCaOptions;
+  /** Kubernetes service accounts that may join. Default: none. */
+  readonly serviceAccounts?: ServiceAccountOptions;
+  /** How long after its end a certificate may still be renewed by its key. Default 30 days; 0: not at all. */
+  readonly renewExpiredMs?: number;
   /** Certificates for one identity at one address. Default 20 per second after 200. */
   readonly issuanceRate?: Rate;
-  /** Refused join tokens from one address. Default 1 per second after 20. */
+  /** Refused tokens from one address. Default 1 per second after 20. */
   readonly failureRate?: Rate;
   /** In [0, 1); for the jitter of renewals. */
   readonly random?: () => number;
 }
 
+const defaultRenewExpiredMs = 30 * 86_400_000;
+
 interface Parts
   extends Required<
-    Omit<CertificateAuthorityOptions, "certificateTtlMs" | "issuingFiles" | "stepCa" | "store">
+    Omit<
+      CertificateAuthorityOptions,
+      "certificateTtlMs" | "issuingFiles" | "stepCa" | "store" | "serviceAccounts"
+    >
   > {
   readonly store: Pick<Store, "tokens" | "audit" | "revocations">;
   readonly policy: ValidityPolicy;
   readonly trust: TrustState;
   readonly successor?: Signer | undefined;
+  readonly serviceAccounts: ServiceAccountOptions | undefined;
 }
 
 /**
@@ -71,6 +86,8 @@ export class CertificateAuthority {
   readonly #callers: CallerAuthenticator;
   readonly #tokens: JoinTokens;
   readonly #issuance: RateLimit;
+  readonly #gateways: ReadonlySet<SpiffeId>;
+  readonly #peers: PeerVerifier;
   #issued = 0;
 
   /** Who signs once the rotation that a start found under way issues from its new root. */
@@ -83,11 +100,26 @@ export class CertificateAuthority {
     this.trustDomain = trustDomain;
     this.trust = parts.trust;
     const { audit, tokens, revocations } = store;
-    this.revocations = new Revocations({ store: revocations, audit, tokens, clock });
+    const { renewExpiredMs, serviceAccounts } = parts;
+    this.revocations = new Revocations({ store: revocations, audit, tokens, clock, renewExpiredMs });
+    const { trust } = parts;
+    this.#peers = new PeerVerifier({ trust, revocations: this.revocations, audit, clock, renewExpiredMs });
+    this.#gateways = new Set(serviceAccounts && gatewayIdentities(serviceAccounts, trustDomain));
     this.successor = parts.successor;
     this.#issuance = new RateLimit(parts.issuanceRate);
     const failures = new RateLimit(parts.failureRate);
-    this.#callers = new CallerAuthenticator({ tokens: store.tokens, failures, trustDomain, clock, log });
+    this.#callers = new CallerAuthenticator({
+      tokens: store.tokens,
+      failures,
+      trustDomain,
+      clock,
+      log,
+      revocations: this.revocations,
+      rightOf: (serial) => audit.issuance(serial)?.authorizedBy,
+      accounts:
+        serviceAccounts &&
+        new ServiceAccountCallers({ review: tokenReviewer(serviceAccounts), trustDomain, log }),
+    });
     // The last of what the control plane's own chain leads to: also for those who know only the root before.
     const pin = () => spkiPin(this.trust.view.wayBack.at(-1) ?? this.trust.view.issuingRoot);
     this.#tokens = new JoinTokens({ tokens: store.tokens, audit: store.audit, trustDomain, clock, pin });
@@ -117,16 +149,12 @@ export class CertificateAuthority {
 
   /** Who presented this chain, by the current trust bundle. @throws SvidError */
   verifyPeer(chain: SvidChain): SpiffeId {
-    const { accepted, suspects } = this.trust.view;
-    const { id, path } = verifySvidPath(this.trust.completed(chain), accepted, this.#parts.clock.now());
-    const { serial, spki } = path[0]!.facts;
-    const problem = this.revocations.problemOf(id, serial);
-    if (problem) throw new SvidError("revoked", problem);
-    if (!suspects.has(path.at(-1)!.pem)) return id;
-    // Whoever has the key of this root can make a certificate, but not put it into the log.
-    if (this.#parts.store.audit.wasIssued({ subject: id, serial, keyHash: sha256(spki).toString("hex") }))
-      return id;
-    throw new SvidError("unknown-root", "the certificate is of a distrusted root, and was not issued here");
+    return this.#peers.verify(chain);
+  }
+
+  /** The same for who may also only renew what has expired. @throws SvidError */
+  identifyPeer(chain: SvidChain): PeerIdentity {
+    return this.#peers.identify(chain);
   }
 
   /** The control plane's own certificate; the caller closes it. */
@@ -170,9 +198,9 @@ export class CertificateAuthority {
     return this.#tokens.revoke(id, by);
   }
 
-  /** Whether an identity was given leave to be a gateway, by a join token made for one. */
+  /** Whether an identity was given leave to be a gateway, by a join token made for one or by the operator. */
   mayBeGateway(identity: SpiffeId): boolean {
-    return this.#parts.store.tokens.mayBeGateway(identity);
+    return this.#gateways.has(identity) || this.#parts.store.tokens.mayBeGateway(identity);
   }
 
   /** Certificates of an identity that are valid now, newest first. */
@@ -230,10 +258,10 @@ export class CertificateAuthority {
     const { clock, policy, store } = this.#parts;
     const { address } = request;
     // Who calls is settled first, so that strangers never reach the parsers below.
-    const caller = this.#callers.authenticate(request.auth, address);
+    const caller = await this.#callers.authenticate(request.auth, address);
     const csr = parseCsr(request.csrPem);
     this.#checkIdentity(csr.spiffeId, caller);
-    const token = caller.token && { ...caller.token, keyHash: sha256(csr.spki) };
+    const token = caller.token && { ...caller.token, keyHash: Buffer.from(keyHash(csr.spki), "hex") };
     if (token) this.#checkVerdict(store.tokens.judge(token), token, address);
     const validity = decideValidity(request.validitySeconds ?? 0, policy, clock.now());
     if (!validity) {
@@ -255,7 +283,7 @@ export class CertificateAuthority {
     if (asked === identity) return;
     throw new CertificateRefusal(
       "permission-denied",
-      `the request is for ${asked}, but ${authorizedBy.startsWith("token") ? "the join token" : "the certificate"} is for ${identity}; check the trust domain, namespace and service account`,
+      `the request is for ${asked}, but ${shownBy(authorizedBy)} is for ${identity}; check the trust domain, namespace and service account`,
     );
   }
 
@@ -304,7 +332,6 @@ export class CertificateAuthority {
   ): Promise<TokenVerdict | undefined> {
     const { store, clock, log } = this.#parts;
     const { serial, spki, notAfterMs } = leaf!.facts;
-    const keyHash = sha256(spki).toString("hex");
     const verdict = await store.audit.recordIssuance(
       {
         atMs: clock.now(),
@@ -313,7 +340,7 @@ export class CertificateAuthority {
         authorizedBy,
         address,
         serial,
-        keyHash,
+        keyHash: keyHash(spki),
         expiresAtMs: notAfterMs,
       },
       token,
@@ -349,6 +376,8 @@ export async function openCertificateAuthority(
     ...options,
     issuanceRate: options.issuanceRate ?? { perSecond: 20, burst: 200 },
     failureRate: options.failureRate ?? { perSecond: 1, burst: 20 },
+    renewExpiredMs: options.renewExpiredMs ?? defaultRenewExpiredMs,
+    serviceAccounts: options.serviceAccounts,
     random: options.random ?? Math.random,
     policy,
     trust,
@@ -367,8 +396,4 @@ function parseCsr(pem: string): VerifiedCsr {
 
 function subjectOf({ x509 }: Certificate): string {
   return x509.subject.split("\n").join(", ");
-}
-
-function sha256(bytes: Buffer): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

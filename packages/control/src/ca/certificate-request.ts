@@ -1,7 +1,16 @@
 import type { SpiffeId } from "@weft/identity/spiffe-id";
 
-/** How a caller shows who it is: by a join token, or by the verified SVID of its TLS connection. */
-export type Caller = { readonly token: string } | { readonly peer: SpiffeId };
+/**
+ * How a caller shows who it is: by a join token or a Kubernetes service-account token, or by the SVID of its
+ * TLS connection, which was verified and may have expired.
+ */
+export type Caller =
+  | { readonly token: string }
+  | {
+      readonly peer: SpiffeId;
+      /** Of its certificate, hexadecimal. */
+      readonly serial?: string;
+    };
 
 export interface CertificateRequest {
   readonly csrPem: string;
@@ -14,7 +23,12 @@ export interface CertificateRequest {
 }
 
 /** gRPC's names. */
-export type RefusalCode = "unauthenticated" | "permission-denied" | "invalid-argument" | "resource-exhausted";
+export type RefusalCode =
+  | "unauthenticated"
+  | "permission-denied"
+  | "invalid-argument"
+  | "resource-exhausted"
+  | "unavailable";
 
 /** Why a certificate is not issued; the message is for the caller and says what to do next. */
 export class CertificateRefusal extends Error {

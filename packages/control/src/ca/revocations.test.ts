@@ -24,7 +24,7 @@ async function setUp(t: TestContext) {
   const clock = new FakeClock();
   const open = async () => {
     const store = openStore({ directory, trustDomain, clock });
-    const options = { store, trustDomain, clock, log, certificateTtlMs: 10 * minuteMs };
+    const options = { store, trustDomain, clock, log, certificateTtlMs: 10 * minuteMs, renewExpiredMs: 0 };
     return { store, ca: await openCertificateAuthority(options) };
   };
   let opened = await open();

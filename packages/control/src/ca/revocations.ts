@@ -7,9 +7,11 @@ import type { TokenStore } from "../store/token-store.ts";
 
 export interface RevocationsOptions {
   readonly store: RevocationStore;
-  readonly audit: Pick<AuditLog, "append" | "issuance" | "issuedTo">;
+  readonly audit: Pick<AuditLog, "append" | "issuance" | "issuedTo" | "find">;
   readonly tokens: Pick<TokenStore, "list" | "revoke" | "mayBeGateway" | "forgetGateway">;
   readonly clock: Clock;
+  /** How long after its end a certificate may still be renewed. */
+  readonly renewExpiredMs: number;
 }
 
 /** What an operator revokes. */
@@ -19,11 +21,13 @@ export type RevokeRequest = { readonly serial: string } | { readonly identity: s
 const maxRevocations = 100_000;
 /** Of an identity: the newest certificate expires last. */
 const oneIsEnough = 1;
+/** A pod renews twice in the life of a certificate. */
+const maxCertificatesOfPod = 10_000;
 
 /**
  * Certificates that the control plane does not believe any more, though they
  * have not expired: their holders get no configuration, no renewal and no token.
- * Kept until the last certificate that it is about has expired.
+ * Kept until the last certificate that it is about has expired, and can no longer be renewed.
  */
 export class Revocations {
   readonly #options: RevocationsOptions;
@@ -51,6 +55,16 @@ export class Revocations {
     const issued = this.#options.audit.issuance(serial);
     if (issued && issued.atMs > revoked.atMs) return undefined;
     return `what ${identity} had until ${new Date(revoked.atMs).toISOString()} was revoked`;
+  }
+
+  /** Whether an identity was revoked when it had certificates by this right, which still holds. */
+  isShutOut(identity: SpiffeId, authorizedBy: string): boolean {
+    const revoked = this.#active.get(`identity ${identity}`);
+    if (!revoked) return false;
+    const wanted = { event: "certificate issued", by: authorizedBy, limit: maxCertificatesOfPod };
+    return this.#options.audit
+      .find(wanted)
+      .some(({ subject, atMs }) => subject === identity && atMs <= revoked.atMs);
   }
 
   /** Takes effect when it returns. @throws UserError when there is nothing to revoke */
@@ -85,9 +99,9 @@ export class Revocations {
 
   #bySerial(text: string, atMs: number) {
     const issued = serialForms(text).flatMap((serial) => this.#options.audit.issuance(serial) ?? [])[0];
-    const untilMs = issued?.expiresAtMs ?? 0;
+    const untilMs = (issued?.expiresAtMs ?? 0) + this.#options.renewExpiredMs;
     if (!issued?.serial || untilMs <= atMs) {
-      throw new UserError(`no certificate with the serial number ${text} is valid`, {
+      throw new UserError(`no certificate with the serial number ${text} is valid, or may be renewed`, {
         hint: "'weft proxy-config secrets WORKLOAD' shows those of a workload",
       });
     }
@@ -96,7 +110,7 @@ export class Revocations {
   }
 
   #byIdentity(text: string, atMs: number) {
-    const { audit, tokens } = this.#options;
+    const { audit, tokens, renewExpiredMs } = this.#options;
     const identity = parseIdentity(text);
     let hasToken = false;
     for (const token of tokens.list()) {
@@ -105,13 +119,13 @@ export class Revocations {
     }
     const wasGateway = tokens.mayBeGateway(identity);
     tokens.forgetGateway(identity);
-    const [newest] = audit.issuedTo(identity, atMs, oneIsEnough);
+    const [newest] = audit.issuedTo(identity, atMs - renewExpiredMs, oneIsEnough);
     if (!newest && !hasToken && !wasGateway) {
       throw new UserError(`${identity} has no certificate that is valid, and no join token`, {
         hint: "'weft status' shows the identities in use",
       });
     }
-    const untilMs = newest?.expiresAtMs ?? atMs;
+    const untilMs = newest?.expiresAtMs === undefined ? atMs : newest.expiresAtMs + renewExpiredMs;
     return { identity, revocation: { kind: "identity", value: identity, atMs, untilMs } as const };
   }
 

@@ -54,6 +54,8 @@ function authority(signer: Signer) {
     random: () => 0.5,
     issuanceRate: rate,
     failureRate: rate,
+    renewExpiredMs: 0,
+    serviceAccounts: undefined,
     policy: { ttlMs: 3_600_000 },
     trust: new TrustState({ trustDomain: testCa.trustDomain, store: roots, signer }),
   });

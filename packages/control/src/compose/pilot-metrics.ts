@@ -38,6 +38,7 @@ const refusals: Readonly<Record<RefusalCode, string | undefined>> = {
   "invalid-argument": "citadel_server_csr_parsing_err_count",
   // Asked too often: no fault of the request's.
   "resource-exhausted": undefined,
+  unavailable: undefined,
 };
 
 /**

@@ -21,19 +21,25 @@ export const refusalCodes: Readonly<Record<RefusalCode, GrpcCode>> = {
   "permission-denied": grpcCode.permissionDenied,
   "invalid-argument": grpcCode.invalidArgument,
   "resource-exhausted": grpcCode.resourceExhausted,
+  unavailable: grpcCode.unavailable,
 };
 
 /** A CSR is about 500 bytes; an RSA-4096 one 2 KiB. */
 const maxCsrLength = 16_384;
-const bearer = /^Bearer +([\x21-\x7e]{1,4096})$/i;
+/** A service-account token is about 1,200 characters long. */
+const bearer = /^Bearer +([\x21-\x7e]{1,8192})$/i;
 
-/** Istio's certificate service: the caller is known by a bearer token, or else by the SVID of its connection. */
+/**
+ * Istio's certificate service: the caller is known by a bearer token, or else by the SVID of its connection,
+ * which may have expired where the authority renews such.
+ */
 export function certificateRoute(createCertificate: CreateCertificate): GrpcRoute {
-  return unaryRoute(IstioCertificateService.method.createCertificate, async (request, call) => {
+  const route = unaryRoute(IstioCertificateService.method.createCertificate, async (request, call) => {
     const answer = await createCertificate(readRequest(request, call)).catch(toUnavailable);
     if (!answer.isIssued) throw new GrpcError(refusalCodes[answer.code], answer.message);
     return { certChain: [...answer.chainPem] };
   });
+  return { ...route, takesExpired: true };
 }
 
 /** What the authority could not sign now it may sign later: its own log has the cause. */
@@ -62,8 +68,9 @@ function readCaller(call: ServerCall): Caller | undefined {
     if (!token) throw new GrpcError(grpcCode.unauthenticated, 'authorization is not "Bearer <token>"');
     return { token };
   }
-  const { spiffeId } = call.peer;
-  return spiffeId === undefined ? undefined : { peer: parseSpiffeId(spiffeId) };
+  const { spiffeId = call.peer.expiredId, serial } = call.peer;
+  if (spiffeId === undefined) return undefined;
+  return { peer: parseSpiffeId(spiffeId), ...(serial !== undefined && { serial }) };
 }
 
 /** An address without the port; IPv4 in IPv6 form as IPv4, so that one client has one address. */

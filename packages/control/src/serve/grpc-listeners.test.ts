@@ -16,6 +16,7 @@ import {
 } from "@weft/xds/gen/envoy/service/status/v3/csds_pb";
 import { IstioCertificateService } from "@weft/xds/gen/istio/v1/auth/ca_pb";
 import { MetricsService } from "@weft/xds/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb";
+import { JwtSvidService } from "@weft/xds/gen/weft/ca/v1/jwt_svid_pb";
 import { GrpcChannel } from "@weft/xds/grpc/grpc-channel";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
@@ -37,7 +38,7 @@ function serving(dnsName: string) {
   return { key: svid.keyPem, certificateChain: svid.chainPem, trustBundle: ca.bundlePem };
 }
 
-async function open() {
+async function open(expiry?: string) {
   const requests: CertificateRequest[] = [];
   const measured: SpiffeId[] = [];
   const peers: (string | undefined)[] = [];
@@ -56,7 +57,7 @@ async function open() {
     secure: { host: "127.0.0.1", port: 0 },
     tls: serving("localhost"),
     ads,
-    verifyPeer: (chain) => verifySvid(chain, ca.bundle, Date.now()),
+    identifyPeer: (chain) => ({ spiffeId: verifySvid(chain, ca.bundle, Date.now()), expiry }),
     issueJwtSvid: () => Promise.reject(new Error("unused")),
     async createCertificate(request) {
       requests.push(request);
@@ -139,6 +140,18 @@ describe("the certificate service", () => {
 });
 
 describe("peers", () => {
+  it("whose certificate has expired may renew it, and get nothing else", async () => {
+    const { listeners, requests, measured, peers } = await open("it expired yesterday");
+    const slept = channel(listeners.securePort, ca.leaf());
+    await slept.unary(createCertificate, { csr: "csr" });
+    assert.deepEqual(requests[0]?.auth, { peer: identity });
+    const refused = isStatus(grpcCode.unauthenticated, /not accepted: it expired yesterday/);
+    await assert.rejects(slept.unary(MetricsService.method.export, {}), refused);
+    await assert.rejects(slept.unary(JwtSvidService.method.issueJwtSvid, {}), refused);
+    await assert.rejects(slept.unary(ClientStatusDiscoveryService.method.fetchClientStatus, {}), refused);
+    assert.deepEqual([measured, peers], [[], []]);
+  });
+
   for (const [name, svid] of Object.entries(ca.badLeaves())) {
     it(`with a certificate that is ${name} get nothing`, async () => {
       const { listeners, requests, measured } = await open();
@@ -213,7 +226,7 @@ describe("the listeners", () => {
         admit() {},
         events: { onConnected() {}, onDisconnected() {} },
       }),
-      verifyPeer: () => identity as SpiffeId,
+      identifyPeer: () => ({ spiffeId: identity }),
       createCertificate: () => Promise.reject(new Error("unused")),
       issueJwtSvid: () => Promise.reject(new Error("unused")),
       takeMetrics() {},

@@ -1,7 +1,7 @@
 import type { Clock } from "@weft/base/clock";
 import { peerChain } from "@weft/identity/peer-chain";
-import type { SpiffeId } from "@weft/identity/spiffe-id";
 import type { AdsServer } from "@weft/xds/ads-server";
+import type { PeerIdentity } from "@weft/xds/grpc/grpc-peer";
 import { GrpcServer, type ServerTlsMaterial } from "@weft/xds/grpc/grpc-server";
 import type { RequestHub } from "../observe/request-hub.ts";
 import { type CreateCertificate, certificateRoute } from "./certificate-route.ts";
@@ -20,7 +20,7 @@ export interface GrpcListenersOptions {
   readonly tls: ServerTlsMaterial;
   readonly ads: AdsServer;
   /** Who presented this chain (DER, leaf first), by the trust bundle of now. @throws when it proves nothing. */
-  verifyPeer(chain: readonly Buffer[]): SpiffeId;
+  identifyPeer(chain: readonly Buffer[]): PeerIdentity;
   readonly createCertificate: CreateCertificate;
   readonly issueJwtSvid: IssueJwtSvid;
   readonly takeMetrics: TakeMetrics;
@@ -83,7 +83,7 @@ export class GrpcListeners {
         ...clientStatusRoutes(options.clientStatus, options.admitOperator),
       ],
       tls,
-      identify: (socket) => options.verifyPeer(peerChain(socket)),
+      identify: (socket) => options.identifyPeer(peerChain(socket)),
     });
     const { port: securePort } = await secure.listen(options.secure);
     if (!options.plain)

@@ -11,6 +11,18 @@ export interface GrpcPeer {
   readonly spiffeId: string | undefined;
   /** Why a certificate that was presented proves nothing; undefined when none was presented or it is good. */
   readonly certificateProblem: string | undefined;
+  /** Of the certificate, hexadecimal, where `IdentifyPeer` tells it. */
+  readonly serial?: string;
+  /** Whose certificate it was that has expired: enough to ask for the next one, and for nothing else. */
+  readonly expiredId?: string;
+}
+
+/** Who presented a certificate. */
+export interface PeerIdentity {
+  readonly spiffeId: string;
+  readonly serial?: string;
+  /** Why it is good for nothing but to be renewed; absent where it is good. */
+  readonly expiry?: string;
 }
 
 /** HTTP/2 gives its socket behind a proxy that knows properties only by reading them. */
@@ -19,7 +31,7 @@ function isTls(socket: Socket | TLSSocket): socket is TLSSocket {
 }
 
 /** Says who presented a certificate. @throws when it proves nothing; the message says why. */
-export type IdentifyPeer = (socket: TLSSocket) => string;
+export type IdentifyPeer = (socket: TLSSocket) => PeerIdentity;
 
 /** @param socket of an established connection; over TLS its handshake is done. */
 export function peerOf(socket: Socket | TLSSocket, identify: IdentifyPeer = identifyByTls): GrpcPeer {
@@ -27,14 +39,18 @@ export function peerOf(socket: Socket | TLSSocket, identify: IdentifyPeer = iden
   const peer = { address, isEncrypted: isTls(socket), spiffeId: undefined, certificateProblem: undefined };
   if (!isTls(socket) || !socket.getPeerX509Certificate()) return peer;
   try {
-    return { ...peer, spiffeId: identify(socket) };
+    const { spiffeId, serial, expiry } = identify(socket);
+    const known = serial === undefined ? {} : { serial };
+    return expiry === undefined
+      ? { ...peer, spiffeId, ...known }
+      : { ...peer, certificateProblem: expiry, expiredId: spiffeId, ...known };
   } catch (error) {
     return { ...peer, certificateProblem: messageOf(error) };
   }
 }
 
 /** What TLS verified against the trust bundle, and the one URI name in it (X.509-SVID). */
-function identifyByTls(socket: TLSSocket): string {
+function identifyByTls(socket: TLSSocket): PeerIdentity {
   if (!socket.authorized) throw new Error(reasonOf(socket));
   const uris = (socket.getPeerX509Certificate()?.subjectAltName ?? "")
     // Node quotes names with odd characters; no SPIFFE ID has any.
@@ -42,7 +58,7 @@ function identifyByTls(socket: TLSSocket): string {
     .filter((name) => name.startsWith("URI:"));
   const uri = uris.length === 1 ? uris[0]!.slice("URI:".length) : "";
   if (!uri.startsWith("spiffe://")) throw new Error("it does not name exactly one SPIFFE ID");
-  return uri;
+  return { spiffeId: uri };
 }
 
 function reasonOf(socket: TLSSocket): string {

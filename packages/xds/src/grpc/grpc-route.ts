@@ -15,6 +15,8 @@ import type { ServerCall } from "./server-call.ts";
 export interface GrpcRoute {
   /** `/package.Service/Method` */
   readonly path: string;
+  /** Whoever shows a certificate that has expired may call it too; otherwise such a call is refused. */
+  readonly takesExpired?: boolean;
   open(call: ServerCall): CallListener;
 }
 

@@ -141,7 +141,8 @@ export class GrpcServer {
     }
     const route = this.#routes.get(headers[":path"] ?? "") ?? unimplemented;
     const { clock, maxMessageBytes, onError } = this.#options;
-    ServerCall.open(peer.certificateProblem ? refusing(peer.certificateProblem) : route, {
+    const isTaken = !peer.certificateProblem || (route.takesExpired && peer.expiredId !== undefined);
+    ServerCall.open(isTaken ? route : refusing(peer.certificateProblem), {
       stream,
       headers,
       peer,
@@ -160,7 +161,7 @@ const unimplemented: GrpcRoute = {
 };
 
 /** A presented certificate that proves nothing is a mistake worth naming, not an anonymous caller. */
-function refusing(problem: string): GrpcRoute {
+function refusing(problem = ""): GrpcRoute {
   return {
     path: "",
     open() {
