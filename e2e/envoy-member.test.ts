@@ -3,6 +3,8 @@
  * end of a call, the same series count it, with the same labels.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http2 from "node:http2";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
@@ -23,10 +25,18 @@ const app = (address: string) => `
     response.end("x".repeat(1000));
   }).listen(8080, ${JSON.stringify(address)});
   require("net").createServer((socket) => socket.pipe(socket)).listen(7000, ${JSON.stringify(address)});
+  const message = Buffer.from([0, 0, 0, 0, 1, 65]);
+  require("http2").createServer().on("stream", (stream) => {
+    stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.on("data", () => {});
+    stream.on("end", () => stream.end(Buffer.concat([message, message, message])));
+  }).listen(9000, ${JSON.stringify(address)});
 `;
 const proxyFlags = (kind: Kind) => (kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : []);
 const httpPort = (callee: Kind) => (callee === "weft" ? 20000 : 20001);
 const tcpPort = (callee: Kind) => (callee === "weft" ? 20002 : 20003);
+const grpcPort = (callee: Kind) => (callee === "weft" ? 20004 : 20005);
 
 describe("real Envoy as a sidecar", {
   skip: envoy ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers",
@@ -39,6 +49,7 @@ describe("real Envoy as a sidecar", {
       const [caller, api] = [mesh.addressOf(hosts.caller[kind]), mesh.addressOf(hosts.api[kind])];
       const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
       ports.push("--port", "7000:tcp", "--inbound-port", "7000=17000");
+      ports.push("--port", "9000:grpc", "--inbound-port", "9000=19000");
       await mesh.run(
         `api-${kind}`,
         hosts.api[kind],
@@ -48,6 +59,7 @@ describe("real Envoy as a sidecar", {
       const upstreams = kinds.flatMap((callee) => [
         ...["--upstream", `api-${callee}:8080=${caller}:${httpPort(callee)}`],
         ...["--upstream", `api-${callee}:7000=${caller}:${tcpPort(callee)}`],
+        ...["--upstream", `api-${callee}:9000=${caller}:${grpcPort(callee)}`],
       ]);
       await mesh.run(
         `caller-${kind}`,
@@ -73,7 +85,24 @@ describe("real Envoy as a sidecar", {
       (response) => response.text().then(() => response.status === 200),
       () => false,
     );
-    return http && (await echo(caller, callee, 1).catch(() => 0)) === 1;
+    const grpc = await callGrpc(caller, callee, 1).catch(() => 0);
+    return http && grpc > 0 && (await echo(caller, callee, 1).catch(() => 0)) === 1;
+  }
+
+  /** Sends so many messages; bytes that came back, of three. */
+  async function callGrpc(caller: Kind, callee: Kind, messages: number): Promise<number> {
+    const client = http2.connect(`http://${mesh.addressOf(hosts.caller[caller])}:${grpcPort(callee)}`);
+    const failed = once(client, "error").then(([error]) => Promise.reject(error));
+    failed.catch(() => {});
+    const headers = { ":method": "POST", ":path": "/shop.Cart/Add", "content-type": "application/grpc" };
+    try {
+      const stream = client.request({ ...headers, te: "trailers" });
+      stream.end(Buffer.concat(new Array(messages).fill(Buffer.from([0, 0, 0, 0, 2, 65, 66]))));
+      const received = stream.toArray().then((chunks) => Buffer.concat(chunks).length);
+      return await Promise.race([received, failed]);
+    } finally {
+      client.close();
+    }
   }
 
   /** Bytes that came back over one connection. */
@@ -150,12 +179,21 @@ describe("real Envoy as a sidecar", {
             for (let i = 0; i < 7; i += 1) await (await fetch(url(caller, callee))).text();
             for (let i = 0; i < 3; i += 1) await (await fetch(url(caller, callee, "/missing"))).text();
             assert.equal(await echo(caller, callee, 5_000), 5_000);
+            for (let i = 0; i < 3; i += 1) assert.equal(await callGrpc(caller, callee, 4), 18);
           });
         }
       }
       const reference = seen["weft calls weft"]!;
       assert.ok(Object.keys(reference).length >= 12, `few series: ${JSON.stringify(reference)}`);
       for (const [pair, counted] of Object.entries(seen)) assert.deepEqual(counted, reference, pair);
+      const messages = Object.entries(reference).filter(([series]) => series.includes("_messages_total"));
+      assert.deepEqual(
+        messages.map(([series, count]) => [series.split(" ")[0], count]),
+        [
+          ["istio_request_messages_total", 12],
+          ["istio_response_messages_total", 9],
+        ],
+      );
     });
   }
 

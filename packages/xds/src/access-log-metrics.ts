@@ -10,6 +10,8 @@ export const accessLogMetrics = {
   peerMetadataVariable: "WEFT_PEER_METADATA",
   /** Names of logs: the side of the call that was seen. */
   logNames: { outbound: "outbound", inbound: "inbound" },
+  /** The filter, and its filter state: how many messages a gRPC call had. */
+  grpcStats: "envoy.filters.http.grpc_stats",
   /** Custom tags of an entry; one without a value is absent, empty or `-`. */
   tags: {
     /** Names the downstream connection within the data plane. */

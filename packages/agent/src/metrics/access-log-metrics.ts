@@ -1,6 +1,7 @@
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import { commonLabels, type Parties } from "@weft/proxy/filters/istio-labels";
-import { IstioMetrics } from "@weft/proxy/filters/istio-metrics";
+import { IstioMetrics, type MessageSeries } from "@weft/proxy/filters/istio-metrics";
 import type { ServiceName } from "@weft/proxy/filters/istio-stats-plan";
 import type { PeerMetadata } from "@weft/proxy/layer/downstream-connection";
 import { decodePeerMetadata, parseEndpointWorkload } from "@weft/proxy/telemetry/peer-metadata";
@@ -12,12 +13,15 @@ import {
   type TCPAccessLogEntry,
   type TLSProperties_CertificateProperties,
 } from "@weft/xds/gen/envoy/data/accesslog/v3/accesslog_pb";
+import { FilterObjectSchema as GrpcMessagesSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb";
 import type { MetricsLog } from "@weft/xds/metrics-log-name";
 import { milliseconds } from "./milliseconds.ts";
 import { responseFlagsOf } from "./response-flags.ts";
 
 export interface AccessLogMetricsOptions {
   readonly registry: MetricRegistry;
+  /** Of one metric; undefined: as usual. */
+  readonly maxSeries?: number | undefined;
   readonly local: PeerMetadata;
   /** What the workload registered as; undefined for a pure client. */
   readonly localService: ServiceName | undefined;
@@ -75,13 +79,14 @@ export class AccessLogMetrics {
       String(response?.responseCode ?? 0),
       isGrpc ? grpcStatusOf(entry) : "",
     ];
-    const series = this.#metricsOf(log).http(labels, counted.dimensions);
+    const series = this.#metricsOf(log).http(labels, counted.dimensions, isGrpc);
     series.requests.value += 1;
     series.durationMs.observe(milliseconds(common.duration ?? common.timeToLastDownstreamTxByte));
     series.requestBytes.observe(
       Number((request?.requestBodyBytes ?? 0n) + (request?.requestHeadersBytes ?? 0n)),
     );
     series.responseBytes.observe(Number(response?.responseBodyBytes ?? 0n));
+    if (series.messages) countMessages(series.messages, common);
   }
 
   /** As `countRequest`; a connection has entries when it is established, meanwhile, and when it is over. */
@@ -115,7 +120,7 @@ export class AccessLogMetrics {
   #metricsOf(log: MetricsLog): IstioMetrics {
     let metrics = this.#metrics.get(log);
     if (!metrics) {
-      metrics = new IstioMetrics(this.#options.registry, log.changes);
+      metrics = new IstioMetrics(this.#options.registry, log.changes, this.#options.maxSeries);
       this.#metrics.set(log, metrics);
     }
     return metrics;
@@ -194,6 +199,14 @@ function dimensionsOf({ customTags }: AccessLogCommon): string[] {
 function keep<T>(map: Map<string, T>, key: string, value: T): void {
   if (map.size >= maxConnections) map.delete(map.keys().next().value!);
   map.set(key, value);
+}
+
+/** Of a call that is over. The proxy says nothing of one that it denied before it counted. */
+function countMessages({ requestMessages, responseMessages }: MessageSeries, common: AccessLogCommon): void {
+  const said = common.filterStateObjects[accessLogMetrics.grpcStats];
+  const messages = said && anyUnpack(said, GrpcMessagesSchema);
+  requestMessages.add(Number(messages?.requestMessageCount ?? 0n));
+  responseMessages.add(Number(messages?.responseMessageCount ?? 0n));
 }
 
 /** "" where the tag is missing, or stands for nothing. */

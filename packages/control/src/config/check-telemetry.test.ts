@@ -62,11 +62,6 @@ describe("a Telemetry", () => {
       override("match: { customMetric: my_metric }"),
       /error W1103: .*no metric my_metric/,
     ],
-    [
-      "messages of gRPC",
-      override("match: { metric: GRPC_REQUEST_MESSAGES }"),
-      /warning W1301: .*not counted/,
-    ],
     ["more than all requests", "{ tracing: [{ randomSamplingPercentage: 101 }] }", /error W1105/],
     ["a tag without a value", "{ tracing: [{ customTags: { a: {} } }] }", /error W1104: .*says no value/],
     [

@@ -74,14 +74,10 @@ function checkTag(name: string, tag: TraceTagSpec, path: string, find: Finding):
 
 function checkOverride(override: MetricsOverrideSpec, path: string, find: Finding): void {
   const { match, tagOverrides } = override;
-  const { metric, customMetric } = match ?? {};
-  if (metric !== undefined && standardMetrics[metric] === "") {
-    const message = `${path}.match.metric: gRPC messages are not counted: there is no ${metric} to change`;
-    find.warning("W1301", `${path}.match.metric`, message);
-  }
+  const { customMetric } = match ?? {};
   if (customMetric !== undefined && !Object.values(standardMetrics).includes(customMetric)) {
     const at = `${path}.match.customMetric`;
-    const hint = `one of ${Object.values(standardMetrics).filter(Boolean).join(", ")}`;
+    const hint = `one of ${Object.values(standardMetrics).join(", ")}`;
     find.error("W1103", at, `${at}: no metric ${customMetric} is made`, hint);
   }
   for (const [label, { operation = "UPSERT", value }] of Object.entries(tagOverrides ?? {})) {

@@ -1,4 +1,4 @@
-/** Istio's words for its metrics, and their names without `istio_`; "" for those that are not made. */
+/** Istio's words for its metrics, and their names without `istio_`. */
 export const standardMetrics: Readonly<Record<string, string>> = {
   REQUEST_COUNT: "requests_total",
   REQUEST_DURATION: "request_duration_milliseconds",
@@ -8,6 +8,6 @@ export const standardMetrics: Readonly<Record<string, string>> = {
   TCP_CLOSED_CONNECTIONS: "tcp_connections_closed_total",
   TCP_SENT_BYTES: "tcp_sent_bytes_total",
   TCP_RECEIVED_BYTES: "tcp_received_bytes_total",
-  GRPC_REQUEST_MESSAGES: "",
-  GRPC_RESPONSE_MESSAGES: "",
+  GRPC_REQUEST_MESSAGES: "request_messages_total",
+  GRPC_RESPONSE_MESSAGES: "response_messages_total",
 };

@@ -12,6 +12,7 @@ import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_log
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
 import { ExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
+import { FilterConfigSchema as GrpcStatsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { JwtAuthenticationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
 import { OnDemandSchema } from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
@@ -60,6 +61,7 @@ export const extensionRegistry = createRegistry(
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
   HeaderMutationSchema,
+  GrpcStatsSchema,
   SetFilterStateSchema,
   HttpConnectionManagerSchema,
   NetworkRbacSchema,

@@ -153,12 +153,12 @@ function mergeMetrics(
   return { reportingMs, overrides: [...changes].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(ruleOf) };
 }
 
-const allMetrics = Object.values(standardMetrics).filter(Boolean);
+const allMetrics = Object.values(standardMetrics);
 
 function metricsOf({ match }: MetricsOverrideSpec): readonly string[] {
   if (match?.customMetric !== undefined) return [match.customMetric];
   const { metric = "ALL_METRICS" } = match ?? {};
-  return metric === "ALL_METRICS" ? allMetrics : [standardMetrics[metric] ?? ""].filter(Boolean);
+  return metric === "ALL_METRICS" ? allMetrics : [standardMetrics[metric]!];
 }
 
 function apply(override: MetricsOverrideSpec, metric: string, changes: Map<string, Change>): void {

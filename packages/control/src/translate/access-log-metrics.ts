@@ -9,12 +9,14 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from "@weft/xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb";
+import { FilterConfigSchema as GrpcStatsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { ConfigSchema as SetFilterStateSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb";
 import type { CustomTagSchema } from "@weft/xds/gen/envoy/type/tracing/v3/custom_tag_pb";
 import { metricsLogName } from "@weft/xds/metrics-log-name";
 import type { InboundPort } from "../model/mesh.ts";
 import type { MetricsRule } from "../model/signals.ts";
+import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { duration, pack } from "./messages.ts";
 
 /** Which side of a call a listener sees, and the service it stands for where it stands for one. */
@@ -25,7 +27,7 @@ export type Reporter =
 type CustomTag = MessageInitShape<typeof CustomTagSchema>;
 type Common = MessageInitShape<typeof CommonGrpcAccessLogConfigSchema>;
 
-const { cluster, peerMetadataVariable, tags } = accessLogMetrics;
+const { cluster, grpcStats, peerMetadataVariable, tags } = accessLogMetrics;
 const peerMetadataHeader = "x-envoy-peer-metadata";
 const peerMetadataIdHeader = "x-envoy-peer-metadata-id";
 /** Filter state: the peer's metadata between its removal and the log. */
@@ -38,7 +40,7 @@ export function httpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined
     configType: {
       case: "typedConfig",
       value: pack(HttpGrpcAccessLogConfigSchema, {
-        commonConfig: common(reporter, rule),
+        commonConfig: { ...common(reporter, rule), filterStateObjectsToLog: [grpcStats] },
         additionalRequestHeadersToLog: ["content-type"],
         additionalResponseHeadersToLog: ["grpc-status"],
         additionalResponseTrailersToLog: ["grpc-status"],
@@ -100,6 +102,14 @@ export function peerMetadataFilters(reporter: Reporter) {
     mutation({ action: { case: "remove", value: peerMetadataHeader } }),
   ];
 }
+
+/** Counts the messages of gRPC calls, for the log. */
+export function grpcMessagesFilter(): HttpFilter {
+  const config = { emitFilterState: true, perMethodStatSpecifier: statsOfNoMethod };
+  return httpFilter(grpcStats, pack(GrpcStatsSchema, config));
+}
+
+const statsOfNoMethod = { case: "statsForAllMethods", value: { value: false } } as const;
 
 function mutation(change: MessageInitShape<typeof HeaderEditSchema>) {
   const value = pack(HeaderMutationSchema, { mutations: { requestMutations: [change] } });

@@ -15,7 +15,12 @@ import {
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { accessLogs } from "./access-log.ts";
-import { httpMetricsLog, peerMetadataFilters, type Reporter } from "./access-log-metrics.ts";
+import {
+  grpcMessagesFilter,
+  httpMetricsLog,
+  peerMetadataFilters,
+  type Reporter,
+} from "./access-log-metrics.ts";
 import type { ReportingFeatures } from "./client-features.ts";
 import { type Audience, explainedReplies } from "./explain-header.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
@@ -149,7 +154,7 @@ function manager(
       ...(hasAccessLogMetrics ? peerMetadataFilters(reporter) : []),
       ...filters,
       // Optional: a data plane that does not know the filter goes without.
-      ...(hasAccessLogMetrics ? [] : [{ ...istioStats(metrics), isOptional: true }]),
+      ...(hasAccessLogMetrics ? [grpcMessagesFilter()] : [{ ...istioStats(metrics), isOptional: true }]),
       httpFilter("envoy.filters.http.router", pack(RouterSchema, {})),
     ],
     accessLog: [

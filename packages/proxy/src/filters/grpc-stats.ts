@@ -1,10 +1,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
-import type { BodySink, BodyStage } from "../layer/body-stage.ts";
 import type { Exchange } from "../layer/exchange.ts";
-import type { HeaderList } from "../layer/header-list.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import { isGrpc } from "../route/request-matcher.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
+import { GrpcMessageCounter } from "./grpc-message-counter.ts";
 
 /** Which calls are counted under their service and method; the others count for their cluster alone. */
 export type CountedMethods = "all" | "none" | ReadonlySet<string>;
@@ -28,7 +27,6 @@ interface Call {
   readonly startMs: number;
 }
 
-const frameHeadBytes = 5;
 /** Anybody can call methods that do not exist: further ones count for their cluster alone. */
 const maxMethods = 1_000;
 const prefix = "cluster.{envoy_cluster_name}.grpc.{envoy_grpc_bridge_service}.{envoy_grpc_bridge_method}";
@@ -50,7 +48,7 @@ export function createGrpcStatsFilter(plan: GrpcStatsPlan, stats: EnvoyStats, na
       const call: Call = { counters: counted.of(cluster, names), startMs: exchange.startMs };
       exchange.filterState ??= new Map();
       exchange.filterState.set(name, call);
-      exchange.addRequestStage(new MessageCounter(call.counters, "request_message_count"));
+      exchange.addRequestStage(messageCounter(call.counters, "request_message_count"));
       return "continue";
     },
     onResponse(exchange, end) {
@@ -58,7 +56,7 @@ export function createGrpcStatsFilter(plan: GrpcStatsPlan, stats: EnvoyStats, na
       const { status, headers } = exchange.response!;
       const isAnswer = status === 200 && headers.get("content-type")?.startsWith("application/grpc") === true;
       if (call && isAnswer && !end) {
-        exchange.addResponseStage(new MessageCounter(call.counters, "response_message_count"));
+        exchange.addResponseStage(messageCounter(call.counters, "response_message_count"));
       }
       return "continue";
     },
@@ -67,6 +65,10 @@ export function createGrpcStatsFilter(plan: GrpcStatsPlan, stats: EnvoyStats, na
       if (call) tellOutcome(call, exchange, plan.measuresTime);
     },
   };
+}
+
+function messageCounter(counters: Counters, what: string): GrpcMessageCounter {
+  return new GrpcMessageCounter((messages) => counters.count(what, messages));
 }
 
 /** Counts the call by its status, where it ended with one. */
@@ -121,52 +123,5 @@ class CountedCalls {
       count: (what, by) => stats.counter(`${prefix}.${what}`, ...labels).add(by),
       observe: (what, value) => stats.histogram(`${prefix}.${what}`, ...labels).observe(value),
     };
-  }
-}
-
-/** Counts the messages of a body that goes through as it is: each begins with a flag and its length. */
-class MessageCounter implements BodyStage {
-  next!: BodySink;
-  readonly #counters: Counters;
-  readonly #what: string;
-  #headBytes = 0;
-  #length = 0;
-  #left = 0;
-
-  constructor(counters: Counters, what: string) {
-    this.#counters = counters;
-    this.#what = what;
-  }
-
-  onData(chunk: Buffer, end: boolean): void {
-    const begun = this.#countBegun(chunk);
-    if (begun > 0) this.#counters.count(this.#what, begun);
-    this.next.onData(chunk, end);
-  }
-
-  onTrailers(trailers: HeaderList): void {
-    this.next.onTrailers(trailers);
-  }
-
-  /** Messages whose head is complete within this chunk. */
-  #countBegun(chunk: Buffer): number {
-    let begun = 0;
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#left > 0) {
-        const count = Math.min(this.#left, chunk.length - at);
-        at += count;
-        this.#left -= count;
-        continue;
-      }
-      const byte = chunk[at++]!;
-      this.#length = this.#headBytes === 0 ? 0 : this.#length * 256 + byte;
-      this.#headBytes += 1;
-      if (this.#headBytes < frameHeadBytes) continue;
-      begun += 1;
-      this.#headBytes = 0;
-      this.#left = this.#length;
-    }
-    return begun;
   }
 }

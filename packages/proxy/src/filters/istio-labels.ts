@@ -5,8 +5,8 @@ import type { PeerIdentity } from "../net/tls-plan.ts";
 import { parseEndpointWorkload } from "../telemetry/peer-metadata.ts";
 import type { IstioStatsPlan, ServiceName } from "./istio-stats-plan.ts";
 
-/** The labels all of Istio's standard metrics share, in the order Istio prints them. */
-export const commonLabelNames = [
+/** Who called whom: the labels that messages of gRPC calls have, and all others begin with. */
+export const partyLabelNames = [
   "reporter",
   "source_workload",
   "source_canonical_service",
@@ -27,6 +27,11 @@ export const commonLabelNames = [
   "destination_service_name",
   "destination_service_namespace",
   "destination_cluster",
+] as const;
+
+/** The labels of connections and requests, in the order Istio prints them. */
+export const commonLabelNames = [
+  ...partyLabelNames,
   "request_protocol",
   "response_flags",
   "connection_security_policy",

@@ -1,6 +1,6 @@
 import type { Counter, Histogram, MetricFamily, MetricRegistry } from "@weft/base/metric-registry";
 import { histogramBounds } from "../telemetry/envoy-stats.ts";
-import { commonLabelNames, httpLabelNames } from "./istio-labels.ts";
+import { commonLabelNames, httpLabelNames, partyLabelNames } from "./istio-labels.ts";
 import type { IstioMetricOverride } from "./istio-stats-plan.ts";
 
 /** The series one kind of HTTP call counts in. Dropped metrics count into objects nobody renders. */
@@ -9,6 +9,13 @@ export interface HttpSeries {
   readonly durationMs: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
+  /** Of gRPC calls only. */
+  readonly messages: MessageSeries | undefined;
+}
+
+export interface MessageSeries {
+  readonly requestMessages: Counter;
+  readonly responseMessages: Counter;
 }
 
 export interface TcpSeries {
@@ -45,6 +52,7 @@ export class IstioMetrics {
     this.#overrides = overrides;
     const http = [...httpLabelNames];
     const tcp = [...commonLabelNames];
+    const parties = [...partyLabelNames];
     // The reporter is kept, so that what has no room is still of one side.
     const limit = { maxSeries, keptLabels: 1 };
     const histogram = (name: string, help: string) =>
@@ -54,6 +62,18 @@ export class IstioMetrics {
       durationMs: histogram("istio_request_duration_milliseconds", "Time from request to end of response"),
       requestBytes: histogram("istio_request_bytes", "Size of requests"),
       responseBytes: histogram("istio_response_bytes", "Size of responses"),
+      requestMessages: registry.counter(
+        "istio_request_messages_total",
+        "Messages of gRPC clients",
+        parties,
+        limit,
+      ),
+      responseMessages: registry.counter(
+        "istio_response_messages_total",
+        "Messages of gRPC servers",
+        parties,
+        limit,
+      ),
       opened: registry.counter("istio_tcp_connections_opened_total", "TCP connections opened", tcp, limit),
       closed: registry.counter("istio_tcp_connections_closed_total", "TCP connections closed", tcp, limit),
       sentBytes: registry.counter("istio_tcp_sent_bytes_total", "Bytes sent to the TCP client", tcp, limit),
@@ -67,13 +87,24 @@ export class IstioMetrics {
   }
 
   /** `dimensions` are the values that overrides refer to. */
-  http(labels: readonly string[], dimensions = noDimensions): HttpSeries {
+  http(labels: readonly string[], dimensions = noDimensions, isGrpc = false): HttpSeries {
     const f = this.#families;
     return {
+      messages: isGrpc ? this.messages(labels, dimensions) : undefined,
       requests: this.#series(f.requests, labels, dimensions),
       durationMs: this.#series(f.durationMs, labels, dimensions),
       requestBytes: this.#series(f.requestBytes, labels, dimensions),
       responseBytes: this.#series(f.responseBytes, labels, dimensions),
+    };
+  }
+
+  /** Of `labels`, those of both ends are used: a stream's messages are counted before its status is known. */
+  messages(labels: readonly string[], dimensions = noDimensions): MessageSeries {
+    const f = this.#families;
+    const ofParties = labels.slice(0, partyLabelNames.length);
+    return {
+      requestMessages: this.#series(f.requestMessages, ofParties, dimensions),
+      responseMessages: this.#series(f.responseMessages, ofParties, dimensions),
     };
   }
 

@@ -60,7 +60,7 @@ function labelsOf(registry: MetricRegistry, name: string): Record<string, string
 describe("Istio's request metrics", () => {
   it("of the caller name both ends, the service and both principals", () => {
     const registry = new MetricRegistry();
-    createIstioStatsFilter(plan("source"), registry).onComplete!(outbound());
+    createIstioStatsFilter(plan("source"), registry, new FakeClock()).onComplete!(outbound());
     assert.deepEqual(labelsOf(registry, "istio_requests_total"), [
       {
         reporter: "source",
@@ -95,7 +95,7 @@ describe("Istio's request metrics", () => {
   it("of the called side take the caller from its certificate and metadata", () => {
     const registry = new MetricRegistry();
     const localService = { host: "reviews.default.svc.cluster.local", name: "reviews", namespace: "default" };
-    const filter = createIstioStatsFilter(plan("destination", { localService }), registry);
+    const filter = createIstioStatsFilter(plan("destination", { localService }), registry, new FakeClock());
     const caller = connection({
       isTls: true,
       peer: peerIdentity({ uris: [spiffe("productpage")] }),
@@ -118,7 +118,7 @@ describe("Istio's request metrics", () => {
 
   it("count, time and measure each call", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("source"), registry);
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
     const call = outbound();
     filter.onComplete!(call);
     filter.onComplete!(call);
@@ -133,7 +133,7 @@ describe("Istio's request metrics", () => {
 
   it("make one series per status, flags and gRPC status, and reuse it", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("source"), registry);
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
     const grpc = { request: request({ "content-type": "application/grpc" }) };
     const base = outbound();
     const { cluster, endpoint: host } = base;
@@ -165,7 +165,7 @@ describe("Istio's request metrics", () => {
   it("say unknown for a call that reached nobody", () => {
     const registry = new MetricRegistry();
     const call = exchange({ cluster: undefined, endpoint: undefined, response: response(404) });
-    createIstioStatsFilter(plan("source"), registry).onComplete!(call);
+    createIstioStatsFilter(plan("source"), registry, new FakeClock()).onComplete!(call);
     const [labels] = labelsOf(registry, "istio_requests_total");
     assert.equal(labels!.destination_workload, "unknown");
     assert.equal(labels!.destination_service, "reviews:9080");
@@ -174,7 +174,7 @@ describe("Istio's request metrics", () => {
 
   it("stay bounded when a client makes hosts up", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("source"), registry);
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
     for (let i = 0; i < 2_000; i++) {
       filter.onComplete!(
         exchange({
@@ -193,7 +193,7 @@ describe("Istio's request metrics", () => {
       { metric: "", isDropped: false, tagsToRemove: ["source_principal"], tags: [] },
       { metric: "request_bytes", isDropped: true, tagsToRemove: [], tags: [] },
     ];
-    createIstioStatsFilter(plan("source", { overrides }), registry).onComplete!(outbound());
+    createIstioStatsFilter(plan("source", { overrides }), registry, new FakeClock()).onComplete!(outbound());
     assert.equal(labelsOf(registry, "istio_requests_total")[0]!.source_principal, "");
     assert.deepEqual(labelsOf(registry, "istio_request_bytes"), []);
   });
@@ -206,7 +206,11 @@ describe("Istio's request metrics", () => {
     ];
     const overrides = [{ metric: "requests_total", isDropped: false, tagsToRemove: [], tags }];
     const dimensions = [({ request }: Exchange) => request!.authority, () => "next"];
-    const filter = createIstioStatsFilter(plan("source", { overrides, dimensions }), registry);
+    const filter = createIstioStatsFilter(
+      plan("source", { overrides, dimensions }),
+      registry,
+      new FakeClock(),
+    );
     const calls = outbound();
     for (const authority of ["a", "b", "a"]) {
       filter.onComplete!({ ...calls, request: request({}, { authority }) });
@@ -227,7 +231,7 @@ describe("Istio's request metrics", () => {
 
   it("that were forgotten because nothing came begin anew, and lose no call", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("source"), registry);
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
     const call = outbound();
     filter.onComplete!(call);
     for (const family of registry.families) for (const one of [...family.series]) family.removeSeries(one);
@@ -243,7 +247,7 @@ describe("Istio's request metrics", () => {
 
   it("of more callers than there is room for count together, for the same reporter", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("destination", { maxSeries: 3 }), registry);
+    const filter = createIstioStatsFilter(plan("destination", { maxSeries: 3 }), registry, new FakeClock());
     for (let i = 0; i < 10; i++) {
       const uris = [`spiffe://cluster.local/ns/default/sa/c${i}`];
       filter.onComplete!(exchange({ connection: connection({ isTls: true, peer: peerIdentity({ uris }) }) }));
@@ -258,7 +262,7 @@ describe("Istio's request metrics", () => {
 
   it("have the trace of a call that is sampled as an example", () => {
     const registry = new MetricRegistry();
-    const filter = createIstioStatsFilter(plan("source"), registry);
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
     const trace = { context: { traceId: "0af7651916cd43dd8448eb211c80319c" } } as ExchangeTrace;
     filter.onComplete!(outbound());
     filter.onComplete!(outbound({ trace }));
@@ -273,7 +277,11 @@ describe("Istio's request metrics", () => {
 
   it("that are all dropped leave a call alone when it ends", () => {
     const overrides = [{ metric: "", isDropped: true, tagsToRemove: [], tags: [] }];
-    const filter = createIstioStatsFilter(plan("source", { overrides }), new MetricRegistry());
+    const filter = createIstioStatsFilter(
+      plan("source", { overrides }),
+      new MetricRegistry(),
+      new FakeClock(),
+    );
     assert.equal(filter.onComplete, undefined);
     assert.ok(filter.onRequest, "peers still tell each other who they are");
   });
@@ -286,13 +294,13 @@ describe("peer metadata on the wire", () => {
       connection: connection(peerUris ? { isTls: true, peer: peerIdentity({ uris: peerUris }) } : {}),
       request: request({ "x-envoy-peer-metadata": encoded, "x-envoy-peer-metadata-id": "someone" }),
     });
-    createIstioStatsFilter(plan("destination"), new MetricRegistry()).onRequest!(call);
+    createIstioStatsFilter(plan("destination"), new MetricRegistry(), new FakeClock()).onRequest!(call);
     return call;
   };
 
   it("is offered once per upstream connection by the caller", () => {
     const call = outbound();
-    createIstioStatsFilter(plan("source"), new MetricRegistry()).onRequest!(call);
+    createIstioStatsFilter(plan("source"), new MetricRegistry(), new FakeClock()).onRequest!(call);
     const [name, value, idName, id] = call.upstreamConnectionHeaders!;
     assert.deepEqual([name, idName], ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"]);
     assert.deepEqual(decodePeerMetadata(value!), workload("productpage"));
@@ -304,7 +312,7 @@ describe("peer metadata on the wire", () => {
     assert.deepEqual(call.request!.headers.flat, []);
     assert.equal(call.upstreamConnectionHeaders, undefined);
     const out = outbound({ request: request({ "x-envoy-peer-metadata": forged }) });
-    createIstioStatsFilter(plan("source"), new MetricRegistry()).onRequest!(out);
+    createIstioStatsFilter(plan("source"), new MetricRegistry(), new FakeClock()).onRequest!(out);
     assert.deepEqual(out.request!.headers.flat, []);
     assert.equal(out.connection.peerMetadata, undefined);
   });

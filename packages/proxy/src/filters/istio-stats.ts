@@ -2,9 +2,12 @@ import type { Clock } from "@weft/base/clock";
 import type { MetricRegistry } from "@weft/base/metric-registry";
 import type { Exchange } from "../layer/exchange.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
+import type { RequestHead } from "../layer/message.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
+import { isGrpc as isGrpcRequest } from "../route/request-matcher.ts";
 import { commonLabels, principalOf, resolveParties, usesHostFallback } from "./istio-labels.ts";
-import { type HttpSeries, IstioMetrics, type TcpSeries } from "./istio-metrics.ts";
+import { IstioMessageStats } from "./istio-message-stats.ts";
+import { type HttpSeries, IstioMetrics, type MessageSeries, type TcpSeries } from "./istio-metrics.ts";
 import type { IstioStatsPlan } from "./istio-stats-plan.ts";
 import { createPeerMetadataExchange } from "./peer-metadata-exchange.ts";
 
@@ -43,6 +46,7 @@ const none: readonly string[] = [];
 export function createIstioStatsFilter(
   plan: IstioStatsPlan,
   registry: MetricRegistry,
+  clock: Clock,
   name = istioStatsFilterName,
 ): HttpFilter {
   const metrics = new IstioMetrics(registry, plan.overrides, plan.maxSeries);
@@ -52,7 +56,13 @@ export function createIstioStatsFilter(
   let generation = registry.generation;
   const noPeer = {};
   const { dimensions } = plan;
-  const isCounted = !plan.overrides.some(({ metric, isDropped }) => metric === "" && isDropped);
+  const isDropped = (name: string) =>
+    plan.overrides.some((one) => one.isDropped && (one.metric === "" || one.metric === name));
+  const isCounted = !isDropped("");
+  const areMessagesDropped = isDropped("request_messages_total") && isDropped("response_messages_total");
+  const messages = areMessagesDropped
+    ? undefined
+    : new IstioMessageStats(clock, plan.tcpReportingMs, openMessages);
   let hostSeries = 0;
 
   function resolve(exchange: Exchange, key: object, isGrpc: boolean, grpcStatus: string): HttpSeries {
@@ -88,7 +98,7 @@ export function createIstioStatsFilter(
     const effective = hostSeries > maxHostSeries ? { ...plan, isHostHeaderFallbackDisabled: true } : plan;
     const parties = resolveParties(effective, exchange);
     const labels = commonLabels(plan, parties, isGrpc ? "grpc" : "http", exchange.flags);
-    const series = metrics.http([...labels, String(status), grpcStatus], values);
+    const series = metrics.http([...labels, String(status), grpcStatus], values, isGrpc);
     if (effective !== plan && isByHost) return series;
     if (cached && cached.length >= maxCachedSeries) cached.length = 0;
     const entry: CachedSeries = {
@@ -108,17 +118,28 @@ export function createIstioStatsFilter(
     return series;
   }
 
+  /** Of a call that is still open: a caller knows the other end once it has chosen an endpoint. */
+  function openMessages(exchange: Exchange): MessageSeries | undefined {
+    if (isSource && !exchange.endpoint) return undefined;
+    const labels = commonLabels(plan, resolveParties(plan, exchange), "grpc", exchange.flags);
+    return metrics.messages(
+      labels,
+      dimensions.map((read) => read(exchange)),
+    );
+  }
+
   return {
     name,
     onRequest(exchange) {
       exchangeMetadata(exchange, isSource);
+      if (messages !== undefined && hasMessages(exchange.request!)) messages.begin(exchange);
       return "continue";
     },
     ...(isCounted ? { onComplete } : {}),
   };
 
   function onComplete(exchange: Exchange): void {
-    const isGrpc = isGrpcRequest(exchange);
+    const isGrpc = exchange.request !== undefined && isGrpcRequest(exchange.request);
     const grpcStatus = isGrpc ? grpcStatusOf(exchange) : "";
     const key = isSource ? (exchange.endpoint ?? exchange.cluster ?? noPeer) : exchange.connection;
     const series = resolve(exchange, key, isGrpc, grpcStatus);
@@ -131,6 +152,7 @@ export function createIstioStatsFilter(
     }
     series.requestBytes.observe(exchange.bytesReceived + exchange.requestHeaderBytes);
     series.responseBytes.observe(exchange.bytesSent);
+    if (series.messages !== undefined) messages?.end(exchange, series.messages);
   }
 }
 
@@ -198,8 +220,9 @@ function countBytes(
   counted.sent = bytesSent;
 }
 
-function isGrpcRequest(exchange: Exchange): boolean {
-  return exchange.request?.headers.get("content-type")?.startsWith("application/grpc") === true;
+/** By its method first, which most requests that are not gRPC are told by. */
+function hasMessages(request: RequestHead): boolean {
+  return request.method === "POST" && isGrpcRequest(request);
 }
 
 /** "" until the call has said how it went. Bounded: anything but a known code is 2, UNKNOWN. */

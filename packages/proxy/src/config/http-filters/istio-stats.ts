@@ -30,5 +30,10 @@ function decode(
     return undefined;
   }
   const settings = decodeIstioStats(value ?? {}, at(path, "value"), context);
-  return createIstioStatsFilter(services.istioPlan(settings, direction), services.stats.registry, name);
+  return createIstioStatsFilter(
+    services.istioPlan(settings, direction),
+    services.stats.registry,
+    services.clock,
+    name,
+  );
 }
