@@ -3,6 +3,7 @@ import type { Enrolment } from "./enrolment/enrolment.ts";
 import type { Svid } from "./enrolment/svid.ts";
 import type { Ids } from "./launch.ts";
 import type { AppMetricsPlace } from "./metrics/app-metrics-target.ts";
+import type { MetricOptions } from "./metrics/metric-options.ts";
 import type { CaptureExclusions } from "./run-options.ts";
 import type { DataPlane } from "./sidecar/data-plane.ts";
 import type { WorkloadPlan } from "./workload-plan.ts";
@@ -19,6 +20,7 @@ export interface MemberOptions {
   readonly accessLog: string | undefined;
   /** Where the application shows metrics of its own. */
   readonly appMetrics: AppMetricsPlace | undefined;
+  readonly metrics: MetricOptions;
   readonly exclude: CaptureExclusions | undefined;
   /** Of the nft program; only with interception. */
   readonly nft: string | undefined;

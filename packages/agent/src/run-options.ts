@@ -1,5 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import type { AppMetricsPlace } from "./metrics/app-metrics-target.ts";
+import type { MetricOptions } from "./metrics/metric-options.ts";
 
 /** What the application speaks on a port; a declared protocol always wins over detection. */
 export type AppProtocol = "http" | "http2" | "grpc" | "tcp" | "tls";
@@ -85,6 +86,7 @@ export interface RunOptions {
   readonly accessLog?: string;
   /** Where the application shows metrics of its own, which its sidecar shows beside its. */
   readonly appMetrics?: AppMetricsPlace;
+  readonly metrics?: MetricOptions;
   /** User name or uid of the application; default: the user who ran `sudo`, else the current one. */
   readonly appUser?: string;
   /** Program and its arguments; empty for a gateway. */

@@ -62,6 +62,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
         enrolment,
         accessLog: options.accessLog,
         appMetrics: options.appMetrics,
+        metrics: options.metrics ?? {},
         exclude: options.exclude,
         nft,
         setpriv,

@@ -97,6 +97,17 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
   [{ ports: [options.ports[0]!, options.ports[0]!] }, {}, /--port 9080 is given twice/],
   [{}, { address: undefined }, /no network interface/],
   [{ proxy: "none", capture: "nft" }, {}, /--capture nft needs a sidecar/],
+  [
+    { proxy: "none", metrics: { maxSeries: 5, seriesIdleMs: 1_000 } },
+    {},
+    /--max-series, --series-idle needs a side/,
+  ],
+  [{ proxy: "envoy", metrics: { hasNativeHistograms: true } }, {}, /--proxy envoy the page .* is text/],
+  [
+    { appMetrics: { port: 1, path: "/" }, metrics: { hasNativeHistograms: true } },
+    {},
+    /--app-metrics the page .* is text/,
+  ],
   [{ proxy: "none", upstreams: [upstream], accessLog: "-" }, {}, /--upstream, --access-log needs a sidecar/],
 ];
 for (const [given, here, message] of refused) {

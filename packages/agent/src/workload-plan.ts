@@ -85,6 +85,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     });
   }
   if (options.proxy === "none") refuseSidecarFlags(options);
+  if (options.metrics?.hasNativeHistograms) refuseNativeHistograms(options);
   const canCapture =
     here.isRoot && here.hasNft && here.hasOwnNetwork && options.proxy !== "none" && !options.isGateway;
   const capture = options.capture ?? (canCapture ? "nft" : "none");
@@ -146,10 +147,29 @@ function refuseSidecarFlags(options: RunOptions): void {
     options.inboundPorts?.size ? "--inbound-port" : "",
     options.accessLog !== undefined && options.accessLog !== "none" ? "--access-log" : "",
     options.appMetrics ? "--app-metrics" : "",
+    ...metricFlags(options),
   ].filter((flag) => flag !== "");
   if (useless.length === 0) return;
   throw new UserError(`${useless.join(", ")} needs a sidecar, and --proxy none has none`, {
     hint: "leave it out, or leave --proxy out",
+    exitCode: 2,
+  });
+}
+
+function metricFlags({ metrics = {} }: RunOptions): string[] {
+  return [
+    metrics.maxSeries === undefined ? "" : "--max-series",
+    metrics.seriesIdleMs === undefined ? "" : "--series-idle",
+    metrics.hasNativeHistograms ? "--native-histograms" : "",
+  ];
+}
+
+/** They are told in messages, and a page that is put together from several is text. */
+function refuseNativeHistograms({ proxy, appMetrics }: RunOptions): void {
+  const other = proxy === "envoy" ? "--proxy envoy" : appMetrics ? "--app-metrics" : undefined;
+  if (other === undefined) return;
+  throw new UserError(`--native-histograms: with ${other} the page of metrics is text, which has none`, {
+    hint: `leave one of them out${appMetrics ? "; Prometheus can read the application itself" : ""}`,
     exitCode: 2,
   });
 }

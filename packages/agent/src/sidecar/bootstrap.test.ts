@@ -22,6 +22,11 @@ const captured: BootstrapPlan = {
   admin: { address: "127.0.0.1", port: 15000 },
   stats: { address: "0.0.0.0", port: 15090 },
   health: { address: "0.0.0.0", port: 15021 },
+  metrics: {},
+};
+const withOtherMetrics: BootstrapPlan = {
+  ...captured,
+  metrics: { maxSeries: 5_000, seriesIdleMs: 600_000, hasNativeHistograms: true },
 };
 const withAgentStats: BootstrapPlan = {
   ...captured,
@@ -42,6 +47,7 @@ for (const [name, plan] of [
   ["bootstrap", captured],
   ["bootstrap-on-one-address", onOneAddress],
   ["bootstrap-with-agent-stats", withAgentStats],
+  ["bootstrap-with-other-metrics", withOtherMetrics],
 ] as const) {
   const file = new URL(`../../testdata/${name}.yaml`, import.meta.url);
 

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { stringify } from "yaml";
+import { type MetricOptions, metricsBootstrap } from "../metrics/metric-options.ts";
 
 /** Everything in a sidecar's bootstrap that differs from one workload to the next. */
 export interface BootstrapPlan {
@@ -17,6 +18,8 @@ export interface BootstrapPlan {
   readonly stats: Endpoint;
   /** The agent's own page of statistics, for a sidecar that has only a part of them. */
   readonly statsSocketPath?: string;
+  /** How the sidecar counts, where it does so by itself. */
+  readonly metrics: MetricOptions;
   /** Where a load balancer or kubelet asks `/healthz/ready`. */
   readonly health: Endpoint;
 }
@@ -44,6 +47,7 @@ export function buildBootstrap(plan: BootstrapPlan): string {
         ...(plan.clientFeatures.length > 0 ? { client_features: [...plan.clientFeatures] } : {}),
       },
       admin: { address: socketAddress(plan.admin) },
+      ...metricsBootstrap(plan.metrics),
       dynamic_resources: {
         ads_config: {
           api_type: "DELTA_GRPC",

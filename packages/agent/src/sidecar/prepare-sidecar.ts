@@ -87,7 +87,7 @@ export async function prepareSidecar(
     const expiry = startSeriesExpiry({
       registry: counted.registry,
       clock,
-      idleMs: usualSeriesIdleMs,
+      idleMs: options.metrics.seriesIdleMs ?? usualSeriesIdleMs,
       isExpiring: isExpiringMetric,
     });
     cleanup.add("series", () => expiry.close());
@@ -121,6 +121,7 @@ export async function prepareSidecar(
     admin,
     stats: { address: outside, port: ports.stats },
     ...(hasPage ? { statsSocketPath: files.statsSocketPath } : {}),
+    metrics: counted ? {} : options.metrics,
     health: { address: outside, port: ports.health },
   });
   writeBootstrap(files.bootstrapPath, bootstrap);
@@ -147,13 +148,14 @@ export async function prepareSidecar(
 }
 
 /** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
-function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
+function countFromAccessLogs({ plan, productVersion, clock, metrics: { maxSeries } }: MemberOptions) {
   const registry = new MetricRegistry();
   tellOverflows(registry);
   const local = localPeerMetadata(nodeMetadata(plan, productVersion));
   const { service, namespace, trustDomain, serviceAccount } = plan;
   const metrics = new AccessLogMetrics({
     registry,
+    maxSeries,
     local,
     localService: service
       ? { host: `${service}.${namespace}.svc.cluster.local`, name: service, namespace }

@@ -10,6 +10,8 @@ import {
   parseIp,
   parseLabel,
   parsePort,
+  parseSeriesCount,
+  parseSeriesIdle,
   parseUpstream,
 } from "../options/parse-values.ts";
 import { packageRoot } from "../package-root.ts";
@@ -43,6 +45,9 @@ interface Flags {
   readonly runDir?: string;
   readonly accessLog?: string;
   readonly appMetrics?: { readonly port: number; readonly path: string };
+  readonly maxSeries?: number;
+  readonly seriesIdle?: number;
+  readonly nativeHistograms?: boolean;
   readonly user?: string;
   readonly traceNode?: boolean;
   readonly scope?: "learnt" | "all";
@@ -124,6 +129,17 @@ export function command(): Command {
       "where the program shows Prometheus metrics of its own (path: /metrics), for the page of its sidecar",
       parseAppMetrics,
     )
+    .option(
+      "--max-series <count>",
+      "series of each of Istio's metrics; what is more counts as overflow (default: 1000)",
+      parseSeriesCount,
+    )
+    .option(
+      "--series-idle <time>",
+      "forget series of requests that have not changed for so long (default: 1h)",
+      parseSeriesIdle,
+    )
+    .option("--native-histograms", "native histograms for a Prometheus that takes them")
     .option("--user <user>", "user the program runs as (default: who called sudo, else the current one)")
     .option("--trace-node", "Node programs forward the context of traces, without a change to them")
     .argument("[command...]", "program and its arguments, after --")
@@ -134,6 +150,7 @@ Example:
   $ weft token create --service-account reviews > reviews.token
   $ weft run --name reviews --version v1 --port 9080:http --token-file reviews.token -- node reviews.js
   $ weft run --name web --port 8080:http --capture none --upstream reviews:9080=127.0.0.1:20000 -- ./web
+  $ weft run --name api --port 8080:http --max-series 5000 --series-idle 15m --native-histograms -- ./api
   $ weft run --gateway istio-ingressgateway --token-file gateway.token`,
     )
     .action(async (program: readonly string[], flags: Flags) => {
@@ -149,7 +166,8 @@ Example:
           exitCode: 2,
         });
       }
-      const { excludeInboundPort, excludeOutboundPort, excludeOutboundCidr, ...plain } = same;
+      const { excludeInboundPort, excludeOutboundPort, excludeOutboundCidr, ...counted } = same;
+      const { maxSeries, seriesIdle, nativeHistograms, ...plain } = counted;
       process.exitCode = await runWorkload({
         ...plain,
         name: name ?? gateway,
@@ -162,6 +180,7 @@ Example:
           outboundPorts: excludeOutboundPort,
           outboundCidrs: excludeOutboundCidr,
         },
+        metrics: { maxSeries, seriesIdleMs: seriesIdle, hasNativeHistograms: nativeHistograms },
         labels: label && Object.fromEntries(label),
         appUser: user,
         nodePreload: traceNode ? join(packageRoot, "dist", "trace-node.cjs") : undefined,

@@ -7,6 +7,8 @@ import {
   parseIp,
   parseLabel,
   parsePort,
+  parseSeriesCount,
+  parseSeriesIdle,
   parseUpstream,
 } from "./parse-values.ts";
 import { parseKind } from "./resource-kind.ts";
@@ -14,6 +16,8 @@ import { parseKind } from "./resource-kind.ts";
 const good: readonly (readonly [string, () => unknown, unknown])[] = [
   ["500ms", () => parseDurationMs("500ms"), 500],
   ["1.5h", () => parseDurationMs("1.5h"), 5_400_000],
+  ["a number of series", () => parseSeriesCount("5000"), 5_000],
+  ["a time for series", () => parseSeriesIdle("15m"), 900_000],
   ["a port", () => parsePort("15012"), 15012],
   ["a free port", () => parsePort("0", true), 0],
   ["9080", () => parseAppPort("9080"), { port: 9080, protocol: "tcp", name: "tcp-9080" }],
@@ -48,6 +52,8 @@ for (const [text, parse, expected] of good) {
 
 const bad: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["a time without a unit", () => parseDurationMs("30"), /30s, 5m or 24h/],
+  ["too many series", () => parseSeriesCount("1000001"), /1 to 1000000/],
+  ["a time too short for series", () => parseSeriesIdle("999ms"), /from 1s on/],
   ["no time at all", () => parseDurationMs("0s"), /30s, 5m or 24h/],
   ["port 0", () => parsePort("0"), /1 to 65535/],
   ["port 65536", () => parsePort("65536"), /1 to 65535/],

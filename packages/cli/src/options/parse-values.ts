@@ -36,6 +36,20 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** Of one metric, as many as a bootstrap may say. */
+export function parseSeriesCount(text: string): number {
+  const count = parseCount(text);
+  if (count > 1_000_000) throw new InvalidArgumentError("write a number from 1 to 1000000.");
+  return count;
+}
+
+/** At least a second, to the second: shorter, and a series would be gone between two readings. */
+export function parseSeriesIdle(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms < 1_000) throw new InvalidArgumentError("write a time from 1s on.");
+  return ms;
+}
+
 /** A revision of the configuration; 0 is before the first. */
 export function parseRevision(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("write a revision: a whole number from 0 on.");

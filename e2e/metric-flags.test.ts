@@ -1,0 +1,75 @@
+/** How metrics are counted, as `weft run` is told: the same for both data planes. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
+import { contentTypes } from "../packages/base/src/exposition.ts";
+import { findPeer } from "../packages/testkit/src/peer.ts";
+import { LocalMesh } from "./local-mesh.ts";
+
+const envoy = findPeer("envoy");
+const app = (address: string) =>
+  `require("http").createServer((q, s) => { s.statusCode = Number(q.url.slice(1)) || 200; s.end("ok"); }).listen(8080, ${JSON.stringify(address)})`;
+const permissive = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: PERMISSIVE } }`;
+const kinds = [
+  ["weft", []],
+  ["envoy", ["--proxy", "envoy", "--envoy-path", envoy ?? ""]],
+] as const;
+const statuses = [200, 201, 202, 203, 404, 409, 500];
+
+describe("flags of weft run about metrics", { skip: envoy ? false : "no Envoy found" }, () => {
+  let mesh: LocalMesh;
+  before(async () => {
+    mesh = await LocalMesh.start();
+    const file = join(mesh.state, "permissive.yaml");
+    writeFileSync(file, permissive);
+    assert.equal((await mesh.weft("apply", "-f", file)).code, 0);
+    for (const [i, [kind, flags]] of kinds.entries()) {
+      const native = kind === "weft" ? ["--native-histograms"] : [];
+      const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
+      const counted = ["--max-series", "5", "--series-idle", "2s", ...native];
+      const program = [process.execPath, "-e", app(mesh.addressOf(i + 1))];
+      await mesh.run(kind, i + 1, [...ports, ...flags, ...counted], program);
+    }
+  });
+  after(() => mesh?.close());
+
+  const page = (i: number, accept: string) =>
+    fetch(`http://${mesh.addressOf(i + 1)}:15090/stats/prometheus`, { headers: { accept } });
+
+  async function requests(i: number): Promise<{ readonly labels: string[]; readonly total: number }> {
+    const text = await (await page(i, "text/plain")).text();
+    const families = parsePrometheusText(text, (name) => name === "istio_requests_total");
+    const series = families.flatMap((family) => family.series);
+    const labels = series.map(({ labels: { response_code } }) => response_code ?? "").sort();
+    return { labels, total: series.reduce((sum, { value }) => sum + value, 0) };
+  }
+
+  for (const [i, [kind]] of kinds.entries()) {
+    test(`${kind}: series beyond --max-series count together, and go after --series-idle`, async () => {
+      const call = async (status: number) =>
+        (await fetch(`http://${mesh.addressOf(i + 1)}:18080/${status}`)).status === status;
+      await mesh.until("it serves", () => call(200).catch(() => false));
+      await mesh.until("what is idle is forgotten", async () => (await requests(i)).total === 0);
+      await mesh.until("all have been counted, some of them together", async () => {
+        for (const status of statuses) assert.ok(await call(status));
+        const { labels } = await requests(i);
+        return labels.length === 6 && labels.includes("overflow");
+      });
+      await mesh.until("they are forgotten as well", async () => (await requests(i)).total === 0);
+    });
+  }
+
+  test("--native-histograms: the page is in messages for whoever asks for them", async () => {
+    const accept =
+      "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    const response = await page(0, accept);
+    assert.equal(response.headers.get("content-type"), contentTypes.protobuf);
+    await response.arrayBuffer();
+  });
+});
