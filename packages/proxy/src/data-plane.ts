@@ -4,7 +4,6 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { startSeriesExpiry } from "@weft/base/series-expiry";
 import { tellOverflows } from "@weft/base/series-overflow";
 import type { Log } from "./admin/log.ts";
-import { OnDemandClusters } from "./cluster/cluster-discovery.ts";
 import { ClusterManager } from "./cluster/cluster-manager.ts";
 import { retireEndpointPools } from "./cluster/endpoint-pools.ts";
 import type { BootstrapPlan } from "./config/bootstrap.ts";
@@ -15,6 +14,7 @@ import { TlsContexts } from "./config/tls-contexts.ts";
 import type { ServerHealth } from "./filters/health-check.ts";
 import { isExpiringMetric } from "./filters/istio-metrics.ts";
 import { probeFactory } from "./health-check/probe-factory.ts";
+import { OnDemandResources } from "./layer/resource-discovery.ts";
 import type { BindSocket, DrainPlan, ListenerFailure } from "./listener/listener-set.ts";
 import { createRuntime, type Runtime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
@@ -40,9 +40,12 @@ export interface DataPlaneOptions {
   readonly drain?: DrainPlan | undefined;
   /** Something was put in force, or something else is needed now. */
   onChange(): void;
-  /** A request asks for a cluster, which is to be subscribed to. */
-  onClusterWanted?(source: string, cluster: string): void;
+  /** A request asks for something that is to be subscribed to. */
+  onWanted?(kind: WantedKind, source: string, name: string): void;
 }
+
+/** What requests may ask for. */
+export type WantedKind = "cluster" | "host";
 
 /**
  * Everything between configuration and sockets, once per worker: the
@@ -66,8 +69,8 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #probeTimers: Timers;
   readonly #overload: OverloadManager;
-  /** Clusters that requests ask for. */
-  readonly onDemand: OnDemandClusters;
+  /** What requests ask for. */
+  readonly onDemand: Readonly<Record<WantedKind, OnDemandResources>>;
   #memory: MemoryRelease | undefined;
   #expiry: { close(): void } | undefined;
   #isStarted = false;
@@ -96,11 +99,18 @@ export class DataPlane {
       onEndpointRemoved: (endpoint) => this.runtime.onEndpointRemoved(endpoint),
       onWarm: () => options.onChange(),
     });
-    this.onDemand = new OnDemandClusters({
-      clock,
-      isInForce: (name) => this.live.clusters.get(name) !== undefined,
-      onWanted: (source, cluster) => options.onClusterWanted?.(source, cluster),
-    });
+    this.onDemand = {
+      cluster: new OnDemandResources({
+        clock,
+        isInForce: (name) => this.live.clusters.get(name) !== undefined,
+        onWanted: (source, name) => options.onWanted?.("cluster", source, name),
+      }),
+      host: new OnDemandResources({
+        clock,
+        isInForce: (name) => this.live.virtualHosts.has(name),
+        onWanted: (source, name) => options.onWanted?.("host", source, name),
+      }),
+    };
     const random = Math.random;
     const overload = new OverloadState(random);
     this.runtime = createRuntime({
@@ -163,7 +173,8 @@ export class DataPlane {
 
   async close(): Promise<void> {
     this.live.close();
-    this.onDemand.close();
+    this.onDemand.cluster.close();
+    this.onDemand.host.close();
     await this.runtime.close();
     this.clusters.close();
     this.#probeTimers.close();
@@ -195,7 +206,8 @@ export class DataPlane {
       tls: this.tls,
       node: bootstrap.message.node,
       random,
-      clusterDiscovery: this.onDemand,
+      clusterDiscovery: this.onDemand.cluster,
+      hostDiscovery: this.onDemand.host,
       callouts: this.runtime.callouts,
       maxSeries: this.#options.bootstrap.maxSeries,
       serverHealth: this.#serverHealth(),
@@ -224,10 +236,13 @@ export class DataPlane {
         },
       },
       onChange: () => {
-        this.onDemand.check();
+        // The cluster of a request may be asked for once its virtual host is there.
+        this.onDemand.host.check();
+        this.onDemand.cluster.check();
         onChange();
       },
-      onClustersMissing: (names) => this.onDemand.missing(names),
+      onClustersMissing: (names) => this.onDemand.cluster.missing(names),
+      onHostsMissing: (names) => this.onDemand.host.missing(names),
     });
   }
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
+import { typeUrl } from "@weft/xds/type-url";
 import { type AdminServer, serveAdmin } from "./admin/admin-server.ts";
 import { adminEndpoints, type ServerState } from "./admin/endpoints.ts";
 import type { Log } from "./admin/log.ts";
@@ -96,7 +97,7 @@ export class Sidecar {
       drain: options.drain,
       ...(options.inherited && { bindSocket: options.inherited.bind }),
       onChange: () => this.#update(),
-      onClusterWanted: () => this.#update(),
+      onWanted: () => this.#update(),
     });
     this.#workers = workers;
     const { live, clusters, stats } = this.#plane;
@@ -111,7 +112,8 @@ export class Sidecar {
       cds: bootstrap.cds,
       stats: xdsStats,
       ...(workers && { onAccepted: (update) => workers.relay(update) }),
-      wantedClusters: () => this.#plane.onDemand.wanted,
+      wantedClusters: () => this.#plane.onDemand.cluster,
+      wantedHosts: () => this.#plane.onDemand.host,
       isDataPlaneWarm: () => clusters.isWarm,
       isReachable: (cluster = adsCluster) =>
         cluster !== undefined && live.clusters.get(cluster) !== undefined,
@@ -153,7 +155,7 @@ export class Sidecar {
     }
     await this.#workers?.start({
       share: (key) => this.#plane.runtime.shareSocket(key),
-      onClusterWanted: (source, cluster) => void this.#plane.onDemand.want(source, cluster),
+      onWanted: (kind, source, name) => void this.#plane.onDemand[kind].want(source, name),
     });
     this.#wantAsBefore();
     this.#phase = "INITIALIZING";
@@ -310,13 +312,15 @@ export class Sidecar {
 
   #accepted(): Iterable<KeptResource> {
     const { live, tls, onDemand } = this.#plane;
-    return acceptedResources(live, tls, this.#bootstrap, onDemand.wanted);
+    return acceptedResources(live, tls, this.#bootstrap, onDemand.cluster.wanted);
   }
 
   /** What requests asked for in an earlier run is asked for before the first of this one. */
   #wantAsBefore(): void {
     for (const { type, source, name } of this.#keeper?.read()?.resources ?? []) {
-      if (type === wantedClusterType) this.#plane.onDemand.want(source, name);
+      const { cluster, host } = this.#plane.onDemand;
+      if (type === wantedClusterType) cluster.want(source, name);
+      if (type === typeUrl.virtualHost) host.want(source, name);
     }
   }
 

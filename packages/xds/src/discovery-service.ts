@@ -4,6 +4,7 @@ const services = {
   aggregated: ["discovery.v3.AggregatedDiscoveryService", "AggregatedResources"],
   listener: ["listener.v3.ListenerDiscoveryService", "Listeners"],
   route: ["route.v3.RouteDiscoveryService", "Routes"],
+  virtualHost: ["route.v3.VirtualHostDiscoveryService", "VirtualHosts"],
   cluster: ["cluster.v3.ClusterDiscoveryService", "Clusters"],
   endpoint: ["endpoint.v3.EndpointDiscoveryService", "Endpoints"],
   secret: ["secret.v3.SecretDiscoveryService", "Secrets"],

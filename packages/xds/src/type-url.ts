@@ -2,6 +2,7 @@
 export const typeUrl = {
   listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
   endpoint: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
@@ -12,7 +13,12 @@ export const typeUrl = {
   trustReport: "type.googleapis.com/weft.v1.TrustReport",
 } as const;
 
-const namedOnly: ReadonlySet<string> = new Set([typeUrl.route, typeUrl.endpoint, typeUrl.secret]);
+const namedOnly: ReadonlySet<string> = new Set([
+  typeUrl.route,
+  typeUrl.virtualHost,
+  typeUrl.endpoint,
+  typeUrl.secret,
+]);
 const whole: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.cluster]);
 
 /** Whether a first request without names means "everything", as it does for listeners and clusters. */

@@ -3,7 +3,11 @@ import { BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstr
 import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { VirtualHost } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { CertificateValidationContextSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
 import { extensionRegistry } from "../config/extension-registry.ts";
@@ -78,9 +82,9 @@ export function configDump(
     },
     {
       "@type": adminType("RoutesConfigDump"),
-      dynamic_route_configs: [...live.routes.values()].map((held) => ({
+      dynamic_route_configs: [...live.routes].map(([key, held]) => ({
         version_info: held.version,
-        route_config: dump(held.message),
+        route_config: dump(withHosts(held.message as RouteConfiguration, live.virtualHosts.of(key))),
         last_updated: at(held.updatedMs),
       })),
     },
@@ -104,6 +108,13 @@ export function configDump(
     },
   );
   return configs;
+}
+
+/** With the virtual hosts that came by themselves, in order of name, as Envoy shows it. */
+function withHosts(config: RouteConfiguration, hosts: readonly VirtualHost[]): RouteConfiguration {
+  if (!config.vhds) return config;
+  const all = [...config.virtualHosts, ...hosts].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { ...config, virtualHosts: all };
 }
 
 function dynamicListeners(

@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "@weft/base/clock";
 import type { Node } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import { createIstioTcpStatsFilter } from "../filters/istio-stats.ts";
@@ -9,6 +8,7 @@ import type { ServiceName } from "../filters/istio-stats-plan.ts";
 import { ModuleRunners } from "../filters/module/module-runners.ts";
 import { createNetworkRbacFilter } from "../filters/rbac.ts";
 import { networkRbacStats } from "../filters/rbac-stats.ts";
+import type { ResourceDiscovery } from "../layer/resource-discovery.ts";
 import { type AccessLogs, compileFormat } from "../telemetry/access-log.ts";
 import { compileHeaderValue } from "../telemetry/access-log-format.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
@@ -24,7 +24,8 @@ export interface FactoryDependencies {
   readonly node: Node | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly clusterDiscovery: ClusterDiscovery;
+  readonly clusterDiscovery: ResourceDiscovery;
+  readonly hostDiscovery: ResourceDiscovery;
   readonly callouts: Callouts;
   readonly serverHealth: ServerHealth;
   /** Of one of Istio's metrics; undefined: as usual. */
@@ -42,6 +43,7 @@ export function createFilterServices(deps: FactoryDependencies): FilterServices 
     random: deps.random,
     localCluster: deps.node?.cluster ?? "",
     clusterDiscovery: deps.clusterDiscovery,
+    hostDiscovery: deps.hostDiscovery,
     callouts: deps.callouts,
     modules: new ModuleRunners(deps),
     node: {

@@ -139,6 +139,10 @@ function decodeRoutes(hcm: HttpConnectionManager, path: string, context: DecodeC
   const specifier = hcm.routeSpecifier;
   switch (specifier.case) {
     case "routeConfig":
+      if (specifier.value.vhds) {
+        const hint = "give the route configuration by `rds`";
+        context.issues.add(at(path, "route_config.vhds"), "works for a named route configuration only", hint);
+      }
       return { current: decodeRouteConfiguration(specifier.value, at(path, "route_config"), context) };
     case "rds": {
       const { routeConfigName, configSource } = specifier.value;

@@ -1,5 +1,4 @@
 import type { Clock } from "@weft/base/clock";
-import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import type { Callouts } from "../filters/callout.ts";
 import type { ServerHealth } from "../filters/health-check.ts";
 import type { IstioStatsPlan, IstioStatsSettings } from "../filters/istio-stats-plan.ts";
@@ -8,6 +7,7 @@ import type { RbacPlan } from "../filters/rbac-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { ResourceDiscovery } from "../layer/resource-discovery.ts";
 import type { HeaderValue } from "../route/header-edits.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
@@ -50,7 +50,9 @@ export interface FilterServices {
   /** How this proxy itself is. */
   readonly serverHealth: ServerHealth;
   /** Asks for clusters that requests need. */
-  readonly clusterDiscovery: ClusterDiscovery;
+  readonly clusterDiscovery: ResourceDiscovery;
+  /** Asks for virtual hosts that requests need. */
+  readonly hostDiscovery: ResourceDiscovery;
   /** Requests of the proxy's own to its clusters. */
   readonly callouts: Callouts;
   /** Modules of users that are filters. */

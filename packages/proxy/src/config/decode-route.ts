@@ -9,16 +9,18 @@ import type { CorsPolicy } from "../filters/cors.ts";
 import type { RateLimitPolicy, RouteRateLimits } from "../filters/rate-limit/descriptors.ts";
 import { overlayConfig } from "../layer/filter-chain.ts";
 import type { HeaderEdits } from "../route/header-edits.ts";
+import { OnDemandRouteTable } from "../route/on-demand-route-table.ts";
 import { compileRedirect } from "../route/redirect.ts";
 import type { RouteSpec } from "../route/route-list.ts";
 import type { BodyLimit, RouteAction, RoutePlan, RouteTable, VirtualHostPlan } from "../route/route-plan.ts";
-import { compileRouteTable, type VirtualHostSpec } from "../route/route-table.ts";
+import { compileRouteTable, type RouteTableSpec, type VirtualHostSpec } from "../route/route-table.ts";
 import type { DecodeFilterConfigs } from "./decode-cluster-choice.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { decodeCorsPolicy } from "./decode-cors.ts";
 import { decodeHeaderEdits, joinEdits } from "./decode-header-edits.ts";
 import { decodePerFilterConfig } from "./decode-http-filters.ts";
 import { decodeMirrors } from "./decode-mirrors.ts";
+import { decodeVhds } from "./decode-on-demand.ts";
 import { decodeRateLimits } from "./decode-rate-limits.ts";
 import { decodeRetry } from "./decode-retry.ts";
 import {
@@ -59,14 +61,8 @@ export function decodeRouteConfiguration(
   path: string,
   outer: DecodeContext,
 ): RouteTable {
-  const context: DecodeContext =
-    (config.validateClusters ?? outer.knownClusters !== undefined)
-      ? outer
-      : { ...outer, knownClusters: undefined };
-  const table: TableLevel = {
-    ...decodeLevel(config, path, context),
-    mirrors: decodeMirrors(config.requestMirrorPolicies, at(path, "request_mirror_policies"), context),
-  };
+  const context = contextOf(config, outer);
+  const table = decodeTableLevel(config, path, context);
   const virtualHosts = config.virtualHosts.map((host, i) =>
     decodeVirtualHost(host, table, config, `${at(path, "virtual_hosts")}[${i}]`, context),
   );
@@ -80,21 +76,47 @@ export function decodeRouteConfiguration(
     }
     names.add(host.name);
   });
-  return compileRouteTable(
-    {
-      name: config.name,
-      virtualHosts,
-      ignorePortInHost: config.ignorePortInHostMatching,
-      ignorePathParameters: config.ignorePathParametersInPathMatching,
-    },
-    (domain, host, index) => {
-      context.issues.add(
-        `${at(path, "virtual_hosts")}[${host}].domains[${index}]`,
-        `domain '${domain}' is already claimed by another virtual host`,
-        "each domain belongs to one virtual host",
-      );
-    },
-  );
+  const spec: RouteTableSpec = {
+    name: config.name,
+    virtualHosts,
+    ignorePortInHost: config.ignorePortInHostMatching,
+    ignorePathParameters: config.ignorePathParametersInPathMatching,
+  };
+  const onDuplicate = (domain: string, host: number, index: number) => {
+    context.issues.add(
+      `${at(path, "virtual_hosts")}[${host}].domains[${index}]`,
+      `domain '${domain}' is already claimed by another virtual host`,
+      "each domain belongs to one virtual host",
+    );
+  };
+  const onDemand = decodeVhds(config, path, context);
+  return onDemand
+    ? new OnDemandRouteTable(spec, onDemand, onDuplicate)
+    : compileRouteTable(spec, onDuplicate);
+}
+
+/** Decodes a virtual host that comes by itself, as if it stood in the route configuration that it is of. */
+export function decodeLoneVirtualHost(
+  host: VirtualHost,
+  config: RouteConfiguration,
+  outer: DecodeContext,
+): VirtualHostSpec {
+  const context = contextOf(config, outer);
+  return decodeVirtualHost(host, decodeTableLevel(config, "", context), config, "", context);
+}
+
+/** Clusters are known, and checked, in static configuration, unless it says otherwise. */
+function contextOf({ validateClusters }: RouteConfiguration, outer: DecodeContext): DecodeContext {
+  return (validateClusters ?? outer.knownClusters !== undefined)
+    ? outer
+    : { ...outer, knownClusters: undefined };
+}
+
+function decodeTableLevel(config: RouteConfiguration, path: string, context: DecodeContext): TableLevel {
+  return {
+    ...decodeLevel(config, path, context),
+    mirrors: decodeMirrors(config.requestMirrorPolicies, at(path, "request_mirror_policies"), context),
+  };
 }
 
 function decodeVirtualHost(

@@ -11,8 +11,8 @@ import { DiscoveryResponseSchema } from "@weft/xds/gen/envoy/service/discovery/v
 import { typeUrl } from "@weft/xds/type-url";
 import { parseDocument } from "./document.ts";
 import { extensionRegistry, unpackAny } from "./extension-registry.ts";
+import type { IncomingResource } from "./held-resources.ts";
 import { Issues } from "./issues.ts";
-import type { IncomingResource } from "./live-config.ts";
 import { strictJson } from "./strict-json.ts";
 import type { ResourceHandler, ResourceStream } from "./xds-session.ts";
 

@@ -9,7 +9,8 @@ import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/ro
 import { typeUrl } from "@weft/xds/type-url";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { extensionRegistry } from "./extension-registry.ts";
-import { type IncomingResource, LiveConfig } from "./live-config.ts";
+import type { IncomingResource } from "./held-resources.ts";
+import { LiveConfig } from "./live-config.ts";
 import { fakeFactories, testServices } from "./testing.ts";
 import { TlsContexts } from "./tls-contexts.ts";
 import { type ResourceHandler, XdsSession } from "./xds-session.ts";

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Message } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import { type Factories, type FilterServices, noNeeds, type RouteHolder, waitMs } from "./decode-context.ts";
+import type { HeldEndpoints, HeldRoutes, IncomingResource } from "./held-resources.ts";
 import { type Decoded, ResourceDecoder } from "./resource-decoder.ts";
 import { sourcedKey } from "./sourced-name.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
+import { VirtualHostSets } from "./virtual-host-sets.ts";
 import { type Held, Warming } from "./warming.ts";
 
 /** The running proxy, as configuration sees it. */
@@ -17,13 +18,6 @@ export interface DataPlane {
   setEndpoints(cluster: string, assignment: EndpointAssignment): void;
   /** All listeners in force; what is missing from the list drains. */
   setListeners(plans: readonly ListenerPlan[]): void;
-}
-
-/** One resource of a response. */
-export interface IncomingResource {
-  readonly name: string;
-  readonly version: string;
-  readonly body: Uint8Array;
 }
 
 export interface LiveConfigOptions {
@@ -40,24 +34,8 @@ export interface LiveConfigOptions {
   onChange(): void;
   /** A source has said that it does not have these clusters. */
   onClustersMissing?(names: readonly string[]): void;
-}
-
-interface Stamped {
-  readonly message: Message;
-  readonly version: string;
-  readonly updatedMs: number;
-}
-
-/** A route configuration with its holder, which listeners keep a reference to. */
-export interface HeldRoutes extends Stamped {
-  readonly holder: RouteHolder;
-  /** Of what it was made from: what is sent again unchanged changes nothing. */
-  readonly fingerprint: string;
-}
-
-/** Endpoints as EDS gave them. */
-export interface HeldEndpoints extends Stamped {
-  readonly assignment: EndpointAssignment;
+  /** Nor these virtual hosts. */
+  onHostsMissing?(names: readonly string[]): void;
 }
 
 /** What has to be subscribed to for everything accepted so far. */
@@ -84,6 +62,8 @@ export class LiveConfig {
   /** By `sourcedKey`, as the endpoints. */
   readonly routes = new Map<string, HeldRoutes>();
   readonly endpoints = new Map<string, HeldEndpoints>();
+  /** What of route configurations came by itself. */
+  readonly virtualHosts: VirtualHostSets;
   readonly #holders = new Map<string, RouteHolder>();
   readonly #options: LiveConfigOptions;
   readonly #decoder: ResourceDecoder;
@@ -106,6 +86,7 @@ export class LiveConfig {
       isAdsDelta: options.isAdsDelta,
       routeHolder: (key) => this.#holder(key),
     });
+    this.virtualHosts = new VirtualHostSets(this.#decoder);
     this.clusters = new Warming({
       clock,
       timeoutMs: ({ needs }) => waitMs(needs),
@@ -202,6 +183,7 @@ export class LiveConfig {
       const { plan, message } = this.#decoder.routes(resource.body);
       const key = sourcedKey({ source, name: plan.name });
       const holder = this.#holder(key);
+      this.virtualHosts.adopt(key, plan, message);
       holder.current = plan;
       this.routes.set(key, { holder, message, fingerprint, ...this.#stamp(resource.version) });
     });
@@ -212,6 +194,17 @@ export class LiveConfig {
       if (!wanted.has(key)) this.#forgetRoutes(key);
     }
     return this.#finish(errors);
+  }
+
+  updateVirtualHosts(
+    source: string,
+    updated: readonly IncomingResource[],
+    removed: readonly string[],
+  ): string | undefined {
+    const errors = this.virtualHosts.update(source, updated, removed, this.#options.clock.now());
+    if (removed.length > 0) this.#options.onHostsMissing?.(removed);
+    this.#options.onChange();
+    return errors.length > 0 ? errors.join("\n") : undefined;
   }
 
   updateEndpoints(
@@ -347,6 +340,7 @@ export class LiveConfig {
 
   #forgetRoutes(key: string): void {
     this.routes.delete(key);
+    this.virtualHosts.forget(key);
     this.#holders.delete(key);
   }
 

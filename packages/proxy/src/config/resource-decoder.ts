@@ -3,11 +3,16 @@ import { messageOf } from "@weft/base/errors";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type { ClusterPlan, EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import type { RouteTable } from "../route/route-plan.ts";
+import type { VirtualHostSpec } from "../route/route-table.ts";
 import { decodeCluster } from "./decode-cluster.ts";
 import {
   type DecodeContext,
@@ -19,7 +24,7 @@ import {
 } from "./decode-context.ts";
 import { decodeAssignment } from "./decode-endpoints.ts";
 import { decodeListener } from "./decode-listener.ts";
-import { decodeRouteConfiguration } from "./decode-route.ts";
+import { decodeLoneVirtualHost, decodeRouteConfiguration } from "./decode-route.ts";
 import { decodeSecret } from "./decode-tls.ts";
 import { extensionRegistry } from "./extension-registry.ts";
 import { Issues } from "./issues.ts";
@@ -67,6 +72,13 @@ export class ResourceDecoder {
   routes(body: Uint8Array): Decoded<RouteTable> {
     return this.#decode(RouteConfigurationSchema, body, (message, context) =>
       decodeRouteConfiguration(message, "", context),
+    );
+  }
+
+  /** A virtual host that comes by itself, of a route configuration that was decoded before. */
+  virtualHost(body: Uint8Array, config: RouteConfiguration): Decoded<VirtualHostSpec> {
+    return this.#decode(VirtualHostSchema, body, (message, context) =>
+      decodeLoneVirtualHost(message, config, context),
     );
   }
 

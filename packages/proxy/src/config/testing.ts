@@ -1,6 +1,7 @@
 import { systemClock } from "@weft/base/clock";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { ModuleRunners } from "../filters/module/module-runners.ts";
+import type { ResourceDiscovery } from "../layer/resource-discovery.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { AccessLogPlan } from "./access-log-plan.ts";
 import { decodeBootstrap } from "./bootstrap.ts";
@@ -27,6 +28,13 @@ export function fakeFactories(accessLogs: AccessLogPlan[] = []): Factories {
   };
 }
 
+const noDiscovery: ResourceDiscovery = {
+  discover(_source, _name, _timeoutMs, onAnswer) {
+    onAnswer("missing");
+    return { cancel() {} };
+  },
+};
+
 /** What filters are made with in tests of configuration. */
 export function testServices(): FilterServices {
   return {
@@ -35,12 +43,8 @@ export function testServices(): FilterServices {
     random: Math.random,
     localCluster: "",
     serverHealth: { isFailing: false, clusterName: "", membership: () => undefined },
-    clusterDiscovery: {
-      discover(_source, _cluster, _timeoutMs, onAnswer) {
-        onAnswer("missing");
-        return { cancel() {} };
-      },
-    },
+    clusterDiscovery: noDiscovery,
+    hostDiscovery: noDiscovery,
     callouts: {
       start(_request, onDone) {
         onDone({ kind: "failure", reason: "no-cluster" });

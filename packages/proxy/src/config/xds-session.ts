@@ -1,8 +1,10 @@
 import type { Clock, Timer } from "@weft/base/clock";
 import { typeUrl } from "@weft/xds/type-url";
+import type { OnDemandResources } from "../layer/resource-discovery.ts";
 import { type ChosenSource, parseSource } from "./config-source.ts";
+import type { IncomingResource } from "./held-resources.ts";
 import type { KeptConfig, KeptResource } from "./kept/kept-format.ts";
-import type { IncomingResource, LiveConfig } from "./live-config.ts";
+import type { LiveConfig } from "./live-config.ts";
 import { parseSourcedKey, sourcedKey } from "./sourced-name.ts";
 import type { XdsStats } from "./xds-stats.ts";
 
@@ -34,7 +36,9 @@ export interface XdsSessionOptions {
   /** What was given to the configuration, the parts it refused included, for those who hold a copy. */
   onAccepted?(update: AcceptedUpdate): void;
   /** Clusters that are asked for by name, by source. */
-  wantedClusters?(): ReadonlyMap<string, ReadonlySet<string>>;
+  wantedClusters?(): WantedNames;
+  /** And virtual hosts. */
+  wantedHosts?(): WantedNames;
   /** Whether clusters the data plane itself discovers (DNS) have their first endpoints. */
   isDataPlaneWarm(): boolean;
   /** Whether the way to a server is known: the cluster it is reached by (undefined: that of ADS) has what it needs. */
@@ -46,6 +50,9 @@ export interface XdsSessionOptions {
   /** Everything the first configuration brought is in force, or is no longer waited for. */
   onInitialized(): void;
 }
+
+/** What is asked for by name because requests need it. */
+export type WantedNames = Pick<OnDemandResources, "wanted" | "revision">;
 
 /** One response of a source. */
 export interface AcceptedUpdate {
@@ -71,6 +78,7 @@ const restoreOrder = [
   typeUrl.endpoint,
   typeUrl.listener,
   typeUrl.route,
+  typeUrl.virtualHost,
 ] as const;
 
 /**
@@ -84,7 +92,7 @@ export class XdsSession {
   readonly #streams = new Map<string, ResourceStream>();
   readonly #subscribed = new Map<string, string>();
   readonly #timers = new Set<Timer>();
-  /** How many clusters a source is asked for by name. */
+  /** Which revision of the clusters asked for by name a source knows. */
   readonly #namedClusters = new Map<string, number>();
   #hasClusters: boolean;
   #hasListeners: boolean;
@@ -121,6 +129,7 @@ export class XdsSession {
     this.#wantAll(typeUrl.secret, wanted.secrets);
     this.#wantAll(typeUrl.endpoint, wanted.services);
     this.#wantAll(typeUrl.route, wanted.routes);
+    this.#wantHosts();
     if (
       lds &&
       !this.#asksForListeners &&
@@ -238,14 +247,27 @@ export class XdsSession {
     for (const [source, names] of bySource) this.#want(source, type, names);
   }
 
-  /** By name beside everything, where that comes from the same source. They are never fewer. */
+  /** Of route configurations that are there: each is asked for in the name of its own. */
+  #wantHosts(): void {
+    const { live, wantedHosts } = this.#options;
+    const keys = new Set<string>();
+    for (const [source, names] of wantedHosts?.().wanted ?? []) {
+      for (const name of names) {
+        if (live.virtualHosts.isWanted(source, name)) keys.add(sourcedKey({ source, name }));
+      }
+    }
+    this.#wantAll(typeUrl.virtualHost, keys);
+  }
+
+  /** By name beside everything, where that comes from the same source. */
   #wantClusters(): void {
     const { cds, wantedClusters } = this.#options;
-    for (const [source, names] of wantedClusters?.() ?? []) {
-      if (this.#namedClusters.get(source) === names.size || !this.#isReachable(source)) continue;
+    const { wanted = [], revision = 0 } = wantedClusters?.() ?? {};
+    for (const [source, names] of wanted) {
+      if (this.#namedClusters.get(source) === revision || !this.#isReachable(source)) continue;
       const isBesideAll = cds?.source === source;
       if (isBesideAll && !this.#asksForClusters) continue;
-      this.#namedClusters.set(source, names.size);
+      this.#namedClusters.set(source, revision);
       const stream = this.#stream(source, typeUrl.cluster);
       if (isBesideAll) stream.subscribeAlso(typeUrl.cluster, names);
       else stream.subscribe(typeUrl.cluster, names);
@@ -292,6 +314,8 @@ export function applyUpdate(
       return live.updateListeners(updated, removed);
     case typeUrl.route:
       return live.updateRoutes(source, updated, removed);
+    case typeUrl.virtualHost:
+      return live.updateVirtualHosts(source, updated, removed);
     case typeUrl.endpoint:
       return live.updateEndpoints(source, updated, removed);
     case typeUrl.secret:

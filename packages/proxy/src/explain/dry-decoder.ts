@@ -1,6 +1,5 @@
 import { systemClock } from "@weft/base/clock";
 import { MetricRegistry } from "@weft/base/metric-registry";
-import type { ClusterDiscovery } from "../cluster/cluster-discovery.ts";
 import {
   createFactories,
   createFilterServices,
@@ -10,6 +9,7 @@ import type { RouteHolder } from "../config/decode-context.ts";
 import { ResourceDecoder } from "../config/resource-decoder.ts";
 import { TlsContexts } from "../config/tls-contexts.ts";
 import type { Callouts } from "../filters/callout.ts";
+import type { ResourceDiscovery } from "../layer/resource-discovery.ts";
 import { AccessLogs } from "../telemetry/access-log.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import type { DryClock } from "./dry-clock.ts";
@@ -18,7 +18,7 @@ import type { DryClock } from "./dry-clock.ts";
 const bootstrapClusters: ReadonlySet<string> = new Set(["xds-grpc", "sds-grpc"]);
 
 /** What is there is known: nobody is asked for more. */
-const noDiscovery: ClusterDiscovery = {
+const noDiscovery: ResourceDiscovery = {
   discover(_source, _cluster, _timeoutMs, onAnswer) {
     onAnswer("missing");
     return { cancel() {} };
@@ -55,6 +55,7 @@ export function dryDecoder(options: DryDecoderOptions): ResourceDecoder {
     node: undefined,
     random: options.random,
     clusterDiscovery: noDiscovery,
+    hostDiscovery: noDiscovery,
     callouts,
     serverHealth: { isFailing: false, clusterName: "", membership: () => undefined },
     warn() {},

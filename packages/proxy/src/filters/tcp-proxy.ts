@@ -1,8 +1,8 @@
 import type { Timer } from "@weft/base/clock";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Discovery, DiscoveryOutcome } from "../cluster/cluster-discovery.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { RawSession } from "../layer/raw-session.ts";
+import type { Discovery, DiscoveryOutcome } from "../layer/resource-discovery.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { TcpStats } from "../listener/downstream-stats.ts";
 import type { TcpProxyPlan } from "../listener/listener-plan.ts";

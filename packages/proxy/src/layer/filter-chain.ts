@@ -42,6 +42,12 @@ export class FilterChain {
     return lists;
   }
 
+  /** How many of these lists' request filters stand before what comes after the filter of a name. */
+  countThrough(name: string, { request }: FilterLists): number {
+    const last = this.#filters.findIndex((filter) => filter.name === name);
+    return request.filter((one) => this.#filters.indexOf(one) <= last).length;
+  }
+
   #choose(configs: FilterConfigs): FilterLists {
     const chosen = this.#filters.filter((filter) => {
       const config = configs.get(filter.name);

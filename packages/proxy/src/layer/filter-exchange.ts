@@ -35,6 +35,8 @@ export interface FilterExchange extends Exchange {
   resumeResponse(): void;
   /** Chooses the route anew: what it was chosen by has been changed. The filters of the chain stay those of the first route. */
   refreshRoute(): void;
+  /** Chooses the route of a request that had none yet; the filters behind that of this name are those of that route. */
+  adoptRoute(filterName: string): void;
   /** As `reply`, with more fields (flat, name then value) and any body. */
   replyWith(
     status: number,

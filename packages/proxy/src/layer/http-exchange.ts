@@ -218,6 +218,13 @@ export class HttpExchange extends ExchangeResponse implements FilterExchange, Re
       this.#timers.startIdle(action.idleTimeoutMs, context.clock.monotonicMs());
   }
 
+  adoptRoute(filterName: string): void {
+    this.refreshRoute();
+    const { filters } = this.service;
+    this.filters = filters.for(this.match?.route.filterConfigs);
+    this.#nextFilter = filters.countThrough(filterName, this.filters);
+  }
+
   /** Ends here, and begins anew with the request that `answer` redirects to: the head is that one by now. */
   redirect(answer: ResponseHead, body: KeptBody): void {
     if (this.isOver) return;

@@ -1,11 +1,11 @@
 import type { Counter } from "@weft/base/metric-registry";
-import type { Discovery, DiscoveryOutcome } from "../cluster/cluster-discovery.ts";
 import type { HashPolicy } from "../hash/hash-policy.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { LocalReplyPlan } from "../layer/local-reply-plan.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
+import type { Discovery, DiscoveryOutcome } from "../layer/resource-discovery.ts";
 import type { UnderscoreAction } from "../layer/underscored-fields.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";

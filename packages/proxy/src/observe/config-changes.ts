@@ -12,11 +12,13 @@ export function configChanges(
   live: LiveConfig,
   { listener, routeTable, cluster, startedMs }: RequestFacts,
 ): ObservedChange[] {
-  const tables = [...live.routes].filter(([key]) => parseSourcedKey(key).name === routeTable);
+  const tables = [...live.routes]
+    .filter(([key]) => parseSourcedKey(key).name === routeTable)
+    .map(([key, { updatedMs }]) => Math.max(updatedMs, live.virtualHosts.updatedMs(key)));
   const parts = [
     { type: "listener", name: listener, atMs: live.listeners.active.get(listener)?.updatedMs },
     // One that is not given by itself is written into its listener.
-    { type: "route", name: routeTable, atMs: Math.max(0, ...tables.map(([, { updatedMs }]) => updatedMs)) },
+    { type: "route", name: routeTable, atMs: Math.max(0, ...tables) },
     { type: "cluster", name: cluster, atMs: live.clusters.active.get(cluster)?.updatedMs },
   ];
   return parts

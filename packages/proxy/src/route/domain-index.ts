@@ -26,6 +26,21 @@ export class DomainIndex<T> {
     return true;
   }
 
+  /** Takes a domain back from who has it; where another has it, nothing is done. */
+  delete(domain: string, value: T): void {
+    const name = domain.toLowerCase();
+    if (name === "*") {
+      if (this.#any === value) this.#any = undefined;
+    } else if (name.startsWith("*")) this.#suffixes.delete(name.slice(1), value);
+    else if (name.endsWith("*")) this.#prefixes.delete(name.slice(0, -1), value);
+    else if (this.#exact.get(name) === value) this.#exact.delete(name);
+  }
+
+  /** What has a domain itself, whatever wildcards there are. */
+  findExact(authority: string): T | undefined {
+    return this.#exact.get(authority.toLowerCase());
+  }
+
   find(authority: string): T | undefined {
     if (this.#exact.size === 0 && this.#suffixes.isEmpty && this.#prefixes.isEmpty) return this.#any;
     const host = authority.toLowerCase();
@@ -52,6 +67,13 @@ class WildcardSet<T> {
       this.#lengths = [...this.#lengths, text.length].sort((a, b) => b - a);
     }
     return true;
+  }
+
+  delete(text: string, value: T): void {
+    if (this.#byText.get(text) !== value) return;
+    this.#byText.delete(text);
+    for (const other of this.#byText.keys()) if (other.length === text.length) return;
+    this.#lengths = this.#lengths.filter((length) => length !== text.length);
   }
 
   findEnd(host: string): T | undefined {

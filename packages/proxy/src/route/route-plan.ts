@@ -5,6 +5,7 @@ import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import type { BodyFormat } from "../layer/local-reply-plan.ts";
 import type { RequestHead } from "../layer/message.ts";
+import type { Discovery, DiscoveryOutcome } from "../layer/resource-discovery.ts";
 import type { Decorator, RouteTracing } from "../tracing/tracing-plan.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
@@ -16,7 +17,8 @@ import type { StreamDuration } from "./stream-duration.ts";
 
 /**
  * A route configuration, compiled: every matcher a ready-made function, every
- * edit a flat list. Immutable; a request that began with one plan ends with it.
+ * edit a flat list. Its routes are immutable, and a request that began with one
+ * ends with it; virtual hosts may come and go where it has `onDemand`.
  *
  * @see envoy.config.route.v3.RouteConfiguration
  */
@@ -26,6 +28,15 @@ export interface RouteTable {
   match(request: RequestHead, random: number, source?: RouteSource): RouteMatch | undefined;
   /** As `match`, saying why each route that was tried before did not apply. For explanations: it costs more. */
   trace(request: RequestHead, random: number, source?: RouteSource): RouteTrace;
+  /** Where virtual hosts are asked for when a request needs them (`vhds`). */
+  readonly onDemand?: OnDemandHosts;
+}
+
+/** Virtual hosts that are asked for. */
+export interface OnDemandHosts {
+  /** The resource that a request without a route waits for; undefined where all that could route it is there. */
+  wantedFor(request: RequestHead): string | undefined;
+  discover(name: string, onAnswer: (outcome: DiscoveryOutcome) => void): Discovery;
 }
 
 /** How a route table came to its answer. */

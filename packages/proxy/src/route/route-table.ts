@@ -40,7 +40,7 @@ export function compileRouteTable(
 ): RouteTable {
   const domains = new DomainIndex<VirtualHost>();
   spec.virtualHosts.forEach((host, hostIndex) => {
-    const virtualHost = new VirtualHost(host, spec.ignorePathParameters ?? false);
+    const virtualHost = compileVirtualHost(host, spec);
     host.domains.forEach((domain, domainIndex) => {
       if (!domains.add(domain, virtualHost)) onDuplicate(domain, hostIndex, domainIndex);
     });
@@ -58,7 +58,14 @@ export function compileRouteTable(
   };
 }
 
-class VirtualHost {
+export function compileVirtualHost(
+  host: VirtualHostSpec,
+  { ignorePathParameters = false }: Pick<RouteTableSpec, "ignorePathParameters">,
+): VirtualHost {
+  return new VirtualHost(host, ignorePathParameters);
+}
+
+export class VirtualHost {
   readonly name: string;
   /** Undefined where a matcher chooses the routes. */
   readonly #routes: RouteList | undefined;
@@ -102,7 +109,7 @@ function mustRedirect(request: RequestHead, appliesTo: "all" | "external"): bool
   return appliesTo === "all" || request.headers.get("x-envoy-internal") !== "true";
 }
 
-function withoutPort(authority: string): string {
+export function withoutPort(authority: string): string {
   const colon = authority.lastIndexOf(":");
   if (colon < 0 || authority.indexOf("]", colon) >= 0) return authority;
   if (authority.indexOf(":") !== colon && !authority.startsWith("[")) return authority;

@@ -142,6 +142,7 @@ export function exchange(options: Partial<FilterExchange> = {}): TestExchange {
     refreshRoute() {
       recorded.refreshes += 1;
     },
+    adoptRoute() {},
     ...options,
   };
   return made;

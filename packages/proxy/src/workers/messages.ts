@@ -1,4 +1,5 @@
 import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { WantedKind } from "../data-plane.ts";
 import type { DrainPlan, DrainRequest } from "../listener/listener-set.ts";
 import type { StatsCopy } from "../telemetry/stats-copy.ts";
 
@@ -32,7 +33,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly t: "started" }
   | { readonly t: "need-socket"; readonly key: string }
-  | { readonly t: "want-cluster"; readonly source: string; readonly cluster: string }
+  | { readonly t: "want"; readonly kind: WantedKind; readonly source: string; readonly name: string }
   | { readonly t: "stats"; readonly stats: StatsCopy }
   | { readonly t: "drained" };
 

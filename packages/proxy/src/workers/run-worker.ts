@@ -41,7 +41,7 @@ export async function runWorker(
       return ListenSocket.adopt(fd, address, onConnection);
     },
     onChange() {},
-    onClusterWanted: (source, cluster) => tell({ t: "want-cluster", source, cluster }),
+    onWanted: (kind, source, name) => tell({ t: "want", kind, source, name }),
   });
   const closed = new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => {

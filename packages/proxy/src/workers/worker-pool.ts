@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { AcceptedUpdate } from "../config/xds-session.ts";
+import type { WantedKind } from "../data-plane.ts";
 import type { DrainRequest } from "../listener/listener-set.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { addStats, copyStats } from "../telemetry/stats-copy.ts";
@@ -18,8 +19,8 @@ export interface WorkerPoolOptions extends Omit<WorkerStart, "kind" | "worker"> 
 export interface FirstWorker {
   /** Gives a copy of a listening socket. */
   share(key: string): Promise<number | undefined>;
-  /** Subscribes to a cluster that a request needs. */
-  onClusterWanted(source: string, cluster: string): void;
+  /** Subscribes to a cluster, or a virtual host, that a request needs. */
+  onWanted(kind: WantedKind, source: string, name: string): void;
 }
 
 interface Member {
@@ -57,7 +58,7 @@ export class WorkerPool {
   /** Hands on what a management server or a file said. */
   relay({ source, type, updated, removed }: AcceptedUpdate): void {
     // Copies: a view would be sent with the whole response it is part of.
-    const own = updated.map(({ name, version, body }) => ({ name, version, body: new Uint8Array(body) }));
+    const own = updated.map(({ body, ...rest }) => ({ ...rest, body: new Uint8Array(body) }));
     this.#tell({ t: "update", update: { source, type, updated: own, removed } });
   }
 
@@ -102,7 +103,7 @@ export class WorkerPool {
     await Promise.all(over);
   }
 
-  #startOne(index: number, { share, onClusterWanted }: FirstWorker): Member {
+  #startOne(index: number, { share, onWanted }: FirstWorker): Member {
     const { entry, args, onLost: _, ...same } = this.#options;
     const start: WorkerStart = { kind: "weft-worker", worker: index, ...same };
     const worker = new Worker(entry, { argv: [...args], workerData: start });
@@ -113,8 +114,8 @@ export class WorkerPool {
         void share(key).then((fd) => worker.postMessage({ t: "socket", key, fd } satisfies ToWorker));
         return;
       }
-      if (message.t === "want-cluster") {
-        onClusterWanted(message.source, message.cluster);
+      if (message.t === "want") {
+        onWanted(message.kind, message.source, message.name);
         return;
       }
       member.waiting.get(message.t)?.shift()?.(message);

@@ -5,6 +5,8 @@ export interface ReceivedResource {
   readonly version: string;
   /** The encoded message, without its `Any`. Valid after the call; shares memory with its response. */
   readonly body: Uint8Array;
+  /** Other names that it was asked for by. */
+  readonly aliases?: readonly string[];
   /** How long it holds unless the server says it again; undefined: for good. */
   readonly ttlMs?: number;
 }
@@ -12,6 +14,7 @@ export interface ReceivedResource {
 export interface ResourceUpdate {
   /** New or changed. */
   readonly added: readonly ReceivedResource[];
+  /** Gone, or asked for and not there. */
   readonly removed: readonly string[];
   /** The response's version, for people. */
   readonly version: string;

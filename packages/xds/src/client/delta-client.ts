@@ -3,6 +3,7 @@ import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
 } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
+import { typeUrl } from "../type-url.ts";
 import type { ReceivedResource } from "./ads-handler.ts";
 import {
   type ClientProtocol,
@@ -12,6 +13,8 @@ import {
   ttlOf,
   typeProblem,
 } from "./client-protocol.ts";
+
+const virtualHostType = typeUrl.virtualHost;
 
 /** Incremental xDS. */
 export const deltaClient: ClientProtocol = {
@@ -40,22 +43,29 @@ export const deltaClient: ClientProtocol = {
     const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
     const resources: ReceivedResource[] = [];
     const heartbeats: Heartbeat[] = [];
+    const removed = [...response.removedResources];
     let problem: string | undefined;
-    for (const { name, version, resource, ttl } of response.resources) {
+    for (const { name, aliases, version, resource, ttl } of response.resources) {
       const { ttlMs } = ttlOf(ttl);
       if (!resource && ttlMs !== undefined) {
         heartbeats.push({ name, version, ttlMs });
         continue;
       }
+      // Of virtual hosts this is how a server says that there is none under a name.
+      if (!resource && response.typeUrl === virtualHostType) {
+        removed.push(name, ...aliases);
+        continue;
+      }
       problem ??= typeProblem(resource, response.typeUrl, name);
-      if (resource) resources.push({ name, version, body: resource.value, ...ttlOf(ttl) });
+      const others = aliases.length > 0 ? { aliases } : {};
+      if (resource) resources.push({ name, version, body: resource.value, ...others, ...ttlOf(ttl) });
     }
     return {
       typeUrl: response.typeUrl,
       nonce: response.nonce,
       version: response.systemVersionInfo,
       resources,
-      removed: response.removedResources,
+      removed,
       heartbeats,
       problem,
     };

@@ -1,4 +1,4 @@
-import { isWildcardByDefault } from "../type-url.ts";
+import { isWildcardByDefault, typeUrl } from "../type-url.ts";
 import type { ResourceUpdate } from "./ads-handler.ts";
 
 export interface SubscriptionChange {
@@ -13,6 +13,8 @@ export class Subscription {
   /** True once this stream has carried a request of it. */
   isOpen = false;
   #hasNamed = false;
+  /** Route configurations whose virtual hosts are asked for. */
+  #scopes: ReadonlySet<string> = new Set();
   isWildcard = false;
   /** With a wildcard: those asked for by name beside it. */
   names: ReadonlySet<string> = new Set();
@@ -34,10 +36,11 @@ export class Subscription {
     const removed = [...this.names].filter((name) => !next.has(name));
     const isWildcardChanged = this.isWildcard !== isWildcard;
     this.names = next;
+    if (this.typeUrl === typeUrl.virtualHost) this.#scopes = new Set(Array.from(next, scopeOf));
     // From here on silence would be read as it was before: a wildcard has to be said.
     if (next.size > 0 || (isWildcardChanged && !isWildcard)) this.#hasNamed = true;
     this.isWildcard = isWildcard;
-    if (!isWildcard) for (const name of [...this.held.keys()]) if (!next.has(name)) this.held.delete(name);
+    for (const name of [...this.held.keys()]) if (!this.covers(name)) this.held.delete(name);
     return { added, removed, isWildcardChanged };
   }
 
@@ -60,9 +63,14 @@ export class Subscription {
     this.#hasNamed = this.names.size > 0;
   }
 
-  /** True when a resource of this name was asked for: a response on its way may still carry others. */
+  /**
+   * True when a resource of this name was asked for: a response on its way may
+   * still carry others. A virtual host may come under another name of the route
+   * configuration it was asked for in, and without having been asked for.
+   */
   covers(name: string): boolean {
-    return this.isWildcard || this.names.has(name);
+    if (this.isWildcard || this.names.has(name)) return true;
+    return this.typeUrl === typeUrl.virtualHost && this.#scopes.has(scopeOf(name));
   }
 
   accept(update: ResourceUpdate): void {
@@ -70,4 +78,9 @@ export class Subscription {
     for (const name of update.removed) this.held.delete(name);
     this.acceptedVersion = update.version;
   }
+}
+
+/** `<route configuration>/<host>`: the part before the last slash. */
+function scopeOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf("/")));
 }

@@ -5,7 +5,7 @@ import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { typeUrl } from "@weft/xds/type-url";
-import type { OnDemandClusters } from "../../cluster/cluster-discovery.ts";
+import type { OnDemandResources } from "../../layer/resource-discovery.ts";
 import type { BootstrapPlan } from "../bootstrap.ts";
 import type { LiveConfig } from "../live-config.ts";
 import { parseSourcedKey, type SourcedName } from "../sourced-name.ts";
@@ -22,7 +22,7 @@ export function* acceptedResources(
   live: LiveConfig,
   tls: TlsContexts,
   { cds, lds }: Pick<BootstrapPlan, "cds" | "lds">,
-  wanted: OnDemandClusters["wanted"],
+  wanted: OnDemandResources["wanted"],
 ): Iterable<KeptResource> {
   for (const [key, secret] of tls.secrets()) {
     const { source, name } = parseSourcedKey(key);
@@ -50,11 +50,15 @@ export function* acceptedResources(
     const at = parseSourcedKey(key);
     if (isServer(at.source)) yield keptResource(typeUrl.route, RouteConfigurationSchema, at, held);
   }
+  for (const { source, resource } of live.virtualHosts.held()) {
+    const { name, version, body } = resource;
+    if (isServer(source)) yield { type: typeUrl.virtualHost, source, name, version, body };
+  }
   yield* wantedClusters(live, wanted);
 }
 
 /** Clusters that requests have asked for by name, and that there were. */
-function* wantedClusters(live: LiveConfig, wanted: OnDemandClusters["wanted"]): Iterable<KeptResource> {
+function* wantedClusters(live: LiveConfig, wanted: OnDemandResources["wanted"]): Iterable<KeptResource> {
   for (const [source, names] of wanted) {
     if (!isServer(source)) continue;
     for (const name of names) {

@@ -17,7 +17,10 @@ export function coreSupport(): Record<string, MessageSupport> {
     [`${p}Locality`]: whole("region zone sub_zone"),
     [`${p}Metadata`]: {
       implemented: "filter_metadata",
-      harmless: { typed_filter_metadata: "no filter reads typed metadata" },
+      harmless: {
+        typed_filter_metadata:
+          "no filter reads typed metadata; of a route configuration's, the names of its virtual hosts on demand count",
+      },
     },
     [`${p}Address`]: whole("socket_address pipe"),
     [`${p}SocketAddress`]: {

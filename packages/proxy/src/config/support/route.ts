@@ -9,12 +9,12 @@ export function routeSupport(): Record<string, MessageSupport> {
     "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove";
   return {
     [`${p}RouteConfiguration`]: {
-      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching request_mirror_policies typed_per_filter_config`,
+      implemented: `name virtual_hosts ${edits} most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching request_mirror_policies typed_per_filter_config vhds metadata`,
       harmless: {
-        metadata: "no filter reads a route configuration's metadata",
         internal_only_headers: "internal headers are stripped at the edge of the mesh",
       },
     },
+    [`${p}Vhds`]: { implemented: "config_source" },
     [`${p}FilterConfig`]: { implemented: "config is_optional disabled" },
     [`${p}VirtualHost`]: {
       implemented: `name domains routes matcher require_tls ${edits} typed_per_filter_config cors rate_limits retry_policy include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy request_mirror_policies per_request_buffer_limit_bytes request_body_buffer_limit`,

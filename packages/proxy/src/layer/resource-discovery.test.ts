@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import { OnDemandClusters } from "./cluster-discovery.ts";
+import { OnDemandResources } from "./resource-discovery.ts";
 
 function open() {
   const clock = new FakeClock();
   const inForce = new Set<string>();
   const asked: string[] = [];
-  const clusters = new OnDemandClusters({
+  const clusters = new OnDemandResources({
     clock,
     isInForce: (name) => inForce.has(name),
     onWanted: (source, name) => asked.push(`${source} ${name}`),
@@ -54,6 +54,33 @@ test("what the source said it does not have is missing at once, until it comes",
   discover("a");
   await clock.advance(1_000);
   assert.deepEqual(said.slice(2), ["a found", "a timeout"], "and waited for while it warms anew");
+});
+
+test("where there are too many, the one longest known not to be there is let go", () => {
+  const { asked, clusters, said, discover } = open();
+  for (let i = 0; i < 10_000; i++) discover(`c${i}`).cancel();
+  clusters.missing(["c7", "c3"]);
+  const before = clusters.revision;
+  discover("new").cancel();
+  assert.deepEqual([asked.length, said], [10_001, []]);
+  const wanted = clusters.wanted.get("ads")!;
+  assert.deepEqual(
+    [wanted.size, wanted.has("c7"), wanted.has("c3"), wanted.has("new")],
+    [10_000, false, true, true],
+  );
+  assert.notEqual(clusters.revision, before, "as many as before, but others");
+});
+
+test("no more wait than may", () => {
+  const { said, discover } = open();
+  const all = Array.from({ length: 10_000 }, () => discover("a"));
+  discover("a");
+  assert.deepEqual(said, ["a timeout"]);
+  all[0]!.cancel();
+  all[0]!.cancel();
+  discover("a");
+  discover("a");
+  assert.deepEqual(said, ["a timeout", "a timeout"]);
 });
 
 test("no more clusters are asked for than there may be", () => {
