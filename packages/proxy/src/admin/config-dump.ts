@@ -25,8 +25,8 @@ const schemas = [
   ClusterLoadAssignmentSchema,
 ];
 
-/** Fields that hold key material, in the bootstrap or deep inside a transport socket. */
-const secretFields = new Set(["private_key", "password", "session_ticket_keys", "pkcs12"]);
+/** Fields that hold key material or passwords, in the bootstrap or deep inside a transport socket or filter. */
+const secretFields = new Set(["private_key", "password", "session_ticket_keys", "pkcs12", "users"]);
 
 /**
  * The configuration in force as Envoy's `/config_dump` shows it, so that tools

@@ -34,6 +34,10 @@ import { GzipSchema as GzipDecompressorSchema } from "@weft/xds/gen/envoy/extens
 import { ZstdSchema } from "@weft/xds/gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb";
 import { ZstdSchema as ZstdDecompressorSchema } from "@weft/xds/gen/envoy/extensions/compression/zstd/decompressor/v3/zstd_pb";
 import {
+  BasicAuthPerRouteSchema,
+  BasicAuthSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb";
+import {
   BufferPerRouteSchema,
   BufferSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb";
@@ -42,6 +46,7 @@ import {
   CompressorSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
+import { CsrfPolicySchema } from "@weft/xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb";
 import { DecompressorSchema } from "@weft/xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb";
 import {
   ExtAuthzPerRouteSchema,
@@ -183,9 +188,12 @@ export const extensionRegistry: Registry = createRegistry(
   ExtAuthzPerRouteSchema,
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
+  BasicAuthSchema,
+  BasicAuthPerRouteSchema,
   CorsSchema,
   GrpcWebSchema,
   CorsPolicySchema,
+  CsrfPolicySchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
   HeaderToMetadataSchema,

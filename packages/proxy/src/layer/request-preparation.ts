@@ -8,6 +8,7 @@ import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { RequestHead } from "./message.ts";
 import { normalizePath } from "./path-normalization.ts";
+import { isReferer } from "./referer.ts";
 import { createRequestId } from "./request-id.ts";
 
 /** What preparing a request found out, beside the edits it made to the head. */
@@ -77,9 +78,13 @@ export function prepareRequest(
   let forwardedProto: string | undefined;
   let hasClientCertificate = false;
   let hasInternal = false;
+  let hasBadReferer = false;
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!;
-    if (name.charCodeAt(0) !== 120 || name.charCodeAt(1) !== 45) continue;
+    if (name.charCodeAt(0) !== 120 || name.charCodeAt(1) !== 45) {
+      if (name === "referer" && !isReferer(flat[i + 1]!)) hasBadReferer = true;
+      continue;
+    }
     switch (name) {
       case "x-request-id":
         requestId = flat[i + 1]!;
@@ -98,6 +103,7 @@ export function prepareRequest(
         if (internalFields.has(name) || (plan.useRemoteAddress && edgeFields.has(name))) hasInternal = true;
     }
   }
+  if (hasBadReferer) headers.remove("referer");
   if (hasInternal) removeInternal(headers, plan.useRemoteAddress);
 
   let clientAddress: SocketAddress | undefined;

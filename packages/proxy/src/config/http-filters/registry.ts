@@ -1,6 +1,8 @@
+import { basicAuthFilter } from "./basic-auth.ts";
 import { bufferFilter } from "./buffer.ts";
 import { compressorFilter } from "./compressor.ts";
 import { corsFilter } from "./cors.ts";
+import { csrfFilter } from "./csrf.ts";
 import { decompressorFilter } from "./decompressor.ts";
 import { extAuthzFilter } from "./ext-authz.ts";
 import { faultFilter } from "./fault.ts";
@@ -29,9 +31,11 @@ import { setMetadataFilter } from "./set-metadata.ts";
  * that never runs is never compiled.
  */
 export const httpFilterTypes: readonly HttpFilterType[] = [
+  basicAuthFilter,
   bufferFilter,
   compressorFilter,
   corsFilter,
+  csrfFilter,
   decompressorFilter,
   extAuthzFilter,
   faultFilter,

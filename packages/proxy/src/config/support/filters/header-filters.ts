@@ -1,6 +1,6 @@
 import type { MessageSupport } from "../message-support.ts";
 
-/** What this proxy does with the messages of filters that edit or check headers: CORS, header mutation and metadata. */
+/** What this proxy does with the messages of filters that edit or check headers: basic authentication, CORS, CSRF, header mutation and metadata. */
 export function headerFiltersSupport(): Record<string, MessageSupport> {
   const cors =
     "allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights";
@@ -28,6 +28,13 @@ export function headerFiltersSupport(): Record<string, MessageSupport> {
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.Cors": { implemented: "" },
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": { implemented: cors },
+    "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": {
+      implemented: "users forward_username_header authentication_header",
+    },
+    "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute": { implemented: "users" },
+    "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": {
+      implemented: "filter_enabled shadow_enabled additional_origins",
+    },
     "envoy.config.route.v3.CorsPolicy": { implemented: cors },
     [`${mutation}HeaderMutation`]: { implemented: "mutations most_specific_header_mutations_wins" },
     [`${mutation}HeaderMutationPerRoute`]: { implemented: "mutations" },
