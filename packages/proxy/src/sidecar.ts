@@ -262,6 +262,11 @@ export class Sidecar {
         this.#log.level = level;
         this.#workers?.setLogLevel(level);
       },
+      resetCounters: () => {
+        this.#plane.stats.resetCounters();
+        this.#workers?.resetCounters();
+      },
+      reopenLogs: () => this.reopenLogs(),
     });
     try {
       this.#admin = await serveAdmin(admin, endpoints, this.#options.inherited?.take(adminKey));

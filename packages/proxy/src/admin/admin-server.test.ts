@@ -43,6 +43,7 @@ const views: AdminViews = {
     ...(eds ? [{ "@type": "e", dynamic_endpoint_configs: [] }] : []),
   ],
   certificates: () => ({ certificates: [] }),
+  unready: () => ({ listeners: ["web"], clusters: ["up"] }),
   logLevel: () => level,
 };
 
@@ -52,6 +53,8 @@ before(async () => {
     adminEndpoints(views, {
       drainListeners: (options) => done.push(JSON.stringify(options)),
       quit: () => done.push("quit"),
+      resetCounters: () => done.push("reset"),
+      reopenLogs: () => done.push("reopen"),
       failHealthCheck: (isFailed) => done.push(`fail ${isFailed}`),
       setLogLevel: (wanted) => {
         level = wanted;
@@ -80,9 +83,21 @@ test("readiness follows the server's state", async () => {
 const answers: readonly (readonly [request: string, answer: string])[] = [
   ["GET /stats", "200 cluster.a.x: 0\nhttp.b.y: 0\n"],
   ["GET /stats?filter=%5Ecluster&usedonly", "200 cluster.a.x: 1\n"],
-  ["GET /stats?filter=(", "400 Invalid re2 regex\n"],
+  ["GET /stats?filter=(", "400 Invalid re2 regex: error parsing regexp: missing closing ): `(`\n"],
   ["GET /stats?format=xml", "400 usage: /stats?format=(text|json|prometheus)\n"],
-  ["GET /stats?typo", "400 /stats has no parameter 'typo' (it has: usedonly, filter, format)\n"],
+  [
+    "GET /stats?typo",
+    "400 /stats has no parameter 'typo' (it has: usedonly, filter, invert_filter, hidden, text_readouts, format, type, histogram_buckets)\n",
+  ],
+  ["GET /stats?filter=cluster&invert_filter", "200 http.b.y: 0\n"],
+  ["GET /stats?type=Fish", "400 invalid &type= param\n"],
+  ["GET /stats?histogram_buckets=x", "400 usage: /stats?histogram_buckets=(summary|cumulative|disjoint)\n"],
+  ["GET /stats?hidden=x", "400 usage: /stats?hidden=(include|only|exclude)\n"],
+  ["GET /contention", "200 Mutex contention tracing is not enabled: workers share no lock.\n"],
+  ["POST /reset_counters", "200 OK\n"],
+  ["GET /reset_counters", "405 Method GET not allowed, POST required.\n"],
+  ["POST /reopen_logs", "200 OK\n"],
+  ["GET /cpuprofiler", "405 Method GET not allowed, POST required.\n"],
   ["GET /stats/prometheus", "200 # undefined false text\n"],
   ["GET /stats/prometheus?filter=y&usedonly", "200 # false true text\n"],
   ["GET /stats?format=prometheus&filter=x", "200 # true false text\n"],

@@ -18,7 +18,7 @@ export interface AdminEndpoint {
   /** Changes something: POST only, so that a crawler or a prefetching browser cannot. */
   readonly isMutation?: boolean;
   /** Query parameters it understands; others are refused. */
-  readonly parameters?: readonly string[];
+  readonly parameters?: readonly string[] | "any";
   /** `accept` is what the request says it takes. */
   answer(query: URLSearchParams, accept: string | undefined): AdminAnswer | Promise<AdminAnswer>;
 }
@@ -121,9 +121,10 @@ async function findAnswer(
   if (!wanted.includes(request.method ?? "")) {
     return { status: 405, body: `Method ${request.method} not allowed, ${wanted[0]} required.\n` };
   }
-  for (const name of url.searchParams.keys()) {
-    if (endpoint.parameters?.includes(name)) continue;
-    const known = endpoint.parameters?.join(", ") ?? "none";
+  const { parameters = [] } = endpoint;
+  for (const name of parameters === "any" ? [] : url.searchParams.keys()) {
+    if (parameters.includes(name)) continue;
+    const known = parameters === "any" || parameters.length === 0 ? "none" : parameters.join(", ");
     return { status: 400, body: `${endpoint.path} has no parameter '${name}' (it has: ${known})\n` };
   }
   try {

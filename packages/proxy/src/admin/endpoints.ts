@@ -1,9 +1,10 @@
 import { messageOf } from "@weft/base/errors";
-import { contentTypes, type MetricsFormat, negotiateFormat, prefersProtobuf } from "@weft/base/exposition";
 import type { DrainRequest } from "../listener/listener-set.ts";
 import { compileFullMatch, compileSearch, type StringPredicate } from "../route/string-matcher.ts";
 import type { AdminAnswer, AdminEndpoint } from "./admin-server.ts";
+import { diagnosticEndpoints, type Unready } from "./diagnostic-endpoints.ts";
 import { selectConfig } from "./select-config.ts";
+import { type StatsViews, statsEndpoints } from "./stats-endpoints.ts";
 
 /** Where the proxy is in its life, in Envoy's words. */
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
@@ -12,32 +13,20 @@ export const logLevels = ["trace", "debug", "info", "warning", "error", "critica
 export type LogLevel = (typeof logLevels)[number];
 
 /** Views of the running proxy, made when asked for. */
-export interface AdminViews {
+export interface AdminViews extends StatsViews {
   state(): ServerState;
   /** When the configuration served was written to disk; undefined while a management server stands behind it. */
   keptSince(): number | undefined;
   serverInfo(): unknown;
   hotRestartVersion(): string;
-  statsText(options: StatsOptions): Promise<string>;
-  /** JSON text. */
-  statsJson(options: StatsOptions): Promise<string>;
-  statsPrometheus(options: StatsOptions, format: MetricsFormat): Promise<string | Buffer>;
-  /** Whether histograms are kept in the form that only messages carry. */
-  readonly hasNativeHistograms: boolean;
   runtime(): unknown;
-  clustersText(): string;
-  clustersJson(): unknown;
+  clustersText(filter: StringPredicate | undefined): string;
+  clustersJson(filter: StringPredicate | undefined): unknown;
   listeners(): readonly { readonly name: string; readonly host: string; readonly port: number | undefined }[];
+  unready(): Unready;
   configDump(includeEndpoints: boolean): readonly Readonly<Record<string, unknown>>[];
   certificates(): unknown;
   logLevel(): LogLevel;
-}
-
-export interface StatsOptions {
-  /** Names must contain a match. */
-  readonly filter: StringPredicate | undefined;
-  /** Only what has ever been updated. */
-  readonly usedOnly: boolean;
 }
 
 /** What an operator may do through the admin endpoint. */
@@ -46,6 +35,9 @@ export interface AdminActions {
   quit(): void;
   failHealthCheck(isFailed: boolean): void;
   setLogLevel(level: LogLevel): void;
+  resetCounters(): void;
+  /** Opens the files of access logs anew. */
+  reopenLogs(): void;
 }
 
 const okAnswer: AdminAnswer = { body: "OK\n" };
@@ -63,24 +55,12 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       help: "print server version/status information",
       answer: () => json(views.serverInfo()),
     },
-    {
-      path: "/stats",
-      help: "print server stats",
-      parameters: ["usedonly", "filter", "format"],
-      answer: (query, accept) => answerStats(query, accept, views),
-    },
-    {
-      path: "/stats/prometheus",
-      help: "print server stats in prometheus format",
-      parameters: ["usedonly", "filter"],
-      answer: (query, accept) => answerStats(query, accept, views, "prometheus"),
-    },
+    ...statsEndpoints(views, () => actions.resetCounters()),
     {
       path: "/clusters",
       help: "upstream cluster status",
-      parameters: ["format"],
-      answer: (query) =>
-        query.get("format") === "json" ? json(views.clustersJson()) : { body: views.clustersText() },
+      parameters: ["format", "filter"],
+      answer: (query) => answerClusters(query, views),
     },
     {
       path: "/listeners",
@@ -105,11 +85,7 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
       help: "print runtime values",
       answer: () => json(views.runtime()),
     },
-    {
-      path: "/memory",
-      help: "print current allocation/heap usage",
-      answer: () => json(memory()),
-    },
+    ...diagnosticEndpoints(() => views.unready()),
     {
       path: "/logging",
       help: "query/change logging levels",
@@ -128,6 +104,15 @@ export function adminEndpoints(views: AdminViews, actions: AdminActions): readon
           keepsListening: query.has("skip_exit"),
           isInboundOnly: query.has("inboundonly"),
         });
+        return okAnswer;
+      },
+    },
+    {
+      path: "/reopen_logs",
+      help: "reopen access logs",
+      isMutation: true,
+      answer() {
+        actions.reopenLogs();
         return okAnswer;
       },
     },
@@ -171,6 +156,19 @@ function answerReady(views: AdminViews): AdminAnswer {
   return { status: state === "LIVE" ? 200 : 503, body: `${state}\n${note}` };
 }
 
+function answerClusters(query: URLSearchParams, views: AdminViews): AdminAnswer {
+  const pattern = query.get("filter");
+  let filter: StringPredicate | undefined;
+  try {
+    if (pattern !== null) filter = compileSearch(pattern);
+  } catch (error) {
+    return { status: 400, body: `Invalid re2 regex: ${messageOf(error)}\n` };
+  }
+  return query.get("format") === "json"
+    ? json(views.clustersJson(filter))
+    : { body: views.clustersText(filter) };
+}
+
 function answerConfigDump(query: URLSearchParams, views: AdminViews): AdminAnswer {
   const pattern = query.get("name_regex");
   let matchesName: StringPredicate | undefined;
@@ -187,36 +185,6 @@ function answerConfigDump(query: URLSearchParams, views: AdminViews): AdminAnswe
     mask: query.get("mask") ?? undefined,
     matchesName,
   });
-}
-
-async function answerStats(
-  query: URLSearchParams,
-  accept: string | undefined,
-  views: AdminViews,
-  format = query.get("format") ?? "text",
-): Promise<AdminAnswer> {
-  let filter: StringPredicate | undefined;
-  try {
-    const text = query.get("filter");
-    filter = text === null ? undefined : compileSearch(text);
-  } catch {
-    return { status: 400, body: "Invalid re2 regex\n" };
-  }
-  const options: StatsOptions = { filter, usedOnly: query.has("usedonly") };
-  switch (format) {
-    case "text":
-      return { body: await views.statsText(options) };
-    case "json":
-      return { contentType: "application/json", body: await views.statsJson(options) };
-    case "prometheus": {
-      const isMessages = views.hasNativeHistograms && prefersProtobuf(accept);
-      const exposition = isMessages ? "protobuf" : negotiateFormat(accept);
-      const body = await views.statsPrometheus(options, exposition);
-      return { contentType: contentTypes[exposition], body };
-    }
-    default:
-      return { status: 400, body: "usage: /stats?format=(text|json|prometheus)\n" };
-  }
 }
 
 function answerListeners(query: URLSearchParams, views: AdminViews): AdminAnswer {
@@ -255,16 +223,4 @@ function answerLogging(query: URLSearchParams, views: AdminViews, actions: Admin
 
 function json(value: unknown): AdminAnswer {
   return { contentType: "application/json", body: `${JSON.stringify(value, undefined, 1)}\n` };
-}
-
-function memory(): unknown {
-  const usage = process.memoryUsage();
-  return {
-    allocated: String(usage.heapUsed + usage.external),
-    heap_size: String(usage.heapTotal),
-    pageheap_unmapped: "0",
-    pageheap_free: String(usage.heapTotal - usage.heapUsed),
-    total_thread_cache: "0",
-    total_physical_bytes: String(usage.rss),
-  };
 }

@@ -17,9 +17,10 @@ import {
 import { certificatesView } from "./certificates.ts";
 import { clustersJson, clustersText, type ShownCluster } from "./clusters-view.ts";
 import { configDump } from "./config-dump.ts";
-import type { AdminViews, ServerState, StatsOptions } from "./endpoints.ts";
+import type { AdminViews, ServerState } from "./endpoints.ts";
 import type { Log } from "./log.ts";
 import { runtimeView } from "./runtime-view.ts";
+import type { StatsOptions } from "./stats-endpoints.ts";
 
 export interface ViewedProxy {
   readonly clock: Clock;
@@ -48,8 +49,9 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
   const { clock, tls, live, bootstrap } = proxy;
   const startedMs = clock.now();
   const startedMonotonicMs = clock.monotonicMs();
-  const shown = function* (): Iterable<ShownCluster> {
+  const shown = function* (filter: ((name: string) => boolean) | undefined): Iterable<ShownCluster> {
     for (const cluster of proxy.clusters.clusters) {
+      if (filter && !filter(cluster.name)) continue;
       yield { cluster, isDynamic: live.clusters.get(cluster.name)?.isStatic === false };
     }
   };
@@ -83,11 +85,11 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
     },
     async statsText(options) {
       const stats = await proxy.stats();
-      return renderStatsText(stats, statFilter(options, stats));
+      return renderStatsText(stats, { ...options, filter: statFilter(options, stats) });
     },
     async statsJson(options) {
       const stats = await proxy.stats();
-      return renderStatsJson(stats, statFilter(options, stats));
+      return renderStatsJson(stats, { ...options, filter: statFilter(options, stats) });
     },
     async statsPrometheus(options, format) {
       const stats = await proxy.stats();
@@ -98,8 +100,8 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
       return Buffer.concat(await gatherInTurns(statsProtobuf(stats, filter), clock));
     },
     runtime: () => runtimeView(bootstrap),
-    clustersText: () => clustersText(shown()),
-    clustersJson: () => clustersJson(shown()),
+    clustersText: (filter) => clustersText(shown(filter)),
+    clustersJson: (filter) => clustersJson(shown(filter)),
     listeners: () =>
       proxy
         .listeners()
@@ -108,6 +110,10 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
             ? { name, host: address.host, port: address.port }
             : { name, host: address.path, port: undefined },
         ),
+    unready: () => ({
+      listeners: Array.from(live.listeners.waiting(), ({ plan }) => plan.name),
+      clusters: Array.from(live.clusters.waiting(), ({ plan }) => plan.name),
+    }),
     configDump: (includeEndpoints) => configDump(bootstrap, live, tls, startedMs, includeEndpoints),
     certificates: () => certificatesView(tls, clock.now()),
     logLevel: () => proxy.log.level,
@@ -122,13 +128,14 @@ function shownLocality({ region, zone, subZone }: Locality): Readonly<Record<str
 const hotRestartVersion = "weft.1";
 
 function statFilter(
-  { filter, usedOnly }: StatsOptions,
+  { filter, usedOnly, kinds }: StatsOptions,
   stats: EnvoyStats,
 ): ((name: string) => boolean) | undefined {
-  if (!usedOnly) return filter;
+  if (!usedOnly && !kinds) return filter;
   const used = new Set<string>();
-  for (const { name, metric } of listStats(stats)) {
-    if (typeof metric === "number" ? metric !== 0 : metric.count > 0) used.add(name);
+  for (const { name, kind, metric } of listStats(stats)) {
+    const isUsed = typeof metric === "number" ? metric !== 0 : metric.count > 0;
+    if ((isUsed || !usedOnly) && (kinds?.includes(kind) ?? true)) used.add(name);
   }
   return (name) => used.has(name) && (!filter || filter(name));
 }

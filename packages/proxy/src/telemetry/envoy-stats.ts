@@ -48,6 +48,13 @@ export class EnvoyStats {
     }
   }
 
+  /** All counters begin anew; gauges and histograms go on. */
+  resetCounters(): void {
+    for (const { kind, series } of this.registry.families) {
+      if (kind === "counter") for (const { metric } of series) (metric as Counter).value = 0;
+    }
+  }
+
   /** The dotted template a family was made from, or undefined when it is not one of Envoy's. */
   templateOf(familyName: string): string | undefined {
     return this.#templates.get(familyName);

@@ -80,9 +80,45 @@ describe("statistics under Envoy's names", () => {
     assert.match(text, /^(# .*\n)*envoy_cluster_upstream_rq_total\{envoy_cluster_name="web"\} 3\n$/);
   });
 
+  it("histograms come as buckets, each alone or with those before, and kinds are chosen", () => {
+    const { stats } = setUp();
+    const filter = (name: string) => name.startsWith("cluster.web.upstream_rq_time");
+    const bounds =
+      "0.5 1 5 10 25 50 100 250 500 1000 2500 5000 10000 30000 60000 300000 600000 1.8e+06 3.6e+06";
+    for (const [histograms, counts] of [
+      ["cumulative", "0001111111111111111"],
+      ["disjoint", "0001000000000000000"],
+    ] as const) {
+      const buckets = bounds.split(" ").map((bound, i) => `B${bound}(0,${counts[i]})`);
+      const text = renderStatsText(stats, { filter, histograms, kinds: ["histogram"] });
+      assert.equal(text, `cluster.web.upstream_rq_time: ${buckets.join(" ")}\n`);
+      const [{ histograms: shown }] = JSON.parse(renderStatsJson(stats, { filter, histograms })).stats.slice(
+        -1,
+      );
+      assert.deepEqual(shown[0].buckets[3], { upper_bound: 10, interval: 0, cumulative: 1 });
+    }
+    assert.equal(
+      renderStatsText(stats, { filter, kinds: ["counter"] }),
+      "cluster.web.upstream_rq_timeout: 0\n",
+    );
+  });
+
+  it("counters begin anew, histograms and gauges go on", () => {
+    const { stats } = setUp();
+    stats.gauge("cluster.{envoy_cluster_name}.membership_total", "web").set(2);
+    stats.resetCounters();
+    const filter = (name: string) => /upstream_rq_t(otal|ime)$|membership_total$/.test(name);
+    assert.deepEqual(renderStatsText(stats, { filter }).split("\n").slice(0, 2), [
+      "cluster.web.membership_total: 2",
+      "cluster.web.upstream_rq_total: 0",
+    ]);
+    assert.doesNotMatch(renderStatsText(stats, { filter, kinds: ["histogram"] }), /No recorded values/);
+  });
+
   it("JSON has the shape of Envoy's, and a filter narrows it", () => {
     const { stats } = setUp();
-    const parsed = JSON.parse(renderStatsJson(stats, (name) => name.startsWith("cluster.web.upstream_rq_t")));
+    const filter = (name: string) => name.startsWith("cluster.web.upstream_rq_t");
+    const parsed = JSON.parse(renderStatsJson(stats, { filter }));
     assert.deepEqual(parsed.stats.slice(0, -1), [
       { name: "cluster.web.upstream_rq_timeout", value: 0 },
       { name: "cluster.web.upstream_rq_total", value: 3 },

@@ -1,11 +1,13 @@
 import { type ExpositionFormat, exposition } from "@weft/base/exposition";
-import { Histogram, type MetricFamily, type MoreLabel } from "@weft/base/metric-registry";
+import { Histogram, type MetricFamily, type MetricKind, type MoreLabel } from "@weft/base/metric-registry";
 import { protobufExposition } from "@weft/base/protobuf-exposition";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
+import { type HistogramForm, histogramsJson, histogramText } from "./histogram-forms.ts";
 
 /** One statistic as Envoy's `/stats` names it. */
 export interface NamedStat {
   readonly name: string;
+  readonly kind: MetricKind;
   readonly metric: number | Histogram;
 }
 
@@ -19,44 +21,50 @@ export function listStats(stats: EnvoyStats, filter?: (name: string) => boolean)
     for (const { labels, more, metric } of family.series) {
       const name = dottedName(stats, family, labels, more);
       if (filter && !filter(name)) continue;
-      listed.push({ name, metric: metric instanceof Histogram ? metric : metric.value });
+      listed.push({ name, kind: family.kind, metric: metric instanceof Histogram ? metric : metric.value });
     }
   }
   return listed.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
+/** Which statistics are shown, and how. */
+export interface StatsShape {
+  /** Of the dotted names. */
+  readonly filter?: ((name: string) => boolean) | undefined;
+  /** Only these; undefined: all. */
+  readonly kinds?: readonly MetricKind[] | undefined;
+  readonly histograms?: HistogramForm;
+}
+
 /** Envoy's `/stats`: counters and gauges first, then histograms. */
-export function renderStatsText(stats: EnvoyStats, filter?: (name: string) => boolean): string {
-  const listed = listStats(stats, filter);
+export function renderStatsText(stats: EnvoyStats, shape: StatsShape = {}): string {
+  const { numbers, histograms } = listApart(stats, shape);
+  const form = shape.histograms ?? "summary";
   let text = "";
-  for (const { name, metric } of listed) if (typeof metric === "number") text += `${name}: ${metric}\n`;
-  for (const { name, metric } of listed) {
-    if (typeof metric === "number") continue;
-    const values = quantiles.map((q) => `P${q * 100}(nan,${trim(quantileOf(metric, q))})`);
-    text += `${name}: ${metric.count === 0 ? "No recorded values" : values.join(" ")}\n`;
-  }
+  for (const [name, value] of numbers) text += `${name}: ${value}\n`;
+  for (const [name, histogram] of histograms) text += `${name}: ${histogramText(histogram, form)}\n`;
   return text;
 }
 
 /** Envoy's `/stats?format=json`. */
-export function renderStatsJson(stats: EnvoyStats, filter?: (name: string) => boolean): string {
-  const listed = listStats(stats, filter);
-  const simple = listed.filter(({ metric }) => typeof metric === "number");
-  const histograms = listed.filter(({ metric }) => typeof metric !== "number");
-  const computed = histograms.map(({ name, metric }) => ({
-    name,
-    values: quantiles.map((q) => ({
-      interval: null,
-      cumulative: (metric as Histogram).count === 0 ? null : quantileOf(metric as Histogram, q),
-    })),
-  }));
-  const entries: unknown[] = simple.map(({ name, metric }) => ({ name, value: metric }));
-  if (computed.length > 0) {
-    entries.push({
-      histograms: { supported_quantiles: quantiles.map((q) => q * 100), computed_quantiles: computed },
-    });
+export function renderStatsJson(stats: EnvoyStats, shape: StatsShape = {}): string {
+  const { numbers, histograms } = listApart(stats, shape);
+  const entries: unknown[] = numbers.map(([name, value]) => ({ name, value }));
+  if (histograms.length > 0) {
+    entries.push({ histograms: histogramsJson(histograms, shape.histograms ?? "summary") });
   }
   return JSON.stringify({ stats: entries });
+}
+
+function listApart(stats: EnvoyStats, { filter, kinds }: StatsShape) {
+  const numbers: [name: string, value: number][] = [];
+  const histograms: [name: string, histogram: Histogram][] = [];
+  for (const { name, kind, metric } of listStats(stats, filter)) {
+    if (kinds && !kinds.includes(kind)) continue;
+    if (typeof metric === "number") numbers.push([name, metric]);
+    else histograms.push([name, metric]);
+  }
+  return { numbers, histograms };
 }
 
 /** Envoy's `/stats/prometheus`, piece by piece; `filter` is of the dotted names. */
@@ -78,29 +86,6 @@ export function statsProtobuf(stats: EnvoyStats, filter?: (name: string) => bool
     stats.registry,
     filter && ((family, labels) => filter(dottedName(stats, family, labels))),
   );
-}
-
-const quantiles = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1] as const;
-
-/** Interpolated within its bucket; the last bucket has no end, so its lower bound is given. */
-function quantileOf(histogram: Histogram, q: number): number {
-  const target = q * histogram.count;
-  let seen = 0;
-  for (let i = 0; i < histogram.counts.length; i++) {
-    const inBucket = histogram.counts[i]!;
-    if (inBucket === 0) continue;
-    if (seen + inBucket >= target) {
-      const low = i === 0 ? 0 : histogram.bounds[i - 1]!;
-      const high = histogram.bounds[i] ?? low;
-      return low + ((high - low) * (target - seen)) / inBucket;
-    }
-    seen += inBucket;
-  }
-  return 0;
-}
-
-function trim(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 function dottedName(

@@ -21,6 +21,7 @@ export type ToWorker =
   | { readonly t: "update"; readonly update: AcceptedUpdate }
   | { readonly t: "socket"; readonly key: string; readonly fd: number | undefined }
   | { readonly t: "stats" }
+  | { readonly t: "reset-counters" }
   | { readonly t: "reopen-logs" }
   | { readonly t: "log-level"; readonly level: string }
   | { readonly t: "fail-health-checks"; readonly isFailed: boolean }

@@ -55,6 +55,9 @@ export async function runWorker(
         case "stats":
           tell({ t: "stats", stats: copyStats(plane.stats) });
           break;
+        case "reset-counters":
+          plane.stats.resetCounters();
+          break;
         case "reopen-logs":
           reopenLog();
           plane.accessLogs.reopen();

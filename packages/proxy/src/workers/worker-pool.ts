@@ -66,6 +66,10 @@ export class WorkerPool {
     this.#tell({ t: "reopen-logs" });
   }
 
+  resetCounters(): void {
+    this.#tell({ t: "reset-counters" });
+  }
+
   setLogLevel(level: string): void {
     this.#tell({ t: "log-level", level });
   }
