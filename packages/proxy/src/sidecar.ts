@@ -187,6 +187,13 @@ export class Sidecar {
     this.#former = former.filter(({ kind }) => kind !== "gauge");
   }
 
+  /** Of all workers, and of the process before this one. */
+  #resetCounters(): void {
+    this.#plane.stats.resetCounters();
+    this.#workers?.resetCounters();
+    this.#former = this.#former?.filter(({ kind }) => kind !== "counter");
+  }
+
   async #stats(): Promise<EnvoyStats> {
     const own = (await this.#workers?.addTo(this.#plane.stats)) ?? this.#plane.stats;
     return this.#former ? addStats([copyStats(own), this.#former]) : own;
@@ -262,10 +269,7 @@ export class Sidecar {
         this.#log.level = level;
         this.#workers?.setLogLevel(level);
       },
-      resetCounters: () => {
-        this.#plane.stats.resetCounters();
-        this.#workers?.resetCounters();
-      },
+      resetCounters: () => this.#resetCounters(),
       reopenLogs: () => this.reopenLogs(),
     });
     try {

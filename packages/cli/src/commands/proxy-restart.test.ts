@@ -75,6 +75,9 @@ for (const concurrency of [1, 2]) {
       const counted = await proxy.stats("downstream_rq_total$");
       return counted.get("http.s.downstream_rq_total") === answers.length + 2;
     });
+    await proxy.admin("/reset_counters", "POST");
+    const anew = await proxy.stats("downstream_rq_total$");
+    assert.equal(anew.get("http.s.downstream_rq_total"), 0, "of both processes");
     assert.match(await ask(port), /^HTTP\/1\.1 200/);
   });
 }

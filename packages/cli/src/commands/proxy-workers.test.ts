@@ -14,7 +14,7 @@ async function ask(port: number): Promise<{ readonly socket: Socket; readonly bo
 }
 
 test("several workers serve one port with one configuration, and their statistics are one", async () => {
-  const { child, port, stats, replace } = await startProxyProcess(3);
+  const { admin, child, port, stats, replace } = await startProxyProcess(3);
   const before = await Promise.all(Array.from({ length: 60 }, () => ask(port)));
   assert.deepEqual(new Set(before.map(({ body }) => body)), new Set(["first"]));
   const counted = await stats("downstream_(cx|rq)_(total|active)$");
@@ -29,6 +29,11 @@ test("several workers serve one port with one configuration, and their statistic
   );
   assert.ok(perWorker.filter((count) => count > 0).length > 1, `one worker took all: ${perWorker}`);
   assert.equal((await stats("server.concurrency")).get("server.concurrency"), 3);
+
+  assert.equal(await admin("/reset_counters", "POST"), "OK\n");
+  const anew = await stats("downstream_(cx|rq)_(total|active)$");
+  assert.equal(anew.get("http.s.downstream_rq_total"), 0, "counters of all workers begin anew");
+  assert.equal(anew.get("http.s.downstream_cx_active"), 60, "and what is open stays counted");
 
   await replace("second");
   const deadlineMs = performance.now() + 10_000;

@@ -63,7 +63,7 @@ export interface ProxyProcess {
   readonly port: number;
   /** What it has said, with what its successors have. */
   said(): string;
-  admin(path: string): Promise<string>;
+  admin(path: string, method?: "GET" | "POST"): Promise<string>;
   /** Statistics by their names. */
   stats(filter: string): Promise<ReadonlyMap<string, number>>;
   /** Replaces the listener by one that answers `body`. */
@@ -100,8 +100,8 @@ export async function startProxyProcess(concurrency: number): Promise<ProxyProce
     if (child.exitCode !== null) throw new Error(said);
     await Promise.race([once(child.stderr, "data"), once(child, "exit")]);
   }
-  const ask = async (path: string) =>
-    (await fetch(`http://127.0.0.1:${admin}${path}`, { headers: { connection: "close" } })).text();
+  const ask: ProxyProcess["admin"] = async (path, method = "GET") =>
+    (await fetch(`http://127.0.0.1:${admin}${path}`, { method, headers: { connection: "close" } })).text();
   return {
     child,
     port,
