@@ -110,6 +110,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
         ...(nodeMetadata(plan, options.productVersion) as JsonObject),
         ...(sidecar ? { BOOTSTRAP: sidecar.bootstrap } : {}),
       },
+      ...(plan.locality ? { locality: { ...plan.locality } } : {}),
     },
     version: options.productVersion,
     onNames: (names: readonly MeshName[]) => {

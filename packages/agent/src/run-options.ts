@@ -78,6 +78,8 @@ export interface RunOptions {
   readonly exclude?: CaptureExclusions;
   /** Added to `app` and `version`. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Where this workload stands: `region`, `region/zone` or `region/zone/subzone`. */
+  readonly locality?: string;
   /** Default `/run/weft/<namespace>/<workload>` as root, otherwise under `$XDG_RUNTIME_DIR` or the temporary directory. */
   readonly runDir?: string;
   /** What the sidecar has of the mesh where no Sidecar says it: what it has used, or everything. Default `learnt`. */

@@ -41,6 +41,12 @@ test("a captured workload registers with the words of the contract", () => {
   assert.equal(plan.runDir, "/run/weft/default/reviews-v1-10.0.0.7");
 });
 
+test("it stands where it is told to, as far as it is told", () => {
+  const standing = (locality: string) => planWorkload({ ...options, locality }, root).locality;
+  assert.deepEqual(standing("west"), { region: "west", zone: "", subZone: "" });
+  assert.deepEqual(standing("west/b/rack-7"), { region: "west", zone: "b", subZone: "rack-7" });
+});
+
 test("without interception it also says where peers connect and what it calls", () => {
   const plan = planWorkload(
     {
@@ -86,6 +92,7 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
   [{ namespace: "a.b" }, {}, /--namespace/],
   [{ serviceAccount: "" }, {}, /--service-account/],
   [{ command: [] }, {}, /no command/],
+  [{ locality: "west//1" }, {}, /--locality "west\/\/1" is not a locality/],
   [{ controlPlane: "10.0.0.2" }, {}, /--control-plane "10.0.0.2" is not HOST:PORT/],
   [{ controlPlane: "10.0.0.2:99999" }, {}, /--control-plane/],
   [{ capture: "nft" }, { isRoot: false }, /needs root/],

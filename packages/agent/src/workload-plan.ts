@@ -20,6 +20,7 @@ export interface WorkloadPlan {
   readonly trustDomain: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly locality: NodeLocality | undefined;
   readonly ports: readonly PlannedPort[];
   readonly capture: CaptureMode;
   /** False: the application is its own data plane, and peers connect to it. */
@@ -31,6 +32,13 @@ export interface WorkloadPlan {
   readonly hasWholeScope: boolean;
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly runDir: string;
+}
+
+/** As the xDS node has it. */
+export interface NodeLocality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
 }
 
 export interface PlannedPort extends AppPort {
@@ -117,6 +125,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
       ...(version ? { version } : {}),
       ...options.labels,
     },
+    locality: parseLocality(options.locality),
     ports: planPorts(options),
     capture,
     hasSidecar: options.proxy !== "none",
@@ -239,6 +248,18 @@ function planPorts(options: RunOptions): PlannedPort[] {
   }));
 }
 
+function parseLocality(text: string | undefined): NodeLocality | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[^/*]+(\/[^/*]+){0,2}$/.test(text)) {
+    throw new UserError(`--locality ${JSON.stringify(text)} is not a locality`, {
+      hint: "write region, region/zone or region/zone/subzone, as in europe-west/b",
+      exitCode: 2,
+    });
+  }
+  const [region = "", zone = "", subZone = ""] = text.split("/");
+  return { region, zone, subZone };
+}
+
 function parseHostPort(text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d+)$/.exec(text);
   const port = Number(match?.[3]);
@@ -304,6 +325,11 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
     ),
     ...(plan.capture === "none" ? { UPSTREAMS: plan.upstreams.map((upstream) => ({ ...upstream })) } : {}),
   };
+}
+
+/** As a bootstrap has it, without the parts that say nothing. */
+export function localityJson({ region, zone, subZone }: NodeLocality): Readonly<Record<string, string>> {
+  return { region, ...(zone === "" ? {} : { zone }), ...(subZone === "" ? {} : { sub_zone: subZone }) };
 }
 
 /** `agent~<ip>~<instance>.<namespace>~<namespace>.svc.cluster.local`, or the same for the sidecar. */

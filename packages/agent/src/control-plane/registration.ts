@@ -14,11 +14,17 @@ import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import { typeUrl } from "@weft/xds/type-url";
 import type { MeshName } from "../dns/mesh-names.ts";
 import { rootOf, type Svid } from "../enrolment/svid.ts";
+import type { NodeLocality } from "../workload-plan.ts";
 
 export interface RegistrationOptions {
   readonly clock: Clock;
   readonly target: GrpcTarget;
-  readonly node: { readonly id: string; readonly cluster: string; readonly metadata: JsonObject };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly metadata: JsonObject;
+    readonly locality?: NodeLocality;
+  };
   readonly version: string;
   readonly onNames: (names: readonly MeshName[]) => void;
   /** The trust bundle of now, as PEM. Throwing refuses it. */

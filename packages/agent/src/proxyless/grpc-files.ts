@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { grpcCertificateProvider, grpcServerListenerPrefix } from "@weft/xds/proxyless";
 import type { Svid } from "../enrolment/svid.ts";
 import type { Ids } from "../launch.ts";
+import { localityJson, type NodeLocality } from "../workload-plan.ts";
 
 export interface GrpcFilesOptions {
   /** A folder of this workload's own. */
@@ -23,6 +24,7 @@ export interface GrpcFilesOptions {
     readonly id: string;
     readonly cluster: string;
     readonly metadata: Readonly<Record<string, unknown>>;
+    readonly locality?: NodeLocality | undefined;
   };
   readonly svid: Svid;
 }
@@ -109,7 +111,7 @@ function bootstrap({ folder, xdsSocketPath, node }: GrpcFilesOptions): object {
         server_features: ["xds_v3"],
       },
     ],
-    node: { ...node, locality: {} },
+    node: { ...node, locality: node.locality ? localityJson(node.locality) : {} },
     certificate_providers: {
       [grpcCertificateProvider]: {
         plugin_name: "file_watcher",

@@ -1,12 +1,14 @@
 import { isIP } from "node:net";
 import { stringify } from "yaml";
 import { type MetricOptions, metricsBootstrap } from "../metrics/metric-options.ts";
+import { localityJson, type NodeLocality } from "../workload-plan.ts";
 
 /** Everything in a sidecar's bootstrap that differs from one workload to the next. */
 export interface BootstrapPlan {
   readonly nodeId: string;
   readonly nodeCluster: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  readonly locality?: NodeLocality | undefined;
   /** What the data plane can do here, for `client_features`. */
   readonly clientFeatures: readonly string[];
   readonly controlPlane: { readonly host: string; readonly port: number };
@@ -44,6 +46,7 @@ export function buildBootstrap(plan: BootstrapPlan): string {
         id: plan.nodeId,
         cluster: plan.nodeCluster,
         metadata: plan.metadata,
+        ...(plan.locality ? { locality: localityJson(plan.locality) } : {}),
         ...(plan.clientFeatures.length > 0 ? { client_features: [...plan.clientFeatures] } : {}),
       },
       admin: { address: socketAddress(plan.admin) },

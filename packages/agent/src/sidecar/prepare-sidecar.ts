@@ -111,6 +111,7 @@ export async function prepareSidecar(
     nodeId: nodeId(plan, "sidecar"),
     nodeCluster: nodeCluster(plan),
     metadata: nodeMetadata(plan, options.productVersion) as JsonObject,
+    locality: plan.locality,
     clientFeatures: [
       ...(hasIpv6() ? [clientFeature.ipv6] : []),
       ...(counted ? [clientFeature.accessLogMetrics] : []),

@@ -42,6 +42,7 @@ interface Flags {
   readonly excludeOutboundPort?: readonly number[];
   readonly excludeOutboundCidr?: readonly string[];
   readonly label?: readonly (readonly [string, string])[];
+  readonly locality?: string;
   readonly runDir?: string;
   readonly accessLog?: string;
   readonly appMetrics?: { readonly port: number; readonly path: string };
@@ -116,6 +117,7 @@ export function command(): Command {
     )
     .option("--exclude-outbound-cidr <cidr>", "leave alone what goes there; repeatable", collect(String))
     .option("--label <key=value>", "label beside app and version; repeatable", collect(parseLabel))
+    .option("--locality <region/zone/subzone>", "where it stands, for callers that prefer what is near")
     .addOption(
       new Option(
         "--scope <what>",

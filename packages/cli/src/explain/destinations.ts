@@ -1,10 +1,11 @@
 import type { WorkloadView } from "@weft/control/api/mesh-protocol";
-import type { ClusterPlan, EndpointPlan } from "@weft/proxy/cluster/cluster-plan";
+import type { ClusterPlan, EndpointPlan, LocalityEndpoints } from "@weft/proxy/cluster/cluster-plan";
 import { matchTransport } from "@weft/proxy/cluster/transport-match";
 import type { ClusterShare, DryRequest } from "@weft/proxy/explain/call-trace";
 import type { DryProxy } from "@weft/proxy/explain/dry-proxy";
 import { securityOf, viewCallee } from "./callee.ts";
 import { placed } from "./caller-steps.ts";
+import { describeLocalities } from "./describe-localities.ts";
 import { asPercent } from "./describe-policies.ts";
 import type { DestinationOutcome, Problem, Step } from "./explanation.ts";
 import type { MeshReader } from "./mesh-reader.ts";
@@ -67,12 +68,13 @@ export class Destinations {
       detail: clusterText(plan),
       ...placed(plan.origin),
     };
-    const endpoints = await endpointsOf(plan, proxy);
-    if (!endpoints) {
+    const localities = await localitiesOf(plan, proxy);
+    if (!localities) {
       const step: Step = { at, step: "endpoint", chosen: "the address that was called" };
       const destination = { ...base, endpoints: 1, workloads: [], tls: securityOf(plan.transports[0]) };
       return { steps: [cluster, step], destinations: [destination] };
     }
+    const endpoints = localities.flatMap((locality) => locality.endpoints);
     if (endpoints.length === 0) {
       const why = name === "BlackHoleCluster" ? "it leads nowhere" : `no endpoint of ${name} is there`;
       const problem = { status: 503, flags: "UH", details: "no_healthy_upstream", why };
@@ -90,7 +92,13 @@ export class Destinations {
     const tls = securityOf(transport);
     const workloads = callees.map(({ workload }) => workload.id);
     const shown = workloads.length > 0 ? ` (${workloads.join(", ")})` : "";
-    steps.push({ at, step: "endpoint", chosen: `${count(endpoints.length)}${shown}` });
+    const order = describeLocalities(localities, plan.isLocalityWeighted ?? false);
+    steps.push({
+      at,
+      step: "endpoint",
+      chosen: `${count(endpoints.length)}${shown}`,
+      ...(order === undefined ? {} : { detail: order, ...placed(plan.origin) }),
+    });
     steps.push({ at, step: "tls", chosen: tlsText(tls, transport?.tls?.sni), ...placed(plan.origin) });
     for (const { workload: callee, endpoint } of callees) {
       const hop = { caller, callee, endpoint, transport: transportOf(plan, endpoint), request };
@@ -122,17 +130,20 @@ export class Destinations {
   }
 }
 
-async function endpointsOf(plan: ClusterPlan, proxy: DryProxy): Promise<readonly EndpointPlan[] | undefined> {
+async function localitiesOf(
+  plan: ClusterPlan,
+  proxy: DryProxy,
+): Promise<readonly LocalityEndpoints[] | undefined> {
   const { discovery } = plan;
   switch (discovery.kind) {
     case "eds": {
       const assignment = await proxy.endpoints(discovery.serviceName || plan.name);
-      return assignment?.localities.flatMap(({ endpoints }) => endpoints) ?? [];
+      return assignment?.localities ?? [];
     }
     case "static":
     case "strict-dns":
     case "logical-dns":
-      return discovery.endpoints.flatMap(({ endpoints }) => endpoints);
+      return discovery.endpoints;
     default:
       return undefined;
   }

@@ -78,6 +78,37 @@ spec:
 ${rules}`;
 }
 
+/** Pods of reviews in two regions, and their caller in the first. */
+function placed(setting: string): string {
+  const at = (labels: string, region: string) => (text: string) =>
+    text.replace(labels, `${labels.slice(0, -2)}, topology.kubernetes.io/region: ${region} }`);
+  return [
+    at("labels: { app: productpage }", "west"),
+    at("labels: { app: reviews, version: v1 }", "west"),
+    at("labels: { app: reviews, version: v2 }", "south"),
+  ]
+    .reduce((text, change) => change(text), mesh)
+    .replace("host: reviews\n", `host: reviews\n  trafficPolicy: { ${setting} }\n`);
+}
+
+test("where endpoints stand is told where it decides", async () => {
+  const detail = async (setting: string) => {
+    const { steps } = await ask(placed(setting), "http://reviews:9080/");
+    const step = steps.find(({ step }) => step === "endpoint");
+    return [step?.detail, step?.origin && step.origin.replace(/:\d+$/, "")];
+  };
+  assert.deepEqual(await detail("outlierDetection: {}"), [
+    "first 1 in west, then 1 in south",
+    "mesh.yaml:42",
+  ]);
+  const shares = "localityLbSetting: { distribute: [{ from: west, to: { west: 60, south: 40 } }] }";
+  assert.deepEqual(await detail(`loadBalancer: { ${shares} }`), [
+    "40 % 1 in south, 60 % 1 in west",
+    "mesh.yaml:42",
+  ]);
+  assert.deepEqual(await detail("loadBalancer: { simple: RANDOM }"), [undefined, undefined]);
+});
+
 function ask(
   yaml: string,
   to: string,

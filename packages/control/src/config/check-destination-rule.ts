@@ -58,7 +58,7 @@ function checkTunnel({ tunnel }: TrafficPolicySpec, path: string, find: Finding)
 
 function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): void {
   checkConnectionPool(policy.connectionPool, `${path}.connectionPool`, find);
-  checkLoadBalancer(policy.loadBalancer, `${path}.loadBalancer`, find);
+  checkLoadBalancer(policy, `${path}.loadBalancer`, find);
   const outlier = policy.outlierDetection;
   find.duration(`${path}.outlierDetection.interval`, outlier?.interval, { minMs: 1 });
   find.duration(`${path}.outlierDetection.baseEjectionTime`, outlier?.baseEjectionTime, { minMs: 1 });

@@ -1,12 +1,17 @@
+import { checkLocalitySetting } from "./check-locality-setting.ts";
 import type { Finding } from "./finding.ts";
-import type { ConsistentHashSpec, LoadBalancerSpec } from "./specs.ts";
+import type { ConsistentHashSpec, PortPolicySpec } from "./specs.ts";
 
 /** What Envoy holds at most in a ring, and in a Maglev table. */
 const maxRingSize = 8_388_608;
 const maxTableSize = 5_000_011;
 
-export function checkLoadBalancer(spec: LoadBalancerSpec | undefined, path: string, find: Finding): void {
+/** Of a policy, the part that says how endpoints are chosen. */
+export function checkLoadBalancer(policy: PortPolicySpec, path: string, find: Finding): void {
+  const spec = policy.loadBalancer;
   if (!spec) return;
+  const { outlierDetection } = policy;
+  checkLocalitySetting(spec.localityLbSetting, `${path}.localityLbSetting`, find, { outlierDetection });
   const { consistentHash, simple, warmup } = spec;
   find.duration(`${path}.warmup.duration`, warmup?.duration, { minMs: 1 });
   find.duration(`${path}.warmupDurationSecs`, spec.warmupDurationSecs, { minMs: 1 });

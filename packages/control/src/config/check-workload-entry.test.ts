@@ -24,17 +24,8 @@ describe("a WorkloadEntry", () => {
       "{ address: 192.0.2.1, ports: { a: 70000 } }",
       /^vm.yaml:4:41: error W1208/,
     ],
-    [
-      "says that localities are not weighed",
-      "{ address: 192.0.2.1, locality: eu/1 }",
-      /^vm.yaml:4:29: warning W1301: WorkloadEntry.spec.locality/,
-    ],
-    [
-      "checks its locality",
-      "{ address: 192.0.2.1, locality: a//b }",
-      /W1301/,
-      /error W1211: .* not a locality/,
-    ],
+    ["has a locality", "{ address: 192.0.2.1, locality: eu/1 }"],
+    ["checks its locality", "{ address: 192.0.2.1, locality: a//b }", /error W1211: .* not a locality/],
     ["says that networks are not crossed", "{ address: 192.0.2.1, network: n }", /W1301: .*network/],
     ["knows its fields", "{ adress: 192.0.2.1 }", /error W1101: unknown field spec.adress .*"address"/],
   ];

@@ -232,7 +232,7 @@ describe("what is not done yet is named", () => {
       "a field that can be left out is a warning",
       `${rule}  host: reviews\n  trafficPolicy: { loadBalancer: { zoneAwareLbSetting: {} } }\n`,
       true,
-      "mesh.yaml:6:36: warning W1301: DestinationRule.spec.trafficPolicy.loadBalancer.zoneAwareLbSetting is not supported yet: zones are not weighed",
+      "mesh.yaml:6:36: warning W1301: DestinationRule.spec.trafficPolicy.loadBalancer.zoneAwareLbSetting is not supported yet: write localityLbSetting.distribute for shares of zones",
     ],
     [
       "a field that changes the meaning refuses the resource",

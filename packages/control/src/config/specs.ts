@@ -14,6 +14,7 @@ export interface ServiceSpec {
   readonly selector?: Readonly<Record<string, string>>;
   readonly clusterIP?: string;
   readonly sessionAffinity?: "None" | "ClientIP";
+  readonly trafficDistribution?: string;
   readonly type?: string;
   readonly ports?: readonly ServicePortSpec[];
 }
@@ -132,6 +133,7 @@ export interface RetriesSpec {
   readonly perTryTimeout?: string;
   readonly retryOn?: string;
   readonly retryIgnorePreviousHosts?: boolean;
+  readonly retryRemoteLocalities?: boolean;
   readonly backoff?: string;
 }
 
@@ -213,6 +215,17 @@ export interface LoadBalancerSpec {
   };
   /** What `warmup` replaced. */
   readonly warmupDurationSecs?: string;
+  readonly localityLbSetting?: LocalitySettingSpec;
+}
+
+/** What the places of callers and endpoints have to do with who is called. */
+export interface LocalitySettingSpec {
+  /** Null and absent are yes. */
+  readonly enabled?: boolean | null;
+  readonly distribute?: readonly { readonly from?: string; readonly to?: Readonly<Record<string, number>> }[];
+  readonly failover?: readonly { readonly from?: string; readonly to?: string }[];
+  /** `label` or `label=value`. */
+  readonly failoverPriority?: readonly string[];
 }
 
 export interface ConsistentHashSpec {

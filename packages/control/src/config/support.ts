@@ -23,7 +23,6 @@ const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
 const modernTls = oneOf("TLS_AUTO", "TLSV1_2", "TLSV1_3");
-const notWeighed = "proxies are told, and choose without regard to it";
 const outside = "it has no meaning outside Kubernetes";
 
 function poolRows(kind: ReturnType<typeof rows>, base: string): FieldSupport[] {
@@ -68,6 +67,7 @@ function policyRows(base: string): FieldSupport[] {
       `${balancer}.consistentHash`,
       `${balancer}.warmup`,
       `${balancer}.warmupDurationSecs`,
+      `${balancer}.localityLbSetting`,
     ),
     ...destinationRule.skipped(
       [
@@ -77,8 +77,7 @@ function policyRows(base: string): FieldSupport[] {
       ],
       [`${base}.outlierDetection.consecutiveErrors`, "write consecutiveGatewayErrors, which replaced it"],
       [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`, "the standard error codes count"],
-      [`${balancer}.localityLbSetting`, "localities are not weighed"],
-      [`${balancer}.zoneAwareLbSetting`, "zones are not weighed"],
+      [`${balancer}.zoneAwareLbSetting`, "write localityLbSetting.distribute for shares of zones"],
     ),
     ...destinationRule.refused([`${base}.tls.caCrl`, "revoked certificates would be accepted"]),
   ];
@@ -112,7 +111,11 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
     ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
     ["spec.externalIPs", "the service is known by its own address only"],
-    ["spec.trafficDistribution", "endpoints are chosen without regard to where they are"],
+    [
+      "spec.trafficDistribution",
+      "the nearest part of a locality is the subzone",
+      oneOf("PreferClose", "PreferSameZone"),
+    ],
     ["spec.internalTrafficPolicy", "endpoints are chosen without regard to the node", oneOf("Cluster")],
   ),
   ...service.refused(
@@ -183,10 +186,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.tcp[].match[].sourceSubnet", "more connections would match than written"],
     ["spec.tls[].match[].destinationSubnets", "more connections would match than written"],
   ),
-  ...virtualService.skipped(
-    ["spec.http[].match[].statPrefix", "no statistics of its own are kept"],
-    ["spec.http[].retries.retryRemoteLocalities", "localities are not weighed", oneOf(false)],
-  ),
+  ...virtualService.skipped(["spec.http[].match[].statPrefix", "no statistics of its own are kept"]),
 
   ...destinationRule.yes(
     "spec.host",
@@ -207,6 +207,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.endpoints[].labels",
     "spec.endpoints[].weight",
     "spec.endpoints[].serviceAccount",
+    "spec.endpoints[].locality",
     "spec.workloadSelector",
     "spec.subjectAltNames",
   ),
@@ -215,17 +216,11 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.resolution", "write DNS or STATIC", oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN")],
     ["spec.endpoints[].address", "name an IP address", notUnix],
   ),
-  ...serviceEntry.skipped(
-    ["spec.endpoints[].locality", notWeighed],
-    ["spec.endpoints[].network", "all endpoints must be reachable directly"],
-  ),
+  ...serviceEntry.skipped(["spec.endpoints[].network", "all endpoints must be reachable directly"]),
 
-  ...workloadEntry.yes("spec.ports", "spec.labels", "spec.weight", "spec.serviceAccount"),
+  ...workloadEntry.yes("spec.ports", "spec.labels", "spec.weight", "spec.serviceAccount", "spec.locality"),
   ...workloadEntry.refused(["spec.address", "name an IP address", notUnix]),
-  ...workloadEntry.skipped(
-    ["spec.locality", notWeighed],
-    ["spec.network", "all endpoints must be reachable directly"],
-  ),
+  ...workloadEntry.skipped(["spec.network", "all endpoints must be reachable directly"]),
 
   ...workloadGroup.yes(
     "spec.metadata.labels",
@@ -233,6 +228,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.template.labels",
     "spec.template.weight",
     "spec.template.serviceAccount",
+    "spec.template.locality",
     "spec.probe",
   ),
   ...workloadGroup.refused(
@@ -240,10 +236,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.probe.exec", "commands are not taken from the control plane"],
     ["spec.probe.grpc", "write tcpSocket"],
   ),
-  ...workloadGroup.skipped(
-    ["spec.template.locality", notWeighed],
-    ["spec.template.network", "all endpoints must be reachable directly"],
-  ),
+  ...workloadGroup.skipped(["spec.template.network", "all endpoints must be reachable directly"]),
   ...workloadGroup.idle(["spec.metadata.annotations", "workloads have no annotations"]),
 
   ...sidecar.yes(

@@ -27,6 +27,7 @@ import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/t
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { UuidRequestIdConfigSchema } from "@weft/xds/gen/envoy/extensions/request_id/uuid/v3/uuid_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
 import { EnvironmentResourceDetectorConfigSchema } from "@weft/xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb";
 import { ProxyProtocolUpstreamTransportSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb";
 import { RawBufferSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb";
@@ -67,6 +68,7 @@ export const extensionRegistry = createRegistry(
   NetworkRbacSchema,
   TcpProxySchema,
   PreviousHostsPredicateSchema,
+  PreviousPrioritiesConfigSchema,
   ProxyProtocolUpstreamTransportSchema,
   RawBufferSchema,
   DownstreamTlsContextSchema,

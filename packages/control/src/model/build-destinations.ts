@@ -99,7 +99,8 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
       return { servicePort, port: own.listenPort, isMutualTls };
     });
   const name = `${workload.workloadName};${workload.namespace};${canonical};Kubernetes`;
-  const { locality, weight = 0 } = workload;
+  const { weight = 0 } = workload;
+  const { locality } = workloads.get(workload.id)!;
   return [
     { address, workload: name, labels, weight, ...(locality ? { locality } : {}), ports: endpointPorts },
   ];

@@ -5,6 +5,7 @@ import type { ServicePortSpec } from "../config/specs.ts";
 import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
+import { nearnessOf } from "./locality-policy.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
@@ -39,6 +40,9 @@ interface Input {
   readonly mtls: MtlsResolution;
   readonly options: MeshOptions;
 }
+
+/** Istio's, which says what a Service says by a field. */
+const distributionAnnotation = "networking.istio.io/traffic-distribution";
 
 /** Every service: from `Service` YAML, from registrations, merged by hostname, and from ServiceEntry. */
 export function buildServices(input: Input, diagnostics: Diagnostics): Map<string, ServiceDraft> {
@@ -161,6 +165,7 @@ function fromYaml(
   diagnostics: Diagnostics,
 ): ServiceDraft {
   const { spec, name, namespace } = resource;
+  const nearness = nearnessOf(spec.trafficDistribution ?? resource.annotations[distributionAnnotation]);
   const hostname = hostnameOf(name, namespace, input.options);
   const isHeadless = spec.clusterIP === "None";
   const selected = spec.selector
@@ -199,6 +204,7 @@ function fromYaml(
       addresses: isHeadless ? [] : vipOf(hostname, input.vips),
       ports: byNumber(ports),
       ...(spec.sessionAffinity === "ClientIP" ? { hasAffinity: true as const } : {}),
+      ...(nearness ? { nearness } : {}),
       source: provenanceOf(resource),
     },
     backends: selected.map((workload) => ({ workload, ports: targets.get(workload.id)! })),
@@ -257,6 +263,7 @@ function fromEntry(
   entries: WorkloadEntries,
 ): ServiceDraft {
   const { spec, namespace } = entry;
+  const nearness = nearnessOf(entry.annotations[distributionAnnotation]);
   const selector = spec.workloadSelector?.labels;
   const selected = selector
     ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, selector))
@@ -275,6 +282,7 @@ function fromEntry(
       resolution: resolutions[spec.resolution ?? "NONE"],
       isHeadless: false,
       addresses: spec.addresses?.length ? [...spec.addresses].sort() : vipOf(hostname, input.vips),
+      ...(nearness ? { nearness } : {}),
       ports: byNumber(
         ports.map((p) => ({ number: p.number, name: p.name, protocol: namedProtocol(p.protocol) })),
       ),

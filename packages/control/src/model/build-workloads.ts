@@ -6,6 +6,7 @@ import type { ServiceDraft } from "./build-services.ts";
 import type { GatewayRole } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
 import { inboundPorts, type Served } from "./inbound-ports.ts";
+import { localityOf } from "./locality.ts";
 import type { MeshWorkload, Upstream } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution, WorkloadModes } from "./mtls-resolution.ts";
@@ -51,6 +52,7 @@ export function buildWorkload(
   const scope = sidecar && scopeKey(sidecar);
   const gateway = input.gateways?.get(workload.id);
   const template = groups.templateOf(workload);
+  const locality = localityOf(workload.locality, workload.labels);
   const problem = groups.problem(workload);
   if (problem) {
     const hint = "until then it is only what it says of itself, and not ready";
@@ -63,6 +65,7 @@ export function buildWorkload(
     namespace: workload.namespace,
     identity: spiffeId(options.trustDomain, workload.namespace, workload.serviceAccount),
     labels: workload.labels,
+    ...(locality ? { locality } : {}),
     addresses: workload.addresses,
     interception: workload.interception,
     ...(scope === undefined ? {} : { scope }),

@@ -1,5 +1,6 @@
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
+import type { LocalityPolicy } from "./locality-policy.ts";
 import type { Destination } from "./routing.ts";
 import type { MtlsMode } from "./security.ts";
 import type { LogFormat, TelemetryProvider, TraceTag } from "./signals.ts";
@@ -27,6 +28,8 @@ export interface MeshDefaults {
   /** Undefined writes none. */
   readonly accessLog: { readonly path: string; readonly format: LogFormat } | undefined;
   readonly connectTimeoutMs: number;
+  /** What places have to do with who is called. */
+  readonly locality: LocalityPolicy;
   /** Whom CUSTOM policies may ask, by name. */
   readonly authorizationProviders: Readonly<Record<string, AuthorizationProvider>>;
   /** Whom signals can be sent to, by name in lower case. */

@@ -9,6 +9,7 @@ import type {
 import { parseDurationMs } from "../config/values.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { FederationSource } from "./federation-source.ts";
+import { buildLocalityPolicy } from "./locality-policy.ts";
 import { traceTags } from "./merge-signals.ts";
 import type { GatewayTopology, MeshDefaults } from "./mesh-options.ts";
 import { type MeshSettings, meshDefaults as usual } from "./options.ts";
@@ -35,6 +36,7 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
   if (normalization && normalization !== "DEFAULT") meshDefaults.pathNormalization = normalization;
   if (topology) meshDefaults.gatewayTopology = gatewayTopology(topology);
   if (connectTimeout !== undefined) meshDefaults.connectTimeoutMs = parseDurationMs(connectTimeout)!;
+  if (spec.localityLbSetting) meshDefaults.locality = buildLocalityPolicy(spec.localityLbSetting);
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
   return {

@@ -3,6 +3,7 @@ import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { GatewayRole, GatewayRouting } from "./gateway.ts";
+import type { Locality } from "./locality.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { Protocol } from "./protocol.ts";
 import type { AttachedRoutes, HostRouting } from "./routing.ts";
@@ -53,6 +54,8 @@ export interface MeshWorkload {
   readonly namespace: string;
   readonly identity: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Undefined: nowhere said. */
+  readonly locality?: Locality;
   readonly addresses: readonly string[];
   readonly interception: Workload["interception"];
   /** The scope that holds for its proxies, where one does. */

@@ -1,5 +1,6 @@
 import { istioAccessLogFormat } from "./access-log-formats.ts";
 import type { FederationSource } from "./federation-source.ts";
+import { nearestFirst } from "./locality-policy.ts";
 import type { MeshDefaults, MeshOptions } from "./mesh-options.ts";
 
 export const meshDefaults: MeshDefaults = {
@@ -7,6 +8,7 @@ export const meshDefaults: MeshDefaults = {
   outboundTrafficPolicy: "ALLOW_ANY",
   accessLog: { path: "/dev/stdout", format: istioAccessLogFormat },
   connectTimeoutMs: 10_000,
+  locality: nearestFirst,
   authorizationProviders: {},
   telemetryProviders: {},
   defaultProviders: { tracing: [], metrics: ["prometheus"], accessLogging: undefined },

@@ -193,6 +193,7 @@ function retriesOf(spec: NonNullable<HttpRouteSpec["retries"]>): Retries {
     perTryTimeoutMs: durationMs(spec.perTryTimeout),
     on: spec.retryOn || undefined,
     avoidsPreviousHosts: spec.retryIgnorePreviousHosts ?? true,
+    leavesPriorities: spec.retryRemoteLocalities ?? false,
     backoffMs: durationMs(spec.backoff),
   };
 }

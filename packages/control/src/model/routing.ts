@@ -125,6 +125,8 @@ export interface Retries {
   /** Undefined: the mesh's default conditions. */
   readonly on: string | undefined;
   readonly avoidsPreviousHosts: boolean;
+  /** Goes on to places farther away when nearer ones were tried twice. */
+  readonly leavesPriorities: boolean;
   readonly backoffMs: number | undefined;
 }
 

@@ -1,3 +1,4 @@
+import type { LocalityFailover } from "./locality-policy.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
 import type { TrafficPolicy } from "./traffic-policy.ts";
@@ -21,6 +22,8 @@ export interface Service {
   readonly identities: readonly string[];
   /** Written where it is so: a client keeps its endpoint, unless a policy says otherwise. */
   readonly hasAffinity?: true;
+  /** Written where it is so: the nearest of its endpoints are preferred, unless a policy says otherwise. */
+  readonly nearness?: LocalityFailover;
   /** By the DestinationRule that is for callers of every namespace. */
   readonly policy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];

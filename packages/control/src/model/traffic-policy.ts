@@ -6,6 +6,7 @@ import type {
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { type Balancer, buildBalancer } from "./balancer.ts";
+import { buildLocalityPolicy, type LocalityPolicy } from "./locality-policy.ts";
 
 /** How callers treat a service's endpoints; undefined parts take the mesh's default. */
 export interface TrafficPolicy extends PortPolicy {
@@ -16,6 +17,8 @@ export interface TrafficPolicy extends PortPolicy {
 export interface PortPolicy {
   readonly connectionPool: ConnectionPool | undefined;
   readonly balancer: Balancer | undefined;
+  /** Of the same resource as the balancer. Undefined: as the service or the mesh says. */
+  readonly locality: LocalityPolicy | undefined;
   readonly outlier: OutlierPolicy | undefined;
   readonly tls: ClientTls | undefined;
   readonly retryBudget: { readonly percent: number; readonly minConcurrency: number } | undefined;
@@ -35,6 +38,7 @@ export interface Tunnel {
 export const noPolicy: PortPolicy = {
   connectionPool: undefined,
   balancer: undefined,
+  locality: undefined,
   outlier: undefined,
   tls: undefined,
   retryBudget: undefined,
@@ -98,6 +102,8 @@ export function policyFor(
   return {
     connectionPool: first("connectionPool"),
     balancer: first("balancer"),
+    // As Istio: what is written of a load balancer replaces all of a wider one.
+    locality: layers.find((layer) => layer?.balancer !== undefined)?.locality,
     outlier: first("outlier"),
     tls: first("tls"),
     retryBudget: first("retryBudget"),
@@ -139,6 +145,8 @@ function portPolicy(spec: PortPolicySpec): PortPolicy {
     ...noPolicy,
     connectionPool: spec.connectionPool && buildConnectionPool(spec.connectionPool),
     balancer: spec.loadBalancer && buildBalancer(spec.loadBalancer),
+    locality:
+      spec.loadBalancer?.localityLbSetting && buildLocalityPolicy(spec.loadBalancer.localityLbSetting),
     outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
     tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
   };

@@ -1,8 +1,7 @@
 import type { ResourceOf } from "../config/resource.ts";
 import type { ProbeSpec } from "../config/specs.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
-import type { Locality } from "./locality.ts";
-import { parseLocality } from "./locality.ts";
+import { type Locality, parseLocality } from "./locality.ts";
 import { declaredProtocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
@@ -45,7 +44,7 @@ export class WorkloadGroups {
         ports: workload.ports.length > 0 || workload.interception === "NONE" ? workload.ports : ports,
         namedPorts,
         ...(weight ? { weight } : {}),
-        ...(locality ? { locality } : {}),
+        ...(locality && !workload.locality ? { locality } : {}),
       };
       this.#members.set(workload, member);
     }

@@ -1,6 +1,6 @@
 import type { WorkloadEntrySpec } from "../config/specs.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { parseLocality } from "./locality.ts";
+import { localityOf, parseLocality } from "./locality.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { spiffeId } from "./spiffe-id.ts";
@@ -32,7 +32,8 @@ export function writtenEndpoint(
   portsOf: PortsOf,
   { mtls, options }: { readonly mtls: MtlsResolution; readonly options: MeshOptions },
 ): WrittenEndpoint {
-  const { address, weight = 0, serviceAccount, locality } = place;
+  const { address, weight = 0, serviceAccount } = place;
+  const locality = localityOf(place.locality ? parseLocality(place.locality) : undefined, labels);
   const tlsMode = labels["security.istio.io/tlsMode"] ?? (serviceAccount ? "istio" : "disabled");
   const modes = mtls.of({ namespace, labels });
   const ports = [...portsOf(place.ports ?? {})].sort(([a], [b]) => a - b);
@@ -42,7 +43,7 @@ export function writtenEndpoint(
       workload,
       labels,
       weight,
-      ...(locality ? { locality: parseLocality(locality) } : {}),
+      ...(locality ? { locality } : {}),
       ports: ports.map(([servicePort, port]) => ({
         servicePort,
         port,

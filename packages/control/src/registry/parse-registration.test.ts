@@ -54,6 +54,15 @@ test("without interception, listen ports and upstreams are taken", () => {
   assert.deepEqual(workload.upstreams, upstreams);
 });
 
+test("a node stands where it says, and nowhere where it says nothing", () => {
+  const at = (region: string, zone = "") => ({ region, zone, subZone: "" });
+  const standing = (locality: ReturnType<typeof at>) =>
+    parseRegistration({ id, metadata, locality }, identity).locality;
+  assert.deepEqual(standing(at("west", "b")), at("west", "b"));
+  assert.equal(standing(at("")), undefined);
+  assert.throws(() => standing(at("west", "*")), /the locality has a part "\*"/);
+});
+
 test("a gateway is one by its own word, and captures nothing", () => {
   const gateway = { ...metadata, INTERCEPTION_MODE: "NONE", GATEWAY: true };
   assert.equal(parseRegistration({ id, metadata: gateway }, identity).isGateway, true);

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { MeshError } from "@weft/base/errors";
 import { isInstanceName, isNamespace, type NodeId, parseNodeId } from "./node-id.ts";
-import type { Workload, WorkloadPort, WorkloadUpstream } from "./workload.ts";
+import type { Workload, WorkloadLocality, WorkloadPort, WorkloadUpstream } from "./workload.ts";
 
 /** The parts of a verified SVID that a registration is held against. */
 export interface RegisteredIdentity {
@@ -13,6 +13,7 @@ export interface RegisteredIdentity {
 export interface RegistrationNode {
   readonly id: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  readonly locality?: WorkloadLocality;
 }
 
 const limits = { labels: 64, addresses: 16, ports: 128, upstreams: 256, text: 253, labelKey: 317 } as const;
@@ -34,7 +35,7 @@ export function parseRegistration(node: RegistrationNode, identity: RegisteredId
   const id = parseNodeId(node.id);
   if ("problem" in id) throw refusal([id.problem]);
   const reader = new MetadataReader(node.metadata);
-  const workload = readWorkload(reader, id);
+  const workload = { ...readWorkload(reader, id), ...localityOf(reader, node.locality) };
   const problems = [...reader.problems];
   if (id.role !== "agent") problems.push(`node id "${node.id}" registers nothing: only an agent does`);
   if (workload.namespace !== identity.namespace || id.namespace !== identity.namespace) {
@@ -91,6 +92,21 @@ function readWorkload(reader: MetadataReader, id: NodeId): Workload {
     hasSidecar: true,
     ...groupOf(reader),
   };
+}
+
+/** A node that does not say where it is has a locality all the same, which says nothing. */
+function localityOf(
+  reader: MetadataReader,
+  locality: WorkloadLocality | undefined,
+): Pick<Workload, "locality"> {
+  if (!locality || locality.region === "") return {};
+  const { region, zone, subZone } = locality;
+  for (const part of [region, zone, subZone]) {
+    if (part.length > limits.text || /[/*]/.test(part)) {
+      reader.problem(`the locality has a part "${shorten(part)}"`);
+    }
+  }
+  return { locality: { region, zone, subZone } };
 }
 
 function groupOf(reader: MetadataReader): Pick<Workload, "group"> {

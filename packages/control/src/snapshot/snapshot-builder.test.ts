@@ -107,6 +107,41 @@ describe("snapshots", () => {
     assert.deepEqual(changed(web!, v1!), ["inbound|9080||"], "callers of one namespace share their way out");
   });
 
+  it("differ by where callers stand where a service asks, in its endpoints alone and after a change too", () => {
+    const [near, far] = [
+      { region: "west", zone: "a", subZone: "" },
+      { region: "south", zone: "a", subZone: "" },
+    ];
+    const placed = {
+      workloads: [
+        { service: "web", version: "v1", locality: near },
+        { service: "web", version: "v2", locality: near },
+        { service: "web", version: "v3", locality: far },
+        { service: "api", locality: near },
+        { service: "plain", locality: far },
+      ],
+    };
+    const builder = new SnapshotBuilder();
+    const watched = rule.replace("loadBalancer: { simple: RANDOM }", "outlierDetection: {}");
+    const { input, mesh } = fixture(placed, watched);
+    const all = (of: typeof mesh) =>
+      ["web-v1", "web-v2", "web-v3"].map((name) => builder.build(of, { id: `${name}.default` }));
+    const asked = ["outbound|9080||api.default.svc.cluster.local"];
+    const [first, second, third] = all(mesh);
+    assert.equal(first!.byType.get(typeUrl.endpoint), second!.byType.get(typeUrl.endpoint));
+    assert.deepEqual(changed(first!, third!), [], "one endpoint has one priority for all");
+    const more = [...input.workloads, workload({ service: "api", version: "v2", locality: far }, 9)];
+    const [later, same, other] = all(buildMesh({ ...input, workloads: more }).mesh);
+    assert.deepEqual(changed(first!, later!), asked);
+    assert.equal(later!.byType.get(typeUrl.endpoint), same!.byType.get(typeUrl.endpoint));
+    assert.deepEqual(changed(later!, other!), asked);
+    const fresh = new SnapshotBuilder().build(buildMesh({ ...input, workloads: more }).mesh, {
+      id: "web-v3.default",
+    });
+    const version = (snapshot: Snapshot) => snapshot.byType.get(typeUrl.endpoint)!.get(asked[0]!)!.version;
+    assert.equal(version(other!), version(fresh));
+  });
+
   it("differ by who sees what, in that alone, and a change elsewhere leaves them as they are", () => {
     const builder = new SnapshotBuilder();
     const short = {

@@ -9,6 +9,7 @@ import { shareUnchanged } from "../model/share-unchanged.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
 import { endpointsPart, type PartType, type SidecarPart } from "../translate/part.ts";
+import type { Place } from "../translate/place.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
 import type { RouteAssembly } from "../translate/route-assembly.ts";
 import { type Encoded, type EncodedResource, encode, encodeRoutes, typeUrls } from "./encode.ts";
@@ -30,6 +31,7 @@ const keptMeshes = 16;
 interface Common {
   /** As they see it. */
   readonly mesh: SeenMesh;
+  readonly place: Place;
   /** Counted in meshes: when somebody last asked for it. */
   readonly age: number;
   readonly set: ResourceSet;
@@ -143,28 +145,30 @@ export class SnapshotBuilder {
     const last = this.#common.get(parts.audience);
     if (last?.mesh === mesh) return last.set;
     const isQuick = last && onlyEndpointsDiffer(last.mesh, mesh) && !parts.areMadeFromEndpoints;
-    const common = isQuick ? this.#withEndpoints(last, mesh) : this.#build(last, mesh, parts.common());
+    const common = isQuick ? this.#withEndpoints(last, mesh) : this.#build(last, mesh, parts);
     this.#common.set(parts.audience, common);
     return common.set;
   }
 
-  #build(last: Common | undefined, mesh: SeenMesh, parts: readonly SidecarPart[]): Common {
+  #build(last: Common | undefined, mesh: SeenMesh, { place, common }: ProxyParts): Common {
+    const parts = common();
     const set = resourceSet(this.#encodeAll(parts), last?.set ?? emptySet);
     checkReferences("the mesh", set, { byType: byType(set.maps) });
     const endpointsAt = new Map<string, number>();
     for (const { type, service } of parts) {
       if (type === "endpoint") endpointsAt.set(service!, endpointsAt.size);
     }
-    return { mesh, age: this.#age, set, endpointsAt };
+    return { mesh, place, age: this.#age, set, endpointsAt };
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
   #withEndpoints(last: Common, mesh: SeenMesh): Common {
     const replaced = new Map<number, Encoded>();
+    const from = { place: last.place, usual: mesh.options.defaults.locality };
     for (const hostname of SortedMap.differing(last.mesh.endpoints, mesh.endpoints)) {
       const at = last.endpointsAt.get(hostname);
       if (at === undefined) continue;
-      const part = endpointsPart(mesh.services.get(hostname)!, mesh.endpoints.get(hostname)!);
+      const part = endpointsPart(mesh.services.get(hostname)!, mesh.endpoints.get(hostname)!, from);
       replaced.set(
         at,
         this.#parts.get(part, part.id, () => this.#encode(part)),

@@ -1,32 +1,53 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
-import type { LbEndpointSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
+import type {
+  LbEndpoint,
+  LbEndpointSchema,
+} from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
 import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Endpoint } from "../model/endpoint.ts";
 import { hasLabels } from "../model/host.ts";
-import type { Locality } from "../model/locality.ts";
+import { type LocalityPolicy, localityInForce } from "../model/locality-policy.ts";
 import { resolutionOf } from "../model/resolution.ts";
 import type { Service, Subset } from "../model/service.ts";
 import { policyFor } from "../model/traffic-policy.ts";
+import { orderByPlace } from "./locality-order.ts";
 import { socketAddress } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";
+import type { Place } from "./place.ts";
+
+/** From where a service is called, and what holds of places where it does not say. */
+export interface CalledFrom {
+  readonly place: Place;
+  readonly usual: LocalityPolicy;
+}
 
 /** One assignment per port and subset of a service whose endpoints the mesh knows. */
 export function endpointAssignments(
   service: Service,
   endpoints: readonly Endpoint[],
+  from: CalledFrom,
 ): ClusterLoadAssignment[] {
   return service.ports.flatMap((port) =>
     [undefined, ...service.subsets].flatMap((subset) => {
       const policy = policyFor(port.number, service.policy, subset?.policy);
       if (resolutionOf(service, policy) !== "endpoints") return [];
       const name = outboundClusterName(port.number, subset?.name ?? "", service.hostname);
-      return buildAssignment(name, port.number, subset, endpoints);
+      return buildAssignment(name, port.number, subset, endpoints, {
+        place: from.place,
+        policy: localityInForce(service, policy, from.usual),
+      });
     }),
   );
+}
+
+/** What places have to do with an assignment. */
+interface Placed {
+  readonly place: Place;
+  readonly policy: ReturnType<typeof localityInForce>;
 }
 
 export function buildAssignment(
@@ -34,40 +55,35 @@ export function buildAssignment(
   servicePort: number,
   subset: Subset | undefined,
   endpoints: readonly Endpoint[],
+  { place, policy }: Placed,
 ): ClusterLoadAssignment {
-  const own = endpoints.filter((endpoint) => hasLabels(endpoint.labels, subset?.labels));
-  const places = Map.groupBy(own, ({ locality }) => localityKey(locality));
+  const own = endpoints.filter(
+    ({ labels, ports }) =>
+      hasLabels(labels, subset?.labels) && ports.some((port) => port.servicePort === servicePort),
+  );
   return create(ClusterLoadAssignmentSchema, {
     clusterName,
-    endpoints: [...places]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([, group]) => {
-        const lbEndpoints = group.flatMap((endpoint) => lbEndpoint(endpoint, servicePort));
-        if (lbEndpoints.length === 0) return [];
-        // gRPC passes over endpoints without a locality, and localities without a weight.
-        const loadBalancingWeight = lbEndpoints.reduce((sum, e) => sum + (e.loadBalancingWeight ?? 1), 0);
-        return { locality: group[0]!.locality ?? {}, loadBalancingWeight, lbEndpoints };
-      }),
+    endpoints: orderByPlace(own, policy, place).map(({ locality = {}, priority, weight, endpoints }) => {
+      const lbEndpoints = endpoints.map((endpoint) => lbEndpoint(endpoint, servicePort));
+      // gRPC passes over endpoints without a locality, and localities without a weight.
+      const sum = lbEndpoints.reduce((total, e) => total + (e.loadBalancingWeight ?? 1), 0);
+      return { locality, priority, loadBalancingWeight: weight ?? sum, lbEndpoints };
+    }),
   });
 }
 
-function localityKey(locality: Locality | undefined): string {
-  return locality ? `${locality.region}/${locality.zone}/${locality.subZone}` : "";
-}
+type LbEndpointInit = Exclude<MessageInitShape<typeof LbEndpointSchema>, LbEndpoint>;
 
-function lbEndpoint(endpoint: Endpoint, servicePort: number): MessageInitShape<typeof LbEndpointSchema>[] {
-  const own = endpoint.ports.find((p) => p.servicePort === servicePort);
-  if (!own) return [];
+function lbEndpoint(endpoint: Endpoint, servicePort: number): LbEndpointInit {
+  const own = endpoint.ports.find((p) => p.servicePort === servicePort)!;
   const filterMetadata = {
     ...(endpoint.workload === "" ? {} : { istio: { workload: endpoint.workload } }),
     ...(own.isMutualTls ? { "envoy.transport_socket_match": { tlsMode: "istio" } } : {}),
   };
-  return [
-    {
-      hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint.address, own.port) } },
-      healthStatus: HealthStatus.HEALTHY,
-      metadata: { filterMetadata },
-      ...(endpoint.weight > 0 ? { loadBalancingWeight: endpoint.weight } : {}),
-    },
-  ];
+  return {
+    hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint.address, own.port) } },
+    healthStatus: HealthStatus.HEALTHY,
+    metadata: { filterMetadata },
+    ...(endpoint.weight > 0 ? { loadBalancingWeight: endpoint.weight } : {}),
+  };
 }

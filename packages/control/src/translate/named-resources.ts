@@ -31,12 +31,12 @@ export class NamedResources {
    */
   find(mesh: SeenMesh, workload: MeshWorkload, type: PartType, name: string): Message | undefined {
     const features = this.#features;
-    const { own, audience, common } = proxyParts(mesh, workload, features);
+    const { own, audience, common, place } = proxyParts(mesh, workload, features);
     const hostname = /^outbound\|\d+\|[^|]*\|(.+)$/.exec(name)?.[1];
     if ((type === "cluster" || type === "endpoint") && hostname !== undefined && !features.isProxyless) {
       // Of thousands of services, the one that the name is of.
       const service = mesh.services.get(hostname);
-      const parts = service ? serviceParts(service, mesh, abilitiesOf(workload, mesh, features)) : [];
+      const parts = service ? serviceParts(service, mesh, abilitiesOf(workload, mesh, features), place) : [];
       return new BuiltParts(parts).find(type, name);
     }
     return new BuiltParts(own).find(type, name) ?? this.#commonOf(audience, common).find(type, name);

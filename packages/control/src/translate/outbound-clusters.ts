@@ -6,7 +6,9 @@ import {
   Cluster_DnsLookupFamily as DnsFamily,
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Endpoint } from "../model/endpoint.ts";
+import { localityInForce } from "../model/locality-policy.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import { resolutionOf } from "../model/resolution.ts";
@@ -18,6 +20,7 @@ import { isLacking, type ProxyAbilities } from "./credentials.ts";
 import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
+import type { Place } from "./place.ts";
 import { type HttpVersion, httpProtocolOptions } from "./protocol-options.ts";
 import { type Transport, withProxyProtocol } from "./proxy-protocol.ts";
 import { outboundMeshTls, outboundServerTls, plaintextSocket } from "./tls.ts";
@@ -32,10 +35,11 @@ export function outboundClusters(
   endpoints: readonly Endpoint[],
   options: MeshOptions,
   features: ProxyAbilities,
+  place: Place,
 ): Cluster[] {
   return service.ports.flatMap((port) =>
     [undefined, ...service.subsets].map((subset) =>
-      outboundCluster(service, port, subset, endpoints, options, features),
+      outboundCluster(service, port, subset, endpoints, options, features, place),
     ),
   );
 }
@@ -47,34 +51,49 @@ function outboundCluster(
   endpoints: readonly Endpoint[],
   options: MeshOptions,
   features: ProxyAbilities,
+  place: Place,
 ): Cluster {
   const { hostname, namespace } = service;
   const name = outboundClusterName(port.number, subset?.name ?? "", hostname);
   const policy = policyFor(port.number, service.policy, subset?.policy);
   const services = [{ host: hostname, name: service.name, namespace }];
   const spoken = spokenTo(service, port, policy, options, features);
+  const places = localityInForce(service, policy, options.defaults.locality);
   const source = subset?.source ?? service.destinationRule ?? service.source;
   return create(ClusterSchema, {
     name,
     connectTimeout: duration(policy.connectionPool?.connectTimeoutMs ?? options.defaults.connectTimeoutMs),
     circuitBreakers: circuitBreakers(policy),
     outlierDetection: outlierDetection(policy.outlier),
-    ...(policy.outlier
-      ? { commonLbConfig: { healthyPanicThreshold: { value: policy.outlier.minHealthPercent ?? 0 } } }
-      : {}),
+    ...commonBalancing(policy, places),
     ...(spoken ? { typedExtensionProtocolOptions: httpProtocolOptions(spoken, policy) } : {}),
     ...tcpKeepalive(policy.connectionPool),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
     ...(isLacking(policy.tls, features.credentials)
       ? nowhere(name)
       : {
-          ...discovery(service, port, subset, name, endpoints, policy),
+          ...discovery(service, name, policy, () =>
+            buildAssignment(name, port.number, subset, endpoints, { place, policy: places }),
+          ),
           ...withProxyProtocol(
             transport(service, port, subset, policy, spoken, options, features),
             policy.proxyProtocol,
           ),
         }),
   });
+}
+
+/** When too few endpoints are well for a choice among them, and whether localities have shares. */
+function commonBalancing({ outlier }: PortPolicy, places: ReturnType<typeof localityInForce>): ClusterInit {
+  if (!outlier && places?.kind !== "distribute") return {};
+  return {
+    commonLbConfig: {
+      ...(outlier ? { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } } : {}),
+      ...(places?.kind === "distribute"
+        ? { localityConfigSpecifier: { case: "localityWeightedLbConfig", value: {} } }
+        : {}),
+    },
+  };
 }
 
 /** Without the Secret that its server asks for, a cluster has no endpoint: it would wait for it, and hold up others. */
@@ -90,11 +109,9 @@ type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Cluster>;
 
 function discovery(
   service: Service,
-  port: ServicePort,
-  subset: Subset | undefined,
   name: string,
-  endpoints: readonly Endpoint[],
   policy: PortPolicy,
+  assignment: () => ClusterLoadAssignment,
 ): ClusterInit {
   const balancer = balancerFields(policy.balancer);
   switch (resolutionOf(service, policy)) {
@@ -115,7 +132,7 @@ function discovery(
         clusterDiscoveryType: { case: "type", value },
         dnsLookupFamily: DnsFamily.V4_ONLY,
         dnsRefreshRate: duration(60_000),
-        loadAssignment: buildAssignment(name, port.number, subset, endpoints),
+        loadAssignment: assignment(),
         ...balancer,
       };
     }

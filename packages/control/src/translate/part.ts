@@ -1,7 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Service } from "../model/service.ts";
-import { endpointAssignments } from "./endpoints.ts";
+import { type CalledFrom, endpointAssignments } from "./endpoints.ts";
+import { placeKeyFor } from "./place.ts";
 import { assembleRoutes, type RouteAssembly } from "./route-assembly.ts";
 
 /** Which type of resource a part consists of. */
@@ -53,11 +54,19 @@ export function routesPart(
   return { ...part(id, "route", from, variant, () => [assembleRoutes(assemble())]), assemble };
 }
 
-/** The same for every kind of client, so that a changed endpoint is encoded once. */
-export function endpointsPart(service: Service, endpoints: readonly Endpoint[]): SidecarPart {
-  const build = () => endpointAssignments(service, endpoints);
+/**
+ * The same for every kind of client, so that a changed endpoint is encoded once;
+ * for clients of one place where it matters to the service.
+ */
+export function endpointsPart(
+  service: Service,
+  endpoints: readonly Endpoint[],
+  from: CalledFrom,
+): SidecarPart {
+  const build = () => endpointAssignments(service, endpoints, from);
+  const place = placeKeyFor(service, from.usual, from.place);
   return {
-    ...part("endpoints", "endpoint", [service, endpoints], "", build),
+    ...part("endpoints", "endpoint", [service, endpoints, from.usual], place, build),
     service: service.hostname,
   };
 }

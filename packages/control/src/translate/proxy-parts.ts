@@ -5,6 +5,7 @@ import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { abilitiesOf } from "./credentials.ts";
 import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
+import { type Place, placeKey, placeOf } from "./place.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
 import { commonSidecarParts, ownSidecarParts } from "./sidecar-parts.ts";
 import { withSignals } from "./signals-of.ts";
@@ -13,6 +14,8 @@ import { withSignals } from "./signals-of.ts";
 export interface ProxyParts {
   /** Equal for clients that have the same in common: they call alike and can do alike. */
   readonly audience: string;
+  /** Where they stand, as far as it matters. */
+  readonly place: Place;
   /** Whether more of what is common than assignments is made from endpoints. */
   readonly areMadeFromEndpoints: boolean;
   /** Whether it asks for what it uses: see `Snapshot.isLearnt`. */
@@ -33,21 +36,25 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
   const abilities = abilitiesOf(workload, mesh, features);
   const secrets = abilities.credentials ? `secrets of ${abilities.credentials.namespace}` : "";
   const seen = `${scope} ${selectionOf(mesh, workload)}`;
-  const audience = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${seen} ${secrets}`;
+  const place = placeOf(workload, mesh);
+  const alike = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${placeKey(place)}`;
+  const audience = `${alike} ${seen} ${secrets}`;
   if (features.isProxyless) {
     return {
       audience,
+      place,
       areMadeFromEndpoints: true,
       isLearnt: false,
-      common: () => commonProxylessParts(mesh, caller),
+      common: () => commonProxylessParts(mesh, caller, place),
       own: ownProxylessParts(workload, mesh.options),
     };
   }
   return {
     audience,
+    place,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
     isLearnt: features.learnsScope,
-    common: () => commonSidecarParts(mesh, caller, interception, abilities),
+    common: () => commonSidecarParts(mesh, caller, interception, abilities, place),
     own: workload.gateway
       ? gatewayParts(mesh, workload, features)
       : ownSidecarParts(mesh, workload, caller, features),

@@ -10,6 +10,7 @@ import {
   type RouteSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
+import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
 import type { HashKey } from "../model/balancer.ts";
 import type { Destination, ForwardAction, HttpAction, HttpRoute, Retries } from "../model/routing.ts";
 import { routeHashPolicies } from "./hash-policy.ts";
@@ -112,6 +113,15 @@ function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): 
   });
 }
 
+/** As Istio: every second attempt goes to a priority that none was made to. */
+const previousPriorities = {
+  name: "envoy.retry_priorities.previous_priorities",
+  configType: {
+    case: "typedConfig" as const,
+    value: pack(PreviousPrioritiesConfigSchema, { updateFrequency: 2 }),
+  },
+};
+
 function retryPolicy(retries: Retries | "none" | undefined): RetryPolicy | undefined {
   if (retries === "none") return undefined;
   const words = (retries?.on ?? defaultRetryOn).split(",").map((word) => word.trim());
@@ -129,6 +139,7 @@ function retryPolicy(retries: Retries | "none" | undefined): RetryPolicy | undef
     numRetries: retries?.attempts ?? defaultAttempts,
     ...(retries?.perTryTimeoutMs === undefined ? {} : { perTryTimeout: duration(retries.perTryTimeoutMs) }),
     ...(retries?.avoidsPreviousHosts === false ? {} : { retryHostPredicate: [previousHosts] }),
+    ...(retries?.leavesPriorities ? { retryPriority: previousPriorities } : {}),
     hostSelectionRetryMaxAttempts: 5n,
     retriableStatusCodes: statuses,
     ...(retries?.backoffMs === undefined

@@ -10,6 +10,7 @@ import { nameTable } from "./name-table.ts";
 import { outboundClusters } from "./outbound-clusters.ts";
 import { boundParts, capturedParts, explicitParts, hasHeadless } from "./outbound-parts.ts";
 import { endpointsPart, none, part, type SidecarPart } from "./part.ts";
+import { type Place, placeKeyFor } from "./place.ts";
 import { isUsedUnasked } from "./used-unasked.ts";
 import { workloadTemplate } from "./workload-template.ts";
 
@@ -19,10 +20,11 @@ export function commonSidecarParts(
   caller: Caller,
   interception: MeshWorkload["interception"],
   features: ProxyAbilities,
+  place: Place,
 ): SidecarPart[] {
   const { options } = mesh;
   return [
-    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, features)),
+    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, features, place)),
     part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
     namesPart(mesh),
     ...(interception === "NONE" ? boundParts(mesh, caller, features) : capturedParts(mesh, caller, features)),
@@ -51,8 +53,14 @@ export function ownSidecarParts(
 }
 
 /** The clusters and endpoints of one service. */
-export function serviceParts(service: Service, mesh: SeenMesh, features: ProxyAbilities): SidecarPart[] {
+export function serviceParts(
+  service: Service,
+  mesh: SeenMesh,
+  features: ProxyAbilities,
+  place: Place,
+): SidecarPart[] {
   const { options } = mesh;
+  const usual = options.defaults.locality;
   const { credentials } = features;
   const asksForSecrets = credentials !== undefined && credentialNames(service).length > 0;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
@@ -60,15 +68,16 @@ export function serviceParts(service: Service, mesh: SeenMesh, features: ProxyAb
   const from = [service, ...(isByDns ? [endpoints] : []), ...(asksForSecrets ? [mesh.secrets] : []), options];
   const own = asksForSecrets ? ` secrets of ${credentials.namespace}` : "";
   const isAwaited = features.learnsScope && !isUsedUnasked(service.hostname, mesh);
-  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}`;
+  const standing = isByDns ? placeKeyFor(service, usual, place) : "";
+  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}${standing}`;
   return [
     {
       ...part("clusters", "cluster", from, variant, () =>
-        outboundClusters(service, isByDns ? endpoints : none, options, features),
+        outboundClusters(service, isByDns ? endpoints : none, options, features, place),
       ),
       isOnDemand: isAwaited,
     },
-    endpointsPart(service, endpoints),
+    endpointsPart(service, endpoints, { place, usual }),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { LocalitySettingSpec } from "../specs.ts";
 import type { TraceTagSpec } from "../telemetry-specs.ts";
 import type { TelemetryProviderSpec } from "./telemetry-provider-spec.ts";
 
@@ -20,6 +21,7 @@ export interface MeshConfigSpec {
   readonly enableAutoMtls?: boolean;
   readonly enableTracing?: boolean;
   readonly extensionProviders?: readonly ProviderSpec[];
+  readonly localityLbSetting?: LocalitySettingSpec;
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
   readonly rootNamespace?: string;

@@ -3,6 +3,7 @@ import { messageOf } from "@weft/base/errors";
 import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
 import { parseTrustBundle } from "@weft/identity/trust-bundle";
 import { bundleUrlProblem } from "../check-federated-trust-domain.ts";
+import { checkLocalitySetting } from "../check-locality-setting.ts";
 import { Finding } from "../finding.ts";
 import { type ConfigFile, parseDocuments } from "../parse-documents.ts";
 import { checkValue } from "../schema.ts";
@@ -34,6 +35,7 @@ export function parseMeshConfig(file: ConfigFile): {
   if (spec.rootNamespace !== undefined && !isDnsLabel(spec.rootNamespace)) {
     find.error("W1010", "rootNamespace", `"${spec.rootNamespace}" is not a namespace`);
   }
+  checkLocalitySetting(spec.localityLbSetting, "localityLbSetting", find);
   checkTracing(spec, find);
   if (spec.accessLogEncoding === "JSON" && spec.accessLogFormat && !isJsonObject(spec.accessLogFormat)) {
     const hint = "write a JSON object, or leave it out for Istio's";

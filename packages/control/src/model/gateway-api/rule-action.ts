@@ -117,6 +117,7 @@ function patience({
       perTryTimeoutMs: tryMs,
       on: retry && [unprocessed, ...(retry.codes ?? [])].join(","),
       avoidsPreviousHosts: true,
+      leavesPriorities: false,
       backoffMs: retry?.backoff === undefined ? undefined : parseDurationMs(retry.backoff) || undefined,
     },
   };

@@ -15,6 +15,7 @@ import { balancerFields } from "../balancer.ts";
 import { buildAssignment } from "../endpoints.ts";
 import { adsSource, istioMetadata } from "../messages.ts";
 import { outboundClusterName } from "../names.ts";
+import { nowhere } from "../place.ts";
 import { outlierDetection } from "../traffic-policy.ts";
 import { proxylessClientTls } from "./proxyless-tls.ts";
 
@@ -85,7 +86,10 @@ function discovery(
       return undefined;
     default: {
       // gRPC resolves one name for a cluster.
-      const loadAssignment = buildAssignment(name, port.number, subset, endpoints.slice(0, 1));
+      const loadAssignment = buildAssignment(name, port.number, subset, endpoints.slice(0, 1), {
+        place: nowhere,
+        policy: undefined,
+      });
       if (loadAssignment.endpoints.length === 0) return undefined;
       return { clusterDiscoveryType: { case: "type", value: DiscoveryType.LOGICAL_DNS }, loadAssignment };
     }

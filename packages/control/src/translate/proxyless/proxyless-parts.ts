@@ -6,6 +6,7 @@ import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
 import { type RoutedMesh, routesFrom } from "../outbound-routes.ts";
 import { endpointsPart, none, part, type SidecarPart } from "../part.ts";
+import type { Place } from "../place.ts";
 import { proxylessClusters } from "./proxyless-clusters.ts";
 import { clientListeners, serverListeners } from "./proxyless-listeners.ts";
 import { proxylessRoutes } from "./proxyless-routes.ts";
@@ -15,13 +16,13 @@ import { proxylessRoutes } from "./proxyless-routes.ts";
  * port of each service a listener by every name it may be called by, its
  * routes, its clusters and endpoints. Only fields that gRPC's implementations take.
  */
-export function commonProxylessParts(mesh: SeenMesh, caller: Caller): SidecarPart[] {
+export function commonProxylessParts(mesh: SeenMesh, caller: Caller, place: Place): SidecarPart[] {
   const { attached, egress, options, routing, services } = mesh;
   const known = egress?.listeners[0]?.known ?? services;
   const routed = { options, routing, attached, services: egress?.services ?? services, known };
   return [
     ...[...routed.services.values()].flatMap((service) => callParts(service, routed, caller)),
-    ...[...services.values()].flatMap((service) => clusterParts(service, mesh)),
+    ...[...services.values()].flatMap((service) => clusterParts(service, mesh, place)),
   ];
 }
 
@@ -43,7 +44,7 @@ function callParts(service: Service, mesh: RoutedMesh, caller: Caller): SidecarP
   ];
 }
 
-function clusterParts(service: Service, mesh: Mesh): SidecarPart[] {
+function clusterParts(service: Service, mesh: Mesh, place: Place): SidecarPart[] {
   const { options } = mesh;
   if (!service.ports.some((port) => isHttp(port.protocol))) return [];
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
@@ -57,6 +58,6 @@ function clusterParts(service: Service, mesh: Mesh): SidecarPart[] {
       String(isSecured),
       () => proxylessClusters(service, isByDns ? endpoints : none, isSecured, options),
     ),
-    endpointsPart(service, endpoints),
+    endpointsPart(service, endpoints, { place, usual: options.defaults.locality }),
   ];
 }
