@@ -18,6 +18,7 @@ export function buildJwtRules(
   return (resource.spec.jwtRules ?? []).map((rule, i) => {
     const path = `spec.jwtRules[${i}]`;
     return {
+      name: `ns[${resource.namespace}]-authentication[${resource.name}]-rule[${i}]`,
       issuer: rule.issuer ?? "",
       audiences: rule.audiences ?? [],
       keys: keysOf(rule, path, resource, keySets, diagnostics),

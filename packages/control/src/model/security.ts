@@ -6,6 +6,8 @@ export type MtlsMode = "STRICT" | "PERMISSIVE" | "DISABLE";
 
 /** Whose tokens a workload takes: a request with a bad one is refused, one with none is not. */
 export interface JwtRule {
+  /** What it is called in xDS: `ns[default]-authentication[jwt]-rule[0]`. */
+  readonly name: string;
   /** "" takes any. */
   readonly issuer: string;
   /** Empty takes any. */

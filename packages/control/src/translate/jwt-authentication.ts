@@ -33,8 +33,8 @@ export const nobodysKey =
 export function jwtFilter(rules: readonly JwtRule[]): HttpFilter | undefined {
   if (rules.length === 0) return undefined;
   const providers: Record<string, Provider> = {};
-  for (const [i, rule] of rules.entries()) providers[providerName(i)] = provider(rule);
-  const each = rules.map((_, i) => byProvider(i));
+  for (const rule of rules) providers[rule.name] = provider(rule);
+  const each = rules.map(byProvider);
   const goodOrMissing = each.map((requirement) => anyOf([requirement, allowMissing]));
   const requires =
     rules.length === 1
@@ -51,10 +51,6 @@ export function jwtFilter(rules: readonly JwtRule[]): HttpFilter | undefined {
     bypassCorsPreflight: true,
   });
   return httpFilter(jwtFilterName, config);
-}
-
-function providerName(index: number): string {
-  return `origins-${index}`;
 }
 
 function provider(rule: JwtRule): Provider {
@@ -76,8 +72,8 @@ function provider(rule: JwtRule): Provider {
   };
 }
 
-function byProvider(index: number): Requirement {
-  return { requiresType: { case: "providerName", value: providerName(index) } };
+function byProvider({ name }: JwtRule): Requirement {
+  return { requiresType: { case: "providerName", value: name } };
 }
 
 const allowMissing: Requirement = { requiresType: { case: "allowMissing", value: {} } };

@@ -7,10 +7,11 @@ import { ruleOrigins } from "./rbac.ts";
 
 /** What a listener that enforces the policies of a workload says of where it and they were written. */
 export function listenerMetadata(
-  { policies }: Pick<MeshWorkload, "policies">,
+  { policies, jwtRules }: Pick<MeshWorkload, "policies" | "jwtRules">,
   { explainsReplies }: ClientFeatures,
   source?: Provenance,
 ): Metadata | undefined {
-  if (!explainsReplies || policies.length === 0) return istioMetadata(source);
-  return istioMetadata(source, { policies: ruleOrigins(policies) });
+  if (!explainsReplies || policies.length + jwtRules.length === 0) return istioMetadata(source);
+  const ofTokens = Object.fromEntries(jwtRules.map((rule) => [rule.name, rule.source.origin]));
+  return istioMetadata(source, { policies: { ...ruleOrigins(policies), ...ofTokens } });
 }

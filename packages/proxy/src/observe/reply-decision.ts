@@ -1,3 +1,4 @@
+import { refusingProviderState } from "../filters/jwt/jwt-authn.ts";
 import { ExchangeRecord } from "../layer/exchange-record.ts";
 import { formatResponseFlags, ResponseFlag } from "../layer/response-flag.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
@@ -20,6 +21,8 @@ const clusterFlags =
   ResponseFlag.UpstreamRemoteReset |
   ResponseFlag.UpstreamProtocolError;
 
+const limitFlags = ResponseFlag.RateLimited | ResponseFlag.RateLimitServiceError;
+
 const nothing: ReplyDecision = { by: "", origin: "" };
 
 /**
@@ -28,13 +31,14 @@ const nothing: ReplyDecision = { by: "", origin: "" };
  */
 export function decisionOf(exchange: Observable): ReplyDecision | undefined {
   if (!exchange.isLocalReply || !(exchange instanceof ExchangeRecord)) return undefined;
-  const { details, flags, match, cluster, service } = exchange;
+  const { details, flags, match, cluster } = exchange;
   const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details)?.[1];
   if (policy === "none") return { by: "no ALLOW policy is for it", origin: "" };
-  if (policy !== undefined)
-    return { by: `policy ${policy}`, origin: service.policyOrigins.get(policy) ?? "" };
-  if (details.startsWith("jwt_authn_access_denied")) return { by: "request authentication", origin: "" };
-  if (details.startsWith("ext_authz")) return { by: "external authorization", origin: "" };
+  if (policy !== undefined) return { by: `policy ${policy}`, origin: originOf(policy, exchange) };
+  if (details.startsWith("jwt_authn_access_denied")) return refusedToken(exchange);
+  if (details.startsWith("ext_authz")) return refusedElsewhere(exchange);
+  if (details === "overload") return { by: "overload: the overload manager stops requests", origin: "" };
+  if ((flags & limitFlags) !== 0) return limited(exchange);
   if ((flags & ResponseFlag.NoRouteFound) !== 0) return missingRoute(exchange);
   const origin = match?.route.origin ?? "";
   if ((flags & ResponseFlag.NoClusterFound) !== 0) {
@@ -45,6 +49,47 @@ export function decisionOf(exchange: Observable): ReplyDecision | undefined {
     return { by: `cluster ${cluster.name}`, origin: cluster.plan.origin ?? "" };
   }
   return match ? { by: titleOf(match), origin } : nothing;
+}
+
+/** The rule that a name in xDS begins or ends with, where it has one of ours: others stand around it. */
+function ruleOf(name: string): string | undefined {
+  return /ns\[[^\]]*\]-[a-z]+\[[^\]]*\]-rule\[\d+\]/.exec(name)?.[0];
+}
+
+function originOf(name: string, { service: { policyOrigins } }: ExchangeRecord): string {
+  return policyOrigins.get(name) ?? policyOrigins.get(ruleOf(name) ?? "") ?? "";
+}
+
+function refusedToken(exchange: ExchangeRecord): ReplyDecision {
+  const provider = exchange.filterState?.get(refusingProviderState);
+  if (typeof provider !== "string" || provider === "") return { by: "request authentication", origin: "" };
+  return { by: `request authentication ${provider}`, origin: originOf(provider, exchange) };
+}
+
+/** By a service that was asked because of a policy; which one, the evaluation before it has left behind. */
+function refusedElsewhere(exchange: ExchangeRecord): ReplyDecision {
+  const by = "external authorization";
+  for (const [key, value] of exchange.dynamicMetadata?.get(rbacMetadataName) ?? []) {
+    if (!key.endsWith("shadow_effective_policy_id") || typeof value !== "string") continue;
+    const policy = ruleOf(value);
+    if (policy !== undefined && value.startsWith(askedPrefix)) {
+      return { by: `${by}, asked by policy ${policy}`, origin: originOf(policy, exchange) };
+    }
+  }
+  return { by, origin: "" };
+}
+
+const rbacMetadataName = "envoy.filters.http.rbac";
+/** Of policies that only say whom to ask. */
+const askedPrefix = "istio-ext-authz-";
+
+/** By what the request's route says of rates, or by its listener for all of them. */
+function limited({ match, service, details }: ExchangeRecord): ReplyDecision {
+  const what = details === "local_rate_limited" ? "a local rate limit" : "a rate limit";
+  return {
+    by: `${what}, at ${match ? titleOf(match) : `listener ${service.listener}`}`,
+    origin: match?.route.origin ?? "",
+  };
 }
 
 function titleOf(match: RouteMatch | undefined): string {

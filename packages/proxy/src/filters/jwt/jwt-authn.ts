@@ -13,6 +13,9 @@ import type { Verify } from "./jwt-requirement.ts";
 /** Under this name claims stand in dynamic metadata, whatever the filter is called. */
 export const jwtMetadataName = "envoy.filters.http.jwt_authn";
 
+/** Filter state of a request that was refused: the name of the provider whose token was bad or missing. */
+export const refusingProviderState = "envoy.filters.http.jwt_authn.refused_by";
+
 /** What applies to the requests of a rule; undefined asks for nothing. */
 export interface JwtRule {
   readonly matches: RoutePredicate;
@@ -117,6 +120,7 @@ export function createJwtAuthnFilter(plan: JwtAuthnPlan, stats: JwtAuthnStats, n
         exchange,
         metadata: new Map(),
         mustRefreshRoute: false,
+        refusedBy: "",
         isCancelled: false,
       };
       exchange.filterState ??= new Map();
@@ -125,6 +129,7 @@ export function createJwtAuthnFilter(plan: JwtAuthnPlan, stats: JwtAuthnStats, n
         if (context.isCancelled) return;
         if (context.metadata.size > 0) noteMetadata(exchange, jwtMetadataName, context.metadata);
         if (failure) {
+          exchange.filterState?.set(refusingProviderState, context.refusedBy);
           refuse(exchange, failure);
           return;
         }

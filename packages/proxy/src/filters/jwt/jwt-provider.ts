@@ -52,6 +52,8 @@ export interface VerificationContext {
   /** For the filter's dynamic metadata. */
   readonly metadata: Map<string, MetadataValue>;
   mustRefreshRoute: boolean;
+  /** The provider whose token was bad or missing; "" while none was. */
+  refusedBy: string;
   /** The exchange ended meanwhile. */
   isCancelled: boolean;
 }

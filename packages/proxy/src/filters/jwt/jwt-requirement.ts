@@ -55,6 +55,7 @@ function verifyProvider(
   const request = context.exchange.request!;
   const fail = (failure: JwtFailure) => {
     const { failureMetadata } = provider.plan;
+    blame(context, provider, failure);
     if (failureMetadata !== "") {
       context.metadata.set(failureMetadata, { code: `${failure.code}`, message: failure.message });
     }
@@ -101,11 +102,15 @@ function verifyOptional(
     const provider = issuerOf(token, providers);
     if (!provider) {
       last = unreadable(token);
+      blame(context, providers[token.provider]!, last);
       next(i - 1);
       return;
     }
     provider.verify(token, undefined, context, (failure) => {
-      if (failure) last = failure;
+      if (failure) {
+        last = failure;
+        blame(context, provider, failure);
+      }
       next(i - 1);
     });
   };
@@ -123,6 +128,12 @@ function issuerOf(found: FoundToken, providers: readonly JwtProvider[]): JwtProv
 
 function unreadable(found: FoundToken): JwtFailure {
   return parseJwt(found.text).failure ?? jwtFailures.unknownIssuer;
+}
+
+/** The provider whose token is bad is to blame before one that found none of its own. */
+function blame(context: VerificationContext, { plan }: JwtProvider, failure: JwtFailure): void {
+  const isVague = failure === jwtFailures.missing || failure === jwtFailures.unknownIssuer;
+  if (!isVague || context.refusedBy === "") context.refusedBy = plan.name;
 }
 
 /** Which of two failures to tell of: a bad token says more than a missing one. */
