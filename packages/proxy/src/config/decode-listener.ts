@@ -20,6 +20,7 @@ import type {
   TcpProxyPlan,
 } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
+import { decodeChainChoice } from "./decode-chain-choice.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
 import { decodeListenerFilters } from "./decode-listener-filters.ts";
 import { decodeNetworkFilter } from "./decode-network-filters.ts";
@@ -45,7 +46,8 @@ export function decodeListener(listener: Listener, path: string, context: Decode
     decodeChain(listener.defaultFilterChain, direction, at(path, "default_filter_chain"), context);
   if (chains.length === 0 && !defaultChain)
     issues.add(at(path, "filter_chains"), "is empty", "add a filter chain");
-  reportEqualMatches(chains, path, context);
+  const chainChoice = decodeChainChoice(listener, path, issues);
+  if (!chainChoice) reportEqualMatches(chains, path, context);
   return {
     name: listener.name,
     addresses: decodeAddresses(listener, path, context),
@@ -55,6 +57,7 @@ export function decodeListener(listener: Listener, path: string, context: Decode
     listenerFilters: decodeListenerFilters(listener, chains, path, context),
     chains,
     defaultChain,
+    chainChoice,
     bufferLimitBytes: listener.perConnectionBufferLimitBytes ?? 1024 * 1024,
     maxConnections: connectionLimit(context.runtime, `listener.${listener.name}`),
     ignoresGlobalLimit: listener.ignoreGlobalConnLimit,

@@ -2,6 +2,7 @@ import type { DynamicMetadataInput } from "@weft/xds/gen/envoy/extensions/matchi
 import type { HttpRequestHeaderMatchInput } from "@weft/xds/gen/envoy/type/matcher/v3/http_inputs_pb";
 import type { TypedExtensionConfig } from "@weft/xds/gen/xds/core/v3/extension_pb";
 import {
+  applicationProtocolInput,
   destinationIpInput,
   destinationPortInput,
   directSourceIpInput,
@@ -11,7 +12,9 @@ import {
   serverNameInput,
   sourceIpInput,
   sourcePortInput,
+  sourceTypeInput,
   subjectInput,
+  transportProtocolInput,
   uriSanInput,
 } from "../matching/match-inputs.ts";
 import type { MatchInput } from "../matching/match-tree.ts";
@@ -36,8 +39,21 @@ const plain: Readonly<Record<string, MatchInput>> = {
   [`${ssl}SubjectInput`]: subjectInput,
 };
 
-/** What a matcher is about: whole requests, their headers alone, or connections of which nothing has been read. */
-export type MatchSubject = "request" | "headers" | "connection";
+/** Inputs of connections whose filter chain is still to be chosen. */
+const beforeChoice: Readonly<Record<string, MatchInput>> = {
+  [`${network}DestinationIPInput`]: destinationIpInput,
+  [`${network}DestinationPortInput`]: destinationPortInput,
+  [`${network}SourceIPInput`]: sourceIpInput,
+  [`${network}SourcePortInput`]: sourcePortInput,
+  [`${network}DirectSourceIPInput`]: directSourceIpInput,
+  [`${network}SourceTypeInput`]: sourceTypeInput,
+  [`${network}ServerNameInput`]: serverNameInput,
+  [`${network}TransportProtocolInput`]: transportProtocolInput,
+  [`${network}ApplicationProtocolInput`]: applicationProtocolInput,
+};
+
+/** What a matcher is about: whole requests, their headers alone, connections of which nothing has been read, or those whose filter chain is still to be chosen. */
+export type MatchSubject = "request" | "headers" | "connection" | "listener";
 
 /** Stands in for an input that was refused; the resource is never used. */
 const nothing: MatchInput = () => undefined;
@@ -59,8 +75,12 @@ export function decodeMatchInput(
     issues.add(place, "routes are chosen by request headers only", `use ${headerInput}`);
     return nothing;
   }
-  const known = plain[message.$typeName];
+  const known = (subject === "listener" ? beforeChoice : plain)[message.$typeName];
   if (known) return known;
+  if (subject === "listener") {
+    issues.add(place, `${message.$typeName} is not known of a connection before its filter chain`);
+    return nothing;
+  }
   if (message.$typeName === `${network}DynamicMetadataInput`) {
     return decodeMetadataInput(message as DynamicMetadataInput, place, issues);
   }

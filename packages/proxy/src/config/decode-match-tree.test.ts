@@ -88,9 +88,9 @@ const mistakes: readonly (readonly [string, object, RegExp])[] = [
     /name: is empty/,
   ],
   [
-    "a tree of addresses",
+    "a tree that is found in no known way",
     { matcher: { matcher_tree: { input: port, custom_match: header } } },
-    /`custom_match` is not implemented/,
+    /custom_match: is no way to find a branch/,
   ],
   ["predicates nested too deep", { matcher: list(nestedDeeply()) }, /nested deeper than 32/],
   [
@@ -142,5 +142,56 @@ for (const [what, host, expected] of [
     const manager = config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
     manager.route_config = { virtual_hosts: [{ name: "v", domains: ["*"], matcher, ...host }] };
     assert.throws(() => compileText(JSON.stringify(config)), expected);
+  });
+}
+
+const chains = (matcher: object, ...list: object[]) => {
+  const config = JSON.parse(bootstrap("http", { stat_prefix: undefined }));
+  const [listener] = config.static_resources.listeners;
+  const [{ filters }] = listener.filter_chains;
+  filters[0].typed_config.http_filters.shift();
+  listener.filter_chain_matcher = matcher;
+  listener.filter_chains = list.map((chain) => ({ ...chain, filters }));
+  return JSON.stringify(config);
+};
+const to = (value: string) => ({
+  action: { name: "x", typed_config: { "@type": "type.googleapis.com/google.protobuf.StringValue", value } },
+});
+
+for (const [what, matcher, given, expected] of [
+  [
+    "a chain that is not there",
+    list(single(port), to("b")),
+    [{ name: "a" }],
+    /value: there is no filter chain 'b'/,
+  ],
+  [
+    "a chain without a name",
+    list(single(port), to("a")),
+    [{ name: "a" }, {}],
+    /filter_chains\[1\]\.name: is empty/,
+  ],
+  [
+    "two chains of one name",
+    list(single(port), to("a")),
+    [{ name: "a" }, { name: "a" }],
+    /'a' is taken by another/,
+  ],
+  [
+    "matches beside it",
+    list(single(port), to("a")),
+    [{ name: "a", filter_chain_match: { destination_port: 1 } }],
+    /filter_chain_match: is not asked beside/,
+  ],
+  ["an action that names no chain", list(single(port)), [{ name: "a" }], /Action names no filter chain/],
+  [
+    "what is known of requests only",
+    list(single(header), to("a")),
+    [{ name: "a" }],
+    /HttpRequestHeaderMatchInput is not known of a connection before its filter chain/,
+  ],
+] as const) {
+  test(`a listener's matcher with ${what} is refused`, () => {
+    assert.throws(() => compileText(chains(matcher, ...given)), expected);
   });
 }

@@ -12,6 +12,7 @@ import type { StringMatcher } from "@weft/xds/gen/xds/type/matcher/v3/string_pb"
 import { compileRange } from "../filters/address-range.ts";
 import {
   everyOf,
+  type MatchInput,
   type MatchTest,
   type MatchTree,
   matchExactly,
@@ -22,6 +23,7 @@ import {
   testInput,
 } from "../matching/match-tree.ts";
 import { compileStringMatcher, type StringPredicate } from "../route/string-matcher.ts";
+import { decodeMatchBranches, type MatchBranches } from "./decode-match-branches.ts";
 import { decodeMatchInput, type MatchSubject } from "./decode-match-inputs.ts";
 import { compiled, decodeCidr } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
@@ -35,6 +37,8 @@ export interface MatchTreeDecoding<Action> {
   /** Reads the message of an action; reports what is wrong with it. */
   readonly decodeAction: (message: Message, path: string) => Action | undefined;
   readonly issues: Issues;
+  /** Is told what the matcher looks at. */
+  readonly inputs?: Set<MatchInput>;
 }
 
 /**
@@ -80,10 +84,18 @@ function decodeTree<Action>(
   otherwise: MatchTree<Action> | undefined,
   depth: number,
 ): MatchTree<Action> {
-  const { subject, issues } = decoding;
-  const value = decodeMatchInput(input, subject, at(path, "input"), issues);
+  const { issues } = decoding;
+  const value = decodeInput(input, at(path, "input"), decoding);
+  if (treeType.case === "customMatch") {
+    const branches: MatchBranches<Action> = {
+      input: value,
+      otherwise,
+      decodeOnMatch: (onMatch, place) => decodeOnMatch(onMatch, place, decoding, depth),
+    };
+    return decodeMatchBranches(treeType.value, at(path, "custom_match"), branches, issues);
+  }
   if (treeType.case !== "exactMatchMap" && treeType.case !== "prefixMatchMap") {
-    issues.add(path, "needs `exact_match_map` or `prefix_match_map`");
+    issues.add(path, "needs `exact_match_map`, `prefix_match_map` or `custom_match`");
     return () => undefined;
   }
   const isExact = treeType.case === "exactMatchMap";
@@ -94,6 +106,16 @@ function decodeTree<Action>(
     all.map(([key, onMatch]) => [key, decodeOnMatch(onMatch, atKey(place, key), decoding, depth)] as const),
   );
   return (isExact ? matchExactly : matchLongestPrefix)(value, branches, otherwise);
+}
+
+function decodeInput<Action>(
+  input: TypedExtensionConfig | undefined,
+  path: string,
+  { subject, issues, inputs }: MatchTreeDecoding<Action>,
+): MatchInput {
+  const value = decodeMatchInput(input, subject, path, issues);
+  inputs?.add(value);
+  return value;
 }
 
 function decodeOnMatch<Action>(
@@ -150,9 +172,10 @@ function decodePredicate<Action>(
 function decodeSingle<Action>(
   { input, matcher }: SinglePredicate,
   path: string,
-  { subject, issues }: MatchTreeDecoding<Action>,
+  decoding: MatchTreeDecoding<Action>,
 ): MatchTest {
-  const value = decodeMatchInput(input, subject, at(path, "input"), issues);
+  const { issues } = decoding;
+  const value = decodeInput(input, at(path, "input"), decoding);
   switch (matcher.case) {
     case "valueMatch":
       return testInput(value, decodeValueMatch(matcher.value, at(path, "value_match"), issues));

@@ -70,7 +70,11 @@ export function decodeAddress(
   return { kind: "ip", host, port, ...(value.value.ipv4Compat ? { isIpv4Compatible: true } : {}) };
 }
 
-export function decodeCidr(range: CidrRangeMessage, path: string, issues: Issues): CidrRange {
+export function decodeCidr(
+  range: Pick<CidrRangeMessage, "addressPrefix" | "prefixLen">,
+  path: string,
+  issues: Issues,
+): CidrRange {
   const version = isIP(range.addressPrefix);
   const prefixLength = range.prefixLen ?? 0;
   if (version === 0)

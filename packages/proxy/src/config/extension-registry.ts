@@ -5,7 +5,7 @@ import {
   type Message,
   type Registry,
 } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
+import { type Any, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { ActionSchema as RbacActionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import {
   FilterConfigSchema,
@@ -101,6 +101,7 @@ import { RoundRobinSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_
 import { SubsetSchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb";
 import { WrrLocalitySchema } from "@weft/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb";
 import {
+  ApplicationProtocolInputSchema,
   DestinationIPInputSchema,
   DestinationPortInputSchema,
   DirectSourceIPInputSchema,
@@ -108,6 +109,8 @@ import {
   ServerNameInputSchema,
   SourceIPInputSchema,
   SourcePortInputSchema,
+  SourceTypeInputSchema,
+  TransportProtocolInputSchema,
 } from "@weft/xds/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb";
 import {
   DnsSanInputSchema,
@@ -136,6 +139,8 @@ import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstre
 import { HttpRequestHeaderMatchInputSchema } from "@weft/xds/gen/envoy/type/matcher/v3/http_inputs_pb";
 import { TypedStructSchema as UdpaTypedStructSchema } from "@weft/xds/gen/udpa/type/v1/typed_struct_pb";
 import { ModuleFilterSchema } from "@weft/xds/gen/weft/filters/http/module/v1/module_filter_pb";
+import { ServerNameMatcherSchema } from "@weft/xds/gen/xds/type/matcher/v3/domain_pb";
+import { IPMatcherSchema } from "@weft/xds/gen/xds/type/matcher/v3/ip_pb";
 import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 
 /** Every extension this proxy implements: what may stand in an `Any`. */
@@ -162,6 +167,12 @@ export const extensionRegistry: Registry = createRegistry(
   SourcePortInputSchema,
   DirectSourceIPInputSchema,
   ServerNameInputSchema,
+  SourceTypeInputSchema,
+  TransportProtocolInputSchema,
+  ApplicationProtocolInputSchema,
+  IPMatcherSchema,
+  ServerNameMatcherSchema,
+  StringValueSchema,
   DynamicMetadataInputSchema,
   UriSanInputSchema,
   DnsSanInputSchema,

@@ -100,8 +100,8 @@ export class DryProxy {
       tcp: undefined,
     };
     if (!listener) return nothing;
-    const { chains, defaultChain } = listener.plan;
-    const chain = new FilterChainMatcher(chains).find(call.facts) ?? defaultChain;
+    const { chains, chainChoice, defaultChain } = listener.plan;
+    const chain = new FilterChainMatcher(chains, chainChoice).find(call.facts) ?? defaultChain;
     if (!chain) return nothing;
     const connection = connectionOf(call, chain);
     const met = { ...nothing, chain: { name: chain.name, isTls: chain.tls !== undefined } };

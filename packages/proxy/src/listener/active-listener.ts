@@ -46,6 +46,7 @@ export class ConnectionLimit {
 }
 
 interface Chain {
+  readonly name: string;
   readonly plan: FilterChainPlan;
   readonly tls: DownstreamTlsPlan | undefined;
   readonly match: FilterChainMatch;
@@ -92,7 +93,10 @@ export class ActiveListener implements HttpConnectionOwner {
     const overload = plan.bypassesOverload ? neverOverloaded : context.overload;
     this.#context = { ...context, overload, drain };
     this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
-    this.#chains = new FilterChainMatcher(plan.chains.map((chain) => this.#compile(chain)));
+    this.#chains = new FilterChainMatcher(
+      plan.chains.map((chain) => this.#compile(chain)),
+      plan.chainChoice,
+    );
     this.#defaultChain = plan.defaultChain && this.#compile(plan.defaultChain);
     this.#identifier = new ConnectionIdentifier({
       filters: plan.listenerFilters,
@@ -337,12 +341,13 @@ export class ActiveListener implements HttpConnectionOwner {
   }
 
   #compile(plan: FilterChainPlan): Chain {
-    const { terminal, match } = plan;
+    const { name, terminal, match } = plan;
     const direction = this.plan.trafficDirection;
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
       const http = new HttpService(terminal, this.#context, stats, this.plan);
       return {
+        name,
         plan,
         match,
         tls: terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls,
@@ -350,7 +355,7 @@ export class ActiveListener implements HttpConnectionOwner {
         tcp: undefined,
       };
     }
-    if (terminal.kind !== "tcp") return { plan, match, tls: plan.tls, http: undefined, tcp: undefined };
+    if (terminal.kind !== "tcp") return { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined };
     const tcp: TcpService = {
       plan: terminal,
       stats: this.#context.stats.tcp(terminal.statPrefix),
@@ -358,7 +363,7 @@ export class ActiveListener implements HttpConnectionOwner {
       networkFilters: plan.networkFilters,
       context: this.#context,
     };
-    return { plan, match, tls: plan.tls, http: undefined, tcp };
+    return { name, plan, match, tls: plan.tls, http: undefined, tcp };
   }
 }
 

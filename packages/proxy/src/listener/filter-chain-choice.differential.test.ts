@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import tls from "node:tls";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
+import { answeringChain, chosenChain, hello, type Opening, text } from "./test-openings.ts";
 
 /** Chains that answer with their name, in an order that must not matter. */
 const chains: Readonly<Record<string, object>> = {
@@ -21,17 +20,6 @@ const chains: Readonly<Record<string, object>> = {
   "HTTP/1.0": { application_protocols: ["http/1.0"] },
   "other text": { transport_protocol: "raw_buffer" },
 };
-
-interface Opening {
-  readonly name: string;
-  readonly bytes: Buffer | (() => Promise<Buffer>);
-}
-
-const hello = (servername: string, ...ALPNProtocols: string[]): Opening => ({
-  name: `TLS for ${servername || "nobody"} speaking ${ALPNProtocols.join(", ") || "anything"}`,
-  bytes: () => captureHello({ servername, ...(ALPNProtocols.length > 0 ? { ALPNProtocols } : {}) }),
-});
-const text = (name: string, bytes: string): Opening => ({ name, bytes: Buffer.from(bytes, "latin1") });
 
 const openings: readonly Opening[] = [
   hello(""),
@@ -63,39 +51,12 @@ const openings: readonly Opening[] = [
   text("TLS alert", "\x15\x03\x01\x00\x02\x02\x28"),
 ];
 
-/** The first flight of a real client. */
-function captureHello(options: tls.ConnectionOptions): Promise<Buffer> {
-  return new Promise((resolve) => {
-    const server = net.createServer((socket) => {
-      socket.once("data", (bytes: Buffer) => {
-        socket.destroy();
-        server.close();
-        resolve(bytes);
-      });
-    });
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      tls.connect({ port, host: "127.0.0.1", ...options }).on("error", () => {});
-    });
-  });
-}
-
 function bootstrap(): string {
   const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.extensions.filters.${name}` });
   const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
-  const filter_chains = Object.entries(chains).map(([name, filter_chain_match]) => ({
-    name,
-    filter_chain_match,
-    filters: [
-      {
-        name: "answer",
-        typed_config: {
-          ...type("network.direct_response.v3.Config"),
-          response: { inline_string: name },
-        },
-      },
-    ],
-  }));
+  const filter_chains = Object.entries(chains).map(([name, filter_chain_match]) =>
+    answeringChain(name, { filter_chain_match }),
+  );
   const listener_filters = ["tls_inspector.v3.TlsInspector", "http_inspector.v3.HttpInspector"].map(
     (name) => ({
       name,
@@ -122,24 +83,10 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** The name of the chain that answered; "" when the connection was closed. */
-function chosen(port: number, opening: Buffer): Promise<string> {
-  return new Promise((resolve) => {
-    let received = "";
-    const socket = net.connect({ port, host: "127.0.0.1" });
-    socket.on("error", () => {});
-    socket.on("data", (bytes: Buffer) => {
-      received += bytes.toString("latin1");
-    });
-    socket.on("close", () => resolve(received));
-    socket.write(opening);
-  });
-}
-
 for (const { name, bytes } of openings) {
   test(`the filter chain for ${name} is Envoy's choice`, withEnvoy, async () => {
-    const opening = typeof bytes === "function" ? await bytes() : bytes;
-    const expected = await chosen(theirs!.ports.get("main")!, opening);
-    assert.equal(await chosen(ours!.ports.get("main")!, opening), expected);
+    const opening = await bytes();
+    const expected = await chosenChain(theirs!.ports.get("main")!, opening);
+    assert.equal(await chosenChain(ours!.ports.get("main")!, opening), expected);
   });
 }

@@ -1,8 +1,8 @@
 import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
-import { isInRange, isLoopback, type ParsedRange, parseAddress, parseRange } from "../net/cidr.ts";
+import { isInRange, type ParsedRange, parseAddress, parseRange } from "../net/cidr.ts";
 import type { ProxyHeader } from "../net/proxy-protocol.ts";
-import type { SocketAddress } from "../net/socket-address.ts";
-import type { CidrRange, FilterChainMatch } from "./listener-plan.ts";
+import { isLocalSource, type SocketAddress } from "../net/socket-address.ts";
+import type { CidrRange, FilterChainChoice, FilterChainMatch } from "./listener-plan.ts";
 
 /** What is known of a connection when its filter chain is chosen. */
 export interface ConnectionFacts {
@@ -47,19 +47,28 @@ const allCriteria = [...destinationCriteria, ...inspectedCriteria, ...sourceCrit
  *
  * @see envoy.config.listener.v3.FilterChainMatch
  */
-export class FilterChainMatcher<C extends { readonly match: FilterChainMatch }> {
+export class FilterChainMatcher<C extends { readonly name: string; readonly match: FilterChainMatch }> {
   readonly #chains: readonly { readonly chain: C; readonly compiled: CompiledMatch }[];
+  readonly #choice: FilterChainChoice | undefined;
 
-  constructor(chains: readonly C[]) {
+  /** `choice` decides in the place of the chains' own matches, by their names. */
+  constructor(chains: readonly C[], choice?: FilterChainChoice) {
     this.#chains = chains.map((chain) => ({ chain, compiled: compile(chain.match) }));
+    this.#choice = choice;
   }
 
   find(facts: ConnectionFacts): C | undefined {
+    if (this.#choice) {
+      const known = { ...facts, requestedServerName: facts.serverName, peer: undefined };
+      const name = this.#choice.find(known, undefined);
+      return this.#chains.find(({ chain }) => chain.name === name)?.chain;
+    }
     return this.#narrow(facts, allCriteria)[0]?.chain;
   }
 
   /** Whether the choice for this destination depends on what the client sends first. */
   needsInspection(facts: ConnectionFacts): boolean {
+    if (this.#choice) return this.#choice.needsInspection;
     return this.#narrow(facts, destinationCriteria).some(
       ({ compiled: { match } }) =>
         match.serverNames.length > 0 ||
@@ -105,11 +114,6 @@ function parseRanges(ranges: readonly CidrRange[]): ParsedRange[] {
 
 function groupsOf(address: SocketAddress): readonly number[] {
   return address.kind === "ip" ? (parseAddress(address.host) ?? []) : [];
-}
-
-function isLocalSource({ local, remote }: ConnectionFacts): boolean {
-  if (local.kind === "pipe" || remote.kind === "pipe") return true;
-  return remote.host === local.host || isLoopback(remote.host);
 }
 
 function destinationPort({ match }: CompiledMatch, { local }: FactsForMatch): number {

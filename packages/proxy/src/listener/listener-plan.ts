@@ -7,6 +7,7 @@ import type { LocalReplyPlan } from "../layer/local-reply-plan.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { Discovery, DiscoveryOutcome } from "../layer/resource-discovery.ts";
 import type { UnderscoreAction } from "../layer/underscored-fields.ts";
+import type { MatchTree } from "../matching/match-tree.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import type { HeaderEdits, HeaderValue } from "../route/header-edits.ts";
@@ -31,6 +32,8 @@ export interface ListenerPlan {
   /** In order of declaration; the best match is chosen by Envoy's rules, not by order. */
   readonly chains: readonly FilterChainPlan[];
   readonly defaultChain: FilterChainPlan | undefined;
+  /** Names the chain of a connection; undefined where the chains' own matches decide. */
+  readonly chainChoice?: FilterChainChoice | undefined;
   readonly bufferLimitBytes: number;
   /** More connections at a time are refused; undefined: as many as come. */
   readonly maxConnections?: number;
@@ -92,6 +95,14 @@ export interface FilterChainPlan {
   /** Network filters before the terminal one (RBAC), in order. */
   readonly networkFilters: readonly NetworkFilter[];
   readonly terminal: HttpConnectionPlan | TcpProxyPlan | AnswerPlan;
+}
+
+/** @see envoy.config.listener.v3.Listener.filter_chain_matcher */
+export interface FilterChainChoice {
+  /** The name of the chain; undefined is the default one. */
+  readonly find: MatchTree<string>;
+  /** Whether it looks at what a client sends first. */
+  readonly needsInspection: boolean;
 }
 
 /** Empty lists and undefined match everything. @see envoy.config.listener.v3.FilterChainMatch */

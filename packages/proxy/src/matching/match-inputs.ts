@@ -1,5 +1,5 @@
 import { metadataAt } from "../layer/dynamic-metadata.ts";
-import type { SocketAddress } from "../net/socket-address.ts";
+import { isLocalSource, type SocketAddress } from "../net/socket-address.ts";
 import type { MatchInput } from "./match-tree.ts";
 
 /** A header of the request, several of one name joined by commas; pseudo-headers by their HTTP/2 names. */
@@ -28,6 +28,14 @@ export const sourcePortInput: MatchInput = ({ remote }, exchange) =>
 export const directSourceIpInput: MatchInput = ({ directRemote, remote }) => hostOf(directRemote ?? remote);
 
 export const serverNameInput: MatchInput = ({ requestedServerName }) => filled(requestedServerName);
+export const transportProtocolInput: MatchInput = ({ transportProtocol }) => transportProtocol;
+/** Each in quotes, as Envoy writes them: `'h2','http/1.1'`. */
+export const applicationProtocolInput: MatchInput = ({ applicationProtocols = [] }) =>
+  filled(applicationProtocols.map((protocol) => `'${protocol}'`).join(","));
+/** `local` where the client is on this machine. */
+export const sourceTypeInput: MatchInput = ({ local, remote }) =>
+  isLocalSource({ local, remote }) ? "local" : undefined;
+
 export const uriSanInput: MatchInput = ({ peer }) => filled(peer?.uris.join(","));
 export const dnsSanInput: MatchInput = ({ peer }) => filled(peer?.dnsNames.join(","));
 export const subjectInput: MatchInput = ({ peer }) => filled(peer?.subject);

@@ -1,7 +1,17 @@
 import type { DownstreamConnection } from "../layer/downstream-connection.ts";
 import type { Exchange } from "../layer/exchange.ts";
 
-type About<Answer> = (connection: DownstreamConnection, exchange: Exchange | undefined) => Answer;
+/** What is known of a connection; of one whose filter chain is still to be chosen also what it seems to speak. */
+export interface MatchedConnection
+  extends Pick<
+    DownstreamConnection,
+    "local" | "remote" | "directRemote" | "metadata" | "requestedServerName" | "peer"
+  > {
+  readonly transportProtocol?: string;
+  readonly applicationProtocols?: readonly string[];
+}
+
+type About<Answer> = (connection: MatchedConnection, exchange: Exchange | undefined) => Answer;
 
 /** What a matcher looks at, of a request or of a connection alone; undefined where there is no such thing. */
 export type MatchInput = About<string | undefined>;

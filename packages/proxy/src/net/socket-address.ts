@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isLoopback } from "./cidr.ts";
 
 /** Where a connection goes: an IP address with a port, or a Unix socket path. */
 export type SocketAddress =
@@ -24,4 +25,14 @@ export function parseHostPort(text: string | undefined): SocketAddress | undefin
   const port = Number(match?.[3]);
   if (host === undefined || isIP(host) === 0 || port === 0 || port > 65535) return undefined;
   return { kind: "ip", host, port };
+}
+
+/** Whether a connection comes from the machine it goes to. */
+export function isLocalSource(connection: {
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+}): boolean {
+  const { local, remote } = connection;
+  if (local.kind === "pipe" || remote.kind === "pipe") return true;
+  return remote.host === local.host || isLoopback(remote.host);
 }

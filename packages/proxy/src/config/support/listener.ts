@@ -9,7 +9,7 @@ export function listenerSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Listener`]: {
       implemented:
-        "name address additional_addresses filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port ignore_global_conn_limit drain_type bypass_overload_manager",
+        "name address additional_addresses filter_chains filter_chain_matcher use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port ignore_global_conn_limit drain_type bypass_overload_manager",
       harmless: {
         stat_prefix: "listener statistics are named by address",
         enable_reuse_port: oneSocket,
