@@ -68,6 +68,8 @@ export interface RunOptions {
   readonly proxy?: DataPlaneKind;
   /** Path of Envoy for `proxy: "envoy"`; default: `envoy` on the PATH. */
   readonly envoyPath?: string;
+  /** Workers of the sidecar, each up to one processor. Default 1. */
+  readonly concurrency?: number;
   /** Default: `nft` as root in a network namespace of its own where `nft` is installed, otherwise `none` (which it says). */
   readonly capture?: CaptureMode;
   /** Only with `capture: "none"`. */

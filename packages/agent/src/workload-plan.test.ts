@@ -103,6 +103,7 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
   [{ capture: "none", inboundPorts: new Map([[1, 2]]) }, {}, /there is no --port 1/],
   [{ ports: [options.ports[0]!, options.ports[0]!] }, {}, /--port 9080 is given twice/],
   [{}, { address: undefined }, /no network interface/],
+  [{ proxy: "none", concurrency: 2 }, {}, /--concurrency needs a sidecar/],
   [{ proxy: "none", capture: "nft" }, {}, /--capture nft needs a sidecar/],
   [
     { proxy: "none", metrics: { maxSeries: 5, seriesIdleMs: 1_000 } },

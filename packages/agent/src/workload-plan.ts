@@ -156,6 +156,7 @@ function refuseSidecarFlags(options: RunOptions): void {
     options.inboundPorts?.size ? "--inbound-port" : "",
     options.accessLog !== undefined && options.accessLog !== "none" ? "--access-log" : "",
     options.appMetrics ? "--app-metrics" : "",
+    options.concurrency === undefined ? "" : "--concurrency",
     ...metricFlags(options),
   ].filter((flag) => flag !== "");
   if (useless.length === 0) return;

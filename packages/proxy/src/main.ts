@@ -48,7 +48,7 @@ export interface ProxyOptions {
   readonly drainStrategy?: string;
   /** File that keeps the configuration received, for a restart while the management server is away. */
   readonly keepConfigPath?: string;
-  /** Unix socket on which its agent watches requests; for one worker. */
+  /** Unix socket on which its agent watches requests. */
   readonly requestsSocketPath?: string;
   /** Read and compile the bootstrap, report, and end. */
   readonly isValidateOnly?: boolean;
@@ -202,7 +202,7 @@ function commandLine(options: ProxyOptions, logLevel: LogLevel): Readonly<Record
 }
 
 function createWorkers(
-  { concurrency = 1, workerProgram }: ProxyOptions,
+  { concurrency = 1, workerProgram, requestsSocketPath }: ProxyOptions,
   { file, text }: ConfigDocument,
   logLevel: LogLevel,
   drain: DrainPlan,
@@ -210,7 +210,17 @@ function createWorkers(
 ): WorkerPool | undefined {
   if (concurrency <= 1) return undefined;
   if (!workerProgram) throw new Error("more than one worker needs a program to start them with");
-  return new WorkerPool({ ...workerProgram, concurrency, logLevel, drain, file, text, onLost });
+  const observesRequests = requestsSocketPath !== undefined;
+  return new WorkerPool({
+    ...workerProgram,
+    concurrency,
+    logLevel,
+    drain,
+    file,
+    text,
+    observesRequests,
+    onLost,
+  });
 }
 
 /** A sidecar without any of these would have nothing to do, and nothing to be told what to do by. */
@@ -237,13 +247,7 @@ function drainPlan({
 }
 
 function checkOptions(options: ProxyOptions): LogLevel {
-  const { concurrency = 1, logLevel = "info", drainTimeS = 0, requestsSocketPath } = options;
-  if (requestsSocketPath !== undefined && concurrency > 1) {
-    throw new UserError("--requests-socket shows the requests of one worker", {
-      hint: "leave it out, or --concurrency",
-      exitCode: 2,
-    });
-  }
+  const { concurrency = 1, logLevel = "info", drainTimeS = 0 } = options;
   if (!Number.isInteger(concurrency) || concurrency < 0 || concurrency > maxConcurrency) {
     throw new UserError(`--concurrency ${concurrency}: is not a number of workers`, {
       hint: `1 to ${maxConcurrency}; more than there are processors gains nothing`,

@@ -138,7 +138,13 @@ export class Sidecar {
     if (!this.#options.inherited) await this.#serveAdmin();
     const { requestsSocketPath } = this.#options;
     if (requestsSocketPath)
-      this.#requests = await observeRequests(this.#plane, this.#bootstrap, requestsSocketPath, this.#clock);
+      this.#requests = await observeRequests(
+        this.#plane,
+        this.#bootstrap,
+        requestsSocketPath,
+        this.#clock,
+        this.#workers,
+      );
     const { clusters, listeners } = this.#plane.static;
     const asks = [...clusters, ...listeners].some(({ needs }) => needs.routes.size + needs.secrets.size > 0);
     const { ads, lds, cds } = this.#bootstrap;

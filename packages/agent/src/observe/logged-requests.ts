@@ -2,7 +2,7 @@ import type { Clock } from "@weft/base/clock";
 import { formatResponseFlags } from "@weft/proxy/layer/response-flag";
 import { shownPath } from "@weft/proxy/observe/hide-secrets";
 import { RecentLanes } from "@weft/proxy/observe/recent-lanes";
-import { RequestTap } from "@weft/proxy/observe/request-tap";
+import { RequestTap, tapLimit } from "@weft/proxy/observe/request-tap";
 import { selectRecalled } from "@weft/proxy/observe/select-recalled";
 import type { WatchLine } from "@weft/proxy/observe/serve-requests";
 import type { Address } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
@@ -86,7 +86,7 @@ export class LoggedRequests implements RequestSource {
         onLine({ events: [event], limited: tap.limited });
         tap.limited = 0;
       },
-      this.#clock.monotonicMs(),
+      tapLimit(plan, this.#clock.monotonicMs()),
     );
     this.#taps.add(tap);
     return () => void this.#taps.delete(tap);

@@ -20,9 +20,10 @@ export interface DataPlane {
 /** Undefined: the application is its own data plane. @throws UserError for a data plane that is not there */
 export function chooseDataPlane(options: RunOptions): DataPlane | undefined {
   const kind = options.proxy ?? "weft";
+  const workers = ["--concurrency", `${options.concurrency ?? 1}`];
   if (kind === "weft") {
     const start = options.proxyCommand ?? [process.execPath, process.argv[1]!, "proxy"];
-    const flags = ["--log-level", "warning", "--drain-strategy", "immediate"];
+    const flags = [...workers, "--log-level", "warning", "--drain-strategy", "immediate"];
     return {
       kind,
       hasIstioMetrics: true,
@@ -40,7 +41,7 @@ export function chooseDataPlane(options: RunOptions): DataPlane | undefined {
         hint: "install Envoy, put it on the PATH or name it with --envoy-path",
       });
     }
-    const flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"];
+    const flags = ["--disable-hot-restart", ...workers, "--log-level", "warning"];
     // A connection made under another policy ends with its next request, and not only some time later.
     flags.push("--drain-strategy", "immediate", "--drain-time-s", "45");
     return {

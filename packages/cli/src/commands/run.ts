@@ -13,6 +13,7 @@ import {
   parseSeriesCount,
   parseSeriesIdle,
   parseUpstream,
+  parseWorkers,
 } from "../options/parse-values.ts";
 import { packageRoot } from "../package-root.ts";
 import { productVersion } from "../product-version.ts";
@@ -35,6 +36,7 @@ interface Flags {
   readonly controlPlane?: string;
   readonly proxy?: DataPlaneKind;
   readonly envoyPath?: string;
+  readonly concurrency?: number;
   readonly capture?: CaptureMode;
   readonly upstream?: readonly Upstream[];
   readonly inboundPort?: readonly (readonly [number, number])[];
@@ -89,6 +91,7 @@ export function command(): Command {
     )
     .addOption(new Option("--proxy <kind>", "data plane (default: weft)").choices(["weft", "envoy", "none"]))
     .option("--envoy-path <file>", "Envoy, for --proxy envoy (default: from the PATH)")
+    .option("--concurrency <n>", "workers of its proxy, each up to one processor (default: 1)", parseWorkers)
     .addOption(
       new Option(
         "--capture <mode>",
@@ -153,7 +156,7 @@ Example:
   $ weft run --name reviews --version v1 --port 9080:http --token-file reviews.token -- node reviews.js
   $ weft run --name web --port 8080:http --capture none --upstream reviews:9080=127.0.0.1:20000 -- ./web
   $ weft run --name api --port 8080:http --max-series 5000 --series-idle 15m --native-histograms -- ./api
-  $ weft run --gateway istio-ingressgateway --token-file gateway.token`,
+  $ weft run --gateway istio-ingressgateway --token-file gateway.token --concurrency 4`,
     )
     .action(async (program: readonly string[], flags: Flags) => {
       const { runWorkload } = await import("@weft/agent/run-workload");

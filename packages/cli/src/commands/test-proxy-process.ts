@@ -29,6 +29,7 @@ function listeners(port: number, body: string): string {
       {
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
         name: "l",
+        traffic_direction: "INBOUND",
         address: { socket_address: { address: "127.0.0.1", port_value: port } },
         filter_chains: [
           {
@@ -72,7 +73,10 @@ export interface ProxyProcess {
   breakBootstrap(): void;
 }
 
-export async function startProxyProcess(concurrency: number): Promise<ProxyProcess> {
+export async function startProxyProcess(
+  concurrency: number,
+  more: readonly string[] = [],
+): Promise<ProxyProcess> {
   const [port, admin] = [await freePort(), await freePort()];
   const lds = join(directory, `lds-${port}.json`);
   writeFileSync(lds, listeners(port, "first"));
@@ -85,7 +89,7 @@ export async function startProxyProcess(concurrency: number): Promise<ProxyProce
       dynamic_resources: { lds_config: { path_config_source: { path: lds } } },
     }),
   );
-  const args = ["proxy", "-c", bootstrap, "--concurrency", `${concurrency}`, "--drain-time-s", "1"];
+  const args = ["proxy", "-c", bootstrap, "--concurrency", `${concurrency}`, "--drain-time-s", "1", ...more];
   const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk) => {

@@ -10,12 +10,14 @@ import {
   parseSeriesCount,
   parseSeriesIdle,
   parseUpstream,
+  parseWorkers,
 } from "./parse-values.ts";
 import { parseKind } from "./resource-kind.ts";
 
 const good: readonly (readonly [string, () => unknown, unknown])[] = [
   ["500ms", () => parseDurationMs("500ms"), 500],
   ["1.5h", () => parseDurationMs("1.5h"), 5_400_000],
+  ["a number of workers", () => parseWorkers("4"), 4],
   ["a number of series", () => parseSeriesCount("5000"), 5_000],
   ["a time for series", () => parseSeriesIdle("15m"), 900_000],
   ["a port", () => parsePort("15012"), 15012],
@@ -52,6 +54,7 @@ for (const [text, parse, expected] of good) {
 
 const bad: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["a time without a unit", () => parseDurationMs("30"), /30s, 5m or 24h/],
+  ["too many workers", () => parseWorkers("129"), /1 to 128/],
   ["too many series", () => parseSeriesCount("1000001"), /1 to 1000000/],
   ["a time too short for series", () => parseSeriesIdle("999ms"), /from 1s on/],
   ["no time at all", () => parseDurationMs("0s"), /30s, 5m or 24h/],

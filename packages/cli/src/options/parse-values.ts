@@ -36,6 +36,13 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** Of a proxy. */
+export function parseWorkers(text: string): number {
+  const count = parseCount(text);
+  if (count > 128) throw new InvalidArgumentError("write a number of workers from 1 to 128.");
+  return count;
+}
+
 /** Of one metric, as many as a bootstrap may say. */
 export function parseSeriesCount(text: string): number {
   const count = parseCount(text);

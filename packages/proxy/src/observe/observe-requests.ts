@@ -4,20 +4,34 @@ import type { DataPlane } from "../data-plane.ts";
 import { localPeerMetadata } from "../telemetry/peer-metadata.ts";
 import { configChanges } from "./config-changes.ts";
 import { RequestObserver } from "./request-observer.ts";
+import { type OtherWorkers, RequestsOfWorkers } from "./requests-of-workers.ts";
 import { serveRequests } from "./serve-requests.ts";
 
-/** Lets the agent of a proxy watch its requests. @throws UserError when the socket cannot be had */
-export function observeRequests(
-  { observation, live }: Pick<DataPlane, "observation" | "live">,
+type Observed = Pick<DataPlane, "observation" | "live">;
+
+/** Looks at the requests of one worker. */
+export function observeWorker(
+  { observation, live }: Observed,
   { message }: BootstrapPlan,
-  path: string,
   clock: Clock,
-): Promise<{ close(): void }> {
-  const observer = new RequestObserver({
+): RequestObserver {
+  return new RequestObserver({
     clock,
     observation,
     local: localPeerMetadata(message.node?.metadata ?? {}),
     annotate: (facts) => ({ changes: configChanges(live, facts) }),
   });
-  return serveRequests({ path, clock, observer });
+}
+
+/** Lets the agent of a proxy watch its requests, those of all its workers. @throws UserError when the socket cannot be had */
+export function observeRequests(
+  plane: Observed,
+  bootstrap: BootstrapPlan,
+  path: string,
+  clock: Clock,
+  others: OtherWorkers | undefined,
+): Promise<{ close(): void }> {
+  const own = observeWorker(plane, bootstrap, clock);
+  const requests = others ? new RequestsOfWorkers(own, others, clock) : own;
+  return serveRequests({ path, clock, requests });
 }

@@ -6,12 +6,14 @@ import type {
   RecallPlan,
   WatchPlan,
 } from "@weft/xds/observed-request";
+import type { TokenBucket } from "../filters/rate-limit/token-bucket.ts";
 import type { PeerMetadata } from "../layer/downstream-connection.ts";
 import { describeRequest } from "./describe-request.ts";
 import type { Observable, Observation, RequestMemory, RequestWatcher } from "./observation.ts";
+import type { ObservedRequests, Watch } from "./observed-requests.ts";
 import { RecentLanes } from "./recent-lanes.ts";
 import { factsOf, type RequestFacts } from "./request-facts.ts";
-import { RequestTap } from "./request-tap.ts";
+import { RequestTap, tapLimit } from "./request-tap.ts";
 import { selectRecalled } from "./select-recalled.ts";
 
 export interface RequestObserverOptions {
@@ -24,7 +26,7 @@ export interface RequestObserverOptions {
 }
 
 /** Looks at a proxy's requests for those who ask: remembers some, and tells watchers of those they want to see. */
-export class RequestObserver implements RequestWatcher, RequestMemory {
+export class RequestObserver implements RequestWatcher, RequestMemory, ObservedRequests {
   readonly #options: RequestObserverOptions;
   readonly #recent: RecentLanes<RequestFacts>;
   readonly #taps = new Set<RequestTap>();
@@ -38,20 +40,25 @@ export class RequestObserver implements RequestWatcher, RequestMemory {
     options.observation.memory = this;
   }
 
-  /** Tells `emit` of requests from here on; what is returned ends it. */
-  watch(plan: WatchPlan, emit: (event: ObservedEvent) => void): { readonly tap: RequestTap; stop(): void } {
+  /** `limit` may be one that is shared. */
+  watch(plan: WatchPlan, emit: (event: ObservedEvent) => void, limit?: TokenBucket): Watch {
     const { observation, clock } = this.#options;
-    const tap = new RequestTap(plan, emit, clock.monotonicMs());
+    const tap = new RequestTap(plan, emit, limit ?? tapLimit(plan, clock.monotonicMs()));
     this.#taps.add(tap);
     observation.watcher = this;
     const stop = () => {
       this.#taps.delete(tap);
       if (this.#taps.size === 0) observation.watcher = undefined;
     };
-    return { tap, stop };
+    return {
+      get limited() {
+        return tap.limited;
+      },
+      stop,
+    };
   }
 
-  recall(plan: RecallPlan): ObservedRequest[] {
+  async recall(plan: RecallPlan): Promise<readonly ObservedRequest[]> {
     const { requestId = "", withHeaders = false } = plan;
     const { local, annotate } = this.#options;
     const sought = this.#recent.all.filter((facts) => requestId === "" || facts.requestId === requestId);

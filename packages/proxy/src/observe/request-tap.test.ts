@@ -3,11 +3,11 @@ import { test } from "node:test";
 import type { ObservedEvent, WatchPlan } from "@weft/xds/observed-request";
 import { observedRequest } from "./observed-request-fixture.ts";
 import { RecentLanes } from "./recent-lanes.ts";
-import { RequestTap } from "./request-tap.ts";
+import { RequestTap, tapLimit } from "./request-tap.ts";
 
 function tapped(plan: WatchPlan) {
   const events: ObservedEvent[] = [];
-  const tap = new RequestTap({ inbound: {}, ...plan }, (event) => events.push(event), 0);
+  const tap = new RequestTap({ inbound: {}, ...plan }, (event) => events.push(event), tapLimit(plan, 0));
   return { tap, phases: () => events.map(({ phase }) => phase).join(" ") };
 }
 

@@ -5,6 +5,12 @@ import { isWatched } from "./is-watched.ts";
 /** Where nothing is said. */
 export const defaultMaxPerSecond = 100;
 
+/** How many requests a watch is told of, in a second. */
+export function tapLimit({ maxPerSecond }: WatchPlan, nowMs: number): TokenBucket {
+  const perSecond = maxPerSecond || defaultMaxPerSecond;
+  return new TokenBucket({ maxTokens: perSecond, tokensPerFill: perSecond, fillIntervalMs: 1000 }, nowMs);
+}
+
 type Verdict = "chosen" | "passed over";
 
 /**
@@ -20,14 +26,10 @@ export class RequestTap {
   /** Requests that were for this watch and over its limit. */
   limited = 0;
 
-  constructor(plan: WatchPlan, emit: (event: ObservedEvent) => void, nowMs: number) {
+  constructor(plan: WatchPlan, emit: (event: ObservedEvent) => void, bucket: TokenBucket) {
     this.#plan = plan;
     this.#emit = emit;
-    const perSecond = plan.maxPerSecond || defaultMaxPerSecond;
-    this.#bucket = new TokenBucket(
-      { maxTokens: perSecond, tokensPerFill: perSecond, fillIntervalMs: 1000 },
-      nowMs,
-    );
+    this.#bucket = bucket;
   }
 
   /** `exchange` is the request's identity; the same for all its phases. */

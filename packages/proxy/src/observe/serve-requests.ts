@@ -3,13 +3,13 @@ import type { Clock } from "@weft/base/clock";
 import { messageOf } from "@weft/base/errors";
 import { listenOn } from "@weft/xds/grpc/listen-on";
 import type { ObservedEvent, RecallPlan, WatchPlan } from "@weft/xds/observed-request";
-import type { RequestObserver } from "./request-observer.ts";
+import type { ObservedRequests } from "./observed-requests.ts";
 
 export interface ServeRequestsOptions {
   /** Of the Unix socket; open to this process's own user alone. */
   readonly path: string;
   readonly clock: Clock;
-  readonly observer: RequestObserver;
+  readonly requests: ObservedRequests;
 }
 
 /** A line of what a watcher is sent. `lost` and `limited` are since the line before that had them. */
@@ -60,7 +60,7 @@ async function respond(
 ): Promise<void> {
   const { url, method } = request;
   if (method === "POST" && url === "/recall") {
-    const requests = options.observer.recall((await readJson(request)) as RecallPlan);
+    const requests = await options.requests.recall((await readJson(request)) as RecallPlan);
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ requests }));
   } else if (method === "POST" && url === "/watch") {
@@ -71,19 +71,19 @@ async function respond(
   }
 }
 
-function watch(plan: WatchPlan, response: ServerResponse, { observer, clock }: ServeRequestsOptions): void {
+function watch(plan: WatchPlan, response: ServerResponse, { requests, clock }: ServeRequestsOptions): void {
   let lost = 0;
   let limitedBefore = 0;
   const write = (line: WatchLine) => response.write(`${JSON.stringify(line)}\n`);
-  const { tap, stop } = observer.watch(plan, (event) => {
+  const watched = requests.watch(plan, (event) => {
     if (response.writableLength > maxQueuedBytes) lost += 1;
     else write({ events: [event] });
   });
   const report = () => {
-    const limited = tap.limited - limitedBefore;
+    const limited = watched.limited - limitedBefore;
     if ((lost > 0 || limited > 0) && response.writableLength <= maxQueuedBytes) {
       write({ lost, limited });
-      limitedBefore = tap.limited;
+      limitedBefore += limited;
       lost = 0;
     }
     timer = clock.setTimer(report, reportMs);
@@ -92,7 +92,7 @@ function watch(plan: WatchPlan, response: ServerResponse, { observer, clock }: S
   response.on("error", () => {});
   response.on("close", () => {
     timer.cancel();
-    stop();
+    watched.stop();
   });
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   response.flushHeaders();

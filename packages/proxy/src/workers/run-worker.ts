@@ -7,8 +7,10 @@ import { parseDocument } from "../config/document.ts";
 import { applyUpdate } from "../config/xds-session.ts";
 import { DataPlane } from "../data-plane.ts";
 import { ListenSocket } from "../net/listen-socket.ts";
+import { observeWorker } from "../observe/observe-requests.ts";
 import { copyStats } from "../telemetry/stats-copy.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
+import { ObserveForFirst } from "./observe-for-first.ts";
 
 /**
  * A worker beside the first: serves what the bootstrap defines and what the
@@ -24,10 +26,11 @@ export async function runWorker(
   const tell = (message: FromWorker) => port.postMessage(message);
   const sockets = new Map<string, ((fd: number | undefined) => void)[]>();
   const log = new Log(start.logLevel as LogLevel, clock, writeLog);
+  const bootstrap = decodeBootstrap(parseDocument(start.file, start.text));
   const plane = new DataPlane({
     clock,
     log,
-    bootstrap: decodeBootstrap(parseDocument(start.file, start.text)),
+    bootstrap,
     concurrency: start.concurrency,
     worker: start.worker,
     drain: start.drain,
@@ -43,6 +46,9 @@ export async function runWorker(
     onChange() {},
     onWanted: (kind, source, name) => tell({ t: "want", kind, source, name }),
   });
+  const requests = start.observesRequests
+    ? new ObserveForFirst(observeWorker(plane, bootstrap, clock), tell)
+    : undefined;
   const closed = new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => {
       switch (message.t) {
@@ -76,6 +82,15 @@ export async function runWorker(
           break;
         case "stop-accepting":
           void plane.runtime.stopAccepting();
+          break;
+        case "watch":
+          requests?.watch(message.watch, message.plan);
+          break;
+        case "unwatch":
+          requests?.unwatch(message.watch);
+          break;
+        case "recall":
+          requests?.recall(message.plan);
           break;
         case "close":
           resolve();

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import type { ObservedRequest, RecallPlan, WatchPlan } from "@weft/xds/observed-request";
 import type { AcceptedUpdate } from "../config/xds-session.ts";
 import type { WantedKind } from "../data-plane.ts";
 import type { DrainRequest } from "../listener/listener-set.ts";
+import type { OtherWorkers } from "../observe/requests-of-workers.ts";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { addStats, copyStats } from "../telemetry/stats-copy.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
@@ -23,6 +25,8 @@ export interface FirstWorker {
   onWanted(kind: WantedKind, source: string, name: string): void;
 }
 
+type OnEvent = Parameters<OtherWorkers["watch"]>[1];
+
 interface Member {
   readonly worker: Worker;
   /** Who waits for an answer, by its kind, the oldest first. */
@@ -36,9 +40,11 @@ interface Member {
  * The first worker alone talks to management servers and to operators; it hands
  * on what it receives, and adds up what all have counted.
  */
-export class WorkerPool {
+export class WorkerPool implements OtherWorkers {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
+  readonly #watches = new Map<number, { readonly plan: WatchPlan; readonly onEvent: OnEvent }>();
+  #lastWatch = 0;
   #isClosing = false;
 
   constructor(options: WorkerPoolOptions) {
@@ -100,6 +106,26 @@ export class WorkerPool {
     return addStats([copyStats(first), ...others]);
   }
 
+  /** @see OtherWorkers */
+  watch(plan: WatchPlan, onEvent: OnEvent): { stop(): void } {
+    this.#lastWatch += 1;
+    const watch = this.#lastWatch;
+    this.#watches.set(watch, { plan, onEvent });
+    this.#tell({ t: "watch", watch, plan });
+    return {
+      stop: () => {
+        this.#watches.delete(watch);
+        this.#tell({ t: "unwatch", watch });
+      },
+    };
+  }
+
+  /** What each of them remembers, in their order. */
+  recall(plan: RecallPlan): Promise<readonly (readonly ObservedRequest[])[]> {
+    this.#tell({ t: "recall", plan });
+    return Promise.all(this.#members.map(async (member) => (await this.#next(member, "recalled")).requests));
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     const over = this.#members.map(({ worker }) => once(worker, "exit"));
@@ -122,8 +148,16 @@ export class WorkerPool {
         onWanted(message.kind, message.source, message.name);
         return;
       }
+      if (message.t === "observed") {
+        const { watch, event, limited } = message;
+        this.#watches.get(watch)?.onEvent(index, event, limited);
+        return;
+      }
       member.waiting.get(message.t)?.shift()?.(message);
     });
+    for (const [watch, { plan }] of this.#watches) {
+      worker.postMessage({ t: "watch", watch, plan } satisfies ToWorker);
+    }
     worker.on("error", (error) => this.#onLost(error instanceof Error ? (error.stack ?? error.message) : ""));
     worker.on("exit", (code) => this.#onLost(`it exited with code ${code}`));
     return member;
