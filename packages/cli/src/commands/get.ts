@@ -52,14 +52,17 @@ function yamlOf({ text, status }: ResourceRecord): string {
 function outcomeOf({ status }: ResourceRecord): string {
   if (!status) return "";
   if ("phase" in status) return status.phase;
-  const conditions =
-    "parents" in status
-      ? status.parents.flatMap((parent) => parent.conditions)
-      : [status, ...(status.listeners ?? [])].flatMap((part) => part.conditions);
+  const conditions = partsOf(status).flatMap((part) => part.conditions);
   const isBad = ({ type, status: said }: (typeof conditions)[number]) =>
     (said === "True") === (type === "Conflicted");
   const reasons = new Set(conditions.flatMap((c) => (isBad(c) ? [c.reason] : [])));
   return reasons.size > 0 ? [...reasons].join(", ") : "accepted";
+}
+
+/** What of a status has conditions of its own. */
+function partsOf(status: Exclude<ResourceRecord["status"], { readonly phase: string } | undefined>) {
+  if ("parents" in status) return status.parents;
+  return "ancestors" in status ? status.ancestors : [status, ...(status.listeners ?? [])];
 }
 
 function print(records: readonly ResourceRecord[], format: string, json: unknown): void {

@@ -57,6 +57,21 @@ const routeStatus = object(
 );
 export type RouteStatus = Infer<typeof routeStatus>;
 
+const policyStatus = object(
+  "PolicyStatus",
+  {
+    ancestors: list(
+      object(undefined, {
+        ancestorRef: anyObject() as Schema<object>,
+        controllerName: text(),
+        conditions: list(condition),
+      }),
+    ),
+  },
+  "The status of a policy for what it is for, as the Gateway API has it.",
+);
+export type PolicyStatusRecord = Infer<typeof policyStatus>;
+
 const gatewayStatus = object(
   "GatewayStatus",
   {
@@ -86,7 +101,7 @@ export const resourceSummary = object(
     revision: integer("That last changed it; 0 where the control plane's own directory holds it."),
     changedAtMs: integer(),
     source: choice(["store", "directory"], "`directory`: from `--config DIR`, changed only there."),
-    status: optional(either(either(routeStatus, gatewayStatus), canaryStatus)),
+    status: optional(either(either(either(routeStatus, policyStatus), gatewayStatus), canaryStatus)),
   },
   "A resource in force, without its text.",
 );

@@ -54,6 +54,7 @@ import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
 import { gatewayStatus } from "../inspect/gateway-status.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
+import { policyStatus } from "../inspect/policy-status.ts";
 import { routeStatus } from "../inspect/route-status.ts";
 import { shownText } from "../inspect/secret-text.ts";
 import type { RequestHub } from "../observe/request-hub.ts";
@@ -383,9 +384,10 @@ export class ControlApi implements ApiBackend {
   #record({ resource, text, source }: ConfigEntry): ResourceRecord {
     const { kind, namespace, name, apiVersion } = resource;
     const stored = source === "store" ? this.#parts.store.versionOf(resource) : undefined;
-    const { routes, gateways } = this.#parts.pipeline.current;
+    const { routes, gateways, policyStatuses } = this.#parts.pipeline.current;
     const parents = routes.get(resourceKey(resource));
     const gateway = gateways.get(resourceKey(resource));
+    const ancestors = policyStatuses.get(resourceKey(resource));
     const canary = kind === "Canary" ? this.canaries.status(resourceKey(resource)) : undefined;
     return {
       kind,
@@ -399,6 +401,7 @@ export class ControlApi implements ApiBackend {
       source,
       ...(parents ? { status: routeStatus(parents) } : {}),
       ...(gateway ? { status: gatewayStatus(gateway) } : {}),
+      ...(ancestors ? { status: policyStatus(ancestors) } : {}),
       ...(canary ? { status: canary } : {}),
     };
   }

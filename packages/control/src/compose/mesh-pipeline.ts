@@ -4,6 +4,7 @@ import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { RouteStatuses } from "../model/gateway-api/attach-routes.ts";
 import type { GatewayStatuses } from "../model/gateway-api/gateway-status.ts";
+import type { PolicyStatuses } from "../model/gateway-api/policy-status.ts";
 import type { KeySets } from "../model/key-source.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -25,6 +26,8 @@ export interface BuiltMesh {
   readonly routes: RouteStatuses;
   /** And of its Gateways. */
   readonly gateways: GatewayStatuses;
+  /** And of its policies. */
+  readonly policyStatuses: PolicyStatuses;
 }
 
 /** The mesh with all that it was made from. */
@@ -94,6 +97,7 @@ export class MeshPipeline {
       keySets: this.#keys.current,
       routes: built.routes,
       gateways: built.gateways,
+      policyStatuses: ground.policyStatuses,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };

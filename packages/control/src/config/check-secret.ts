@@ -1,10 +1,10 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
 import type { Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
+import { maxCertificates, parseCertificates } from "./parse-certificates.ts";
 import { type FoundPart, findPart, type SecretPart, type SecretSpec } from "./read-secret.ts";
 
 const maxBytes = 256 * 1024;
-const maxCertificates = 100;
 
 /**
  * Refuses what no gateway could serve, so that a bad renewal leaves the
@@ -55,17 +55,9 @@ function isReadable(part: FoundPart, find: Finding): boolean {
   return true;
 }
 
-const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
 function readCertificates(part: FoundPart, find: Finding): X509Certificate[] | undefined {
-  const texts = part.text.match(pemCertificate) ?? [];
-  try {
-    if (texts.length > maxCertificates) throw new Error("too many");
-    const certificates = texts.map((text) => new X509Certificate(text));
-    if (certificates.length > 0) return certificates;
-  } catch {
-    // What OpenSSL says of it could quote it.
-  }
+  const certificates = parseCertificates(part.text);
+  if (certificates) return certificates;
   const hint = `PEM, with at most ${maxCertificates} certificates`;
   find.error("W1215", pathOf(part), `${pathOf(part)} holds no certificate that can be read`, hint);
   return undefined;

@@ -24,6 +24,34 @@ export interface BackendRefSpec extends BackendObjectSpec {
   readonly weight?: number;
 }
 
+/** Of the policy's own namespace. */
+export interface PolicyTargetRefSpec {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  /** The name of a port. */
+  readonly sectionName?: string;
+}
+
+export interface BackendTlsPolicySpec {
+  readonly targetRefs: readonly PolicyTargetRefSpec[];
+  readonly validation: {
+    readonly caCertificateRefs?: readonly {
+      readonly group: string;
+      readonly kind: string;
+      readonly name: string;
+    }[];
+    readonly wellKnownCACertificates?: string;
+    /** The server name that is asked for, and proved unless other names are to be. */
+    readonly hostname: string;
+    readonly subjectAltNames?: readonly {
+      readonly type: "Hostname" | "URI";
+      readonly hostname?: string;
+      readonly uri?: string;
+    }[];
+  };
+}
+
 export interface HttpRouteResourceSpec {
   readonly parentRefs?: readonly ParentRefSpec[];
   readonly hostnames?: readonly string[];

@@ -11,6 +11,7 @@ const notPerBackend = "write it among the rule's filters, and the backend in a r
 const grpcRoute = rows("GRPCRoute");
 const tlsRoute = rows("TLSRoute");
 const tcpRoute = rows("TCPRoute");
+const backendTlsPolicy = rows("BackendTLSPolicy");
 const referenceGrant = rows("ReferenceGrant");
 const gatewayClass = rows("GatewayClass");
 const kubernetesGateway = rows("KubernetesGateway");
@@ -90,6 +91,21 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
   ...tlsRoute.yes("spec.hostnames"),
 
   ...backendRows(tcpRoute),
+
+  ...backendTlsPolicy.yes(
+    "spec.targetRefs",
+    "spec.validation.hostname",
+    "spec.validation.caCertificateRefs",
+    "spec.validation.subjectAltNames",
+  ),
+  ...backendTlsPolicy.refused(
+    [
+      "spec.validation.wellKnownCACertificates",
+      "there are no other authorities than the system's",
+      oneOf("System"),
+    ],
+    ["spec.options", "TLS would not be as restricted as written"],
+  ),
 
   ...referenceGrant.yes("spec.from", "spec.to"),
 

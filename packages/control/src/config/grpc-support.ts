@@ -65,6 +65,7 @@ export const grpcSupport: readonly GrpcSupport[] = [
       }),
     ]),
   ),
+  ...list("BackendTLSPolicy", "no", { "spec.targetRefs": "calls to its targets fail" }),
   ...list("ServiceEntry", "partly", { "spec.resolution": "calls to NONE fail" }),
   ...list("Sidecar", "no", {
     "spec.ingress[]": "a server says itself where it listens",

@@ -15,11 +15,13 @@ export const meshKinds = [
   "GRPCRoute",
   "TLSRoute",
   "TCPRoute",
+  "BackendTLSPolicy",
   "ReferenceGrant",
   "Gateway",
   "GatewayClass",
   "KubernetesGateway",
   "Secret",
+  "ConfigMap",
   "Canary",
   "ClusterFederatedTrustDomain",
 ] as const;
@@ -74,7 +76,6 @@ export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> =
     "gateway.networking.k8s.io",
     {
       UDPRoute: "only TCP is carried by the mesh",
-      BackendTLSPolicy: "write a DestinationRule with tls for the backend",
     },
   ],
   [

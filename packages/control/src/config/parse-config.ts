@@ -1,7 +1,9 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
+import { checkBackendTlsPolicy } from "./check-backend-tls-policy.ts";
 import { checkCanary } from "./check-canary.ts";
+import { checkConfigMap } from "./check-config-map.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkFederatedTrustDomain } from "./check-federated-trust-domain.ts";
 import { checkGateway } from "./check-gateway.ts";
@@ -19,6 +21,7 @@ import { checkTelemetry } from "./check-telemetry.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { checkWorkloadGroup } from "./check-workload-group.ts";
+import { type ConfigMapSpec, holdsTrust } from "./config-map.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
 import { groupOf, isKubernetesGroup, laterKinds, type MeshKind, meshKindOf, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
@@ -61,6 +64,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   GRPCRoute: checkGrpcRoute,
   TLSRoute: checkTlsRoute,
   TCPRoute: checkTcpRoute,
+  BackendTLSPolicy: checkBackendTlsPolicy,
   // Its schema says all that can be wrong with one.
   ReferenceGrant: () => {},
   Gateway: checkGateway,
@@ -68,6 +72,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   GatewayClass: () => {},
   KubernetesGateway: checkKubernetesGateway,
   Secret: checkSecret,
+  ConfigMap: checkConfigMap,
   Canary: checkCanary,
   ClusterFederatedTrustDomain: checkFederatedTrustDomain,
 };
@@ -132,6 +137,12 @@ function parseResource(
   const header = parseHeader({ value, origins }, diagnostics, others);
   if (!header) return undefined;
   const { kind, apiVersion } = header;
+  if (kind === "ConfigMap" && !holdsTrust(value as ConfigMapSpec)) {
+    others.push({ kind, apiVersion, value, origins });
+    const message = `ConfigMap ${nameOf(value as object)}holds no certificates of authorities: it is not used by Weft`;
+    diagnostics.info("W1304", origins.at("kind"), message);
+    return undefined;
+  }
   if (!checkSchema(kind, value, origins, diagnostics)) return undefined;
   const { metadata } = value as { metadata: Metadata };
   if (!checkNames(metadata, origins, diagnostics)) return undefined;

@@ -1,5 +1,7 @@
 import type { CanarySpec } from "./canary-spec.ts";
+import type { ConfigMapSpec } from "./config-map.ts";
 import type {
+  BackendTlsPolicySpec,
   GatewayClassSpec,
   GrpcRouteResourceSpec,
   HttpRouteResourceSpec,
@@ -43,11 +45,13 @@ interface Specs {
   GRPCRoute: GrpcRouteResourceSpec;
   TLSRoute: TlsRouteResourceSpec;
   TCPRoute: TcpRouteResourceSpec;
+  BackendTLSPolicy: BackendTlsPolicySpec;
   ReferenceGrant: ReferenceGrantSpec;
   Gateway: GatewaySpec;
   GatewayClass: GatewayClassSpec;
   KubernetesGateway: KubernetesGatewaySpec;
   Secret: TlsSecretSpec;
+  ConfigMap: ConfigMapSpec;
   Canary: CanarySpec;
   ClusterFederatedTrustDomain: FederatedTrustDomainSpec;
 }

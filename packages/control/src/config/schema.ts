@@ -4,10 +4,12 @@ import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
+import backendTlsPolicy from "./schemas/backend-tls-policy.schema.json" with { type: "json" };
 import canary from "./schemas/canary.schema.json" with { type: "json" };
 import clusterFederatedTrustDomain from "./schemas/cluster-federated-trust-domain.schema.json" with {
   type: "json",
 };
+import configMap from "./schemas/config-map.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
 import gateway from "./schemas/gateway.schema.json" with { type: "json" };
 import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "json" };
@@ -62,11 +64,13 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   GRPCRoute: grpcRoute,
   TLSRoute: tlsRoute,
   TCPRoute: tcpRoute,
+  BackendTLSPolicy: backendTlsPolicy,
   ReferenceGrant: referenceGrant,
   Gateway: gateway,
   GatewayClass: gatewayClass,
   KubernetesGateway: kubernetesGateway,
   Secret: secret,
+  ConfigMap: configMap,
   Canary: canary,
   ClusterFederatedTrustDomain: clusterFederatedTrustDomain,
 };

@@ -18,6 +18,7 @@ const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
 const gateway = rows("Gateway");
 const secret = rows("Secret");
+const configMap = rows("ConfigMap");
 const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
@@ -308,6 +309,11 @@ export const fieldSupport: readonly FieldSupport[] = [
 
   ...secret.yes("spec.type", "spec.data", "spec.stringData"),
   ...secret.idle(["spec.immutable", "a change is a new resource to Weft"]),
+  ...configMap.yes("spec.data"),
+  ...configMap.idle(
+    ["spec.immutable", "a change is a new resource to Weft"],
+    ["spec.binaryData", "certificates are text"],
+  ),
 
   ...federatedTrustDomain.yes(
     "spec.trustDomain",

@@ -38,7 +38,7 @@ export function buildDestinations(
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
       identities: identitiesOf(draft, input.workloads),
-      ...ruledPart(index.find(draft.service, undefined), draft.service.hasAffinity),
+      ...ruledPart(index.find(draft.service, undefined), draft.service),
     });
     endpoints.set(key, own);
   }

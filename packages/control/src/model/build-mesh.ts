@@ -16,6 +16,7 @@ import { apiListeners, ownGateways } from "./gateway-api/api-gateways.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
 import { type GatewayStatuses, gatewayStatuses } from "./gateway-api/gateway-status.ts";
+import { backendTlsStatuses, type PolicyStatuses } from "./gateway-api/policy-status.ts";
 import { routeKinds } from "./gateway-api/route-kinds.ts";
 import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
@@ -46,6 +47,7 @@ export interface MeshGround {
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
   readonly groups: WorkloadGroups;
+  readonly policyStatuses: PolicyStatuses;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -92,6 +94,7 @@ export function buildGround(input: MeshInput): MeshGround {
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
   );
+  const policyStatuses = backendTlsStatuses(resources, { services, options }, diagnostics);
   const mesh = {
     options,
     services: sortedMap(services),
@@ -101,7 +104,14 @@ export function buildGround(input: MeshInput): MeshGround {
     workloads: meshWorkloads,
     secrets,
   };
-  return { mesh, drafts: SortedMap.from(drafts), resources, ...held, diagnostics: diagnostics.all };
+  return {
+    mesh,
+    drafts: SortedMap.from(drafts),
+    resources,
+    ...held,
+    policyStatuses,
+    diagnostics: diagnostics.all,
+  };
 }
 
 export interface RoutedMesh {
@@ -111,6 +121,8 @@ export interface RoutedMesh {
   readonly routes: RouteStatuses;
   /** And of its Gateways. */
   readonly gateways: GatewayStatuses;
+  /** And of its policies. */
+  readonly policyStatuses: PolicyStatuses;
 }
 
 /** The mesh on a ground made from the same resources, at least from those that are not in `routingKinds`. */
@@ -135,6 +147,7 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
     diagnostics: [...ground.diagnostics, ...diagnostics.all],
     routes: routes.statuses,
     gateways: gatewayStatuses(resources.GatewayClass, listeners, attachments, mesh),
+    policyStatuses: ground.policyStatuses,
   };
 }
 

@@ -4,6 +4,7 @@ import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import type { ServicePortSpec } from "../config/specs.ts";
 import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
+import { BackendTlsPolicies } from "./gateway-api/backend-tls.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import { nearnessOf } from "./locality-policy.ts";
 import type { MeshOptions } from "./mesh-options.ts";
@@ -77,7 +78,19 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
     });
   }
   entries.reportUnused();
-  return drafts;
+  return withPolicies(drafts, new BackendTlsPolicies(input.resources));
+}
+
+function withPolicies(
+  drafts: ReadonlyMap<string, ServiceDraft>,
+  policies: BackendTlsPolicies,
+): Map<string, ServiceDraft> {
+  return new Map(
+    [...drafts].map(([key, draft]) => {
+      const backendTls = policies.of(draft);
+      return [key, backendTls.length > 0 ? { ...draft, service: { ...draft.service, backendTls } } : draft];
+    }),
+  );
 }
 
 /** The key of a service that only some see, where its hostname is that of another. */

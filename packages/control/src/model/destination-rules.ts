@@ -5,7 +5,7 @@ import type { MeshOptions } from "./mesh-options.ts";
 import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { Service, Subset } from "./service.ts";
-import { buildTrafficPolicy, type TrafficPolicy, withAffinity } from "./traffic-policy.ts";
+import { buildTrafficPolicy, type TrafficPolicy, withAffinity, withBackendTls } from "./traffic-policy.ts";
 import { contend, nearnessTo, type Visible, visibilityOf } from "./visibility.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -76,10 +76,17 @@ function hostRule(resource: ResourceOf<"DestinationRule">, options: MeshOptions)
 /** The part of a service that its rule decides. */
 export type RuledPart = Pick<Service, "policy" | "subsets" | "destinationRule">;
 
-export function ruledPart(rule: HostRule | undefined, hasAffinity: boolean | undefined): RuledPart {
+export function ruledPart(
+  rule: HostRule | undefined,
+  { hasAffinity, backendTls }: Pick<Service, "hasAffinity" | "backendTls">,
+): RuledPart {
+  const policy = hasAffinity ? withAffinity(rule?.policy) : rule?.policy;
+  const subsets = rule?.subsets ?? [];
   return {
-    policy: hasAffinity ? withAffinity(rule?.policy) : rule?.policy,
-    subsets: rule?.subsets ?? [],
+    policy: backendTls ? withBackendTls(policy, backendTls) : policy,
+    subsets: backendTls
+      ? subsets.map((own) => ({ ...own, policy: own.policy && withBackendTls(own.policy, backendTls) }))
+      : subsets,
     destinationRule: rule?.source,
   };
 }

@@ -1,7 +1,7 @@
 import type { LocalityFailover } from "./locality-policy.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
-import type { TrafficPolicy } from "./traffic-policy.ts";
+import type { BackendTls, TrafficPolicy } from "./traffic-policy.ts";
 
 export interface Service {
   readonly hostname: string;
@@ -24,6 +24,8 @@ export interface Service {
   readonly hasAffinity?: true;
   /** Written where it is so: the nearest of its endpoints are preferred, unless a policy says otherwise. */
   readonly nearness?: LocalityFailover;
+  /** Written where it is so: ports with TLS of a policy of their own, before what a DestinationRule says. */
+  readonly backendTls?: readonly BackendTls[];
   /** By the DestinationRule that is for callers of every namespace. */
   readonly policy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];

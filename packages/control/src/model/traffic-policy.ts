@@ -7,6 +7,7 @@ import type {
 import { parseDurationMs } from "../config/values.ts";
 import { type Balancer, buildBalancer } from "./balancer.ts";
 import { buildLocalityPolicy, type LocalityPolicy } from "./locality-policy.ts";
+import type { Provenance } from "./provenance.ts";
 
 /** How callers treat a service's endpoints; undefined parts take the mesh's default. */
 export interface TrafficPolicy extends PortPolicy {
@@ -83,7 +84,21 @@ export interface OutlierPolicy {
   readonly minHealthPercent: number | undefined;
 }
 
-export type ClientTls = Readonly<ClientTlsSpec> & { readonly mode: NonNullable<ClientTlsSpec["mode"]> };
+export type ClientTls = Readonly<ClientTlsSpec> & {
+  readonly mode: NonNullable<ClientTlsSpec["mode"]>;
+  /** What verifies the server, in place of a file. */
+  readonly rootsPem?: string;
+  /** What would verify the server is not there, and so nobody may be talked to. */
+  readonly isUnverifiable?: true;
+  /** Where it was written, if not in the DestinationRule. */
+  readonly source?: Provenance;
+};
+
+/** TLS of one port of a service, whatever a DestinationRule says of it. */
+export interface BackendTls {
+  readonly port: number;
+  readonly tls: ClientTls;
+}
 
 /** The policy in force for one port: a subset's over the service's, a port's over the general one, part by part. */
 export function policyFor(
@@ -138,6 +153,17 @@ export function withAffinity(policy: TrafficPolicy | undefined): TrafficPolicy {
     ...policy,
     balancer: policy?.balancer ?? buildBalancer({ consistentHash: { useSourceIp: true } }),
   };
+}
+
+/** With TLS of some ports, whatever else is said of it. */
+export function withBackendTls(
+  policy: TrafficPolicy | undefined,
+  backendTls: readonly BackendTls[],
+): TrafficPolicy {
+  const written = policy ?? { ...noPolicy, ports: [] };
+  const ports = new Map(written.ports.map((own) => [own.port, own]));
+  for (const { port, tls } of backendTls) ports.set(port, { ...noPolicy, port, ...ports.get(port), tls });
+  return { ...written, ports: [...ports.values()].sort((a, b) => a.port - b.port) };
 }
 
 function portPolicy(spec: PortPolicySpec): PortPolicy {

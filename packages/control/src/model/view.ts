@@ -139,7 +139,7 @@ function withRule(service: Service, rule: HostRule | undefined): Service {
   byRule.set(service, made);
   let own = made.get(rule ?? withoutRule);
   if (!own) {
-    own = { ...service, ...ruledPart(rule, service.hasAffinity) };
+    own = { ...service, ...ruledPart(rule, service) };
     made.set(rule ?? withoutRule, own);
   }
   return own;

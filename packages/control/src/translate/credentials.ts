@@ -40,8 +40,9 @@ export function credentialNames(service: Service): readonly string[] {
   return found;
 }
 
-/** Whether a server asks a gateway for what it has not. */
-export function isLacking(tls: ClientTls | undefined, credentials: Credentials | undefined): boolean {
+/** Whether nothing would verify a server, or it asks a gateway for what it has not. */
+export function isUnsafe(tls: ClientTls | undefined, credentials: Credentials | undefined): boolean {
+  if (tls?.isUnverifiable) return true;
   if (!credentials || !tls?.credentialName) return false;
   return lacksCredential(tls, credentials.namespace, credentials.secrets);
 }

@@ -16,7 +16,7 @@ import type { Service, ServicePort, Subset } from "../model/service.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import { balancerFields } from "./balancer.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { isLacking, type ProxyAbilities } from "./credentials.ts";
+import { isUnsafe, type ProxyAbilities } from "./credentials.ts";
 import { buildAssignment } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
@@ -59,7 +59,8 @@ function outboundCluster(
   const services = [{ host: hostname, name: service.name, namespace }];
   const spoken = spokenTo(service, port, policy, options, features);
   const places = localityInForce(service, policy, options.defaults.locality);
-  const source = subset?.source ?? service.destinationRule ?? service.source;
+  const written = policy.tls?.source ?? service.source;
+  const source = subset?.source ?? service.destinationRule ?? written;
   return create(ClusterSchema, {
     name,
     connectTimeout: duration(policy.connectionPool?.connectTimeoutMs ?? options.defaults.connectTimeoutMs),
@@ -69,7 +70,7 @@ function outboundCluster(
     ...(spoken ? { typedExtensionProtocolOptions: httpProtocolOptions(spoken, policy) } : {}),
     ...tcpKeepalive(policy.connectionPool),
     metadata: istioMetadata(source, subset ? { services, subset: subset.name } : { services }),
-    ...(isLacking(policy.tls, features.credentials)
+    ...(isUnsafe(policy.tls, features.credentials)
       ? nowhere(name)
       : {
           ...discovery(service, name, policy, () =>

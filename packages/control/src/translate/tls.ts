@@ -123,7 +123,7 @@ export function outboundServerTls(
   const names = tls.subjectAltNames?.length ? tls.subjectAltNames : server.names;
   const expected = names.length > 0 ? names : sni === "" ? [] : [sni];
   const common: CommonTls = { tlsParams: tlsParams(), alpnProtocols: [...server.alpn] };
-  const matchTypedSubjectAltNames = expected.map(exactName);
+  const matchTypedSubjectAltNames = expected.map(nameMatch);
   if (secret && !tls.insecureSkipVerify) {
     const config = { name: trustSecretName(secret), sdsConfig: adsSource() };
     const value = {
@@ -135,7 +135,9 @@ export function outboundServerTls(
     common.validationContextType = {
       case: "validationContext",
       value: {
-        trustedCa: file(tls.caCertificates || options.defaults.systemCaFile),
+        trustedCa: tls.rootsPem
+          ? { specifier: { case: "inlineString", value: tls.rootsPem } }
+          : file(tls.caCertificates || options.defaults.systemCaFile),
         matchTypedSubjectAltNames,
       },
     };
@@ -154,6 +156,12 @@ export function outboundServerTls(
       value: pack(UpstreamTlsContextSchema, { commonTlsContext: common, sni }),
     },
   });
+}
+
+/** `*.` stands for any name below. */
+function nameMatch(name: string): San {
+  if (!name.startsWith("*.")) return exactName(name);
+  return { sanType: SanType.DNS, matcher: { matchPattern: { case: "suffix", value: name.slice(1) } } };
 }
 
 export function exactName(name: string): San {

@@ -6,6 +6,7 @@ import { type AttachedRoutes, type RouteSet, routingOf } from "../routing.ts";
 import type { ResourcesByKind } from "../sorting.ts";
 import type { GatewayAttachments } from "./attach-to-gateways.ts";
 import type { BackendLookup, RefProblem } from "./backend-refs.ts";
+import { byAge } from "./by-age.ts";
 import { findParent, type NoParent, type ParentLookup, type ServiceParent } from "./find-parent.ts";
 import { byRank, maxMatches } from "./precedence.ts";
 import {
@@ -117,14 +118,9 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** Older before newer; one whose age nobody knows was there before all others; then by name. */
 function routesOf(resources: ResourcesByKind): RouteResource[] {
   const all = routeKinds.flatMap((kind): readonly RouteResource[] => resources[kind]);
-  const name = ({ namespace, name }: RouteResource) => `${namespace}/${name}`;
-  return all.toSorted((a, b) => {
-    const [one, two] = [a.createdAtMs ?? 0, b.createdAtMs ?? 0];
-    return one - two || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
-  });
+  return all.toSorted(byAge);
 }
 
 /** What becomes of what should go to a backend that is not there. */

@@ -1,4 +1,4 @@
-import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
+import type { ParentRefSpec, PolicyTargetRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
 import { hostnameOf } from "../host.ts";
 import type { Mesh } from "../mesh.ts";
@@ -55,6 +55,15 @@ export function findParent(
     else if (found.length === 1) return noProtocol(named, service, carries.what);
   }
   return parents;
+}
+
+/** The services that a policy is for. */
+export function findTarget(
+  { group, kind, name }: PolicyTargetRefSpec,
+  namespace: string,
+  lookup: ParentLookup,
+): readonly Service[] | NoParent {
+  return namedServices({ group, kind, name }, namespace, lookup);
 }
 
 function namedServices(

@@ -1,0 +1,109 @@
+import { trustKey } from "../../config/config-map.ts";
+import type { PolicyTargetRefSpec } from "../../config/gateway-api-specs.ts";
+import type { ResourceOf } from "../../config/resource.ts";
+import type { ServiceDraft } from "../build-services.ts";
+import { provenanceOf } from "../provenance.ts";
+import type { ServicePort } from "../service.ts";
+import type { ResourcesByKind } from "../sorting.ts";
+import type { BackendTls, ClientTls } from "../traffic-policy.ts";
+import { byAge } from "./by-age.ts";
+
+type Policy = ResourceOf<"BackendTLSPolicy">;
+
+/** A reference to what verifies certificates, that leads nowhere. */
+export interface TrustProblem {
+  readonly reason: "InvalidCACertificateRef" | "InvalidKind";
+  readonly message: string;
+  readonly path: string;
+}
+
+/** What a policy says of a server, and what of it is not there. */
+interface Resolved {
+  readonly tls: ClientTls;
+  readonly problems: readonly TrustProblem[];
+}
+
+/**
+ * The BackendTLSPolicies of a mesh by what they are for. Of several for one
+ * port the one that names the port is in force before one for the whole
+ * service, and of those alike the older, then the first by name.
+ */
+export class BackendTlsPolicies {
+  readonly #winners = new Map<string, Policy>();
+  readonly #resolved = new Map<Policy, Resolved>();
+  readonly #trust: ReadonlyMap<string, ResourceOf<"ConfigMap">>;
+
+  constructor({ BackendTLSPolicy, ConfigMap }: Pick<ResourcesByKind, "BackendTLSPolicy" | "ConfigMap">) {
+    this.#trust = new Map(ConfigMap.map((one) => [`${one.namespace}/${one.name}`, one]));
+    for (const policy of BackendTLSPolicy.toSorted(byAge)) {
+      for (const target of policy.spec.targetRefs) {
+        const key = targetKey(target, policy.namespace);
+        if (key !== undefined && !this.#winners.has(key)) this.#winners.set(key, policy);
+      }
+    }
+  }
+
+  /** The policy that a target has in place of this one. */
+  rivalOf(policy: Policy, target: PolicyTargetRefSpec): Policy | undefined {
+    const winner = this.#winners.get(targetKey(target, policy.namespace) ?? "");
+    return winner === policy ? undefined : winner;
+  }
+
+  /** The ports of a service with TLS of a policy; empty where there is none. */
+  of({ service, entry }: Pick<ServiceDraft, "service" | "entry">): BackendTls[] {
+    if (this.#winners.size === 0) return [];
+    const kind = entry ? "ServiceEntry" : "Service";
+    const owner = `${kind}/${service.namespace}/${entry ? entry.name : service.name}`;
+    return service.ports.flatMap(({ name, number }: ServicePort) => {
+      const policy = this.#winners.get(`${owner}/${name}`) ?? this.#winners.get(`${owner}/`);
+      return policy ? [{ port: number, tls: this.resolve(policy).tls }] : [];
+    });
+  }
+
+  /** The very same object each time. */
+  resolve(policy: Policy): Resolved {
+    let resolved = this.#resolved.get(policy);
+    if (!resolved) {
+      resolved = this.#resolve(policy);
+      this.#resolved.set(policy, resolved);
+    }
+    return resolved;
+  }
+
+  #resolve(policy: Policy): Resolved {
+    const { hostname, subjectAltNames = [], caCertificateRefs = [] } = policy.spec.validation;
+    const problems: TrustProblem[] = [];
+    const roots = caCertificateRefs.flatMap(({ group, kind, name }, i) => {
+      const path = `spec.validation.caCertificateRefs[${i}]`;
+      const found = this.#trust.get(`${policy.namespace}/${name}`)?.spec.data?.[trustKey];
+      if (group !== "" || kind !== "ConfigMap") {
+        const message = `${kind}${group && ` (${group})`} holds no certificates of authorities: write a ConfigMap`;
+        problems.push({ reason: "InvalidKind", message, path });
+      } else if (found === undefined) {
+        const message = `there is no ConfigMap ${policy.namespace}/${name} with ${trustKey}`;
+        problems.push({ reason: "InvalidCACertificateRef", message, path });
+      } else return [found];
+      return [];
+    });
+    const names = subjectAltNames.map((name) => (name.type === "URI" ? name.uri! : name.hostname!));
+    return {
+      tls: {
+        mode: "SIMPLE",
+        sni: hostname,
+        subjectAltNames: names.length > 0 ? names : [hostname],
+        source: provenanceOf(policy),
+        ...(roots.length > 0 ? { rootsPem: roots.join("\n") } : {}),
+        // Whom nothing verifies nobody may talk to.
+        ...(caCertificateRefs.length > 0 && roots.length === 0 ? { isUnverifiable: true as const } : {}),
+      },
+      problems,
+    };
+  }
+}
+
+/** Undefined where that is no kind of backend. */
+function targetKey({ group, kind, name, sectionName = "" }: PolicyTargetRefSpec, namespace: string) {
+  const isKnown =
+    (group === "" && kind === "Service") || (group === "networking.istio.io" && kind === "ServiceEntry");
+  return isKnown ? `${kind}/${namespace}/${name}/${sectionName}` : undefined;
+}
