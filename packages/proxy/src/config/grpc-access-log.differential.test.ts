@@ -12,9 +12,9 @@ import {
   StreamAccessLogsMessageSchema,
 } from "@weft/xds/gen/envoy/service/accesslog/v3/als_pb";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
+import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "weft-als-"));
-const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.${name}` });
 const requests = [
   { method: "GET", path: "/one?x=1", headers: { host: "a.test", "user-agent": "test", "x-tenant": "red" } },
   {
@@ -57,7 +57,6 @@ async function startService(): Promise<Service> {
 }
 
 function bootstrapOf(servicePort: number, echoPort: number): string {
-  const address = (port_value: number) => ({ socket_address: { address: "127.0.0.1", port_value } });
   const common_config = {
     log_name: "calls",
     transport_api_version: "V3",
@@ -71,11 +70,11 @@ function bootstrapOf(servicePort: number, echoPort: number): string {
   const log = (kind: string, more: object = {}) => [
     {
       name: kind,
-      typed_config: { ...type(`extensions.access_loggers.grpc.v3.${kind}`), common_config, ...more },
+      typed_config: { ...envoyType(`extensions.access_loggers.grpc.v3.${kind}`), common_config, ...more },
     },
   ];
   const manager = {
-    ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+    ...envoyType("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     stat_prefix: "s",
     access_log: log("HttpGrpcAccessLogConfig", {
       additional_request_headers_to_log: ["x-tenant", "x-none"],
@@ -94,43 +93,25 @@ function bootstrapOf(servicePort: number, echoPort: number): string {
       ],
       validate_clusters: false,
     },
-    http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],
+    http_filters: [{ name: "router", typed_config: envoyType("extensions.filters.http.router.v3.Router") }],
   };
   const tcp = {
-    ...type("extensions.filters.network.tcp_proxy.v3.TcpProxy"),
+    ...envoyType("extensions.filters.network.tcp_proxy.v3.TcpProxy"),
     stat_prefix: "t",
     cluster: "echo",
     access_log: log("TcpGrpcAccessLogConfig"),
   };
-  const http2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      ...type("extensions.upstreams.http.v3.HttpProtocolOptions"),
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  };
-  const cluster = (name: string, port: number, more: object = {}) => ({
-    name,
-    connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-    },
-    ...more,
-  });
   const listener = (name: string, typed_config: object) => ({
     name,
-    address: address(0),
+    address: loopback(0),
     filter_chains: [{ filters: [{ name, typed_config }] }],
   });
   return JSON.stringify({
     node: { id: "node-1", cluster: "cluster-1" },
-    admin: { address: address(0) },
+    admin: { address: loopback(0) },
     static_resources: {
       listeners: [listener("main", manager), listener("tcp", tcp)],
-      clusters: [
-        cluster("als", servicePort, { typed_extension_protocol_options: http2 }),
-        cluster("echo", echoPort),
-      ],
+      clusters: [staticCluster("als", servicePort, overHttp2), staticCluster("echo", echoPort)],
     },
   });
 }

@@ -5,22 +5,20 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { freePort } from "@weft/testkit/free-port";
 import { startWeft } from "../filters/side-by-side-fixture.ts";
-
-const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.${name}` });
+import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
 
 function bootstrapOf(servicePort: number): string {
-  const address = (port_value: number) => ({ socket_address: { address: "127.0.0.1", port_value } });
   const common_config = {
     log_name: "calls",
     grpc_service: { envoy_grpc: { cluster_name: "als" } },
     buffer_flush_interval: "0.02s",
   };
   const typed_config = {
-    ...type("extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"),
+    ...envoyType("extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"),
     common_config,
   };
   const manager = {
-    ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+    ...envoyType("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     stat_prefix: "s",
     access_log: [{ name: "als", typed_config }],
     route_config: {
@@ -28,27 +26,13 @@ function bootstrapOf(servicePort: number): string {
         { name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, direct_response: { status: 200 } }] },
       ],
     },
-    http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],
+    http_filters: [{ name: "router", typed_config: envoyType("extensions.filters.http.router.v3.Router") }],
   };
-  const http2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      ...type("extensions.upstreams.http.v3.HttpProtocolOptions"),
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  };
-  const als = {
-    name: "als",
-    connect_timeout: "0.5s",
-    typed_extension_protocol_options: http2,
-    load_assignment: {
-      cluster_name: "als",
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(servicePort) } }] }],
-    },
-  };
+  const als = staticCluster("als", servicePort, overHttp2);
   const filter_chains = [{ filters: [{ name: "manager", typed_config: manager }] }];
   return JSON.stringify({
-    admin: { address: address(0) },
-    static_resources: { listeners: [{ name: "main", address: address(0), filter_chains }], clusters: [als] },
+    admin: { address: loopback(0) },
+    static_resources: { listeners: [{ name: "main", address: loopback(0), filter_chains }], clusters: [als] },
   });
 }
 

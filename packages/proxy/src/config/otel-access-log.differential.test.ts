@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ExportLogsServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
+import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "weft-otel-"));
 const paths = ["/one", "/two?x=1", "/three"];
@@ -56,11 +57,9 @@ function plain(attribute: { key: string; value?: { value: unknown } | undefined 
 }
 
 function bootstrapOf(collectorPort: number): string {
-  const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.${name}` });
   const text = (string_value: string) => ({ string_value });
-  const address = (port_value: number) => ({ socket_address: { address: "127.0.0.1", port_value } });
   const typed_config = {
-    ...type("extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"),
+    ...envoyType("extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"),
     common_config: {
       log_name: "requests",
       grpc_service: { envoy_grpc: { cluster_name: "collector" } },
@@ -87,7 +86,7 @@ function bootstrapOf(collectorPort: number): string {
     },
   };
   const manager = {
-    ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+    ...envoyType("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     stat_prefix: "s",
     access_log: [{ name: "otel", typed_config }],
     route_config: {
@@ -95,27 +94,15 @@ function bootstrapOf(collectorPort: number): string {
         { name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, direct_response: { status: 201 } }] },
       ],
     },
-    http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],
+    http_filters: [{ name: "router", typed_config: envoyType("extensions.filters.http.router.v3.Router") }],
   };
-  const http2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      ...type("extensions.upstreams.http.v3.HttpProtocolOptions"),
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  };
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address: address(collectorPort) } }] }];
-  const collector = {
-    name: "collector",
-    connect_timeout: "1s",
-    typed_extension_protocol_options: http2,
-    load_assignment: { cluster_name: "collector", endpoints },
-  };
+  const collector = staticCluster("collector", collectorPort, overHttp2);
   const filter_chains = [{ filters: [{ name: "hcm", typed_config: manager }] }];
   return JSON.stringify({
     node: { id: "node-1", cluster: "cluster-1", locality: { zone: "zone-1" } },
-    admin: { address: address(0) },
+    admin: { address: loopback(0) },
     static_resources: {
-      listeners: [{ name: "main", address: address(0), filter_chains }],
+      listeners: [{ name: "main", address: loopback(0), filter_chains }],
       clusters: [collector],
     },
   });

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ExportLogsServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb";
 import { ExportTraceServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
+import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
 
 /** A span as it arrived, with ids in hexadecimal. */
 export interface CollectedSpan {
@@ -101,8 +102,6 @@ function decodeLogs(message: Buffer): CollectedLog[] {
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-const type = (name: string) => ({ "@type": `type.googleapis.com/envoy.${name}` });
-const address = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
 
 const customTags = [
   { tag: "custom.literal", literal: { value: "of all" } },
@@ -184,12 +183,12 @@ export function tracingBootstrap(setup: TracingSetup): string {
     },
   };
   const typed_config = {
-    ...type("config.trace.v3.OpenTelemetryConfig"),
+    ...envoyType("config.trace.v3.OpenTelemetryConfig"),
     ...services[exporter],
     service_name: serviceName,
   };
   const logger = (text: string) => ({
-    ...type("extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"),
+    ...envoyType("extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"),
     common_config: {
       log_name: "log",
       grpc_service: { envoy_grpc: { cluster_name } },
@@ -204,35 +203,20 @@ export function tracingBootstrap(setup: TracingSetup): string {
   const access_log = exporter === "grpc" ? logs : [];
   const listener = (name: string, traffic_direction: string, tracing: object) => {
     const manager = {
-      ...type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+      ...envoyType("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
       stat_prefix: name,
       access_log,
       tracing: { provider: { name: "otel", typed_config }, ...tracing },
       route_config: { virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
-      http_filters: [{ name: "router", typed_config: type("extensions.filters.http.router.v3.Router") }],
+      http_filters: [{ name: "router", typed_config: envoyType("extensions.filters.http.router.v3.Router") }],
     };
     const filter_chains = [{ filters: [{ name: "hcm", typed_config: manager }] }];
-    return { name, address: address(0), traffic_direction, filter_chains };
+    return { name, address: loopback(0), traffic_direction, filter_chains };
   };
-  const http2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      ...type("extensions.upstreams.http.v3.HttpProtocolOptions"),
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  };
-  const cluster = (name: string, port: number, more: object = {}) => ({
-    name,
-    connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-    },
-    ...more,
-  });
   const static_layer = { tracing: { opentelemetry: { flush_interval_ms: 30 } } };
   return JSON.stringify({
     node: { id: "node-1", cluster: "cluster-1", locality: { zone: "zone-1" } },
-    admin: { address: address(0) },
+    admin: { address: loopback(0) },
     layered_runtime: { layers: [{ name: "static", static_layer }] },
     static_resources: {
       listeners: [
@@ -243,13 +227,9 @@ export function tracingBootstrap(setup: TracingSetup): string {
         listener("half", "OUTBOUND", { random_sampling: { value: 50 } }),
       ],
       clusters: [
-        cluster("upstream", upstreamPort),
-        cluster("refusing", 1),
-        cluster(
-          cluster_name,
-          collectorPort,
-          exporter === "grpc" ? { typed_extension_protocol_options: http2 } : {},
-        ),
+        staticCluster("upstream", upstreamPort),
+        staticCluster("refusing", 1),
+        staticCluster(cluster_name, collectorPort, exporter === "grpc" ? overHttp2 : {}),
       ],
     },
   });
