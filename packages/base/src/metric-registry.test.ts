@@ -52,3 +52,28 @@ test("a name is registered once: another kind or other labels are a programming 
   assert.throws(() => registry.counter("a", "", ["y"]), /already registered/);
   assert.throws(() => registry.counter("a", "", ["x"]).with(), /takes 1 labels/);
 });
+
+test("series are removed by their first label, whichever others they have", () => {
+  const registry = new MetricRegistry();
+  const plain = registry.counter("plain", "", ["cluster"]);
+  const wide = registry.counter("wide", "", ["cluster", "code"]);
+  const fill = () => {
+    for (const cluster of ["a", "b"]) {
+      plain.with(cluster).add();
+      plain.withMore([cluster], [["zone", "z"]]).add();
+      for (const code of ["200", "503"]) wide.with(cluster, code).add();
+    }
+  };
+  const left = () =>
+    [...plain.series, ...wide.series].map(({ labels, more = [] }) => [...labels, ...more.flat()].join());
+  fill();
+  for (const family of [plain, wide]) family.removeByFirst("a");
+  assert.deepEqual(left(), ["b", "b,zone,z", "b,200", "b,503"]);
+  // Those made afterwards, and those removed one by one, are no different.
+  fill();
+  wide.remove("b", "200");
+  for (const family of [plain, wide]) family.removeByFirst("b");
+  assert.deepEqual(left(), ["a", "a,zone,z", "a,200", "a,503"]);
+  for (const family of [plain, wide]) family.removeByFirst("a");
+  assert.deepEqual(left(), []);
+});

@@ -110,6 +110,8 @@ export class MetricFamily<M extends Metric = Metric> {
   readonly #create: () => M;
   readonly #series = new Map<string, Series<M>>();
   readonly #limit: SeriesLimit | undefined;
+  /** Keys of series by their first label; made when series are first removed by it. */
+  #byFirst: Map<string, Set<string>> | undefined;
   /** How often labels were asked for that had no room. */
   overflowed = 0;
 
@@ -164,6 +166,7 @@ export class MetricFamily<M extends Metric = Metric> {
     if (!series) {
       series = { labels, more, metric: this.#create() };
       this.#series.set(key, series);
+      if (this.#byFirst) addToIndex(this.#byFirst, series, key);
     }
     return series.metric;
   }
@@ -174,17 +177,46 @@ export class MetricFamily<M extends Metric = Metric> {
   }
 
   remove(...labels: string[]): void {
-    this.#series.delete(labels.join("\u0000"));
+    this.#delete(labels, keyOf(labels, undefined));
   }
 
   /** Whoever counts in it does so for nobody. */
   removeSeries({ labels, more }: Series<M>): void {
-    this.#series.delete(keyOf(labels, more));
+    this.#delete(labels, keyOf(labels, more));
+  }
+
+  /** Every series whose first label has this value; costs what these cost, however many others there are. */
+  removeByFirst(value: string): void {
+    if (this.labelNames.length === 1) this.#series.delete(value);
+    const byFirst = this.#indexed();
+    for (const key of byFirst.get(value) ?? []) this.#series.delete(key);
+    byFirst.delete(value);
+  }
+
+  #indexed(): Map<string, Set<string>> {
+    if (!this.#byFirst) {
+      this.#byFirst = new Map();
+      for (const [key, series] of this.#series) addToIndex(this.#byFirst, series, key);
+    }
+    return this.#byFirst;
+  }
+
+  #delete(labels: LabelValues, key: string): void {
+    this.#series.delete(key);
+    this.#byFirst?.get(labels[0]!)?.delete(key);
   }
 
   get series(): Iterable<Series<M>> {
     return this.#series.values();
   }
+}
+
+/** A series of one label is found by its key, and needs no index: most families of Envoy's have one. */
+function addToIndex(byFirst: Map<string, Set<string>>, { labels, more }: Series, key: string): void {
+  if (labels.length === 0 || (labels.length === 1 && !more)) return;
+  const keys = byFirst.get(labels[0]!);
+  if (keys) keys.add(key);
+  else byFirst.set(labels[0]!, new Set([key]));
 }
 
 function keyOf(labels: LabelValues, more: readonly MoreLabel[] | undefined): string {

@@ -43,8 +43,7 @@ export class EnvoyStats {
   /** Forgets every series whose first label is `label` with this value: what they counted is gone. */
   forget(label: string, value: string): void {
     for (const family of this.registry.families) {
-      if (family.labelNames[0] !== label || !family.name.startsWith("envoy_")) continue;
-      for (const { labels } of [...family.series]) if (labels[0] === value) family.remove(...labels);
+      if (family.labelNames[0] === label && family.name.startsWith("envoy_")) family.removeByFirst(value);
     }
   }
 
