@@ -22,6 +22,7 @@ import { observeRequests } from "./observe/observe-requests.ts";
 import type { InheritedSockets } from "./restart/inherited-sockets.ts";
 import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
+import type { StatsFlusher } from "./telemetry/stats-flusher.ts";
 
 import type { WorkerPool } from "./workers/worker-pool.ts";
 
@@ -76,6 +77,7 @@ export class Sidecar {
   #admin: AdminServer | undefined;
   #requests: { close(): void } | undefined;
   #former: StatsCopy | undefined;
+  #flusher: StatsFlusher | undefined;
   #phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   #isDraining = false;
   #keptInForce: KeptConfig | undefined;
@@ -163,6 +165,11 @@ export class Sidecar {
       share: (key) => this.#plane.runtime.shareSocket(key),
       onWanted: (kind, source, name) => void this.#plane.onDemand[kind].want(source, name),
     });
+    const { statsSinks } = this.#bootstrap;
+    if (statsSinks) {
+      const { StatsFlusher } = await import("./telemetry/stats-flusher.ts");
+      this.#flusher = new StatsFlusher({ clock: this.#clock, ...statsSinks, stats: () => this.#ownStats() });
+    }
     this.#wantAsBefore();
     this.#phase = "INITIALIZING";
     this.#session.update();
@@ -200,8 +207,12 @@ export class Sidecar {
     this.#former = this.#former?.filter(({ kind }) => kind !== "counter");
   }
 
+  async #ownStats(): Promise<EnvoyStats> {
+    return (await this.#workers?.addTo(this.#plane.stats)) ?? this.#plane.stats;
+  }
+
   async #stats(): Promise<EnvoyStats> {
-    const own = (await this.#workers?.addTo(this.#plane.stats)) ?? this.#plane.stats;
+    const own = await this.#ownStats();
     return this.#former ? addStats([copyStats(own), this.#former]) : own;
   }
 
@@ -232,6 +243,7 @@ export class Sidecar {
     await this.#keeper?.close();
     this.#admin?.close();
     this.#requests?.close();
+    await this.#flusher?.close();
     await Promise.all([this.#plane.close(), this.#workers?.close()]);
   }
 

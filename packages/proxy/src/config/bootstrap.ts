@@ -6,6 +6,7 @@ import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
 import { type DecodedOverload, decodeOverload } from "./decode-overload.ts";
+import { decodeStatsSinks, type StatsSinks } from "./decode-stats-sinks.ts";
 import { decodeAddress, durationMs } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
 import { extensionRegistry } from "./extension-registry.ts";
@@ -28,6 +29,7 @@ export interface BootstrapPlan {
   readonly cds: ChosenSource | undefined;
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly overload: DecodedOverload;
+  readonly statsSinks: StatsSinks | undefined;
   /** Series of requests that have not changed for so long are forgotten. */
   readonly statsEvictionMs: number;
   /** Of one of Istio's metrics; undefined: as usual. */
@@ -74,6 +76,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
     cds: dynamic?.cdsConfig && decodeConfigSource(dynamic.cdsConfig, "dynamic_resources.cds_config", context),
     runtime,
     overload: decodeOverload(message.overloadManager, issues),
+    statsSinks: decodeStatsSinks(message, issues),
     staticClusters,
     localCluster: decodeLocalCluster(message, issues),
     managementClusters: grpcClusters(message),

@@ -2,7 +2,11 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { messageOf } from "@weft/base/errors";
-import type { Address, CidrRange as CidrRangeMessage } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import {
+  type Address,
+  type CidrRange as CidrRangeMessage,
+  SocketAddress_Protocol,
+} from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type {
   DataSource,
   Metadata,
@@ -55,6 +59,7 @@ export function decodeAddress(
   address: Address | undefined,
   path: string,
   issues: Issues,
+  isDatagram = false,
 ): SocketAddress | undefined {
   const value = address?.address;
   if (value?.case === "pipe") return { kind: "pipe", path: value.value.path };
@@ -62,7 +67,10 @@ export function decodeAddress(
     issues.add(path, "needs `socket_address` or `pipe`");
     return undefined;
   }
-  const { address: host, portSpecifier } = value.value;
+  const { address: host, portSpecifier, protocol } = value.value;
+  if (protocol === SocketAddress_Protocol.UDP && !isDatagram) {
+    issues.add(at(path, "socket_address.protocol"), "UDP is not spoken here", "remove it");
+  }
   if (host === "")
     issues.add(at(path, "socket_address.address"), "is empty", "give an IP address or a host name");
   const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;

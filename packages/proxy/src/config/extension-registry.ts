@@ -6,6 +6,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { type Any, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { DogStatsdSinkSchema, StatsdSinkSchema } from "@weft/xds/gen/envoy/config/metrics/v3/stats_pb";
 import { ActionSchema as RbacActionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import {
   FilterConfigSchema,
@@ -179,6 +180,8 @@ export const extensionRegistry: Registry = createRegistry(
   SubjectInputSchema,
   IpSchema,
   HTTPFaultSchema,
+  StatsdSinkSchema,
+  DogStatsdSinkSchema,
   BufferSchema,
   BufferPerRouteSchema,
   CompressorSchema,

@@ -3,15 +3,18 @@ import type { MessageSupport } from "./message-support.ts";
 /** What this proxy does with the messages of `bootstrap.v3`. */
 export function bootstrapSupport(): Record<string, MessageSupport> {
   const p = "envoy.config.bootstrap.v3.";
+  const metrics = "envoy.config.metrics.v3.";
   return {
     [`${p}Bootstrap`]: {
       implemented:
-        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager stats_eviction_interval",
+        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager stats_eviction_interval stats_sinks stats_flush_interval",
       harmless: {
-        stats_flush_interval: "statistics are read when asked for, never flushed",
-        stats_flush_on_admin: "statistics are read when asked for, never flushed",
+        stats_flush_on_admin: "statistics are read when asked for; beside sinks it is refused",
       },
     },
+    [`${metrics}StatsSink`]: { implemented: "name typed_config" },
+    [`${metrics}StatsdSink`]: { implemented: "address prefix" },
+    [`${metrics}DogStatsdSink`]: { implemented: "address prefix max_bytes_per_datagram" },
     [`${p}Bootstrap.StaticResources`]: { implemented: "listeners clusters secrets" },
     [`${p}Bootstrap.DynamicResources`]: { implemented: "lds_config cds_config ads_config" },
     [`${p}ClusterManager`]: { implemented: "local_cluster_name" },

@@ -24,8 +24,8 @@ export function coreSupport(): Record<string, MessageSupport> {
     },
     [`${p}Address`]: whole("socket_address pipe"),
     [`${p}SocketAddress`]: {
-      implemented: "address port_value ipv4_compat",
-      neutral: "protocol resolver_name network_namespace_filepath",
+      implemented: "address port_value ipv4_compat protocol",
+      neutral: "resolver_name network_namespace_filepath",
     },
     [`${p}Pipe`]: { implemented: "path", neutral: "mode" },
     [`${p}ExtraSourceAddress`]: { implemented: "address" },
