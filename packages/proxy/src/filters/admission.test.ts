@@ -4,15 +4,8 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { AnswerPlan, TcpProxyPlan } from "../listener/listener-plan.ts";
-import {
-  chainPlan,
-  clusterPlan,
-  listenerPlan,
-  RawClient,
-  startServer,
-  startTestProxy,
-  tcpPlan,
-} from "../listener/test-proxy.ts";
+import { chainPlan, clusterPlan, listenerPlan, startTestProxy, tcpPlan } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { createConnectionLimitFilter } from "./connection-limit.ts";
 import { createConnectionRateLimitFilter } from "./connection-rate-limit.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import { HeaderList } from "../layer/header-list.ts";
-import { clusterPlan, startServer, startTestProxy } from "../listener/test-proxy.ts";
+import { clusterPlan, startTestProxy } from "../listener/test-proxy.ts";
+import { startServer } from "../listener/test-raw-client.ts";
 import type { CalloutResult } from "./callout.ts";
 
 const closing: (() => unknown)[] = [];

@@ -6,11 +6,10 @@ import {
   forwardTo,
   httpPlan,
   listenerPlan,
-  RawClient,
   routesTo,
-  startServer,
   startTestProxy,
 } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 import type { MirrorPlan } from "../route/mirror-plan.ts";
 
 const mirror: MirrorPlan = {

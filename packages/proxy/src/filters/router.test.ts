@@ -11,13 +11,12 @@ import {
   forwardTo,
   httpPlan,
   listenerPlan,
-  RawClient,
   retryPlan,
   routesTo,
-  startServer,
   startTestProxy,
   type TestProxy,
 } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 import { routeLimits } from "../route/call-limits.ts";
 import { defaultRetryPlan } from "../route/retry-plan.ts";
 import type { ForwardAction } from "../route/route-plan.ts";

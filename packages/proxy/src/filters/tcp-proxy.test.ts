@@ -9,15 +9,8 @@ import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { ListenerPlan } from "../listener/listener-plan.ts";
 import type { RuntimeOptions } from "../listener/runtime.ts";
-import {
-  chainPlan,
-  clusterPlan,
-  listenerPlan,
-  RawClient,
-  startServer,
-  startTestProxy,
-  tcpPlan,
-} from "../listener/test-proxy.ts";
+import { chainPlan, clusterPlan, listenerPlan, startTestProxy, tcpPlan } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

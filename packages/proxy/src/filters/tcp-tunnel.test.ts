@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
 import { afterEach, it } from "node:test";
-import {
-  chainPlan,
-  clusterPlan,
-  listenerPlan,
-  RawClient,
-  startTestProxy,
-  tcpPlan,
-} from "../listener/test-proxy.ts";
+import { chainPlan, clusterPlan, listenerPlan, startTestProxy, tcpPlan } from "../listener/test-proxy.ts";
+import { RawClient } from "../listener/test-raw-client.ts";
 import { createTunnelServer1, createTunnelServer2 } from "../listener/test-tunnel-servers.ts";
 
 const closers: (() => Promise<void> | void)[] = [];

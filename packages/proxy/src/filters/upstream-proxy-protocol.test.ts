@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
-import {
-  chainPlan,
-  clusterPlan,
-  httpPlan,
-  listenerPlan,
-  RawClient,
-  startServer,
-  startTestProxy,
-} from "../listener/test-proxy.ts";
+import { chainPlan, clusterPlan, httpPlan, listenerPlan, startTestProxy } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 

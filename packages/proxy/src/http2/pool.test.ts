@@ -10,11 +10,10 @@ import {
   clusterPlan,
   httpPlan,
   listenerPlan,
-  RawClient,
-  startServer,
   startTestProxy,
   type TestProxy,
 } from "../listener/test-proxy.ts";
+import { RawClient, startServer } from "../listener/test-raw-client.ts";
 import { ErrorCode, Flag, FrameType, settingsFrame } from "./frames.ts";
 
 const closers: (() => Promise<unknown> | unknown)[] = [];

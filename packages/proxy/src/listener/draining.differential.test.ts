@@ -3,7 +3,7 @@ import { afterEach, describe, it } from "node:test";
 import { FrameType } from "../http2/frames.ts";
 import { type Contender, envoyOrSkip, startBoth } from "../test-contenders.ts";
 import { FrameClient, frame, request } from "./test-frame-client.ts";
-import { RawClient } from "./test-proxy.ts";
+import { RawClient } from "./test-raw-client.ts";
 
 const type = (name: string) => `type.googleapis.com/envoy.extensions.filters.${name}`;
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
 import type { DrainStrategy } from "../layer/drain-state.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
-import { chainPlan, httpPlan, listenerPlan, RawClient, routesTo, startTestProxy } from "./test-proxy.ts";
+import { chainPlan, httpPlan, listenerPlan, routesTo, startTestProxy } from "./test-proxy.ts";
+import { RawClient } from "./test-raw-client.ts";
 
 const get = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const closers: (() => Promise<void> | void)[] = [];

@@ -12,12 +12,11 @@ import {
   forwardTo,
   httpPlan,
   listenerPlan,
-  RawClient,
   retryPlan,
   routesTo,
-  startServer,
   startTestProxy,
 } from "./test-proxy.ts";
+import { RawClient, startServer } from "./test-raw-client.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {

@@ -11,11 +11,10 @@ import {
   forwardTo,
   httpPlan,
   listenerPlan,
-  RawClient,
   routesTo,
-  startServer,
   startTestProxy,
 } from "./test-proxy.ts";
+import { RawClient, startServer } from "./test-raw-client.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

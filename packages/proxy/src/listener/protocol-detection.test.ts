@@ -10,12 +10,11 @@ import {
   clusterPlan,
   httpPlan,
   listenerPlan,
-  RawClient,
   routesTo,
-  startServer,
   startTestProxy,
   tcpPlan,
 } from "./test-proxy.ts";
+import { RawClient, startServer } from "./test-raw-client.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
