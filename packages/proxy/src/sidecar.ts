@@ -165,10 +165,15 @@ export class Sidecar {
       share: (key) => this.#plane.runtime.shareSocket(key),
       onWanted: (kind, source, name) => void this.#plane.onDemand[kind].want(source, name),
     });
-    const { statsSinks } = this.#bootstrap;
+    const { statsSinks, keepsStat } = this.#bootstrap;
     if (statsSinks) {
       const { StatsFlusher } = await import("./telemetry/stats-flusher.ts");
-      this.#flusher = new StatsFlusher({ clock: this.#clock, ...statsSinks, stats: () => this.#ownStats() });
+      this.#flusher = new StatsFlusher({
+        clock: this.#clock,
+        ...statsSinks,
+        keeps: keepsStat,
+        stats: () => this.#ownStats(),
+      });
     }
     this.#wantAsBefore();
     this.#phase = "INITIALIZING";

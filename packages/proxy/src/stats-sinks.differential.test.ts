@@ -96,7 +96,9 @@ test("statsd and DogStatsD servers are told what Envoy tells them", { skip: envo
   const told = [];
   for (const start of [startEnvoy, startWeft]) {
     const [statsd, dogstatsd] = [await startServer(), await startServer()];
-    t.after(() => [statsd, dogstatsd].forEach(({ close }) => close()));
+    t.after(() => {
+      for (const server of [statsd, dogstatsd]) server.close();
+    });
     const contender = await start(bootstrap(statsd.port, dogstatsd.port));
     t.after(() => contender.close());
     for (const path of ["/here", "/here", "/there"]) {

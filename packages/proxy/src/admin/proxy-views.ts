@@ -85,15 +85,15 @@ export function proxyViews(proxy: ViewedProxy): AdminViews {
     },
     async statsText(options) {
       const stats = await proxy.stats();
-      return renderStatsText(stats, { ...options, filter: statFilter(options, stats) });
+      return renderStatsText(stats, { ...options, filter: statFilter(options, stats, bootstrap.keepsStat) });
     },
     async statsJson(options) {
       const stats = await proxy.stats();
-      return renderStatsJson(stats, { ...options, filter: statFilter(options, stats) });
+      return renderStatsJson(stats, { ...options, filter: statFilter(options, stats, bootstrap.keepsStat) });
     },
     async statsPrometheus(options, format) {
       const stats = await proxy.stats();
-      const filter = statFilter(options, stats);
+      const filter = statFilter(options, stats, bootstrap.keepsStat);
       if (format !== "protobuf") {
         return (await gatherInTurns(statsExposition(stats, format, filter), clock)).join("");
       }
@@ -127,10 +127,16 @@ function shownLocality({ region, zone, subZone }: Locality): Readonly<Record<str
 /** Of what a process hands to the next: those of equal versions can follow each other. */
 const hotRestartVersion = "weft.1";
 
+type NameTest = (name: string) => boolean;
+
+/** What is asked for of what is configured to be shown. */
 function statFilter(
-  { filter, usedOnly, kinds }: StatsOptions,
+  { filter: asked, usedOnly, kinds }: StatsOptions,
   stats: EnvoyStats,
-): ((name: string) => boolean) | undefined {
+  keeps: NameTest | undefined,
+): NameTest | undefined {
+  const filter: NameTest | undefined =
+    keeps && asked ? (name) => keeps(name) && asked(name) : (keeps ?? asked);
   if (!usedOnly && !kinds) return filter;
   const used = new Set<string>();
   for (const { name, kind, metric } of listStats(stats)) {

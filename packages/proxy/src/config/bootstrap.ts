@@ -6,6 +6,7 @@ import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
 import { type DecodedOverload, decodeOverload } from "./decode-overload.ts";
+import { decodeStatsMatcher } from "./decode-stats-matcher.ts";
 import { decodeStatsSinks, type StatsSinks } from "./decode-stats-sinks.ts";
 import { decodeAddress, durationMs } from "./decode-values.ts";
 import type { ConfigDocument } from "./document.ts";
@@ -30,6 +31,8 @@ export interface BootstrapPlan {
   readonly runtime: ReadonlyMap<string, unknown>;
   readonly overload: DecodedOverload;
   readonly statsSinks: StatsSinks | undefined;
+  /** Which statistics are shown and sent, by their dotted names; undefined: all. */
+  readonly keepsStat: ((name: string) => boolean) | undefined;
   /** Series of requests that have not changed for so long are forgotten. */
   readonly statsEvictionMs: number;
   /** Of one of Istio's metrics; undefined: as usual. */
@@ -77,6 +80,7 @@ export function decodeBootstrap(document: ConfigDocument): BootstrapPlan {
     runtime,
     overload: decodeOverload(message.overloadManager, issues),
     statsSinks: decodeStatsSinks(message, issues),
+    keepsStat: decodeStatsMatcher(message, issues),
     staticClusters,
     localCluster: decodeLocalCluster(message, issues),
     managementClusters: grpcClusters(message),

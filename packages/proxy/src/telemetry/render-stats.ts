@@ -88,7 +88,8 @@ export function statsProtobuf(stats: EnvoyStats, filter?: (name: string) => bool
   );
 }
 
-function dottedName(
+/** Envoy's name of a series; for metrics of other origin the name Prometheus sees, labels appended. */
+export function dottedName(
   stats: EnvoyStats,
   family: MetricFamily,
   labels: readonly string[],

@@ -17,6 +17,8 @@ export interface StatsFlusherOptions {
   readonly clock: Clock;
   readonly sinks: readonly StatsSinkPlan[];
   readonly intervalMs: number;
+  /** Which statistics are sent, by their dotted names; undefined: all. */
+  readonly keeps: ((name: string) => boolean) | undefined;
   /** What this process has counted, all workers together. */
   stats(): EnvoyStats | Promise<EnvoyStats>;
 }
@@ -42,7 +44,7 @@ export class StatsFlusher {
       socket.unref();
       // A server that is away is no reason to stop counting.
       socket.on("error", () => {});
-      return { plan, lines: new StatsdLines(plan.format), socket };
+      return { plan, lines: new StatsdLines(plan.format, options.keeps), socket };
     });
     this.#schedule();
   }

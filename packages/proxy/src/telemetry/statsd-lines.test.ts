@@ -81,3 +81,14 @@ test("lines share datagrams as long as they fit", () => {
   assert.deepEqual(packLines(["a", "b"], 0), ["a", "b"]);
   assert.deepEqual(packLines([], 100), []);
 });
+
+test("what is not to be shown is not told", () => {
+  const { stats, total, time } = setUp("dogstatsd");
+  total.add(1);
+  time.observe(1);
+  const lines = new StatsdLines(
+    { kind: "dogstatsd", prefix: "p" },
+    (name) => name === "cluster.a_b.upstream_rq_total",
+  );
+  assert.deepEqual(lines.next(stats), ["p.cluster.upstream_rq_total:1|c|#envoy.cluster_name:a_b"]);
+});

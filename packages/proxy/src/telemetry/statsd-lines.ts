@@ -1,5 +1,6 @@
 import { Histogram, type MetricFamily, type Series } from "@weft/base/metric-registry";
 import { type EnvoyStats, fillTemplate } from "./envoy-stats.ts";
+import { dottedName } from "./render-stats.ts";
 
 /** Statistics as a statsd server takes them: labels in the name, or as tags of DogStatsD. */
 export interface StatsdFormat {
@@ -18,11 +19,14 @@ export interface StatsdFormat {
  */
 export class StatsdLines {
   readonly #format: StatsdFormat;
+  readonly #keeps: ((name: string) => boolean) | undefined;
   /** What was told last, by name and tags; only what still exists. */
   #told = new Map<string, number | Float64Array>();
 
-  constructor(format: StatsdFormat) {
+  /** `keeps` says by dotted names which are told; undefined: all. */
+  constructor(format: StatsdFormat, keeps?: (name: string) => boolean) {
     this.#format = format;
+    this.#keeps = keeps;
   }
 
   /** The lines since the last call. */
@@ -32,6 +36,7 @@ export class StatsdLines {
     for (const family of stats.registry.collect()) {
       const template = stats.templateOf(family.name);
       for (const series of family.series) {
+        if (this.#keeps?.(dottedName(stats, family, series.labels, series.more)) === false) continue;
         const { name, tags } = this.#nameOf(family, template, series);
         const key = `${name}${tags}`;
         const before = this.#told.get(key);

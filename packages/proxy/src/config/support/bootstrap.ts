@@ -7,11 +7,13 @@ export function bootstrapSupport(): Record<string, MessageSupport> {
   return {
     [`${p}Bootstrap`]: {
       implemented:
-        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager stats_eviction_interval stats_sinks stats_flush_interval",
+        "node static_resources dynamic_resources cluster_manager layered_runtime admin overload_manager stats_eviction_interval stats_sinks stats_flush_interval stats_config",
       harmless: {
         stats_flush_on_admin: "statistics are read when asked for; beside sinks it is refused",
       },
     },
+    [`${metrics}StatsConfig`]: { implemented: "use_all_default_tags stats_matcher" },
+    [`${metrics}StatsMatcher`]: { implemented: "reject_all exclusion_list inclusion_list" },
     [`${metrics}StatsSink`]: { implemented: "name typed_config" },
     [`${metrics}StatsdSink`]: { implemented: "address prefix" },
     [`${metrics}DogStatsdSink`]: { implemented: "address prefix max_bytes_per_datagram" },

@@ -62,6 +62,7 @@ export function coreSupport(): Record<string, MessageSupport> {
     "envoy.type.v3.Int64Range": whole("start end"),
     "envoy.type.v3.Int32Range": whole("start end"),
     [`${m}StringMatcher`]: whole("exact prefix suffix safe_regex contains ignore_case"),
+    [`${m}ListStringMatcher`]: whole("patterns"),
     [`${m}RegexMatcher`]: { implemented: "regex", harmless: { google_re2: "RE2 is the only engine" } },
     [`${m}RegexMatchAndSubstitute`]: whole("pattern substitution"),
     [`${m}PathMatcher`]: whole("path"),

@@ -28,7 +28,6 @@ export function extAuthzSupport(): Record<string, MessageSupport> {
       implemented:
         "context_extensions disable_request_body_buffering with_request_body grpc_service http_service",
     },
-    "envoy.type.matcher.v3.ListStringMatcher": { implemented: "patterns" },
     "envoy.type.v3.HttpStatus": { implemented: "code" },
   };
 }
