@@ -1,3 +1,5 @@
+import { flat } from "../net/latin1.ts";
+
 /** Fields the codec itself must understand; everything else is `Ordinary`. */
 export const FieldKind = {
   Ordinary: 0,
@@ -45,20 +47,15 @@ export function fieldName(raw: string): FieldName | undefined {
   const found = known.get(raw);
   if (found) return found;
   if (!token.test(raw)) return undefined;
-  const name = internalized(detached(raw.toLowerCase()));
+  const name = internalized(flat(raw.toLowerCase()));
   const made: FieldName = { name, kind: Object.hasOwn(kinds, name) ? kinds[name]! : FieldKind.Ordinary };
-  if (known.size < maxKnown && raw.length <= maxKnownLength) known.set(detached(raw), made);
+  if (known.size < maxKnown && raw.length <= maxKnownLength) known.set(flat(raw), made);
   return made;
 }
 
 /** The engine's one copy of a string, so that comparing names compares addresses. */
 function internalized(text: string): string {
   return Object.keys({ [text]: true })[0]!;
-}
-
-/** A copy that does not keep the message it was cut from alive. */
-function detached(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 const common =

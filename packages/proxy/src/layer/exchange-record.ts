@@ -4,6 +4,7 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { ClusterChoice, RouteMatch } from "../route/route-plan.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
+import type { SpanContext } from "../tracing/propagation.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { DynamicMetadata } from "./dynamic-metadata.ts";
 import type { Exchange } from "./exchange.ts";
@@ -58,6 +59,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   dynamicMetadata: DynamicMetadata | undefined = undefined;
   /** The downstream half of an upgraded connection: never complete, never retried. */
   isUpgrade = false;
+  span: SpanContext | undefined = undefined;
   /** The request's part of a trace, while it is sampled. */
   trace: ExchangeTrace | undefined = undefined;
   isTraceForced = false;

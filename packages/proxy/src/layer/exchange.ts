@@ -4,6 +4,7 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
+import type { SpanContext } from "../tracing/propagation.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { DynamicMetadata } from "./dynamic-metadata.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -29,6 +30,8 @@ export interface Exchange {
   /** The path as it arrived, before normalisation and rewriting. */
   readonly originalPath: string;
   readonly requestId: string;
+  /** Where this request stands in its trace once that has begun, sampled or not. */
+  readonly span?: SpanContext | undefined;
   /** The span of this request, where it is sampled. */
   readonly trace?: ExchangeTrace | undefined;
   /** Whether its id says that it must be traced; absent means no. */

@@ -12,3 +12,11 @@ export function latin1(bytes: Buffer, start: number, end: number): string {
 export function writeLatin1(bytes: Buffer, text: string, offset: number): void {
   (bytes as unknown as Latin1Buffer).latin1Write(text, offset, text.length);
 }
+
+/**
+ * A copy in one piece, of text of code points below 256. Text that was put
+ * together or cut from other text keeps all of it alive, and is read by way of it.
+ */
+export function flat(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
+}

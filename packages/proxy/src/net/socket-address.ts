@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { isLoopback } from "./cidr.ts";
+import { flat } from "./latin1.ts";
 
 /** Where a connection goes: an IP address with a port, or a Unix socket path. */
 export type SocketAddress =
@@ -16,6 +17,19 @@ export type SocketAddress =
 export function formatAddress(address: SocketAddress): string {
   if (address.kind === "pipe") return address.path;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+const texts = new WeakMap<SocketAddress, string>();
+
+/** As `formatAddress`, which is done once for each address: for those of connections, which many requests share. */
+export function addressText(address: SocketAddress): string {
+  if (address.kind === "pipe") return address.path;
+  let text = texts.get(address);
+  if (text === undefined) {
+    text = flat(formatAddress(address));
+    texts.set(address, text);
+  }
+  return text;
 }
 
 /** `10.0.0.1:80` or `[::1]:80`; undefined for anything else. */

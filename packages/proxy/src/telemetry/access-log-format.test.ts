@@ -4,13 +4,34 @@ import type { Exchange } from "../layer/exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import {
+  asString,
   compileHeaderValue,
-  compileJsonFormat,
   compileTextFormat,
+  compileTextLine,
   envoyDefaultFormat,
   istioDefaultFormat,
+  type LineRenderer,
 } from "./access-log-format.ts";
+import { compileJsonLine } from "./access-log-json.ts";
 import { connection, exchange, peerIdentity, request, response } from "./exchange-fixture.ts";
+import { LogBuffer } from "./log-buffer.ts";
+
+/** What a format writes into a log, which is what it makes as a string. */
+function written(render: LineRenderer, sent: Exchange): string {
+  const log = new LogBuffer(1);
+  render(sent, log);
+  const text = log.bytes.toString("utf8", 0, log.length);
+  assert.equal(text, asString(render)(sent));
+  return text;
+}
+
+function jsonLine(
+  fields: Readonly<Record<string, unknown>>,
+  sent: Exchange,
+  omitEmptyValues = false,
+): string {
+  return written(compileJsonLine(fields, omitEmptyValues), sent);
+}
 
 describe("text formats", () => {
   const full = () =>
@@ -122,7 +143,7 @@ describe("command operators", () => {
   ];
   for (const [format, expected, options] of cases) {
     it(`${format} prints ${expected}`, () => {
-      assert.equal(compileTextFormat(format)(exchange(options)), expected);
+      assert.equal(written(compileTextLine(format), exchange(options)), expected);
     });
   }
 
@@ -156,7 +177,7 @@ describe("JSON formats", () => {
   };
 
   it("keep numbers, print null for what is missing and sort the keys", () => {
-    const line = compileJsonFormat(fields)(exchange());
+    const line = jsonLine(fields, exchange());
     assert.equal(
       line,
       '{"agent":null,"constant":3,"flags":"-","list":[222,"x"],"mixed":"HTTP/1.1 in 12 ms","nested":{"none":null,"upstream":"10.0.0.2:80"},"path":"/reviews/1?full=1","status":200}\n',
@@ -164,11 +185,15 @@ describe("JSON formats", () => {
   });
 
   it("leave empty values out when told to", () => {
-    const line = compileJsonFormat(
-      { agent: "%REQ(USER-AGENT)%", status: "%RESPONSE_CODE%" },
-      true,
-    )(exchange());
-    assert.equal(line, '{"status":200}\n');
+    const sparse = {
+      agent: "%REQ(USER-AGENT)%",
+      list: ["%REQ(X-A)%", "[%REQ(X-A)%]", "%BYTES_SENT%"],
+      nested: { none: "%ROUTE_NAME%" },
+      status: "%RESPONSE_CODE%",
+    };
+    assert.equal(jsonLine(sparse, exchange(), true), '{"list":[null,"[]",222],"nested":{},"status":200}\n');
+    assert.equal(jsonLine({ agent: "%REQ(USER-AGENT)%", list: [] }, exchange(), true), '{"list":[]}\n');
+    assert.equal(jsonLine({}, exchange(), true), "{}\n");
   });
 
   it("keep metadata an object, its keys sorted", () => {
@@ -176,20 +201,41 @@ describe("JSON formats", () => {
       ["b", "2"],
       ["a", "1"],
     ]);
-    const line = compileJsonFormat({ m: "%DYNAMIC_METADATA(f)%" })(
+    const line = jsonLine(
+      { m: "%DYNAMIC_METADATA(f)%" },
       exchange({ dynamicMetadata: new Map([["f", values]]) }),
     );
     assert.equal(line, '{"m":{"a":"1","b":"2"}}\n');
   });
 
-  it("quote whatever a client sends", () => {
-    const hostile = 'a"b\\c\u0001\u00e9</script>';
-    const line = compileJsonFormat({ agent: "%REQ(USER-AGENT)%" })(
-      exchange({ request: request({ "user-agent": hostile }) }),
-    );
-    assert.deepEqual(JSON.parse(line), { agent: hostile });
-    assert.equal(line.trimEnd().includes("\n"), false);
-  });
+  const hostile = [
+    'a"b\\c\u0001\u00e9</script>',
+    "plain",
+    "of forty characters, and nothing escaped",
+    `of forty characters, and one ${'"'} in it`,
+    "\u00e9".repeat(40),
+    "\u007f \u20ac \u{1f642} \ud800",
+    "\n",
+    "",
+  ];
+  for (const agent of hostile) {
+    it(`quote ${JSON.stringify(agent)}, sent by a client`, () => {
+      const sent = exchange({ request: request({ "user-agent": agent }) });
+      const line = jsonLine({ agent: "%REQ(USER-AGENT)%" }, sent);
+      assert.deepEqual(JSON.parse(line), { agent });
+      assert.equal(line.indexOf("\n"), line.length - 1);
+    });
+  }
+});
+
+describe("numbers", () => {
+  for (const value of [0, 7, 10, 99, 100, 65_535, 999_999_999, 1_000_000_000, 2 ** 53, -1, 1.5, 1e21]) {
+    it(`${value} stands in a line as in a string`, () => {
+      const sent = exchange({ bytesSent: value });
+      assert.equal(jsonLine({ sent: "%BYTES_SENT%" }, sent), `{"sent":${value}}\n`);
+      assert.equal(written(compileTextLine("%BYTES_SENT%"), sent), `${value}`);
+    });
+  }
 });
 
 describe("header values", () => {

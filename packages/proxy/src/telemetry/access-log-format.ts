@@ -1,7 +1,7 @@
 import type { Exchange } from "../layer/exchange.ts";
-import { createOperator, JsonText, type Operator } from "./command-operators.ts";
+import { createOperator, type Operator } from "./command-operators.ts";
 import { parseFormat } from "./format-parser.ts";
-import type { LineWriter } from "./log-buffer.ts";
+import { type LineWriter, TextLine } from "./line-writer.ts";
 
 /** A compiled format: one line for one exchange, with its line end. */
 export type LineFormatter = (exchange: Exchange) => string;
@@ -32,33 +32,39 @@ export const istioDefaultFormat =
  *
  * @throws SyntaxError naming an operator that does not exist or cannot be read.
  */
-export function compileTextFormat(format: string, omitEmptyValues = false): LineFormatter {
-  const { texts, operators, tail, missing } = compilePieces(format, omitEmptyValues);
-  return (exchange) => {
-    let line = "";
-    for (let i = 0; i < operators.length; i++) line += texts[i]! + (operators[i]!(exchange) ?? missing);
-    return line + tail;
-  };
-}
-
-/** As `compileTextFormat`, for lines that are put together where they are written from. */
 export function compileTextLine(format: string, omitEmptyValues = false): LineRenderer {
   const { texts, operators, tail, missing } = compilePieces(format, omitEmptyValues);
   return (exchange, line) => {
     for (let i = 0; i < operators.length; i++) {
-      line.put(texts[i]!);
+      line.putEncoded(texts[i]!);
       const value = operators[i]!(exchange) ?? missing;
-      line.put(typeof value === "string" ? value : `${value}`);
+      if (typeof value === "string") line.put(value);
+      else if (typeof value === "number") line.putNumber(value);
+      else line.put(value.json);
     }
-    line.put(tail);
+    line.putEncoded(tail);
+  };
+}
+
+/** As `compileTextLine`, for a line that is wanted as a string. */
+export function compileTextFormat(format: string, omitEmptyValues = false): LineFormatter {
+  return asString(compileTextLine(format, omitEmptyValues));
+}
+
+/** What a format makes, as a string. */
+export function asString(render: LineRenderer): LineFormatter {
+  return (exchange) => {
+    const line = new TextLine();
+    render(exchange, line);
+    return line.text;
   };
 }
 
 interface TextPieces {
-  readonly texts: readonly string[];
+  readonly texts: readonly Uint8Array[];
   /** Each after the text of the same index. */
   readonly operators: readonly Operator[];
-  readonly tail: string;
+  readonly tail: Uint8Array;
   /** What stands for a missing value. */
   readonly missing: string;
 }
@@ -68,18 +74,18 @@ function compilePieces(format: string, omitEmptyValues: boolean): TextPieces {
   const pieces = parseFormat(format).map((part) =>
     part.kind === "text" ? part.text : limited(createOperator(part.name, part.argument), part.maxLength),
   );
-  const texts: string[] = [];
+  const texts: Uint8Array[] = [];
   const operators: Operator[] = [];
   let text = "";
   for (const piece of pieces) {
     if (typeof piece === "string") text += piece;
     else {
-      texts.push(text);
+      texts.push(Buffer.from(text));
       operators.push(piece);
       text = "";
     }
   }
-  return { texts, operators, tail: text, missing: omitEmptyValues ? "" : "-" };
+  return { texts, operators, tail: Buffer.from(text), missing: omitEmptyValues ? "" : "-" };
 }
 
 /**
@@ -95,73 +101,8 @@ export function compileHeaderValue(format: string): string | ((exchange: Exchang
   return compileTextFormat(format, true);
 }
 
-/**
- * Compiles a JSON format: values are command operators, text with operators in
- * it, or nested objects and lists. A value that is one operator keeps its type
- * (numbers stay numbers) and is null when missing, or left out with
- * `omitEmptyValues`. Keys come in alphabetical order, as Envoy writes them.
- *
- * @throws SyntaxError as `compileTextFormat` does, or for a value of another type.
- */
-export function compileJsonFormat(
-  fields: Readonly<Record<string, unknown>>,
-  omitEmptyValues = false,
-): LineFormatter {
-  const write = compileObject(fields, omitEmptyValues);
-  return (exchange) => `${write(exchange) ?? "{}"}\n`;
-}
-
-type JsonWriter = (exchange: Exchange) => string | undefined;
-
-function compileObject(fields: Readonly<Record<string, unknown>>, omits: boolean): JsonWriter {
-  const entries = Object.entries(fields)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => [`${JSON.stringify(key)}:`, compileValue(value, omits)] as const);
-  return (exchange) => {
-    let text = "{";
-    for (const [key, write] of entries) {
-      const value = write(exchange);
-      if (value === undefined && omits) continue;
-      text += (text === "{" ? "" : ",") + key + (value ?? "null");
-    }
-    return `${text}}`;
-  };
-}
-
-function compileValue(value: unknown, omits: boolean): JsonWriter {
-  if (typeof value === "string") return compileJsonText(value, omits);
-  if (Array.isArray(value)) {
-    const items = value.map((item) => compileValue(item, omits));
-    return (exchange) => `[${items.map((write) => write(exchange) ?? "null").join(",")}]`;
-  }
-  if (typeof value === "object" && value !== null)
-    return compileObject(value as Record<string, unknown>, omits);
-  const constant = JSON.stringify(value);
-  if (constant === undefined) throw new SyntaxError(`${typeof value} cannot stand in a JSON log format`);
-  return () => constant;
-}
-
-function compileJsonText(format: string, omits: boolean): JsonWriter {
-  const parts = parseFormat(format);
-  const [only] = parts;
-  if (parts.length === 1 && only?.kind === "command") {
-    const read = limited(createOperator(only.name, only.argument), only.maxLength);
-    return (exchange) => {
-      const value = read(exchange);
-      if (value === undefined) return undefined;
-      if (value instanceof JsonText) return value.json;
-      return typeof value === "number" ? String(value) : quote(value);
-    };
-  }
-  const text = compileTextFormat(format, omits);
-  return (exchange) => quote(text(exchange));
-}
-
-function quote(text: string): string {
-  return /["\\\u0000-\u001f\u007f-\uffff]/.test(text) ? JSON.stringify(text) : `"${text}"`;
-}
-
-function limited(operator: Operator, maxLength: number | undefined): Operator {
+/** An operator that gives at most so many units of text. */
+export function limited(operator: Operator, maxLength: number | undefined): Operator {
   if (maxLength === undefined) return operator;
   return (exchange) => {
     const value = operator(exchange);

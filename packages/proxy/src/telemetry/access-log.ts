@@ -3,13 +3,13 @@ import { messageOf, UserError } from "@weft/base/errors";
 import type { AccessLogPlan } from "../config/access-log-plan.ts";
 import type { AccessLog } from "../layer/access-log.ts";
 import {
-  compileJsonFormat,
-  compileTextFormat,
+  asString,
   compileTextLine,
   envoyDefaultFormat,
   type LineFormatter,
   type LineRenderer,
 } from "./access-log-format.ts";
+import { compileJsonLine } from "./access-log-json.ts";
 import type { EnvoyStats } from "./envoy-stats.ts";
 import { LogSink, type LogSinkStats } from "./log-sink.ts";
 
@@ -102,21 +102,12 @@ function compileLine(format: AccessLogPlan["format"]): LineRenderer {
       return compileTextLine(envoyDefaultFormat);
     case "text":
       return compileTextLine(format.format, format.omitEmptyValues);
-    case "json": {
-      const write = compileJsonFormat(format.fields, format.omitEmptyValues);
-      return (exchange, line) => line.put(write(exchange));
-    }
+    case "json":
+      return compileJsonLine(format.fields, format.omitEmptyValues);
   }
 }
 
 /** Compiles a format of bodies. @throws SyntaxError for one that cannot be compiled. */
 export function compileFormat(format: AccessLogPlan["format"]): LineFormatter {
-  switch (format.kind) {
-    case "default":
-      return compileTextFormat(envoyDefaultFormat);
-    case "text":
-      return compileTextFormat(format.format, format.omitEmptyValues);
-    case "json":
-      return compileJsonFormat(format.fields, format.omitEmptyValues);
-  }
+  return asString(compileLine(format));
 }

@@ -5,7 +5,7 @@ import { metadataAt } from "../layer/dynamic-metadata.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatLongResponseFlags, formatResponseFlags } from "../layer/response-flag.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
-import { formatAddress } from "../net/socket-address.ts";
+import { addressText, formatAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import { decisionOf, decisionText } from "../observe/reply-decision.ts";
 import { activeSpanId, activeTraceId } from "../tracing/active-span.ts";
@@ -94,7 +94,10 @@ const peer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory
 const upstreamPeer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory =>
   plain(({ upstreamPeer: identity }) => (identity ? orNone(read(identity)) : undefined));
 
-const text = (address: SocketAddress | undefined) => address && formatAddress(address);
+/** What stands between blanks in a line has none. */
+const underscored = (text: string) => (/\s/.test(text) ? text.replace(/\s/g, "_") : text);
+
+const text = (address: SocketAddress | undefined) => address && addressText(address);
 const withoutPort = (address: SocketAddress | undefined) =>
   address && (address.kind === "ip" ? address.host : address.path);
 const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? address.port : undefined);
@@ -163,7 +166,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   RESPONSE_TX_DURATION: plain(responseTxDuration),
   PROTOCOL: plain((e) => orNone(e.protocol)),
   RESPONSE_CODE: plain((e) => e.response?.status ?? 0),
-  RESPONSE_CODE_DETAILS: plain((e) => orNone(e.details.replace(/\s/g, "_"))),
+  RESPONSE_CODE_DETAILS: plain((e) => orNone(underscored(e.details))),
   CONNECTION_TERMINATION_DETAILS: plain((e) => orNone(e.connection.terminationDetails)),
   DOWNSTREAM_LOCAL_CLOSE_REASON: plain((e) => e.connection.localCloseReason),
   RESPONSE_FLAGS: plain((e) => formatResponseFlags(e.flags, e.logType !== undefined)),
@@ -218,7 +221,7 @@ const operators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((e) => withoutPort(e.upstreamLocal)),
   UPSTREAM_LOCAL_PORT: plain((e) => port(e.upstreamLocal)),
   UPSTREAM_REQUEST_ATTEMPT_COUNT: plain((e) => e.attempts),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: plain((e) => orNone(e.upstreamTransportFailure.replace(/\s/g, "_"))),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: plain((e) => orNone(underscored(e.upstreamTransportFailure))),
   UPSTREAM_PEER_URI_SAN: upstreamPeer((identity) => joined(identity.uris)),
   UPSTREAM_PEER_DNS_SAN: upstreamPeer((identity) => joined(identity.dnsNames)),
   UPSTREAM_PEER_SUBJECT: upstreamPeer((identity) => identity.subject),

@@ -1,7 +1,8 @@
 import { closeSync, openSync, write, writeSync } from "node:fs";
 import type { Clock, Timer } from "@weft/base/clock";
 import type { Counter } from "@weft/base/metric-registry";
-import { type LineWriter, LogBuffer } from "./log-buffer.ts";
+import type { LineWriter } from "./line-writer.ts";
+import { LogBuffer } from "./log-buffer.ts";
 
 /** What every sink counts. */
 export interface LogSinkStats {

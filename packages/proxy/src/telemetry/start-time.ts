@@ -1,41 +1,53 @@
+import { flat } from "../net/latin1.ts";
+
 /**
  * Compiles a time format (`strftime`, UTC, with Envoy's `%f`, `%1f` … `%9f` for
- * fractions of a second) into a function of milliseconds since the epoch. The
- * part that only changes once a second is remembered.
+ * fractions of a second) into a function of milliseconds since the epoch. What
+ * only changes once a second is remembered, and so is the latest text.
  *
  * @throws SyntaxError naming a conversion that is not known.
  */
 export function compileTimeFormat(format = "%Y-%m-%dT%H:%M:%S.%3fZ"): (epochMs: number) => string {
-  const parts: ((date: Date, epochMs: number) => string)[] = [];
-  let hasFraction = false;
+  /** What changes once a second, before, between and after the fractions. */
+  const stretches: ((date: Date) => string)[][] = [[]];
+  const fractions: number[] = [];
   for (const [whole, digits, letter] of format.matchAll(/%([1-9])?([A-Za-z%])|[^%]+|%/g)) {
+    const stretch = stretches.at(-1)!;
     if (letter === undefined) {
       if (whole === "%") throw new SyntaxError(`time format ${JSON.stringify(format)} ends in %; write %%`);
-      parts.push(() => whole);
+      stretch.push(() => whole);
     } else if (letter === "f") {
-      hasFraction = true;
-      parts.push((_, epochMs) => fraction(epochMs, Number(digits ?? 9)));
+      fractions.push(Number(digits ?? 9));
+      stretches.push([]);
     } else {
       const convert = digits === undefined ? conversions[letter] : undefined;
       if (!convert)
         throw new SyntaxError(`unknown conversion ${whole} in time format ${JSON.stringify(format)}`);
-      parts.push(convert);
+      stretch.push(convert);
     }
   }
-  const render = (epochMs: number) => {
-    const date = new Date(epochMs);
-    let text = "";
-    for (const part of parts) text += part(date, epochMs);
-    return text;
-  };
-  let lastKey = Number.NaN;
+  const isLatin1 = /^[\0-\xff]*$/.test(format);
+  let lastSecond = Number.NaN;
+  let texts: readonly string[] = [];
+  const isFine = fractions.some((digits) => digits > 3);
+  let lastMoment = Number.NaN;
   let lastText = "";
   return (epochMs) => {
-    const key = Math.floor(hasFraction ? epochMs : epochMs / 1_000);
-    if (key !== lastKey) {
-      lastKey = key;
-      lastText = render(epochMs);
+    const moment = isFine ? epochMs : Math.floor(epochMs);
+    if (moment === lastMoment) return lastText;
+    const second = Math.floor(epochMs / 1_000);
+    const isNew = second !== lastSecond;
+    if (isNew) {
+      const date = new Date(epochMs);
+      texts = stretches.map((stretch) => stretch.map((convert) => convert(date)).join(""));
+      lastSecond = second;
     }
+    if (isNew || fractions.length > 0) {
+      let text = texts[0]!;
+      for (let i = 0; i < fractions.length; i++) text += fraction(epochMs, fractions[i]!) + texts[i + 1]!;
+      lastText = isLatin1 ? flat(text) : text;
+    }
+    lastMoment = moment;
     return lastText;
   };
 }
@@ -68,7 +80,7 @@ const ymd = (date: Date) =>
 const hms = (date: Date) =>
   `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
 
-const conversions: Readonly<Record<string, (date: Date, epochMs: number) => string>> = {
+const conversions: Readonly<Record<string, (date: Date) => string>> = {
   "%": () => "%",
   Y: (date) => String(date.getUTCFullYear()),
   y: (date) => two(date.getUTCFullYear() % 100),
@@ -90,7 +102,7 @@ const conversions: Readonly<Record<string, (date: Date, epochMs: number) => stri
   T: hms,
   D: (date) => `${two(date.getUTCMonth() + 1)}/${two(date.getUTCDate())}/${two(date.getUTCFullYear() % 100)}`,
   R: (date) => `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`,
-  s: (_, epochMs) => String(Math.floor(epochMs / 1_000)),
+  s: (date) => String(Math.floor(date.getTime() / 1_000)),
   z: () => "+0000",
   Z: () => "UTC",
 };

@@ -1,12 +1,15 @@
 import type { Exchange } from "../layer/exchange.ts";
 import type { ResponseHead } from "../layer/message.ts";
+import { flat } from "../net/latin1.ts";
 import { ExchangeTrace, kindOf } from "./exchange-trace.ts";
+import type { SpanContext } from "./propagation.ts";
 import { decideTrace, markRequestId } from "./sampling.ts";
 import type { TracingPlan } from "./tracing-plan.ts";
 
 /** What tracing notes of an exchange. */
 export interface TracedExchange extends Exchange {
   requestId: string;
+  span: SpanContext | undefined;
   trace: ExchangeTrace | undefined;
   isTraceForced: boolean;
   /** The name of this request, which the caller's span is to have as well; "" for none. */
@@ -40,6 +43,7 @@ export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: 
   const { propagation } = plan;
   const parent = propagation.read(headers);
   const context = propagation.span(parent, kindOf(plan, exchange) === "server");
+  exchange.span = context;
   const isSampled = propagation.isSampled(parent, reason !== "not-traceable");
   propagation.write(headers, context, isSampled, parent);
   const operation = route?.operation ?? plan.operation;
@@ -48,7 +52,12 @@ export function beginTrace(exchange: TracedExchange, plan: TracingPlan, random: 
   if (!isSampled) return;
   const configured = typeof operation === "function" ? operation(exchange) : operation;
   const name = configured || decorated || usualName(exchange, plan);
-  exchange.trace = new ExchangeTrace(plan, context, parent, name);
+  exchange.trace = new ExchangeTrace(plan, kept(context), parent, name);
+}
+
+/** A copy with ids that keep nothing else in memory: what is recorded lasts longer than its request. */
+function kept({ traceId, spanId, parentId, isShared }: SpanContext): SpanContext {
+  return { traceId: flat(traceId), spanId: flat(spanId), parentId: flat(parentId), isShared };
 }
 
 /** The answer as the caller gets it: what the other side calls this request is kept or handed on. */

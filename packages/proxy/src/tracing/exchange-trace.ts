@@ -1,5 +1,6 @@
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { Exchange } from "../layer/exchange.ts";
+import { flat } from "../net/latin1.ts";
 import { AttemptSpan } from "./attempt-span.ts";
 import type { ParentContext, SpanContext } from "./propagation.ts";
 import { exchangeAttributes, isMarkedFailed, pushCustomTags } from "./span-attributes.ts";
@@ -22,7 +23,7 @@ export class ExchangeTrace {
   }
 
   startAttempt(exchange: Exchange, cluster: Cluster, endpoint: Endpoint, startMs: number): AttemptSpan {
-    return new AttemptSpan(this, exchange, cluster, endpoint, newSpanId(), startMs);
+    return new AttemptSpan(this, exchange, cluster, endpoint, flat(newSpanId()), startMs);
   }
 
   /** Reports the exchange, which is complete. */

@@ -19,6 +19,7 @@ export interface SamplingShares {
 
 /** A request id is a UUID whose version digit says whether and why its request is traced: all proxies on its way agree. */
 const idLength = 36;
+const prefixLength = 8;
 const reasonAt = 14;
 const idBuckets = 10_000;
 const reasons: Readonly<Record<string, TraceReason>> = {
@@ -40,9 +41,9 @@ export function decideTrace(
   shares: SamplingShares,
   random: () => number,
 ): TraceReason {
-  const prefix = requestId.slice(0, 8);
-  if (!/^[0-9a-fA-F]{8}$/.test(prefix)) return "not-traceable";
-  const bucket = Number.parseInt(prefix, 16) % idBuckets;
+  const prefix = hexPrefix(requestId);
+  if (prefix < 0) return "not-traceable";
+  const bucket = prefix % idBuckets;
   let reason = (requestId.length === idLength && reasons[requestId[reasonAt]!]) || "not-traceable";
   if (reason === "not-traceable") {
     if (isClientTraced && isWithin(shares.client, Math.floor(random() * shares.client.denominator)))
@@ -50,6 +51,21 @@ export function decideTrace(
     else if (isWithin(shares.random, bucket)) reason = "random-sampling";
   }
   return isWithin(shares.overall, bucket) ? reason : "not-traceable";
+}
+
+/** What the first eight hexadecimal digits come to; -1 where the text does not begin with so many. */
+function hexPrefix(text: string): number {
+  if (text.length < prefixLength) return -1;
+  let value = 0;
+  for (let i = 0; i < prefixLength; i++) {
+    const unit = text.charCodeAt(i);
+    // Letters in lower case: their codes with the bit set that tells them from upper case.
+    const letter = unit | 0x20;
+    if (unit >= 0x30 && unit <= 0x39) value = value * 16 + unit - 0x30;
+    else if (letter >= 0x61 && letter <= 0x66) value = value * 16 + letter - 0x57;
+    else return -1;
+  }
+  return value;
 }
 
 /** The id that carries the decision; the id itself where it is no UUID. */

@@ -76,17 +76,26 @@ export function newSpanId(): string {
   return randomHex(8);
 }
 
-const pool = Buffer.alloc(4_096);
-let used = pool.length;
+/** Of so many bytes each begins with one that is not zero. */
+const unitBytes = 8;
+const pool = Buffer.alloc(512 * unitBytes);
+let digits = "";
+let used = 0;
 
-/** Of a pool, because asking for a few random bytes costs as much as asking for many; never all zeros. */
+/**
+ * Cut from digits that were made for many, because asking for a few random bytes costs
+ * as much as asking for many; never all zeros. Who keeps it makes a copy.
+ */
 function randomHex(bytes: number): string {
-  if (used + bytes > pool.length) {
+  const end = used + 2 * bytes;
+  if (end > digits.length) {
     randomFillSync(pool);
+    for (let at = 0; at < pool.length; at += unitBytes) pool[at] ||= 1;
+    digits = pool.toString("hex");
     used = 0;
+    return randomHex(bytes);
   }
-  const at = used;
-  used += bytes;
-  if (pool[at] === 0) pool[at] = 1;
-  return pool.toString("hex", at, at + bytes);
+  const text = digits.slice(used, end);
+  used = end;
+  return text;
 }
