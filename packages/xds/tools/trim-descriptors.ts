@@ -37,7 +37,7 @@ const roots: readonly RegExp[] = [
   /^envoy\/service\/(discovery|cluster|listener|endpoint|secret|status|accesslog|auth|ratelimit|load_stats|health)\/v3\//,
   /^envoy\/service\/route\/v3\/rds/,
   /^envoy\/extensions\/filters\/common\/fault\/v3\//,
-  /^envoy\/extensions\/filters\/http\/(basic_auth|buffer|compressor|cors|csrf|decompressor|ext_authz|fault|grpc_stats|grpc_web|header_mutation|header_to_metadata|health_check|jwt_authn|local_ratelimit|ratelimit|rbac|router|set_filter_state|set_metadata|upstream_codec|on_demand)\/v3\//,
+  /^envoy\/extensions\/filters\/http\/(basic_auth|buffer|compressor|cors|csrf|decompressor|ext_authz|fault|grpc_stats|grpc_web|header_mutation|header_to_metadata|health_check|jwt_authn|local_ratelimit|ratelimit|rbac|router|set_filter_state|set_metadata|stateful_session|upstream_codec|on_demand)\/v3\//,
   /^envoy\/extensions\/filters\/network\/(http_connection_manager|tcp_proxy|rbac|sni_cluster|echo|direct_response|connection_limit|local_ratelimit|ext_authz|set_filter_state)\/v3\//,
   /^envoy\/extensions\/filters\/listener\/(http_inspector|original_dst|proxy_protocol|tls_inspector)\/v3\//,
   /^envoy\/extensions\/access_loggers\/(file|grpc|open_telemetry|stream)\/v3\//,

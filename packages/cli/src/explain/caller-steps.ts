@@ -1,4 +1,5 @@
 import type { CallTrace, Forwarding, HttpTrace } from "@weft/proxy/explain/call-trace";
+import type { SessionPlan } from "@weft/proxy/filters/stateful-session";
 import type { RoutePlan } from "@weft/proxy/route/route-plan";
 import { asPercent, faultText, formatMs, retryText } from "./describe-policies.ts";
 import type { Lost, Step } from "./explanation.ts";
@@ -107,7 +108,7 @@ function answerSteps({ reply, routes, asked }: HttpTrace, at: string, places: Ro
   ];
 }
 
-function sentSteps({ forward, seen }: HttpTrace, at: string, places: RoutePlaces): Step[] {
+function sentSteps({ forward, seen, routes }: HttpTrace, at: string, places: RoutePlaces): Step[] {
   if (!forward) return [];
   const { head, limits, retry, mirrors } = forward;
   const steps: Step[] = [];
@@ -137,11 +138,19 @@ function sentSteps({ forward, seen }: HttpTrace, at: string, places: RoutePlaces
     chosen: retry ? retryText(retry) : "none",
     ...placed(places.only("retries")),
   });
+  const session = sessionOf(routes.match?.route);
+  if (session) steps.push({ at, step: "session", chosen: `kept by ${session}`, ...placed(places.at()) });
   for (const { cluster, share } of mirrors) {
     const chosen = `${asPercent(share)} % are copied to ${cluster}`;
     steps.push({ at, step: "mirror", chosen, ...placed(places.at("mirror", "mirrors")) });
   }
   return steps;
+}
+
+/** What carries the session of the requests of a route. */
+function sessionOf(route: RoutePlan | undefined): string | undefined {
+  const plan = route?.filterConfigs?.get("envoy.filters.http.stateful_session");
+  return typeof plan === "object" ? (plan as SessionPlan).state?.carrier : undefined;
 }
 
 /** Fields the proxy itself sets on every request; nothing anyone configured. */

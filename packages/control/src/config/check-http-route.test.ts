@@ -141,11 +141,24 @@ describe("what Weft does not do with an HTTPRoute refuses it by name", () => {
       "error W1302: HTTPRoute.spec.rules[].filters[].extensionRef is not supported yet: there are none; requests would miss what it does",
     ],
     [
-      rule("sessionPersistence: { sessionName: a }").replace(
-        "sessionName: a",
-        "type: Header, header: { name: a }",
-      ),
-      "error W1302: HTTPRoute.spec.rules[].sessionPersistence is not supported yet: requests of a session would not keep their endpoint",
+      rule("sessionPersistence: {}\n      backendRefs: [{ name: a, port: 80 }, { name: b, port: 80 }]"),
+      "error W1302: spec.rules[0].sessionPersistence: a session is kept within one backend, and each request would go to another by weight",
+    ],
+    [
+      rule("sessionPersistence: { absoluteTimeout: 1h }"),
+      "error W1302: spec.rules[0].sessionPersistence: a cookie that ends with the client's session does not end at a time besides",
+    ],
+    [
+      rule("sessionPersistence: { type: Header, header: { name: a }, absoluteTimeout: 1h }"),
+      "error W1302: spec.rules[0].sessionPersistence: a header says nothing of when its session ends",
+    ],
+    [
+      rule("sessionPersistence: { type: Header }"),
+      "error W1104: spec.rules[0].sessionPersistence: type Header needs header",
+    ],
+    [
+      rule("sessionPersistence: { cookie: { lifetimeType: Permanent } }"),
+      "error W1104: spec.rules[0].sessionPersistence: lifetimeType Permanent needs absoluteTimeout",
     ],
     [
       rule("backendRefs: [{ name: a, port: 80, filters: [{ type: CORS, cors: {} }] }]"),

@@ -1,5 +1,6 @@
 import { checkFilters } from "./check-route-filters.ts";
 import { checkBackend, checkRoute, checkValueMatches } from "./check-routes.ts";
+import { checkSessionPersistence } from "./check-session-persistence.ts";
 import type { Finding } from "./finding.ts";
 import type { HttpRouteResourceSpec, HttpRuleSpec, PathMatchSpec } from "./gateway-api-specs.ts";
 import { parseDurationMs } from "./values.ts";
@@ -31,6 +32,7 @@ function checkRule(rule: HttpRuleSpec, path: string, find: Finding): void {
     checkBackend(backend, at, find);
     checkFilters(backend.filters ?? [], `${at}.filters`, paths, find);
   });
+  checkSessionPersistence(rule, path, find);
   const requestMs = parseDurationMs(timeouts?.request ?? "0") ?? 0;
   const backendMs = parseDurationMs(timeouts?.backendRequest ?? "0") ?? 0;
   if (requestMs > 0 && backendMs > requestMs) {

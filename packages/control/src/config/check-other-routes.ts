@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { checkFilters } from "./check-route-filters.ts";
 import { checkBackend, checkRoute, checkValueMatches } from "./check-routes.ts";
+import { checkSessionPersistence } from "./check-session-persistence.ts";
 import type { Finding } from "./finding.ts";
 import type {
   GrpcRouteResourceSpec,
@@ -19,6 +20,7 @@ export function checkGrpcRoute(spec: GrpcRouteResourceSpec, find: Finding): void
       checkValueMatches(match.headers, `${path}.matches[${j}].headers`, find);
     });
     checkFilters(rule.filters ?? [], `${path}.filters`, [], find);
+    checkSessionPersistence(rule, path, find);
     rule.backendRefs?.forEach((backend, j) => {
       checkBackend(backend, `${path}.backendRefs[${j}]`, find);
       checkFilters(backend.filters ?? [], `${path}.backendRefs[${j}].filters`, [], find);

@@ -69,6 +69,19 @@ export interface HttpRuleSpec {
     readonly attempts?: number;
     readonly backoff?: string;
   };
+  readonly sessionPersistence?: SessionPersistenceSpec;
+}
+
+/** Requests of one client go where its first one went. */
+export interface SessionPersistenceSpec {
+  readonly type?: "Cookie" | "Header";
+  readonly absoluteTimeout?: string;
+  readonly cookie?: {
+    readonly name?: string;
+    readonly path?: string;
+    readonly lifetimeType?: "Permanent" | "Session";
+  };
+  readonly header?: { readonly name: string };
 }
 
 export interface HttpBackendRefSpec extends BackendRefSpec {
@@ -144,7 +157,8 @@ export interface GrpcRouteResourceSpec {
   readonly rules?: readonly GrpcRuleSpec[];
 }
 
-export interface GrpcRuleSpec extends Pick<HttpRuleSpec, "name" | "filters" | "backendRefs"> {
+export interface GrpcRuleSpec
+  extends Pick<HttpRuleSpec, "name" | "filters" | "backendRefs" | "sessionPersistence"> {
   readonly matches?: readonly GrpcRuleMatchSpec[];
 }
 

@@ -5,7 +5,6 @@ import type { NamespaceSelectorSpec } from "./gateway-api-specs.ts";
 const httpRoute = rows("HTTPRoute");
 
 const noExtensions = "there are none; requests would miss what it does";
-const notKept = "requests of a session would not keep their endpoint";
 const notPerBackend = "write it among the rule's filters, and the backend in a rule of its own";
 
 const grpcRoute = rows("GRPCRoute");
@@ -55,9 +54,8 @@ function filterRows(kind: ReturnType<typeof rows>): FieldSupport[] {
       "spec.rules[].backendRefs[].filters[].requestHeaderModifier",
       "spec.rules[].backendRefs[].filters[].responseHeaderModifier",
     ),
-    ...kind.yes("spec.hostnames"),
+    ...kind.yes("spec.hostnames", "spec.rules[].sessionPersistence"),
     ...kind.refused(
-      ["spec.rules[].sessionPersistence", notKept],
       ["spec.rules[].filters[].extensionRef", noExtensions],
       ["spec.rules[].backendRefs[].filters[].requestMirror", notPerBackend],
       ["spec.rules[].backendRefs[].filters[].extensionRef", noExtensions],

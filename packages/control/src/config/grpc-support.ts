@@ -19,6 +19,7 @@ const routeFilters = (kind: MeshKind) =>
     "spec.rules[].filters[].requestHeaderModifier": left,
     "spec.rules[].filters[].responseHeaderModifier": left,
     "spec.rules[].filters[].requestMirror": left,
+    "spec.rules[].sessionPersistence": left,
     "spec.rules[].backendRefs[].filters[].requestHeaderModifier": left,
     "spec.rules[].backendRefs[].filters[].responseHeaderModifier": left,
   });

@@ -57,9 +57,22 @@ export interface HttpRoute {
   readonly action: HttpAction;
   readonly fault: Fault | undefined;
   readonly cors: Cors | undefined;
+  /** How requests of one client find the endpoint of its first one. */
+  readonly session?: SessionCarrier;
   readonly headers: HeaderEdits;
   readonly source: Provenance;
 }
+
+/** What carries the endpoint of a session from one request to the next. */
+export type SessionCarrier =
+  | { readonly kind: "header"; readonly name: string }
+  | {
+      readonly kind: "cookie";
+      readonly name: string;
+      readonly path: string;
+      /** Undefined: until the client ends its session. */
+      readonly lifetimeMs: number | undefined;
+    };
 
 export type HttpAction =
   | ForwardAction

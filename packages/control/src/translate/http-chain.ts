@@ -5,6 +5,7 @@ import { CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { OnDemandSchema } from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
+import { StatefulSessionSchema } from "@weft/xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb";
 import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
@@ -32,7 +33,7 @@ import { tracingFields } from "./tracing.ts";
 
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
-/** Requests of the application on their way out: faults and CORS as its routes ask, statistics, router. */
+/** Requests of the application on their way out: faults, CORS and sessions as its routes ask, statistics, router. */
 export function outboundHttp(
   statPrefix: string,
   routeConfigName: string,
@@ -108,6 +109,7 @@ function routeFilters(): HttpFilter[] {
   return [
     httpFilter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
     httpFilter(routeFilterNames.cors, pack(CorsSchema, {})),
+    httpFilter(routeFilterNames.session, pack(StatefulSessionSchema, {})),
   ];
 }
 

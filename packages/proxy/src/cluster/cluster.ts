@@ -6,11 +6,20 @@ import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { AnswerCounts } from "./answer-counts.ts";
 import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
 
+/** An endpoint by its address, in the form of logs. */
+export interface BoundEndpoint {
+  readonly address: string;
+  /** There is no other for it. */
+  readonly isStrict: boolean;
+}
+
 /** What the balancer may know of the request it places. */
 export interface PickContext {
   readonly subset: readonly (readonly [key: string, value: string])[] | undefined;
   /** What consistent hashing places the request by; undefined places it anywhere. */
   readonly hash: Hash64 | undefined;
+  /** Where a session is, whatever the balancer would choose. */
+  readonly bound?: BoundEndpoint | undefined;
   /** For ORIGINAL_DST. */
   readonly originalDestination: SocketAddress | undefined;
   /** Endpoints a retry should avoid; they are chosen when there is no other. */

@@ -101,7 +101,20 @@ export class UpstreamCluster implements Cluster {
 
   pick(context: PickContext): Endpoint | undefined {
     if (this.#originals) return this.#originals.pick(context.originalDestination);
+    const { bound } = context;
+    if (bound) {
+      const own = this.#byAddress(bound.address);
+      if (own || bound.isStrict) return own;
+    }
     return this.#chooser?.pick(context);
+  }
+
+  /** An endpoint that may be used, of any priority. */
+  #byAddress(address: string): Endpoint | undefined {
+    const { endpoints } = this.#membership;
+    let found = endpoints.get(address);
+    if (!found) for (const one of endpoints.values()) if (one.addressText === address) found = one;
+    return found && found.health !== "unhealthy" ? found : undefined;
   }
 
   failPassively(endpoint: Endpoint): void {

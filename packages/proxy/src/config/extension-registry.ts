@@ -78,6 +78,10 @@ import {
 import { RBACPerRouteSchema, RBACSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { ConfigSchema as SetMetadataSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb";
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb";
 import { HttpInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
 import { ProxyProtocolSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb";
@@ -90,6 +94,8 @@ import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from "@weft/xds/g
 import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { SniClusterSchema } from "@weft/xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { CookieBasedSessionStateSchema } from "@weft/xds/gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb";
+import { HeaderBasedSessionStateSchema } from "@weft/xds/gen/envoy/extensions/http/stateful_session/header/v3/header_pb";
 import { AllowListedRoutesConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb";
 import { PreviousRoutesConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb";
 import { SafeCrossSchemeConfigSchema } from "@weft/xds/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb";
@@ -213,6 +219,10 @@ export const extensionRegistry: Registry = createRegistry(
   HeaderToMetadataSchema,
   GrpcStatsSchema,
   SetMetadataSchema,
+  StatefulSessionSchema,
+  StatefulSessionPerRouteSchema,
+  CookieBasedSessionStateSchema,
+  HeaderBasedSessionStateSchema,
   FilterConfigSchema,
   HealthCheckSchema,
   ModuleFilterSchema,

@@ -19,6 +19,7 @@ export function pickContextOf(
       : parseHostPort(exchange.request!.headers.get(originalDstHeader));
   return {
     subset: choice.subset,
+    bound: tried ? undefined : exchange.boundTo,
     hash: requestHash(balancer, action.hashPolicy, exchange),
     originalDestination: named ?? exchange.connection.local,
     avoid: tried?.avoids,

@@ -118,7 +118,7 @@ export function hashCookie(rule: CookieRule): HashPolicy {
 }
 
 /** The first cookie of that name in any `cookie` field, without the quotes around its value. */
-function cookieValue(request: RequestHead, name: string): string | undefined {
+export function cookieValue(request: RequestHead, name: string): string | undefined {
   const { flat } = request.headers;
   for (let i = 0; i < flat.length; i += 2) {
     if (flat[i] !== "cookie") continue;

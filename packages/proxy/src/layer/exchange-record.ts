@@ -1,4 +1,4 @@
-import type { Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { BoundEndpoint, Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
@@ -29,6 +29,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   response: ResponseHead | undefined = undefined;
   responseTrailers: HeaderList | undefined = undefined;
   stickyCookie: string | undefined = undefined;
+  boundTo: BoundEndpoint | undefined = undefined;
   match: RouteMatch | undefined = undefined;
   /** What the route chose, whether or not there is such a cluster. */
   clusterChoice: ClusterChoice | undefined = undefined;

@@ -1,4 +1,4 @@
-import type { Cluster, Endpoint } from "../cluster/cluster.ts";
+import type { BoundEndpoint, Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
@@ -42,6 +42,9 @@ export interface Exchange {
 
   /** Set when the client is to be given a cookie that keeps it at its endpoint: a `set-cookie` value. */
   stickyCookie?: string | undefined;
+
+  /** The endpoint whose session the request belongs to: its first attempt goes there, if that is there and well. */
+  boundTo?: BoundEndpoint | undefined;
 
   match: RouteMatch | undefined;
   cluster: Cluster | undefined;

@@ -10,12 +10,13 @@ import type {
 } from "../routing.ts";
 import { type BackendLookup, type RefProblem, resolveBackend } from "./backend-refs.ts";
 import { corsOf, headerEdits, mirrorPercent, pathEdit, redirectAction, thenEdit } from "./http-filters.ts";
+import { sessionCarrier } from "./session-carrier.ts";
 
 /** The rule of a route, and what its resource says of it. */
 export interface RuleContext {
   /** Of the rule, e.g. `spec.rules[0]`. */
   readonly path: string;
-  readonly resource: { readonly kind: string; readonly namespace: string };
+  readonly resource: { readonly kind: string; readonly namespace: string; readonly name: string };
   /** The only prefix that leads to the rule, where one is replaced. */
   readonly matched: string;
   /** What calls are answered with that have nowhere to go: 503 means UNAVAILABLE to gRPC. */
@@ -28,7 +29,7 @@ export function ruleAction(
   context: RuleContext,
   backends: BackendLookup,
   problems: RefProblem[],
-): Pick<HttpRoute, "action" | "headers" | "cors"> {
+): Pick<HttpRoute, "action" | "headers" | "cors" | "session"> {
   const { path, resource } = context;
   const filters = rule.filters ?? [];
   const cors = filters.find((filter) => filter.cors)?.cors;
@@ -52,6 +53,7 @@ export function ruleAction(
     action: httpAction(rule, context, edited.destinations, mirrors),
     headers: edited.headers,
     cors: cors && corsOf(cors),
+    ...(rule.sessionPersistence ? { session: sessionCarrier(rule.sessionPersistence, context) } : {}),
   };
 }
 

@@ -21,6 +21,7 @@ import { rateLimitFilter } from "./rate-limit.ts";
 import { rbacFilter } from "./rbac.ts";
 import { routerFilterType } from "./router.ts";
 import { setMetadataFilter } from "./set-metadata.ts";
+import { statefulSessionFilter } from "./stateful-session.ts";
 
 /**
  * Every HTTP filter of this proxy. Their messages stand in `extensionRegistry`
@@ -51,6 +52,7 @@ export const httpFilterTypes: readonly HttpFilterType[] = [
   rateLimitFilter,
   rbacFilter,
   setMetadataFilter,
+  statefulSessionFilter,
   ...istioStatsFilters,
   routerFilterType,
 ];

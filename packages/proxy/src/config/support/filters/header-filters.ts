@@ -7,6 +7,8 @@ export function headerFiltersSupport(): Record<string, MessageSupport> {
   const mutation = "envoy.extensions.filters.http.header_mutation.v3.";
   const rules = "envoy.config.common.mutation_rules.v3.";
   const toMetadata = "envoy.extensions.filters.http.header_to_metadata.v3.Config";
+  const session = "envoy.extensions.filters.http.stateful_session.v3.";
+  const state = "envoy.extensions.http.stateful_session.";
   const setMetadata = "envoy.extensions.filters.http.set_metadata.v3.";
   return {
     [toMetadata]: { implemented: "request_rules response_rules" },
@@ -14,6 +16,12 @@ export function headerFiltersSupport(): Record<string, MessageSupport> {
     [`${toMetadata}.KeyValuePair`]: {
       implemented: "metadata_namespace key value regex_value_rewrite type encode",
     },
+    [`${session}StatefulSession`]: { implemented: "session_state strict" },
+    [`${session}StatefulSessionPerRoute`]: { implemented: "disabled stateful_session" },
+    [`${state}cookie.v3.CookieBasedSessionState`]: { implemented: "cookie" },
+    [`${state}header.v3.HeaderBasedSessionState`]: { implemented: "name" },
+    "envoy.type.http.v3.Cookie": { implemented: "name ttl path attributes" },
+    "envoy.type.http.v3.CookieAttribute": { implemented: "name value" },
     [`${setMetadata}Config`]: { implemented: "metadata_namespace value metadata" },
     [`${setMetadata}Metadata`]: { implemented: "metadata_namespace allow_overwrite value" },
     "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": {
