@@ -24,6 +24,7 @@ import { ObserveClient } from "./observe/observe-client.ts";
 import { prepareProxyless } from "./proxyless/prepare-proxyless.ts";
 import { forgetKept, openRunDirectory } from "./run-directory.ts";
 import { prepareSidecar } from "./sidecar/prepare-sidecar.ts";
+import { ProxySettingsKeeper } from "./sidecar/proxy-settings.ts";
 import { refuseTakenAddresses } from "./sidecar/taken-addresses.ts";
 import { startWorkloadApi } from "./workload-api/workload-api.ts";
 import { WorkloadState } from "./workload-api/workload-state.ts";
@@ -98,6 +99,7 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
 
   const firstNames = Promise.withResolvers<void>();
   let template: WorkloadTemplate | undefined;
+  const settings = new ProxySettingsKeeper(files.keptSettingsPath, clock, talk);
   const nameKeeper = new NameKeeper(files.keptNamesPath, talk);
   cleanup.add("names", () => nameKeeper.settled());
   const opened = new Registration({
@@ -120,13 +122,13 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
       firstNames.resolve();
     },
     onBundle: (bundlePem) => keeper.setBundle(bundlePem),
-    ...(plan.group === undefined
-      ? {}
-      : {
-          onTemplate: (said: WorkloadTemplate) => {
-            template = said;
-          },
-        }),
+    onTemplate: (said) => {
+      // What was taken back leaves the application's probe as it is.
+      if (plan.group !== undefined && said) template = said;
+      settings.set(
+        said?.proxy && { concurrency: said.proxy.concurrency, environment: said.proxy.environment },
+      );
+    },
     onKeySet: (keySet) => state.setKeySet(keySet),
     onBundleMap: (map) => foreign.set(map),
     talk,
@@ -145,7 +147,10 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
     }, keptAfterMs);
   cleanup.add("kept names", () => keptNames?.cancel());
 
-  sidecar?.process.start();
+  if (sidecar) {
+    sidecar.configure(await settings.first());
+    sidecar.process.start();
+  }
   cleanup.add("sidecar", () => sidecar?.process.stop(sidecarGraceMs));
   const startedMs = clock.now();
   const channel = new GrpcChannel({ clock, target: grpcTarget });

@@ -19,6 +19,7 @@ export interface RunDirectory {
   readonly requestsSocketPath: string;
   /** The last name table, beside the identity. */
   readonly keptNamesPath: string;
+  readonly keptSettingsPath: string;
   /** The last bundles of other trust domains, beside it. */
   readonly keptBundlesPath: string;
   /** Beside it: the page of statistics of a sidecar that has only a part of them. */
@@ -48,6 +49,7 @@ export function openRunDirectory(path: string): RunDirectory {
     keptConfigPath: join(path, "config", "kept-config"),
     requestsSocketPath: join(path, "config", "requests.sock"),
     keptNamesPath: join(path, "identity", "names.json"),
+    keptSettingsPath: join(path, "identity", "proxy-settings.json"),
     keptBundlesPath: join(path, "identity", "bundles.json"),
     statsSocketPath: join(path, "sds", "stats.sock"),
     xdsSocketPath: join(path, "xds", "xds.sock"),
@@ -69,8 +71,11 @@ export function openConfigFolder({ keptConfigPath }: RunDirectory, owner: Ids | 
 }
 
 /** Forgets what an earlier run was told: it is for an identity, or a control plane, that is no longer ours. */
-export function forgetKept({ keptConfigPath, keptNamesPath, keptBundlesPath }: RunDirectory): void {
-  for (const path of [keptConfigPath, keptNamesPath, keptBundlesPath]) rmSync(path, { force: true });
+export function forgetKept(files: RunDirectory): void {
+  const { keptConfigPath, keptNamesPath, keptSettingsPath, keptBundlesPath } = files;
+  for (const path of [keptConfigPath, keptNamesPath, keptSettingsPath, keptBundlesPath]) {
+    rmSync(path, { force: true });
+  }
 }
 
 /** The sidecar's standard output is its access log. @throws UserError */

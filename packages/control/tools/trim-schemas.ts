@@ -37,6 +37,7 @@ const sources: readonly Source[] = [
       "AuthorizationPolicy",
       "RequestAuthentication",
       "Telemetry",
+      "ProxyConfig",
     ],
     dropped: [...prose, "x-kubernetes-list-map-keys", "x-kubernetes-list-type"],
   },

@@ -109,7 +109,7 @@ test("the stream registers, gets names, tells health, and says it again after a 
       bundles.push(pem);
       seen.add("bundle");
     },
-    onTemplate: ({ ports }) => seen.add(`ports ${ports.join()}`),
+    onTemplate: (said) => seen.add(`ports ${said?.ports.join()}`),
     talk: (line) => {
       said.push(line);
       seen.add("said");

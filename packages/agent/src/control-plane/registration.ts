@@ -29,8 +29,8 @@ export interface RegistrationOptions {
   readonly onNames: (names: readonly MeshName[]) => void;
   /** The trust bundle of now, as PEM. Throwing refuses it. */
   readonly onBundle: (bundlePem: string) => void;
-  /** Where the workload is a member of a group: what that says, and when it says something else. */
-  readonly onTemplate?: (template: WorkloadTemplate) => void;
+  /** What the mesh says of the workload and its proxy, and when it says something else; undefined: nothing. */
+  readonly onTemplate?: (template: WorkloadTemplate | undefined) => void;
   /** The public keys of JWT-SVIDs of now, as a JSON Web Key Set. Throwing refuses it. */
   readonly onKeySet: (keySet: string) => void;
   /** The bundles of other trust domains of now, as a bundle map. Throwing refuses it. */
@@ -73,8 +73,8 @@ export class Registration {
         onResources(type, { added }) {
           const [only] = added;
           if (type === typeUrl.nameTable && only) options.onNames(decodeNameTable(only.body));
-          else if (type === typeUrl.workloadTemplate && only) {
-            options.onTemplate?.(fromBinary(WorkloadTemplateSchema, only.body));
+          else if (type === typeUrl.workloadTemplate) {
+            options.onTemplate?.(only && fromBinary(WorkloadTemplateSchema, only.body));
           }
           if (type !== typeUrl.secret) return;
           for (const { name, body } of added) {

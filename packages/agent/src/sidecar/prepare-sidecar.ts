@@ -35,6 +35,7 @@ import { nodeCluster, nodeId, nodeMetadata, type WorkloadPlan } from "../workloa
 import { askAdmin } from "./admin-client.ts";
 import { buildBootstrap, type Endpoint } from "./bootstrap.ts";
 import type { DataPlane } from "./data-plane.ts";
+import type { ProxySettings } from "./proxy-settings.ts";
 import { startSecretServer } from "./secret-server.ts";
 import { Sidecar } from "./sidecar.ts";
 import { chooseSidecarUser } from "./sidecar-user.ts";
@@ -42,6 +43,8 @@ import { chooseSidecarUser } from "./sidecar-user.ts";
 /** A sidecar that has all it needs and is not started yet. */
 export interface PreparedSidecar {
   readonly process: Sidecar;
+  /** How it is started from then on. */
+  readonly configure: (settings: ProxySettings) => void;
   /** Where its requests can be seen. */
   readonly requests: RequestSource;
   readonly metrics: Pick<MetricsReporterOptions, "scrape" | "startedMs">;
@@ -128,17 +131,25 @@ export async function prepareSidecar(
   writeBootstrap(files.bootstrapPath, bootstrap);
   const accessLog = openAccessLog(options.accessLog);
   if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
-  const launch = buildLaunch(command, user, "SIGKILL", options.setpriv);
+  let settings: ProxySettings | undefined;
   const process = new Sidecar({
-    launch,
+    launch: () => buildLaunch(dataPlane.command(files, settings), user, "SIGKILL", options.setpriv),
     admin,
     stdio: ["ignore", accessLog, "inherit"],
-    env: { ...passedOn(), ...signalsEnvironment(plan, options.productVersion), ...counted?.env },
+    env: () => ({
+      ...passedOn(),
+      ...settings?.environment,
+      ...signalsEnvironment(plan, options.productVersion),
+      ...counted?.env,
+    }),
     clock,
     talk,
   });
   return {
     process,
+    configure: (said) => {
+      settings = said;
+    },
     setForeign: (map) => secrets.setForeign(map),
     bootstrap: JSON.stringify(parse(bootstrap)),
     requests: counted?.requests ?? new SidecarRequests(files.requestsSocketPath, clock),

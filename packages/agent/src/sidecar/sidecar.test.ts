@@ -12,10 +12,10 @@ import { Sidecar, type SidecarOptions } from "./sidecar.ts";
 /** A sidecar is any program; this one lives until it is told to end. */
 function sidecar(script: string, said: string[], options: Partial<SidecarOptions> = {}): Sidecar {
   return new Sidecar({
-    launch: { file: process.execPath, args: ["-e", script], options: {} },
+    launch: () => ({ file: process.execPath, args: ["-e", script], options: {} }),
     admin: { address: "127.0.0.1", port: 1 },
     stdio: "ignore",
-    env: {},
+    env: () => ({}),
     clock: systemClock,
     talk: (line) => said.push(line),
     random: () => 0.99,
@@ -47,7 +47,9 @@ test("a sidecar that is killed comes back, and one that is stopped does not", as
 
 test("one that can't be started at all is tried again and can be given up", async () => {
   const said: string[] = [];
-  const proxy = sidecar("", said, { launch: { file: "/no/such/program", args: [], options: {} } });
+  const proxy = sidecar("", said, {
+    launch: () => ({ file: "/no/such/program", args: [], options: {} }),
+  });
   proxy.start();
   await until(() => said.length >= 2);
   assert.match(said[0]!, /sidecar could not be started: .*ENOENT/);

@@ -7,10 +7,11 @@ import { askAdmin } from "./admin-client.ts";
 import type { Endpoint } from "./bootstrap.ts";
 
 export interface SidecarOptions {
-  readonly launch: Launch;
+  /** Asked at each start. */
+  readonly launch: () => Launch;
   readonly admin: Endpoint;
   readonly stdio: StdioOptions;
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: () => NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly talk: (line: string) => void;
   /** Only for tests: exact delays. */
@@ -59,8 +60,9 @@ export class Sidecar {
   }
 
   start(): void {
-    const { launch, stdio, env, clock, talk } = this.#options;
-    const child = spawn(launch.file, launch.args, { ...launch.options, stdio, env, detached: true });
+    const { stdio, clock, talk } = this.#options;
+    const { file, args, options } = this.#options.launch();
+    const child = spawn(file, args, { ...options, stdio, env: this.#options.env(), detached: true });
     const sinceMs = clock.monotonicMs();
     this.#startedMs = clock.now();
     this.#state = { t: "running", child, sinceMs };

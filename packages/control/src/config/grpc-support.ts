@@ -72,6 +72,10 @@ export const grpcSupport: readonly GrpcSupport[] = [
     "spec.ingress[]": "a server says itself where it listens",
     "spec.inboundConnectionPool": left,
   }),
+  ...list("ProxyConfig", "no", {
+    "spec.concurrency": "there is no proxy",
+    "spec.environmentVariables": "there is no proxy",
+  }),
   ...list("PeerAuthentication", "partly", {
     "spec.mtls": "PERMISSIVE takes mutual TLS only",
     "spec.portLevelMtls": "PERMISSIVE takes mutual TLS only",

@@ -7,6 +7,7 @@ export const meshKinds = [
   "WorkloadEntry",
   "WorkloadGroup",
   "Sidecar",
+  "ProxyConfig",
   "PeerAuthentication",
   "RequestAuthentication",
   "AuthorizationPolicy",
@@ -52,8 +53,6 @@ export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> =
     {
       EnvoyFilter:
         "a patch fits one data plane's configuration, and a mesh has several: write VirtualService, DestinationRule or an AuthorizationPolicy with a provider; what 'weft proxy -c' runs takes the filter itself (docs/filters.md)",
-      ProxyConfig:
-        "proxies are started beside their programs: say environment and version where 'weft run' is called, per workload",
     },
   ],
   [

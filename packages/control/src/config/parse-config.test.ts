@@ -248,9 +248,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a kind of the mesh",
-      "apiVersion: networking.istio.io/v1\nkind: ProxyConfig\nmetadata: { name: a }\n",
+      "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: { name: a }\n",
       false,
-      "mesh.yaml:2:7: warning W1303: kind ProxyConfig (networking.istio.io) is not served: this resource is not applied (proxies are started beside their programs: say environment and version where 'weft run' is called, per workload)",
+      "mesh.yaml:2:7: warning W1303: kind EnvoyFilter (networking.istio.io) is not served: this resource is not applied (a patch fits one data plane's configuration, and a mesh has several: write VirtualService, DestinationRule or an AuthorizationPolicy with a provider; what 'weft proxy -c' runs takes the filter itself (docs/filters.md))",
     ],
     [
       "a kind of Kubernetes is no mistake",

@@ -11,6 +11,7 @@ import { checkHttpRoute } from "./check-http-route.ts";
 import { checkKubernetesGateway } from "./check-kubernetes-gateway.ts";
 import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
 import { checkPeerAuthentication } from "./check-peer-authentication.ts";
+import { checkProxyConfig } from "./check-proxy-config.ts";
 import { checkRequestAuthentication } from "./check-request-authentication.ts";
 import { checkSecret } from "./check-secret.ts";
 import { checkService } from "./check-service.ts";
@@ -56,6 +57,7 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   WorkloadEntry: checkWorkloadEntry,
   WorkloadGroup: checkWorkloadGroup,
   Sidecar: checkSidecar,
+  ProxyConfig: checkProxyConfig,
   PeerAuthentication: checkPeerAuthentication,
   RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,

@@ -19,6 +19,7 @@ import type {
   DestinationRuleSpec,
   FederatedTrustDomainSpec,
   PeerAuthenticationSpec,
+  ProxyConfigSpec,
   RequestAuthenticationSpec,
   ServiceEntrySpec,
   ServiceSpec,
@@ -37,6 +38,7 @@ interface Specs {
   WorkloadEntry: WorkloadEntrySpec;
   WorkloadGroup: WorkloadGroupSpec;
   Sidecar: SidecarSpec;
+  ProxyConfig: ProxyConfigSpec;
   PeerAuthentication: PeerAuthenticationSpec;
   RequestAuthentication: RequestAuthenticationSpec;
   AuthorizationPolicy: AuthorizationPolicySpec;

@@ -17,6 +17,7 @@ import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import kubernetesGateway from "./schemas/kubernetes-gateway.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
+import proxyConfig from "./schemas/proxy-config.schema.json" with { type: "json" };
 import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
 import requestAuthentication from "./schemas/request-authentication.schema.json" with { type: "json" };
 import secret from "./schemas/secret.schema.json" with { type: "json" };
@@ -56,6 +57,7 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   WorkloadEntry: workloadEntry,
   WorkloadGroup: workloadGroup,
   Sidecar: sidecar,
+  ProxyConfig: proxyConfig,
   PeerAuthentication: peerAuthentication,
   RequestAuthentication: requestAuthentication,
   AuthorizationPolicy: authorizationPolicy,

@@ -359,6 +359,13 @@ export interface SidecarSpec {
   readonly inboundConnectionPool?: ConnectionPoolSpec;
 }
 
+/** How the proxies of a namespace, or of workloads with these labels, are started. */
+export interface ProxyConfigSpec {
+  readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  readonly concurrency?: number | null;
+  readonly environmentVariables?: Readonly<Record<string, string>>;
+}
+
 export interface SidecarPortSpec {
   readonly number?: number;
   readonly protocol?: string;

@@ -13,6 +13,7 @@ const serviceEntry = rows("ServiceEntry");
 const workloadEntry = rows("WorkloadEntry");
 const workloadGroup = rows("WorkloadGroup");
 const sidecar = rows("Sidecar");
+const proxyConfig = rows("ProxyConfig");
 const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
@@ -259,6 +260,9 @@ export const fieldSupport: readonly FieldSupport[] = [
     ["spec.ingress[].port.targetPort", "write defaultEndpoint"],
     ["spec.ingress[].tls", "callers outside the mesh would be answered without it"],
   ),
+
+  ...proxyConfig.yes("spec.selector", "spec.concurrency", "spec.environmentVariables"),
+  ...proxyConfig.idle(["spec.image", "'weft run' starts the proxy that is installed beside it"]),
 
   ...peerAuthentication.yes("spec.selector", "spec.mtls", "spec.portLevelMtls"),
 

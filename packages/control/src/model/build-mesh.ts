@@ -22,6 +22,7 @@ import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
+import { ProxyConfigs } from "./proxy-configs.ts";
 import { type ResourcesByKind, resourcesOf, sortedMap, sortedUnique } from "./sorting.ts";
 import { buildSecrets } from "./tls-secret.ts";
 import { WorkloadGroups } from "./workload-groups.ts";
@@ -66,7 +67,10 @@ export function buildGround(input: MeshInput): MeshGround {
   const federation = buildFederation(resources.ClusterFederatedTrustDomain, input.options, diagnostics);
   const federated = sortedUnique(federation.map(({ trustDomain }) => trustDomain));
   const options = { ...meshOptions(input.options), federated };
-  const groups = new WorkloadGroups(resources.WorkloadGroup);
+  const groups = new WorkloadGroups(
+    resources.WorkloadGroup,
+    new ProxyConfigs(resources.ProxyConfig, options),
+  );
   const workloads = input.workloads
     .map((workload) => groups.member(workload))
     .sort((a, b) => (a.id < b.id ? -1 : 1));

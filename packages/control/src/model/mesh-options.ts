@@ -1,6 +1,7 @@
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { LocalityPolicy } from "./locality-policy.ts";
+import type { ProxySettings } from "./proxy-configs.ts";
 import type { Destination } from "./routing.ts";
 import type { MtlsMode } from "./security.ts";
 import type { LogFormat, TelemetryProvider, TraceTag } from "./signals.ts";
@@ -46,6 +47,8 @@ export interface MeshDefaults {
     readonly tags: readonly TraceTag[];
     readonly maxTagLength: number;
   };
+  /** How proxies are started where no ProxyConfig says. */
+  readonly proxy?: ProxySettings;
   /** What is done to a path before any policy reads it. */
   readonly pathNormalization: PathNormalization;
   /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */

@@ -23,6 +23,7 @@ const defaultTimeoutMs = 600_000;
 export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDomain"> {
   const normalization = spec.pathNormalization?.normalization;
   const topology = spec.defaultConfig?.gatewayTopology;
+  const { concurrency, proxyMetadata = {} } = spec.defaultConfig ?? {};
   const { connectTimeout, enableAutoMtls, outboundTrafficPolicy, rootNamespace } = spec;
   const meshDefaults: { -readonly [K in keyof MeshDefaults]?: MeshDefaults[K] } = {
     authorizationProviders: Object.fromEntries(
@@ -37,6 +38,9 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
   if (topology) meshDefaults.gatewayTopology = gatewayTopology(topology);
   if (connectTimeout !== undefined) meshDefaults.connectTimeoutMs = parseDurationMs(connectTimeout)!;
   if (spec.localityLbSetting) meshDefaults.locality = buildLocalityPolicy(spec.localityLbSetting);
+  if (concurrency !== undefined || Object.keys(proxyMetadata).length > 0) {
+    meshDefaults.proxy = { concurrency: concurrency ?? undefined, environment: proxyMetadata };
+  }
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
   return {

@@ -5,14 +5,17 @@ import { type Locality, parseLocality } from "./locality.ts";
 import { declaredProtocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
+import type { ProxyConfigs, ProxySettings } from "./proxy-configs.ts";
 
 type Group = ResourceOf<"WorkloadGroup">;
 
-/** What a group says to the agents of its workloads. */
+/** What the agent of a workload must know: what its group says, and how its proxy is started. */
 export interface WorkloadTemplate {
+  readonly proxy?: ProxySettings;
   readonly ports: readonly number[];
   readonly probe: ProbeSpec | undefined;
-  readonly source: Provenance;
+  /** Undefined where it has no group. */
+  readonly source: Provenance | undefined;
 }
 
 /**
@@ -26,7 +29,11 @@ export class WorkloadGroups {
   readonly #members = new WeakMap<Workload, Workload>();
   readonly #labels = new WeakMap<Workload["labels"], Workload["labels"]>();
 
-  constructor(groups: readonly Group[]) {
+  readonly #proxies: Pick<ProxyConfigs, "of"> | undefined;
+  readonly #withProxy = new WeakMap<ProxySettings, Map<WorkloadTemplate | undefined, WorkloadTemplate>>();
+
+  constructor(groups: readonly Group[], proxies?: Pick<ProxyConfigs, "of">) {
+    this.#proxies = proxies;
     this.#byKey = new Map(groups.map((group) => [`${group.namespace}/${group.name}`, group]));
   }
 
@@ -51,10 +58,18 @@ export class WorkloadGroups {
     return member;
   }
 
-  /** What the agent of a workload must know; undefined for one without a group. */
-  templateOf(workload: Grouped): WorkloadTemplate | undefined {
+  /** What the agent of a workload must know; undefined for one that has no group and an ordinary proxy. */
+  templateOf(workload: Grouped & Pick<Workload, "labels">): WorkloadTemplate | undefined {
     const group = this.#groupOf(workload);
-    return group && this.#givenBy(group).template;
+    const own = group && this.#givenBy(group).template;
+    const proxy = this.#proxies?.of(workload);
+    // One whose group is not there is not ready, and is told nothing.
+    if (!proxy || (workload.group !== undefined && !own)) return own;
+    const made = this.#withProxy.get(proxy) ?? new Map<WorkloadTemplate | undefined, WorkloadTemplate>();
+    this.#withProxy.set(proxy, made);
+    const template = made.get(own) ?? { ports: [], probe: undefined, source: undefined, ...own, proxy };
+    made.set(own, template);
+    return template;
   }
 
   /** Why a workload cannot be a member of the group it names, whatever becomes of it; undefined where it can. */

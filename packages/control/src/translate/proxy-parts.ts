@@ -7,7 +7,7 @@ import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
 import { type Place, placeKey, placeOf } from "./place.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
-import { commonSidecarParts, ownSidecarParts } from "./sidecar-parts.ts";
+import { commonSidecarParts, ownSidecarParts, templateParts } from "./sidecar-parts.ts";
 import { withSignals } from "./signals-of.ts";
 
 /** Everything a client of a workload is given, in the form that it takes. */
@@ -56,7 +56,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
     isLearnt: features.learnsScope,
     common: () => commonSidecarParts(mesh, caller, interception, abilities, place),
     own: workload.gateway
-      ? gatewayParts(mesh, workload, features)
+      ? [...gatewayParts(mesh, workload, features), ...templateParts(workload)]
       : ownSidecarParts(mesh, workload, caller, features),
   };
 }

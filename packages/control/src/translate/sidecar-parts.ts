@@ -82,7 +82,7 @@ export function serviceParts(
 }
 
 /** What the agent of a WorkloadGroup's member asks for. */
-function templateParts({ template }: MeshWorkload): SidecarPart[] {
+export function templateParts({ template }: MeshWorkload): SidecarPart[] {
   if (!template) return [];
   return [part("template", "workloadTemplate", [template], "", () => [workloadTemplate(template)])];
 }

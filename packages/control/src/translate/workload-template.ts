@@ -9,10 +9,18 @@ import type { WorkloadTemplate } from "../model/workload-groups.ts";
 import { duration } from "./messages.ts";
 
 /** What a WorkloadGroup says to an agent; where its probe says nothing, Kubernetes' defaults. */
-export function workloadTemplate({ ports, probe }: WorkloadTemplate): Message {
+export function workloadTemplate({ ports, probe, proxy }: WorkloadTemplate): Message {
   return create(WorkloadTemplateSchema, {
     ports: [...ports],
     ...(probe ? { probe: buildProbe(probe) } : {}),
+    ...(proxy
+      ? {
+          proxy: {
+            ...(proxy.concurrency === undefined ? {} : { concurrency: proxy.concurrency }),
+            environment: { ...proxy.environment },
+          },
+        }
+      : {}),
   });
 }
 

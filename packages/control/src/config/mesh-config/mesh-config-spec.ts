@@ -10,6 +10,9 @@ export interface MeshConfigSpec {
   readonly caCertificates?: readonly TrustAnchorSpec[];
   readonly connectTimeout?: string;
   readonly defaultConfig?: {
+    readonly concurrency?: number | null;
+    /** Variables of the environment of proxies. */
+    readonly proxyMetadata?: Readonly<Record<string, string>>;
     readonly gatewayTopology?: GatewayTopologySpec;
     readonly tracing?: ProxyTracingSpec;
   };

@@ -4,6 +4,7 @@ import { parseTrustDomain, type TrustDomain } from "@weft/identity/spiffe-id";
 import { parseTrustBundle } from "@weft/identity/trust-bundle";
 import { bundleUrlProblem } from "../check-federated-trust-domain.ts";
 import { checkLocalitySetting } from "../check-locality-setting.ts";
+import { checkProxySettings } from "../check-proxy-config.ts";
 import { Finding } from "../finding.ts";
 import { type ConfigFile, parseDocuments } from "../parse-documents.ts";
 import { checkValue } from "../schema.ts";
@@ -36,6 +37,9 @@ export function parseMeshConfig(file: ConfigFile): {
     find.error("W1010", "rootNamespace", `"${spec.rootNamespace}" is not a namespace`);
   }
   checkLocalitySetting(spec.localityLbSetting, "localityLbSetting", find);
+  const own = spec.defaultConfig;
+  const fields = { concurrency: "concurrency", environmentVariables: "proxyMetadata" } as const;
+  checkProxySettings(own?.concurrency, own?.proxyMetadata, (field) => `defaultConfig.${fields[field]}`, find);
   checkTracing(spec, find);
   if (spec.accessLogEncoding === "JSON" && spec.accessLogFormat && !isJsonObject(spec.accessLogFormat)) {
     const hint = "write a JSON object, or leave it out for Istio's";
