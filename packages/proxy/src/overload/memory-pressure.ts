@@ -1,26 +1,53 @@
 import { totalmem } from "node:os";
-import { getHeapStatistics } from "node:v8";
+import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
+import { isMainThread, resourceLimits } from "node:worker_threads";
 
 /** What memory is read from, so that tests decide. */
 export interface MemoryReadings {
   residentBytes(): number;
   /** What the control group allows; 0 where nothing does. */
   readonly allowedBytes: number;
+  /** Of what has survived: the young generation empties itself. */
   heap(): { readonly usedBytes: number; readonly limitBytes: number };
 }
 
-/** Of this process. */
+/** Of this thread's heap and of this process. */
 export function processMemory(): MemoryReadings {
   const constrained = process.constrainedMemory();
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)];
+  const { maxOldGenerationSizeMb } = resourceLimits;
   return {
     residentBytes: () => process.memoryUsage.rss(),
     allowedBytes: constrained < totalmem() ? constrained : 0,
     heap() {
-      const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = getHeapStatistics();
-      return { usedBytes, limitBytes };
+      const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+      let young = 0;
+      for (const { space_name, space_used_size } of getHeapSpaceStatistics()) {
+        if (space_name.startsWith("new_")) young += space_used_size;
+      }
+      const limitBytes = isMainThread ? oldGenerationLimit(limit, flags) : maxOldGenerationSizeMb! * mib;
+      return { usedBytes: used - young, limitBytes };
     },
   };
 }
+
+/**
+ * How much of a heap's limit what has survived may fill: the rest is the young
+ * generation's, three semi-spaces, and of no use to it. Where flags say neither,
+ * a semi-space is V8's usual 64th.
+ */
+export function oldGenerationLimit(heapLimitBytes: number, flags: readonly string[]): number {
+  const ofFlag = (name: string) => {
+    const given = flags.findLast((flag) => flag.replaceAll("_", "-").startsWith(`--${name}=`));
+    return given === undefined ? undefined : Number(given.slice(given.indexOf("=") + 1)) * mib;
+  };
+  const old = ofFlag("max-old-space-size");
+  if (old) return Math.min(old, heapLimitBytes);
+  const semi = ofFlag("max-semi-space-size");
+  return semi ? Math.max(heapLimitBytes - 3 * semi, heapLimitBytes / 2) : (heapLimitBytes * 64) / 67;
+}
+
+const mib = 1024 * 1024;
 
 /**
  * How near the end of memory is, 1 being the end. With `maxHeapBytes` that is

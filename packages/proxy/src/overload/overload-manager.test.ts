@@ -4,7 +4,7 @@ import { MetricRegistry } from "@weft/base/metric-registry";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
-import { type MemoryReadings, memoryPressure } from "./memory-pressure.ts";
+import { type MemoryReadings, memoryPressure, oldGenerationLimit, processMemory } from "./memory-pressure.ts";
 import { OverloadManager } from "./overload-manager.ts";
 import { defaultOverloadPlan, type OverloadPlan, scaledTrigger, thresholdTrigger } from "./overload-plan.ts";
 import { OverloadState } from "./overload-state.ts";
@@ -33,6 +33,10 @@ function manager(plan: OverloadPlan, random = 0.5) {
     report: (message) => done.push(message),
   });
   return {
+    clock,
+    fill(used: number) {
+      memory.used = used * mib;
+    },
     state,
     done,
     overload,
@@ -123,4 +127,30 @@ test("connections wait from an eighth before the last descriptor until there is 
   connections = 828;
   await clock.advance(50);
   assert.deepEqual(told, [true, false]);
+});
+
+test("what a heap may hold is its limit without the young generation's part", () => {
+  for (const [limit, flags, expected] of [
+    [184, ["--max-semi-space-size=8", "--max-old-space-size=160"], 160],
+    [352, ["--max_old_space_size=100", "--max-old-space-size=160"], 160],
+    [4_120, ["--max-semi-space-size=8"], 4_096],
+    [4_288, [], 4_096],
+    [40, ["--max-semi-space-size=64"], 20],
+  ] as const) {
+    assert.equal(oldGenerationLimit(limit * mib, flags) / mib, expected, `${limit} ${flags}`);
+  }
+  const { usedBytes, limitBytes } = processMemory().heap();
+  assert.ok(usedBytes > mib && usedBytes < limitBytes, `${usedBytes} of ${limitBytes}`);
+});
+
+test("what is nearly used up is looked at more often, and given back no more often than before", async () => {
+  const m = manager(defaultOverloadPlan);
+  await m.at(100, 80);
+  m.fill(97);
+  await m.clock.advance(50);
+  assert.equal(m.state.refusesRequest(), true);
+  for (let i = 0; i < 9; i++) await m.clock.advance(50);
+  assert.equal(m.done.filter((what) => what === "release").length, 1);
+  await m.clock.advance(50);
+  assert.equal(m.done.filter((what) => what === "release").length, 2);
 });

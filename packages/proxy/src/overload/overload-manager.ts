@@ -18,6 +18,9 @@ export interface OverloadManagerOptions {
   report(message: string): void;
 }
 
+/** From here on a resource may be used up before the next look. */
+const urgentPressure = 0.7;
+
 interface Watched {
   readonly action: OverloadAction;
   readonly active: Gauge;
@@ -36,6 +39,7 @@ export class OverloadManager {
   readonly #gauges: ReadonlyMap<string, Gauge>;
   readonly #watched: readonly Watched[];
   #timer: Timer;
+  #releasedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: OverloadManagerOptions) {
     this.#options = options;
@@ -68,7 +72,8 @@ export class OverloadManager {
       this.#gauges.get(name)!.set(Math.round(pressure * 100));
     }
     for (const watched of this.#watched) this.#move(watched);
-    this.#timer = clock.setTimer(() => this.#look(), plan.refreshMs);
+    const isUrgent = Math.max(0, ...this.#pressures.values()) >= urgentPressure;
+    this.#timer = clock.setTimer(() => this.#look(), (isUrgent && plan.urgentRefreshMs) || plan.refreshMs);
   }
 
   #move(watched: Watched): void {
@@ -77,7 +82,7 @@ export class OverloadManager {
       0,
       ...action.triggers.map(({ resource, scale: of }) => of(this.#pressures.get(resource) ?? 0)),
     );
-    if (action.name === "shrink_heap" && scale >= 1) this.#options.releaseMemory();
+    if (action.name === "shrink_heap" && scale >= 1) this.#release();
     if (scale === watched.scale) return;
     const wasOff = watched.scale === 0;
     watched.scale = scale;
@@ -87,6 +92,15 @@ export class OverloadManager {
       this.#options.report(`overload action ${action.name} ${wasOff ? "begins" : "is over"}`);
     }
     this.#apply(action.name, scale);
+  }
+
+  /** No more than once in an interval: it takes time itself. */
+  #release(): void {
+    const { clock, plan, releaseMemory } = this.#options;
+    const now = clock.monotonicMs();
+    if (now - this.#releasedMs < plan.refreshMs) return;
+    this.#releasedMs = now;
+    releaseMemory();
   }
 
   #apply(name: ActionName, scale: number): void {

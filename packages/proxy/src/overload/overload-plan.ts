@@ -5,6 +5,8 @@
  */
 export interface OverloadPlan {
   readonly refreshMs: number;
+  /** The same while a resource is nearly used up; undefined: no sooner. */
+  readonly urgentRefreshMs?: number;
   readonly monitors: readonly ResourceMonitor[];
   readonly actions: readonly OverloadAction[];
 }
@@ -54,6 +56,7 @@ const memory = "weft.memory";
  */
 export const defaultOverloadPlan: OverloadPlan = {
   refreshMs: 500,
+  urgentRefreshMs: 50,
   monitors: [{ name: memory, maxHeapBytes: undefined }],
   actions: [
     { name: "shrink_heap", triggers: [thresholdTrigger(memory, 0.85)] },
