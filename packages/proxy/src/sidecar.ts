@@ -4,6 +4,7 @@ import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
 import { typeUrl } from "@weft/xds/type-url";
 import { type AdminServer, serveAdmin } from "./admin/admin-server.ts";
+import { certificateTexts } from "./admin/certificates.ts";
 import { adminEndpoints, type ServerState } from "./admin/endpoints.ts";
 import type { Log } from "./admin/log.ts";
 import { proxyViews } from "./admin/proxy-views.ts";
@@ -20,6 +21,7 @@ import type { DrainPlan } from "./listener/listener-set.ts";
 import { formatAddress, type SocketAddress } from "./net/socket-address.ts";
 import { observeRequests } from "./observe/observe-requests.ts";
 import type { InheritedSockets } from "./restart/inherited-sockets.ts";
+import { tellConfiguration } from "./telemetry/configuration-stats.ts";
 import type { EnvoyStats } from "./telemetry/envoy-stats.ts";
 import { addStats, copyStats, type StatsCopy } from "./telemetry/stats-copy.ts";
 import type { StatsFlusher } from "./telemetry/stats-flusher.ts";
@@ -102,7 +104,15 @@ export class Sidecar {
       onWanted: () => this.#update(),
     });
     this.#workers = workers;
-    const { live, clusters, stats } = this.#plane;
+    const { live, clusters, stats, tls } = this.#plane;
+    tellConfiguration(stats, {
+      state: () => this.#state(),
+      epoch: options.epoch ?? 0,
+      activeListeners: () => this.#plane.runtime.listeners().length,
+      warmingListeners: () => [...live.listeners.waiting()].length,
+      certificates: () => certificateTexts(tls),
+      now: () => clock.now(),
+    });
     const adsCluster = bootstrap.ads?.cluster;
     const keeper = options.keptConfigPath ? this.#keepConfig(options.keptConfigPath) : undefined;
     this.#keeper = keeper;

@@ -1,13 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { givenRoots, type TlsContexts } from "../config/tls-contexts.ts";
+import { givenRoots, type SecretMaterial, type TlsContexts } from "../config/tls-contexts.ts";
 
 /** Certificates in use, in the shape of Envoy's `/certs`. */
 export function certificatesView(tls: TlsContexts, nowMs: number): unknown {
   const seen = new Set<string>();
   const certificates: unknown[] = [];
   for (const secret of tls.certificates()) {
-    const pem = secret.kind === "certificate" ? secret.certificate.chain : givenRoots(secret.trust);
-    const text = pem.toString("latin1");
+    const text = textOf(secret);
     if (seen.has(text)) continue;
     seen.add(text);
     const details = splitPem(text).map((one) => describe(new X509Certificate(one), nowMs));
@@ -18,6 +17,16 @@ export function certificatesView(tls: TlsContexts, nowMs: number): unknown {
     );
   }
   return { certificates };
+}
+
+/** PEM of each of them. */
+export function* certificateTexts(tls: TlsContexts): Iterable<string> {
+  for (const secret of tls.certificates()) yield textOf(secret);
+}
+
+function textOf(secret: SecretMaterial): string {
+  const pem = secret.kind === "certificate" ? secret.certificate.chain : givenRoots(secret.trust);
+  return pem.toString("latin1");
 }
 
 function splitPem(text: string): readonly string[] {
