@@ -342,28 +342,21 @@ export class ActiveListener implements HttpConnectionOwner {
 
   #compile(plan: FilterChainPlan): Chain {
     const { name, terminal, match } = plan;
-    const direction = this.plan.trafficDirection;
+    const chain = { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined };
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
-      const http = new HttpService(terminal, this.#context, stats, this.plan);
-      return {
-        name,
-        plan,
-        match,
-        tls: terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls,
-        http,
-        tcp: undefined,
-      };
+      const tls = terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls;
+      return { ...chain, tls, http: new HttpService(terminal, this.#context, stats, this.plan) };
     }
-    if (terminal.kind !== "tcp") return { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined };
+    if (terminal.kind !== "tcp") return chain;
     const tcp: TcpService = {
       plan: terminal,
       stats: this.#context.stats.tcp(terminal.statPrefix),
-      direction,
+      direction: this.plan.trafficDirection,
       networkFilters: plan.networkFilters,
       context: this.#context,
     };
-    return { name, plan, match, tls: plan.tls, http: undefined, tcp };
+    return { ...chain, tcp };
   }
 }
 
