@@ -36,9 +36,13 @@ async function startHttpCollector() {
 const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
-function get(port: number, headers: Readonly<Record<string, string | string[]>>): Promise<number> {
+function get(
+  port: number,
+  headers: Readonly<Record<string, string | string[]>>,
+  path = "/a",
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: "127.0.0.1", port, path: "/a", headers, agent: false }, (response) => {
+    const call = request({ host: "127.0.0.1", port, path, headers, agent: false }, (response) => {
       response.resume();
       response.on("end", () => resolve(response.statusCode ?? 0));
     });
@@ -122,6 +126,18 @@ describe("traces by HTTP", () => {
       response_code_details: "via_upstream",
     };
     assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((name) => [name, attributes[name]])), wanted);
+  });
+
+  it("say what decided where the answer was made here, and nothing where it was not", async () => {
+    const decidedOf = async (path: string) => {
+      collector.exports.length = 0;
+      assert.ok((await get(proxy.ports.get("out")!, {}, path)) > 0);
+      const [span] = await eventually(spans, (all) => all.length > 0);
+      return span!.attributes["weft.decided_by"];
+    };
+    assert.equal(await decidedOf("/direct"), "a route of v");
+    assert.equal(await decidedOf("/refused"), "cluster refusing");
+    assert.equal(await decidedOf("/a"), undefined);
   });
 
   const malformed: readonly [string, Readonly<Record<string, string | string[]>>][] = [

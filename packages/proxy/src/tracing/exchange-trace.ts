@@ -1,11 +1,12 @@
 import type { Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { flat } from "../net/latin1.ts";
+import { decisionOf } from "../observe/reply-decision.ts";
 import { AttemptSpan } from "./attempt-span.ts";
 import type { ParentContext, SpanContext } from "./propagation.ts";
 import { exchangeAttributes, isMarkedFailed, pushCustomTags } from "./span-attributes.ts";
 import { newSpanId } from "./trace-context.ts";
-import type { TracingPlan } from "./tracing-plan.ts";
+import type { Attributes, TracingPlan } from "./tracing-plan.ts";
 
 /** The part of a trace that one sampled request is here: the span of the exchange, and those of its attempts. */
 export class ExchangeTrace {
@@ -30,6 +31,7 @@ export class ExchangeTrace {
   finish(exchange: Exchange): void {
     const { plan, context, name } = this;
     const attributes = exchangeAttributes(exchange, plan);
+    pushDecision(attributes, exchange);
     pushCustomTags(attributes, exchange, plan);
     const status = exchange.response?.status ?? 0;
     const kind = kindOf(plan, exchange);
@@ -44,6 +46,14 @@ export class ExchangeTrace {
       attributes,
     });
   }
+}
+
+/** What decided about an answer that was made here, and the line it was written in. */
+function pushDecision(attributes: Attributes, exchange: Exchange): void {
+  const decision = decisionOf(exchange);
+  if (!decision?.by) return;
+  attributes.push("weft.decided_by", decision.by);
+  if (decision.origin !== "") attributes.push("weft.decided_at", decision.origin);
 }
 
 /**
