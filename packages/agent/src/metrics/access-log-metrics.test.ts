@@ -159,6 +159,36 @@ test("a log's name that says anything else is none of a metrics log", () => {
   }
 });
 
+test("a connection that is established before its client has proved who it is is opened by that client", () => {
+  const registry = new MetricRegistry();
+  const metrics = new AccessLogMetrics({
+    registry,
+    local: metadata("web", "default"),
+    localService: undefined,
+    localPrincipal: "",
+  });
+  const entry = (accessLogType: AccessLogType, principal: string) =>
+    create(TCPAccessLogEntrySchema, {
+      commonProperties: { ...request("1", principal).commonProperties!, accessLogType },
+      connectionProperties: { receivedBytes: 5n, sentBytes: 5n },
+    });
+  metrics.countConnection(inbound, entry(AccessLogType.TcpUpstreamConnected, ""));
+  metrics.countConnection(inbound, entry(AccessLogType.TcpConnectionEnd, api));
+  const all = parsePrometheusText(renderPrometheusText(registry), (n) =>
+    n.startsWith("istio_tcp_connections"),
+  );
+  assert.deepEqual(
+    all.map(({ name, series }) => [
+      name,
+      series.map(({ labels, value }) => [labels.source_principal, value]),
+    ]),
+    [
+      ["istio_tcp_connections_opened_total", [[api, 1]]],
+      ["istio_tcp_connections_closed_total", [[api, 1]]],
+    ],
+  );
+});
+
 test("bytes of a connection that stays open are counted as they come, each once", () => {
   const registry = new MetricRegistry();
   const metrics = new AccessLogMetrics({

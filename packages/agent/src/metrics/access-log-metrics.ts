@@ -33,6 +33,8 @@ export type Reporter = "source" | "destination";
 
 /** What has been counted of a connection that is open. */
 interface OpenConnection {
+  /** Whether it has been counted as opened. */
+  readonly isCounted: boolean;
   readonly received: number;
   readonly sent: number;
 }
@@ -89,28 +91,36 @@ export class AccessLogMetrics {
     if (series.messages) countMessages(series.messages, common);
   }
 
-  /** As `countRequest`; a connection has entries when it is established, meanwhile, and when it is over. */
+  /**
+   * As `countRequest`; a connection has entries when it is established, meanwhile,
+   * and when it is over. An inbound one may reach the application before its
+   * client has proved who it is: then the next entry counts it as opened.
+   */
   countConnection(log: MetricsLog, entry: TCPAccessLogEntry): void {
     const reporter = reporterOf(log);
     const { commonProperties: common, connectionProperties } = entry;
     if (!common) return;
     const connection = `${reporter} ${tagOf(common, tags.connection)}`;
     const parties = this.parties(reporter, common, "");
-    const { labels, dimensions } = this.#labels(reporter, parties, "tcp", common);
-    const series = this.#metricsOf(log).tcp(labels, dimensions);
-    const known = this.#opened.get(connection);
-    if (!known) series.opened.add();
-    if (common.accessLogType === AccessLogType.TcpUpstreamConnected) {
-      keep(this.#opened, connection, { received: 0, sent: 0 });
+    const isBeginning = common.accessLogType === AccessLogType.TcpUpstreamConnected;
+    if (isBeginning && reporter === "destination" && parties.sourcePrincipal === "") {
+      keep(this.#opened, connection, { isCounted: false, received: 0, sent: 0 });
       return;
     }
-    const counted = known ?? { received: 0, sent: 0 };
+    const { labels, dimensions } = this.#labels(reporter, parties, "tcp", common);
+    const series = this.#metricsOf(log).tcp(labels, dimensions);
+    const counted = this.#opened.get(connection) ?? { isCounted: false, received: 0, sent: 0 };
+    if (!counted.isCounted) series.opened.add();
+    if (isBeginning) {
+      keep(this.#opened, connection, { isCounted: true, received: 0, sent: 0 });
+      return;
+    }
     const received = Number(connectionProperties?.receivedBytes ?? 0n);
     const sent = Number(connectionProperties?.sentBytes ?? 0n);
     series.receivedBytes.add(Math.max(0, received - counted.received));
     series.sentBytes.add(Math.max(0, sent - counted.sent));
     if (common.accessLogType === AccessLogType.TcpPeriodic) {
-      keep(this.#opened, connection, { received, sent });
+      keep(this.#opened, connection, { isCounted: true, received, sent });
       return;
     }
     this.#opened.delete(connection);
