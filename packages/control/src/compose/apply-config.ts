@@ -3,7 +3,14 @@ import type { ApplyAction, ApplyRequest } from "../api/change-protocol.ts";
 import type { ResourceKey } from "../api/protocol.ts";
 import { ApiRefusal } from "../api/refusal.ts";
 import type { ConfigResource } from "../config/resource.ts";
-import { agedFrom, type ConfigEntry, type ConfigSet, isWithin, readEntries } from "./config-set.ts";
+import {
+  agedFrom,
+  type ConfigChange,
+  type ConfigEntry,
+  type ConfigSet,
+  isWithin,
+  readEntries,
+} from "./config-set.ts";
 
 /** What an apply would do. */
 export interface ApplyPlan {
@@ -46,13 +53,6 @@ export function planApply(
   };
 }
 
-/** What a change writes and deletes. */
-export interface ConfigChange {
-  readonly entries: readonly ConfigEntry[];
-  /** Keys of resources. */
-  readonly removed: readonly string[];
-}
-
 /**
  * Everything there is to say about a change, `found` in its files and made by
  * it in the mesh. What was wrong before and is not touched by it is not said.
@@ -61,18 +61,21 @@ export interface ConfigChange {
  */
 export function checkChange(
   found: readonly Diagnostic[],
-  { entries, removed }: ConfigChange,
+  change: ConfigChange,
   config: ConfigSet,
   check: (resources: readonly ConfigResource[]) => readonly Diagnostic[],
 ): readonly Diagnostic[] {
   refuseErrors(found);
-  const after = new Map(config.entries);
-  for (const key of removed) after.delete(key);
-  for (const entry of entries) after.set(entry.key, entry);
-  const before = new Set(check(config.resources).map(formatDiagnostic));
-  const isApplied = (diagnostic: Diagnostic) => entries.some(({ text }) => isWithin(diagnostic, text));
-  const fresh = check([...after.values()].map((entry) => entry.resource))
-    .filter((diagnostic) => !before.has(formatDiagnostic(diagnostic)) || isApplied(diagnostic))
+  const before = new Set(check(config.resources));
+  let saidBefore: ReadonlySet<string> | undefined;
+  const isApplied = (diagnostic: Diagnostic) => change.entries.some(({ text }) => isWithin(diagnostic, text));
+  const isNew = (diagnostic: Diagnostic) => {
+    if (before.has(diagnostic)) return false;
+    saidBefore ??= new Set(before.values().map(formatDiagnostic));
+    return !saidBefore.has(formatDiagnostic(diagnostic));
+  };
+  const fresh = check(config.resourcesAfter(change))
+    .filter((diagnostic) => isNew(diagnostic) || isApplied(diagnostic))
     .map((diagnostic) => (isApplied(diagnostic) ? diagnostic : fromOtherPlace(diagnostic)));
   refuseErrors([...found, ...fresh]);
   return [...found, ...fresh];

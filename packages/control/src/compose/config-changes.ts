@@ -111,9 +111,8 @@ export class ConfigChanges {
   diff(request: DiffRequest): DiffResult {
     const { clock, config, store, pipeline, sync } = this.#parts;
     const { entries, resources, diagnostics } = planApply(request, config, this.#check, clock.now());
-    const after = new Map(config.entries);
-    for (const entry of entries) after.set(entry.key, entry);
-    const { mesh } = pipeline.preview([...after.values()].map((entry) => entry.resource));
+    const after = new Map([...config.entries, ...entries.map((entry) => [entry.key, entry] as const)]);
+    const { mesh } = pipeline.preview(config.resourcesAfter({ entries, removed: [] }));
     const sidecars = [...sync.proxies].filter(({ info }) => info.role === "sidecar");
     const workloads = [...new Set(sidecars.map(({ info }) => info.workloadId))].sort();
     return {

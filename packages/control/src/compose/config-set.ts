@@ -1,5 +1,6 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
+import { SortedMap } from "@weft/base/sorted-map";
 import { parseConfig } from "../config/parse-config.ts";
 import type { ConfigFile } from "../config/parse-documents.ts";
 import { type ConfigResource, resourceKey } from "../config/resource.ts";
@@ -22,6 +23,15 @@ interface DirectoryFile {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What is in force of all sources together. */
+interface Merged {
+  readonly entries: SortedMap<ConfigEntry>;
+  readonly resources: readonly ConfigResource[];
+  /** About what is not in force. */
+  readonly aside: readonly Diagnostic[];
+  diagnostics?: readonly Diagnostic[];
+}
+
 /**
  * Every resource in force: those that were applied, and those of the watched
  * directory. Holds only resources that parsed; what did not is in `diagnostics`.
@@ -30,7 +40,7 @@ export class ConfigSet {
   readonly #stored = new Map<string, ConfigEntry>();
   #loadDiagnostics: readonly Diagnostic[] = [];
   #files: ReadonlyMap<string, DirectoryFile> = new Map();
-  #cached: { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } | undefined;
+  #cached: Merged | undefined;
 
   /** What the store held at the start. A resource that no longer parses is reported and not in force. */
   load(versions: readonly Pick<ResourceVersion, "resource" | "text" | "createdAtMs">[]): void {
@@ -49,7 +59,7 @@ export class ConfigSet {
 
   put(entries: readonly ConfigEntry[]): void {
     for (const entry of entries) this.#stored.set(entry.key, entry);
-    this.#cached = undefined;
+    this.#cached = this.#cached && putInto(this.#cached, entries);
   }
 
   /** Also of one that did not parse when it was loaded: what was said about it is then no longer said. */
@@ -91,34 +101,95 @@ export class ConfigSet {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return this.#merged().diagnostics;
+    const merged = this.#merged();
+    merged.diagnostics ??= [
+      ...merged.aside,
+      ...merged.entries.values().flatMap((entry) => entry.diagnostics),
+    ];
+    return merged.diagnostics;
   }
 
   get resources(): readonly ConfigResource[] {
-    return [...this.entries.values()].map((entry) => entry.resource);
+    return this.#merged().resources;
   }
 
-  #merged(): { entries: ReadonlyMap<string, ConfigEntry>; diagnostics: readonly Diagnostic[] } {
+  #merged(): Merged {
     if (this.#cached) return this.#cached;
     const entries = new Map<string, ConfigEntry>();
-    const diagnostics = [...this.#loadDiagnostics];
+    const aside = [...this.#loadDiagnostics];
     for (const [, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      diagnostics.push(...file.diagnostics);
+      aside.push(...file.diagnostics);
       for (const entry of file.entries) {
         const first = entries.get(entry.key);
-        if (first) diagnostics.push(writtenTwice(entry, first));
+        if (first) aside.push(writtenTwice(entry, first));
         else entries.set(entry.key, entry);
       }
     }
     for (const [key, entry] of this.#stored) {
       const first = entries.get(key);
-      if (first) diagnostics.push(shadowed(entry, first));
+      if (first) aside.push(shadowed(entry, first));
       else entries.set(key, entry);
     }
-    for (const entry of entries.values()) diagnostics.push(...entry.diagnostics);
-    this.#cached = { entries, diagnostics };
+    const sorted = SortedMap.from(entries);
+    this.#cached = { entries: sorted, resources: resourcesIn(sorted), aside };
     return this.#cached;
   }
+
+  /** The resources there would be after a change; everything in force is looked at only where much changes. */
+  resourcesAfter({ entries, removed }: ConfigChange): readonly ConfigResource[] {
+    const { entries: inForce, resources } = this.#merged();
+    return replaced(resources, inForce, inForce.with([], removed).with(byKey(entries)), [
+      ...removed,
+      ...entries.map(({ key }) => key),
+    ]);
+  }
+}
+
+/** What a change writes and deletes. */
+export interface ConfigChange {
+  readonly entries: readonly ConfigEntry[];
+  /** Keys of resources. */
+  readonly removed: readonly string[];
+}
+
+/** Undefined where the directory has one of them: it goes before. */
+function putInto(
+  { entries: before, resources, aside }: Merged,
+  put: readonly ConfigEntry[],
+): Merged | undefined {
+  if (put.some(({ key }) => before.get(key)?.source === "directory")) return undefined;
+  const entries = before.with(byKey(put));
+  const keys = put.map(({ key }) => key);
+  return { entries, resources: replaced(resources, before, entries, keys), aside };
+}
+
+function byKey(entries: readonly ConfigEntry[]): [string, ConfigEntry][] {
+  return entries.map((entry) => [entry.key, entry]);
+}
+
+/** Of more changes than these all resources are listed anew. */
+const maxReplaced = 64;
+
+/** The resources of `after`, which differs from `before` in these keys alone. */
+function replaced(
+  resources: readonly ConfigResource[],
+  before: SortedMap<ConfigEntry>,
+  after: SortedMap<ConfigEntry>,
+  keys: readonly string[],
+): readonly ConfigResource[] {
+  if (keys.length > maxReplaced) return resourcesIn(after);
+  let list = [...resources];
+  for (const key of new Set(keys)) {
+    const [old, now] = [before.get(key)?.resource, after.get(key)?.resource];
+    if (old && now) list[list.indexOf(old)] = now;
+    else if (old) list = list.filter((resource) => resource !== old);
+    else if (now) list.push(now);
+  }
+  return list;
+}
+
+function resourcesIn(entries: SortedMap<ConfigEntry>): ConfigResource[] {
+  return Array.from(entries.values(), ({ resource }) => resource);
 }
 
 /** Parses files into entries with their own text. */

@@ -1,6 +1,14 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
+import type { SortedMap } from "@weft/base/sorted-map";
+import { meshKinds } from "../config/kinds.ts";
 import type { ConfigResource } from "../config/resource.ts";
-import { buildGround, type MeshGround, routeMesh, routingKinds } from "../model/build-mesh.ts";
+import {
+  buildGround,
+  type MeshGround,
+  type RoutedMesh,
+  routeMesh,
+  routingKinds,
+} from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { RouteStatuses } from "../model/gateway-api/attach-routes.ts";
 import type { GatewayStatuses } from "../model/gateway-api/gateway-status.ts";
@@ -10,6 +18,7 @@ import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
 import { ServiceSelectors } from "../model/service-selectors.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
+import { resourcesOf } from "../model/sorting.ts";
 import { withWorkloads } from "../model/with-workloads.ts";
 import { servedBy, type WorkloadBasis } from "../model/workload-basis.ts";
 import type { Workload } from "../registry/workload.ts";
@@ -31,12 +40,24 @@ export interface BuiltMesh {
 }
 
 /** The mesh with all that it was made from. */
-interface Made extends BuiltMesh, WorkloadBasis {
-  readonly configured: readonly ConfigResource[];
-  readonly keySets: KeySets;
+interface Made extends BuiltMesh, WorkloadBasis, Sources {
+  readonly registered: SortedMap<Workload>;
   /** What the model says, without what was found in the files. */
   readonly findings: readonly Diagnostic[];
   readonly groundFindings: readonly Diagnostic[];
+}
+
+/** What a mesh is made from beside settings. */
+interface Sources {
+  readonly configured: readonly ConfigResource[];
+  readonly registered: SortedMap<Workload>;
+  readonly keySets: KeySets;
+}
+
+/** What would be in force, had what was looked at been applied. */
+interface Previewed extends Sources {
+  readonly ground: MeshGround;
+  readonly built: RoutedMesh;
 }
 
 /** Builds the mesh from what is in force now, or from what would be. */
@@ -47,6 +68,7 @@ export class MeshPipeline {
   readonly #keys: { readonly current: KeySets };
   readonly #settings: MeshSettings;
   #current: Made | undefined;
+  #previewed: Previewed | undefined;
 
   constructor(options: {
     readonly config: ConfigSet;
@@ -75,12 +97,10 @@ export class MeshPipeline {
   /** Unchanged parts of the mesh are those of the mesh before; where only routes have changed, they alone are built. */
   rebuild(): void {
     const { resources: configured, diagnostics } = this.#config;
-    const registered = this.#registry.workloads;
     const last = this.#current;
-    const kept = this.#keptGround(configured);
-    const ground = kept ?? this.#ground(configured, (names) => this.#addresses.assign(names));
-    const built = routeMesh(ground, configured);
+    const { ground, built } = this.#made(configured, (names) => this.#addresses.assign(names));
     const { drafts, resources, mtls, policies, sidecars, groups } = ground;
+    const isKept = last !== undefined && last.resources === resources;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
@@ -90,10 +110,10 @@ export class MeshPipeline {
       policies,
       sidecars,
       groups,
-      selectors: kept && last ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
-      served: kept && last ? last.served : servedBy(drafts),
+      selectors: isKept ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
+      served: isKept ? last.served : servedBy(drafts),
       configured,
-      registered,
+      registered: this.#registry.workloads,
       keySets: this.#keys.current,
       routes: built.routes,
       gateways: built.gateways,
@@ -101,6 +121,7 @@ export class MeshPipeline {
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };
+    this.#previewed = undefined;
   }
 
   /** Follows workloads that came, went or changed; false where that takes a rebuild. */
@@ -122,21 +143,50 @@ export class MeshPipeline {
 
   /** The mesh that other resources would make, and what the model says to it; nothing is changed. */
   preview(resources: readonly ConfigResource[]): Pick<BuiltMesh, "mesh" | "diagnostics"> {
-    const kept = this.#keptGround(resources);
-    if (kept && isSameList(resources, this.#current!.configured)) {
+    if (this.#isOf(this.#current, resources)) {
       return { mesh: this.#current!.mesh, diagnostics: this.#current!.findings };
     }
-    const ground = kept ?? this.#ground(resources, (names) => this.#addresses.preview(names));
-    return routeMesh(ground, resources);
+    let areAddressesKept = true;
+    const { ground, built } = this.#made(resources, (names) => {
+      areAddressesKept = this.#addresses.have(names);
+      return this.#addresses.preview(names);
+    });
+    const { current: keySets } = this.#keys;
+    const registered = this.#registry.workloads;
+    this.#previewed = areAddressesKept
+      ? { configured: resources, registered, keySets, ground, built }
+      : undefined;
+    return built;
+  }
+
+  /** What these resources make: what was made of them for a preview, or of what only routes are added to. */
+  #made(
+    resources: readonly ConfigResource[],
+    addressesOf: (hostnames: readonly string[]) => ReadonlyMap<string, string>,
+  ): Pick<Previewed, "ground" | "built"> {
+    if (this.#previewed && this.#isOf(this.#previewed, resources)) return this.#previewed;
+    const ground = this.#keptGround(resources) ?? this.#ground(resources, addressesOf);
+    return { ground, built: routeMesh(ground, resources) };
+  }
+
+  #isOf(made: Sources | undefined, resources: readonly ConfigResource[]): boolean {
+    return this.#isOfNow(made) && isSameList(resources, made!.configured);
+  }
+
+  /** Whether what else it was made from is as it is now. */
+  #isOfNow(made: Omit<Sources, "configured"> | undefined): boolean {
+    return made?.registered === this.#registry.workloads && made.keySets === this.#keys.current;
   }
 
   /** The ground of the mesh in force, where these resources would make the same. */
   #keptGround(resources: readonly ConfigResource[]): MeshGround | undefined {
     const last = this.#current;
-    if (!last || last.registered !== this.#registry.workloads) return undefined;
-    if (last.keySets !== this.#keys.current) return undefined;
-    if (!isSameList(withoutRoutes(resources), withoutRoutes(last.configured))) return undefined;
-    return { ...last, diagnostics: last.groundFindings };
+    if (!last || !this.#isOfNow(last)) return undefined;
+    const now = resourcesOf(resources);
+    const isSame = meshKinds.every(
+      (kind) => routingKinds.has(kind) || isSameList(now[kind], last.resources[kind]),
+    );
+    return isSame ? { ...last, diagnostics: last.groundFindings } : undefined;
   }
 
   #ground(
@@ -146,14 +196,18 @@ export class MeshPipeline {
     const workloads = [...this.#registry.workloads.values()];
     const vips = addressesOf(hostnamesNeedingAddress(resources, workloads, this.#settings));
     const keySets = this.#keys.current;
-    return buildGround({ resources, workloads, vips, keySets, options: this.#settings });
+    const ground = buildGround({ resources, workloads, vips, keySets, options: this.#settings });
+    const before = this.#current?.mesh;
+    return before ? { ...ground, mesh: shareGround(before, ground.mesh) } : ground;
   }
 }
 
-function withoutRoutes(resources: readonly ConfigResource[]): readonly ConfigResource[] {
-  return resources.filter(({ kind }) => !routingKinds.has(kind));
+/** What is equal is the very same before routes are made, so that what they hang on is seen not to have changed. */
+function shareGround(before: Mesh, ground: MeshGround["mesh"]): MeshGround["mesh"] {
+  const { routing, attached, gatewayRouting } = before;
+  return shareUnchanged(before, { ...ground, routing, attached, gatewayRouting });
 }
 
 function isSameList(a: readonly object[], b: readonly object[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
+  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
 }

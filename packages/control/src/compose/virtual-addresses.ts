@@ -31,6 +31,11 @@ export class VirtualAddresses {
     return new Map(hostnames.map((hostname) => [hostname, this.#byHostname.get(hostname)!]));
   }
 
+  /** Whether all of these hostnames have their addresses. */
+  have(hostnames: readonly string[]): boolean {
+    return hostnames.every((hostname) => this.#byHostname.has(hostname));
+  }
+
   /** As `assign`, for a look at what would be: nothing is stored, and new names share one address. */
   preview(hostnames: readonly string[]): ReadonlyMap<string, string> {
     return new Map(

@@ -66,7 +66,7 @@ export function buildGround(input: MeshInput): MeshGround {
   const resources = resourcesOf(input.resources);
   const federation = buildFederation(resources.ClusterFederatedTrustDomain, input.options, diagnostics);
   const federated = sortedUnique(federation.map(({ trustDomain }) => trustDomain));
-  const options = { ...meshOptions(input.options), federated };
+  const options = meshOptions(input.options, federated);
   const groups = new WorkloadGroups(
     resources.WorkloadGroup,
     new ProxyConfigs(resources.ProxyConfig, options),

@@ -12,6 +12,7 @@ export function checkDelegates(
   const delegates = delegatesOf(virtualServices);
   const used = new Set<string>();
   for (const root of virtualServices) {
+    if (!root.spec.http?.some(({ delegate }) => delegate)) continue;
     writtenRules(root, delegates, (index) => {
       const at = root.origins.at(`spec.http[${index}].delegate`);
       const message = `spec.http[${index}] applies to nothing: with its delegate's there would be more than ${limits.matches} matches`;

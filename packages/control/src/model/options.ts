@@ -32,11 +32,31 @@ export interface MeshSettings {
   readonly meshDefaults?: Partial<MeshDefaults>;
 }
 
-export function meshOptions(settings: MeshSettings): MeshOptions {
+const made = new WeakMap<MeshSettings, Map<string, MeshOptions>>();
+
+/**
+ * The very same object for the same settings and federated trust domains, so
+ * that what is made of it can be kept.
+ *
+ * @param federated in order
+ */
+export function meshOptions(settings: MeshSettings, federated: readonly string[] = []): MeshOptions {
+  const own = made.get(settings) ?? new Map<string, MeshOptions>();
+  made.set(settings, own);
+  const key = federated.join();
+  let options = own.get(key);
+  if (!options) {
+    options = optionsOf(settings, federated);
+    own.set(key, options);
+  }
+  return options;
+}
+
+function optionsOf(settings: MeshSettings, federated: readonly string[]): MeshOptions {
   return {
     trustDomain: settings.trustDomain,
     trustDomainAliases: [...(settings.trustDomainAliases ?? [])].sort(),
-    federated: [],
+    federated,
     domainSuffix: settings.domainSuffix ?? "cluster.local",
     rootNamespace: settings.rootNamespace ?? "istio-system",
     defaults: { ...meshDefaults, ...settings.meshDefaults },

@@ -34,17 +34,17 @@ export function share(before: unknown, after: unknown): unknown {
 
 /** One of the two wherever that will do, as for all of these. */
 function shareMap(before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unknown, unknown>): unknown {
-  const shared = new Map<unknown, unknown>();
+  const replaced = new Map<unknown, unknown>();
   let isAsBefore = before.size === after.size;
-  let isAsAfter = true;
   for (const [key, value] of after) {
-    const kept = share(before.get(key), value);
-    isAsBefore &&= kept === before.get(key) && before.has(key);
-    isAsAfter &&= kept === value;
-    shared.set(key, kept);
+    const old = before.get(key);
+    const kept = share(old, value);
+    isAsBefore &&= kept === old && (kept !== undefined || before.has(key));
+    if (kept !== value) replaced.set(key, kept);
   }
   if (isAsBefore) return before;
-  return isAsAfter ? after : shared;
+  if (replaced.size === 0) return after;
+  return new Map(after.entries().map(([key, value]) => [key, replaced.has(key) ? replaced.get(key) : value]));
 }
 
 /** Else made of `before`: what maps have in common by their descent is not even looked at the next time. */

@@ -5,6 +5,7 @@ import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { type VirtualHost, VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import {
   type RouteConfiguration,
   RouteConfigurationSchema,
@@ -42,7 +43,7 @@ export function encode(type: PartType, message: Message, isOnDemand = false): En
   const body = toBinary(schemas[type], message);
   return {
     name: resourceName(type, message),
-    version: versionOf(body),
+    version: digest(body),
     body,
     awaits: type === "cluster" ? awaitedEndpoints(message as Cluster) : undefined,
     references: referencesOf(type, message),
@@ -50,18 +51,64 @@ export function encode(type: PartType, message: Message, isOnDemand = false): En
   };
 }
 
-/**
- * Encodes a route configuration whose hosts are encoded already: the same
- * message as `encode` gives, its fields in another order.
- */
-export function encodeRoutes(head: RouteConfiguration, hosts: readonly Uint8Array[]): EncodedResource {
-  const writer = new BinaryWriter().raw(toBinary(RouteConfigurationSchema, head));
-  const { number } = RouteConfigurationSchema.field.virtualHosts;
-  for (const host of hosts) writer.tag(number, WireType.LengthDelimited).bytes(host);
-  const body = writer.finish();
-  return { name: head.name, version: versionOf(body), body, awaits: undefined, references: [] };
+/** A virtual host as a field of its route configuration. */
+export interface EncodedHost {
+  readonly bytes: Uint8Array;
+  readonly version: string;
 }
 
-function versionOf(body: Uint8Array): string {
-  return createHash("sha256").update(body).digest("base64url").slice(0, 22);
+export function encodeHost(host: VirtualHost): EncodedHost {
+  const { number } = RouteConfigurationSchema.field.virtualHosts;
+  const bytes = new BinaryWriter()
+    .tag(number, WireType.LengthDelimited)
+    .bytes(toBinary(VirtualHostSchema, host))
+    .finish();
+  return { bytes, version: digest(bytes) };
+}
+
+/** A route configuration with what it was put together from. */
+export interface JoinedRoutes {
+  readonly resource: EncodedResource;
+  readonly hosts: readonly EncodedHost[];
+}
+
+/**
+ * Encodes a route configuration whose hosts are encoded already: the same
+ * message as `encode` gives, its fields in another order. Its version is the
+ * hash of its hosts'.
+ *
+ * @param last of the same name, from which hosts that stand where they stood are copied in one go
+ */
+export function encodeRoutes(
+  head: RouteConfiguration,
+  hosts: readonly EncodedHost[],
+  last?: JoinedRoutes,
+): JoinedRoutes {
+  const first = toBinary(RouteConfigurationSchema, head);
+  const size = hosts.reduce((sum, { bytes }) => sum + bytes.length, first.length);
+  // With memory of its own: it is kept for as long as some client has it.
+  const body = Buffer.allocUnsafeSlow(size);
+  body.set(first);
+  let end = first.length;
+  let lastEnd = first.length;
+  for (let i = 0; i < hosts.length; ) {
+    const from = lastEnd;
+    for (; i < hosts.length && hosts[i] === last?.hosts[i]; i += 1) lastEnd += hosts[i]!.bytes.length;
+    if (lastEnd > from) {
+      body.set(last!.resource.body.subarray(from, lastEnd), end);
+      end += lastEnd - from;
+    }
+    if (i === hosts.length) break;
+    body.set(hosts[i]!.bytes, end);
+    end += hosts[i]!.bytes.length;
+    lastEnd += last?.hosts[i]?.bytes.length ?? 0;
+    i += 1;
+  }
+  const version = digest([digest(first), ...hosts.map((host) => host.version)].join());
+  return { resource: { name: head.name, version, body, awaits: undefined, references: [] }, hosts };
+}
+
+/** Equal contents have equal versions. */
+function digest(content: Uint8Array | string): string {
+  return createHash("sha256").update(content).digest("base64url").slice(0, 22);
 }

@@ -1,7 +1,6 @@
-import { toBinary } from "@bufbuild/protobuf";
 import { MeshError } from "@weft/base/errors";
 import { SortedMap } from "@weft/base/sorted-map";
-import { VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import type { VirtualHost } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { LayeredMap } from "@weft/xds/layered-map";
 import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
@@ -11,8 +10,17 @@ import { type ClientFeatures, featuresKey, noFeatures } from "../translate/clien
 import { endpointsPart, type PartType, type SidecarPart } from "../translate/part.ts";
 import type { Place } from "../translate/place.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
-import type { RouteAssembly } from "../translate/route-assembly.ts";
-import { type Encoded, type EncodedResource, encode, encodeRoutes, typeUrls } from "./encode.ts";
+import type { HostKey, RouteMemory } from "../translate/route-assembly.ts";
+import {
+  type Encoded,
+  type EncodedHost,
+  type EncodedResource,
+  encode,
+  encodeHost,
+  encodeRoutes,
+  type JoinedRoutes,
+  typeUrls,
+} from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
 import { PartCache } from "./part-cache.ts";
 import {
@@ -37,6 +45,14 @@ interface Common {
   readonly set: ResourceSet;
   /** Where each service's endpoints are among the lists of their type. */
   readonly endpointsAt: ReadonlyMap<string, number>;
+  /** Route configurations by the part they were made of. */
+  readonly routes: ReadonlyMap<string, MadeRoutes>;
+}
+
+interface MadeRoutes {
+  readonly memory: RouteMemory;
+  readonly joined: JoinedRoutes;
+  readonly encoded: Encoded;
 }
 
 /** One client's last snapshot, and what it was made from. */
@@ -60,8 +76,12 @@ interface Kept {
  */
 export class SnapshotBuilder {
   readonly #parts = new PartCache<Encoded>();
+  /** What was made of a part, where the very same part is given again. */
+  readonly #byPart = new WeakMap<SidecarPart, Encoded>();
+  readonly #routes = new PartCache<MadeRoutes>();
   /** Encoded virtual hosts, of which a port has as many as there are services. */
-  readonly #hosts = new PartCache<Uint8Array>();
+  readonly #hosts = new PartCache<EncodedHost>();
+  readonly #byKey = new WeakMap<HostKey, EncodedHost>();
   readonly #canonical = new WeakMap<Mesh, Mesh>();
   readonly #interned = new Map<string, WeakRef<EncodedResource>>();
   readonly #lost = new FinalizationRegistry<string>((key) => {
@@ -152,13 +172,16 @@ export class SnapshotBuilder {
 
   #build(last: Common | undefined, mesh: SeenMesh, { place, common }: ProxyParts): Common {
     const parts = common();
-    const set = resourceSet(this.#encodeAll(parts), last?.set ?? emptySet);
-    checkReferences("the mesh", set, { byType: byType(set.maps) });
-    const endpointsAt = new Map<string, number>();
-    for (const { type, service } of parts) {
-      if (type === "endpoint") endpointsAt.set(service!, endpointsAt.size);
-    }
-    return { mesh, place, age: this.#age, set, endpointsAt };
+    const routes = new Map<string, MadeRoutes>();
+    const lists = this.#encodeAll(parts, (part) => {
+      const made = this.#routesOf(part, last?.routes.get(part.id));
+      if (made) routes.set(part.id, made);
+      return made?.encoded;
+    });
+    const set = resourceSet(lists, last?.set ?? emptySet);
+    checkReferences("the mesh", set, { byType: byType(set.maps) }, last?.set);
+    const endpointsAt = last?.mesh.services === mesh.services ? last.endpointsAt : placesOfEndpoints(parts);
+    return { mesh, place, age: this.#age, set, endpointsAt, routes };
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
@@ -177,29 +200,52 @@ export class SnapshotBuilder {
     return { ...last, mesh, age: this.#age, set: withReplaced(last.set, "endpoint", replaced) };
   }
 
-  #encodeAll(parts: readonly SidecarPart[]): ReadonlyMap<PartType, readonly Encoded[]> {
+  #encodeAll(
+    parts: readonly SidecarPart[],
+    routesOf: (part: SidecarPart) => Encoded | undefined = () => undefined,
+  ): ReadonlyMap<PartType, readonly Encoded[]> {
     const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
-    for (const part of parts) {
-      lists.get(part.type)!.push(this.#parts.get(part, part.id, () => this.#encode(part)));
-    }
+    for (const part of parts) lists.get(part.type)!.push(routesOf(part) ?? this.#encodedPart(part));
     return lists;
+  }
+
+  #encodedPart(part: SidecarPart): Encoded {
+    let encoded = this.#byPart.get(part);
+    if (!encoded) {
+      encoded = this.#parts.get(part, part.id, () => this.#encode(part));
+      this.#byPart.set(part, encoded);
+    }
+    return encoded;
   }
 
   /** Equal resources of different workloads, such as the inbound clusters of replicas, become one. */
   #encode(part: SidecarPart): Encoded {
-    const assembly = part.assemble?.();
-    if (assembly) return [this.#shared("route", this.#assembled(assembly))];
     return part
       .build()
       .map((message) => this.#shared(part.type, encode(part.type, message, part.isOnDemand)));
   }
 
-  #assembled({ head, hosts }: RouteAssembly): EncodedResource {
-    const encoded = hosts.map(({ from, variant, build }) => {
-      const make = () => toBinary(VirtualHostSchema, build());
-      return from ? this.#hosts.get({ from, variant }, "", make) : make();
+  /** A route configuration, of which the hosts that are as they were are not made again; undefined of other parts. */
+  #routesOf(part: SidecarPart, last: MadeRoutes | undefined): MadeRoutes | undefined {
+    if (!part.assemble) return undefined;
+    return this.#routes.get(part, part.id, () => {
+      const { head, memory, build } = part.assemble!(last?.memory);
+      if (last && isSameList(memory.keys, last.memory.keys)) return { ...last, memory };
+      const hosts = memory.keys.map((key, at) => this.#encodedHost(key, () => build(at)));
+      const joined = encodeRoutes(head, hosts, last?.joined);
+      return { memory, joined, encoded: [this.#shared("route", joined.resource)] };
     });
-    return encodeRoutes(head, encoded);
+  }
+
+  #encodedHost(key: HostKey, build: () => VirtualHost): EncodedHost {
+    let encoded = this.#byKey.get(key);
+    if (!encoded) {
+      const { from, says } = key;
+      const variant = says.flat().join(" ");
+      encoded = this.#hosts.get({ from, variant }, "", () => encodeHost(build()));
+      this.#byKey.set(key, encoded);
+    }
+    return encoded;
   }
 
   #shared(type: PartType, fresh: EncodedResource): EncodedResource {
@@ -278,14 +324,49 @@ function byType(maps: ReadonlyMap<PartType, ResourceMap>): Snapshot["byType"] {
   return new Map([...maps].map(([type, map]) => [typeUrls[type], map]));
 }
 
-function checkReferences(whose: string, { lists }: ResourceSet, snapshot: Snapshot): void {
-  for (const list of lists.values()) {
-    for (const { name, references } of list.flat()) {
-      for (const reference of references) {
-        if (snapshot.byType.get(typeUrls[reference.type])!.has(reference.name)) continue;
-        const message = `${whose}: ${name} refers to ${reference.type} ${reference.name}, which is not there`;
-        throw new MeshError(message, { source: "internal" });
-      }
+function placesOfEndpoints(parts: readonly SidecarPart[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const { type, service } of parts) {
+    if (type === "endpoint") places.set(service!, places.size);
+  }
+  return places;
+}
+
+function isSameList(a: readonly object[], b: readonly object[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+/**
+ * Looks at what `before`, in which nothing was missing, did not have; at all of
+ * it where a name is gone since.
+ */
+function checkReferences(
+  whose: string,
+  { lists, maps }: ResourceSet,
+  snapshot: Snapshot,
+  before?: ResourceSet,
+): void {
+  const known =
+    before && !partTypes.some((type) => hasLost(before.maps.get(type)!, maps.get(type)!))
+      ? before
+      : undefined;
+  for (const [type, list] of lists) {
+    const last = known?.lists.get(type);
+    for (const [i, encoded] of list.entries())
+      if (encoded !== last?.[i]) checkNames(whose, encoded, snapshot);
+  }
+}
+
+function hasLost(before: TypeMap, after: TypeMap): boolean {
+  return SortedMap.differing(before, after).some((name) => !after.has(name));
+}
+
+function checkNames(whose: string, encoded: Encoded, snapshot: Snapshot): void {
+  for (const { name, references } of encoded) {
+    for (const reference of references) {
+      if (snapshot.byType.get(typeUrls[reference.type])!.has(reference.name)) continue;
+      const message = `${whose}: ${name} refers to ${reference.type} ${reference.name}, which is not there`;
+      throw new MeshError(message, { source: "internal" });
     }
   }
 }

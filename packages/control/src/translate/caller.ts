@@ -1,4 +1,5 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
+import type { HostRouting } from "../model/routing.ts";
 
 /** What routes may depend on about the workload that calls. */
 export interface Caller {
@@ -21,17 +22,27 @@ export function callerKey({ namespace, labels }: Caller): string {
   return JSON.stringify([namespace, ...Object.entries(labels)]);
 }
 
+const askedByHost = new WeakMap<HostRouting, readonly string[]>();
+
+function labelsIn(routing: HostRouting): readonly string[] {
+  let asked = askedByHost.get(routing);
+  if (!asked) {
+    const { http, tcp, tls } = routing;
+    asked = [...http, ...tcp, ...tls].flatMap(({ matches }) =>
+      matches.flatMap(({ source }) => Object.keys(source.labels)),
+    );
+    askedByHost.set(routing, asked);
+  }
+  return asked;
+}
+
 const askedByRouting = new WeakMap<Mesh["routing"], readonly string[]>();
 
 function askedLabels(routing: Mesh["routing"]): readonly string[] {
   let asked = askedByRouting.get(routing);
   if (!asked) {
     const names = new Set<string>();
-    for (const { http, tcp, tls } of routing.values()) {
-      for (const { matches } of [...http, ...tcp, ...tls]) {
-        for (const { source } of matches) for (const name of Object.keys(source.labels)) names.add(name);
-      }
-    }
+    for (const one of routing.values()) for (const name of labelsIn(one)) names.add(name);
     asked = [...names].sort();
     askedByRouting.set(routing, asked);
   }

@@ -12,8 +12,9 @@ import { outboundHttp } from "./http-chain.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { listenerName } from "./names.ts";
 import { upstreamRouteName } from "./outbound-listeners.ts";
-import { type RoutedMesh, routesFrom, upstreamRoutes } from "./outbound-routes.ts";
+import { type RoutedMesh, upstreamRoutes } from "./outbound-routes.ts";
 import { part, type SidecarPart } from "./part.ts";
+import { routesFrom } from "./route-sources.ts";
 
 /**
  * Listeners and routes of services whose calls are told by the address they go

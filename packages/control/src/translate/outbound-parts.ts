@@ -1,5 +1,6 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import type { AttachedRoutes, RouteSet } from "../model/routing.ts";
 import type { EgressListener } from "../model/scope.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { type Caller, callerKey } from "./caller.ts";
@@ -13,7 +14,7 @@ import {
   upstreamRouteName,
   virtualOutbound,
 } from "./outbound-listeners.ts";
-import { httpPorts, outboundRoutes, type RoutedMesh, routingsOn, upstreamRoutes } from "./outbound-routes.ts";
+import { httpPorts, outboundRoutes, type RoutedMesh, upstreamRoutes } from "./outbound-routes.ts";
 import { part, routesPart, type SidecarPart } from "./part.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
@@ -69,23 +70,39 @@ function capturedWay(
   features: ClientFeatures,
 ): SidecarPart[] {
   const { services, routing, attached, options, known = services } = mesh;
-  const from = [services, routing, attached, options, known];
   const variant = `${callerKey(caller)}${variantOf(mesh)}`;
+  const ports = httpPorts(mesh);
+  const listened = [services, ...routedStreams(mesh), options, known];
   return [
     part(
       "outbound-listeners",
       "listener",
-      hasHeadless(mesh) ? [...from, endpoints] : from,
-      `${variant} ${featuresKey(features)}`,
+      hasHeadless(mesh) ? [...listened, endpoints] : listened,
+      `${variant} ${featuresKey(features)} ${ports.join()}`,
       () => outboundListeners(mesh, endpoints, caller, features),
     ),
-    ...httpPorts(mesh).map((port) =>
-      routesPart(`routes-${port}`, [services, options, known, ...routingsOn(port, mesh)], variant, () =>
-        outboundRoutes(port, mesh, caller),
+    ...ports.map((port) =>
+      routesPart(`routes-${port}`, [services, routing, attached, options, known], variant, (last) =>
+        outboundRoutes(port, mesh, caller, last),
       ),
     ),
     ...frontendParts(mesh, caller, features),
   ];
+}
+
+/** What the listeners of captured traffic are made from of routing: nothing, where requests alone are routed. */
+function routedStreams({ routing, attached }: RoutedMesh): readonly object[] {
+  return routing.values().some(hasStreams) || attached.values().some(attachesStreams)
+    ? [routing, attached]
+    : [];
+}
+
+function hasStreams({ tcp, tls }: RouteSet): boolean {
+  return tcp.length + tls.length > 0;
+}
+
+function attachesStreams({ producer, consumers }: AttachedRoutes): boolean {
+  return [producer, ...consumers.values()].some((ports) => ports.values().some(hasStreams));
 }
 
 /** At an address that the application connects to, or that it is captured for. */
@@ -109,7 +126,11 @@ function boundWay(
       () => [egressListener(listener, mesh, caller, features)],
     ),
     ...(isHttp(protocol)
-      ? [routesPart(`egress-routes-${number}`, from, variant, () => outboundRoutes(number, mesh, caller))]
+      ? [
+          routesPart(`egress-routes-${number}`, from, variant, (last) =>
+            outboundRoutes(number, mesh, caller, last),
+          ),
+        ]
       : []),
   ];
 }
@@ -144,5 +165,5 @@ export function explicitParts(
 }
 
 export function hasHeadless({ services }: Pick<Mesh, "services">): boolean {
-  return [...services.values()].some((service) => service.isHeadless);
+  return services.values().some((service) => service.isHeadless);
 }

@@ -11,24 +11,27 @@ import {
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import type { HashKey } from "../model/balancer.ts";
 import type { Mesh } from "../model/mesh.ts";
-import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import {
   type Destination,
   type HostRouting,
+  type HttpMatch,
   type HttpRoute,
   isCaller,
   routesTo,
-  routingOf,
 } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import { type Caller, callerKey } from "./caller.ts";
-import { hostLiteral, istioMetadata } from "./messages.ts";
+import { claimed, type HostClaims, hostClaims } from "./host-claims.ts";
+import { HostKeys } from "./host-keys.ts";
+import { istioMetadata } from "./messages.ts";
 import { blackHoleCluster, outboundClusterName, passthroughCluster } from "./names.ts";
+import { none } from "./part.ts";
 import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
-import type { HostPiece, RouteAssembly } from "./route-assembly.ts";
+import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
+import { asksForCaller, dependOnCaller, ledTo, routesFrom } from "./route-sources.ts";
 
 /** The part of a mesh that routes depend on. */
 export interface RoutedMesh extends Pick<Mesh, "services" | "routing" | "attached" | "options"> {
@@ -48,100 +51,89 @@ function unknownHostPortOf({ unknownHostPort = usualUnknownHostPort }: RoutedMes
 
 /** Ports on which some service, or some routed host, is called by HTTP; ascending. */
 export function httpPorts(mesh: RoutedMesh): number[] {
-  const ports = new Set<number>();
-  for (const service of mesh.services.values()) {
-    for (const port of service.ports) if (isHttp(port.protocol)) ports.add(port.number);
-  }
+  const ports = new Set(httpServices(mesh.services).keys());
   if (unregisteredHosts(mesh).length > 0) ports.add(unknownHostPortOf(mesh));
   for (const port of mesh.exceptPorts ?? []) ports.delete(port);
   return [...ports].sort((a, b) => a - b);
 }
 
-/** In place of the routing of a service that has none. */
-const unrouted = {};
+const byPort = new WeakMap<Mesh["services"], ReadonlyMap<number, readonly Service[]>>();
 
-/** What the route configuration of a port is made from, beside services and options: the routing of each service there. */
-export function routingsOn(port: number, mesh: RoutedMesh): readonly object[] {
-  if (port === unknownHostPortOf(mesh)) return [mesh.routing, mesh.attached];
-  return servicesOn(port, mesh).flatMap((service) => routingsOf(service, mesh));
-}
-
-/** What the routes of a service are made from: what its host says and what is attached to it. */
-function routingsOf({ hostname }: Service, { routing, attached }: RoutedMesh): readonly object[] {
-  return [routingOf(routing, hostname) ?? unrouted, attached.get(hostname) ?? unrouted];
-}
-
-/** What the routes of one service are made from, for this caller: its own routes and the services they lead to. */
-export function routesFrom(service: Service, mesh: RoutedMesh, caller: Caller): object[] {
-  const hosts = new Set<string>();
-  for (const { number } of service.ports) {
-    for (const { action } of routesTo(service.hostname, number, mesh, caller)?.http ?? []) {
-      if (action.kind !== "forward") continue;
-      for (const { host } of action.destinations) hosts.add(host);
-      for (const { destination } of action.mirrors) hosts.add(destination.host);
+/** Services by the ports on which they are called by HTTP. */
+function httpServices(services: Mesh["services"]): ReadonlyMap<number, readonly Service[]> {
+  let lists = byPort.get(services);
+  if (!lists) {
+    const made = new Map<number, Service[]>();
+    for (const service of services.values()) {
+      for (const { number, protocol } of service.ports) {
+        if (!isHttp(protocol)) continue;
+        const list = made.get(number);
+        if (!list) made.set(number, [service]);
+        else if (list.at(-1) !== service) list.push(service);
+      }
     }
+    lists = made;
+    byPort.set(services, lists);
   }
-  const destinations = [...hosts].flatMap((host) => (mesh.known ?? mesh.services).get(host) ?? []);
-  return [service, mesh.options, ...routingsOf(service, mesh), ...destinations];
-}
-
-function servicesOn(port: number, mesh: RoutedMesh): Service[] {
-  return [...mesh.services.values()].filter((service) =>
-    service.ports.some((p) => p.number === port && isHttp(p.protocol)),
-  );
+  return lists;
 }
 
 /** The route configuration of one port, named by it: every host that is called there, then the rest of the world. */
-export function outboundRoutes(port: number, mesh: RoutedMesh, caller: Caller): RouteAssembly {
-  const services = servicesOn(port, mesh);
-  const taken = new Set<string>();
-  const claim = (domains: readonly string[]) =>
-    domains
-      .flatMap((domain) => [domain, `${domain}:${port}`])
-      .filter((domain) => !taken.has(domain) && taken.add(domain));
-  const own = new Map(services.map((service) => [service, claim([service.hostname])]));
-  const hosts: HostPiece[] = [];
-  for (const service of services) {
-    const domains = [...own.get(service)!, ...claim(otherNames(service, caller, mesh))];
-    if (domains.length === 0) continue;
-    const asked = dependsOnCaller(service, mesh) ? callerKey(caller) : "";
-    hosts.push({
-      from: routesFrom(service, mesh, caller),
-      variant: `${port} ${asked} ${domains.join()}`,
-      build: () =>
-        virtualHost(`${service.hostname}:${port}`, domains, serviceRoutes(service, port, mesh, caller)),
-    });
-  }
+export function outboundRoutes(
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+  last?: RouteMemory,
+): RouteAssembly {
+  const { options } = mesh;
+  const services = httpServices(mesh.services).get(port) ?? none;
+  const claims = hostClaims(services, port, caller, options, last?.claims);
+  const keys = new HostKeys(last?.keys);
+  const whom = callerKey(caller);
+  const subjects: (Service | HostRouting | undefined)[] = [];
+  services.forEach((service, i) => {
+    const domains = claims.domains[i]!;
+    if (domains.length === 0) return;
+    subjects.push(service);
+    keys.add(routesFrom(service, mesh, caller), [port, dependOnCaller(service, mesh) ? whom : "", domains]);
+  });
   if (port === unknownHostPortOf(mesh)) {
-    for (const routing of unregisteredHosts(mesh)) {
-      const routes = httpRoutes(routing.http, port, mesh, caller);
-      const domains = claim([routing.host]);
-      if (routes.length === 0 || domains.length === 0) continue;
-      hosts.push({ variant: "", build: () => virtualHost(`${routing.host}:${port}`, domains, routes) });
+    for (const { routing, domains } of unregisteredAt(port, mesh, caller, claims)) {
+      subjects.push(routing);
+      const from = [routing, options, ...ledTo(routing, mesh)];
+      keys.add(from, [port, asksForCaller(routing) ? whom : "", domains]);
     }
   }
-  hosts.push({ variant: "", build: () => restOfTheWorld(mesh) });
+  subjects.push(undefined);
+  keys.add([options], [port, "", none]);
+  const memory = { keys: keys.all, claims };
   return {
     head: create(RouteConfigurationSchema, { name: String(port), validateClusters: false }),
-    hosts,
+    memory,
+    build: (at) => {
+      const subject = subjects[at];
+      if (!subject) return restOfTheWorld(mesh);
+      const [, , domains] = memory.keys[at]!.says;
+      return "hostname" in subject
+        ? virtualHost(`${subject.hostname}:${port}`, domains, serviceRoutes(subject, port, mesh, caller))
+        : virtualHost(`${subject.host}:${port}`, domains, httpRoutes(subject.http, port, mesh, caller));
+    },
   };
 }
 
-const asksForCallers = new WeakMap<HostRouting, boolean>();
-
-/** Whether the routes of a service may be others for other callers that see the same routing of it. */
-function dependsOnCaller({ hostname }: Service, { attached, routing }: RoutedMesh): boolean {
-  if (attached.has(hostname)) return true;
-  const own = routingOf(routing, hostname);
-  if (!own) return false;
-  let depends = asksForCallers.get(own);
-  if (depends === undefined) {
-    depends = own.http.some(({ matches }) =>
-      matches.some(({ source }) => source.namespace !== undefined || Object.keys(source.labels).length > 0),
-    );
-    asksForCallers.set(own, depends);
+/** Hosts that only a VirtualService names, and has routes for from here. */
+function* unregisteredAt(port: number, mesh: RoutedMesh, caller: Caller, claims: HostClaims) {
+  const taken = new Set<string>();
+  for (const routing of unregisteredHosts(mesh)) {
+    const domains = claimed([routing.host], port, taken).filter((domain) => !claims.taken.has(domain));
+    const mayMatch = ({ matches }: HttpRoute) =>
+      matches.length === 0 || matches.some((match) => isFor(match, port, caller));
+    if (domains.length > 0 && routing.http.some(mayMatch)) yield { routing, domains };
   }
-  return depends;
+}
+
+function isFor(match: HttpMatch, port: number, caller: Caller): boolean {
+  return isCaller(match.source, caller) && (match.port === undefined || match.port === port);
 }
 
 /** One service under any host, for an explicit local listener. */
@@ -175,20 +167,6 @@ function unregisteredHosts(mesh: RoutedMesh): HostRouting[] {
 function coversService(host: string, mesh: RoutedMesh): boolean {
   if (!host.startsWith("*.")) return false;
   return [...mesh.services.keys()].some((hostname) => hostname.endsWith(host.slice(1)));
-}
-
-/** What else callers write for a service: shorter names within reach, and its addresses. */
-function otherNames(service: Service, caller: Caller, { options }: Pick<RoutedMesh, "options">): string[] {
-  const names = namesOf(service, caller, options).filter((name) => name !== service.hostname);
-  return [...names, ...service.addresses.map(hostLiteral)];
-}
-
-/** Every spelling of a service's name that means it to this caller. */
-export function namesOf(service: Service, caller: Pick<Caller, "namespace">, options: MeshOptions): string[] {
-  const { name, namespace, hostname } = service;
-  if (hostname !== `${name}.${namespace}.svc.${options.domainSuffix}`) return [hostname];
-  const short = namespace === caller.namespace ? [name] : [];
-  return [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, hostname];
 }
 
 function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller: Caller): Route[] {
@@ -233,8 +211,7 @@ export function httpRoutes(
       return built;
     }
     for (const match of route.matches) {
-      if (!isCaller(match.source, caller)) continue;
-      if (match.port !== undefined && match.port !== port) continue;
+      if (!isFor(match, port, caller)) continue;
       const name = [route.name, match.name].filter((part) => part !== "").join(".");
       built.push(create(RouteSchema, { ...action, name, match: routeMatch(match), metadata }));
     }

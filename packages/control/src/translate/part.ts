@@ -3,7 +3,7 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { Service } from "../model/service.ts";
 import { type CalledFrom, endpointAssignments } from "./endpoints.ts";
 import { placeKeyFor } from "./place.ts";
-import { assembleRoutes, type RouteAssembly } from "./route-assembly.ts";
+import { assembleRoutes, type RouteAssembly, type RouteMemory } from "./route-assembly.ts";
 
 /** Which type of resource a part consists of. */
 export type PartType =
@@ -29,8 +29,8 @@ export interface SidecarPart {
   readonly service?: string;
   /** Clients that learn their scope ask for it by name. */
   readonly isOnDemand?: boolean;
-  /** Of one route configuration: what `build` would make, in pieces. */
-  assemble?(): RouteAssembly;
+  /** Of one route configuration: what `build` would make, in pieces; as far as it is as before with the keys of that. */
+  assemble?(last?: RouteMemory): RouteAssembly;
   build(): readonly Message[];
 }
 
@@ -49,7 +49,7 @@ export function routesPart(
   id: string,
   from: readonly object[],
   variant: string,
-  assemble: () => RouteAssembly,
+  assemble: (last?: RouteMemory) => RouteAssembly,
 ): SidecarPart {
   return { ...part(id, "route", from, variant, () => [assembleRoutes(assemble())]), assemble };
 }

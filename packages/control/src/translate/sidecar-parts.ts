@@ -52,33 +52,48 @@ export function ownSidecarParts(
   ];
 }
 
-/** The clusters and endpoints of one service. */
+/** Parts of a service with what they were made from. */
+interface Made {
+  readonly from: readonly object[];
+  readonly parts: readonly SidecarPart[];
+}
+
+const made = new WeakMap<Service, Map<string, Made>>();
+
+/** The clusters and endpoints of one service; the very same parts where they would be made from the same. */
 export function serviceParts(
   service: Service,
   mesh: SeenMesh,
   features: ProxyAbilities,
   place: Place,
-): SidecarPart[] {
+): readonly SidecarPart[] {
   const { options } = mesh;
   const usual = options.defaults.locality;
   const { credentials } = features;
   const asksForSecrets = credentials !== undefined && credentialNames(service).length > 0;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
-  const isByDns = service.resolution.startsWith("dns");
-  const from = [service, ...(isByDns ? [endpoints] : []), ...(asksForSecrets ? [mesh.secrets] : []), options];
+  const from = asksForSecrets ? [options, endpoints, mesh.secrets] : [options, endpoints];
   const own = asksForSecrets ? ` secrets of ${credentials.namespace}` : "";
   const isAwaited = features.learnsScope && !isUsedUnasked(service.hostname, mesh);
-  const standing = isByDns ? placeKeyFor(service, usual, place) : "";
-  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}${standing}`;
-  return [
-    {
-      ...part("clusters", "cluster", from, variant, () =>
-        outboundClusters(service, isByDns ? endpoints : none, options, features, place),
-      ),
-      isOnDemand: isAwaited,
-    },
-    endpointsPart(service, endpoints, { place, usual }),
-  ];
+  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}`;
+  const standing = placeKeyFor(service, usual, place);
+  const known = made.get(service) ?? new Map<string, Made>();
+  made.set(service, known);
+  const last = known.get(variant + standing);
+  if (last?.from.length === from.length && last.from.every((object, i) => object === from[i])) {
+    return last.parts;
+  }
+  const isByDns = service.resolution.startsWith("dns");
+  const clusters = part(
+    "clusters",
+    "cluster",
+    [service, ...(isByDns ? [endpoints] : []), ...(asksForSecrets ? [mesh.secrets] : []), options],
+    isByDns ? variant + standing : variant,
+    () => outboundClusters(service, isByDns ? endpoints : none, options, features, place),
+  );
+  const parts = [{ ...clusters, isOnDemand: isAwaited }, endpointsPart(service, endpoints, { place, usual })];
+  known.set(variant + standing, { from, parts });
+  return parts;
 }
 
 /** What the agent of a WorkloadGroup's member asks for. */

@@ -1,4 +1,5 @@
-import type { HttpRoute } from "../model/routing.ts";
+import type { MeshDefaults } from "../model/mesh-options.ts";
+import type { HttpRoute, RouteSet } from "../model/routing.ts";
 import { destinationOf } from "../model/signals.ts";
 import type { SeenMesh } from "../model/view.ts";
 
@@ -11,11 +12,22 @@ const mirrored = new WeakMap<object, WeakMap<object, ReadonlySet<string>>>();
  */
 export function isUsedUnasked(hostname: string, mesh: SeenMesh): boolean {
   if (mirrorsOf(mesh).has(hostname)) return true;
-  const { authorizationProviders, telemetryProviders } = mesh.options.defaults;
-  return (
-    Object.values(authorizationProviders).some(({ host }) => host === hostname) ||
-    Object.values(telemetryProviders).some((provider) => destinationOf(provider)?.host === hostname)
-  );
+  return providersOf(mesh.options.defaults).has(hostname);
+}
+
+const provided = new WeakMap<MeshDefaults, ReadonlySet<string | undefined>>();
+
+function providersOf(defaults: MeshDefaults): ReadonlySet<string | undefined> {
+  let hosts = provided.get(defaults);
+  if (!hosts) {
+    const { authorizationProviders, telemetryProviders } = defaults;
+    hosts = new Set([
+      ...Object.values(authorizationProviders).map(({ host }) => host),
+      ...Object.values(telemetryProviders).map((provider) => destinationOf(provider)?.host),
+    ]);
+    provided.set(defaults, hosts);
+  }
+  return hosts;
 }
 
 function mirrorsOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
@@ -29,8 +41,19 @@ function mirrorsOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
     const sets = [...attached.values()].flatMap(({ producer, consumers }) =>
       [producer, ...consumers.values()].flatMap((ports) => [...ports.values()]),
     );
-    hosts = new Set([...routing.values(), ...sets].flatMap(({ http }) => http.flatMap(mirrorsIn)));
+    hosts = new Set([...routing.values(), ...sets].flatMap(mirrorsOfSet));
     byAttached.set(attached, hosts);
+  }
+  return hosts;
+}
+
+const mirroredBySet = new WeakMap<RouteSet, readonly string[]>();
+
+function mirrorsOfSet(routes: RouteSet): readonly string[] {
+  let hosts = mirroredBySet.get(routes);
+  if (!hosts) {
+    hosts = routes.http.flatMap(mirrorsIn);
+    mirroredBySet.set(routes, hosts);
   }
   return hosts;
 }
