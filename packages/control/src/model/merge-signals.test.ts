@@ -130,7 +130,7 @@ describe("metrics", () => {
     const all = { overrides: [{ disabled: true }] };
     const one = { overrides: [{ match: { metric: "REQUEST_COUNT" }, disabled: false }] };
     const left = dropped([all, one]);
-    assert.equal(left?.length, 7);
+    assert.equal(left?.length, 9);
     assert.ok(!left.includes("requests_total"));
   });
 
