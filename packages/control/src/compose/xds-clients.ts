@@ -48,6 +48,7 @@ interface Admitted {
   readonly identity: string;
   /** Only of agents: what they register. */
   readonly registration: Workload | undefined;
+  readonly peer: GrpcPeer;
 }
 
 interface Client extends Admitted {
@@ -153,7 +154,7 @@ export class XdsClients implements AdsEvents {
     if (!client) return;
     this.#clients.delete(session);
     if (client.lease) this.#options.metrics.unregistered.add();
-    client.lease?.end();
+    client.lease?.end(client.peer.wasSilent?.() ? "silence" : undefined);
     this.#options.sync.disconnect(client.proxy);
     this.#options.events.add("disconnect", `${client.id.role} of ${client.id.workloadId} disconnected`);
   }
@@ -265,7 +266,7 @@ export class XdsClients implements AdsEvents {
     const id = parseNodeId(node.id);
     if ("problem" in id) throw new GrpcError(grpcCode.invalidArgument, id.problem);
     if (!peer.isEncrypted) {
-      if (id.role === "sidecar") return { id, identity: "", registration: undefined };
+      if (id.role === "sidecar") return { id, identity: "", registration: undefined, peer };
       throw new GrpcError(grpcCode.unauthenticated, "registration needs mutual TLS: use port 15012");
     }
     if (!peer.spiffeId) {
@@ -289,7 +290,7 @@ export class XdsClients implements AdsEvents {
     }
     const refusal = registration && this.#options.pipeline.refusal(registration);
     if (refusal) throw new MeshError(refusal, { source: "downstream" });
-    return { id, identity: spiffeId, registration };
+    return { id, identity: spiffeId, registration, peer };
   }
 }
 

@@ -57,6 +57,15 @@ test("a registration outlives its stream by the grace and no longer", async () =
   assert.equal(clock.pendingTimers, 0);
 });
 
+test("a registration of an agent that was silent, though it was asked, ends soon after its stream", async () => {
+  const { clock, registry } = setUp();
+  registry.register(workload("a")).end("silence");
+  await clock.advance(499);
+  assert.equal(registry.workloads.size, 1, "for a way that has opened again");
+  await clock.advance(1);
+  assert.equal(registry.workloads.size, 0);
+});
+
 test("an agent that comes back within the grace keeps its registration and its health", async () => {
   const { clock, registry, changes } = setUp();
   const first = registry.register(workload("a"));

@@ -15,6 +15,8 @@ export interface GrpcPeer {
   readonly serial?: string;
   /** Whose certificate it was that has expired: enough to ask for the next one, and for nothing else. */
   readonly expiredId?: string;
+  /** Whether its connection was ended because nothing came from it any more, though it was asked. */
+  readonly wasSilent?: () => boolean;
 }
 
 /** Who presented a certificate. */

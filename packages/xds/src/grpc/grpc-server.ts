@@ -125,7 +125,8 @@ export class GrpcServer {
     session.on("error", () => {});
     const { socket } = session;
     if (!socket) return;
-    this.#peers.set(session, peerOf(socket, this.#options.identify));
+    const wasSilent = () => this.#liveness.wasSilent(session);
+    this.#peers.set(session, { ...peerOf(socket, this.#options.identify), wasSilent });
     this.#liveness.add(session);
   }
 

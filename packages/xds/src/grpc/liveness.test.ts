@@ -37,12 +37,12 @@ async function openMany(t: TestContext, count: number) {
     connections.push({ peer, session });
   }
   liveness.start();
-  return { clock, connections };
+  return { clock, connections, liveness };
 }
 
 async function open(t: TestContext) {
-  const { clock, connections } = await openMany(t, 1);
-  return { clock, ...connections[0]! };
+  const { clock, connections, liveness } = await openMany(t, 1);
+  return { clock, liveness, ...connections[0]! };
 }
 
 async function heard(session: ServerHttp2Session, bytes: number): Promise<void> {
@@ -50,11 +50,21 @@ async function heard(session: ServerHttp2Session, bytes: number): Promise<void> 
 }
 
 test("a peer that is silent though it is asked is let go within two intervals", async (t) => {
-  const { clock, session } = await open(t);
+  const { clock, liveness, session } = await open(t);
   await clock.advance(2_000);
   assert.equal(session.destroyed, false, "asked");
   await clock.advance(2_000);
   assert.equal(session.destroyed, true);
+  assert.equal(liveness.wasSilent(session), true);
+});
+
+test("a peer that ends its connection is not taken for a silent one", async (t) => {
+  const { clock, liveness, peer, session } = await open(t);
+  const closed = new Promise((resolve) => session.once("close", resolve));
+  peer.destroy();
+  await closed;
+  await clock.advance(10_000);
+  assert.equal(liveness.wasSilent(session), false);
 });
 
 test("a peer that sends anything is alive, however long its answer takes, until it falls silent", async (t) => {

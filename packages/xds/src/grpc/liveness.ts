@@ -40,6 +40,7 @@ export class Liveness {
   readonly #options: LivenessOptions;
   readonly #sessions = new Map<Http2Session, Watched>();
   readonly #streams = new WeakMap<Http2Session, number>();
+  readonly #silent = new WeakSet<Http2Session>();
   #timer: Timer | undefined;
   #lastRoundMs = 0;
   #forborne = 0;
@@ -74,6 +75,11 @@ export class Liveness {
   track(session: Http2Session, stream: Closeable): void {
     this.#count(session, 1);
     stream.on("close", () => this.#count(session, -1));
+  }
+
+  /** Whether a connection was ended because nothing came from its peer any more. */
+  wasSilent(session: Http2Session): boolean {
+    return this.#silent.has(session);
   }
 
   closeAll(): void {
@@ -115,7 +121,10 @@ export class Liveness {
     const isGeneral = silent.length >= manySilent && silent.length * 2 > this.#sessions.size;
     this.#forborne = isGeneral ? this.#forborne + 1 : 0;
     if (this.#forborne === 0 || this.#forborne > maxForbearance) {
-      for (const session of silent) session.destroy();
+      for (const session of silent) {
+        this.#silent.add(session);
+        session.destroy();
+      }
     }
     this.#timer = this.#clock.setTimer(() => this.#round(), intervalMs);
   }
