@@ -62,6 +62,7 @@ export function checkVirtualService(
     route.match?.forEach((match, j) => {
       find.port(`${path}.match[${j}].port`, match.port);
       find.gatewayNames(`${path}.match[${j}].gateways`, match.gateways);
+      checkSubnets(match, `${path}.match[${j}]`, find);
     });
     checkDestinations(route.route ?? [], `${path}.route`, find);
   });
@@ -101,6 +102,25 @@ function checkDelegate({ gateways, http, tcp, tls }: VirtualServiceSpec, find: F
   });
 }
 
+/** So many pairs of subnets of one match are filter chains of their own. */
+const maxSubnets = 256;
+
+function checkSubnets(
+  match: { readonly destinationSubnets?: readonly string[]; readonly sourceSubnet?: string },
+  path: string,
+  find: Finding,
+): void {
+  const { destinationSubnets = [], sourceSubnet } = match;
+  if (destinationSubnets.length > maxSubnets) {
+    const at = `${path}.destinationSubnets`;
+    find.error("W1105", at, `${at} has more than ${maxSubnets} entries`, "write wider ranges");
+  }
+  destinationSubnets.forEach((subnet, i) => {
+    find.cidr(`${path}.destinationSubnets[${i}]`, subnet);
+  });
+  if (sourceSubnet) find.cidr(`${path}.sourceSubnet`, sourceSubnet);
+}
+
 /** Server names must be among the hosts: the VirtualService is looked up by them. */
 function checkTls({ hosts = [], tls }: VirtualServiceSpec, find: Finding): void {
   tls?.forEach((route, i) => {
@@ -113,6 +133,7 @@ function checkTls({ hosts = [], tls }: VirtualServiceSpec, find: Finding): void 
       const at = `${path}.match[${j}]`;
       find.port(`${at}.port`, match.port);
       find.gatewayNames(`${at}.gateways`, match.gateways);
+      checkSubnets(match, at, find);
       if (match.sniHosts.length === 0) find.error("W1104", `${at}.sniHosts`, `${at}.sniHosts is empty`);
       match.sniHosts.forEach((name, k) => {
         find.host(`${at}.sniHosts[${k}]`, name);

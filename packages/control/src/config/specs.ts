@@ -163,6 +163,9 @@ export interface HeadersSpec {
 
 export interface TcpRouteSpec {
   readonly match?: readonly {
+    /** Addresses or ranges. */
+    readonly destinationSubnets?: readonly string[];
+    readonly sourceSubnet?: string;
     readonly port?: number;
     readonly sourceLabels?: Readonly<Record<string, string>>;
     readonly sourceNamespace?: string;
@@ -174,6 +177,7 @@ export interface TcpRouteSpec {
 export interface TlsRouteSpec {
   readonly match: readonly {
     readonly sniHosts: readonly string[];
+    readonly destinationSubnets?: readonly string[];
     readonly port?: number;
     readonly sourceLabels?: Readonly<Record<string, string>>;
     readonly sourceNamespace?: string;

@@ -13,6 +13,7 @@ import type {
   TlsRouteSpec,
 } from "../config/specs.ts";
 import { parseDurationMs } from "../config/values.ts";
+import { addressMatch } from "./address-match.ts";
 import { type Delegates, type WrittenRule, writtenRules } from "./delegates.ts";
 import { resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
@@ -279,6 +280,11 @@ function headerOperations(spec: HeaderOperationsSpec | undefined): HeaderOperati
   return { set: values(spec?.set), add: values(spec?.add), remove: spec?.remove ?? [] };
 }
 
+function addressesOf(spec: Parameters<typeof addressMatch>[0]) {
+  const addresses = addressMatch(spec);
+  return addresses ? { addresses } : {};
+}
+
 function tcpRoute(
   resource: VirtualService,
   index: number,
@@ -287,7 +293,11 @@ function tcpRoute(
 ): TcpRoute {
   const spec = resource.spec.tcp![index]!;
   return {
-    matches: matches.map((match) => ({ port: match.port, source: callerMatch(match) })),
+    matches: matches.map((match) => ({
+      port: match.port,
+      source: callerMatch(match),
+      ...addressesOf(match),
+    })),
     destinations: tcpDestinations(spec, resource, options),
     source: provenanceOf(resource, `spec.tcp[${index}]`),
   };
@@ -305,6 +315,7 @@ function tlsRoute(
       sniHosts: match.sniHosts.map((name) => name.toLowerCase()),
       port: match.port,
       source: callerMatch(match),
+      ...addressesOf(match),
     })),
     destinations: tcpDestinations(spec, resource, options),
     source: provenanceOf(resource, `spec.tls[${index}]`),

@@ -1,3 +1,4 @@
+import type { AddressMatch } from "./address-match.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The routes one VirtualService gives one host. The first that matches applies. */
@@ -180,7 +181,11 @@ export interface HeaderValue {
 
 export interface TcpRoute {
   /** One of these must match; empty matches every connection. */
-  readonly matches: readonly { readonly port: number | undefined; readonly source: CallerMatch }[];
+  readonly matches: readonly {
+    readonly port: number | undefined;
+    readonly source: CallerMatch;
+    readonly addresses?: AddressMatch;
+  }[];
   readonly destinations: readonly Destination[];
   readonly source: Provenance;
 }
@@ -192,6 +197,7 @@ export interface TlsRoute {
     readonly sniHosts: readonly string[];
     readonly port: number | undefined;
     readonly source: CallerMatch;
+    readonly addresses?: AddressMatch;
   }[];
   readonly destinations: readonly Destination[];
   readonly source: Provenance;

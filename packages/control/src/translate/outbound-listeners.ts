@@ -14,7 +14,7 @@ import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
 import { httpPorts, type RoutedMesh, unknownCluster } from "./outbound-routes.ts";
 import { tcpProxy } from "./tcp-chain.ts";
-import { serverNameChain, tcpFilters, tlsChains, withoutRepeats } from "./tcp-routes.ts";
+import { chainFields, chainOf, serverNameChain, tcpChains, tlsChains, withoutRepeats } from "./tcp-routes.ts";
 
 const outbound = { direction: "outbound" } as const;
 
@@ -121,7 +121,7 @@ function tcpListener(
     trafficDirection: TrafficDirection.OUTBOUND,
     ...(named.length > 0
       ? { ...serverNames, filterChains: named }
-      : { filterChains: [{ filters: tcpFilters(service, port.number, mesh, caller, features) }] }),
+      : chainFields(tcpChains(service, port.number, mesh, caller, features))),
     metadata: istioMetadata(service.source),
   });
 }
@@ -146,18 +146,27 @@ function portChains(
   const chains = withoutRepeats(
     byName.flatMap(({ service }) => {
       const routed = tlsChains(service, port, mesh, caller, features);
-      const filters = () => tcpFilters(service, port, mesh, caller, features);
-      return routed.length > 0 ? routed : [serverNameChain([service.hostname], filters())];
+      if (routed.length > 0) return routed;
+      const { addressed, rest } = tcpChains(service, port, mesh, caller, features);
+      const name = [service.hostname];
+      return [
+        ...addressed.map(({ pair, filters }) => serverNameChain(name, filters, pair)),
+        serverNameChain(name, rest),
+      ];
     }),
   );
+  const bytes = lone && !hasHttp ? tcpChains(lone, port, mesh, caller, features) : undefined;
   const rest = hasHttp
     ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
-    : lone
-      ? tcpFilters(lone, port, mesh, caller, features)
-      : tcpProxy([{ name: unknownCluster(mesh), weight: 1 }], outbound, options, features);
+    : (bytes?.rest ?? tcpProxy([{ name: unknownCluster(mesh), weight: 1 }], outbound, options, features));
+  const addressed = bytes?.addressed ?? [];
   return chains.length > 0
-    ? { ...serverNames, defaultFilterChain: { filters: rest }, filterChains: chains }
-    : { filterChains: [{ filters: rest }] };
+    ? {
+        ...serverNames,
+        defaultFilterChain: { filters: rest },
+        filterChains: [...chains, ...addressed.map(chainOf)],
+      }
+    : chainFields({ addressed, rest });
 }
 
 /**
@@ -199,22 +208,23 @@ export function upstreamListeners(
     const { hostname, port, bindAddress, bindPort } = upstream;
     const service = mesh.services.get(hostname);
     const name = listenerName(bindAddress, bindPort);
-    const filters =
+    const http = () => [
+      outboundHttp(
+        `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
+        upstreamRouteName(hostname, port),
+        mesh.options,
+        features,
+      ),
+    ];
+    const chains =
       service && isTcpUpstream(upstream, mesh)
-        ? tcpFilters(service, port, mesh, caller, features)
-        : [
-            outboundHttp(
-              `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
-              upstreamRouteName(hostname, port),
-              mesh.options,
-              features,
-            ),
-          ];
+        ? tcpChains(service, port, mesh, caller, features)
+        : { addressed: [], rest: http() };
     return create(ListenerSchema, {
       name,
       address: socketAddress(bindAddress, bindPort),
       trafficDirection: TrafficDirection.OUTBOUND,
-      filterChains: [{ filters }],
+      ...chainFields(chains),
       metadata: istioMetadata(service?.source),
     });
   });

@@ -3,8 +3,10 @@ import type {
   Filter,
   FilterChainSchema,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
-import { type Destination, isCaller, routesTo } from "../model/routing.ts";
+import type { AddressMatch } from "../model/address-match.ts";
+import { type Destination, isCaller, routesTo, type TcpRoute } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
+import { type AddressPair, addressPairs } from "./address-chains.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { clusterOf, policyOf, type RoutedMesh } from "./outbound-routes.ts";
@@ -16,18 +18,75 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
 
 /** A chain of a listener with the names that lead to it. */
 export interface NamedChain extends Chain {
-  readonly filterChainMatch: { readonly serverNames: string[]; readonly transportProtocol: "tls" };
+  readonly filterChainMatch: AddressPair["fields"] & {
+    readonly serverNames: string[];
+    readonly transportProtocol: "tls";
+  };
 }
 
-/** Bytes of a service, by the first TCP route that is for this caller and port. */
-export function tcpFilters(
+/** Connections between some addresses. */
+export interface AddressedChain {
+  readonly pair: AddressPair;
+  readonly filters: Filter[];
+}
+
+/** Bytes of a service: of the addresses that its TCP routes name, and all the rest. */
+export interface TcpChains {
+  readonly addressed: readonly AddressedChain[];
+  readonly rest: Filter[];
+}
+
+/** By the TCP routes that are for this caller and port; a service without one for all addresses is its own destination. */
+export function tcpChains(
   service: Service,
   port: number,
   mesh: RoutedMesh,
   caller: Caller,
   features: ClientFeatures,
-): Filter[] {
-  return filtersTo(tcpDestinations(service, port, mesh, caller), port, mesh, features);
+): TcpChains {
+  const routes = routesTo(service.hostname, port, mesh, caller)?.tcp ?? [];
+  const addressed: AddressedChain[] = [];
+  for (const { addresses, destinations } of tcpTargets(routes, port, caller)) {
+    const used = destinations.filter(({ weight }) => weight > 0);
+    if (used.length === 0) continue;
+    const filters = filtersTo(used, port, mesh, features);
+    if (!addresses) return { addressed: withoutRepeatedPairs(addressed), rest: filters };
+    addressed.push(...addressPairs(addresses).map((pair) => ({ pair, filters })));
+  }
+  const itself = [{ host: service.hostname, subset: "", port, weight: 1 }];
+  return { addressed: withoutRepeatedPairs(addressed), rest: filtersTo(itself, port, mesh, features) };
+}
+
+/** As fields of a listener that has no other chains. */
+export function chainFields({ addressed, rest }: TcpChains) {
+  if (addressed.length === 0) return { filterChains: [{ filters: rest }] };
+  return { filterChains: addressed.map(chainOf), defaultFilterChain: { filters: rest } };
+}
+
+export function chainOf({ pair, filters }: AddressedChain): Chain {
+  return { filterChainMatch: pair.fields, filters };
+}
+
+/** The first chain of a pair has it. */
+export function withoutRepeatedPairs(chains: readonly AddressedChain[]): AddressedChain[] {
+  const taken = new Set<string>();
+  return chains.filter(({ pair: { key } }) => !taken.has(key) && taken.add(key));
+}
+
+interface TcpTarget extends Pick<TcpRoute, "destinations"> {
+  /** Undefined: any, and so the last. */
+  readonly addresses: AddressMatch | undefined;
+}
+
+/** The matches of TCP routes that are for this caller and port, in their order. */
+export function* tcpTargets(routes: readonly TcpRoute[], port: number, caller: Caller): Generator<TcpTarget> {
+  for (const { matches, destinations } of routes) {
+    if (matches.length === 0) yield { addresses: undefined, destinations };
+    for (const match of matches) {
+      if ((match.port ?? port) !== port || !isCaller(match.source, caller)) continue;
+      yield { addresses: match.addresses, destinations };
+    }
+  }
 }
 
 /**
@@ -47,25 +106,34 @@ export function tlsChains(
     const used = route.destinations.filter(({ weight }) => weight > 0);
     return route.matches
       .filter((match) => (match.port ?? port) === port && isCaller(match.source, caller))
-      .map(({ sniHosts }) => serverNameChain(sniHosts, filtersTo(used, port, mesh, features)));
+      .flatMap(({ sniHosts, addresses }) => {
+        const filters = filtersTo(used, port, mesh, features);
+        return addressPairs(addresses).map((pair) => serverNameChain(sniHosts, filters, pair));
+      });
   });
   return withoutRepeats(chains);
 }
 
-export function serverNameChain(names: readonly string[], filters: Filter[]): NamedChain {
+export function serverNameChain(
+  names: readonly string[],
+  filters: Filter[],
+  { fields }: Pick<AddressPair, "fields"> = { fields: {} },
+): NamedChain {
   return {
     name: names.join(","),
-    filterChainMatch: { serverNames: [...names], transportProtocol: "tls" },
+    filterChainMatch: { ...fields, serverNames: [...names], transportProtocol: "tls" },
     filters,
   };
 }
 
-/** The first chain of a name has it: a listener with two would be refused. */
+/** The first chain of a name and its addresses has it: a listener with two would be refused. */
 export function withoutRepeats(chains: readonly NamedChain[]): NamedChain[] {
   const taken = new Set<string>();
   return chains.flatMap((chain) => {
-    const names = chain.filterChainMatch.serverNames.filter((name) => !taken.has(name));
-    for (const name of names) taken.add(name);
+    const { serverNames, prefixRanges, sourcePrefixRanges } = chain.filterChainMatch;
+    const keyOf = (name: string) => JSON.stringify([name, prefixRanges, sourcePrefixRanges]);
+    const names = serverNames.filter((name) => !taken.has(keyOf(name)));
+    for (const name of names) taken.add(keyOf(name));
     if (names.length === 0) return [];
     return { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: names } };
   });
@@ -82,22 +150,4 @@ export function filtersTo(
   const [first] = targets;
   const policy = policyOf(targets.length === 1 ? first! : { ...first!, subset: "" }, port, mesh);
   return tcpProxy(clusters, outbound, mesh.options, features, policy);
-}
-
-/** The first TCP route that is for this caller and port; a service without one is its own destination. */
-function tcpDestinations(
-  service: Service,
-  port: number,
-  mesh: RoutedMesh,
-  caller: Caller,
-): readonly Destination[] {
-  for (const route of routesTo(service.hostname, port, mesh, caller)?.tcp ?? []) {
-    const isMatch = route.matches.some(
-      (match) => (match.port ?? port) === port && isCaller(match.source, caller),
-    );
-    if (route.matches.length > 0 && !isMatch) continue;
-    const used = route.destinations.filter(({ weight }) => weight > 0);
-    if (used.length > 0) return used;
-  }
-  return [{ host: service.hostname, subset: "", port, weight: 1 }];
 }

@@ -10,6 +10,7 @@ import { commonHost } from "../../model/host.ts";
 import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
 import { type Destination, isCaller } from "../../model/routing.ts";
 import { missingOf } from "../../model/tls-secret.ts";
+import { type AddressPair, addressPairs } from "../address-chains.ts";
 import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
 import { gatewayHttp } from "../http-chain.ts";
@@ -19,7 +20,14 @@ import { blackHoleCluster, listenerName } from "../names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
 import { listenerMetadata } from "../policy-origins.ts";
 import { tcpProxy } from "../tcp-chain.ts";
-import { filtersTo, serverNameChain, withoutRepeats } from "../tcp-routes.ts";
+import {
+  type AddressedChain,
+  filtersTo,
+  serverNameChain,
+  tcpTargets,
+  withoutRepeatedPairs,
+  withoutRepeats,
+} from "../tcp-routes.ts";
 import { plainRouteName, securedRouteName } from "./gateway-names.ts";
 import { type GatewayMesh, routingsOn } from "./gateway-routes.ts";
 import { gatewayTls } from "./gateway-tls.ts";
@@ -79,8 +87,10 @@ function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
       return [{ filters: [http(plainRouteName(listener), view)] }];
     case "tcp":
       return listener.servers.flatMap((server) => {
-        const filters = tcpFilters(server, listener, view);
-        return filters ? [{ filters }] : [];
+        const chains = addressedChains(server, listener, view);
+        return chains.map(({ pair: { fields }, filters }) =>
+          Object.keys(fields).length > 0 ? { filterChainMatch: fields, filters } : { filters },
+        );
       });
     case "tls":
       return withoutRepeatedNames(listener.servers.flatMap((server) => tlsChains(server, listener, view)));
@@ -92,23 +102,22 @@ function tlsChains(server: GatewayServer, listener: GatewayListener, view: Gatew
   const { tls } = server;
   if (!tls) return passthroughChains(server, listener, view);
   const { mesh, workload, features } = view;
-  const chain = (filters: Filter[], more: Chain = {}): Chain[] => [
-    {
-      name: server.hosts.map(({ host }) => host).join(","),
-      filterChainMatch: { transportProtocol: "tls", serverNames: serverNames(server) },
-      filters,
-      ...more,
-    },
-  ];
+  const chain = (filters: Filter[], more: Chain = {}, pair?: AddressPair): Chain => ({
+    name: server.hosts.map(({ host }) => host).join(","),
+    filterChainMatch: { ...pair?.fields, transportProtocol: "tls", serverNames: serverNames(server) },
+    filters,
+    ...more,
+  });
   // Without its Secret a server answers nobody: another one's certificate must not stand in for it.
   if (missingOf(server, workload.namespace, mesh.secrets).length > 0) {
-    return chain(tcpProxy([{ name: blackHoleCluster, weight: 1 }], outbound, mesh.options, features));
+    return [chain(tcpProxy([{ name: blackHoleCluster, weight: 1 }], outbound, mesh.options, features))];
   }
   const isHttp = server.protocol === "https";
   const transportSocket = gatewayTls(tls, isHttp ? httpAlpn : [], mesh.options);
-  if (isHttp) return chain([http(securedRouteName(listener, server), view)], { transportSocket });
-  const filters = tcpFilters(server, listener, view);
-  return filters ? chain(filters, { transportSocket }) : [];
+  if (isHttp) return [chain([http(securedRouteName(listener, server), view)], { transportSocket })];
+  return addressedChains(server, listener, view).map(({ pair, filters }) =>
+    chain(filters, { transportSocket }, pair),
+  );
 }
 
 /** None where the server takes every name: such a chain matches what no other does. */
@@ -122,15 +131,18 @@ function passthroughChains(server: GatewayServer, listener: GatewayListener, vie
     routing.tls.flatMap((route) =>
       route.matches
         .filter((match) => (match.port ?? listener.port) === listener.port && isCaller(match.source, caller))
-        .flatMap(({ sniHosts }) => {
+        .flatMap(({ sniHosts, addresses }) => {
           const names = new Set(
             sniHosts.flatMap((name) => server.hosts.flatMap(({ host }) => commonHost(host, name) ?? [])),
           );
           if (names.size === 0) return [];
-          const chain = serverNameChain([...names], opaque(route.destinations, listener, view));
-          return names.has("*")
-            ? { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: [] } }
-            : chain;
+          const filters = opaque(route.destinations, listener, view);
+          return addressPairs(addresses).map((pair) => {
+            const chain = serverNameChain([...names], filters, pair);
+            return names.has("*")
+              ? { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: [] } }
+              : chain;
+          });
         }),
     ),
   );
@@ -140,24 +152,30 @@ function passthroughChains(server: GatewayServer, listener: GatewayListener, vie
 function withoutRepeatedNames(chains: readonly Chain[]): Chain[] {
   const isNamed = (chain: Chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0;
   const named = chains.filter(isNamed) as Parameters<typeof withoutRepeats>[0];
-  return [...withoutRepeats(named), ...chains.filter((chain) => !isNamed(chain)).slice(0, 1)];
+  const taken = new Set<string>();
+  const open = chains.filter((chain) => {
+    const { prefixRanges, sourcePrefixRanges } = chain.filterChainMatch ?? {};
+    const key = JSON.stringify([prefixRanges, sourcePrefixRanges]);
+    return !isNamed(chain) && !taken.has(key) && taken.add(key);
+  });
+  return [...withoutRepeats(named), ...open];
 }
 
-/** By the first TCP route for this port; undefined where none is. */
-function tcpFilters(
+/** By the TCP routes for this port, down to the first that is for all addresses. */
+function addressedChains(
   server: GatewayServer,
   listener: GatewayListener,
   view: GatewayView,
-): Filter[] | undefined {
+): AddressedChain[] {
+  const chains: AddressedChain[] = [];
   for (const { routing } of routingsOn(server, view.mesh, view.caller)) {
-    for (const { matches, destinations } of routing.tcp) {
-      const isMatch = matches.some(
-        ({ port, source }) => (port ?? listener.port) === listener.port && isCaller(source, view.caller),
-      );
-      if (matches.length === 0 || isMatch) return opaque(destinations, listener, view);
+    for (const { addresses, destinations } of tcpTargets(routing.tcp, listener.port, view.caller)) {
+      const filters = opaque(destinations, listener, view);
+      chains.push(...addressPairs(addresses).map((pair) => ({ pair, filters })));
+      if (!addresses) return withoutRepeatedPairs(chains);
     }
   }
-  return undefined;
+  return withoutRepeatedPairs(chains);
 }
 
 function opaque(
