@@ -29,7 +29,7 @@ import {
   type AttemptTimeout,
   UpstreamAttempt,
 } from "./upstream-attempt.ts";
-import { answerFailure, answerTimeout, answerUnhealthy, interruption } from "./upstream-failure.ts";
+import { answerFailure, answerTimeout, answerUnhealthy, interruption, overflow } from "./upstream-failure.ts";
 
 /**
  * One request on its way to a cluster: picks endpoints, and makes attempts at
@@ -211,11 +211,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       attempt.blame();
     }
     if (failure.transport !== "") exchange.upstreamTransportFailure = failure.transport;
-    const { reason, isUnprocessed } = failure;
     const isTriedAgain = this.#slow?.has(attempt);
     const verdict =
       this.#retry && !isTriedAgain && this.body.isReplayable
-        ? this.#retry.onReset(reason, !isUnprocessed)
+        ? this.#retry.onReset(failure.reason, !failure.isUnprocessed)
         : "no";
     attempt.settle(nowMs);
     if (verdict === "retry") {
@@ -228,14 +227,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       return;
     }
     this.#conclude();
-    answerFailure(
-      exchange,
-      this.cluster,
-      reason,
-      failure.transport,
-      failure.isTls,
-      this.#tried !== undefined,
-    );
+    answerFailure(exchange, this.cluster, failure, this.#tried !== undefined);
   }
 
   onAttemptTimeout(attempt: UpstreamAttempt, kind: AttemptTimeout): void {
@@ -359,7 +351,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     exchange.recordEndpoint(endpoint);
     if (!this.breakers.requests.tryAcquire()) {
       this.#conclude();
-      answerFailure(exchange, cluster, "overflow", "", false, this.#tried !== undefined);
+      answerFailure(exchange, cluster, overflow, this.#tried !== undefined);
       return;
     }
     const startMs = exchange.attempts === 1 ? exchange.startMs : this.context.clock.monotonicMs();
@@ -377,13 +369,10 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     this.#tried.add(endpoint);
     this.#backoff = this.context.clock.setTimer(() => {
       this.#backoff = undefined;
-      if (!this.#isOver) this.#tryAgain(wasTimeout);
+      if (this.#isOver) return;
+      prepareRetryHead(this.#exchange, this.#target, this.limits, wasTimeout);
+      this.#begin(false);
     }, this.#retry!.nextDelayMs());
-  }
-
-  #tryAgain(wasTimeout: boolean): void {
-    prepareRetryHead(this.#exchange, this.#target, this.limits, wasTimeout);
-    this.#begin(false);
   }
 
   /** Nothing more is expected from the upstream. */

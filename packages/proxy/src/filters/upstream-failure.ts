@@ -3,6 +3,7 @@ import type { HttpExchange } from "../layer/http-exchange.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
 import { replyInstead } from "./forwarded-heads.ts";
+import type { AttemptFailure } from "./upstream-attempt.ts";
 
 interface Failure {
   /** Envoy's words, used in bodies; with underscores in details. */
@@ -43,16 +44,20 @@ export function failureOf(reason: ResetReason): { readonly text: string; readonl
   return failures[reason];
 }
 
+/** How an upstream failed before it answered. */
+type EarlyFailure = Pick<AttemptFailure, "reason" | "transport" | "isTls">;
+
+/** There was no room for another request. */
+export const overflow: EarlyFailure = { reason: "overflow", transport: "", isTls: false };
+
 /** Answers a request whose upstream failed before it answered, and counts that answer. */
 export function answerFailure(
   exchange: HttpExchange,
   cluster: Cluster,
-  reason: ResetReason,
-  transport: string,
-  isTls: boolean,
+  failure: EarlyFailure,
   wasRetried: boolean,
 ): void {
-  const { status, body, details, flag } = failureReply(reason, transport, isTls, wasRetried);
+  const { status, body, details, flag } = failureReply(failure, wasRetried);
   cluster.stats.answers.count(status);
   replyInstead(exchange, status, body, details, flag);
 }
@@ -86,12 +91,7 @@ interface FailureReply {
 }
 
 /** `transport` is told to the client only when TLS reported it: addresses and ports are not its business. */
-function failureReply(
-  reason: ResetReason,
-  transport: string,
-  isTls: boolean,
-  wasRetried: boolean,
-): FailureReply {
+function failureReply({ reason, transport, isTls }: EarlyFailure, wasRetried: boolean): FailureReply {
   const { text, flag, status } = failures[reason];
   const prefix = "upstream connect error or disconnect/reset before headers. ";
   const label = wasRetried ? "retried and the latest reset reason: " : "reset reason: ";

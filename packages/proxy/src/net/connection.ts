@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { CloseCause, ConnectionHandler } from "./connection-handler.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
 import { bytesOf, Output, writeToStream } from "./output.ts";
 import { ReadBuffer } from "./read-buffer.ts";
 import type { Region } from "./slab.ts";
@@ -21,16 +22,6 @@ const ignored: ConnectionHandler = { onRead() {}, onEnd() {}, onWritable() {}, o
 
 const endOfFile = -4095;
 const lingerTimer = 0;
-
-export interface ConnectionOptions {
-  readonly timers: Timers;
-  /** More unsent bytes than this make the connection unwritable; half of it makes it writable again. */
-  readonly bufferLimitBytes: number;
-  /** Called with anything a handler throws; the connection is closed. */
-  readonly onFault?: (error: unknown) => void;
-  /** For tests: use the socket's stream interface although the handle could be driven directly. */
-  readonly isPortable?: boolean;
-}
 
 type State = "idle" | "open" | "lingering" | "closed";
 
