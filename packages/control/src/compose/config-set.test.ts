@@ -90,6 +90,77 @@ test("a bad file is reported and its last good version stays in force", () => {
   );
 });
 
+const security = (kind: string, spec: string) =>
+  `apiVersion: security.istio.io/v1\nkind: ${kind}\nmetadata: { name: guard, namespace: shop }\nspec: ${spec}\n`;
+const selector = "selector: { matchLabels: { app: api } }";
+const closed: readonly (readonly [name: string, kind: string, spec: string, ...inForce: object[]])[] = [
+  [
+    "an ALLOW policy allows nothing",
+    "AuthorizationPolicy",
+    `{ ${selector}, rules: [{ from: [{ source: { principal: [x] } }] }] }`,
+    { selector: { matchLabels: { app: "api" } }, action: "ALLOW", rules: [] },
+  ],
+  [
+    "a DENY policy denies everything",
+    "AuthorizationPolicy",
+    `{ ${selector}, action: DENY, rules: [{ to: [{ operation: { methods: GET } }] }] }`,
+    { selector: { matchLabels: { app: "api" } }, action: "DENY", rules: [{}] },
+  ],
+  [
+    "a policy of an unknown action denies everything",
+    "AuthorizationPolicy",
+    `{ ${selector}, action: DENNY }`,
+    { selector: { matchLabels: { app: "api" } }, action: "DENY", rules: [{}] },
+  ],
+  [
+    "a policy whose selector cannot be read is for its namespace",
+    "AuthorizationPolicy",
+    "{ selector: [api], action: DENY }",
+    { action: "DENY", rules: [{}] },
+  ],
+  [
+    "mutual TLS is strict",
+    "PeerAuthentication",
+    `{ ${selector}, mtls: { mode: STRIKT } }`,
+    { selector: { matchLabels: { app: "api" } }, mtls: { mode: "STRICT" } },
+  ],
+  ["what is only audited keeps nobody out", "AuthorizationPolicy", "{ action: AUDIT, ruls: [] }"],
+];
+for (const [name, kind, spec, ...inForce] of closed) {
+  test(`a security policy that is refused lets in nobody more: ${name}, until it is corrected`, () => {
+    const text = security(kind, spec);
+    const set = new ConfigSet();
+    set.setDirectory([{ name: "guard.yaml", text }]);
+    assert.deepEqual(
+      set.resources.map((resource) => resource.spec),
+      inForce,
+    );
+    assert.ok(set.diagnostics.some(({ severity }) => severity === "error"));
+    assert.equal(set.diagnostics.filter(({ code }) => code === "W1014").length, inForce.length);
+    const stored = new ConfigSet();
+    const resource = { kind, namespace: "shop", name: "guard" } as never;
+    stored.load([{ resource, text: { text, file: "guard.yaml", line: 1 }, createdAtMs: 1 }]);
+    assert.deepEqual(
+      stored.resources.map((one) => one.spec),
+      inForce,
+    );
+    const good = security(
+      kind,
+      kind === "PeerAuthentication" ? "{ mtls: { mode: PERMISSIVE } }" : "{ rules: [{}] }",
+    );
+    set.setDirectory([{ name: "guard.yaml", text: good }]);
+    assert.deepEqual(set.diagnostics, []);
+  });
+}
+
+test("a security policy that is refused by an apply changes nothing", () => {
+  const { entries, guards } = readEntries(
+    [{ name: "guard.yaml", text: security("AuthorizationPolicy", "{ action: DENNY }") }],
+    "store",
+  );
+  assert.deepEqual([entries.length, guards.length], [0, 1]);
+});
+
 test("a deleted file takes its resources with it", () => {
   const set = new ConfigSet();
   set.setDirectory([{ name: "a.yaml", text: virtualService("a") }]);

@@ -1,6 +1,7 @@
-import type { Diagnostic } from "@weft/base/diagnostics";
+import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { SortedMap } from "@weft/base/sorted-map";
+import { reportGuard } from "../config/guard.ts";
 import { parseConfig } from "../config/parse-config.ts";
 import type { ConfigFile } from "../config/parse-documents.ts";
 import { type ConfigResource, resourceKey } from "../config/resource.ts";
@@ -44,7 +45,9 @@ export class ConfigSet {
 
   /** What the store held at the start. A resource that no longer parses is reported and not in force. */
   load(versions: readonly Pick<ResourceVersion, "resource" | "text" | "createdAtMs">[]): void {
-    const { resources, diagnostics } = parseConfig(joinDocuments(versions.map(({ text }) => text)));
+    const parsed = parseConfig(joinDocuments(versions.map(({ text }) => text)));
+    const resources = [...parsed.resources, ...parsed.guards];
+    const diagnostics = [...parsed.diagnostics, ...aboutGuards(parsed.guards)];
     // By key: two that were applied from one file at different times may stand at the same line.
     const stored = new Map(versions.map((version) => [resourceKey(version.resource), version]));
     const entries = resources.flatMap((resource) => {
@@ -84,10 +87,11 @@ export class ConfigSet {
         continue;
       }
       isChanged = true;
-      const { entries, diagnostics } = readEntries([file], "directory");
+      const { entries, diagnostics, guards } = readEntries([file], "directory");
       const hasErrors = diagnostics.some((diagnostic) => diagnostic.severity === "error");
-      const inForce = hasErrors && before && before.entries.length > 0 ? before.entries : entries;
-      const own = inForce === entries ? withoutPlaced(diagnostics, entries) : diagnostics;
+      const isKept = hasErrors && before !== undefined && before.entries.length > 0;
+      const inForce = isKept ? before.entries : [...entries, ...guards];
+      const own = isKept ? diagnostics : withoutPlaced(diagnostics, inForce);
       next.set(file.name, { text: file.text, entries: inForce, diagnostics: own });
     }
     this.#files = next;
@@ -196,16 +200,32 @@ function resourcesIn(entries: SortedMap<ConfigEntry>): ConfigResource[] {
 export function readEntries(
   files: readonly ConfigFile[],
   source: ConfigEntry["source"],
-): { readonly entries: readonly ConfigEntry[]; readonly diagnostics: readonly Diagnostic[] } {
-  const { resources, diagnostics } = parseConfig(files);
+): {
+  readonly entries: readonly ConfigEntry[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** In the place of security policies that are refused; said in their own diagnostics alone. */
+  readonly guards: readonly ConfigEntry[];
+} {
+  const { resources, diagnostics, guards } = parseConfig(files);
   const texts = new Map(files.map((file) => [file.name, splitDocuments(file)]));
-  const entries = resources.map((resource) => {
-    const key = resourceKey(resource);
-    const { file, line } = resource.origins.at("");
-    const text = texts.get(file)?.get(key) ?? { text: "", file, line };
-    return entryOf(resource, text, source, diagnostics);
-  });
-  return { entries, diagnostics };
+  const entriesOf = (list: readonly ConfigResource[], found: readonly Diagnostic[]) =>
+    list.map((resource) => {
+      const key = resourceKey(resource);
+      const { file, line } = resource.origins.at("");
+      const text = texts.get(file)?.get(key) ?? { text: "", file, line };
+      return entryOf(resource, text, source, found);
+    });
+  return {
+    entries: entriesOf(resources, diagnostics),
+    diagnostics,
+    guards: entriesOf(guards, [...diagnostics, ...aboutGuards(guards)]),
+  };
+}
+
+function aboutGuards(guards: readonly ConfigResource[]): readonly Diagnostic[] {
+  const diagnostics = new Diagnostics();
+  for (const resource of guards) reportGuard(resource, diagnostics);
+  return diagnostics.all;
 }
 
 /** A resource that says itself when it was made, or else was made then. */

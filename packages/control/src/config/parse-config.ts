@@ -24,6 +24,7 @@ import { checkWorkloadEntry } from "./check-workload-entry.ts";
 import { checkWorkloadGroup } from "./check-workload-group.ts";
 import { type ConfigMapSpec, holdsTrust } from "./config-map.ts";
 import { type CheckedMetadata, Finding } from "./finding.ts";
+import { guardFor } from "./guard.ts";
 import { groupOf, isKubernetesGroup, laterKinds, type MeshKind, meshKindOf, meshKinds } from "./kinds.ts";
 import { type ConfigFile, limits, parseDocuments, type RawDocument } from "./parse-documents.ts";
 import { holdsTls, readSecret, type SecretSpec } from "./read-secret.ts";
@@ -38,6 +39,8 @@ export interface ParsedConfig {
   readonly diagnostics: readonly Diagnostic[];
   /** Documents of Kubernetes' own kinds, as they stand: they say what runs, where nothing has registered. */
   readonly others: readonly OtherDocument[];
+  /** What keeps out whom security policies would have that are refused: see `guardFor`. */
+  readonly guards: readonly ConfigResource[];
 }
 
 /** A document of a kind that does not shape the mesh. */
@@ -88,6 +91,7 @@ export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
   const diagnostics = new Diagnostics();
   const resources: ConfigResource[] = [];
   const others: OtherDocument[] = [];
+  const guards: ConfigResource[] = [];
   const byKey = new Map<string, ConfigResource>();
   let count = 0;
   for (const file of files) {
@@ -98,11 +102,15 @@ export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
           document.origins.at(""),
           `more than ${limits.documents} documents at once`,
         );
-        return { resources, diagnostics: diagnostics.all, others };
+        return { resources, diagnostics: diagnostics.all, others, guards };
       }
       for (const item of itemsOf(document)) {
         const resource = parseResource(item, diagnostics, others);
-        if (!resource) continue;
+        if (!resource) {
+          const guard = guardOf(item);
+          if (guard) guards.push(guard);
+          continue;
+        }
         const key = resourceKey(resource);
         const first = byKey.get(key);
         if (first) {
@@ -117,7 +125,15 @@ export function parseConfig(files: readonly ConfigFile[]): ParsedConfig {
       }
     }
   }
-  return { resources, diagnostics: diagnostics.all, others };
+  return { resources, diagnostics: diagnostics.all, others, guards };
+}
+
+function guardOf({ value, origins }: Item): ConfigResource | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { kind: name, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  if (typeof name !== "string" || typeof apiVersion !== "string") return undefined;
+  const kind = meshKindOf(name, groupOf(apiVersion));
+  return kind && guardFor({ kind, apiVersion, value, origins }, defaultNamespace);
 }
 
 interface Item extends RawDocument {

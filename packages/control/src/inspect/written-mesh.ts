@@ -48,8 +48,12 @@ export function runningMesh(
   settings: MeshSettings,
   changed: readonly ConfigFile[] = [],
 ): WrittenMesh {
-  const { resources, diagnostics } = readOver(files, changed);
-  return { ...built(resources, workloads, settings, diagnostics), standIns: [], proxyless: [] };
+  const { resources, guards, diagnostics } = readOver(files, changed);
+  return {
+    ...built([...resources, ...guards], workloads, settings, diagnostics),
+    standIns: [],
+    proxyless: [],
+  };
 }
 
 function readOver(files: readonly ConfigFile[], changed: readonly ConfigFile[]): ParsedConfig {
@@ -57,8 +61,10 @@ function readOver(files: readonly ConfigFile[], changed: readonly ConfigFile[]):
   if (changed.length === 0) return before;
   const after = parseConfig(changed);
   const replaced = new Set(after.resources.map(resourceKey));
+  const isKept = (one: ConfigResource) => !replaced.has(resourceKey(one));
   return {
-    resources: [...before.resources.filter((one) => !replaced.has(resourceKey(one))), ...after.resources],
+    resources: [...before.resources.filter(isKept), ...after.resources],
+    guards: before.guards.filter(isKept),
     others: [...before.others, ...after.others],
     diagnostics: [...before.diagnostics, ...after.diagnostics],
   };

@@ -143,7 +143,8 @@ describe("the mesh", () => {
     for (let i = 0; i < 100; i++) {
       const other = buildMesh({
         ...input,
-        resources: shuffled(input.resources),
+        // Copies, of which nothing can be known from before.
+        resources: shuffled(input.resources).map((resource) => ({ ...resource })),
         workloads: shuffled(input.workloads),
       });
       assert.deepEqual(other.mesh, mesh);
