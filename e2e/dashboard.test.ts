@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { hasChromium, looks, openDashboard, picture, startBrowser } from "./dashboard/browser.ts";
+import { barriers, hasChromium, looks, openDashboard, picture, startBrowser } from "./dashboard/browser.ts";
 import { startLiveMesh } from "./dashboard/live-mesh.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
@@ -43,7 +43,7 @@ async function goTo(page: Page, hash: string): Promise<void> {
 
 async function show(page: Page, hash: string, heading: string): Promise<void> {
   await goTo(page, hash);
-  await page.getByRole("heading", { name: heading, exact: true }).waitFor();
+  await page.getByRole("heading", { name: heading, exact: true, level: 2 }).waitFor();
 }
 
 const nameless = `[...document.querySelectorAll("a, button, summary, input, select, svg[role=img], figure > svg")]
@@ -61,9 +61,30 @@ for (const look of looks) {
       await todo.waitFor();
       assert.notEqual(await todo.textContent(), "");
       assert.deepEqual(await page.evaluate(nameless), [], "everything one can use has a name");
+      assert.deepEqual(await barriers(page), [], name);
       await picture(page, `empty-${name}-${look.colours}-${look.width}`);
     }
     assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  test(`a live mesh: nothing on any page stands in the way of a reader (${how})`, { skip }, async () => {
+    const { page } = await openDashboard(browser, await loginOf(mesh), look);
+    const call = new URLSearchParams({ from: "web", to: "http://reviews:8080/", headers: "end-user: jason" });
+    const places: readonly (readonly [hash: string, shown: string])[] = [
+      ["#/overview", ".chart .line"],
+      ["#/topology", ".graph .edge.good"],
+      ["#/services", "td:has-text('refused')"],
+      ["#/services/default/reviews", "rect.heat"],
+      ["#/services/default/ratings", "tr:has-text('FI'):has-text('mesh.yaml:')"],
+      ["#/security", ".certificate .rail"],
+      ["#/control-plane?resource=VirtualService/default/checkout", "li.marked.warning"],
+      [`#/request?${call}`, ".steps li:has-text('mesh.yaml:')"],
+    ];
+    for (const [hash, shown] of places) {
+      await seen(page, hash, shown);
+      assert.deepEqual(await barriers(page), [], hash);
+    }
     await page.context().close();
   });
 

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { findProgram } from "../../tools/peers.ts";
 
@@ -46,6 +47,18 @@ export async function openDashboard(
   await page.goto(login);
   await page.waitForSelector("nav.bar");
   return { page, errors };
+}
+
+/** What axe finds wrong for readers with a screen reader, a keyboard or weak eyes, one line for each kind. */
+export async function barriers(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = (await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'] })",
+  )) as import("axe-core").AxeResults;
+  return violations.map(({ id, help, nodes }) => {
+    const [{ target, any }] = nodes as [(typeof nodes)[number]];
+    return `${id}: ${help}: ${nodes.length} times, as at ${target.join(" ")} (${any[0]?.message ?? ""})`;
+  });
 }
 
 export async function picture(page: Page, name: string): Promise<void> {

@@ -261,10 +261,11 @@ async function openBundleEndpoint(
 function openHttp(
   plane: Composition,
   jwtKeys: JwtKeys,
-  { httpAddress, httpPort }: ControlPlaneOptions,
+  { httpAddress, httpPort, dashboard }: ControlPlaneOptions,
 ): Promise<HttpEndpoints> {
-  const admit = (request: IncomingMessage) => requireThisMachine(request);
-  const authenticate = (request: IncomingMessage) => authenticateHere(request, plane.sessions);
+  const neighbours = dashboard?.neighbours;
+  const admit = (request: IncomingMessage) => requireThisMachine(request, neighbours);
+  const authenticate = (request: IncomingMessage) => authenticateHere(request, plane.sessions, neighbours);
   const originOf = () => plane.httpOrigin;
   return namingFlags(
     () => "http-",

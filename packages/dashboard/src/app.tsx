@@ -50,6 +50,7 @@ export function App({ client }: { readonly client: FeedClient }) {
         <ThemeButton />
       </nav>
       <main id="content" tabIndex={-1}>
+        {location.about === "" && <h1 class="unseen">{title}</h1>}
         {feed.view && feed.view.mesh.leftOut > 0 && (
           <p class="banner" role="status">
             The mesh is larger than what is shown: {feed.view.mesh.leftOut} of its least busy parts are left

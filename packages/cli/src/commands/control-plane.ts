@@ -14,6 +14,7 @@ import {
   readPem,
 } from "../options/federation-flags.ts";
 import {
+  collect,
   parseDurationMs,
   parseHttpUrl,
   parseIp,
@@ -36,6 +37,7 @@ interface Flags extends AuthorityFlags, EnrolmentFlags, FederationFlags {
   readonly httpPort: number;
   readonly certificateTtl: number;
   readonly jaegerUrl?: string;
+  readonly dashboardFrom?: readonly string[];
   readonly meshConfig?: string;
   readonly explainHeader: ExplainHeader;
   readonly jwksAllow: readonly string[];
@@ -113,6 +115,11 @@ export function command(): Command {
         .choices(["off", "mesh", "everywhere"])
         .default("off"),
     )
+    .option(
+      "--dashboard-from <ip>",
+      "address that counts as this machine's for the dashboard: of its end of a bridge, seen from a container or namespace; repeatable",
+      collect(parseIp),
+    )
     .option("--jaeger-url <url>", "Jaeger's query service, whose traces the dashboard shows", parseHttpUrl);
   return addFederationOptions(addEnrolmentOptions(addAuthorityOptions(built)))
     .addHelpText(
@@ -147,6 +154,7 @@ Example:
         explainHeader: flags.explainHeader,
         dashboard: {
           directory: join(packageRoot, "dist", "dashboard"),
+          neighbours: flags.dashboardFrom,
           explain: (asked) => explainCall(asked, flags),
           explainRequest: async (id) => {
             const { explainObserved } = await import("../explain/explain-observed.ts");

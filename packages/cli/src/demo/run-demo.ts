@@ -200,6 +200,7 @@ function whatToTypeNext(mesh: DemoMesh): readonly string[] {
     "  next, in another terminal:",
     `    npx weft stat ${state}`,
     `    npx weft status ${state}`,
+    `    npx weft dashboard ${state}`,
   ];
   lines.push(`    npx weft apply ${state} -f ${mesh.stepFile(steps.canary.files[0])}`);
   if (mesh.options.capture === "nft") {

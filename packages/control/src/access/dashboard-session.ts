@@ -27,23 +27,35 @@ export function sessionCaller(request: IncomingMessage, sessions: DashboardSessi
  *
  * @throws ApiRefusal 401, 403
  */
-export function authenticateHere(request: IncomingMessage, sessions: DashboardSessions): Caller {
-  requireThisMachine(request);
+export function authenticateHere(
+  request: IncomingMessage,
+  sessions: DashboardSessions,
+  neighbours?: readonly string[],
+): Caller {
+  requireThisMachine(request, neighbours);
   refuseOtherSites(request);
   const caller = sessionCaller(request, sessions);
   if (caller) return caller;
   throw new ApiRefusal(401, { error: "nobody has logged in here", hint: howToOpen });
 }
 
-/** @throws ApiRefusal 403 */
-export function requireThisMachine({ socket, headers }: IncomingMessage): void {
+/**
+ * `neighbours` are addresses that count as this machine's: its own at the other end of a bridge.
+ *
+ * @throws ApiRefusal 403
+ */
+export function requireThisMachine(
+  { socket, headers }: Pick<IncomingMessage, "socket" | "headers">,
+  neighbours: readonly string[] = [],
+): void {
   const { remoteAddress = "", localAddress = "" } = socket;
-  const isHere = isLoopback(remoteAddress) || remoteAddress === localAddress;
+  const isHere =
+    isLoopback(remoteAddress) || remoteAddress === localAddress || neighbours.includes(remoteAddress);
   const host = hostNameOf(headers.host ?? "");
   if (isHere && (host === "localhost" || isLoopback(host) || host === localAddress)) return;
   throw new ApiRefusal(403, {
     error: "the dashboard answers this machine alone",
-    hint: "forward its port: ssh -L 15014:127.0.0.1:15014 HOST; or see docs/operators.md for --api-listen",
+    hint: "forward its port: ssh -L 15014:127.0.0.1:15014 HOST; see docs/operators.md for --api-listen; where this is a container or namespace, --dashboard-from",
   });
 }
 

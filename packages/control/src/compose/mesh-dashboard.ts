@@ -28,6 +28,8 @@ import type { MeshPipeline } from "./mesh-pipeline.ts";
 export interface DashboardSource {
   /** The built application. */
   readonly directory: string;
+  /** Addresses of browsers that count as this machine's, beside its own. */
+  readonly neighbours?: readonly string[];
   /** Says what a call would do; undefined: nobody can. May throw a `UserError`. */
   readonly explain?: (asked: AskedCall) => Promise<CallExplanation>;
   /** And of calls that were made, by their request id; as `explain`. */

@@ -104,6 +104,25 @@ for (const [what, path, headers, method, status] of refused) {
   });
 }
 
+test("a browser elsewhere is refused, but at an address that counts as this machine's; names never do", () => {
+  const from = (remoteAddress: string, host: string) =>
+    ({
+      socket: { remoteAddress, localAddress: "10.0.0.2" },
+      headers: { host },
+    }) as unknown as IncomingMessage;
+  const neighbours = ["10.0.0.1"];
+  for (const host of ["10.0.0.2:15014", "localhost:15014"]) {
+    requireThisMachine(from("10.0.0.1", host), neighbours);
+    requireThisMachine(from("10.0.0.2", host));
+  }
+  const refusals = [
+    () => requireThisMachine(from("10.0.0.1", "10.0.0.2:15014")),
+    () => requireThisMachine(from("10.0.0.9", "10.0.0.2:15014"), neighbours),
+    () => requireThisMachine(from("10.0.0.1", "evil.example"), neighbours),
+  ];
+  for (const refused of refusals) assert.throws(refused, /this machine alone/);
+});
+
 test("who is logged in gets what there is, and nothing from elsewhere on the disk", async (t) => {
   const { ask, login } = await setUp(t);
   const cookie = await login();

@@ -2,6 +2,7 @@ import type { HistoryReport } from "@weft/control/api/protocol";
 import { formatMs, formatRate, formatTime } from "../words/format.ts";
 import { heatCells } from "./heat-cells.ts";
 import { linearScale, timeTicks } from "./scale.ts";
+import { WideChart } from "./wide-chart.tsx";
 
 const width = 1_140;
 const height = 190;
@@ -16,7 +17,7 @@ export function HeatMap({ report }: { readonly report: HistoryReport }) {
   const [cellWidth, cellHeight] = [x(1) - x(0), y(0) - y(1)];
   const endMs = report.startMs + columns * report.stepMs;
   return (
-    <figure class="chart wide">
+    <WideChart>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Calls by how long they took, over time">
         {labels.map(({ row, ms }) => (
           <g key={row} class="axis">
@@ -53,6 +54,6 @@ export function HeatMap({ report }: { readonly report: HistoryReport }) {
           </text>
         ))}
       </svg>
-    </figure>
+    </WideChart>
   );
 }

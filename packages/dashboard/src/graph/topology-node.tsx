@@ -23,41 +23,57 @@ export interface TopologyNodeProps {
 export const TopologyNode = memo(
   ({ id, place, severity, words, versions, href, isFocus, isDim }: TopologyNodeProps) => {
     const { x, y, width, height } = place;
+    const shown = [shortened(placeName(id)), shortened(words, 26)].filter(Boolean);
     const lines =
       versions === "" ? [] : versions.split("\n").map((line) => line.split(" ") as [string, string]);
     return (
       <a
         href={href}
         class={`node ${severity}${isFocus ? " focus" : ""}${isDim ? " dim" : ""}`}
-        aria-label={[id, severityNames[severity], words].filter(Boolean).join(", ")}
+        aria-label={nameOf(shown, lines, id, severity)}
         aria-current={isFocus ? "true" : undefined}
       >
         <rect class="card" x={x} y={y} width={width} height={height} rx={7} />
         <rect class="edge-of-card" x={x} y={y + 7} width={4} height={height - 14} />
         <text class="name" x={x + 14} y={y + 18}>
-          {shortened(placeName(id))}
-        </text>
+          {shown[0]}
+        </text>{" "}
         {words && (
           <text class="numbers" x={x + 14} y={y + 34}>
-            {shortened(words, 26)}
+            {shown[1]}
           </text>
-        )}
+        )}{" "}
         {lines.map(([version, share], i) => (
           <g key={version} class="version">
             <rect class="rail" x={x + 62} y={y + 45 + i * 17} width={64} height={8} rx={2} />
             <rect class="share" x={x + 62} y={y + 45 + i * 17} width={64 * Number(share)} height={8} rx={2} />
             <text x={x + 14} y={y + 53 + i * 17}>
               {shortened(version, 7)}
-            </text>
+            </text>{" "}
             <text x={x + width - 8} y={y + 53 + i * 17} text-anchor="end">
-              {formatShare(Math.round(Number(share) * 100) / 100)}
-            </text>
+              {shownShare(share)}
+            </text>{" "}
           </g>
         ))}
       </a>
     );
   },
 );
+
+/** What can be read in it comes first, as it stands there: who speaks to the page says that. */
+function nameOf(
+  shown: readonly string[],
+  versions: readonly (readonly [string, string])[],
+  id: string,
+  severity: Severity,
+): string {
+  const shares = versions.map(([version, share]) => `${shortened(version, 7)} ${shownShare(share)}`);
+  return `${[...shown, ...shares].join(" ")}, ${severityNames[severity]}, ${id}`;
+}
+
+function shownShare(share: string): string {
+  return formatShare(Math.round(Number(share) * 100) / 100);
+}
 
 /** What is wrong with a service, else how busy it is; `sends` is its calls to others. */
 export function nodeWords(service: ServiceRow | undefined, sends: number): string {

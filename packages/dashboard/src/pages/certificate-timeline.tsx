@@ -1,6 +1,7 @@
 import type { WorkloadRow } from "@weft/control/dashboard/view";
 import { round } from "../chart/line-path.ts";
 import { linearScale } from "../chart/scale.ts";
+import { WideChart } from "../chart/wide-chart.tsx";
 import { formatAge } from "../words/format.ts";
 
 export interface CertificateTimelineProps {
@@ -26,7 +27,7 @@ export function CertificateTimeline({ workloads, nowMs }: CertificateTimelinePro
   const x = linearScale([start, end], [labelWidth, width - 92]);
   const height = rows.length * rowHeight + 24;
   return (
-    <figure class="chart wide">
+    <WideChart>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         role="img"
@@ -77,6 +78,6 @@ export function CertificateTimeline({ workloads, nowMs }: CertificateTimelinePro
           The {maxRows} that end first, of {workloads.length}.
         </figcaption>
       )}
-    </figure>
+    </WideChart>
   );
 }

@@ -16,7 +16,7 @@ export interface VersionsPanelProps {
 
 const width = 560;
 const height = 180;
-const space = { height, columns: [118, 262, 398], barWidth: 12, gap: 14 } as const;
+const space = { height, columns: [108, 246, 376], barWidth: 12, gap: 14 } as const;
 const maxCallers = 8;
 
 /** Where its calls come from and which version gets them, beside what the routes say each should get. */

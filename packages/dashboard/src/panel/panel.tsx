@@ -24,7 +24,7 @@ export function Panel({ title, note, children, cli, promql, class: extra = "" }:
         <h2>{title}</h2>
         {note && <span class="note">{note}</span>}
         <details class="elsewhere">
-          <summary aria-label={`${title}: the same by command and query`}>CLI · PromQL</summary>
+          <summary aria-label={`CLI · PromQL: ${title}, by command and query`}>CLI · PromQL</summary>
           <div class="elsewhere-card">
             <Copied label="On the command line" text={cli} />
             {promql ? (
