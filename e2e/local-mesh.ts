@@ -59,6 +59,20 @@ export class LocalMesh {
     await over;
   }
 
+  signalControlPlane(signal: NodeJS.Signals): void {
+    this.#plane!.kill(signal);
+  }
+
+  /** Of the control plane, and of a workload's agent with all that this started. */
+  pidsOf(name?: string): readonly number[] {
+    return withDescendants((name === undefined ? this.#plane : this.#workloads.get(name))!.pid!);
+  }
+
+  /** What everything that was started has said, its last 20,000 characters each. */
+  get said(): string {
+    return [...this.#said.values()].join("\n");
+  }
+
   /** `HOST:PORT`. */
   get controlPlane(): string {
     return this.#controlPlane;
@@ -84,9 +98,15 @@ export class LocalMesh {
   }
 
   /** Starts `weft run` at an address of its own; returns without waiting for it to be healthy. */
-  async run(name: string, host: number, flags: readonly string[], command: readonly string[]): Promise<void> {
+  async run(
+    name: string,
+    host: number,
+    flags: readonly string[],
+    command: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<void> {
     const { stdout } = await this.weft("token", "create", "--service-account", name);
-    this.runBy(["--token", stdout.trim()], name, host, flags, command);
+    this.runBy(["--token", stdout.trim()], name, host, flags, command, env);
   }
 
   /** The same, joining by other flags than a token of the mesh's. */
@@ -96,12 +116,13 @@ export class LocalMesh {
     host: number,
     flags: readonly string[],
     command: readonly string[],
+    env: NodeJS.ProcessEnv = {},
   ): void {
     const where = ["--address", this.addressOf(host), "--control-plane", this.#controlPlane];
     const how = ["--capture", "none", "--run-dir", join(this.state, name), "--access-log", "none"];
     const again = ["run", "--name", name, ...where, ...how, ...flags, "--", ...command];
     this.#commands.set(name, again);
-    this.#workloads.set(name, this.#spawn([...again.slice(0, 3), ...joining, ...again.slice(3)]));
+    this.#workloads.set(name, this.#spawn([...again.slice(0, 3), ...joining, ...again.slice(3)], env));
   }
 
   /** Starts `weft run --gateway` at an address of its own; returns without waiting for it to serve. */
@@ -162,8 +183,8 @@ export class LocalMesh {
     return { ...process.env, WEFT_STATE: this.state };
   }
 
-  #spawn(args: readonly string[]): ChildProcess {
-    const child = spawn(launcher, args, { env: this.#env, stdio: ["ignore", "pipe", "pipe"] });
+  #spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    const child = spawn(launcher, args, { env: { ...this.#env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     this.#children.push(child);
     this.#said.set(child, "");
     const keep = (chunk: Buffer) => this.#said.set(child, (this.#said.get(child)! + chunk).slice(-20_000));

@@ -37,6 +37,7 @@ const debianPeers: Readonly<Record<string, string>> = {
   prometheus: "prometheus",
   promtool: "prometheus",
   etcd: "etcd-server",
+  faketime: "faketime",
   // Without recommended packages it would have no font to draw with.
   chromium: "chromium fonts-dejavu-core",
 };

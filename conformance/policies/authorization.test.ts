@@ -204,9 +204,9 @@ describe("authorization of connections", { skip: envoyOrSkip }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  const start = async (...policies: string[]) => {
+  const start = async (policies: readonly string[], defaults: Partial<MeshDefaults> = {}) => {
     for (const one of sidecars) await one.close();
-    sidecars = await startGuarded({ yaml: policies.join(""), authority, directory });
+    sidecars = await startGuarded({ yaml: policies.join(""), authority, directory, defaults });
   };
   /** Whether bytes reached the application, by who sent them. */
   const reached = async (sidecar: GuardedSidecar, svid: typeof friend) => {
@@ -216,16 +216,56 @@ describe("authorization of connections", { skip: envoyOrSkip }, () => {
   };
 
   it("allows by what is seen of a connection, and nothing by what only a request shows", async () => {
-    await start(
+    await start([
       policy("by-name", '{ rules: [{ from: [{ source: { principals: ["*/sa/friend"] } }] }] }'),
       policy(
         "by-path",
         `{ rules: [{ from: [{ source: { principals: ["*/sa/banned"] } }], ${paths("/")} }] }`,
       ),
-    );
+    ]);
     for (const one of sidecars) {
       assert.equal(await reached(one, friend), true, one.name);
       assert.equal(await reached(one, banned), false, one.name);
+    }
+  });
+
+  it("asks Envoy's protocol about connections, where a CUSTOM policy matches, and denies what cannot be asked", async () => {
+    const grpc = await startGrpcProvider();
+    const { meshDefaults } = meshSettings({
+      extensionProviders: [
+        {
+          name: "by-grpc",
+          envoyExtAuthzGrpc: { service: "by-grpc.example", port: grpc.port, timeout: "20s" },
+        },
+        { name: "by-http", envoyExtAuthzHttp: { service: "by-http.example", port: 9 } },
+      ],
+    });
+    const defaults = meshDefaults as Partial<MeshDefaults>;
+    const custom = (provider: string, port: string) =>
+      policy(
+        "ask",
+        `{ action: CUSTOM, provider: { name: ${provider} }, rules: [{ to: [{ operation: { ports: [${port}] } }] }] }`,
+      );
+    const services = service("by-grpc.example", grpc.port, "GRPC") + service("by-http.example", 9, "HTTP");
+    try {
+      await start([services, custom("by-grpc", "TCP_PORT")], defaults);
+      for (const one of sidecars) {
+        grpc.asked.length = 0;
+        assert.equal(await reached(one, friend), true, one.name);
+        assert.equal(await reached(one, banned), false, one.name);
+        const asked = [friend, banned].map(({ certificate }) => certificate.facts.uris[0]);
+        assert.deepEqual(grpc.asked, asked, one.name);
+      }
+      await start([services, custom("by-grpc", '"1"')], defaults);
+      for (const one of sidecars) {
+        grpc.asked.length = 0;
+        assert.equal(await reached(one, banned), true, one.name);
+        assert.deepEqual(grpc.asked, [], one.name);
+      }
+      await start([services, custom("by-http", "TCP_PORT")], defaults);
+      for (const one of sidecars) assert.equal(await reached(one, friend), false, one.name);
+    } finally {
+      grpc.close();
     }
   });
 });

@@ -1,4 +1,4 @@
-/** Authorization services for tests: who says "yes" in `x-answer` may. */
+/** Authorization services for tests: who says "yes" in `x-answer` may, and who is called `friend` may connect. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,7 +11,7 @@ import {
 
 export interface Provider {
   readonly port: number;
-  /** Paths it was asked about, oldest first. */
+  /** Paths it was asked about, or who connects; oldest first. */
   readonly asked: string[];
   close(): void;
 }
@@ -38,9 +38,13 @@ export async function startHttpProvider(): Promise<Provider> {
 export async function startGrpcProvider(): Promise<Provider> {
   const asked: string[] = [];
   const service = await startGrpcService("/envoy.service.auth.v3.Authorization/Check", (bytes) => {
-    const { headers = {}, path = "" } = fromBinary(CheckRequestSchema, bytes).attributes?.request?.http ?? {};
-    asked.push(path);
-    const code = headers["x-answer"] === "yes" ? 0 : 7;
+    const { request, source } = fromBinary(CheckRequestSchema, bytes).attributes!;
+    const { headers = {}, path } = request?.http ?? {};
+    // About a connection nothing is known but who makes it.
+    const who = source?.principal ?? "";
+    asked.push(path ?? who);
+    const isGood = path === undefined ? who.endsWith("/friend") : headers["x-answer"] === "yes";
+    const code = isGood ? 0 : 7;
     return toBinary(CheckResponseSchema, create(CheckResponseSchema, { status: { code } }));
   });
   return { port: service.port, asked, close: () => service.close() };

@@ -170,8 +170,18 @@ function appIds(user: AppUser | undefined, isRoot: boolean): AppUser | undefined
 }
 
 function appEnvironment(plan: WorkloadPlan): NodeJS.ProcessEnv {
-  const { WEFT_TOKEN: _, ...inherited } = process.env;
-  return { ...inherited, ...(plan.capture === "none" ? upstreamEnvironment(plan.upstreams) : {}) };
+  const { WEFT_TOKEN: _token, WEFT_APP_NODE_OPTIONS: _options, ...inherited } = process.env;
+  const nodeOptions = nodeOptionsOfUser();
+  return {
+    ...inherited,
+    ...(nodeOptions && { NODE_OPTIONS: nodeOptions }),
+    ...(plan.capture === "none" ? upstreamEnvironment(plan.upstreams) : {}),
+  };
+}
+
+/** What was meant for the application: the launcher keeps it from this process, which has keys in its memory. */
+function nodeOptionsOfUser(): string | undefined {
+  return process.env.NODE_OPTIONS ?? process.env.WEFT_APP_NODE_OPTIONS;
 }
 
 function nodeOptionsOf(
@@ -181,7 +191,7 @@ function nodeOptionsOf(
 ): NodeJS.ProcessEnv {
   if (nodePreload === undefined) return {};
   const hasOtherUser = user !== undefined && user.uid !== 0;
-  return { NODE_OPTIONS: placeNodePreload(nodePreload, runDir, process.env.NODE_OPTIONS, hasOtherUser) };
+  return { NODE_OPTIONS: placeNodePreload(nodePreload, runDir, nodeOptionsOfUser(), hasOtherUser) };
 }
 
 function sayWhatIsNotCaptured(

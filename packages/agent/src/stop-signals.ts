@@ -8,7 +8,7 @@ export interface StopSignals {
 }
 
 const endings: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
-const passing: readonly NodeJS.Signals[] = ["SIGHUP", "SIGUSR2"];
+const passing: readonly NodeJS.Signals[] = ["SIGHUP", "SIGUSR1", "SIGUSR2"];
 
 /**
  * Listens until `forget`. The first request to end asks for an orderly stop,

@@ -7,5 +7,6 @@ import { sidecarNodeFlags } from "./weft-command.ts";
 
 test("the launcher gives a sidecar the same flags as its agent does", () => {
   const launcher = readFileSync(join(packageRoot, "bin", "weft"), "utf8");
+  assert.match(launcher, /control-plane\) set -- --disable-sigusr1 /);
   assert.match(launcher, new RegExp(`proxy \\| run\\) set -- ${sidecarNodeFlags.join(" ")} `));
 });

@@ -25,6 +25,8 @@ const firstContactMs = 15_000;
 /** Within this long all workloads ask for a certificate of a new root. */
 const soonMs = 5_000;
 const retry = { baseMs: 500, maxMs: 30_000 };
+/** On a clock far ahead a short-lived certificate is past its half when it comes. */
+const freshShare = 0.1;
 /** Once the certificate has expired every call fails: the control plane's return is noticed within this. */
 const expiredRetryMs = 3_000;
 
@@ -96,9 +98,12 @@ export class IdentityKeeper {
     this.#listeners.clear();
   }
 
-  #schedule(): void {
+  /** @param leastShare of its life that passes until then, however this clock and the authority's differ */
+  #schedule(leastShare = 0): void {
     const { clock } = this.#options.target;
-    const dueMs = clock.now() + renewAfterMs(this.#svid, clock.now(), this.#options.random);
+    const leastMs = (this.#svid.notAfterMs - this.#svid.notBeforeMs) * leastShare;
+    const waitMs = renewAfterMs(this.#svid, clock.now(), this.#options.random);
+    const dueMs = clock.now() + Math.max(waitMs, leastMs);
     this.#timer = runAtWallTime(clock, dueMs, () => void this.#renew());
   }
 
@@ -133,7 +138,7 @@ export class IdentityKeeper {
     this.#backoff.reset();
     const under = this.#told && withBundle(svid, this.#told);
     this.#use(under && rootOf(under) ? under : svid);
-    this.#schedule();
+    this.#schedule(freshShare);
     // Told of another root while the certificate was on its way: it may be of the one before.
     if (told !== this.#told && !this.#isOfIssuingRoot) this.#renewSoon();
   }

@@ -133,7 +133,7 @@ export async function prepareSidecar(
   if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
   let settings: ProxySettings | undefined;
   const process = new Sidecar({
-    launch: () => buildLaunch(dataPlane.command(files, settings), user, "SIGKILL", options.setpriv),
+    launch: () => buildLaunch(withoutCore(dataPlane.command(files, settings)), user, "SIGKILL", options.setpriv),
     admin,
     stdio: ["ignore", accessLog, "inherit"],
     env: () => ({
@@ -199,6 +199,11 @@ async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
   server.close();
   await once(server, "close");
   return { address: "127.0.0.1", port };
+}
+
+/** A core file would hold the workload's key. Our own sidecar sees to it that there is none, whatever the limit. */
+function withoutCore(command: readonly string[]): readonly string[] {
+  return ["/bin/sh", "-c", 'ulimit -c 0; exec "$0" "$@"', ...command];
 }
 
 /** Neither the join token nor what a person set for the application, as NODE_OPTIONS; and what is meant for tags of spans. */

@@ -13,6 +13,7 @@ export async function checkMachine(isControlPlaneHere: boolean): Promise<readonl
   checkRuntime(list);
   checkPrograms(list);
   checkPrivileges(list);
+  checkSwap(list);
   await checkNativeCalls(list);
   if (!isControlPlaneHere) await checkPorts(list, [15010, 15012, 15014], "the control plane");
   await checkPorts(list, [15001, 15006, 15053, 15090], "a sidecar");
@@ -54,6 +55,28 @@ function checkPrivileges(list: CheckList): void {
     list.ok("privileges", process.getuid?.() === 0 ? "root" : "CAP_NET_ADMIN");
   } else {
     list.warning("privileges", "neither root nor CAP_NET_ADMIN", "run with sudo, or use --capture none");
+  }
+}
+
+/** Keys are in memory, which the kernel may write there. */
+function checkSwap(list: CheckList): void {
+  const [, ...areas] = readSwaps().trim().split("\n");
+  const onDisk = areas
+    .map((line) => line.split(/\s+/)[0]!)
+    .filter((area) => !/^\/dev\/(zram|dm-)/.test(area));
+  if (onDisk.length === 0) return;
+  list.warning(
+    "swap",
+    `keys in memory may be written to ${onDisk.join(", ")}`,
+    "encrypt it, or start with MemorySwapMax=0 (systemd)",
+  );
+}
+
+function readSwaps(): string {
+  try {
+    return readFileSync("/proc/swaps", "utf8");
+  } catch {
+    return "";
   }
 }
 

@@ -133,6 +133,8 @@ Example:
   $ weft control-plane --api-listen 0.0.0.0:15443 --api-users /etc/weft/users.yaml`,
     )
     .action(async (flags: Flags) => {
+      const { keepMemoryPrivate } = await import("../keep-memory-private.ts");
+      keepMemoryPrivate();
       const { startControlPlane } = await import("@weft/control/control-plane");
       await checkRanges("--jwks-allow", flags.jwksAllow);
       const stateDir = resolveStateDir(flags.state);

@@ -67,6 +67,8 @@ export async function runProxyCommand(args: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const { keepMemoryPrivate } = await import("../keep-memory-private.ts");
+  keepMemoryPrivate();
   const { runProxy } = await import("@weft/proxy/main");
   const workerProgram = { entry: process.argv[1]!, args: ["proxy", ...args] };
   process.exit(await runProxy({ ...flags, workerProgram, version: productVersion }));

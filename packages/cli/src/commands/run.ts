@@ -159,6 +159,8 @@ Example:
   $ weft run --gateway istio-ingressgateway --token-file gateway.token --concurrency 4`,
     )
     .action(async (program: readonly string[], flags: Flags) => {
+      const { keepMemoryPrivate } = await import("../keep-memory-private.ts");
+      keepMemoryPrivate();
       const { runWorkload } = await import("@weft/agent/run-workload");
       const { name, gateway, port, upstream, inboundPort, label, user, traceNode, ...same } = flags;
       const other =

@@ -31,10 +31,22 @@ function checkReference(
   }
   if (kind === "Gateway" && group === gatewayGroup) return;
   const full = group === "" ? kind : `${kind} (${group})`;
+  const hint = instead[full];
+  const message = hint
+    ? `${path}: what refers to a ${kind} is enforced by waypoints, and there are none here: nobody would enforce it`
+    : `${path}: a policy is not for a ${full}`;
   find.error(
     "W1302",
     `${path}.kind`,
-    `${path}: ${full} is not supported yet: only the proxies of a Gateway are found by reference`,
-    "name the workloads by selector.matchLabels",
+    message,
+    hint ?? "refer to a Gateway, or name the workloads by selector",
   );
 }
+
+/** What does the same where destinations enforce policies themselves. */
+const instead: Readonly<Record<string, string>> = {
+  Service: "name its workloads by selector.matchLabels, as the Service's own selector does",
+  "ServiceEntry (networking.istio.io)":
+    "send it through an egress gateway, and name that by selector, with to.operation.hosts",
+  "GatewayClass (gateway.networking.k8s.io)": "refer to each Gateway by name",
+};

@@ -71,7 +71,22 @@ describe("a RequestAuthentication is refused", () => {
     [
       "for a Service",
       "{ targetRefs: [{ kind: Service, name: s }] }",
-      /error W1302: .*Service is not supported yet/,
+      /error W1302: .*refers to a Service is enforced by waypoints.*\(.*selector\.matchLabels, as the Service's/,
+    ],
+    [
+      "for a ServiceEntry",
+      "{ targetRefs: [{ group: networking.istio.io, kind: ServiceEntry, name: s }] }",
+      /error W1302: .*refers to a ServiceEntry is enforced by waypoints.*\(.*egress gateway/,
+    ],
+    [
+      "for a GatewayClass",
+      "{ targetRefs: [{ group: gateway.networking.k8s.io, kind: GatewayClass, name: istio-waypoint }] }",
+      /error W1302: .*refers to a GatewayClass is enforced by waypoints.*\(.*each Gateway/,
+    ],
+    [
+      "for anything else",
+      "{ targetRefs: [{ group: apps, kind: Deployment, name: s }] }",
+      /error W1302: .*not for a Deployment \(apps\)/,
     ],
     [
       "for a Gateway of another namespace",

@@ -25,6 +25,7 @@ import {
 } from "@weft/xds/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb";
 import { OriginalDstSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb";
 import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
 import { TcpProxySchema } from "@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
@@ -75,6 +76,7 @@ export const extensionRegistry = createRegistry(
   GrpcStatsSchema,
   SetFilterStateSchema,
   HttpConnectionManagerSchema,
+  NetworkExtAuthzSchema,
   NetworkRbacSchema,
   TcpProxySchema,
   PreviousHostsPredicateSchema,

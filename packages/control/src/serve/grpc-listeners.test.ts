@@ -140,15 +140,36 @@ describe("the certificate service", () => {
 });
 
 describe("peers", () => {
+  it("that were refused for their certificate are asked to connect anew, with the next one", async () => {
+    const { listeners, measured } = await open();
+    let svid = ca.badLeaves().expired!;
+    const slept = new GrpcChannel({
+      clock: systemClock,
+      target: {
+        address: { host: "127.0.0.1", port: listeners.securePort },
+        tls: () => ({
+          options: { ca: ca.bundlePem, servername: "localhost", key: svid.keyPem, cert: svid.chainPem },
+        }),
+      },
+    });
+    cleanups.push(() => slept.close());
+    const ask = () => slept.unary(MetricsService.method.export, {});
+    await assert.rejects(ask(), isStatus(grpcCode.unauthenticated, /expired/));
+    svid = ca.leaf();
+    // A call that comes before the server's word is one of the old connection.
+    for (let tries = 0; tries < 50 && measured.length === 0; tries++) await ask().catch(() => undefined);
+    assert.deepEqual(measured, [identity]);
+  });
+
   it("whose certificate has expired may renew it, and get nothing else", async () => {
     const { listeners, requests, measured, peers } = await open("it expired yesterday");
-    const slept = channel(listeners.securePort, ca.leaf());
-    await slept.unary(createCertificate, { csr: "csr" });
+    const slept = () => channel(listeners.securePort, ca.leaf());
+    await slept().unary(createCertificate, { csr: "csr" });
     assert.deepEqual(requests[0]?.auth, { peer: identity });
     const refused = isStatus(grpcCode.unauthenticated, /not accepted: it expired yesterday/);
-    await assert.rejects(slept.unary(MetricsService.method.export, {}), refused);
-    await assert.rejects(slept.unary(JwtSvidService.method.issueJwtSvid, {}), refused);
-    await assert.rejects(slept.unary(ClientStatusDiscoveryService.method.fetchClientStatus, {}), refused);
+    await assert.rejects(slept().unary(MetricsService.method.export, {}), refused);
+    await assert.rejects(slept().unary(JwtSvidService.method.issueJwtSvid, {}), refused);
+    await assert.rejects(slept().unary(ClientStatusDiscoveryService.method.fetchClientStatus, {}), refused);
     assert.deepEqual([measured, peers], [[], []]);
   });
 

@@ -1,9 +1,13 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ApiVersion } from "@weft/xds/gen/envoy/config/core/v3/config_source_pb";
+import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import {
   type BufferSettingsSchema,
   ExtAuthzSchema,
   type HttpServiceSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb";
+import type { MetadataMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/metadata_pb";
 import type { ListStringMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/string_pb";
 import type {
   AuthorizationProvider,
@@ -18,6 +22,7 @@ type Fields = Exclude<MessageInitShape<typeof ExtAuthzSchema>, { $typeName: stri
 type Names = Exclude<MessageInitShape<typeof ListStringMatcherSchema>, { $typeName: string }>;
 
 const rbacFilterName = "envoy.filters.http.rbac";
+const rbacNetworkFilterName = "envoy.filters.network.rbac";
 /** Goes before what an evaluation of CUSTOM policies leaves in the metadata of RBAC. */
 export const customStatPrefix = "istio_ext_authz_";
 
@@ -34,19 +39,39 @@ export function externalAuthorization(name: string, provider: AuthorizationProvi
     clearRouteCache: provider.clearsRoute,
     ...(provider.statusOnError === undefined ? {} : { statusOnError: { code: provider.statusOnError } }),
     ...(provider.body ? { withRequestBody: bodyOf(provider.body) } : {}),
-    filterEnabledMetadata: {
-      filter: rbacFilterName,
-      path: [{ segment: { case: "key", value: `${customStatPrefix}shadow_effective_policy_id` } }],
-      value: {
-        matchPattern: {
-          case: "stringMatch",
-          // To the bracket, so that a provider is not asked for one whose name begins with its own.
-          value: { matchPattern: { case: "prefix", value: `${customPolicyPrefix(name)}ns[` } },
-        },
+    filterEnabledMetadata: whereMatched(name, rbacFilterName),
+  };
+  return httpFilter(`envoy.filters.http.ext_authz.${name}`, pack(ExtAuthzSchema, fields));
+}
+
+/** The same about connections, which only a provider of Envoy's protocol can be asked about. */
+export function connectionAuthorization(name: string, provider: GrpcAuthorizationProvider): Filter {
+  const value = pack(NetworkExtAuthzSchema, {
+    statPrefix: `${name}.`,
+    grpcService: grpcServiceOf(provider),
+    failureModeAllow: provider.failsOpen,
+    transportApiVersion: ApiVersion.V3,
+    filterEnabledMetadata: whereMatched(name, rbacNetworkFilterName),
+  });
+  return create(FilterSchema, {
+    name: `envoy.filters.network.ext_authz.${name}`,
+    configType: { case: "typedConfig", value },
+  });
+}
+
+/** Where one of the provider's policies matched: an evaluation that enforces nothing has left its name. */
+function whereMatched(provider: string, filter: string): MessageInitShape<typeof MetadataMatcherSchema> {
+  return {
+    filter,
+    path: [{ segment: { case: "key", value: `${customStatPrefix}shadow_effective_policy_id` } }],
+    value: {
+      matchPattern: {
+        case: "stringMatch",
+        // To the bracket, so that a provider is not asked for one whose name begins with its own.
+        value: { matchPattern: { case: "prefix", value: `${customPolicyPrefix(provider)}ns[` } },
       },
     },
   };
-  return httpFilter(`envoy.filters.http.ext_authz.${name}`, pack(ExtAuthzSchema, fields));
 }
 
 function clusterOf({ host, port }: AuthorizationProvider): string {
@@ -61,17 +86,16 @@ function bodyOf(
 }
 
 function grpcFields(provider: GrpcAuthorizationProvider): Fields {
+  return { services: { case: "grpcService", value: grpcServiceOf(provider) } };
+}
+
+function grpcServiceOf(provider: GrpcAuthorizationProvider) {
   return {
-    services: {
-      case: "grpcService",
-      value: {
-        targetSpecifier: {
-          case: "envoyGrpc",
-          value: { clusterName: clusterOf(provider), authority: provider.host },
-        },
-        timeout: duration(provider.timeoutMs),
-      },
+    targetSpecifier: {
+      case: "envoyGrpc" as const,
+      value: { clusterName: clusterOf(provider), authority: provider.host },
     },
+    timeout: duration(provider.timeoutMs),
   };
 }
 

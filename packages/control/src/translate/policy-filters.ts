@@ -6,7 +6,12 @@ import { RBACSchema as NetworkRbacSchema } from "@weft/xds/gen/envoy/extensions/
 import type { MeshWorkload } from "../model/mesh.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import type { AuthorizationPolicy } from "../model/security.ts";
-import { customPolicyPrefix, customStatPrefix, externalAuthorization } from "./external-authorization.ts";
+import {
+  connectionAuthorization,
+  customPolicyPrefix,
+  customStatPrefix,
+  externalAuthorization,
+} from "./external-authorization.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { jwtFilter } from "./jwt-authentication.ts";
 import { pack } from "./messages.ts";
@@ -48,19 +53,45 @@ export function proxylessPolicyFilters(workload: MeshWorkload, options: MeshOpti
   );
 }
 
-/** Who may connect, where no requests are seen. Nobody is asked about connections, so what should be is denied. */
+/** Who may connect, where no requests are seen. Where nobody can be asked about connections, what should be is denied. */
 export function tcpPolicyFilters(workload: MeshWorkload, options: MeshOptions): Filter[] {
   const context = rbacContext(workload, "tcp", options);
-  return [...withoutProvider(workload.policies, context), ...builtIn(workload.policies, context)].map(
-    ({ name: _, ...verdicts }) =>
-      create(FilterSchema, {
-        name: "envoy.filters.network.rbac",
-        configType: {
-          case: "typedConfig",
-          value: pack(NetworkRbacSchema, { ...verdicts, statPrefix: "tcp." }),
-        },
-      }),
-  );
+  return [
+    ...customConnectionFilters(workload, options, context),
+    ...builtIn(workload.policies, context).map(networkRbac),
+  ];
+}
+
+/** For each provider that speaks Envoy's protocol an evaluation of its policies, and the question. */
+function customConnectionFilters(
+  workload: MeshWorkload,
+  options: MeshOptions,
+  context: RbacContext,
+): Filter[] {
+  const { authorizationProviders: known } = options.defaults;
+  const [enforced] = byDryRun(workload.policies.filter(({ action }) => action === "CUSTOM"));
+  const isAskable = ({ provider }: AuthorizationPolicy) => known[provider]?.kind === "grpc";
+  const filters = byProvider(enforced.filter(isAskable)).flatMap(([provider, policies]) => {
+    const asked = known[provider];
+    if (asked?.kind !== "grpc") return [];
+    const shadowRules = rbacRules("CUSTOM", policies, context, customPolicyPrefix(provider));
+    return [
+      networkRbac({ name: "custom", shadowRules, shadowRulesStatPrefix: customStatPrefix }),
+      connectionAuthorization(provider, asked),
+    ];
+  });
+  const others = enforced.filter((policy) => !isAskable(policy));
+  return [...withoutProvider(others, context).map(networkRbac), ...filters];
+}
+
+function networkRbac({ name: _, ...verdicts }: Verdicts): Filter {
+  return create(FilterSchema, {
+    name: "envoy.filters.network.rbac",
+    configType: {
+      case: "typedConfig",
+      value: pack(NetworkRbacSchema, { ...verdicts, statPrefix: "tcp." }),
+    },
+  });
 }
 
 function httpRbac({ name, ...verdicts }: Verdicts): HttpFilter {

@@ -15,6 +15,8 @@ import type { MetadataValue } from "../layer/dynamic-metadata.ts";
 import type { PeerIdentity } from "../net/tls-plan.ts";
 import { addressMessage } from "./address-message.ts";
 
+export const checkPath = "/envoy.service.auth.v3.Authorization/Check";
+
 /** What a gRPC authorization service is told beyond the request itself. */
 export interface CheckOptions {
   readonly packsAsBytes: boolean;
@@ -64,7 +66,7 @@ export function encodeCheckRequest(asked: AuthorizationRequest, options: CheckOp
       contextExtensions: { ...context },
       metadataContext: { filterMetadata: filterMetadata as never },
       ...(includesTlsSession && connection.isTls
-        ? { tlsSession: { sni: connection.requestedServerName } }
+        ? { tlsSession: { sni: connection.tlsServerName ?? "" } }
         : {}),
     },
   });
@@ -157,7 +159,8 @@ function headersOf({ exchange, headers, body, isPartial }: AuthorizationRequest)
   return map;
 }
 
-function principalOf(peer: PeerIdentity | undefined): string {
+/** Who a peer is, in the words of Envoy's authorization protocol. */
+export function principalOf(peer: PeerIdentity | undefined): string {
   return peer?.uris[0] ?? peer?.dnsNames[0] ?? peer?.subject ?? "";
 }
 

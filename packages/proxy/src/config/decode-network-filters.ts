@@ -2,6 +2,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Filter } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { ConnectionLimit } from "@weft/xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb";
 import type { Config as DirectResponse } from "@weft/xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb";
+import type { ExtAuthz } from "@weft/xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb";
 import type { HttpConnectionManager } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { LocalRateLimit } from "@weft/xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb";
 import type { RBAC } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
@@ -14,6 +15,7 @@ import type { AnswerPlan, HttpConnectionPlan, TcpProxyPlan } from "../listener/l
 import { decodeConnectionManager } from "./decode-connection-manager.ts";
 import type { DecodeContext, Direction } from "./decode-context.ts";
 import { decodeIstioStats } from "./decode-istio-stats.ts";
+import { decodeNetworkExtAuthz } from "./decode-network-ext-authz.ts";
 import { decodeNetworkRbac } from "./decode-rbac.ts";
 import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
 import { durationMs, readDataSource } from "./decode-values.ts";
@@ -59,6 +61,11 @@ export function decodeNetworkFilter(
       const rbac = message as RBAC;
       requireStatPrefix(rbac.statPrefix, place, context);
       return factories.networkRbac(decodeNetworkRbac(rbac, place, issues), filter.name, rbac.statPrefix);
+    }
+    case "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz": {
+      const authz = message as ExtAuthz;
+      requireStatPrefix(authz.statPrefix, place, context);
+      return decodeNetworkExtAuthz(authz, filter.name, place, context);
     }
     case "xds.type.v3.TypedStruct":
     case "udpa.type.v1.TypedStruct": {

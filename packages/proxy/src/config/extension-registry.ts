@@ -89,6 +89,7 @@ import { TlsInspectorSchema } from "@weft/xds/gen/envoy/extensions/filters/liste
 import { ConnectionLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb";
 import { ConfigSchema as DirectResponseSchema } from "@weft/xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb";
 import { EchoSchema } from "@weft/xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb";
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb";
 import { HttpConnectionManagerSchema } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from "@weft/xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb";
 import { RBACSchema as NetworkRBACSchema } from "@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb";
@@ -156,6 +157,7 @@ export const extensionRegistry: Registry = createRegistry(
   TcpProxySchema,
   SniClusterSchema,
   ConnectionLimitSchema,
+  NetworkExtAuthzSchema,
   NetworkLocalRateLimitSchema,
   DirectResponseSchema,
   EchoSchema,

@@ -48,16 +48,22 @@ export interface RbacEngine {
 const fewPolicies = 8;
 
 /** Compiles the Boolean structure of a plan into functions. */
-export function compileRbac(plan: RbacPlan): RbacEngine {
+export function compileRbac(plan: RbacPlan, filterName = rbacHttpFilterName): RbacEngine {
   const shadowKind = `${plan.shadowRulesStatPrefix}shadow`;
-  const enforced = plan.rules && compileEither(plan.rules, "enforced");
+  const enforced = plan.rules && compileEither(plan.rules, { kind: "enforced", filterName });
   return {
     action: plan.rules?.action,
     judge: (connection, exchange) => enforced?.judge(connection, exchange) ?? [],
     enforced: enforced?.decide,
-    shadow: plan.shadowRules && compileEither(plan.shadowRules, shadowKind).decide,
+    shadow: plan.shadowRules && compileEither(plan.shadowRules, { kind: shadowKind, filterName }).decide,
     countsPolicies: plan.countsPolicies ?? false,
   };
+}
+
+/** How verdicts are noted, and under which filter's name. */
+interface Noting {
+  readonly kind: string;
+  readonly filterName: string;
 }
 
 interface Compiled {
@@ -65,20 +71,20 @@ interface Compiled {
   readonly judge: RbacEngine["judge"];
 }
 
-function compileEither(rules: RbacRules | RbacMatcher, kind: string): Compiled {
-  return rules.action === "matcher" ? compileMatcher(rules, kind) : compileRules(rules, kind);
+function compileEither(rules: RbacRules | RbacMatcher, noting: Noting): Compiled {
+  return rules.action === "matcher" ? compileMatcher(rules, noting) : compileRules(rules, noting);
 }
 
 /** A matcher's verdicts are those of its actions; one that comes to none denies. */
-function compileMatcher({ find, actions }: RbacMatcher, kind: string): Compiled {
+function compileMatcher({ find, actions }: RbacMatcher, noting: Noting): Compiled {
   const logs = actions.some(({ action }) => action === "log");
   const verdicts = new Map(
     actions.map((one) => {
       const isLogged = logs ? one.action === "log" : undefined;
-      return [one, verdict(kind, one.action !== "deny", one.name, undefined, isLogged)] as const;
+      return [one, verdict(noting, one.action !== "deny", one.name, undefined, isLogged)] as const;
     }),
   );
-  const otherwise = verdict(kind, false, undefined, undefined, logs ? false : undefined);
+  const otherwise = verdict(noting, false, undefined, undefined, logs ? false : undefined);
   const decide: RbacDecision = (connection, exchange) => {
     const action = find(connection, exchange);
     return action ? verdicts.get(action)! : otherwise;
@@ -92,15 +98,15 @@ function compileMatcher({ find, actions }: RbacMatcher, kind: string): Compiled 
   };
 }
 
-function compileRules(rules: RbacRules, kind: string): Compiled {
+function compileRules(rules: RbacRules, noting: Noting): Compiled {
   const logs = rules.action === "log";
   const allowsOnMatch = rules.action !== "deny";
   const allowsOtherwise = rules.action !== "allow";
   const sorted = [...rules.policies].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const policies = sorted.map((policy) =>
-    compilePolicy(policy, verdict(kind, allowsOnMatch, policy.name, policy.origin, logs || undefined)),
+    compilePolicy(policy, verdict(noting, allowsOnMatch, policy.name, policy.origin, logs || undefined)),
   );
-  const otherwise = verdict(kind, allowsOtherwise, undefined, undefined, logs ? false : undefined);
+  const otherwise = verdict(noting, allowsOtherwise, undefined, undefined, logs ? false : undefined);
   const find = policies.length > fewPolicies ? policyChoice(sorted, policies) : undefined;
   return {
     decide(connection, exchange) {
@@ -120,7 +126,7 @@ function compileRules(rules: RbacRules, kind: string): Compiled {
 }
 
 function verdict(
-  kind: string,
+  { kind, filterName }: Noting,
   isAllowed: boolean,
   policy: string | undefined,
   origin: string | undefined,
@@ -131,7 +137,7 @@ function verdict(
   if (policy !== undefined) metadata.set(`${kind}_effective_policy_id`, policy);
   metadata.set(`${kind}_engine_result`, isAllowed ? "allowed" : "denied");
   if (origin !== undefined) metadata.set(`${kind}_policy_origin`, origin);
-  const notes = new Map([[rbacHttpFilterName, metadata]]);
+  const notes = new Map([[filterName, metadata]]);
   return {
     isAllowed,
     policy,

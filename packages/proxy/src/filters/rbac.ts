@@ -1,5 +1,5 @@
 import type { DynamicMetadata } from "../layer/dynamic-metadata.ts";
-import { shareMetadata } from "../layer/dynamic-metadata.ts";
+import { noteOnConnection, shareMetadata } from "../layer/dynamic-metadata.ts";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
@@ -86,7 +86,7 @@ export function createNetworkRbacFilter(
   stats: RbacStats,
   name = rbacNetworkFilterName,
 ): NetworkFilter & RbacFilter {
-  const engine = compileRbac(plan);
+  const engine = compileRbac(plan, rbacNetworkFilterName);
   return {
     name,
     engine,
@@ -94,6 +94,7 @@ export function createNetworkRbacFilter(
       if (engine.shadow) {
         const verdict = engine.shadow(connection, undefined);
         (verdict.isAllowed ? stats.shadowAllowed : stats.shadowDenied).add();
+        noteOnConnection(connection, verdict.notes);
       }
       if (!engine.enforced) return true;
       const verdict = engine.enforced(connection, undefined);

@@ -12,14 +12,16 @@ export interface DownstreamConnection {
   /** Who the connection physically comes from; absent means `remote`. */
   readonly directRemote?: SocketAddress;
   readonly proxyHeader?: ProxyHeader | undefined;
-  /** What listener filters noted of the connection. */
-  readonly metadata?: DynamicMetadata | undefined;
+  /** What listener filters and network filters noted of the connection. */
+  metadata?: DynamicMetadata | undefined;
   /** The address the client dialled: the original destination where interception recovered it. */
   readonly local: SocketAddress;
   readonly remoteText: string;
   readonly localText: string;
   /** SNI sent by the client, or "". */
   readonly requestedServerName: string;
+  /** The same as TLS itself saw it, whether or not the listener looked. */
+  readonly tlsServerName?: string;
   readonly alpn: string;
   readonly isTls: boolean;
   /** Present exactly when the peer's certificate was verified. */
@@ -37,6 +39,8 @@ export interface DownstreamConnection {
   localCloseReason?: string | undefined;
   /** Set by a network filter that closes the connection. */
   terminationDetails: string;
+  /** Set beside it where an access log has flags of it. */
+  terminationFlags?: number | undefined;
 }
 
 /** Who is on the other side, in the words of Istio's metric labels. */

@@ -45,6 +45,17 @@ export function shareMetadata(
   else for (const [filter, values] of notes) noteMetadata(exchange, filter, values);
 }
 
+/** Adds notes about a connection, which whatever is served on it begins with. */
+export function noteOnConnection(
+  connection: { metadata?: DynamicMetadata | undefined },
+  notes: DynamicMetadata,
+): void {
+  if (connection.metadata === undefined) connection.metadata = notes;
+  else
+    for (const [filter, values] of notes)
+      connection.metadata = withValues(connection.metadata, filter, values);
+}
+
 function withValues(
   metadata: DynamicMetadata | undefined,
   filter: string,

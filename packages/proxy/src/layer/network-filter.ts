@@ -6,6 +6,15 @@ export interface NetworkFilter {
   readonly name: string;
   /** False closes the connection; `connection.terminationDetails` then says why. */
   onConnection(connection: DownstreamConnection): boolean;
+  /**
+   * Asks somebody else about a connection that `onConnection` let in, before anything of it is read. Undefined:
+   * there is nothing to ask. Otherwise `decide` is called once, now or later, unless cancelled; where it
+   * says no, `connection.terminationDetails` says why.
+   */
+  ask?(
+    connection: DownstreamConnection,
+    decide: (isAllowed: boolean) => void,
+  ): { cancel(): void } | undefined;
   /** How long a connection this filter refuses stays open, unread, before it is closed. */
   readonly refusalDelayMs?: number;
   /** Decides on new connections only: one that moves to a new version of its listener is not asked again. */

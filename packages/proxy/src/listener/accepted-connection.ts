@@ -18,11 +18,14 @@ export class AcceptedConnection implements DownstreamConnection {
   readonly ownUris: readonly string[];
   readonly tlsVersion: string;
   readonly tlsCipher: string;
+  readonly tlsServerName: string;
   readonly startMs: number;
   peerMetadata: PeerMetadata | undefined = undefined;
   clusterName: string | undefined = undefined;
   localCloseReason: string | undefined = undefined;
   terminationDetails = "";
+  terminationFlags: number | undefined = undefined;
+  metadata: DynamicMetadata | undefined;
   #remoteText: string | undefined = undefined;
   #localText: string | undefined = undefined;
 
@@ -30,12 +33,14 @@ export class AcceptedConnection implements DownstreamConnection {
     nextId += 1;
     this.id = nextId;
     this.facts = facts;
+    this.metadata = facts.metadata;
     this.alpn = tls?.alpn ?? "";
     this.isTls = tls !== undefined;
     this.peer = tls?.peer;
     this.ownUris = tls?.ownUris ?? [];
     this.tlsVersion = tls?.version ?? "";
     this.tlsCipher = tls?.cipher ?? "";
+    this.tlsServerName = tls?.serverName ?? "";
     this.startMs = startMs;
   }
 
@@ -49,10 +54,6 @@ export class AcceptedConnection implements DownstreamConnection {
 
   get proxyHeader(): ProxyHeader | undefined {
     return this.facts.proxyHeader;
-  }
-
-  get metadata(): DynamicMetadata | undefined {
-    return this.facts.metadata;
   }
 
   get local(): SocketAddress {

@@ -17,6 +17,7 @@ import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import { tellOver } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
+import { Admission, admit, askAgain } from "./admission.ts";
 import { ConnectionIdentifier, type IdentifiedConnection } from "./connection-identifier.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
@@ -52,6 +53,8 @@ interface Chain {
   readonly match: FilterChainMatch;
   readonly http: HttpService | undefined;
   readonly tcp: TcpService | undefined;
+  /** Whether others are asked about its connections. */
+  readonly asks: boolean;
 }
 
 /** A connection being served, and what serves it. */
@@ -84,6 +87,8 @@ export class ActiveListener implements HttpConnectionOwner {
   readonly #served = new Set<Served>();
   readonly #byHttp = new Map<HttpConnection, Served>();
   readonly #identifier: ConnectionIdentifier;
+  /** Connections that others are being asked about. */
+  readonly #asked = new Set<Admission>();
   #isLeaving = false;
   #successor: ActiveListener | undefined;
 
@@ -177,6 +182,8 @@ export class ActiveListener implements HttpConnectionOwner {
    */
   handOver(successor: ActiveListener | undefined): void {
     this.#successor = successor;
+    // What was asked is by rules that are no longer: the client comes again.
+    this.#endAsked();
     for (const served of [...this.#served]) {
       const next = successor?.adopt(served);
       if (next === "adopted") this.#forget(served);
@@ -192,6 +199,7 @@ export class ActiveListener implements HttpConnectionOwner {
   }
 
   close(): void {
+    this.#endAsked();
     for (const served of [...this.#served]) this.#destroy(served);
   }
 
@@ -211,6 +219,7 @@ export class ActiveListener implements HttpConnectionOwner {
       (filter) => filter.isAdmission || filter.onConnection(connection),
     );
     if (!isPermitted) return "denied";
+    if (chain.asks) askAgain(chain.plan.networkFilters, connection, () => this.#destroy(served));
     served.chain = chain;
     if (served.http) {
       served.http.service = chain.http!;
@@ -260,15 +269,40 @@ export class ActiveListener implements HttpConnectionOwner {
   }
 
   #serve(chain: Chain, identified: IdentifiedConnection, tls: AcceptedTls | undefined): void {
-    const { clock, timers, onFault } = this.#context;
-    const { socket, facts, initial, startMs, onFirstRead } = identified;
+    const { socket, facts, startMs } = identified;
     const connection = new AcceptedConnection(facts, tls, startMs);
-    const refusing = admit(chain.plan.networkFilters, connection, socket);
-    if (refusing) {
-      this.#refuse(chain, connection, socket, refusing.refusalDelayMs ?? 0);
+    const decide = (refusing: NetworkFilter | undefined): void => {
+      if (refusing) this.#refuse(chain, connection, socket, refusing.refusalDelayMs ?? 0);
+      else this.#begin(chain, identified, connection);
+    };
+    if (!chain.asks) {
+      decide(admit(chain.plan.networkFilters, connection, socket));
       return;
     }
-    const stream = new Connection(socket, { timers, bufferLimitBytes: this.plan.bufferLimitBytes, onFault });
+    const admission = new Admission(chain.plan.networkFilters, connection, socket, (refusing) => {
+      this.#asked.delete(admission);
+      decide(refusing);
+    });
+    admission.start();
+    if (admission.isOver) return;
+    this.#asked.add(admission);
+    socket.once("close", () => this.#asked.delete(admission));
+  }
+
+  #endAsked(): void {
+    for (const admission of [...this.#asked]) admission.end();
+    this.#asked.clear();
+  }
+
+  #begin(chain: Chain, identified: IdentifiedConnection, connection: AcceptedConnection): void {
+    const { clock, timers, onFault } = this.#context;
+    const { socket, initial, onFirstRead } = identified;
+    const stream = new Connection(socket, {
+      timers,
+      bufferLimitBytes: this.plan.bufferLimitBytes,
+      onFault,
+      hasWaited: chain.asks,
+    });
     const served: Served = { connection, chain, http: undefined, raw: undefined };
     this.#served.add(served);
     if (chain.http) {
@@ -310,6 +344,7 @@ export class ActiveListener implements HttpConnectionOwner {
     const exchange = new TcpExchange(connection, this.plan.trafficDirection, this.#context.clock.now());
     exchange.endMs = this.#context.clock.monotonicMs();
     exchange.details = connection.terminationDetails;
+    exchange.flags |= connection.terminationFlags ?? 0;
     for (const log of tcp.plan.accessLogs) log.log(exchange);
     tellOver(this.#context.observation, exchange);
   }
@@ -342,7 +377,8 @@ export class ActiveListener implements HttpConnectionOwner {
 
   #compile(plan: FilterChainPlan): Chain {
     const { name, terminal, match } = plan;
-    const chain = { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined };
+    const asks = plan.networkFilters.some((filter) => filter.ask);
+    const chain = { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined, asks };
     if (terminal.kind === "http") {
       const stats = this.#context.stats.http(terminal.statPrefix);
       const tls = terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls;
@@ -358,19 +394,6 @@ export class ActiveListener implements HttpConnectionOwner {
     };
     return { ...chain, tcp };
   }
-}
-
-/** The filter that refuses the connection; undefined when all let it in. */
-function admit(
-  filters: readonly NetworkFilter[],
-  connection: AcceptedConnection,
-  socket: Socket,
-): NetworkFilter | undefined {
-  for (const filter of filters) {
-    if (!filter.onConnection(connection)) return filter;
-    if (filter.onDisconnect) socket.once("close", () => filter.onDisconnect!(connection));
-  }
-  return undefined;
 }
 
 /** Whether the connection meets the transport requirements of a chain it was not accepted under. */

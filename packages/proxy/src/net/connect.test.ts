@@ -76,6 +76,16 @@ describe("TLS to an endpoint", () => {
     assert.ok(resumptions.includes(true), "a session was resumed");
   });
 
+  it("a session ends with the first of the certificates it was made with", async (t) => {
+    const tlsPlan = plan(expected);
+    for (let i = 0; i < 10 && !resumptions.includes(true); i++) await connectOnce(tlsPlan);
+    const later = Date.now() + 2 * 3_600_000;
+    t.mock.method(Date, "now", () => later);
+    resumptions.length = 0;
+    assert.ok(typeof (await connectOnce(tlsPlan)) === "object");
+    assert.deepEqual(resumptions, [false], "the certificates are looked at again");
+  });
+
   it("max_session_keys 0 resumes nothing", async () => {
     resumptions.length = 0;
     const tlsPlan = { ...plan(expected), maxSessions: 0 };

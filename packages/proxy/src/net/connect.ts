@@ -27,6 +27,8 @@ interface SessionCache {
 interface SavedSession {
   readonly session: Buffer;
   readonly peer: PeerIdentity | undefined;
+  /** Until one of both certificates has expired: whoever resumes it does not look at them again. */
+  readonly untilMs: number;
 }
 
 const defaultMaxSessions = 256;
@@ -96,8 +98,10 @@ function connectTls(
   }
   const cache = sessionCache(plan);
   let peer: PeerIdentity | undefined;
+  let untilMs: number | undefined;
   const key = `${address.kind === "ip" ? `${address.host}:${address.port}` : address.path} ${serverName}`;
-  const saved = cache.byAddress.get(key);
+  const known = cache.byAddress.get(key);
+  const saved = known && known.untilMs > Date.now() ? known : undefined;
   // `allowHalfOpen` is passed on to the socket although the type leaves it out.
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
     ...(preface ? { socket: prefaced(address, localAddresses, preface) } : target(address, localAddresses)),
@@ -125,7 +129,9 @@ function connectTls(
     // The latest comes last; the oldest makes room.
     latest.byAddress.delete(key);
     if (latest.byAddress.size >= maxSessions) deleteFirst(latest.byAddress);
-    if (maxSessions > 0) latest.byAddress.set(key, { session, peer });
+    if (maxSessions <= 0) return;
+    untilMs ??= connecting.isSessionReused() && saved ? saved.untilMs : endOfCertificates(connecting);
+    latest.byAddress.set(key, { session, peer, untilMs });
   });
   connecting.on("error", (error: NodeJS.ErrnoException) => {
     cache.byAddress.delete(key);
@@ -165,6 +171,12 @@ function connectTls(
       connecting.destroy();
     },
   };
+}
+
+/** When the first of the certificates that both ends showed expires. */
+function endOfCertificates(socket: TLSSocket): number {
+  const ends = [socket.getPeerX509Certificate(), socket.getX509Certificate()];
+  return Math.min(...ends.map((one) => one?.validToDate.getTime() ?? Number.POSITIVE_INFINITY));
 }
 
 /** A socket that sends `preface` as soon as it is connected, ahead of what TLS has to say. */

@@ -8,4 +8,6 @@ export interface ConnectionOptions {
   readonly onFault?: (error: unknown) => void;
   /** For tests: use the socket's stream interface although the handle could be driven directly. */
   readonly isPortable?: boolean;
+  /** It was open for a while before this: what came then, its end included, was read by the socket itself. */
+  readonly hasWaited?: boolean;
 }

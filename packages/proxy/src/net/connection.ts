@@ -57,6 +57,7 @@ export class Connection {
   #inFlight: readonly Region[] | undefined;
   readonly #readBuffer = new ReadBuffer();
   #mayReadInBulk = false;
+  readonly #hasWaited: boolean;
   #isBlocked = false;
   #endsWhenFlushed = false;
   #isWriteEnded = false;
@@ -67,6 +68,7 @@ export class Connection {
     this.#timers = options.timers;
     this.#limitBytes = options.bufferLimitBytes;
     this.#onFault = options.onFault;
+    this.#hasWaited = options.hasWaited ?? false;
     this.#handle = options.isPortable ? undefined : handleOf(socket);
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#close({ kind: "error", code: error.code ?? "", message: error.message });
@@ -289,7 +291,9 @@ export class Connection {
       else if (count < 0) this.#close({ kind: "error", code: `${count}`, message: "read failed" });
     };
     // Bytes the socket read by itself before the handle was taken over.
-    const early = this.socket.readableLength > 0 ? (this.socket.read() as Buffer | null) : null;
+    if (this.#hasWaited) this.socket.once("end", () => this.#ended());
+    const hasEarly = this.#hasWaited || this.socket.readableLength > 0;
+    const early = hasEarly ? (this.socket.read() as Buffer | null) : null;
     if (early) this.#deliver(early, 0, early.length);
     if (!this.#isPaused && this.#state === "open") {
       handle.reading = true;

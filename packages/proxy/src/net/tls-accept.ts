@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { PeerCertificate } from "./peer-certificate.ts";
@@ -13,6 +14,8 @@ export interface AcceptedTls {
   readonly alpn: string;
   readonly version: string;
   readonly cipher: string;
+  /** What the client asked for in the handshake, or "". */
+  readonly serverName?: string;
 }
 
 /** Why a handshake came to nothing, in the terms of Envoy's listener statistics. */
@@ -110,7 +113,7 @@ export function acceptTls(
         return;
       }
     } else if (wantsCertificate) {
-      const verifyError = verifyErrorOf(socket);
+      const verifyError = verifyErrorOf(socket) ?? expiryOf(socket, certificate, limit.timers.clock.now());
       if (verifyError) {
         refuse("certificate-not-verified", verifyError);
         return;
@@ -142,8 +145,15 @@ export function acceptTls(
       alpn: socket.alpnProtocol || "",
       version: socket.getProtocol() ?? "",
       cipher: socket.getCipher()?.standardName ?? "",
+      serverName: serverNameOf(socket),
     });
   });
+}
+
+/** Node's types leave it out. */
+function serverNameOf(socket: TLSSocket): string {
+  const { servername } = socket as { readonly servername?: string | false };
+  return servername || "";
 }
 
 /** The reason the chain did not verify, or undefined when it did. Fails closed when the runtime cannot say. */
@@ -152,6 +162,12 @@ function verifyErrorOf(socket: TLSSocket): string | undefined {
   if (typeof handle?.verifyError !== "function") return "the runtime does not report verification";
   const error = handle.verifyError();
   return error ? (error.code ?? error.message) : undefined;
+}
+
+/** A resumed session has the verdict of its first handshake, when the certificate was still valid. */
+function expiryOf(socket: TLSSocket, certificate: X509Certificate, nowMs: number): string | undefined {
+  const isOver = socket.isSessionReused() && certificate.validToDate.getTime() < nowMs;
+  return isOver ? "CERT_HAS_EXPIRED" : undefined;
 }
 
 /** OpenSSL refuses to resume sessions with client certificates unless the context names itself. */

@@ -143,6 +143,9 @@ export class GrpcServer {
     const route = this.#routes.get(headers[":path"] ?? "") ?? unimplemented;
     const { clock, maxMessageBytes, onError } = this.#options;
     const isTaken = !peer.certificateProblem || (route.takesExpired && peer.expiredId !== undefined);
+    // Whoever comes again may have another certificate by then, which only a new connection shows.
+    const { session } = stream;
+    if (!isTaken) stream.once("close", () => session?.close());
     ServerCall.open(isTaken ? route : refusing(peer.certificateProblem), {
       stream,
       headers,

@@ -19,7 +19,12 @@ import { authorizeByHttp } from "../../filters/ext-authz/http-authorization.ts";
 import { callGrpc } from "../../filters/grpc-callout.ts";
 import type { DynamicMetadata } from "../../layer/dynamic-metadata.ts";
 import { metadataAt } from "../../layer/dynamic-metadata.ts";
-import { type CheckOptions, decodeCheckResponse, encodeCheckRequest } from "../authorization-codec.ts";
+import {
+  type CheckOptions,
+  checkPath,
+  decodeCheckResponse,
+  encodeCheckRequest,
+} from "../authorization-codec.ts";
 import { decodeFeatureFlag } from "../decode-compression.ts";
 import type { DecodeContext } from "../decode-context.ts";
 import { decodeGrpcService } from "../decode-grpc-service.ts";
@@ -30,7 +35,6 @@ import { decodeFraction, decodeStringMatcher } from "../decode-values.ts";
 import { at, type Issues } from "../issues.ts";
 import { httpFilterType, routeConfigType } from "./http-filter-type.ts";
 
-const checkPath = "/envoy.service.auth.v3.Authorization/Check";
 const defaultTimeoutMs = 200;
 
 type NameTest = (name: string) => boolean;

@@ -14,6 +14,12 @@ export function extAuthzSupport(): Record<string, MessageSupport> {
       neutral:
         "validate_mutations include_peer_certificate encode_raw_headers emit_filter_state_stats max_denied_response_body_bytes enforce_response_header_limits",
     },
+    "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz": {
+      implemented:
+        "stat_prefix grpc_service failure_mode_allow include_peer_certificate filter_enabled_metadata include_tls_session metadata_context_namespaces",
+      harmless: { transport_api_version: "v3 is the only version" },
+      neutral: "bootstrap_metadata_labels_key send_tls_alert_on_denial typed_metadata_context_namespaces",
+    },
     [`${p}BufferSettings`]: { implemented: "max_request_bytes allow_partial_message pack_as_bytes" },
     [`${p}HttpService`]: {
       implemented: "server_uri path_prefix authorization_request authorization_response",
