@@ -2,10 +2,10 @@ import type { Socket } from "node:net";
 import { answerDirectly } from "../filters/answer-directly.ts";
 import { TcpExchange } from "../filters/tcp-exchange.ts";
 import { TcpSession } from "../filters/tcp-proxy.ts";
-import type { TcpContext, TcpService } from "../filters/tcp-service.ts";
+import type { TcpContext } from "../filters/tcp-service.ts";
 import type { DrainState } from "../layer/drain-state.ts";
 import { HttpConnection, type HttpConnectionOwner } from "../layer/http-connection.ts";
-import { HttpService, type LayerContext } from "../layer/http-service.ts";
+import type { LayerContext } from "../layer/http-service.ts";
 import type { NetworkFilter } from "../layer/network-filter.ts";
 import type { RawSession } from "../layer/raw-session.ts";
 import { plainAddress } from "../net/cidr.ts";
@@ -13,15 +13,15 @@ import { Connection } from "../net/connection.ts";
 import { originalDestination } from "../net/original-destination.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.ts";
-import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import { tellOver } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Admission, admit, askAgain } from "./admission.ts";
+import { type CompiledChain, compileChain, isSameTransport } from "./compiled-chain.ts";
 import { ConnectionIdentifier, type IdentifiedConnection } from "./connection-identifier.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
-import type { AnswerPlan, FilterChainMatch, FilterChainPlan, ListenerPlan } from "./listener-plan.ts";
+import type { AnswerPlan, ListenerPlan } from "./listener-plan.ts";
 
 /** What every listener of a process shares. */
 export interface ListenerContext extends LayerContext, TcpContext {
@@ -46,21 +46,10 @@ export class ConnectionLimit {
   }
 }
 
-interface Chain {
-  readonly name: string;
-  readonly plan: FilterChainPlan;
-  readonly tls: DownstreamTlsPlan | undefined;
-  readonly match: FilterChainMatch;
-  readonly http: HttpService | undefined;
-  readonly tcp: TcpService | undefined;
-  /** Whether others are asked about its connections. */
-  readonly asks: boolean;
-}
-
 /** A connection being served, and what serves it. */
 interface Served {
   readonly connection: AcceptedConnection;
-  chain: Chain;
+  chain: CompiledChain;
   http: HttpConnection | undefined;
   raw: RawSession | undefined;
 }
@@ -82,8 +71,8 @@ export class ActiveListener implements HttpConnectionOwner {
   readonly drainState: DrainState;
   readonly #context: ListenerContext;
   readonly #stats: ListenerStats;
-  readonly #chains: FilterChainMatcher<Chain>;
-  readonly #defaultChain: Chain | undefined;
+  readonly #chains: FilterChainMatcher<CompiledChain>;
+  readonly #defaultChain: CompiledChain | undefined;
   readonly #served = new Set<Served>();
   readonly #byHttp = new Map<HttpConnection, Served>();
   readonly #identifier: ConnectionIdentifier;
@@ -99,10 +88,10 @@ export class ActiveListener implements HttpConnectionOwner {
     this.#context = { ...context, overload, drain };
     this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
     this.#chains = new FilterChainMatcher(
-      plan.chains.map((chain) => this.#compile(chain)),
+      plan.chains.map((chain) => compileChain(chain, plan, this.#context)),
       plan.chainChoice,
     );
-    this.#defaultChain = plan.defaultChain && this.#compile(plan.defaultChain);
+    this.#defaultChain = plan.defaultChain && compileChain(plan.defaultChain, plan, this.#context);
     this.#identifier = new ConnectionIdentifier({
       filters: plan.listenerFilters,
       stats: this.#stats,
@@ -268,7 +257,7 @@ export class ActiveListener implements HttpConnectionOwner {
     );
   }
 
-  #serve(chain: Chain, identified: IdentifiedConnection, tls: AcceptedTls | undefined): void {
+  #serve(chain: CompiledChain, identified: IdentifiedConnection, tls: AcceptedTls | undefined): void {
     const { socket, facts, startMs } = identified;
     const connection = new AcceptedConnection(facts, tls, startMs);
     const decide = (refusing: NetworkFilter | undefined): void => {
@@ -294,7 +283,7 @@ export class ActiveListener implements HttpConnectionOwner {
     this.#asked.clear();
   }
 
-  #begin(chain: Chain, identified: IdentifiedConnection, connection: AcceptedConnection): void {
+  #begin(chain: CompiledChain, identified: IdentifiedConnection, connection: AcceptedConnection): void {
     const { clock, timers, onFault } = this.#context;
     const { socket, initial, onFirstRead } = identified;
     const stream = new Connection(socket, {
@@ -321,7 +310,7 @@ export class ActiveListener implements HttpConnectionOwner {
     served.raw.start(initial);
   }
 
-  #refuse(chain: Chain, connection: AcceptedConnection, socket: Socket, delayMs: number): void {
+  #refuse(chain: CompiledChain, connection: AcceptedConnection, socket: Socket, delayMs: number): void {
     const { facts, terminationDetails } = connection;
     this.#context.log("connection refused", { ...this.#describe(facts), reason: terminationDetails });
     this.#logDenied(chain, connection);
@@ -338,7 +327,7 @@ export class ActiveListener implements HttpConnectionOwner {
   }
 
   /** A refused connection is still a line in a TCP proxy's access log. */
-  #logDenied(chain: Chain, connection: AcceptedConnection): void {
+  #logDenied(chain: CompiledChain, connection: AcceptedConnection): void {
     const { tcp } = chain;
     if (!tcp) return;
     const exchange = new TcpExchange(connection, this.plan.trafficDirection, this.#context.clock.now());
@@ -374,40 +363,6 @@ export class ActiveListener implements HttpConnectionOwner {
       serverName: facts.serverName,
     };
   }
-
-  #compile(plan: FilterChainPlan): Chain {
-    const { name, terminal, match } = plan;
-    const asks = plan.networkFilters.some((filter) => filter.ask);
-    const chain = { name, plan, match, tls: plan.tls, http: undefined, tcp: undefined, asks };
-    if (terminal.kind === "http") {
-      const stats = this.#context.stats.http(terminal.statPrefix);
-      const tls = terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls;
-      return { ...chain, tls, http: new HttpService(terminal, this.#context, stats, this.plan) };
-    }
-    if (terminal.kind !== "tcp") return chain;
-    const tcp: TcpService = {
-      plan: terminal,
-      stats: this.#context.stats.tcp(terminal.statPrefix),
-      direction: this.plan.trafficDirection,
-      networkFilters: plan.networkFilters,
-      context: this.#context,
-    };
-    return { ...chain, tcp };
-  }
-}
-
-/** Whether the connection meets the transport requirements of a chain it was not accepted under. */
-function isSameTransport(plan: FilterChainPlan, connection: AcceptedConnection): boolean {
-  const { tls } = plan;
-  if ((tls !== undefined) !== connection.isTls) return false;
-  if (!tls) return true;
-  if (tls.requireClientCertificate && !connection.peer) return false;
-  return !(connection.peer && tls.matchesSan) || tls.matchesSan(connection.peer);
-}
-
-/** A protocol that is not spoken here is not offered: clients then choose HTTP/1.1. */
-function withoutHttp2(tls: DownstreamTlsPlan): DownstreamTlsPlan {
-  return { ...tls, alpnProtocols: tls.alpnProtocols.filter((protocol) => protocol !== "h2") };
 }
 
 function localOf(socket: Socket): SocketAddress {
