@@ -1,7 +1,7 @@
 /** What a scanner finds at every TLS port: versions, cipher suites, renegotiation; nothing weak at any. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -87,13 +87,17 @@ describe("a scan of every TLS port", () => {
   before(async () => {
     const silent = { info: () => {}, warn: () => {}, error: () => {} };
     const here = { address: "127.0.0.1", port: 0 };
+    const usersFile = join(directory, "users.yaml");
+    writeFileSync(join(directory, "ops.pem"), authority.bundlePem);
+    writeFileSync(usersFile, "certificates: { ca: ops.pem, roles: [{ role: read, names: [CN=x] }] }");
     plane = await startControlPlane({
-      ...{ stateDir: directory, trustDomain: "cluster.local", version: "test", log: silent },
+      ...{ stateDir: join(directory, "state"), trustDomain: "cluster.local", version: "test", log: silent },
       ...{
         ...here,
         httpAddress: "127.0.0.1",
         httpPort: 0,
         federation: { endpoint: { ...here, web: undefined } },
+        remoteApi: { host: "127.0.0.1", port: 0, usersFile },
       },
     });
   });
@@ -102,7 +106,11 @@ describe("a scan of every TLS port", () => {
     rmSync(directory, { recursive: true });
   });
 
-  const ports = { "control plane": () => plane.port, "bundle endpoint": () => plane.federationPort! };
+  const ports = {
+    "control plane": () => plane.port,
+    "bundle endpoint": () => plane.federationPort!,
+    "operators' API": () => plane.apiPort!,
+  };
   for (const [name, port] of Object.entries(ports)) {
     it(`finds TLS 1.2 and 1.3 with safe suites alone at the ${name}`, async () => {
       const found = await scan(port());

@@ -16,6 +16,7 @@ import { IdentityFile } from "./enrolment/identity-file.ts";
 import { IdentityKeeper } from "./enrolment/identity-keeper.ts";
 import type { Svid } from "./enrolment/svid.ts";
 import { hasIpv6 } from "./interception/has-ipv6.ts";
+import { InterceptionWatch, readCounters } from "./interception/interception-watch.ts";
 import { intercept } from "./interception/nft.ts";
 import { addPassthroughSource } from "./interception/passthrough-source.ts";
 import type { MemberOptions } from "./member-options.ts";
@@ -197,6 +198,9 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
       { exclude: options.exclude, controlPlanePort: plan.controlPlane.port },
       options.nft,
     );
+    const nft = options.nft;
+    const watch = new InterceptionWatch({ read: () => readCounters(nft), clock, talk });
+    cleanup.add("the watch over interception", () => watch.close());
     const onExit = () => rules.remove();
     process.on("exit", onExit);
     cleanup.add("interception", () => {

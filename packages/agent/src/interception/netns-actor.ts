@@ -2,6 +2,7 @@
  * A program for the tests of interception, run inside a network namespace: does
  * what each line on its standard input asks (JSON) and answers with one line.
  */
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
@@ -11,7 +12,14 @@ import { originalDestination } from "@weft/proxy/net/original-destination";
 export type ActorRequest =
   /** TCP and UDP servers that answer with `<name>`, over TCP also the original destination where the kernel knows it. */
   | { readonly t: "serve"; readonly name: string; readonly port: number }
-  | { readonly t: "tcp" | "udp"; readonly host: string; readonly port: number; readonly from?: string }
+  | {
+      readonly t: "tcp" | "udp";
+      readonly host: string;
+      readonly port: number;
+      readonly from?: string;
+      /** SO_MARK of the socket, over TCP. */
+      readonly mark?: number;
+    }
   /** Takes other effective ids, as the sidecar and the agent have. */
   | { readonly t: "become"; readonly uid: number; readonly gid: number };
 
@@ -22,7 +30,9 @@ async function answer(request: ActorRequest): Promise<string> {
     case "serve":
       return serve(request.name, request.port);
     case "tcp":
-      return askTcp(request.host, request.port, request.from);
+      return request.mark === undefined
+        ? askTcp(request.host, request.port, request.from)
+        : askMarked(request);
     case "udp":
       return askUdp(request.host, request.port);
     case "become":
@@ -69,6 +79,18 @@ function askTcp(host: string, port: number, from: string | undefined): Promise<s
     });
     socket.on("end", () => finish(received));
   });
+}
+
+/** By Python: Node sets no marks. */
+function askMarked({ host, port, mark }: { host: string; port: number; mark?: number }): string {
+  const program = `
+import socket
+s = socket.socket()
+s.settimeout(${limitMs / 1000})
+s.setsockopt(socket.SOL_SOCKET, 36, ${mark})
+s.connect(("${host}", ${port}))
+print(s.recv(200).decode(), end="")`;
+  return spawnSync("python3", ["-c", program], { encoding: "utf8" }).stdout;
 }
 
 function askUdp(host: string, port: number): Promise<string> {
