@@ -78,7 +78,7 @@ async function startOne(
   const errors = findings.filter((line) => line.includes(" error "));
   if (errors.length > 0) throw new Error(errors.join("\n"));
   const resources = translateSidecar(mesh, mesh.workloads.get("api-v1.default")!);
-  const contender = await start(withSecrets(envoyBootstrap(resources), options));
+  const contender = await start(withSecrets(envoyBootstrap(resources), name, options));
   return {
     name,
     http,
@@ -96,7 +96,11 @@ async function startOne(
 }
 
 /** The workload's certificate and roots in the bootstrap itself, where the agent would serve them. */
-function withSecrets(bootstrap: unknown, { authority, federated = [] }: SceneOptions): string {
+function withSecrets(
+  bootstrap: unknown,
+  name: Contender["name"],
+  { authority, federated = [] }: SceneOptions,
+): string {
   const own = authority.leaf("default", "api");
   const inline = (text: string) => ({ inline_string: text });
   const secrets = [
@@ -107,7 +111,7 @@ function withSecrets(bootstrap: unknown, { authority, federated = [] }: SceneOpt
     {
       name: "ROOTCA",
       validation_context:
-        federated.length > 0
+        federated.length > 0 || name === "Envoy"
           ? spiffeValidator([authority, ...federated])
           : { trusted_ca: inline(authority.bundlePem) },
     },

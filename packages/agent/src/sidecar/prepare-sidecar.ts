@@ -78,6 +78,7 @@ export async function prepareSidecar(
     path: files.sdsSocketPath,
     svid: keeper.svid,
     owner: user,
+    byDomain: dataPlane.kind === "envoy",
     routes: counted ? [counted.route] : [],
     clock,
     talk,
@@ -133,7 +134,8 @@ export async function prepareSidecar(
   if (typeof accessLog === "number") cleanup.add("access log", () => closeSync(accessLog));
   let settings: ProxySettings | undefined;
   const process = new Sidecar({
-    launch: () => buildLaunch(withoutCore(dataPlane.command(files, settings)), user, "SIGKILL", options.setpriv),
+    launch: () =>
+      buildLaunch(withoutCore(dataPlane.command(files, settings)), user, "SIGKILL", options.setpriv),
     admin,
     stdio: ["ignore", accessLog, "inherit"],
     env: () => ({

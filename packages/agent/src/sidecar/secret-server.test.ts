@@ -107,6 +107,28 @@ test("a sidecar gets certificate and trust bundle, and each rotation at once", a
   await server.close();
 });
 
+test("where it is asked for, the own trust domain alone has roots of its own too", async () => {
+  const path = join(folder, "sds", "by-domain.sock");
+  const options = { path, svid: issue(), owner: undefined, clock: systemClock, talk: () => {} };
+  const server = await startSecretServer({ ...options, byDomain: true });
+  const held = Promise.withResolvers<Secret>();
+  const client = new AdsClient({
+    clock: systemClock,
+    target: { address: { path } },
+    node: () => ({ id: "sidecar" }),
+    mode: "delta",
+    service: "secret",
+    handler: {
+      onResources: (_type, { added }) => held.resolve(fromBinary(SecretSchema, added[0]!.body)),
+    },
+  });
+  client.subscribe(typeUrl.secret, ["ROOTCA"]);
+  client.start();
+  assert.deepEqual(domainsOf(await held.promise), [["cluster.local", ca.bundlePem]]);
+  client.close();
+  await server.close();
+});
+
 test("a path that is too long for a socket is refused with the flag", async () => {
   const path = join(folder, "x".repeat(120), "sds.sock");
   const svid = issue();

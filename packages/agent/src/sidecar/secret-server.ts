@@ -29,6 +29,11 @@ export interface SecretServerOptions {
   readonly svid: Svid;
   /** Who may connect; undefined: only this process's own user. */
   readonly owner: Ids | undefined;
+  /**
+   * Roots are told by trust domain although there is one alone: Envoy looks at whether a certificate
+   * is an authority's only then.
+   */
+  readonly byDomain?: boolean;
   /** What else the sidecar may call on this socket. */
   readonly routes?: readonly GrpcRoute[];
   readonly clock: Clock;
@@ -43,12 +48,12 @@ export interface SecretServerOptions {
  * here; socket and folder are the sidecar's user's alone, so no other user can connect.
  */
 export async function startSecretServer(options: SecretServerOptions): Promise<SecretServer> {
-  const { path, owner, clock, talk } = options;
+  const { path, owner, clock, talk, byDomain = false } = options;
   refuseLongSocketPath(path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let { svid } = options;
   let foreign: BundleMap = { bundles: [], aliases: [] };
-  let snapshot = secretSnapshot(svid, foreign);
+  let snapshot = secretSnapshot(svid, foreign, byDomain);
   let told: Svid | undefined;
   const look = () => {
     const { sessions } = ads;
@@ -80,7 +85,7 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   }
   chmodSync(dirname(path), 0o700);
   const push = () => {
-    snapshot = secretSnapshot(svid, foreign);
+    snapshot = secretSnapshot(svid, foreign, byDomain);
     for (const session of ads.sessions) session.setSnapshot(snapshot);
   };
   return {
@@ -99,7 +104,7 @@ export async function startSecretServer(options: SecretServerOptions): Promise<S
   };
 }
 
-function secretSnapshot(svid: Svid, foreign: BundleMap): Snapshot {
+function secretSnapshot(svid: Svid, foreign: BundleMap, byDomain: boolean): Snapshot {
   const secrets = [
     secret(
       "default",
@@ -115,7 +120,7 @@ function secretSnapshot(svid: Svid, foreign: BundleMap): Snapshot {
       "ROOTCA",
       create(SecretSchema, {
         name: "ROOTCA",
-        type: { case: "validationContext", value: validation(svid, foreign) },
+        type: { case: "validationContext", value: validation(svid, foreign, byDomain) },
       }),
     ),
   ];
@@ -126,13 +131,13 @@ function secretSnapshot(svid: Svid, foreign: BundleMap): Snapshot {
  * The roots of the mesh; where other trust domains are known, each domain's own
  * for it alone, as Envoy's SPIFFE validator takes them.
  */
-function validation({ bundle, bundlePem }: Svid, { bundles, aliases }: BundleMap) {
+function validation({ bundle, bundlePem }: Svid, { bundles, aliases }: BundleMap, byDomain: boolean) {
   const domains = new Map([bundle.trustDomain, ...aliases].map((name) => [name, bundlePem]));
   for (const { trustDomain, roots } of bundles) {
     if (roots.length > 0 && trustDomain !== bundle.trustDomain)
       domains.set(trustDomain, roots.map(({ pem }) => pem).join(""));
   }
-  if (domains.size === 1) return { trustedCa: inline(bundlePem) };
+  if (domains.size === 1 && !byDomain) return { trustedCa: inline(bundlePem) };
   const config = create(SPIFFECertValidatorConfigSchema, {
     trustDomains: Array.from(domains, ([name, pem]) => ({ name, trustBundle: inline(pem) })),
   });
