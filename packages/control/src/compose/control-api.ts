@@ -50,13 +50,8 @@ import type { RevokeRequest } from "../ca/revocations.ts";
 import type { RootRotation } from "../ca/root-rotation.ts";
 import { dataPlaneOf } from "../capability/data-plane.ts";
 import { findCapabilityGaps, type MeshClient } from "../capability/find-gaps.ts";
-import { resourceKey } from "../config/resource.ts";
 import { type DebugPage, debugPages } from "../inspect/debug-pages.ts";
-import { gatewayStatus } from "../inspect/gateway-status.ts";
 import { type MeshView, meshViewOf } from "../inspect/mesh-view.ts";
-import { policyStatus } from "../inspect/policy-status.ts";
-import { routeStatus } from "../inspect/route-status.ts";
-import { shownText } from "../inspect/secret-text.ts";
 import type { RequestHub } from "../observe/request-hub.ts";
 import { RequestObservation } from "../observe/request-observation.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
@@ -70,16 +65,18 @@ import { type GoldenSignalsInput, goldenSignals } from "../telemetry/golden-sign
 import type { MetricHistory } from "../telemetry/metric-history.ts";
 import { awaitSync } from "./await-sync.ts";
 import { Canaries } from "./canaries.ts";
-import { ConfigChanges, noSuchResource } from "./config-changes.ts";
-import type { ConfigEntry, ConfigSet } from "./config-set.ts";
+import { ConfigChanges } from "./config-changes.ts";
+import type { ConfigSet } from "./config-set.ts";
 import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import type { MeshTrust } from "./mesh-trust.ts";
 import { proxyConfigOf } from "./proxy-lookup.ts";
 import type { ProxySyncTable } from "./proxy-sync.ts";
+import { ResourceRecords } from "./resource-records.ts";
 import { Rollouts } from "./rollouts.ts";
 import { proxyStatus, workloadStatus } from "./status-rows.ts";
+import { TrustOperations } from "./trust-operations.ts";
 
 export interface ControlApiOptions {
   readonly clock: Clock;
@@ -118,6 +115,8 @@ export class ControlApi implements ApiBackend {
   readonly #parts: ControlApiOptions;
   readonly #startedAtMs: number;
   readonly #requests: RequestObservation;
+  readonly #resources: ResourceRecords;
+  readonly #trust: TrustOperations;
 
   constructor(options: ControlApiOptions) {
     this.#parts = options;
@@ -131,6 +130,9 @@ export class ControlApi implements ApiBackend {
     this.canaries = new Canaries({ ...options, store: options.canaryStore, rollouts: this.rollouts });
     this.#startedAtMs = options.clock.now();
     this.#requests = new RequestObservation(options.requests, () => this.#view());
+    const { canaries } = this;
+    this.#resources = new ResourceRecords({ ...options, canaries, startedAtMs: this.#startedAtMs });
+    this.#trust = new TrustOperations(options);
   }
 
   apply(request: ApplyRequest, by: ChangeBy): ApplyResult | Promise<ApplyResult> {
@@ -154,25 +156,15 @@ export class ControlApi implements ApiBackend {
   }
 
   listResources(filter: { readonly kind?: string; readonly namespace?: string }): ResourceList {
-    const { config, store } = this.#parts;
-    const resources = [...config.entries.values()]
-      .filter(
-        ({ resource }) =>
-          (filter.kind === undefined || resource.kind === filter.kind) &&
-          (filter.namespace === undefined || resource.namespace === filter.namespace),
-      )
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .map((entry) => this.#record(entry));
-    return { revision: store.revision, resources };
+    return this.#resources.list(filter);
   }
 
   indexResources(): ResourceIndex {
-    const { revision, resources } = this.listResources({});
-    return { revision, resources: resources.map(({ text: _, ...summary }) => summary) };
+    return this.#resources.index();
   }
 
   getResource(key: ResourceKey): ResourceRecord {
-    return this.#record(this.#entry(key));
+    return this.#resources.get(key);
   }
 
   revisions(limit: number): readonly RevisionRecord[] {
@@ -302,9 +294,7 @@ export class ControlApi implements ApiBackend {
   }
 
   createToken(request: CreateTokenRequest, caller: Caller): CreatedToken {
-    const created = this.#parts.authority.createToken(request, actorOf(caller));
-    this.#parts.events.add("token", `token ${created.id} created for ${created.identity}`);
-    return created;
+    return this.#trust.createToken(request, caller);
   }
 
   listTokens(): TokenList {
@@ -312,18 +302,11 @@ export class ControlApi implements ApiBackend {
   }
 
   revokeToken(id: string, caller: Caller): void {
-    if (!this.#parts.authority.revokeToken(id, actorOf(caller))) {
-      throw new ApiRefusal(404, {
-        error: `there is no token ${id}`,
-        hint: "'weft token list' shows all of them",
-      });
-    }
-    this.#parts.events.add("token", `token ${id} revoked`);
+    this.#trust.revokeToken(id, caller);
   }
 
   caStatus(): CaStatus {
-    const rotation = this.#parts.rotation.status();
-    return { ...this.#parts.authority.caStatus(), ...(rotation && { rotation }) };
+    return this.#trust.status();
   }
 
   federation(): FederationStatus {
@@ -331,9 +314,11 @@ export class ControlApi implements ApiBackend {
   }
 
   revoke(request: RevokeRequest, caller: Caller): RevocationRecord {
-    const revocation = this.#parts.authority.revocations.revoke(request, actorOf(caller));
-    this.#parts.events.add("ca", `${revocation.kind} ${revocation.value} revoked`);
-    return revocation;
+    return this.#trust.revoke(request, caller);
+  }
+
+  rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus> {
+    return this.#trust.rotateRoot(options, caller);
   }
 
   auditLog(query: AuditQuery): readonly AuditRecord[] {
@@ -342,13 +327,6 @@ export class ControlApi implements ApiBackend {
 
   verifyAudit(noted: NotedHead | undefined): Promise<AuditVerification> {
     return this.#parts.audit.verify(noted);
-  }
-
-  async rotateRoot(options: { readonly isForced: boolean }, caller: Caller): Promise<CaStatus> {
-    const { rotation, events } = this.#parts;
-    await rotation.begin(options, actorOf(caller));
-    events.add("ca", `${options.isForced ? "forced " : ""}rotation of the root began`);
-    return this.caStatus();
   }
 
   debug(page: string): unknown {
@@ -373,37 +351,6 @@ export class ControlApi implements ApiBackend {
 
   watchEvents(signal: AbortSignal): AsyncIterable<MeshEvent> {
     return this.#parts.events.watch(signal);
-  }
-
-  #entry(key: ResourceKey): ConfigEntry {
-    const entry = this.#parts.config.entries.get(resourceKey(key));
-    if (entry) return entry;
-    throw noSuchResource(key);
-  }
-
-  #record({ resource, text, source }: ConfigEntry): ResourceRecord {
-    const { kind, namespace, name, apiVersion } = resource;
-    const stored = source === "store" ? this.#parts.store.versionOf(resource) : undefined;
-    const { routes, gateways, policyStatuses } = this.#parts.pipeline.current;
-    const parents = routes.get(resourceKey(resource));
-    const gateway = gateways.get(resourceKey(resource));
-    const ancestors = policyStatuses.get(resourceKey(resource));
-    const canary = kind === "Canary" ? this.canaries.status(resourceKey(resource)) : undefined;
-    return {
-      kind,
-      namespace,
-      name,
-      apiVersion,
-      text: shownText({ resource, text }),
-      origin: `${text.file}:${text.line}`,
-      revision: stored?.revision ?? 0,
-      changedAtMs: stored?.changedAtMs ?? this.#startedAtMs,
-      source,
-      ...(parents ? { status: routeStatus(parents) } : {}),
-      ...(gateway ? { status: gatewayStatus(gateway) } : {}),
-      ...(ancestors ? { status: policyStatus(ancestors) } : {}),
-      ...(canary ? { status: canary } : {}),
-    };
   }
 }
 
