@@ -157,14 +157,15 @@ export interface ConfigChange {
 }
 
 /** Undefined where the directory has one of them: it goes before. */
-function putInto(
-  { entries: before, resources, aside }: Merged,
-  put: readonly ConfigEntry[],
-): Merged | undefined {
-  if (put.some(({ key }) => before.get(key)?.source === "directory")) return undefined;
+function putInto(merged: Merged, put: readonly ConfigEntry[]): Merged | undefined {
+  const { entries: before, resources, aside, diagnostics } = merged;
+  const replacing = put.map(({ key }) => before.get(key));
+  if (replacing.some((entry) => entry?.source === "directory")) return undefined;
   const entries = before.with(byKey(put));
   const keys = put.map(({ key }) => key);
-  return { entries, resources: replaced(resources, before, entries, keys), aside };
+  const next = { entries, resources: replaced(resources, before, entries, keys), aside };
+  const isNothingSaid = [...put, ...replacing].every((entry) => !entry?.diagnostics.length);
+  return diagnostics && isNothingSaid ? { ...next, diagnostics } : next;
 }
 
 function byKey(entries: readonly ConfigEntry[]): [string, ConfigEntry][] {
