@@ -12,7 +12,7 @@ import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { type DeltaFields, Stream } from "./stream.ts";
 
-const { cluster, endpoint } = typeUrl;
+const { cluster, endpoint, virtualHost } = typeUrl;
 const node = { id: "sidecar~127.0.0.1~a.default~default.svc.cluster.local" };
 
 const resource = (name: string, version = 1): XdsResource => ({
@@ -173,6 +173,49 @@ describe("a delta stream", () => {
     push(learnt([resource("fixed"), resource("used", 2), onDemand("unused", 2)]));
     assert.deepEqual(names(await stream.next()), ["used"], "the same content, now for all");
     stream.close();
+  });
+
+  test("gets virtual hosts by name alone, keeps those it names, and gives them up", async () => {
+    const hosts = (...list: readonly XdsResource[]): Snapshot => ({
+      byType: new Map([[virtualHost, new Map(list.map((one) => [one.name, { ...one, isOnDemand: true }]))]]),
+      isLearnt: true,
+    });
+    begin([]);
+    push(hosts(resource("80/a"), resource("80/b"), resource("80/unused")));
+    const stream = await opened({ typeUrl: virtualHost, resourceNamesSubscribe: ["80/a", "80/gone"] });
+    const first = await stream.next();
+    assert.deepEqual(names(first), ["80/a"]);
+    assert.deepEqual(first.removedResources, ["80/gone"], "it is said not to exist");
+    ack(stream, first);
+    stream.sendDelta({ typeUrl: virtualHost, resourceNamesSubscribe: ["80/b"] });
+    const second = await stream.next();
+    assert.deepEqual(names(second), ["80/b"], "and nothing again");
+    const errorDetail = { code: 3, message: "virtual host '80/b': no such filter" };
+    stream.sendDelta({ typeUrl: virtualHost, responseNonce: second.nonce, errorDetail });
+    await stream.silence();
+    assert.deepEqual(nacks, ["virtual host '80/b': no such filter"]);
+    push(hosts(resource("80/a", 2), resource("80/b"), resource("80/gone"), resource("80/unused", 2)));
+    const later = await stream.next();
+    assert.deepEqual(
+      names(later).toSorted(),
+      ["80/a", "80/gone"],
+      "what changed and what came; not what it refused",
+    );
+    ack(stream, later);
+    stream.sendDelta({ typeUrl: virtualHost, resourceNamesUnsubscribe: ["80/a"] });
+    await stream.silence();
+    push(hosts(resource("80/a", 3), resource("80/b"), resource("80/unused", 3)));
+    const last = await stream.next();
+    assert.deepEqual([names(last), last.removedResources], [[], ["80/gone"]]);
+    stream.close();
+    const back = await opened({
+      typeUrl: virtualHost,
+      resourceNamesSubscribe: ["80/a", "80/b", "80/gone"],
+      initialResourceVersions: { "80/a": "3", "80/b": "0", "80/gone": "1" },
+    });
+    const differing = await back.next();
+    assert.deepEqual([names(differing), differing.removedResources], [["80/b"], ["80/gone"]]);
+    back.close();
   });
 
   test("that refuses is not told the same again, and is told once it changes", async () => {

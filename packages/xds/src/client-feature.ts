@@ -24,6 +24,11 @@ export const clientFeature = {
    */
   onDemandClusters: "weft.on-demand-clusters",
   /**
+   * Asks for the virtual host of a request by name, where its route configuration
+   * has `vhds` and says which there are (`weft.on_demand_hosts`).
+   */
+  onDemandHosts: "weft.on-demand-hosts",
+  /**
    * Knows what decided about an answer that it makes itself, from
    * `filter_metadata["istio"].policies` of the listener, as `%DYNAMIC_METADATA(weft.explain)%`.
    */

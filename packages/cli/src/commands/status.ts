@@ -31,7 +31,7 @@ export function command(): Command {
 function columns(report: StatusReport) {
   const typeColumn = (type: string) => ({
     title: type,
-    value: (proxy: ProxyStatus) => proxy.types.find((t) => t.type === type)?.state ?? "-",
+    value: (proxy: ProxyStatus) => worstOf(proxy, type === "RDS" ? ["RDS", "VHDS"] : [type]),
   });
   return [
     { title: "NAME", value: (proxy: ProxyStatus) => proxy.workload },
@@ -51,6 +51,12 @@ function columns(report: StatusReport) {
     { title: "DATA PLANE", value: (proxy: ProxyStatus) => proxy.dataPlane || "-" },
     { title: "IDENTITY", value: (proxy: ProxyStatus) => proxy.identity, canShrink: true },
   ];
+}
+
+/** Virtual hosts that are given by name are a part of routes. */
+function worstOf({ types }: ProxyStatus, wanted: readonly string[]): string {
+  const states = types.filter(({ type }) => wanted.includes(type)).map(({ state }) => state);
+  return (["nacked", "stale", "not sent"] as const).find((bad) => states.includes(bad)) ?? states[0] ?? "-";
 }
 
 function summary(report: StatusReport): string {

@@ -142,7 +142,9 @@ export type SyncState = Infer<typeof syncState>;
 const typeSync = object(
   "TypeSync",
   {
-    type: text("Short name as `istioctl proxy-status` has it: CDS, LDS, EDS, RDS, SDS, NDS."),
+    type: text(
+      "Short name as `istioctl proxy-status` has it: CDS, LDS, EDS, RDS, SDS, NDS; VHDS: virtual hosts by name.",
+    ),
     state: syncState,
     sentVersion: optional(text()),
     ackedVersion: optional(text()),

@@ -251,6 +251,7 @@ const shortNames: Readonly<Record<string, string>> = {
   ClusterLoadAssignment: "EDS",
   Listener: "LDS",
   RouteConfiguration: "RDS",
+  VirtualHost: "VHDS",
   Secret: "SDS",
   NameTable: "NDS",
 };

@@ -43,6 +43,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
+import { OnDemandHostsSchema } from "@weft/xds/gen/weft/route/v1/on_demand_hosts_pb";
 import { TypedStructSchema } from "@weft/xds/gen/xds/type/v3/typed_struct_pb";
 
 /** Every extension that translation packs into an Any. */
@@ -59,6 +60,7 @@ export const extensionRegistry = createRegistry(
   HttpRbacSchema,
   UriTemplateMatchConfigSchema,
   OnDemandSchema,
+  OnDemandHostsSchema,
   RouterSchema,
   OriginalDstSchema,
   TlsInspectorSchema,

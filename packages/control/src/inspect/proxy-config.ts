@@ -24,12 +24,27 @@ export function proxyResources(
   subscription: SubscriptionOf,
 ): ProxyResource[] {
   const type = typeOfKind[kind];
-  const asked = subscription(typeUrl[type]);
-  if (!asked) return [];
-  return [...(snapshot.byType.get(typeUrl[type])?.values() ?? [])]
-    .filter((resource) => isGiven(asked, resource, snapshot))
+  const hosts = kind === "routes" ? given("virtualHost", snapshot, subscription) : [];
+  return given(type, snapshot, subscription)
     .map((resource) => proxyResource(kind, resource))
+    .map((resource) => (kind === "routes" ? withHosts(resource, hosts) : resource))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function given(type: PartType, snapshot: Snapshot, subscription: SubscriptionOf): XdsResource[] {
+  const asked = subscription(typeUrl[type]);
+  const resources = snapshot.byType.get(typeUrl[type])?.values() ?? [];
+  return asked ? [...resources].filter((resource) => isGiven(asked, resource, snapshot)) : [];
+}
+
+/** A route configuration with the virtual hosts that came by name, and without the list of those that may. */
+function withHosts(routes: ProxyResource, hosts: readonly XdsResource[]): ProxyResource {
+  const { vhds, metadata, virtual_hosts: own = [], ...rest } = routes.value;
+  if (vhds === undefined) return routes;
+  const learnt = hosts
+    .filter(({ name }) => name.startsWith(`${routes.name}/`))
+    .map(({ body }) => messageJson(schemas.virtualHost, body));
+  return { ...routes, value: { ...rest, virtual_hosts: [...learnt, ...(own as JsonObject[])], vhds } };
 }
 
 /** One resource as JSON, with the place where it was written. */

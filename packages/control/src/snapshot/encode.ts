@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { awaitedEndpoints } from "@weft/xds/awaited-endpoints";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
@@ -22,6 +22,7 @@ import { type Reference, referencesOf } from "./references.ts";
 export const schemas: Readonly<Record<PartType, DescMessage>> = {
   listener: ListenerSchema,
   route: RouteConfigurationSchema,
+  virtualHost: VirtualHostSchema,
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
   secret: SecretSchema,
@@ -66,9 +67,19 @@ export function encodeHost(host: VirtualHost): EncodedHost {
   return { bytes, version: digest(bytes) };
 }
 
+/** A virtual host as a resource of its own, from its form as a field. */
+export function loneHost(name: string, { bytes, version }: EncodedHost): EncodedResource {
+  const reader = new BinaryReader(bytes);
+  reader.tag();
+  const body = reader.bytes();
+  return { name, version, body, awaits: undefined, references: [], isOnDemand: true };
+}
+
 /** A route configuration with what it was put together from. */
 export interface JoinedRoutes {
   readonly resource: EncodedResource;
+  /** Where its hosts begin. */
+  readonly headBytes: number;
   readonly hosts: readonly EncodedHost[];
 }
 
@@ -90,7 +101,7 @@ export function encodeRoutes(
   const body = Buffer.allocUnsafeSlow(size);
   body.set(first);
   let end = first.length;
-  let lastEnd = first.length;
+  let lastEnd = last?.headBytes ?? 0;
   for (let i = 0; i < hosts.length; ) {
     const from = lastEnd;
     for (; i < hosts.length && hosts[i] === last?.hosts[i]; i += 1) lastEnd += hosts[i]!.bytes.length;
@@ -105,7 +116,8 @@ export function encodeRoutes(
     i += 1;
   }
   const version = digest([digest(first), ...hosts.map((host) => host.version)].join());
-  return { resource: { name: head.name, version, body, awaits: undefined, references: [] }, hosts };
+  const resource = { name: head.name, version, body, awaits: undefined, references: [] };
+  return { resource, headBytes: first.length, hosts };
 }
 
 /** Equal contents have equal versions. */

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { OnDemandHostsSchema } from "@weft/xds/gen/weft/route/v1/on_demand_hosts_pb";
+import { HostNames, onDemandHostsKey } from "@weft/xds/host-names";
 import { isGiven, type Snapshot } from "@weft/xds/snapshot";
 import { typeUrl } from "@weft/xds/type-url";
 import { buildMesh } from "../model/build-mesh.ts";
@@ -239,6 +244,40 @@ describe("snapshots", () => {
     assert.deepEqual(eager("api", learningSidecarFeatures), ["old"], "no request waits for a mirror");
     assert.deepEqual(eager("web", learningSidecarFeatures).sort(), ["api", "old", "web"]);
     assert.deepEqual(eager("api", sidecarFeatures).sort(), ["api", "old", "web"]);
+  });
+
+  it("of who asks for virtual hosts have each by itself: a changed route is that of its host, and no other's", () => {
+    const builder = new SnapshotBuilder();
+    const route = (timeout: string) =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: api }\nspec: { hosts: [api], http: [{ timeout: ${timeout}, route: [{ destination: { host: api } }] }] }\n`;
+    const build = (yaml: string, id: string, features: ClientFeatures) =>
+      builder.build(fixture(scenario, yaml).mesh, { id, features });
+    const before = build(route("1s"), "web-v1.default", learningSidecarFeatures);
+    const other = build(route("1s"), "api-v1.default", learningSidecarFeatures);
+    const after = build(route("2s"), "web-v1.default", learningSidecarFeatures);
+    const hosts = before.byType.get(typeUrl.virtualHost)!;
+    const both = ["9080/api.default.svc.cluster.local", "9080/web.default.svc.cluster.local"];
+    assert.deepEqual([...hosts.keys()].sort(), both);
+    assert.equal(other.byType.get(typeUrl.virtualHost), hosts, "shared by all who ask");
+    const wildcard = { isWildcard: true, names: new Set<string>() };
+    assert.ok([...hosts.values()].every((host) => !isGiven(wildcard, host, before)));
+    assert.deepEqual(changed(before, after), [both[0]]);
+    const entry =
+      "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: later }\nspec: { hosts: [later.example], ports: [{ number: 9080, name: http, protocol: HTTP }], resolution: DNS }\n";
+    const grown = build(`${route("2s")}---\n${entry}`, "web-v1.default", learningSidecarFeatures);
+    const { body } = grown.byType.get(typeUrl.route)!.get("9080")!;
+    const { virtualHosts, metadata } = fromBinary(RouteConfigurationSchema, body);
+    assert.deepEqual(
+      virtualHosts.map(({ name }) => name),
+      ["allow_any"],
+      "a longer list of names moves what stands behind it",
+    );
+    const names = anyUnpack(metadata!.typedFilterMetadata[onDemandHostsKey]!, OnDemandHostsSchema)!;
+    assert.equal(new HostNames(names).find("later.example"), "later.example");
+    assert.ok(grown.byType.get(typeUrl.virtualHost)!.has("9080/later.example"));
+    const whole = build(route("2s"), "web-v1.default", { ...learningSidecarFeatures, asksForHosts: false });
+    assert.equal(whole.byType.get(typeUrl.virtualHost)!.size, 0);
+    assert.notEqual(whole.byType.get(typeUrl.route), after.byType.get(typeUrl.route));
   });
 
   it("of a workload that is not in the mesh are refused", () => {

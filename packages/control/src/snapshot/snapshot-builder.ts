@@ -7,6 +7,7 @@ import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import type { SeenMesh } from "../model/view.ts";
 import { type ClientFeatures, featuresKey, noFeatures } from "../translate/client-features.ts";
+import { hostResourceName } from "../translate/on-demand-routes.ts";
 import { endpointsPart, type PartType, type SidecarPart } from "../translate/part.ts";
 import type { Place } from "../translate/place.ts";
 import { type ProxyParts, proxyParts } from "../translate/proxy-parts.ts";
@@ -19,6 +20,7 @@ import {
   encodeHost,
   encodeRoutes,
   type JoinedRoutes,
+  loneHost,
   typeUrls,
 } from "./encode.ts";
 import { MeshViews } from "./mesh-views.ts";
@@ -51,7 +53,8 @@ interface Common {
 
 interface MadeRoutes {
   readonly memory: RouteMemory;
-  readonly joined: JoinedRoutes;
+  /** Undefined of virtual hosts that are given by themselves. */
+  readonly joined: JoinedRoutes | undefined;
   readonly encoded: Encoded;
 }
 
@@ -82,6 +85,8 @@ export class SnapshotBuilder {
   /** Encoded virtual hosts, of which a port has as many as there are services. */
   readonly #hosts = new PartCache<EncodedHost>();
   readonly #byKey = new WeakMap<HostKey, EncodedHost>();
+  /** The same, as resources of their own. */
+  readonly #loneByKey = new WeakMap<HostKey, EncodedResource>();
   readonly #canonical = new WeakMap<Mesh, Mesh>();
   readonly #interned = new Map<string, WeakRef<EncodedResource>>();
   readonly #lost = new FinalizationRegistry<string>((key) => {
@@ -230,11 +235,25 @@ export class SnapshotBuilder {
     if (!part.assemble) return undefined;
     return this.#routes.get(part, part.id, () => {
       const { head, memory, build } = part.assemble!(last?.memory);
-      if (last && isSameList(memory.keys, last.memory.keys)) return { ...last, memory };
+      const isSame = last && memory.names === last.memory.names && isSameList(memory.keys, last.memory.keys);
+      if (isSame) return { ...last, memory };
+      if (part.type === "virtualHost") {
+        const encoded = memory.keys.map((key, at) => this.#loneHost(key, () => build(at)));
+        return { memory, joined: undefined, encoded };
+      }
       const hosts = memory.keys.map((key, at) => this.#encodedHost(key, () => build(at)));
       const joined = encodeRoutes(head, hosts, last?.joined);
       return { memory, joined, encoded: [this.#shared("route", joined.resource)] };
     });
+  }
+
+  #loneHost(key: HostKey, build: () => VirtualHost): EncodedResource {
+    let lone = this.#loneByKey.get(key);
+    if (!lone) {
+      lone = this.#shared("virtualHost", loneHost(hostResourceName(key), this.#encodedHost(key, build)));
+      this.#loneByKey.set(key, lone);
+    }
+    return lone;
   }
 
   #encodedHost(key: HostKey, build: () => VirtualHost): EncodedHost {

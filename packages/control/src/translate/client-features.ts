@@ -16,6 +16,8 @@ export interface ClientFeatures {
   readonly hasIpv6: boolean;
   /** Asks for clusters when it first needs them, and is to be given no others. */
   readonly learnsScope: boolean;
+  /** Asks for virtual hosts too, where it learns what it uses. */
+  readonly asksForHosts: boolean;
   /** Can say what decided about answers that it makes itself. */
   readonly explainsReplies: boolean;
 }
@@ -33,6 +35,7 @@ export const noFeatures: ClientFeatures = {
   isProxyless: false,
   hasIpv6: false,
   learnsScope: false,
+  asksForHosts: false,
   explainsReplies: false,
 };
 
@@ -46,7 +49,11 @@ export const sidecarFeatures: ClientFeatures = {
 };
 
 /** The same, where nothing else is asked for. */
-export const learningSidecarFeatures: ClientFeatures = { ...sidecarFeatures, learnsScope: true };
+export const learningSidecarFeatures: ClientFeatures = {
+  ...sidecarFeatures,
+  learnsScope: true,
+  asksForHosts: true,
+};
 
 /** Reads a node's `client_features`, and what its metadata says it takes; names that change nothing here are passed over. */
 export function parseClientFeatures(
@@ -60,6 +67,7 @@ export function parseClientFeatures(
     negotiatesHttp: names.includes(clientFeature.negotiatedHttp),
     hasIpv6: names.includes(clientFeature.ipv6),
     learnsScope: names.includes(clientFeature.onDemandClusters) && metadata.SCOPE !== "all",
+    asksForHosts: names.includes(clientFeature.onDemandHosts),
     explainsReplies: names.includes(clientFeature.explainsReplies),
   };
 }
@@ -84,6 +92,7 @@ function makeKey(features: ClientFeatures): string {
     isProxyless,
     hasIpv6,
     learnsScope,
+    asksForHosts,
     explainsReplies,
   } = features;
   if (isProxyless) return "grpc";
@@ -93,6 +102,7 @@ function makeKey(features: ClientFeatures): string {
     negotiatesHttp && "negotiated",
     hasIpv6 && "ipv6",
     learnsScope && "learns",
+    learnsScope && asksForHosts && "hosts",
     explainsReplies && "explains",
   ];
   return marks.filter(Boolean).join(" ");

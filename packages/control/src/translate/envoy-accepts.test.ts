@@ -15,7 +15,12 @@ const envoy = findPeer("envoy");
 const testdata = fileURLToPath(new URL("../../testdata/", import.meta.url));
 
 /** What Envoy never declares. */
-const notEnvoys = { hasIstioStatsNetwork: false, negotiatesHttp: false, isProxyless: false };
+const notEnvoys = {
+  hasIstioStatsNetwork: false,
+  negotiatesHttp: false,
+  isProxyless: false,
+  asksForHosts: false,
+};
 
 /** Loads everything one sidecar is given into real Envoy, which checks more than the messages' types. */
 function judge({ mesh, features }: Fixture, folder: string): void {

@@ -22,7 +22,7 @@ function modelText({ mesh, findings }: Fixture): string {
 function xdsText({ mesh, proxy, features }: Fixture): string {
   const resources = translateSidecar(mesh, mesh.workloads.get(proxy)!, features);
   const given = Object.entries(resources).filter(
-    ([type, list]) => !["secret", "workloadTemplate"].includes(type) || list.length > 0,
+    ([type, list]) => !["virtualHost", "secret", "workloadTemplate"].includes(type) || list.length > 0,
   );
   const shown = given.map(([type, list]) => [
     type,

@@ -41,7 +41,7 @@ export function outboundHttp(
   features: ReportingFeatures,
 ): Filter {
   const side = { reporter: { direction: "outbound" }, features } as const;
-  const filters = features.learnsScope ? [...routeFilters(), onDemand()] : routeFilters();
+  const filters = features.learnsScope ? [onDemand(), ...routeFilters()] : routeFilters();
   return manager(statPrefix, filters, side, options, {
     ...explainedReplies("application", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
@@ -113,7 +113,7 @@ function routeFilters(): HttpFilter[] {
   ];
 }
 
-/** After what may answer by itself: nothing is asked for a request that goes nowhere. */
+/** First: what the filters behind it do, the virtual host says that it may have to ask for. */
 function onDemand(): HttpFilter {
   const config = pack(OnDemandSchema, {
     odcds: { source: adsSource(), timeout: duration(discoveryTimeoutMs) },

@@ -12,6 +12,17 @@ export function inboundName(port: number): string {
   return `inbound|${port}||`;
 }
 
+/** The virtual host of a service on a port. */
+export function hostName(hostname: string, port: number): string {
+  return `${hostname}:${port}`;
+}
+
+/** What `hostName` joined. */
+export function hostNameParts(name: string): { readonly host: string; readonly port: string } {
+  const colon = name.lastIndexOf(":");
+  return { host: name.slice(0, colon), port: name.slice(colon + 1) };
+}
+
 /** The listener that application traffic to `address:port` is handed to. */
 export function listenerName(address: string, port: number): string {
   return `${address}_${port}`;

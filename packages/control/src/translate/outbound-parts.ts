@@ -6,6 +6,7 @@ import type { SeenMesh } from "../model/view.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { frontendParts } from "./frontends.ts";
+import { hostsByName, routesWithoutHosts } from "./on-demand-routes.ts";
 import {
   egressListener,
   isTcpUpstream,
@@ -15,7 +16,8 @@ import {
   virtualOutbound,
 } from "./outbound-listeners.ts";
 import { httpPorts, outboundRoutes, type RoutedMesh, upstreamRoutes } from "./outbound-routes.ts";
-import { part, routesPart, type SidecarPart } from "./part.ts";
+import { hostsPart, part, routesPart, type SidecarPart } from "./part.ts";
+import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
 export function capturedParts(mesh: SeenMesh, caller: Caller, features: ClientFeatures): SidecarPart[] {
@@ -69,7 +71,7 @@ function capturedWay(
   caller: Caller,
   features: ClientFeatures,
 ): SidecarPart[] {
-  const { services, routing, attached, options, known = services } = mesh;
+  const { services, options, known = services } = mesh;
   const variant = `${callerKey(caller)}${variantOf(mesh)}`;
   const ports = httpPorts(mesh);
   const listened = [services, ...routedStreams(mesh), options, known];
@@ -81,12 +83,33 @@ function capturedWay(
       `${variant} ${featuresKey(features)} ${ports.join()}`,
       () => outboundListeners(mesh, endpoints, caller, features),
     ),
-    ...ports.map((port) =>
-      routesPart(`routes-${port}`, [services, routing, attached, options, known], variant, (last) =>
-        outboundRoutes(port, mesh, caller, last),
-      ),
-    ),
+    ...ports.flatMap((port) => portRoutes(port, mesh, caller, features)),
     ...frontendParts(mesh, caller, features),
+  ];
+}
+
+/** The routes of a port, with its virtual hosts or, for clients that ask for these, apart from them. */
+function portRoutes(
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+  { learnsScope, asksForHosts }: ClientFeatures,
+): SidecarPart[] {
+  const { services, routing, attached, options, known = services } = mesh;
+  const from = [services, routing, attached, options, known];
+  const variant = `${callerKey(caller)}${variantOf(mesh)}`;
+  const id = `routes-${port}`;
+  if (!learnsScope || !asksForHosts) {
+    return [routesPart(id, from, variant, (last) => outboundRoutes(port, mesh, caller, last))];
+  }
+  let made: RouteAssembly | undefined;
+  const all = (last: RouteMemory | undefined) => {
+    made ??= outboundRoutes(port, mesh, caller, last?.whole);
+    return made;
+  };
+  return [
+    routesPart(id, from, `${variant} by name`, (last) => routesWithoutHosts(all(last), port, services)),
+    hostsPart(`hosts-${port}`, from, variant, (last) => hostsByName(all(last))),
   ];
 }
 

@@ -26,7 +26,7 @@ import { type Caller, callerKey } from "./caller.ts";
 import { claimed, type HostClaims, hostClaims } from "./host-claims.ts";
 import { HostKeys } from "./host-keys.ts";
 import { istioMetadata } from "./messages.ts";
-import { blackHoleCluster, outboundClusterName, passthroughCluster } from "./names.ts";
+import { blackHoleCluster, hostName, outboundClusterName, passthroughCluster } from "./names.ts";
 import { none } from "./part.ts";
 import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
@@ -115,8 +115,8 @@ export function outboundRoutes(
       if (!subject) return restOfTheWorld(mesh);
       const [, , domains] = memory.keys[at]!.says;
       return "hostname" in subject
-        ? virtualHost(`${subject.hostname}:${port}`, domains, serviceRoutes(subject, port, mesh, caller))
-        : virtualHost(`${subject.host}:${port}`, domains, httpRoutes(subject.http, port, mesh, caller));
+        ? virtualHost(hostName(subject.hostname, port), domains, serviceRoutes(subject, port, mesh, caller))
+        : virtualHost(hostName(subject.host, port), domains, httpRoutes(subject.http, port, mesh, caller));
     },
   };
 }
@@ -148,7 +148,7 @@ export function upstreamRoutes(
   const routes = service ? serviceRoutes(service, port, mesh, caller) : [];
   return create(RouteConfigurationSchema, {
     name,
-    virtualHosts: [virtualHost(`${hostname}:${port}`, ["*"], routes)],
+    virtualHosts: [virtualHost(hostName(hostname, port), ["*"], routes)],
     validateClusters: false,
   });
 }

@@ -9,6 +9,7 @@ import { assembleRoutes, type RouteAssembly, type RouteMemory } from "./route-as
 export type PartType =
   | "listener"
   | "route"
+  | "virtualHost"
   | "cluster"
   | "endpoint"
   | "secret"
@@ -29,7 +30,7 @@ export interface SidecarPart {
   readonly service?: string;
   /** Clients that learn their scope ask for it by name. */
   readonly isOnDemand?: boolean;
-  /** Of one route configuration: what `build` would make, in pieces; as far as it is as before with the keys of that. */
+  /** Of one route configuration, or of virtual hosts that are given by themselves: what `build` would make, in pieces; as far as it is as before with the keys of that. */
   assemble?(last?: RouteMemory): RouteAssembly;
   build(): readonly Message[];
 }
@@ -52,6 +53,17 @@ export function routesPart(
   assemble: (last?: RouteMemory) => RouteAssembly,
 ): SidecarPart {
   return { ...part(id, "route", from, variant, () => [assembleRoutes(assemble())]), assemble };
+}
+
+/** The virtual hosts of a route configuration, each a resource of its own. */
+export function hostsPart(
+  id: string,
+  from: readonly object[],
+  variant: string,
+  assemble: (last?: RouteMemory) => RouteAssembly,
+): SidecarPart {
+  const build = () => assembleRoutes(assemble()).virtualHosts;
+  return { ...part(id, "virtualHost", from, variant, build), assemble, isOnDemand: true };
 }
 
 /**

@@ -18,6 +18,10 @@ export interface RouteMemory {
   /** Of its hosts, in their order. */
   readonly keys: readonly HostKey[];
   readonly claims: HostClaims;
+  /** Of the assembly that this is a part of, where it has not all of its hosts. */
+  readonly whole?: RouteMemory;
+  /** What its head has that is not the same for all of its name. */
+  readonly names?: object | undefined;
 }
 
 /**

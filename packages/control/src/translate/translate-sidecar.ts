@@ -3,6 +3,7 @@ import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { viewOf } from "../model/view.ts";
 import { type ClientFeatures, noFeatures } from "./client-features.ts";
+import { hostNameParts } from "./names.ts";
 import type { PartType } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
 
@@ -23,6 +24,7 @@ export function translateSidecar(
   const resources: Record<PartType, NamedResource[]> = {
     listener: [],
     route: [],
+    virtualHost: [],
     cluster: [],
     endpoint: [],
     secret: [],
@@ -42,7 +44,10 @@ export function resourceName(type: PartType, message: Message): string {
   if (type === "endpoint") return (message as ClusterLoadAssignment).clusterName;
   if (type === "nameTable") return nameTableName;
   if (type === "workloadTemplate") return workloadTemplateName;
-  return (message as Message & { name: string }).name;
+  const { name } = message as Message & { name: string };
+  if (type !== "virtualHost") return name;
+  const { host, port } = hostNameParts(name);
+  return `${port}/${host}`;
 }
 
 export const workloadTemplateName = "weft.workload.v1.WorkloadTemplate";

@@ -1,4 +1,4 @@
-import { type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
+import { createRegistry, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
 import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
@@ -9,6 +9,7 @@ import {
   RouteConfigurationSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { CertificateValidationContextSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
+import { OnDemandHostsSchema } from "@weft/xds/gen/weft/route/v1/on_demand_hosts_pb";
 import type { BootstrapPlan } from "../config/bootstrap.ts";
 import { extensionRegistry } from "../config/extension-registry.ts";
 import type { LiveConfig } from "../config/live-config.ts";
@@ -137,8 +138,11 @@ function dump(message: Message): unknown {
 function toProtoJson(message: Message): JsonValue {
   const schema = schemas.find((candidate) => candidate.typeName === message.$typeName);
   if (!schema) throw new Error(`no schema to show ${message.$typeName} with`);
-  return toJson(schema, message as never, { registry: extensionRegistry, useProtoFieldName: true });
+  return toJson(schema, message as never, { registry, useProtoFieldName: true });
 }
+
+/** With what stands in metadata, which no decoder looks up. */
+const registry = createRegistry(extensionRegistry, OnDemandHostsSchema);
 
 const redacted = { inline_string: "[redacted]" };
 

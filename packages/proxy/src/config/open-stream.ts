@@ -74,7 +74,7 @@ function openClient(
     clientFeature.negotiatedHttp,
     clientFeature.explainsReplies,
     // Only delta xDS gives by name what it does not give to who asks for everything.
-    ...(server.isDelta ? [clientFeature.onDemandClusters] : []),
+    ...(server.isDelta ? [clientFeature.onDemandClusters, clientFeature.onDemandHosts] : []),
   ];
   self.clientFeatures = [...new Set([...self.clientFeatures, ...own])];
   const report = connectionReport(label, deps);

@@ -8,7 +8,7 @@ export interface PushStep {
   readonly after: readonly string[];
 }
 
-const { secret, cluster, endpoint, listener, route } = typeUrl;
+const { secret, cluster, endpoint, listener, route, virtualHost } = typeUrl;
 
 /**
  * Make before break: what is referred to goes before what refers to it, and is
@@ -25,10 +25,11 @@ const steps: readonly PushStep[] = [
   { typeUrl: endpoint, phase: "update", after: [] },
   { typeUrl: listener, phase: "both", after: [secret, cluster, endpoint] },
   { typeUrl: route, phase: "both", after: [cluster, endpoint] },
+  { typeUrl: virtualHost, phase: "both", after: [cluster, endpoint] },
 ];
 const lastSteps: readonly PushStep[] = [
-  { typeUrl: cluster, phase: "remove", after: [listener, route] },
-  { typeUrl: endpoint, phase: "remove", after: [listener, route] },
+  { typeUrl: cluster, phase: "remove", after: [listener, route, virtualHost] },
+  { typeUrl: endpoint, phase: "remove", after: [listener, route, virtualHost] },
   { typeUrl: secret, phase: "remove", after: [listener, cluster] },
 ];
 const ordered = new Set([...steps, ...lastSteps].map((step) => step.typeUrl));
