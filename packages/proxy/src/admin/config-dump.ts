@@ -45,7 +45,7 @@ export function configDump(
   const at = (ms: number) => new Date(ms).toISOString();
   const dumped = (field: string, held: Held<unknown>) => ({
     ...(held.version === "" ? {} : { version_info: held.version }),
-    [field]: dump(held.message),
+    [field]: dump(held.written.message),
     last_updated: at(held.updatedMs),
   });
   const configs: Readonly<Record<string, unknown>>[] = [
@@ -68,7 +68,7 @@ export function configDump(
       "@type": adminType("EndpointsConfigDump"),
       dynamic_endpoint_configs: [...live.endpoints.values()].map((held) => ({
         version_info: held.version,
-        endpoint_config: dump(held.message),
+        endpoint_config: dump(held.written.message),
         last_updated: at(held.updatedMs),
       })),
     });
@@ -85,7 +85,7 @@ export function configDump(
       "@type": adminType("RoutesConfigDump"),
       dynamic_route_configs: [...live.routes].map(([key, held]) => ({
         version_info: held.version,
-        route_config: dump(withHosts(held.message as RouteConfiguration, live.virtualHosts.of(key))),
+        route_config: dump(withHosts(held.written.message as RouteConfiguration, live.virtualHosts.of(key))),
         last_updated: at(held.updatedMs),
       })),
     },

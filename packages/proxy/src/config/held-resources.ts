@@ -1,6 +1,6 @@
-import type { Message } from "@bufbuild/protobuf";
 import type { EndpointAssignment } from "../cluster/cluster-plan.ts";
 import type { RouteHolder } from "./decode-context.ts";
+import type { WrittenMessage } from "./written-message.ts";
 
 /** One resource of a response. */
 export interface IncomingResource {
@@ -12,7 +12,7 @@ export interface IncomingResource {
 }
 
 interface Stamped {
-  readonly message: Message;
+  readonly written: WrittenMessage;
   readonly version: string;
   readonly updatedMs: number;
 }

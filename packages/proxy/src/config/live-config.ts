@@ -180,12 +180,12 @@ export class LiveConfig {
         });
         return;
       }
-      const { plan, message } = this.#decoder.routes(resource.body);
+      const { plan, written } = this.#decoder.routes(resource.body);
       const key = sourcedKey({ source, name: plan.name });
       const holder = this.#holder(key);
-      this.virtualHosts.adopt(key, plan, message);
+      this.virtualHosts.adopt(key, plan, written);
       holder.current = plan;
-      this.routes.set(key, { holder, message, fingerprint, ...this.#stamp(resource.version) });
+      this.routes.set(key, { holder, written, fingerprint, ...this.#stamp(resource.version) });
     });
     // A removed table stays in force as long as a listener refers to it.
     const wanted = this.wanted().routes;
@@ -213,9 +213,9 @@ export class LiveConfig {
     removed: readonly string[],
   ): string | undefined {
     const errors = this.#each("endpoints", updated, (resource) => {
-      const { plan, message } = this.#decoder.endpoints(resource.body);
+      const { plan, written } = this.#decoder.endpoints(resource.body);
       const key = sourcedKey({ source, name: resource.name });
-      this.#setEndpoints(key, { assignment: plan, message, ...this.#stamp(resource.version) });
+      this.#setEndpoints(key, { assignment: plan, written, ...this.#stamp(resource.version) });
     });
     for (const name of removed) this.endpoints.delete(sourcedKey({ source, name }));
     return this.#finish(errors);

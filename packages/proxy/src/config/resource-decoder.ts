@@ -1,4 +1,4 @@
-import { type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { messageOf } from "@weft/base/errors";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
@@ -30,12 +30,13 @@ import { extensionRegistry } from "./extension-registry.ts";
 import { Issues } from "./issues.ts";
 import type { SecretMaterial, TlsContexts } from "./tls-contexts.ts";
 import { reportUnsupported } from "./unsupported.ts";
+import { GivenMessage, ReceivedMessage, type WrittenMessage } from "./written-message.ts";
 
 /** A resource that was understood completely: what runs, what it waits for, and what it was made from. */
 export interface Decoded<Plan> {
   readonly plan: Plan;
   readonly needs: Needs;
-  readonly message: Message;
+  readonly written: WrittenMessage;
 }
 
 export interface DecoderOptions {
@@ -100,7 +101,8 @@ export class ResourceDecoder {
     managementClusters: ReadonlySet<string>,
   ): Decoded<ClusterPlan> {
     const context: DecodeContext = { ...this.#context(issues, undefined), managementClusters };
-    return { plan: decodeCluster(message, path, context), needs: context.needs, message };
+    const plan = decodeCluster(message, path, context);
+    return { plan, needs: context.needs, written: new GivenMessage(ClusterSchema, message) };
   }
 
   staticListener(
@@ -110,7 +112,8 @@ export class ResourceDecoder {
     knownClusters: ReadonlySet<string>,
   ): Decoded<ListenerPlan> {
     const context = this.#context(issues, knownClusters);
-    return { plan: decodeListener(message, path, context), needs: context.needs, message };
+    const plan = decodeListener(message, path, context);
+    return { plan, needs: context.needs, written: new GivenMessage(ListenerSchema, message) };
   }
 
   #decode<Schema extends DescMessage, Plan>(
@@ -129,7 +132,7 @@ export class ResourceDecoder {
     const context = this.#context(issues, undefined);
     const plan = compile(message, context);
     if (!issues.isEmpty) throw new ResourceError(issues.format());
-    return { plan, needs: context.needs, message };
+    return { plan, needs: context.needs, written: new ReceivedMessage(schema, body) };
   }
 
   #context(issues: Issues, knownClusters: ReadonlySet<string> | undefined): DecodeContext {

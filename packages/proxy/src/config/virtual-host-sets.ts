@@ -1,4 +1,3 @@
-import type { Message } from "@bufbuild/protobuf";
 import { messageOf } from "@weft/base/errors";
 import type { VirtualHost } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
@@ -6,19 +5,20 @@ import { OnDemandRouteTable } from "../route/on-demand-route-table.ts";
 import type { RouteTable } from "../route/route-plan.ts";
 import type { IncomingResource } from "./held-resources.ts";
 import type { ResourceDecoder } from "./resource-decoder.ts";
+import type { WrittenMessage } from "./written-message.ts";
 
 /** A virtual host that came by itself. */
 export interface HeldHost {
   /** Of the route configuration that it is part of; both by the same source. */
   readonly source: string;
   readonly resource: IncomingResource;
-  readonly message: VirtualHost;
+  readonly written: WrittenMessage;
   readonly updatedMs: number;
 }
 
 interface HostSet {
   readonly table: OnDemandRouteTable;
-  readonly config: RouteConfiguration;
+  readonly written: WrittenMessage;
   /** By the name of their resources. */
   readonly hosts: Map<string, HeldHost>;
   /** Other names they were asked for by. */
@@ -47,7 +47,7 @@ export class VirtualHostSets {
    *
    * @throws Error where one of those does not go with it
    */
-  adopt(key: string, table: RouteTable, config: Message): void {
+  adopt(key: string, table: RouteTable, written: WrittenMessage): void {
     if (!(table instanceof OnDemandRouteTable)) {
       this.#sets.delete(key);
       return;
@@ -55,14 +55,15 @@ export class VirtualHostSets {
     const former = this.#sets.get(key);
     const set: HostSet = {
       table,
-      config: config as RouteConfiguration,
+      written,
       hosts: former?.table.source === table.source ? former.hosts : new Map(),
       aliases: former?.table.source === table.source ? former.aliases : new Set(),
       updatedMs: 0,
     };
+    const config = configOf(set);
     for (const [name, { resource }] of set.hosts) {
       try {
-        table.set(name, this.#decoder.virtualHost(resource.body, set.config).plan);
+        table.set(name, this.#decoder.virtualHost(resource.body, config).plan);
       } catch (error) {
         throw new Error(`virtual host '${name}', which came by itself: ${messageOf(error)}`);
       }
@@ -123,7 +124,7 @@ export class VirtualHostSets {
     for (const { hosts } of this.#setsOf(source, resource.name)) {
       const held = hosts.get(resource.name);
       if (!held || Buffer.compare(held.resource.body, resource.body) !== 0) return false;
-      hosts.set(resource.name, { ...held, resource });
+      hosts.set(resource.name, { ...held, resource: { ...resource, body: held.written.bytes } });
       isHeld = true;
     }
     return isHeld;
@@ -132,10 +133,15 @@ export class VirtualHostSets {
   #set(source: string, resource: IncomingResource, nowMs: number): void {
     const { name, body, aliases = [] } = resource;
     for (const set of this.#setsOf(source, name)) {
-      const { plan, message } = this.#decoder.virtualHost(body, set.config);
+      const { plan, written } = this.#decoder.virtualHost(body, configOf(set));
       set.table.set(name, plan);
       set.updatedMs = nowMs;
-      set.hosts.set(name, { source, resource, message: message as VirtualHost, updatedMs: nowMs });
+      set.hosts.set(name, {
+        source,
+        resource: { ...resource, body: written.bytes },
+        written,
+        updatedMs: nowMs,
+      });
       for (const alias of aliases) set.aliases.add(alias);
     }
   }
@@ -159,7 +165,10 @@ export class VirtualHostSets {
 
   /** Those of one route configuration. */
   of(key: string): readonly VirtualHost[] {
-    return Array.from(this.#sets.get(key)?.hosts.values() ?? [], ({ message }) => message);
+    return Array.from(
+      this.#sets.get(key)?.hosts.values() ?? [],
+      ({ written }) => written.message as VirtualHost,
+    );
   }
 
   *#setsOf(source: string, name: string): IterableIterator<HostSet> {
@@ -168,4 +177,8 @@ export class VirtualHostSets {
       if (set.table.name === scope && set.table.source === source) yield set;
     }
   }
+}
+
+function configOf({ written }: HostSet): RouteConfiguration {
+  return written.message as RouteConfiguration;
 }

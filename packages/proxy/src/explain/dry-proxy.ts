@@ -154,10 +154,10 @@ export class DryProxy {
   /** Puts the route table of a connection manager in force, and tells how its routes were written. */
   async #routesOf(plan: HttpConnectionPlan, listener: DecodedListener, host: string): Promise<RouteTexts> {
     const key = [...this.#holders].find(([, holder]) => holder === plan.routes)?.[0];
-    if (key === undefined) return inlineRouteTexts(listener.message, plan.routes.current?.name);
+    if (key === undefined) return inlineRouteTexts(listener.written.message, plan.routes.current?.name);
     const routes = await this.#get<RouteTable>("route", parseSourcedKey(key).name, host);
     this.#holders.get(key)!.current = routes?.plan ?? noRoutes;
-    return routeTexts(routes?.message);
+    return routeTexts(routes?.written.message);
   }
 
   #service(

@@ -1,8 +1,4 @@
-import { create, type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
-import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
-import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
-import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { typeUrl } from "@weft/xds/type-url";
 import type { OnDemandResources } from "../../layer/resource-discovery.ts";
@@ -11,6 +7,7 @@ import type { LiveConfig } from "../live-config.ts";
 import { parseSourcedKey, type SourcedName } from "../sourced-name.ts";
 import type { TlsContexts, TrustMaterial } from "../tls-contexts.ts";
 import { validationContext } from "../validation-context.ts";
+import type { WrittenMessage } from "../written-message.ts";
 import { type KeptResource, wantedClusterType } from "./kept-format.ts";
 
 /**
@@ -33,22 +30,22 @@ export function* acceptedResources(
   if (cds && isServer(cds.source)) {
     for (const held of live.clusters.newest()) {
       const at = { source: cds.source, name: held.plan.name };
-      if (!held.isStatic) yield keptResource(typeUrl.cluster, ClusterSchema, at, held);
+      if (!held.isStatic) yield keptResource(typeUrl.cluster, at, held);
     }
   }
   for (const [key, held] of live.endpoints) {
     const at = parseSourcedKey(key);
-    if (isServer(at.source)) yield keptResource(typeUrl.endpoint, ClusterLoadAssignmentSchema, at, held);
+    if (isServer(at.source)) yield keptResource(typeUrl.endpoint, at, held);
   }
   if (lds && isServer(lds.source)) {
     for (const held of live.listeners.newest()) {
       const at = { source: lds.source, name: held.plan.name };
-      if (!held.isStatic) yield keptResource(typeUrl.listener, ListenerSchema, at, held);
+      if (!held.isStatic) yield keptResource(typeUrl.listener, at, held);
     }
   }
   for (const [key, held] of live.routes) {
     const at = parseSourcedKey(key);
-    if (isServer(at.source)) yield keptResource(typeUrl.route, RouteConfigurationSchema, at, held);
+    if (isServer(at.source)) yield keptResource(typeUrl.route, at, held);
   }
   for (const { source, resource } of live.virtualHosts.held()) {
     const { name, version, body } = resource;
@@ -76,11 +73,10 @@ function isServer(source: string): boolean {
 
 function keptResource(
   type: string,
-  schema: DescMessage,
   at: SourcedName,
-  { message, version }: { readonly message: Message; readonly version: string },
+  { written, version }: { readonly written: WrittenMessage; readonly version: string },
 ): KeptResource {
-  return { type, ...at, version, body: toBinary(schema, message) };
+  return { type, ...at, version, body: written.bytes };
 }
 
 function trustSecret(name: string, trust: TrustMaterial) {
