@@ -9,31 +9,37 @@ export interface MeshName {
 }
 
 /**
- * Every spelling under which an application may ask for a mesh host, resolved
- * in one look-up. Immutable: a new table is a new `MeshNames`.
+ * Every spelling under which an application may ask for a mesh host. Immutable:
+ * a new table is a new `MeshNames`.
  *
  * For a service these are `reviews` (from its own namespace), `reviews.default`,
  * `reviews.default.svc` and the full name; each of them also with a search
- * domain of the host appended, because a stub resolver tries those first.
+ * domain of the host appended, because a stub resolver tries those first. Of
+ * thousands of services only the full names are kept: the others are made into
+ * those when somebody asks.
  */
 export class MeshNames {
-  readonly #exact = new Map<string, readonly string[]>();
+  readonly #exact = new Map<string, Entry>();
   readonly #wildcards = new Map<string, readonly string[]>();
+  /** What full names of services end with behind `.svc`, the leading dot included: mostly one. */
+  readonly #suffixes = new Set<string>();
   readonly #searchDomains: readonly string[];
+  readonly #ownNamespace: string;
 
   constructor(names: Iterable<MeshName>, ownNamespace: string, searchDomains: readonly string[]) {
     this.#searchDomains = searchDomains.map((domain) => domain.toLowerCase().replace(/\.$/, ""));
-    const short = new Map<string, readonly string[]>();
+    this.#ownNamespace = ownNamespace;
     for (const name of names) {
+      const { addresses } = name;
       const host = name.host.toLowerCase();
       if (host.startsWith("*.")) {
-        this.#wildcards.set(host.slice(2), name.addresses);
+        this.#wildcards.set(host.slice(2), addresses);
         continue;
       }
-      this.#exact.set(host, name.addresses);
-      for (const form of shortForms(name, ownNamespace)) short.set(form, name.addresses);
+      const suffix = suffixOf(host, name);
+      if (suffix !== undefined) this.#suffixes.add(suffix);
+      this.#exact.set(host, suffix === undefined ? { addresses } : addresses);
     }
-    for (const [form, addresses] of short) if (!this.#exact.has(form)) this.#exact.set(form, addresses);
   }
 
   /** The addresses of a name (possibly none), or undefined when it is not the mesh's. `name` is lower case. */
@@ -42,13 +48,23 @@ export class MeshNames {
   }
 
   #find(name: string): readonly string[] | undefined {
-    return this.#exact.get(name);
+    const entry = this.#exact.get(name);
+    if (entry) return "addresses" in entry ? entry.addresses : entry;
+    const service = name.endsWith(".svc") ? name.slice(0, -4) : name;
+    const dots = countDots(service);
+    if (dots > 1 || (dots === 0 && service !== name)) return undefined;
+    const scoped = dots === 0 ? `${service}.${this.#ownNamespace}` : service;
+    for (const suffix of this.#suffixes) {
+      const found = this.#exact.get(`${scoped}.svc${suffix}`);
+      if (found && !("addresses" in found)) return found;
+    }
+    return undefined;
   }
 
   #findBySearchDomain(name: string): readonly string[] | undefined {
     for (const domain of this.#searchDomains) {
       if (domain === "" || !name.endsWith(`.${domain}`)) continue;
-      const found = this.#exact.get(name.slice(0, -domain.length - 1));
+      const found = this.#find(name.slice(0, -domain.length - 1));
       if (found) return found;
     }
     return undefined;
@@ -63,10 +79,18 @@ export class MeshNames {
   }
 }
 
-function shortForms(name: MeshName, ownNamespace: string): string[] {
-  if (name.shortName === "" || name.namespace === "") return [];
-  const short = name.shortName.toLowerCase();
-  const withNamespace = `${short}.${name.namespace.toLowerCase()}`;
-  const forms = [withNamespace, `${withNamespace}.svc`];
-  return name.namespace === ownNamespace ? [short, ...forms] : forms;
+/** Addresses of a service, which has shorter names; or of a host that has none. */
+type Entry = readonly string[] | { readonly addresses: readonly string[] };
+
+/** Undefined where the host has no short form. */
+function suffixOf(host: string, { shortName, namespace }: MeshName): string | undefined {
+  if (shortName === "" || namespace === "") return undefined;
+  const start = `${shortName}.${namespace}.svc`.toLowerCase();
+  return host.startsWith(`${start}.`) ? host.slice(start.length) : undefined;
+}
+
+function countDots(text: string): number {
+  let dots = 0;
+  for (let at = text.indexOf("."); at >= 0; at = text.indexOf(".", at + 1)) dots += 1;
+  return dots;
 }
