@@ -12,7 +12,8 @@ export interface AppProbe {
   /** In a row, after which it counts as ready, and as not ready. */
   readonly successThreshold: number;
   readonly failureThreshold: number;
-  readonly try: () => Promise<boolean>;
+  /** False once `signal` aborts, at once. Never rejects. */
+  readonly try: (signal: AbortSignal) => Promise<boolean>;
 }
 
 export interface AppHealthOptions {
@@ -46,7 +47,7 @@ export async function watchAppHealth({ clock, probe, onChange, signal }: AppHeal
       count = 0;
       if (!isHealthy && current.initialDelayMs > 0) await sleep(current.initialDelayMs);
     }
-    const isGood = await current.try();
+    const isGood = await current.try(signal);
     if (signal.aborted) return;
     count = isGood === wasGood ? count + 1 : 1;
     wasGood = isGood;

@@ -4,6 +4,8 @@ import { connect } from "node:net";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HttpGet, Probe, WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import type { AppProbe } from "./app-health.ts";
+import { type AppSurroundings, commandSucceeds } from "./command-succeeds.ts";
+import { isServing } from "./is-serving.ts";
 import type { PlannedPort, WorkloadPlan } from "./workload-plan.ts";
 
 const timeoutMs = 1_000;
@@ -27,22 +29,26 @@ export const listening: Omit<AppProbe, "try"> = {
  * else by whether it accepts TCP connections on all its ports. Tried where its
  * sidecar, or its peers without one, will connect.
  */
-export function appProbe(plan: WorkloadPlan, template: WorkloadTemplate | undefined): AppProbe {
-  if (template?.probe) return writtenProbe(template.probe, plan);
+export function appProbe(
+  plan: WorkloadPlan,
+  template: WorkloadTemplate | undefined,
+  surroundings: AppSurroundings,
+): AppProbe {
+  if (template?.probe) return writtenProbe(template.probe, plan, surroundings);
   const written = plan.ports.length > 0 ? [] : (template?.ports ?? []);
   const ports = [...plan.ports, ...written.map((port) => ({ port, listenPort: port }))];
   return {
     ...listening,
-    try: async () => {
+    try: async (signal) => {
       const answers = await Promise.all(
-        ports.map((port) => connects(appAddress(plan, port), port.port, timeoutMs)),
+        ports.map((port) => connects(appAddress(plan, port), port.port, limited(signal, timeoutMs))),
       );
       return answers.every((answer) => answer);
     },
   };
 }
 
-function writtenProbe(probe: Probe, plan: WorkloadPlan): AppProbe {
+function writtenProbe(probe: Probe, plan: WorkloadPlan, surroundings: AppSurroundings): AppProbe {
   const { method, successThreshold, failureThreshold } = probe;
   const periodMs = probe.period ? durationMs(probe.period) : 10_000;
   const limitMs = probe.timeout ? durationMs(probe.timeout) : timeoutMs;
@@ -55,25 +61,36 @@ function writtenProbe(probe: Probe, plan: WorkloadPlan): AppProbe {
     periodMs,
     successThreshold: successThreshold || 1,
     failureThreshold: failureThreshold || 3,
-    try: () => {
-      const { value } = method;
-      if (!value) return Promise.resolve(false);
-      const host = value.host || here(value.port);
-      return method.case === "httpGet"
-        ? answersWell(host, method.value, limitMs)
-        : connects(host, value.port, limitMs);
+    try: async (stop) => {
+      const signal = limited(stop, limitMs);
+      switch (method.case) {
+        case "httpGet":
+          return answersWell(method.value.host || here(method.value.port), method.value, signal);
+        case "tcpSocket":
+          return connects(method.value.host || here(method.value.port), method.value.port, signal);
+        case "grpc":
+          return isServing({ ...method.value, host: here(method.value.port) }, signal);
+        case "exec":
+          return commandSucceeds(method.value.command, surroundings, signal);
+        // A method that a newer control plane knows.
+        default:
+          return false;
+      }
     },
   };
+}
+
+function limited(signal: AbortSignal, limitMs: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
 }
 
 /** Status 200 to 399; redirects are not followed, and a certificate says nothing here. */
 function answersWell(
   host: string,
   { port, path, isHttps, headers }: HttpGet,
-  limitMs: number,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const fields = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
-  const signal = AbortSignal.timeout(limitMs);
   const options = { host, port, path, headers: fields, signal, agent: false, rejectUnauthorized: false };
   return new Promise((resolve) => {
     const call = (isHttps ? httpsRequest : httpRequest)(options, ({ statusCode = 0 }) => {
@@ -99,14 +116,13 @@ function appAddress(
   return capture === "none" && listenPort !== port ? address : "127.0.0.1";
 }
 
-function connects(host: string, port: number, limitMs: number): Promise<boolean> {
+function connects(host: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const socket = connect({ host, port, signal });
     const finish = (isOpen: boolean) => {
       socket.destroy();
       resolve(isOpen);
     };
-    socket.setTimeout(limitMs, () => finish(false));
     socket.on("error", () => finish(false));
     socket.on("connect", () => finish(true));
   });

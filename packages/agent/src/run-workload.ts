@@ -4,6 +4,7 @@ import { type AppProbe, watchAppHealth } from "./app-health.ts";
 import { appProbe } from "./app-probe.ts";
 import { type Application, resolveCommand, startApplication, upstreamEnvironment } from "./application.ts";
 import { CleanupStack } from "./cleanup-stack.ts";
+import type { AppSurroundings } from "./command-succeeds.ts";
 import { chooseEnrolment } from "./enrolment/choose-enrolment.ts";
 import { findNft } from "./interception/nft.ts";
 import { type AppUser, findExecutable, resolveAppUser } from "./launch.ts";
@@ -77,14 +78,10 @@ export async function runWorkload(options: RunOptions): Promise<number> {
     signals.stop.throwIfAborted();
     const nodeOptions = nodeOptionsOf(options, plan, user);
     if (!command) return await serveUntilStop(member, signals, clock);
-    app = startApplication({
-      command,
-      user: appIds(user, isRoot),
-      env: { ...appEnvironment(plan), ...member.env, ...nodeOptions },
-      setpriv,
-      clock,
-    });
-    return await untilOver(app, member, plan, signals, clock);
+    const env = { ...appEnvironment(plan), ...member.env };
+    const around: AppSurroundings = { user: appIds(user, isRoot), env, setpriv };
+    app = startApplication({ ...around, command, env: { ...env, ...nodeOptions }, clock });
+    return await untilOver(app, member, probeOf(plan, member, around), signals, clock);
   } catch (thrown) {
     if (thrown instanceof StopRequest) return 128 + constants.signals[thrown.signal];
     throw thrown;
@@ -97,14 +94,14 @@ export async function runWorkload(options: RunOptions): Promise<number> {
 async function untilOver(
   app: Application,
   member: MeshMember,
-  plan: WorkloadPlan,
+  probe: () => AppProbe | undefined,
   signals: StopSignals,
   clock: NonNullable<RunOptions["clock"]>,
 ): Promise<number> {
   const over = new AbortController();
   const watching = watchAppHealth({
     clock,
-    probe: probeOf(plan, member),
+    probe,
     onChange: (problem) => member.setHealth(problem),
     signal: AbortSignal.any([over.signal, signals.stop]),
   });
@@ -140,14 +137,18 @@ async function serveUntilStop(
 }
 
 /** A member of a group waits for what that says. The same object as long as it says the same. */
-function probeOf(plan: WorkloadPlan, member: MeshMember): () => AppProbe | undefined {
+function probeOf(
+  plan: WorkloadPlan,
+  member: MeshMember,
+  around: AppSurroundings,
+): () => AppProbe | undefined {
   let template = member.template();
-  let probe = plan.group === undefined || template ? appProbe(plan, template) : undefined;
+  let probe = plan.group === undefined || template ? appProbe(plan, template, around) : undefined;
   return () => {
     const said = member.template();
     if (said === template) return probe;
     template = said;
-    probe = appProbe(plan, said);
+    probe = appProbe(plan, said, around);
     return probe;
   };
 }

@@ -132,10 +132,10 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:3:67: error W1210: exportTo names default twice (remove one of them)",
     ],
     [
-      "a probe by a command",
-      "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec:\n  template: { ports: { http: 0 } }\n  probe: { exec: { command: [x] } }\n",
-      "mesh.yaml:6:12: error W1302: WorkloadGroup.spec.probe.exec is not supported yet: commands are not taken from the control plane (remove it to accept the rest)",
+      "a probe by no command",
+      "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec:\n  template: { ports: { http: 0 } }\n  probe: { exec: { command: [] } }\n",
       "mesh.yaml:5:30: error W1208: spec.template.ports.http: 0 is not a port (1 to 65535)",
+      "mesh.yaml:6:20: error W1104: spec.probe.exec.command is empty (name a program)",
     ],
     [
       "an egress host without its namespace",

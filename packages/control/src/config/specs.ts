@@ -347,9 +347,8 @@ export interface ProbeSpec {
     readonly httpHeaders?: readonly { readonly name?: string; readonly value?: string }[];
   };
   readonly tcpSocket?: { readonly host?: string; readonly port: number };
-  /** Refused, as is `grpc`. */
-  readonly exec?: object;
-  readonly grpc?: object;
+  readonly exec?: { readonly command: readonly string[] };
+  readonly grpc?: { readonly port?: number; readonly service?: string };
 }
 
 export interface SidecarSpec {

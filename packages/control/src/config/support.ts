@@ -233,11 +233,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.template.locality",
     "spec.probe",
   ),
-  ...workloadGroup.refused(
-    ["spec.template.address", "each workload says its own address"],
-    ["spec.probe.exec", "commands are not taken from the control plane"],
-    ["spec.probe.grpc", "write tcpSocket"],
-  ),
+  ...workloadGroup.refused(["spec.template.address", "each workload says its own address"]),
   ...workloadGroup.skipped(["spec.template.network", "all endpoints must be reachable directly"]),
   ...workloadGroup.idle(["spec.metadata.annotations", "workloads have no annotations"]),
 

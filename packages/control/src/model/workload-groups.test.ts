@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import { fixture } from "../translate/mesh-fixture.ts";
 import { translateSidecar } from "../translate/translate-sidecar.ts";
 
@@ -84,6 +85,38 @@ describe("a member of a WorkloadGroup", () => {
     assert.equal(template.probe.method.value.path, "/ready");
     assert.deepEqual(given("web-v1.default"), []);
   });
+});
+
+describe("the probe that a member's agent is told", () => {
+  for (const [written, told] of [
+    [
+      "grpc: { port: 9085, service: shop.Cart }",
+      { case: "grpc", value: { port: 9085, service: "shop.Cart" } },
+    ],
+    ["grpc: { port: 9085 }", { case: "grpc", value: { port: 9085, service: "" } }],
+    [
+      "exec: { command: [test, -f, /run/ready] }",
+      { case: "exec", value: { command: ["test", "-f", "/run/ready"] } },
+    ],
+  ] as const) {
+    it(`is by ${written}`, () => {
+      const probe = "httpGet: { port: 9085, path: /ready }";
+      const { mesh, findings } = fixture({ workloads: [member] }, group.replace(probe, written));
+      assert.deepEqual(
+        findings.filter((finding) => finding.includes("probe")),
+        [],
+      );
+      const [template] = translateSidecar(mesh, mesh.workloads.get("vm-1.default")!).workloadTemplate;
+      const { method } = (template!.message as WorkloadTemplate).probe!;
+      assert.deepEqual(
+        [
+          method.case,
+          JSON.parse(JSON.stringify(method.value, (key, value) => (key === "$typeName" ? undefined : value))),
+        ],
+        [told.case, told.value],
+      );
+    });
+  }
 });
 
 describe("a workload that is no member of the group it names", () => {

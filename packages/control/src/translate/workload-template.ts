@@ -36,8 +36,15 @@ function buildProbe(probe: ProbeSpec): MessageInitShape<typeof ProbeSchema> {
   };
 }
 
-function method({ httpGet, tcpSocket }: ProbeSpec): MessageInitShape<typeof ProbeSchema>["method"] {
+function method({
+  httpGet,
+  tcpSocket,
+  exec,
+  grpc,
+}: ProbeSpec): MessageInitShape<typeof ProbeSchema>["method"] {
   if (tcpSocket) return { case: "tcpSocket", value: { host: tcpSocket.host ?? "", port: tcpSocket.port } };
+  if (exec) return { case: "exec", value: { command: [...exec.command] } };
+  if (grpc) return { case: "grpc", value: { port: grpc.port!, service: grpc.service ?? "" } };
   const { host = "", port, path = "/", scheme = "HTTP", httpHeaders = [] } = httpGet!;
   return {
     case: "httpGet",

@@ -2,14 +2,11 @@ import { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import type { ResponseReceiver } from "../layer/stream.ts";
+import { encodeHealthRequest, maxHealthBytes, serving, servingStatus } from "./grpc-health-messages.ts";
 import type { GrpcProbePlan, ProbeTarget } from "./health-check-plan.ts";
 import { addHeaders } from "./http-probe.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
 import { ProbeClient } from "./probe-client.ts";
-
-const serving = 1;
-/** A health response is a few bytes; what is longer is none. */
-const maxBytes = 4 * 1024;
 
 /** Asks by `grpc.health.v1.Health/Check`. @see envoy.config.core.v3.HealthCheck.GrpcHealthCheck */
 export class GrpcProbe implements Probe, ResponseReceiver {
@@ -79,7 +76,7 @@ export class GrpcProbe implements Probe, ResponseReceiver {
 
   onResponseData(chunk: Buffer, end: boolean): void {
     this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes > maxBytes || end) this.#fail();
+    if (this.#bodyBytes > maxHealthBytes || end) this.#fail();
     else this.#body.push(Buffer.from(chunk));
   }
 
@@ -110,49 +107,4 @@ export class GrpcProbe implements Probe, ResponseReceiver {
     if (closes) this.#client.close();
     this.#onResult(result);
   }
-}
-
-/** A `grpc.health.v1.HealthCheckRequest` in its gRPC frame; an empty name asks for the whole server. */
-function encodeHealthRequest(serviceName: string): Buffer {
-  const name = Buffer.from(serviceName, "utf8");
-  const message =
-    name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, ...varint(name.length)]), name]);
-  const frame = Buffer.alloc(5);
-  frame.writeUInt32BE(message.length, 1);
-  return Buffer.concat([frame, message]);
-}
-
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
-}
-
-/** The status in a framed `grpc.health.v1.HealthCheckResponse`; undefined when it is not one. */
-export function servingStatus(frame: Buffer): number | undefined {
-  if (frame.length < 5 || frame[0] !== 0 || frame.readUInt32BE(1) !== frame.length - 5) return undefined;
-  let at = 5;
-  const read = () => {
-    let value = 0;
-    for (let shift = 0; at < frame.length && shift < 35; shift += 7) {
-      const byte = frame[at++]!;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    return undefined;
-  };
-  let status = 0;
-  while (at < frame.length) {
-    const tag = read();
-    if (tag === undefined) return undefined;
-    const field = tag >>> 3;
-    if ((tag & 7) === 0) {
-      const value = read();
-      if (value === undefined) return undefined;
-      if (field === 1) status = value;
-    } else if ((tag & 7) === 2) {
-      const length = read();
-      if (length === undefined) return undefined;
-      at += length;
-    } else return undefined;
-  }
-  return at === frame.length ? status : undefined;
 }
