@@ -74,7 +74,15 @@ function checkPortPolicy(policy: PortPolicySpec, path: string, find: Finding): v
       "name both files or a credentialName, or use ISTIO_MUTUAL for workloads of the mesh",
     );
   }
-  const files = ["caCertificates", "clientCertificate", "privateKey"] as const;
+  if (tls?.insecureSkipVerify && tls.caCrl) {
+    find.error(
+      "W1106",
+      `${path}.tls.caCrl`,
+      `${path}.tls sets insecureSkipVerify and caCrl at once`,
+      "keep one of them",
+    );
+  }
+  const files = ["caCertificates", "caCrl", "clientCertificate", "privateKey"] as const;
   const file = tls?.credentialName && files.find((field) => tls[field]);
   if (file) {
     const message = `${path}.tls sets credentialName and ${file} at once`;

@@ -132,6 +132,21 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:3:67: error W1210: exportTo names default twice (remove one of them)",
     ],
     [
+      "a list of revoked certificates where none is verified",
+      `${rule}  host: r\n  trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true, caCrl: /ca.crl } }\n`,
+      "mesh.yaml:6:74: error W1106: spec.trafficPolicy.tls sets insecureSkipVerify and caCrl at once (keep one of them)",
+    ],
+    [
+      "a list of revoked certificates beside a Secret",
+      `${rule}  host: r\n  trafficPolicy: { tls: { mode: SIMPLE, credentialName: c, caCrl: /ca.crl } }\n`,
+      "mesh.yaml:6:67: error W1106: spec.trafficPolicy.tls sets credentialName and caCrl at once (keep one of them)",
+    ],
+    [
+      "a list of revoked certificates for members of the mesh",
+      `${rule}  host: r\n  trafficPolicy: { tls: { mode: ISTIO_MUTUAL, caCrl: /ca.crl } }\n`,
+      "mesh.yaml:6:54: error W1106: spec.trafficPolicy.tls.caCrl cannot be set with ISTIO_MUTUAL (remove it)",
+    ],
+    [
       "a probe by no command",
       "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec:\n  template: { ports: { http: 0 } }\n  probe: { exec: { command: [] } }\n",
       "mesh.yaml:5:30: error W1208: spec.template.ports.http: 0 is not a port (1 to 65535)",
@@ -236,9 +251,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a field that changes the meaning refuses the resource",
-      `${rule}  host: reviews\n  trafficPolicy: { tls: { caCrl: a } }\n`,
+      "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec: { template: { address: 10.0.0.1 } }\n",
       false,
-      "mesh.yaml:6:27: error W1302: DestinationRule.spec.trafficPolicy.tls.caCrl is not supported yet: revoked certificates would be accepted (remove it to accept the rest)",
+      "mesh.yaml:4:21: error W1302: WorkloadGroup.spec.template.address is not supported yet: each workload says its own address (remove it to accept the rest)",
     ],
     [
       "a value that is not supported names the value",

@@ -291,6 +291,7 @@ export interface ClientTlsSpec {
   readonly sni?: string;
   readonly subjectAltNames?: readonly string[];
   readonly caCertificates?: string;
+  readonly caCrl?: string;
   readonly clientCertificate?: string;
   /** A Secret of a gateway's own namespace; sidecars have none. */
   readonly credentialName?: string;

@@ -81,7 +81,6 @@ function policyRows(base: string): FieldSupport[] {
       [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`, "the standard error codes count"],
       [`${balancer}.zoneAwareLbSetting`, "write localityLbSetting.distribute for shares of zones"],
     ),
-    ...destinationRule.refused([`${base}.tls.caCrl`, "revoked certificates would be accepted"]),
   ];
 }
 

@@ -138,6 +138,7 @@ export function outboundServerTls(
         trustedCa: tls.rootsPem
           ? { specifier: { case: "inlineString", value: tls.rootsPem } }
           : file(tls.caCertificates || options.defaults.systemCaFile),
+        ...(tls.caCrl ? { crl: file(tls.caCrl) } : {}),
         matchTypedSubjectAltNames,
       },
     };
