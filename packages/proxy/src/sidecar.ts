@@ -108,6 +108,8 @@ export class Sidecar {
     tellConfiguration(stats, {
       state: () => this.#state(),
       epoch: options.epoch ?? 0,
+      runtimeLayers: bootstrap.message.layeredRuntime?.layers.length ?? 0,
+      runtimeKeys: bootstrap.runtime.size,
       activeListeners: () => this.#plane.runtime.listeners().length,
       warmingListeners: () => [...live.listeners.waiting()].length,
       certificates: () => certificateTexts(tls),
@@ -383,7 +385,7 @@ export class Sidecar {
       if (this.#options.inherited) await this.#serveAdmin();
       this.#options.inherited?.closeRest();
       this.#phase = "LIVE";
-      this.#plane.serverStats.setLive(true);
+      this.#plane.serverStats.onInitialized();
       this.#log.info("all configuration is in force; serving");
       this.#keeper?.changed();
       this.#serving.resolve();

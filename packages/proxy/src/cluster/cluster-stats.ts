@@ -1,7 +1,9 @@
 import type { Counter, Gauge } from "@weft/base/metric-registry";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { AnswerCounts } from "./answer-counts.ts";
+import { AnswersByOrigin } from "./answers-by-origin.ts";
 import type { ClusterStats } from "./cluster.ts";
+import { ConnectionStats } from "./connection-stats.ts";
 
 const scope = "cluster.{envoy_cluster_name}.";
 
@@ -75,12 +77,17 @@ export interface AllClusterStats {
 export function createClusterStats(stats: EnvoyStats, statName: string): AllClusterStats {
   const counter = (name: string) => stats.counter(scope + name, statName);
   const gauge = (name: string) => stats.gauge(scope + name, statName);
+  let connections: ConnectionStats | undefined;
   const request: ClusterStats = {
     ...mapValues(counters, counter),
     ...mapValues(gauges, gauge),
-    answers: new AnswerCounts(stats, scope, statName),
+    answers: new AnswersByOrigin(stats, scope, statName),
     retriedAnswers: new AnswerCounts(stats, `${scope}retry.`, statName),
     rqTimeMs: stats.histogram(`${scope}upstream_rq_time`, statName),
+    connections() {
+      connections ??= new ConnectionStats(stats, scope, statName);
+      return connections;
+    },
   };
   return {
     request,

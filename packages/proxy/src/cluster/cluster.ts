@@ -4,7 +4,9 @@ import type { SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
 import type { AnswerCounts } from "./answer-counts.ts";
+import type { AnswersByOrigin } from "./answers-by-origin.ts";
 import type { ClusterPlan, EndpointPlan } from "./cluster-plan.ts";
+import type { ConnectionStats } from "./connection-stats.ts";
 
 /** An endpoint by its address, in the form of logs. */
 export interface BoundEndpoint {
@@ -101,7 +103,7 @@ export interface ClusterStats {
   readonly rqTotal: Counter;
   readonly rqActive: Gauge;
   /** What requests were answered with, whoever made the answer. */
-  readonly answers: AnswerCounts;
+  readonly answers: AnswersByOrigin;
   /** Answers that another attempt took the place of. */
   readonly retriedAnswers: AnswerCounts;
   readonly rqTimeMs: Histogram;
@@ -139,4 +141,6 @@ export interface ClusterStats {
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
   readonly cxNoneHealthy: Counter;
+  /** Made by the first that asks: most clusters of a proxy are never called. */
+  connections(): ConnectionStats;
 }

@@ -168,7 +168,8 @@ export class DryProxy {
     let service = this.#services.get(chain);
     if (!service) {
       const stats = this.#stats.http(plan.statPrefix);
-      service = new HttpService(plan, this.#context, stats, listener);
+      const answers = this.#stats.answers(listener.name, plan.statPrefix);
+      service = new HttpService(plan, this.#context, stats, answers, listener);
       this.#services.set(chain, service);
     }
     return service;

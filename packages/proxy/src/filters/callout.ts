@@ -152,7 +152,7 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
     if (this.#isOver) return;
     this.#head = head;
     this.#cluster.report(this.#endpoint!, { kind: "response", status: head.status });
-    this.#cluster.stats.answers.count(head.status);
+    this.#cluster.stats.answers.countInternal(head.status);
     if (end) this.#succeed(undefined);
   }
 
@@ -213,7 +213,9 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
     this.#endpoint!.activeRequests -= 1;
     this.#breakers.requests.release();
     stats.rqActive.value -= 1;
-    stats.rqTimeMs.observe(this.#pools.timers.clock.monotonicMs() - this.#startMs);
+    const timeMs = this.#pools.timers.clock.monotonicMs() - this.#startMs;
+    stats.rqTimeMs.observe(timeMs);
+    stats.answers.observeInternal(timeMs);
   }
 }
 

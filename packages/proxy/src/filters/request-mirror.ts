@@ -26,6 +26,7 @@ const noTryLimits = routeLimits(0, undefined, false);
  * @see envoy.config.route.v3.RouteAction.RequestMirrorPolicy
  */
 class RequestMirror implements AttemptOwner, TimerOwner {
+  readonly isInternal = true;
   readonly context: LayerContext;
   readonly cluster: Cluster;
   readonly breakers: Breakers;
@@ -104,7 +105,7 @@ class RequestMirror implements AttemptOwner, TimerOwner {
   }
 
   onAttemptHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean, nowMs: number): void {
-    this.cluster.stats.answers.count(head.status);
+    this.cluster.stats.answers.countInternal(head.status);
     if (!end) return;
     attempt.settle(nowMs);
     this.#conclude();

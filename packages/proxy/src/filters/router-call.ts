@@ -40,6 +40,7 @@ import { answerFailure, answerTimeout, answerUnhealthy, interruption, overflow }
  * was just closing and harmless to repeat.
  */
 export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
+  readonly isInternal = false;
   readonly context: LayerContext;
   readonly cluster: Cluster;
   readonly breakers: Breakers;
@@ -164,7 +165,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
     exchange.upstreamFirstByteMs = nowMs;
     if (this.#retry && this.#judge(this.#retry, attempt, head, end, nowMs)) return;
     if (this.#follows(attempt, head, end, nowMs)) return;
-    this.cluster.stats.answers.count(head.status);
+    this.cluster.stats.answers.countExternal(head.status);
     if (this.#slow) this.#choose(attempt);
     const upstreamMs = nowMs - (exchange.requestCompleteMs || attempt.startMs);
     prepareResponseHead(exchange, this.#target, head, upstreamMs);
@@ -197,6 +198,7 @@ export class RouterCall implements UpstreamCall, AttemptOwner, TimerOwner {
       attempt.settle(nowMs);
       this.#conclude();
       const { details, flag } = interruption(failure.reason);
+      exchange.service.stats.rqResetAfterResponse.value += 1;
       exchange.breakOff(flag, details);
       return;
     }

@@ -48,6 +48,7 @@ export class Router implements Forwarder {
 
   forward(exchange: HttpExchange, plan: RouterPlan): UpstreamCall | undefined {
     const { match } = exchange;
+    exchange.service.stats.routedTotal.value += 1;
     if (!match) {
       exchange.service.stats.noRoute.value += 1;
       exchange.reply(404, "", "route_not_found", ResponseFlag.NoRouteFound);

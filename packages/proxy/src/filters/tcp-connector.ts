@@ -32,7 +32,7 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
   #connecting: Connecting | undefined;
   #backoff: Timer | undefined;
   #endpoint: Endpoint | undefined;
-  #isConnected = false;
+  #madeMs: number | undefined;
 
   constructor(
     service: TcpService,
@@ -70,9 +70,10 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
   release(): void {
     this.#breakers?.connections.release();
     this.#breakers = undefined;
-    if (!this.#isConnected) return;
-    this.#isConnected = false;
+    if (this.#madeMs === undefined) return;
     const { stats } = this.#cluster;
+    stats.connections().onOver(this.#service.context.clock.monotonicMs() - this.#madeMs);
+    this.#madeMs = undefined;
     this.#endpoint!.activeRequests -= 1;
     stats.cxActive.value -= 1;
     stats.cxRxBytes.value += this.#exchange.bytesSent;
@@ -104,7 +105,8 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
     exchange.endpoint = endpoint;
     exchange.attempts += 1;
     cluster.stats.cxTotal.value += 1;
-    timers.start(this.#timer, cluster.plan.connectTimeoutMs, clock.monotonicMs());
+    const startMs = clock.monotonicMs();
+    timers.start(this.#timer, cluster.plan.connectTimeoutMs, startMs);
     const { tls } = endpoint;
     this.#connecting = connectTo(
       endpoint.address,
@@ -120,7 +122,8 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
             exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
           }
           cluster.report(endpoint, connected);
-          this.#isConnected = true;
+          this.#madeMs = clock.monotonicMs();
+          cluster.stats.connections().onMade(this.#madeMs - startMs);
           endpoint.activeRequests += 1;
           cluster.stats.cxActive.value += 1;
           if (cluster.plan.tcpKeepalive) keepAlive(socket, cluster.plan.tcpKeepalive);

@@ -40,6 +40,8 @@ export interface AttemptOwner {
   readonly breakers: Breakers;
   readonly head: RequestHead;
   readonly body: RequestBody;
+  /** No client waits for the answer. */
+  readonly isInternal: boolean;
   /** `proxy_100_continue`. */
   readonly proxies100: boolean;
   /** Fields to add where the request is the first on its connection. */
@@ -144,11 +146,14 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#isOver = true;
     this.#perTryTimer?.stop();
     this.#idleTimer?.stop();
-    const { breakers, cluster } = this.#owner;
+    const { breakers, cluster, isInternal } = this.#owner;
     this.endpoint.activeRequests -= 1;
     breakers.requests.release();
     cluster.stats.rqActive.value -= 1;
-    cluster.stats.rqTimeMs.observe(nowMs - this.startMs);
+    const timeMs = nowMs - this.startMs;
+    cluster.stats.rqTimeMs.observe(timeMs);
+    if (isInternal) cluster.stats.answers.observeInternal(timeMs);
+    else cluster.stats.answers.observeExternal(timeMs);
     this.span?.end(nowMs);
   }
 

@@ -58,7 +58,7 @@ export function answerFailure(
   wasRetried: boolean,
 ): void {
   const { status, body, details, flag } = failureReply(failure, wasRetried);
-  cluster.stats.answers.count(status);
+  cluster.stats.answers.countExternal(status);
   replyInstead(exchange, status, body, details, flag);
 }
 
@@ -69,7 +69,7 @@ export function answerTimeout(
   status: 504 | 204,
   details: string,
 ): void {
-  cluster.stats.answers.count(status);
+  cluster.stats.answers.countExternal(status);
   const body = status === 504 ? "upstream request timeout" : "";
   replyInstead(exchange, status, body, details, ResponseFlag.UpstreamRequestTimeout);
 }
@@ -77,7 +77,7 @@ export function answerTimeout(
 /** Answers a request for which there is no endpoint. */
 export function answerUnhealthy(exchange: HttpExchange, cluster: Cluster): void {
   cluster.stats.cxNoneHealthy.value += 1;
-  cluster.stats.answers.count(503);
+  cluster.stats.answers.countExternal(503);
   const flag = ResponseFlag.NoHealthyUpstream;
   replyInstead(exchange, 503, "no healthy upstream", "no_healthy_upstream", flag);
 }

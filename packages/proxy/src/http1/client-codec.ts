@@ -11,8 +11,8 @@ import { HeadReader } from "./head-reader.ts";
 export interface ClientCodecEvents {
   /** The exchange on it is over and another may begin. */
   onReusable(codec: Http1ClientCodec): void;
-  /** It is closed, or closing, and takes no more requests. Comes exactly once. */
-  onGone(codec: Http1ClientCodec, cause: CloseCause | undefined): void;
+  /** It is closed, or closing, and takes no more requests. Comes exactly once. `isActive`: an answer was not complete. */
+  onGone(codec: Http1ClientCodec, cause: CloseCause | undefined, isActive: boolean): void;
 }
 
 type State = "idle" | "head" | "body" | "tunnel" | "closed";
@@ -118,8 +118,9 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStre
     this.#stream = undefined;
     const wasHead = this.#state === "head";
     this.#state = "closed";
-    this.#gone(cause);
-    if (stream && !stream.isResponseDone) {
+    const isActive = stream?.isResponseDone === false;
+    this.#gone(cause, isActive);
+    if (isActive) {
       stream.receiver.onResponseReset(
         "connection-termination",
         wasHead && !stream.hasResponseBytes && stream.isUnsent,
@@ -216,15 +217,16 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStre
 
   /** Closes without telling the stream, whose owner knows. */
   #leave(): void {
+    const isActive = this.#stream?.isResponseDone === false;
     this.#stream = undefined;
     this.#state = "closed";
-    this.#gone(undefined);
+    this.#gone(undefined, isActive);
     this.connection.destroy();
   }
 
-  #gone(cause: CloseCause | undefined): void {
+  #gone(cause: CloseCause | undefined, isActive: boolean): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#events.onGone(this, cause);
+    this.#events.onGone(this, cause, isActive);
   }
 }

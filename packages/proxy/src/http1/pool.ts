@@ -197,10 +197,10 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
     this.#pool.onReusable(this);
   }
 
-  onGone(_codec: Http1ClientCodec, cause: CloseCause | undefined): void {
+  onGone(codec: Http1ClientCodec, cause: CloseCause | undefined, isActive: boolean): void {
     this.#timer.stop();
     this.#age?.stop();
-    this.account.close(cause === undefined || cause.kind === "local");
+    this.account.close(cause === undefined || cause.kind === "local", codec.requestCount, isActive);
     this.#pool.onGone(this);
   }
 }

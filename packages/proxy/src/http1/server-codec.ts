@@ -45,7 +45,8 @@ export interface ServerCodecEvents {
   onAnswer(): void;
   /** No request is in progress any more. */
   onIdle(): void;
-  onConnectionClosed(cause: CloseCause): void;
+  /** `isActive`: a request was not over. */
+  onConnectionClosed(cause: CloseCause, isActive: boolean): void;
 }
 
 export interface RequestInfo {
@@ -114,7 +115,7 @@ export class Http1ServerCodec implements ConnectionHandler, BodySink, ServerStre
     this.#stream = undefined;
     this.#state = "closed";
     stream?.receiver.onRequestReset("remote-reset");
-    this.#events.onConnectionClosed(cause);
+    this.#events.onConnectionClosed(cause, stream !== undefined);
   }
 
   onBodyData(chunk: Buffer, end: boolean): void {

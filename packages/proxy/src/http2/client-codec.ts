@@ -13,7 +13,8 @@ export interface Http2ClientCodecEvents {
   onCapacity(): void;
   /** The server said how many streams it allows. */
   onSettled(maxStreams: number): void;
-  onGone(cause: CloseCause): void;
+  /** `isActive`: streams were open. */
+  onGone(cause: CloseCause, isActive: boolean): void;
 }
 
 interface AwaitingHead {
@@ -70,12 +71,13 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   }
 
   override onClosed(cause: CloseCause): void {
+    const isActive = !this.isIdle;
     super.onClosed(cause);
     for (const { stream } of this.#awaiting.splice(0)) {
       stream.isGone = true;
       stream.deliverReset("connection-termination", true);
     }
-    this.#events.onGone(cause);
+    this.#events.onGone(cause, isActive);
   }
 
   sendHead(stream: Http2ClientStream, head: RequestHead, end: boolean, extra?: readonly string[]): void {

@@ -206,10 +206,10 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
     this.settle();
   }
 
-  onGone(cause: CloseCause): void {
+  onGone(cause: CloseCause, isActive: boolean): void {
     this.#timer.stop();
     this.#age?.stop();
-    this.account.close(cause.kind === "local");
+    this.account.close(cause.kind === "local", this.codec.requestCount, isActive);
     this.#pool.onGone(this);
   }
 }

@@ -32,7 +32,8 @@ export interface Http2ServerCodecEvents {
   onIdle(): void;
   /** The client broke the protocol; the connection is closing. */
   onProtocolError(details: string): void;
-  onConnectionClosed(cause: CloseCause): void;
+  /** `isActive`: requests were not over. */
+  onConnectionClosed(cause: CloseCause, isActive: boolean): void;
 }
 
 const drainPing = pingFrame(Buffer.from("weftends"), 0);
@@ -68,8 +69,9 @@ export class Http2ServerCodec extends Http2Session<Http2ServerStream> implements
   }
 
   override onClosed(cause: CloseCause): void {
+    const isActive = this.table.streams.size > 0;
     super.onClosed(cause);
-    this.#events.onConnectionClosed(cause);
+    this.#events.onConnectionClosed(cause, isActive);
   }
 
   /** Announces that the connection will end; streams the client opens until it knows are still served. */

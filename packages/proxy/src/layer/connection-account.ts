@@ -37,11 +37,13 @@ export class ConnectionAccount {
     this.#writtenBefore = bytesWritten;
   }
 
-  /** The connection is gone; called once. */
-  close(isLocal: boolean): void {
+  /** The connection is gone, `requests` having begun on it; called once. `isActive`: one of them was not over. */
+  close(isLocal: boolean, requests: number, isActive: boolean): void {
     this.countBytes();
-    this.#made.counted?.connections.release();
+    const { counted, clock, madeMs } = this.#made;
+    counted?.connections.release();
     this.#stats.cxActive.value -= 1;
+    this.#stats.connections().onGone(clock.monotonicMs() - madeMs, requests, isLocal, isActive);
     if (isLocal) this.#stats.cxDestroyLocal.value += 1;
     else this.#stats.cxDestroyRemote.value += 1;
   }

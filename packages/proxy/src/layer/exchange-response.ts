@@ -47,11 +47,16 @@ export abstract class ExchangeResponse extends ExchangeRecord implements OutletO
 
   /** Counts the exchange, which is over, and tells filters, access logs and its trace. */
   protected tellEnd(): void {
-    const { stats, context } = this.service;
+    const { stats, answers, context } = this.service;
     const exchange = this.asFilterExchange();
     // A redirect that is followed here answers nobody.
     const status = this.isHeadSent ? this.response!.status : 0;
-    if (status > 0) countResponse(stats, status, this.endMs - this.startMs);
+    if (status > 0) {
+      countResponse(stats.answers, status);
+      countResponse(answers, status);
+      if (status === 413 && this.details === "request_payload_too_large") stats.rqTooLarge.value += 1;
+      stats.rqTimeMs.observe(this.endMs - this.startMs);
+    }
     try {
       if (this.request) for (const filter of this.filters.complete) filter.onComplete!(exchange);
       for (const log of this.plan.accessLogs) log.log(exchange);

@@ -54,6 +54,8 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
   readonly #ageTimer = new TimerEntry(this, ageTimer);
   readonly #drainTimer = new TimerEntry(this, drainTimer);
   #isHttp2 = false;
+  /** Not before its first bytes have said so. */
+  #isHttp1 = false;
   #requests = 0;
   #active = 0;
   #readBefore = 0;
@@ -75,7 +77,10 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
     this.#codec = isHttp2 ? this.#createHttp2() : this.#createHttp1();
     stats.cxTotal.value += 1;
     stats.cxActive.value += 1;
-    if (downstream.isTls) stats.cxSslTotal.value += 1;
+    if (downstream.isTls) {
+      stats.cxSslTotal.value += 1;
+      stats.cxSslActive.value += 1;
+    }
     const nowMs = context.clock.monotonicMs();
     context.timers.start(this.#idleTimer, plan.idleTimeoutMs, nowMs);
     context.timers.start(this.#ageTimer, plan.maxConnectionDurationMs, nowMs);
@@ -85,6 +90,7 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
   start(initial: Buffer | undefined): void {
     const { codec } = this.service.plan;
     const isOpen = codec === "auto" && this.downstream.alpn === "";
+    if (!isOpen && !this.#isHttp2) this.#countHttp1();
     this.#connection.start(isOpen ? this.#sniffer() : this.#codec, initial);
   }
 
@@ -95,10 +101,17 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
         const { isDraining } = this.#codec;
         this.#codec = this.#createHttp2();
         if (isDraining) this.#codec.drain();
-      }
+      } else this.#countHttp1();
       this.#connection.handler = this.#codec;
       return this.#codec;
     });
+  }
+
+  #countHttp1(): void {
+    const { stats } = this.service;
+    this.#isHttp1 = true;
+    stats.cxHttp1Total.value += 1;
+    stats.cxHttp1Active.value += 1;
   }
 
   #createHttp1(): Http1ServerCodec {
@@ -177,6 +190,7 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
     if (this.#isHttp2) stats.rqHttp2Total.value += 1;
     else stats.rqHttp1Total.value += 1;
     if (plan.maxRequestsPerConnection > 0 && this.#requests >= plan.maxRequestsPerConnection) {
+      if (!this.#codec.isDraining) stats.cxMaxRequestsReached.value += 1;
       this.#codec.drain();
     }
     const exchange = new HttpExchange(
@@ -243,8 +257,9 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
     next.beginAgain(before, body);
   }
 
-  onConnectionClosed(cause: CloseCause): void {
-    const { stats } = this.service;
+  onConnectionClosed(cause: CloseCause, isActive: boolean): void {
+    const { stats, context } = this.service;
+    const isLocal = cause.kind === "local";
     this.#idleTimer.stop();
     this.#headersTimer.stop();
     this.#ageTimer.stop();
@@ -252,9 +267,17 @@ export class HttpConnection implements ServerCodecEvents, Http2ServerCodecEvents
     this.#countBytes();
     stats.cxActive.value -= 1;
     if (this.#isHttp2) stats.cxHttp2Active.value -= 1;
+    if (this.#isHttp1) stats.cxHttp1Active.value -= 1;
+    if (this.downstream.isTls) stats.cxSslActive.value -= 1;
+    stats.cxLengthMs.observe(context.clock.monotonicMs() - this.downstream.startMs);
     stats.cxDestroy.value += 1;
-    if (cause.kind === "local") stats.cxDestroyLocal.value += 1;
+    if (isLocal) stats.cxDestroyLocal.value += 1;
     else stats.cxDestroyRemote.value += 1;
+    if (isActive) {
+      stats.cxDestroyActive.value += 1;
+      if (isLocal) stats.cxDestroyLocalActive.value += 1;
+      else stats.cxDestroyRemoteActive.value += 1;
+    }
     this.#owner.onHttpConnectionClosed(this);
   }
 

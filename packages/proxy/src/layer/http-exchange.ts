@@ -90,14 +90,10 @@ export class HttpExchange extends ExchangeResponse implements FilterExchange, Re
     this.requestId = prepared.requestId;
     this.clientAddress = prepared.clientAddress;
     if (prepared.refusal) {
-      const { status, details, location } = prepared.refusal;
-      this.replyWith(
-        status,
-        nothing,
-        details,
-        0,
-        location === undefined ? undefined : ["location", location],
-      );
+      const { status, details, stat, location } = prepared.refusal;
+      if (stat) this.service.stats[stat].value += 1;
+      const fields = location === undefined ? undefined : ["location", location];
+      this.replyWith(status, nothing, details, 0, fields);
       return;
     }
     this.#route();

@@ -1,6 +1,6 @@
 import type { Clock } from "@weft/base/clock";
 import { isRouterFilter, type RouterPlan } from "../filters/router-plan.ts";
-import type { HttpStats } from "../listener/downstream-stats.ts";
+import type { AnswerClasses, HttpStats } from "../listener/downstream-stats.ts";
 import type { HttpConnectionPlan, ListenerPlan } from "../listener/listener-plan.ts";
 import type { Timers } from "../net/timers.ts";
 import type { Observation } from "../observe/observation.ts";
@@ -37,6 +37,8 @@ export class HttpService {
   readonly plan: HttpConnectionPlan;
   readonly context: LayerContext;
   readonly stats: HttpStats;
+  /** The same as in `stats`, of this listener alone. */
+  readonly answers: AnswerClasses;
   /** The listener's name. */
   readonly listener: string;
   readonly policyOrigins: ReadonlyMap<string, string>;
@@ -49,11 +51,13 @@ export class HttpService {
     plan: HttpConnectionPlan,
     context: LayerContext,
     stats: HttpStats,
+    answers: AnswerClasses,
     listener: HttpServiceListener,
   ) {
     this.plan = plan;
     this.context = context;
     this.stats = stats;
+    this.answers = answers;
     this.listener = listener.name;
     this.policyOrigins = listener.policyOrigins ?? new Map();
     this.direction = listener.trafficDirection;

@@ -1,3 +1,4 @@
+import type { Clock } from "@weft/base/clock";
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
 import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
@@ -27,6 +28,8 @@ export interface MadeConnection {
   readonly tls: UpstreamTlsPlan | undefined;
   /** Of the certificate it was made under. */
   readonly generation: number;
+  readonly clock: Clock;
+  readonly madeMs: number;
 }
 
 /** A pool that has connections made. */
@@ -58,7 +61,9 @@ export class PendingConnection implements TimerOwner {
     const { tls } = endpoint;
     const generation = tls?.context.generation ?? 0;
     cluster.stats.cxTotal.value += 1;
-    timers.start(this.#timer, cluster.plan.connectTimeoutMs, timers.clock.monotonicMs());
+    const { clock } = timers;
+    const startMs = clock.monotonicMs();
+    timers.start(this.#timer, cluster.plan.connectTimeoutMs, startMs);
     this.#connecting = connectTo(
       endpoint.address,
       tls,
@@ -66,6 +71,8 @@ export class PendingConnection implements TimerOwner {
       {
         onConnected: (socket, peer, alpn) => {
           this.#timer.stop();
+          const madeMs = clock.monotonicMs();
+          cluster.stats.connections().onMade(madeMs - startMs);
           const { tcpKeepalive } = cluster.plan;
           if (tcpKeepalive) keepAlive(socket, tcpKeepalive);
           const connection = new Connection(socket, {
@@ -85,6 +92,8 @@ export class PendingConnection implements TimerOwner {
             counted: this.#counted,
             tls,
             generation,
+            clock,
+            madeMs,
           });
         },
         onFailed: (_reason, message, transport) => {

@@ -22,13 +22,25 @@ export interface Preparation {
 export interface Refusal {
   readonly status: number;
   readonly details: string;
+  /** Where it is counted. */
+  readonly stat?: "rqNonRelativePath" | "rqFailedPathNormalization" | "rqRedirectedToNormalizedPath";
   readonly location: string | undefined;
 }
 
 const noHost: Refusal = { status: 400, details: "missing_host_header", location: undefined };
 const noContentType: Refusal = { status: 400, details: "query_missing_content_type", location: undefined };
-const noPath: Refusal = { status: 404, details: "absolute_path_rejected", location: undefined };
-const rejectedPath: Refusal = { status: 400, details: "path_normalization_failed", location: undefined };
+const noPath: Refusal = {
+  status: 404,
+  details: "absolute_path_rejected",
+  stat: "rqNonRelativePath",
+  location: undefined,
+};
+const rejectedPath: Refusal = {
+  status: 400,
+  details: "path_normalization_failed",
+  stat: "rqFailedPathNormalization",
+  location: undefined,
+};
 
 /** Instructions to a proxy, which only a proxy of ours may give: never believed from outside. */
 const internalFields = new Set([
@@ -165,7 +177,12 @@ export function prepareRequest(
       head.path = result.path;
       if (result.kind === "redirect" && isGrpc(head)) refusal = rejectedPath;
       else if (result.kind === "redirect") {
-        refusal = { status: 307, details: "path_normalization_failed", location: result.path };
+        refusal = {
+          status: 307,
+          details: "path_normalization_failed",
+          stat: "rqRedirectedToNormalizedPath",
+          location: result.path,
+        };
       }
     }
   }

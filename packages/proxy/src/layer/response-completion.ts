@@ -1,4 +1,4 @@
-import type { HttpStats } from "../listener/downstream-stats.ts";
+import type { AnswerClasses } from "../listener/downstream-stats.ts";
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
 import { httpDate } from "./http-date.ts";
 import type { ResponseHead } from "./message.ts";
@@ -14,12 +14,8 @@ export function completeHead({ headers }: ResponseHead, plan: HttpConnectionPlan
 }
 
 /** Counts one completed response. */
-export function countResponse(stats: HttpStats, status: number, durationMs: number): void {
-  stats.rqCompleted.value += 1;
-  if (status < 200) stats.rq1xx.value += 1;
-  else if (status < 300) stats.rq2xx.value += 1;
-  else if (status < 400) stats.rq3xx.value += 1;
-  else if (status < 500) stats.rq4xx.value += 1;
-  else stats.rq5xx.value += 1;
-  stats.rqTimeMs.observe(durationMs);
+export function countResponse({ completed, classes }: AnswerClasses, status: number): void {
+  completed.value += 1;
+  const digit = Math.floor(status / 100);
+  classes[digit < 1 ? 0 : digit > 5 ? 4 : digit - 1]!.value += 1;
 }

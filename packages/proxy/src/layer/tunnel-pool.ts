@@ -146,7 +146,7 @@ class TunnelStream implements ClientStream, ConnectionHandler {
   }
 
   onClosed(cause: CloseCause): void {
-    this.#account.close(cause.kind === "local");
+    this.#account.close(cause.kind === "local", 1, !this.#isOver);
     if (this.#isOver) return;
     this.#isOver = true;
     this.#receiver.onResponseReset("connection-termination", false);

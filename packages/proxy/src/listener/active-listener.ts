@@ -12,13 +12,14 @@ import { plainAddress } from "../net/cidr.ts";
 import { Connection } from "../net/connection.ts";
 import { originalDestination } from "../net/original-destination.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
-import { type AcceptedTls, acceptTls, type TlsRefusal } from "../net/tls-accept.ts";
+import { type AcceptedTls, acceptTls } from "../net/tls-accept.ts";
 import { tellOver } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { Admission, admit, askAgain } from "./admission.ts";
-import { type CompiledChain, compileChain, isSameTransport } from "./compiled-chain.ts";
+import { type CompiledChain, compileChain, isSameTransport, listenerStatName } from "./compiled-chain.ts";
 import { ConnectionIdentifier, type IdentifiedConnection } from "./connection-identifier.ts";
+import { countRefusal } from "./count-refusal.ts";
 import type { DownstreamStats, ListenerStats } from "./downstream-stats.ts";
 import { type ConnectionFacts, FilterChainMatcher } from "./filter-chain-matcher.ts";
 import type { AnswerPlan, ListenerPlan } from "./listener-plan.ts";
@@ -86,7 +87,7 @@ export class ActiveListener implements HttpConnectionOwner {
     this.drainState = drain;
     const overload = plan.bypassesOverload ? neverOverloaded : context.overload;
     this.#context = { ...context, overload, drain };
-    this.#stats = context.stats.listener(plan.addresses.map(formatAddress)[0] ?? plan.name);
+    this.#stats = context.stats.listener(listenerStatName(plan));
     this.#chains = new FilterChainMatcher(
       plan.chains.map((chain) => compileChain(chain, plan, this.#context)),
       plan.chainChoice,
@@ -120,7 +121,9 @@ export class ActiveListener implements HttpConnectionOwner {
     this.#stats.cxActive.value += 1;
     this.#stats.workerCxTotal.value += 1;
     this.#stats.workerCxActive.value += 1;
+    const startMs = clock.monotonicMs();
     socket.once("close", () => {
+      this.#stats.cxLengthMs.observe(clock.monotonicMs() - startMs);
       connections.active -= 1;
       this.#stats.cxActive.value -= 1;
       this.#stats.workerCxActive.value -= 1;
@@ -128,7 +131,6 @@ export class ActiveListener implements HttpConnectionOwner {
     });
     socket.on("error", ignore);
     socket.setNoDelay(true);
-    const startMs = clock.monotonicMs();
     const isPipe = socket.remoteAddress === undefined;
     let local: SocketAddress = isPipe ? (this.plan.addresses[0] ?? unknownPlace) : localOf(socket);
     const remote: SocketAddress = isPipe
@@ -250,7 +252,7 @@ export class ActiveListener implements HttpConnectionOwner {
           this.#serve(chain, { ...identified, socket: accepted.socket, initial: nothing }, accepted);
         },
         onRefused: (refusal, message) => {
-          this.#countRefusal(refusal);
+          countRefusal(this.#stats, refusal);
           this.#context.log("TLS handshake failed", { ...this.#describe(facts), refusal, reason: message });
         },
       },
@@ -346,13 +348,6 @@ export class ActiveListener implements HttpConnectionOwner {
   #forget(served: Served): void {
     this.#served.delete(served);
     if (served.http) this.#byHttp.delete(served.http);
-  }
-
-  #countRefusal(refusal: TlsRefusal): void {
-    this.#stats.sslConnectionError.value += 1;
-    if (refusal === "no-certificate") this.#stats.sslFailVerifyNoCert.value += 1;
-    else if (refusal === "certificate-not-verified") this.#stats.sslFailVerifyError.value += 1;
-    else if (refusal === "name-not-accepted") this.#stats.sslFailVerifySan.value += 1;
   }
 
   #describe(facts: ConnectionFacts): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { TcpContext, TcpService } from "../filters/tcp-service.ts";
 import { HttpService, type LayerContext } from "../layer/http-service.ts";
+import { formatAddress } from "../net/socket-address.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
 import type { AcceptedConnection } from "./accepted-connection.ts";
 import type { DownstreamStats } from "./downstream-stats.ts";
@@ -17,6 +18,11 @@ export interface CompiledChain {
   readonly asks: boolean;
 }
 
+/** What a listener is called in statistics: its first address. */
+export function listenerStatName({ addresses, name }: ListenerPlan): string {
+  return addresses.map(formatAddress)[0] ?? name;
+}
+
 export function compileChain(
   plan: FilterChainPlan,
   listener: ListenerPlan,
@@ -28,7 +34,8 @@ export function compileChain(
   if (terminal.kind === "http") {
     const tls = terminal.codec === "http1" ? plan.tls && withoutHttp2(plan.tls) : plan.tls;
     const stats = context.stats.http(terminal.statPrefix);
-    return { ...chain, tls, http: new HttpService(terminal, context, stats, listener) };
+    const answers = context.stats.answers(listenerStatName(listener), terminal.statPrefix);
+    return { ...chain, tls, http: new HttpService(terminal, context, stats, answers, listener) };
   }
   if (terminal.kind !== "tcp") return chain;
   const tcp: TcpService = {

@@ -170,6 +170,7 @@ export class ConnectionIdentifier {
       },
       onGone: () => {
         stats.preCxActive.value -= 1;
+        stats.preCxRemoteClose.value += 1;
       },
     };
     return new FirstBytes(socket, { timers, timeoutMs: filters.timeoutMs, initial }, events);

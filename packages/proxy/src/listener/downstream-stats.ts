@@ -1,6 +1,13 @@
 import type { Counter, Gauge, Histogram } from "@weft/base/metric-registry";
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 
+/** Answers that were completed, all of them and by class. */
+export interface AnswerClasses {
+  readonly completed: Counter;
+  /** `1xx` to `5xx`. */
+  readonly classes: readonly Counter[];
+}
+
 /** Envoy's `http.<stat_prefix>.*`, resolved once per connection manager. */
 export interface HttpStats {
   readonly cxTotal: Counter;
@@ -14,7 +21,16 @@ export interface HttpStats {
   readonly cxDrainClose: Counter;
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
+  readonly cxLengthMs: Histogram;
+  /** Those that ended with a request not over, by who ended them. */
+  readonly cxDestroyActive: Counter;
+  readonly cxDestroyLocalActive: Counter;
+  readonly cxDestroyRemoteActive: Counter;
+  readonly cxMaxRequestsReached: Counter;
   readonly cxSslTotal: Counter;
+  readonly cxSslActive: Gauge;
+  readonly cxHttp1Total: Counter;
+  readonly cxHttp1Active: Gauge;
   readonly cxHttp2Total: Counter;
   readonly cxHttp2Active: Gauge;
   readonly cxUpgradesTotal: Counter;
@@ -23,12 +39,15 @@ export interface HttpStats {
   readonly rqHttp1Total: Counter;
   readonly rqHttp2Total: Counter;
   readonly rqActive: Gauge;
-  readonly rqCompleted: Counter;
-  readonly rq1xx: Counter;
-  readonly rq2xx: Counter;
-  readonly rq3xx: Counter;
-  readonly rq4xx: Counter;
-  readonly rq5xx: Counter;
+  readonly answers: AnswerClasses;
+  /** Its body was more than a filter may hold. */
+  readonly rqTooLarge: Counter;
+  readonly rqNonRelativePath: Counter;
+  readonly rqFailedPathNormalization: Counter;
+  readonly rqRedirectedToNormalizedPath: Counter;
+  /** Those that reached the router. */
+  readonly routedTotal: Counter;
+  readonly rqResetAfterResponse: Counter;
   readonly rqTimeMs: Histogram;
   readonly rqTimeout: Counter;
   readonly rqHeaderTimeout: Counter;
@@ -54,6 +73,7 @@ export interface HttpStats {
 export interface ListenerStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
+  readonly cxLengthMs: Histogram;
   /** Of them, those this worker takes. */
   readonly workerCxTotal: Counter;
   readonly workerCxActive: Gauge;
@@ -61,7 +81,10 @@ export interface ListenerStats {
   readonly cxOverflow: Counter;
   readonly globalCxOverflow: Counter;
   readonly cxOverloadReject: Counter;
+  readonly tlsTimeout: Counter;
   readonly preCxTimeout: Counter;
+  /** Clients that left while their connection was looked at. */
+  readonly preCxRemoteClose: Counter;
   readonly preCxActive: Gauge;
   readonly noFilterChainMatch: Counter;
   readonly sslHandshake: Counter;
@@ -89,6 +112,8 @@ export interface TcpStats {
 /** Finds the statistics of a listener, a connection manager or a TCP proxy by its name; equal names share series. */
 export interface DownstreamStats {
   http(statPrefix: string): HttpStats;
+  /** Of one connection manager of a listener. */
+  answers(address: string, statPrefix: string): AnswerClasses;
   listener(address: string): ListenerStats;
   tcp(statPrefix: string): TcpStats;
 }
@@ -109,13 +134,23 @@ const httpCounters = {
   cxDrainClose: "downstream_cx_drain_close",
   cxRxBytes: "downstream_cx_rx_bytes_total",
   cxTxBytes: "downstream_cx_tx_bytes_total",
+  cxDestroyActive: "downstream_cx_destroy_active_rq",
+  cxDestroyLocalActive: "downstream_cx_destroy_local_active_rq",
+  cxDestroyRemoteActive: "downstream_cx_destroy_remote_active_rq",
+  cxMaxRequestsReached: "downstream_cx_max_requests_reached",
   cxSslTotal: "downstream_cx_ssl_total",
+  cxHttp1Total: "downstream_cx_http1_total",
   cxHttp2Total: "downstream_cx_http2_total",
   cxUpgradesTotal: "downstream_cx_upgrades_total",
   rqTotal: "downstream_rq_total",
   rqHttp1Total: "downstream_rq_http1_total",
   rqHttp2Total: "downstream_rq_http2_total",
-  rqCompleted: "downstream_rq_completed",
+  rqTooLarge: "downstream_rq_too_large",
+  rqNonRelativePath: "downstream_rq_non_relative_path",
+  rqFailedPathNormalization: "downstream_rq_failed_path_normalization",
+  rqRedirectedToNormalizedPath: "downstream_rq_redirected_with_normalized_path",
+  routedTotal: "rq_total",
+  rqResetAfterResponse: "rq_reset_after_downstream_response_started",
   rqTimeout: "downstream_rq_timeout",
   rqHeaderTimeout: "downstream_rq_header_timeout",
   rqIdleTimeout: "downstream_rq_idle_timeout",
@@ -138,6 +173,8 @@ const httpCounters = {
 
 const httpGauges = {
   cxActive: "downstream_cx_active",
+  cxSslActive: "downstream_cx_ssl_active",
+  cxHttp1Active: "downstream_cx_http1_active",
   cxHttp2Active: "downstream_cx_http2_active",
   cxUpgradesActive: "downstream_cx_upgrades_active",
   rqActive: "downstream_rq_active",
@@ -149,7 +186,9 @@ const listenerCounters = {
   cxOverflow: "downstream_cx_overflow",
   globalCxOverflow: "downstream_global_cx_overflow",
   cxOverloadReject: "downstream_cx_overload_reject",
+  tlsTimeout: "downstream_cx_transport_socket_connect_timeout",
   preCxTimeout: "downstream_pre_cx_timeout",
+  preCxRemoteClose: "downstream_listener_filter_remote_close",
   noFilterChainMatch: "no_filter_chain_match",
   sslHandshake: "ssl.handshake",
   sslConnectionError: "ssl.connection_error",
@@ -181,20 +220,23 @@ export function createDownstreamStats(stats: EnvoyStats, worker = "0"): Downstre
     mapValues(names, (name) => stats.counter(scope + name, label));
   const gauges = <K extends string>(names: Readonly<Record<K, string>>, scope: string, label: string) =>
     mapValues(names, (name) => stats.gauge(scope + name, label));
-  const byClass = (prefix: string, digit: string) =>
-    stats.counter(`${httpScope}downstream_rq_{envoy_response_code_class}xx`, prefix, digit);
+  const answers = (scope: string, ...labels: string[]): AnswerClasses => ({
+    completed: stats.counter(`${scope}downstream_rq_completed`, ...labels),
+    classes: ["1", "2", "3", "4", "5"].map((digit) =>
+      stats.counter(`${scope}downstream_rq_{envoy_response_code_class}xx`, ...labels, digit),
+    ),
+  });
   return {
     http: memoize((prefix) => ({
       ...counters(httpCounters, httpScope, prefix),
       ...gauges(httpGauges, httpScope, prefix),
       rqTimeMs: stats.histogram(`${httpScope}downstream_rq_time`, prefix),
-      rq1xx: byClass(prefix, "1"),
-      rq2xx: byClass(prefix, "2"),
-      rq3xx: byClass(prefix, "3"),
-      rq4xx: byClass(prefix, "4"),
-      rq5xx: byClass(prefix, "5"),
+      cxLengthMs: stats.histogram(`${httpScope}downstream_cx_length_ms`, prefix),
+      answers: answers(httpScope, prefix),
     })),
+    answers: (address, prefix) => answers(listenerScope + httpScope, address, prefix),
     listener: memoize((address) => ({
+      cxLengthMs: stats.histogram(`${listenerScope}downstream_cx_length_ms`, address),
       workerCxTotal: stats.counter(`${workerScope}downstream_cx_total`, address, worker),
       workerCxActive: stats.gauge(`${workerScope}downstream_cx_active`, address, worker),
       ...counters(listenerCounters, listenerScope, address),

@@ -9,6 +9,7 @@ import { AcceptGate, type PauseReason } from "./accept-gate.ts";
 import { ActiveListener, type ListenerContext } from "./active-listener.ts";
 import { holdFilters } from "./hold-filters.ts";
 import { listenerFor } from "./listener-for.ts";
+import type { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 
 /** A listener that could not be put in force; the version before it, if any, stays. */
@@ -54,6 +55,9 @@ export interface DrainRequest {
   readonly keepsListening: boolean;
 }
 
+/** Which listeners take no more connections. */
+type Stopped = "none" | "inbound" | "all";
+
 interface BoundSocket {
   readonly socket: ListenSocket;
   owner: ActiveListener;
@@ -66,10 +70,11 @@ interface BoundSocket {
  */
 export class ListenerSet {
   readonly #context: Omit<ListenerContext, "drain">;
+  readonly #stats: ListenerManagerStats;
   readonly #drainPlan: DrainPlan;
   /** The drain that was asked for: it holds for listeners yet to come as well. */
   #drain: { readonly startMs: number; readonly isInboundOnly: boolean } | undefined;
-  #stopped: "none" | "inbound" | "all" = "none";
+  #stopped: Stopped = "none";
   #isUnhealthy = false;
   readonly #active = new Map<string, ActiveListener>();
   readonly #sockets = new Map<string, BoundSocket>();
@@ -86,10 +91,12 @@ export class ListenerSet {
   /** `context.findListener` is answered by `find` of the set that is made. */
   constructor(
     context: Omit<ListenerContext, "findListener" | "drain">,
+    stats: ListenerManagerStats,
     drainPlan: DrainPlan,
     bindSocket: BindSocket = bindHere,
   ) {
     this.#bindSocket = bindSocket;
+    this.#stats = stats;
     this.#context = { ...context, findListener: (address) => this.find(address) };
     this.#drainPlan = drainPlan;
     this.#gate = new AcceptGate(() => Array.from(this.#sockets.values(), ({ socket }) => socket));
@@ -185,7 +192,7 @@ export class ListenerSet {
     for (const listener of this.#active.values()) listener.leave();
     const { clock } = this.#context;
     const deadlineMs = clock.monotonicMs() + graceMs;
-    while (this.#connectionCount > 0 && clock.monotonicMs() < deadlineMs) await clock.sleepMs(50);
+    while (this.connectionCount > 0 && clock.monotonicMs() < deadlineMs) await clock.sleepMs(50);
   }
 
   async close(): Promise<void> {
@@ -201,7 +208,13 @@ export class ListenerSet {
     this.#byAddress.clear();
   }
 
-  get #connectionCount(): number {
+  /** Listeners that are no longer in force, and have connections still. */
+  get drainingCount(): number {
+    return [...this.#retired].filter(({ connectionCount }) => connectionCount > 0).length;
+  }
+
+  /** Over all listeners, those that drain among them. */
+  get connectionCount(): number {
     let count = 0;
     for (const listener of [...this.#active.values(), ...this.#retired]) count += listener.connectionCount;
     return count;
@@ -227,6 +240,7 @@ export class ListenerSet {
       const listener = this.#create(plan);
       const bound = await this.#bindMissing(plan, listener, keys);
       if (bound) {
+        this.#stats.createFailure.value += 1;
         failures.push({ name: plan.name, ...bound });
         if (before) for (const key of socketKeys(before.plan)) kept.add(key);
         wanted.add(plan.name);
@@ -236,12 +250,15 @@ export class ListenerSet {
         kept.add(key);
         this.#sockets.get(key)!.owner = listener;
       }
+      this.#stats.createSuccess.value += 1;
+      this.#stats[before ? "modified" : "added"].value += 1;
       this.#active.set(plan.name, listener);
       this.#releases.set(listener, holdFilters(plan));
       if (before) this.#retire(before, listener);
     }
     for (const [name, listener] of this.#active) {
       if (wanted.has(name)) continue;
+      this.#stats.removed.value += 1;
       this.#active.delete(name);
       this.#retire(listener, undefined);
     }
@@ -319,12 +336,17 @@ export class ListenerSet {
 
   /** Takes no more connections, and no more listeners; those that are open go on. */
   #stop(isInboundOnly: boolean): void {
+    const before = this.#stopped;
     if (this.#stopped !== "all") this.#stopped = isInboundOnly ? "inbound" : "all";
+    for (const { plan } of this.#active.values()) {
+      const wasStopped = isStoppedBy(before, plan);
+      if (!wasStopped && this.#isStopped(plan)) this.#stats.stopped.value += 1;
+    }
     for (const { socket, owner } of this.#sockets.values()) if (this.#isStopped(owner.plan)) socket.close();
   }
 
-  #isStopped({ trafficDirection }: ListenerPlan): boolean {
-    return this.#stopped === "all" || (this.#stopped === "inbound" && trafficDirection === "inbound");
+  #isStopped(plan: ListenerPlan): boolean {
+    return isStoppedBy(this.#stopped, plan);
   }
 
   #release(listener: ActiveListener): void {
@@ -338,6 +360,10 @@ export class ListenerSet {
       for (const address of listener.plan.addresses) this.#byAddress.set(formatAddress(address), listener);
     }
   }
+}
+
+function isStoppedBy(stopped: Stopped, { trafficDirection }: ListenerPlan): boolean {
+  return stopped === "all" || (stopped === "inbound" && trafficDirection === "inbound");
 }
 
 /** Equal addresses mean the same socket; port 0 is a new one for every listener. */

@@ -10,6 +10,7 @@ import { neverOverloaded, type OverloadState } from "../overload/overload-state.
 import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 import { ConnectionLimit } from "./active-listener.ts";
 import { createDownstreamStats } from "./downstream-stats.ts";
+import { createListenerManagerStats } from "./listener-manager-stats.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 import {
   type BindSocket,
@@ -81,7 +82,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const { clusters, stats, random = Math.random, log } = options;
   const clock = turnClock(options.clock);
   const timers = new Timers(clock);
+  const defects = stats.counter("server.envoy_bug_failures");
   const onFault = (error: unknown) => {
+    defects.value += 1;
     const stack = error instanceof Error ? error.stack : String(error);
     log?.("error", "a defect on the request path was contained", { stack });
   };
@@ -101,9 +104,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       log: (message, fields) => log?.("debug", message, fields),
       warn: (message, fields) => log?.("warning", message, fields),
     },
+    createListenerManagerStats(stats, (options.worker ?? "0") === "0"),
     options.drain ?? defaultDrain,
     options.bindSocket,
   );
+  const draining = stats.gauge("listener_manager.total_listeners_draining");
+  const connections = stats.gauge("server.total_connections");
+  stats.registry.onCollect(() => {
+    draining.set(listeners.drainingCount);
+    connections.set(listeners.connectionCount);
+  });
   return {
     applyListeners: (plans) => listeners.apply(plans),
     listeners: () => listeners.status,

@@ -24,7 +24,8 @@ export type TlsRefusal =
   | "no-certificate"
   | "certificate-not-verified"
   | "name-not-accepted"
-  | "handshake-failed";
+  | "handshake-failed"
+  | "handshake-timeout";
 
 export interface TlsAcceptEvents {
   onAccepted(tls: AcceptedTls): void;
@@ -89,7 +90,7 @@ export function acceptTls(
     events.onRefused(refusal, message);
   };
   const timer = new TimerEntry(
-    { onTimer: () => refuse("handshake-failed", "the handshake took too long") },
+    { onTimer: () => refuse("handshake-timeout", "the handshake took too long") },
     0,
   );
   limit.timers.start(timer, limit.timeoutMs || defaultHandshakeTimeoutMs, limit.timers.clock.monotonicMs());

@@ -27,11 +27,19 @@ export class AccessLogs {
     this.#stats = {
       lines: stats.counter("filesystem.write_buffered"),
       flushes: stats.counter("filesystem.write_completed"),
+      timedFlushes: stats.counter("filesystem.flushed_by_timer"),
       failures: stats.counter("filesystem.write_failed"),
+      reopenFailures: stats.counter("filesystem.reopen_failed"),
       lostLines: stats.registry
         .counter("weft_access_log_lost_lines_total", "Access log lines that could not be written")
         .with(),
     };
+    const buffered = stats.gauge("filesystem.write_total_buffered");
+    stats.registry.onCollect(() => {
+      let bytes = 0;
+      for (const sink of this.#sinks.values()) bytes += sink.bufferedBytes;
+      buffered.set(bytes);
+    });
   }
 
   /**

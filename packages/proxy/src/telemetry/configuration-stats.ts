@@ -1,10 +1,13 @@
-import { X509Certificate } from "node:crypto";
+import { getFips, X509Certificate } from "node:crypto";
 import type { EnvoyStats } from "./envoy-stats.ts";
 
 export interface ConfigurationView {
   /** `server.state`, in Envoy's numbers. */
   state(): "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
   readonly epoch: number;
+  readonly runtimeLayers: number;
+  /** Values of all layers together. */
+  readonly runtimeKeys: number;
   activeListeners(): number;
   /** Accepted, and waiting for what they need. */
   warmingListeners(): number;
@@ -22,6 +25,16 @@ const dayMs = 86_400_000;
 export function tellConfiguration(stats: EnvoyStats, view: ConfigurationView): void {
   const state = stats.gauge("server.state");
   stats.gauge("server.hot_restart_epoch").set(view.epoch);
+  stats.gauge("server.hot_restart_generation").set(view.epoch + 1);
+  stats.gauge("server.compilation_settings.fips_mode").set(getFips());
+  stats.gauge("listener_manager.workers_started").set(1);
+  // Fields that are not known are refused, in files and from a management server alike.
+  stats.counter("server.static_unknown_fields");
+  stats.counter("server.dynamic_unknown_fields");
+  stats.gauge("runtime.num_layers").set(view.runtimeLayers);
+  stats.gauge("runtime.num_keys").set(view.runtimeKeys);
+  stats.counter("runtime.load_success").add();
+  stats.counter("runtime.load_error");
   const days = stats.gauge("server.days_until_first_cert_expiring");
   const active = stats.gauge("listener_manager.total_listeners_active");
   const warming = stats.gauge("listener_manager.total_listeners_warming");

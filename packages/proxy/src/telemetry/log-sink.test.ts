@@ -23,6 +23,8 @@ function setUp(options: { readonly flushBytes?: number; readonly maxWaitingBytes
     flushes: new Counter(),
     failures: new Counter(),
     lostLines: new Counter(),
+    timedFlushes: new Counter(),
+    reopenFailures: new Counter(),
   };
   const sink = new LogSink({ path }, { clock, stats, ...options });
   /** Waits for what the sink has handed to the kernel. */
@@ -103,6 +105,8 @@ describe("a full disk", () => {
       flushes: new Counter(),
       failures: new Counter(),
       lostLines: new Counter(),
+      timedFlushes: new Counter(),
+      reopenFailures: new Counter(),
     };
     const sink = new LogSink({ descriptor }, { clock: new FakeClock(), stats });
     sink.write("a\n");

@@ -8,7 +8,10 @@ import { LogBuffer } from "./log-buffer.ts";
 export interface LogSinkStats {
   readonly lines: Counter;
   readonly flushes: Counter;
+  /** Writes that began because lines had waited long enough. */
+  readonly timedFlushes: Counter;
   readonly failures: Counter;
+  readonly reopenFailures: Counter;
   /** Lines that were dropped because they could not be written in time. */
   readonly lostLines: Counter;
 }
@@ -64,6 +67,12 @@ export class LogSink {
     this.#descriptor = "path" in target ? openSync(target.path, "a", 0o644) : target.descriptor;
   }
 
+  /** Gathered and not yet written. */
+  get bufferedBytes(): number {
+    const writing = this.#writing;
+    return this.#gathered.length + (writing ? writing.batch.length - writing.offset : 0);
+  }
+
   write(line: string): void {
     const writer = this.beginLine();
     if (!writer) return;
@@ -89,7 +98,7 @@ export class LogSink {
     this.#stats.lines.value += 1;
     this.#gatheredLines += 1;
     if (this.#gathered.length >= this.#flushBytes) this.flush();
-    else this.#timer ??= this.#clock.setTimer(this.flush, this.#flushIntervalMs);
+    else this.#timer ??= this.#clock.setTimer(this.#flushInTime, this.#flushIntervalMs);
   }
 
   /** In place of `endLine`: nothing is written of the line, which is counted as lost. */
@@ -110,6 +119,11 @@ export class LogSink {
     this.#spare = undefined;
     this.#gatheredLines = 0;
     this.#continue();
+  };
+
+  readonly #flushInTime = (): void => {
+    this.#stats.timedFlushes.value += 1;
+    this.flush();
   };
 
   /** Opens the file anew, after what was gathered for the old one is written: for log rotation. */
@@ -178,7 +192,7 @@ export class LogSink {
         if ("path" in this.#target) closeSync(this.#descriptor);
       } else if (this.#mustReopen || this.#gathered.length >= this.#flushBytes) this.flush();
       else if (this.#gathered.length > 0)
-        this.#timer ??= this.#clock.setTimer(this.flush, this.#flushIntervalMs);
+        this.#timer ??= this.#clock.setTimer(this.#flushInTime, this.#flushIntervalMs);
     });
   }
 
@@ -196,7 +210,7 @@ export class LogSink {
       this.#descriptor = fresh;
     } catch {
       // The old file goes on taking lines; better there than nowhere.
-      this.#stats.failures.add();
+      this.#stats.reopenFailures.add();
     }
   }
 }

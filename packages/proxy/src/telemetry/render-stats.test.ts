@@ -15,11 +15,11 @@ function setUp() {
   const cluster = createClusterStats(stats, "web");
   const downstream = createDownstreamStats(stats);
   cluster.request.rqTotal.add(3);
-  cluster.request.answers.count(200);
-  cluster.request.answers.count(200);
+  cluster.request.answers.countExternal(200);
+  cluster.request.answers.countExternal(200);
   cluster.request.rqTimeMs.observe(7);
   downstream.http("ingress").rqTotal.add(4);
-  downstream.http("ingress").rq5xx.add(1);
+  downstream.http("ingress").answers.classes[4]!.add(1);
   downstream.listener("127.0.0.1:8080").sslHandshake.add(5);
   stats.counter("http.{envoy_http_conn_manager_prefix}.rbac.denied", "ingress").add(6);
   registry.counter("istio_requests_total", "", ["reporter"]).with("source").add(8);

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "@weft/base/clock";
+import type { Histogram } from "@weft/base/metric-registry";
 import { countOpenDescriptors, descriptorLimit } from "@weft/base/open-descriptors";
 import type { EnvoyStats } from "./envoy-stats.ts";
 
@@ -21,11 +22,18 @@ function lateness(sampleNs: number): number {
  * and how many files are open: the saturation of a single-threaded proxy.
  */
 export class ServerStats {
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  readonly #initialization: Histogram;
   readonly #live;
   readonly #lag = monitorEventLoopDelay({ resolution: sampleMs });
 
   constructor(stats: EnvoyStats, options: ServerStatsOptions) {
-    const startMs = options.clock.monotonicMs();
+    const { clock } = options;
+    const startMs = clock.monotonicMs();
+    this.#clock = clock;
+    this.#startMs = startMs;
+    this.#initialization = stats.histogram("server.initialization_time_ms");
     const gauge = (name: string) => stats.gauge(`server.${name}`);
     this.#live = gauge("live");
     gauge("concurrency").set(options.concurrency);
@@ -48,7 +56,7 @@ export class ServerStats {
     this.#lag.enable();
     let last = performance.eventLoopUtilization();
     registry.onCollect(() => {
-      uptime.set(Math.floor((options.clock.monotonicMs() - startMs) / 1_000));
+      uptime.set(Math.floor((clock.monotonicMs() - startMs) / 1_000));
       const memory = process.memoryUsage();
       allocated.set(memory.heapUsed + memory.external);
       heap.set(memory.heapTotal);
@@ -62,6 +70,12 @@ export class ServerStats {
       utilization.set(performance.eventLoopUtilization(now, last).utilization);
       last = now;
     });
+  }
+
+  /** All configuration is in force, and listeners accept. */
+  onInitialized(): void {
+    this.#initialization.observe(this.#clock.monotonicMs() - this.#startMs);
+    this.setLive(true);
   }
 
   /** `server.live`: 1 once listeners accept, 0 while starting or draining. */

@@ -57,7 +57,7 @@ function contentOf(metric: Counter | Gauge | Histogram): number | HistogramCopy 
 }
 
 /** Gauges that count what each worker has for itself; of the others every worker says the same, or the worst is of interest. */
-const countedApart = /(?:^|_)(?:cx|rq)(?:_\w+)?_active$|_buffered$/;
+const countedApart = /(?:^|_)(?:cx|rq)(?:_\w+)?_active$|_buffered$|^envoy_server_total_connections$/;
 
 /** One set of statistics for several workers: what they did together. */
 export function addStats(copies: readonly StatsCopy[]): EnvoyStats {
