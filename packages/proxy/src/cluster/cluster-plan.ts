@@ -110,6 +110,8 @@ export type DnsFamily = "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
 
 /** @see envoy.config.cluster.v3.Cluster.TransportSocketMatch */
 export interface TransportPlan {
+  /** Of its match, in statistics; absent: the cluster's own transport, which is `default`. */
+  readonly name?: string | undefined;
   /** Endpoint metadata (`envoy.transport_socket_match`) that must all be equal; empty matches every endpoint. */
   readonly match: readonly (readonly [key: string, value: string])[];
   readonly tls: UpstreamTlsPlan | undefined;

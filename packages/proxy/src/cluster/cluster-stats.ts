@@ -70,6 +70,8 @@ export interface MembershipStats {
 export interface AllClusterStats {
   readonly request: ClusterStats;
   readonly membership: MembershipStats;
+  /** Endpoints that got the transport of this name. */
+  transportMatches(name: string): Counter;
   /** The circuit breakers' `*_open` gauges of one priority. */
   breakerOpen(priority: "default" | "high", name: string): Gauge;
 }
@@ -106,6 +108,7 @@ export function createClusterStats(stats: EnvoyStats, statName: string): AllClus
       subsetsFallback: counter("lb_subsets_fallback"),
       subsetsFallbackPanic: counter("lb_subsets_fallback_panic"),
     },
+    transportMatches: (name) => counter(`${name.replace(/[{}]/g, "_")}.total_match_count`),
     breakerOpen: (priority, name) => gauge(`circuit_breakers.${priority}.${name}_open`),
   };
 }

@@ -10,6 +10,7 @@ export class ConnectionStats {
   readonly #connectMs: Histogram;
   readonly #lengthMs: Histogram;
   readonly #requests: Histogram;
+  readonly #protocolErrors: Counter;
   readonly #destroyed: Counter;
   readonly #destroyedActive: Counter;
   readonly #destroyedLocalActive: Counter;
@@ -21,6 +22,7 @@ export class ConnectionStats {
     this.#connectMs = stats.histogram(`${scope}upstream_cx_connect_ms`, statName);
     this.#lengthMs = stats.histogram(`${scope}upstream_cx_length_ms`, statName);
     this.#requests = stats.histogram(`${scope}upstream_rq_per_cx`, statName);
+    this.#protocolErrors = stats.counter(`${scope}upstream_cx_protocol_error`, statName);
     this.#destroyed = counter("");
     this.#destroyedActive = counter("_with_active_rq");
     this.#destroyedLocalActive = counter("_local_with_active_rq");
@@ -30,6 +32,11 @@ export class ConnectionStats {
   /** A connection has been made, TLS and all. */
   onMade(tookMs: number): void {
     this.#connectMs.observe(tookMs);
+  }
+
+  /** What came over it was no HTTP. */
+  onProtocolError(): void {
+    this.#protocolErrors.value += 1;
   }
 
   /** One that carried something else than requests is gone. */

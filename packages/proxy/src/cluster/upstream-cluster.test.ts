@@ -60,15 +60,17 @@ describe("endpoints over updates", () => {
 });
 
 describe("transports", () => {
-  it("are chosen by endpoint metadata, first match wins", () => {
+  it("are chosen by endpoint metadata, first match wins, and counted by the name of the match", () => {
     const tls = { sni: "mesh" } as UpstreamTlsPlan;
     const mesh = { "envoy.transport_socket_match": { tlsMode: "istio" } };
     const { cluster } = clusterWith([locality([endpoint("in", { metadata: mesh }), endpoint("out")])], {
       transports: [
-        { match: [["tlsMode", "istio"]], tls },
+        { name: "tlsMode-istio", match: [["tlsMode", "istio"]], tls },
         { match: [], tls: undefined },
       ],
     });
+    assert.equal(cluster.allStats.transportMatches("tlsMode-istio").value, 1);
+    assert.equal(cluster.allStats.transportMatches("default").value, 1);
     const byName = new Map([...cluster.endpoints].map((host) => [host.addressText, host.tls]));
     assert.equal(byName.get("in:80"), tls);
     assert.equal(byName.get("out:80"), undefined);

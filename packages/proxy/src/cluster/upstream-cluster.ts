@@ -223,7 +223,12 @@ export class UpstreamCluster implements Cluster {
   }
 
   #createEndpoint(plan: EndpointPlan): UpstreamEndpoint {
+    this.#countTransport(plan);
     return new UpstreamEndpoint(plan, this.#transportOf(plan));
+  }
+
+  #countTransport(plan: EndpointPlan): void {
+    this.allStats.transportMatches(this.#transportOf(plan)?.name || "default").value += 1;
   }
 
   #transportOf({ metadata }: EndpointPlan): TransportPlan | undefined {
@@ -240,6 +245,7 @@ export class UpstreamCluster implements Cluster {
     });
     this.#localities = localities;
     this.#membership = membership;
+    for (const { plan } of added) this.#countTransport(plan);
     if (this.#checker) for (const endpoint of added) this.#expectCheck(endpoint);
     this.rebuild();
     for (const endpoint of removed) {

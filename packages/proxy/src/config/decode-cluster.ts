@@ -137,6 +137,7 @@ function decodeTransports(cluster: Cluster, path: string, context: DecodeContext
     const place = `${at(path, "transport_socket_matches")}[${i}]`;
     if (!match.transportSocket) context.issues.add(at(place, "transport_socket"), "is missing");
     return {
+      name: match.name,
       match: metadataPairs(match.match),
       ...decodeUpstreamTransport(match.transportSocket, at(place, "transport_socket"), context),
     };

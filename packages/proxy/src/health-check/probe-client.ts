@@ -80,6 +80,7 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
 
   onCapacity(): void {}
   onSettled(): void {}
+  onProtocolError(): void {}
 
   onGone(): void {
     this.#codec = undefined;

@@ -11,6 +11,8 @@ import { HeadReader } from "./head-reader.ts";
 export interface ClientCodecEvents {
   /** The exchange on it is over and another may begin. */
   onReusable(codec: Http1ClientCodec): void;
+  /** What came is no HTTP/1.1, or not what was asked for; the connection is about to go. */
+  onProtocolError(): void;
   /** It is closed, or closing, and takes no more requests. Comes exactly once. `isActive`: an answer was not complete. */
   onGone(codec: Http1ClientCodec, cause: CloseCause | undefined, isActive: boolean): void;
 }
@@ -211,6 +213,7 @@ export class Http1ClientCodec implements ConnectionHandler, BodySink, ClientStre
 
   #fail(reason: ResetReason): void {
     const stream = this.#stream;
+    this.#events.onProtocolError();
     this.#leave();
     stream?.receiver.onResponseReset(reason, false);
   }

@@ -197,6 +197,10 @@ class PooledConnection implements ClientCodecEvents, TimerOwner {
     this.#pool.onReusable(this);
   }
 
+  onProtocolError(): void {
+    this.#pool.cluster.stats.connections().onProtocolError();
+  }
+
   onGone(codec: Http1ClientCodec, cause: CloseCause | undefined, isActive: boolean): void {
     this.#timer.stop();
     this.#age?.stop();

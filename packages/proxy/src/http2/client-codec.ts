@@ -13,6 +13,8 @@ export interface Http2ClientCodecEvents {
   onCapacity(): void;
   /** The server said how many streams it allows. */
   onSettled(maxStreams: number): void;
+  /** The server broke the protocol; the connection is closing. */
+  onProtocolError(): void;
   /** `isActive`: streams were open. */
   onGone(cause: CloseCause, isActive: boolean): void;
 }
@@ -181,7 +183,10 @@ export class Http2ClientCodec extends Http2Session<Http2ClientStream> implements
   }
 
   /** The streams are told each; the connection closes. */
-  protected onProtocolError(): void {}
+  protected onProtocolError(): void {
+    this.#events.onProtocolError();
+  }
+
   /** Limits on heads are enough: an upstream is chosen, not a stranger. */
   onHeadStarted(): void {}
   protected onDrainAnswered(): void {}

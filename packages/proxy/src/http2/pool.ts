@@ -206,6 +206,10 @@ class PooledConnection implements Http2ClientCodecEvents, TimerOwner {
     this.settle();
   }
 
+  onProtocolError(): void {
+    this.#pool.cluster.stats.connections().onProtocolError();
+  }
+
   onGone(cause: CloseCause, isActive: boolean): void {
     this.#timer.stop();
     this.#age?.stop();
