@@ -13,8 +13,8 @@ export class AnswersByOrigin {
   readonly #scope: string;
   readonly #statName: string;
   readonly #all: AnswerCounts;
-  readonly #external: AnswerCounts;
-  readonly #internal: AnswerCounts;
+  #external: AnswerCounts | undefined = undefined;
+  #internal: AnswerCounts | undefined = undefined;
   #externalTimeMs: Histogram | undefined = undefined;
   #internalTimeMs: Histogram | undefined = undefined;
 
@@ -24,17 +24,17 @@ export class AnswersByOrigin {
     this.#scope = scope;
     this.#statName = statName;
     this.#all = new AnswerCounts(stats, scope, statName);
-    this.#external = new AnswerCounts(stats, `${scope}external.`, statName);
-    this.#internal = new AnswerCounts(stats, `${scope}internal.`, statName);
   }
 
   countExternal(status: number): void {
     this.#all.count(status);
+    this.#external ??= this.#of("external");
     this.#external.count(status);
   }
 
   countInternal(status: number): void {
     this.#all.count(status);
+    this.#internal ??= this.#of("internal");
     this.#internal.count(status);
   }
 
@@ -48,6 +48,10 @@ export class AnswersByOrigin {
   observeInternal(timeMs: number): void {
     this.#internalTimeMs ??= this.#time("internal");
     this.#internalTimeMs.observe(timeMs);
+  }
+
+  #of(origin: string): AnswerCounts {
+    return new AnswerCounts(this.#stats, `${this.#scope}${origin}.`, this.#statName);
   }
 
   #time(origin: string): Histogram {
