@@ -84,7 +84,8 @@ function checkNoTls(tls: ServerTlsSpec, protocol: string, path: string, find: Fi
   }
 }
 
-function checkServerTls(tls: ServerTlsSpec, protocol: string, path: string, find: Finding): void {
+/** TLS of a server: of a Gateway, or of a Sidecar's ingress. */
+export function checkServerTls(tls: ServerTlsSpec, protocol: string, path: string, find: Finding): void {
   const mode = tls.mode ?? "PASSTHROUGH";
   if (tls.httpsRedirect) {
     const message = `${path}.httpsRedirect is for plain HTTP, and the port's protocol is ${protocol}`;

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { checkConnectionPool } from "./check-connection-pool.ts";
+import { checkServerTls } from "./check-gateway.ts";
 import { portProtocols } from "./check-service-entry.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
 import type { EgressListenerSpec, IngressListenerSpec, SidecarPortSpec, SidecarSpec } from "./specs.ts";
@@ -25,7 +26,22 @@ function checkIngress(ingress: readonly IngressListenerSpec[], find: Finding): v
       find.error("W1204", `${path}.defaultEndpoint`, message, hint);
     }
     checkConnectionPool(listener.connectionPool, `${path}.connectionPool`, find);
+    checkIngressTls(listener, `${path}.tls`, find);
   });
+}
+
+function checkIngressTls({ tls, port }: IngressListenerSpec, path: string, find: Finding): void {
+  if (!tls) return;
+  const protocol = (port?.protocol ?? "").toUpperCase();
+  if (protocol !== "HTTPS" && protocol !== "TLS") {
+    const message = `${path} is for HTTPS and TLS, and the port's protocol is ${protocol}`;
+    find.error("W1106", path, message, "write protocol: HTTPS where the application speaks HTTP, else TLS");
+  }
+  if (tls.mode === undefined) find.error("W1104", path, `${path}.mode is missing`, "write mode: SIMPLE");
+  else if (!tls.serverCertificate && !tls.tlsCertificates) {
+    const hint = "name the files serverCertificate and privateKey";
+    find.error("W1104", path, `${path} needs a certificate`, hint);
+  } else checkServerTls(tls, protocol, path, find);
 }
 
 function checkEgress(egress: readonly EgressListenerSpec[], namespace: string, find: Finding): void {

@@ -147,6 +147,16 @@ describe("input that is wrong is refused with its place and a next step", () => 
       "mesh.yaml:6:54: error W1106: spec.trafficPolicy.tls.caCrl cannot be set with ISTIO_MUTUAL (remove it)",
     ],
     [
+      "TLS of an ingress listener for plain HTTP",
+      `${sidecar}  ingress: [{ port: { number: 80, protocol: HTTP, name: h }, tls: { mode: SIMPLE, serverCertificate: /a, privateKey: /b } }]\n`,
+      "mesh.yaml:5:62: error W1106: spec.ingress[0].tls is for HTTPS and TLS, and the port's protocol is HTTP (write protocol: HTTPS where the application speaks HTTP, else TLS)",
+    ],
+    [
+      "TLS of an ingress listener without a certificate",
+      `${sidecar}  ingress: [{ port: { number: 80, protocol: HTTPS, name: h }, tls: { mode: SIMPLE } }]\n`,
+      "mesh.yaml:5:63: error W1104: spec.ingress[0].tls needs a certificate (name the files serverCertificate and privateKey)",
+    ],
+    [
       "a probe by no command",
       "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: { name: a }\nspec:\n  template: { ports: { http: 0 } }\n  probe: { exec: { command: [] } }\n",
       "mesh.yaml:5:30: error W1208: spec.template.ports.http: 0 is not a port (1 to 65535)",

@@ -4,6 +4,8 @@
  * see the value.
  */
 
+import type { ServerTlsSpec } from "./gateway-specs.ts";
+
 export interface StringMatch {
   readonly exact?: string;
   readonly prefix?: string;
@@ -383,6 +385,8 @@ export interface IngressListenerSpec {
   /** `127.0.0.1:PORT`, `0.0.0.0:PORT`, `[::1]:PORT`, `[::]:PORT`, `:PORT` or `unix:///PATH`. */
   readonly defaultEndpoint?: string;
   readonly connectionPool?: ConnectionPoolSpec;
+  /** TLS for callers outside the mesh. */
+  readonly tls?: ServerTlsSpec;
 }
 
 export interface EgressListenerSpec {

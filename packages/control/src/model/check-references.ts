@@ -2,6 +2,7 @@ import { Diagnostics } from "@weft/base/diagnostics";
 import { keepLatest } from "@weft/base/keep-latest";
 import type { ResourceOf } from "../config/resource.ts";
 import { checkDelegates } from "./check-delegates.ts";
+import { idleIngressTls } from "./check-ingress-tls.ts";
 import { idlePolicies } from "./check-policies.ts";
 import { checkTelemetryServices } from "./check-telemetry-services.ts";
 import { resolveHost } from "./host.ts";
@@ -27,6 +28,7 @@ export function checkReferences(mesh: Mesh, resources: ResourcesByKind, diagnost
   diagnostics.add(sharedPorts(mesh.services, resources.ServiceEntry));
   for (const resource of resources.Telemetry) checkTelemetryServices(resource, mesh, diagnostics);
   for (const resource of resources.Sidecar) checkEgressHosts(resource, mesh, diagnostics);
+  diagnostics.add(idleIngressTls(mesh.workloads, resources.Sidecar));
   diagnostics.add(
     idlePolicies(
       mesh.workloads,

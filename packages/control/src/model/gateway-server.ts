@@ -61,7 +61,8 @@ const clients = {
 
 const versions: Readonly<Record<string, TlsVersion>> = { TLSV1_2: "1.2", TLSV1_3: "1.3" };
 
-function serverTls(spec: ServerTlsSpec): ServerTls | undefined {
+/** What a server asks and shows, as it is written; undefined where TLS passes through. */
+export function serverTls(spec: ServerTlsSpec): ServerTls | undefined {
   const { mode = "PASSTHROUGH" } = spec;
   if (mode === "PASSTHROUGH" || mode === "AUTO_PASSTHROUGH") return undefined;
   const verifies = mode === "MUTUAL" || mode === "OPTIONAL_MUTUAL";

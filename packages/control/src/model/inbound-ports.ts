@@ -3,9 +3,11 @@ import type { IngressListenerSpec } from "../config/specs.ts";
 import { parseDefaultEndpoint } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { ServiceDraft } from "./build-services.ts";
+import { serverTls } from "./gateway-server.ts";
 import type { InboundEndpoint, InboundPort } from "./mesh.ts";
 import type { WorkloadModes } from "./mtls-resolution.ts";
 import { namedProtocol } from "./protocol.ts";
+import { provenanceOf } from "./provenance.ts";
 import { buildConnectionPool } from "./traffic-policy.ts";
 
 /** A service that a workload serves: service port to the workload's own port. */
@@ -31,7 +33,7 @@ export function inboundPorts(
   const ports =
     ingress.length === 0
       ? [...declared.values()]
-      : ingress.map((listener) => ingressPort(listener, workload, declared, modes));
+      : ingress.map((listener) => ingressPort(sidecar!, listener, workload, declared, modes));
   return ports.map((port) => (pool && !port.pool ? { ...port, pool } : port)).sort((a, b) => a.port - b.port);
 }
 
@@ -63,7 +65,8 @@ function declaredPorts(
 }
 
 function ingressPort(
-  { port, bind, captureMode, defaultEndpoint, connectionPool }: IngressListenerSpec,
+  sidecar: ResourceOf<"Sidecar">,
+  { port, bind, captureMode, defaultEndpoint, connectionPool, tls }: IngressListenerSpec,
   workload: Workload,
   declared: ReadonlyMap<number, InboundPort>,
   modes: WorkloadModes,
@@ -72,16 +75,23 @@ function ingressPort(
   const known = declared.get(number);
   const hasOwnListener = captureMode === "NONE" || workload.interception === "NONE";
   const address = bind || (captureMode === "NONE" ? "0.0.0.0" : undefined);
+  const server = tls && serverTls(tls);
   return {
     port: number,
     listenPort: known?.listenPort ?? number,
-    protocol: namedProtocol(port.protocol),
+    protocol: server ? withinTls(port.protocol) : namedProtocol(port.protocol),
     mtlsMode: modes.ports.get(number) ?? modes.mode,
     ...(defaultEndpoint ? { endpoint: endpointOf(defaultEndpoint, workload) } : {}),
     ...(hasOwnListener && address ? { bind: address } : {}),
     ...(connectionPool ? { pool: buildConnectionPool(connectionPool) } : {}),
+    ...(server ? { ownTls: { server, source: provenanceOf(sidecar) } } : {}),
     service: known?.service,
   };
+}
+
+/** What the application is spoken to in where the sidecar ends TLS. */
+function withinTls(protocol: string | undefined): InboundPort["protocol"] {
+  return protocol?.toUpperCase() === "HTTPS" ? "http" : "tcp";
 }
 
 function endpointOf(text: string, { addresses }: Workload): InboundEndpoint {

@@ -2,10 +2,11 @@ import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { HostRule } from "./destination-rules.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { GatewayRole, GatewayRouting } from "./gateway.ts";
+import type { GatewayRole, GatewayRouting, ServerTls } from "./gateway.ts";
 import type { Locality } from "./locality.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { Protocol } from "./protocol.ts";
+import type { Provenance } from "./provenance.ts";
 import type { AttachedRoutes, HostRouting } from "./routing.ts";
 import type { Scope } from "./scope.ts";
 import type { AuthorizationPolicy, JwtRule, MtlsMode } from "./security.ts";
@@ -89,6 +90,8 @@ export interface InboundPort {
   readonly bind?: string;
   /** Limits of the connections to the application, where a Sidecar has some. */
   readonly pool?: ConnectionPool;
+  /** TLS for callers outside the mesh, and where it was written. Not in force where mutual TLS is demanded. */
+  readonly ownTls?: { readonly server: ServerTls; readonly source: Provenance };
   /** The service it stands for, when there is one: first by hostname. */
   readonly service:
     | { readonly hostname: string; readonly name: string; readonly namespace: string }

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
+import { TrafficDirection, type TransportSocket } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import type {
   Filter,
   FilterChainSchema,
@@ -16,6 +16,7 @@ import type { MtlsMode } from "../model/security.ts";
 import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { type Audience, isExplainedTo } from "./explain-header.ts";
+import { gatewayTls } from "./gateway/gateway-tls.ts";
 import { inboundHttp } from "./http-chain.ts";
 import { anyAddress, originalDst, tlsInspector } from "./listener-parts.ts";
 import { duration, socketAddress } from "./messages.ts";
@@ -152,6 +153,9 @@ function portChains(
     filters,
     ...(isToldLess ? { plain: requests("anybody") } : {}),
     ...(isRequests ? { opaque: opaque() } : {}),
+    ...(port.ownTls
+      ? { ownTls: gatewayTls(port.ownTls.server, isRequests ? ["h2", "http/1.1"] : [], options) }
+      : {}),
     options,
   });
 }
@@ -174,13 +178,16 @@ interface ChainSpec {
   readonly plain?: readonly Filter[];
   /** For TLS of the application's own on a port whose requests are otherwise seen. */
   readonly opaque?: readonly Filter[];
+  /** What ends TLS of callers outside the mesh. Then nobody is served without TLS. */
+  readonly ownTls?: TransportSocket;
   readonly options: MeshOptions;
 }
 
 /**
  * STRICT has no chain for plaintext: such a connection is closed before a byte
  * is passed on. PERMISSIVE takes mutual TLS from members of the mesh, and passes
- * everything else, TLS of the application's own included, as it is.
+ * everything else, TLS of the application's own included, as it is. TLS of the port's
+ * own takes the place of all of that, and of what DISABLE takes.
  */
 function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
   const port = spec.destinationPort === undefined ? {} : { destinationPort: spec.destinationPort };
@@ -189,10 +196,17 @@ function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
     transportSocket: inboundTls(spec.options, spec.alpn),
   };
   const plain = [...(spec.plain ?? spec.filters)];
+  const own: Chain = {
+    name: `${spec.name}-own-tls`,
+    filterChainMatch: { ...port, transportProtocol: "tls" },
+    filters: plain,
+    ...(spec.ownTls ? { transportSocket: spec.ownTls } : {}),
+  };
   switch (mode) {
     case "STRICT":
       return [{ ...secured, name: spec.name, filterChainMatch: { ...port, transportProtocol: "tls" } }];
     case "DISABLE":
+      if (spec.ownTls) return [own];
       return [{ name: spec.name, filterChainMatch: port, filters: plain }];
     case "PERMISSIVE":
       return [
@@ -201,18 +215,21 @@ function securedChains(mode: MtlsMode, spec: ChainSpec): Chain[] {
           name: spec.name,
           filterChainMatch: { ...port, transportProtocol: "tls", applicationProtocols: [meshAlpn] },
         },
-        ...(spec.opaque
-          ? [
-              {
-                name: `${spec.name}-tls`,
-                filterChainMatch: { ...port, transportProtocol: "tls" },
-                filters: [...spec.opaque],
-              },
-            ]
-          : []),
-        { name: `${spec.name}-plaintext`, filterChainMatch: port, filters: plain },
+        ...(spec.ownTls ? [own] : unsecured(spec, port, plain)),
       ];
   }
+}
+
+function unsecured({ name, opaque }: ChainSpec, port: Chain["filterChainMatch"], plain: Filter[]): Chain[] {
+  const passing = {
+    name: `${name}-tls`,
+    filterChainMatch: { ...port, transportProtocol: "tls" },
+    filters: [...(opaque ?? [])],
+  };
+  return [
+    ...(opaque ? [passing] : []),
+    { name: `${name}-plaintext`, filterChainMatch: port, filters: plain },
+  ];
 }
 
 function inboundRoutes({ port }: InboundPort): RouteConfiguration {
