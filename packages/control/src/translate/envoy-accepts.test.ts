@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findPeer } from "@weft/testkit/peer";
+import { RevokingCa } from "@weft/testkit/revoking-ca";
 import { TestCa } from "@weft/testkit/test-ca";
 import { envoyBootstrap } from "./envoy-bootstrap.ts";
 import { type Fixture, fixture, readFixture } from "./mesh-fixture.ts";
@@ -35,6 +36,8 @@ function judge({ mesh, features }: Fixture, folder: string): void {
 }
 
 const ca = new TestCa();
+const clients = new RevokingCa(mkdtempSync(join(tmpdir(), "weft-clients-")), []);
+after(() => rmSync(clients.folder, { recursive: true }));
 
 /** Envoy reads the files it is to serve. */
 function certificatesIn(folder: string): string {
@@ -43,7 +46,8 @@ function certificatesIn(folder: string): string {
     writeFileSync(join(folder, `${name}.crt`), chainPem);
     writeFileSync(join(folder, `${name}.key`), keyPem);
   }
-  writeFileSync(join(folder, "ca.crt"), ca.bundlePem);
+  copyFileSync(clients.file("ca.pem"), join(folder, "ca.crt"));
+  copyFileSync(clients.file("ca.crl"), join(folder, "ca.crl"));
   return `${folder}/`;
 }
 
