@@ -8,6 +8,7 @@ export function checkService(spec: ServiceSpec, find: Finding, metadata: Checked
   const exportTo = parseNameList(metadata.annotations[exportToAnnotation]);
   const path = joinPath("metadata.annotations", exportToAnnotation);
   checkExportTo(exportTo, () => path, metadata.namespace, find);
+  checkExternalName(spec, find);
   const seen = new Map<string | number, number>();
   const ports = spec.ports ?? [];
   ports.forEach((port, i) => {
@@ -25,4 +26,32 @@ export function checkService(spec: ServiceSpec, find: Finding, metadata: Checked
       seen.set(key, first ?? i);
     }
   });
+}
+
+/** As Kubernetes has it; what it leaves without effect is said. */
+function checkExternalName({ type, externalName, selector, clusterIP }: ServiceSpec, find: Finding): void {
+  if (type !== "ExternalName") {
+    if (!externalName) return;
+    const message = `spec.externalName means nothing for type ${type ?? "ClusterIP"}`;
+    find.warning("W1106", "spec.externalName", message, "write type: ExternalName, or remove it");
+    return;
+  }
+  if (!externalName) {
+    find.error(
+      "W1104",
+      "spec.type",
+      "spec.externalName is missing",
+      "write the name that the service has elsewhere",
+    );
+    return;
+  }
+  find.host("spec.externalName", externalName.replace(/\.$/, ""));
+  if (externalName.startsWith("*")) {
+    find.error("W1203", "spec.externalName", `spec.externalName: "${externalName}" is no single name`);
+  }
+  if (clusterIP) find.error("W1106", "spec.clusterIP", "an external name has no clusterIP", "remove it");
+  if (selector) {
+    const message = "an external name selects nothing: spec.selector is not used";
+    find.warning("W1106", "spec.selector", message, "remove it, or write type: ClusterIP");
+  }
 }

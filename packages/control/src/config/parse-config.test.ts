@@ -267,9 +267,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a value that is not supported names the value",
-      "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { type: ExternalName }\n",
-      false,
-      "mesh.yaml:4:9: error W1302: Service.spec.type ExternalName is not supported yet: write a ServiceEntry for an external name (remove it to accept the rest)",
+      "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { publishNotReadyAddresses: true }\n",
+      true,
+      "mesh.yaml:4:9: warning W1301: Service.spec.publishNotReadyAddresses true is not supported yet: endpoints are published when they are healthy",
     ],
     [
       "a kind of the mesh",

@@ -18,6 +18,8 @@ export interface ServiceSpec {
   readonly sessionAffinity?: "None" | "ClientIP";
   readonly trafficDistribution?: string;
   readonly type?: string;
+  /** For the type ExternalName. */
+  readonly externalName?: string;
   readonly ports?: readonly ServicePortSpec[];
 }
 

@@ -107,7 +107,7 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...gatewayApiSupport,
   ...telemetrySupport,
   ...canarySupport,
-  ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity"),
+  ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity", "spec.type", "spec.externalName"),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
     ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
@@ -118,14 +118,6 @@ export const fieldSupport: readonly FieldSupport[] = [
       oneOf("PreferClose", "PreferSameZone"),
     ],
     ["spec.internalTrafficPolicy", "endpoints are chosen without regard to the node", oneOf("Cluster")],
-  ),
-  ...service.refused(
-    [
-      "spec.type",
-      "write a ServiceEntry for an external name",
-      oneOf("ClusterIP", "NodePort", "LoadBalancer"),
-    ],
-    ["spec.externalName", "write a ServiceEntry for an external name"],
   ),
   ...service.idle(
     ["spec.sessionAffinityConfig", "a client keeps its endpoint for as long as there is one"],

@@ -8,6 +8,7 @@ import type { MeshWorkload } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { Service } from "./service.ts";
 import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
+import { ownNameOf } from "./written-endpoint.ts";
 
 type Workloads = ReadonlyMap<string, MeshWorkload>;
 
@@ -62,17 +63,7 @@ export function endpointsOf(
   const registered = new Set(backends.flatMap(({ workload }) => workload.addresses));
   for (const { endpoint } of written) if (!registered.has(endpoint.address)) endpoints.push(endpoint);
   if (entry && endpoints.length === 0 && service.resolution.startsWith("dns")) {
-    endpoints.push({
-      address: service.hostname,
-      workload: "",
-      labels: {},
-      weight: 0,
-      ports: (entry.spec.ports ?? []).map((p) => ({
-        servicePort: p.number,
-        port: p.targetPort ?? p.number,
-        isMutualTls: false,
-      })),
-    });
+    endpoints.push(ownNameOf(service.hostname, entry).endpoint);
   }
   const key = (e: Endpoint) => `${isIP(e.address)} ${e.address} ${e.workload} ${e.ports[0]?.port}`;
   return endpoints.sort((a, b) => (key(a) < key(b) ? -1 : 1));

@@ -4,6 +4,7 @@ import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import type { ServicePortSpec } from "../config/specs.ts";
 import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
+import { externalNames, fromExternalName } from "./external-names.ts";
 import { BackendTlsPolicies } from "./gateway-api/backend-tls.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import { nearnessOf } from "./locality-policy.ts";
@@ -27,6 +28,8 @@ export interface ServiceDraft {
   /** Places that serve it because someone wrote them down. */
   readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
+  /** Set for a further name of another service, whose workloads take calls as that one's. */
+  readonly isAlias?: true;
 }
 
 export interface Backend {
@@ -56,7 +59,18 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
     );
   }
   for (const [hostname, group] of registrations(input.workloads, input.options)) {
-    drafts.set(hostname, merge(drafts.get(hostname), fromRegistration(hostname, group, input, diagnostics)));
+    const yaml = drafts.get(hostname);
+    if (yaml?.service.isExternal) {
+      const message = `${hostname} is an external name: ${group.length} workloads that register for it get no calls by it`;
+      diagnostics.warning(
+        "W2133",
+        undefined,
+        message,
+        "give the Service a selector in place of externalName",
+      );
+      continue;
+    }
+    drafts.set(hostname, merge(yaml, fromRegistration(hostname, group, input, diagnostics)));
   }
   const owners = new Map<string, ServiceDraft[]>();
   for (const entry of input.resources.ServiceEntry) {
@@ -78,6 +92,8 @@ export function buildServices(input: Input, diagnostics: Diagnostics): Map<strin
     });
   }
   entries.reportUnused();
+  const named = externalNames(drafts, input.resources.Service, input.options, diagnostics);
+  for (const [hostname, draft] of named) drafts.set(hostname, draft);
   return withPolicies(drafts, new BackendTlsPolicies(input.resources));
 }
 
@@ -180,6 +196,11 @@ function fromYaml(
   const { spec, name, namespace } = resource;
   const nearness = nearnessOf(spec.trafficDistribution ?? resource.annotations[distributionAnnotation]);
   const hostname = hostnameOf(name, namespace, input.options);
+  if (spec.type === "ExternalName") {
+    const addresses = vipOf(hostname, input.vips);
+    const visible = visibility(parseNameList(resource.annotations[exportToAnnotation]), namespace);
+    return fromExternalName({ hostname, addresses, ...visible }, resource, diagnostics);
+  }
   const isHeadless = spec.clusterIP === "None";
   const selected = spec.selector
     ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, spec.selector))

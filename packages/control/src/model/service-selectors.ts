@@ -1,6 +1,7 @@
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { furtherKey } from "./build-services.ts";
+import { externalNameOf } from "./external-names.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { ResourcesByKind } from "./sorting.ts";
@@ -18,6 +19,8 @@ interface Selector {
 export class ServiceSelectors {
   /** By namespace and the first label that is wanted; by the namespace alone where none is. */
   readonly #selectors = new Map<string, Selector[]>();
+  /** Names that ExternalName Services stand for. */
+  readonly #named = new Set<string>();
   readonly #written = new Map<string, ResourceOf<"Service">>();
 
   constructor({ Service, ServiceEntry }: ResourcesByKind, options: MeshOptions) {
@@ -25,7 +28,9 @@ export class ServiceSelectors {
       const { name, namespace, spec } = resource;
       const hostname = hostnameOf(name, namespace, options);
       this.#written.set(hostname, resource);
-      if (spec.selector) this.#add(namespace, { labels: spec.selector, keys: [hostname] });
+      const named = externalNameOf(spec);
+      if (named !== undefined) this.#named.add(named);
+      else if (spec.selector) this.#add(namespace, { labels: spec.selector, keys: [hostname] });
     }
     for (const entry of ServiceEntry) {
       const labels = entry.spec.workloadSelector?.labels;
@@ -38,6 +43,11 @@ export class ServiceSelectors {
   /** The Service of this hostname, where one is written. */
   written(hostname: string): ResourceOf<"Service"> | undefined {
     return this.#written.get(hostname);
+  }
+
+  /** Whether another Service may be a further name of the one of this hostname. */
+  hasOtherNames(hostname: string): boolean {
+    return this.#named.has(hostname);
   }
 
   /** Keys of the services that may select a workload: those that there are do. */

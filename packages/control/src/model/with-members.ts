@@ -25,8 +25,9 @@ interface Concerned {
  *
  * Undefined where that is not all: a service comes, goes or is not what it was
  * (a port, an identity its callers may meet), has endpoints that are written
- * down, lets its callers choose, or is one of several for a host; where one of them is a gateway; or where something else is
- * to be said of the mesh than before.
+ * down, lets its callers choose, has another name, or is one of several for a
+ * host; where one of them is a gateway; or where something else is to be said of
+ * the mesh than before.
  */
 export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChange[]): Followed | undefined {
   if (changes.some(({ before, after }) => before?.isGateway || after?.isGateway)) return undefined;
@@ -75,7 +76,7 @@ function concernedBy(basis: WorkloadBasis, changes: readonly WorkloadChange[]): 
   for (const hostname of hostnames) {
     const draft = basis.drafts.get(hostname);
     if (!draft || draft.service.isHeadless || draft.written.length > 0) return undefined;
-    if (draft.service.hostname !== hostname) return undefined;
+    if (draft.service.hostname !== hostname || basis.selectors.hasOtherNames(hostname)) return undefined;
     for (const { workload } of draft.backends) before.set(workload.id, workload);
   }
   const after = new Map(before);

@@ -232,6 +232,26 @@ describe("following workloads", () => {
     });
   }
 
+  it("is left to a new build where a service has another name, except for health", () => {
+    const other = `apiVersion: v1
+kind: Service
+metadata: { name: other }
+spec: { type: ExternalName, externalName: api.default.svc.cluster.local }
+`;
+    const { input } = fixture({ workloads: short }, other);
+    const basis = basisOf(input, input.workloads);
+    const more = workload({ service: "api", serviceAccount, version: "v3" }, 9);
+    assert.equal(withWorkloads(basis, registeredOf([...input.workloads, more])), undefined);
+    const ill = input.workloads.map((w) => (w.id === "api-v1.default" ? { ...w, isHealthy: false } : w));
+    const followed = withWorkloads(basis, registeredOf(ill));
+    assertSame(followed!, basisOf(input, ill), "an endpoint of both names fell ill");
+    const called = followed!.mesh.endpoints.get("other.default.svc.cluster.local")!;
+    assert.deepEqual(
+      called.map(({ address }) => address),
+      ["10.0.0.4"],
+    );
+  });
+
   it("is left to a new build where callers choose the endpoint", () => {
     const { input: other } = fixture({ workloads: short }, headless);
     const unwell = other.workloads.map((w) => ({ ...w, isHealthy: w.service !== "api" }));

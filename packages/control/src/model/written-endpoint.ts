@@ -1,3 +1,4 @@
+import type { ResourceOf } from "../config/resource.ts";
 import type { WorkloadEntrySpec } from "../config/specs.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { localityOf, parseLocality } from "./locality.ts";
@@ -52,4 +53,16 @@ export function writtenEndpoint(
     },
     identity: serviceAccount ? spiffeId(options.trustDomain, namespace, serviceAccount) : undefined,
   };
+}
+
+/** A name that DNS says the addresses of; of who is there nothing is known. */
+export function nameAsEndpoint(address: string, ports: ReadonlyMap<number, number>): WrittenEndpoint {
+  const own = [...ports].map(([servicePort, port]) => ({ servicePort, port, isMutualTls: false }));
+  return { endpoint: { address, workload: "", labels: {}, weight: 0, ports: own }, identity: undefined };
+}
+
+/** A host of a ServiceEntry that names no other endpoint. */
+export function ownNameOf(hostname: string, { spec }: ResourceOf<"ServiceEntry">): WrittenEndpoint {
+  const ports = (spec.ports ?? []).map((p) => [p.number, p.targetPort ?? p.number] as const);
+  return nameAsEndpoint(hostname, new Map(ports));
 }
