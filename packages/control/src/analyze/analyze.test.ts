@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { writtenMesh } from "../inspect/written-mesh.ts";
+import { fixture } from "../translate/mesh-fixture.ts";
 import { analyze } from "./analyze.ts";
 
 const mesh = `
@@ -279,4 +280,26 @@ test("plain text that is taken is told for information", () => {
     formatDiagnostic(analyze(written.mesh, written.resources, [])[0]!),
     /^case\.yaml:4:23: info W2413: all workloads of default take plain text beside mutual TLS/,
   );
+});
+
+test("a Service without a selector is told of where nothing serves it", () => {
+  const service = (name: string, spec: string) =>
+    `apiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: ${spec}\n---\n`;
+  const yaml =
+    service("served", "{ ports: [{ name: http, port: 80 }] }") +
+    service("waiting", "{ ports: [{ name: http, port: 80 }] }") +
+    service("unwell", "{ ports: [{ name: http, port: 80 }] }") +
+    service(
+      "elsewhere",
+      "{ type: ExternalName, externalName: www.example.com, ports: [{ name: http, port: 80 }] }",
+    ) +
+    service("selecting", "{ selector: { app: x }, ports: [{ name: http, port: 80 }] }");
+  const workloads = [{ service: "served" }, { service: "unwell", isHealthy: false }];
+  const { mesh, input } = fixture({ workloads }, yaml);
+  const told = analyze(mesh, input.resources, []).filter(({ code }) => code === "W2425");
+  assert.deepEqual(
+    told.map(({ message }) => message.split(" ")[0]),
+    ["unwell.default.svc.cluster.local", "waiting.default.svc.cluster.local"],
+  );
+  assert.match(formatDiagnostic(told[1]!), /^mesh\.yaml:8:\d+: info W2425: .*503 \(run it with/);
 });

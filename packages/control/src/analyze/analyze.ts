@@ -15,6 +15,7 @@ import { findTlsConflicts } from "./tls-conflicts.ts";
 import { findUnknownPorts } from "./unknown-ports.ts";
 import { findUnreachedTries } from "./unreached-tries.ts";
 import { findUnseenRequests } from "./unseen-requests.ts";
+import { findUnservedServices } from "./unserved-services.ts";
 import { findUnspecifiedPorts } from "./unspecified-ports.ts";
 import { findUnverifiedServers } from "./unverified-servers.ts";
 import { findWrongProtocolRules } from "./wrong-protocol-rules.ts";
@@ -34,6 +35,7 @@ const analyzers: readonly Analyzer[] = [
   findEmptySubsets,
   findUnreachedTries,
   findIdleCanaries,
+  findUnservedServices,
 ];
 
 /**

@@ -202,9 +202,10 @@ function fromYaml(
     return fromExternalName({ hostname, addresses, ...visible }, resource, diagnostics);
   }
   const isHeadless = spec.clusterIP === "None";
-  const selected = spec.selector
-    ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, spec.selector))
-    : [];
+  // Without a selector it is served by those that register for it by its name.
+  const isServedBy = ({ labels, service }: Workload) =>
+    spec.selector ? hasLabels(labels, spec.selector) : service === name;
+  const selected = input.workloads.filter((w) => w.namespace === namespace && isServedBy(w));
   const written = entries.select(namespace, spec.selector, "ip");
   const ports: ServicePort[] = [];
   const targets = new Map<string, Map<number, number>>(selected.map((w) => [w.id, new Map()]));
