@@ -1,0 +1,120 @@
+/** A cluster of a name follows what a real name server answers through the system's resolver. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { freePort } from "../packages/testkit/src/free-port.ts";
+import { launcher } from "./local-mesh.ts";
+
+const network = `127.${20 + (process.pid % 80)}.${Math.floor(process.pid / 80) % 250}`;
+const [nameServer, first, second] = [`${network}.53`, `${network}.1`, `${network}.2`] as const;
+
+/** The answer to a query of one question: these addresses for type A, none for others; they hold for no time. */
+function answer(query: Buffer, addresses: readonly string[]): Buffer {
+  const end = query.indexOf(0, 12) + 5;
+  const question = query.subarray(12, end);
+  const found = question.readUInt16BE(question.length - 4) === 1 ? addresses : [];
+  const head = Buffer.from([...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, found.length, 0, 0, 0, 0]);
+  const record = (address: string) => [
+    0xc0,
+    12,
+    0,
+    1,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    4,
+    ...address.split(".").map(Number),
+  ];
+  return Buffer.concat([head, question, ...found.map((address) => Buffer.from(record(address)))]);
+}
+
+const bootstrap = (port: number, appPort: number) => `
+static_resources:
+  listeners:
+    - address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }
+      filter_chains:
+        - filters:
+            - name: http
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: http
+                route_config:
+                  virtual_hosts:
+                    - { name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: named } }] }
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+  clusters:
+    - name: named
+      type: STRICT_DNS
+      dns_lookup_family: V4_ONLY
+      dns_refresh_rate: 0.2s
+      load_assignment:
+        cluster_name: named
+        endpoints:
+          - lb_endpoints:
+              - endpoint: { address: { socket_address: { address: api.weft.test, port_value: ${appPort} } } }
+`;
+
+test("requests follow the addresses that DNS answers", {
+  skip:
+    process.platform === "linux" && process.getuid?.() === 0
+      ? false
+      : "needs root, for a resolv.conf of its own",
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "weft-dns-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  let addresses: readonly string[] = [first];
+  const names = createSocket("udp4", (query, { address, port }) =>
+    names.send(answer(query, addresses), port, address),
+  );
+  names.bind(53, nameServer);
+  await once(names, "listening");
+  t.after(() => names.close());
+  const [port, appPort] = [await freePort(), await freePort()];
+  for (const address of [first, second]) {
+    const app = createServer((_, response) => response.end(address)).listen(appPort, address);
+    await once(app, "listening");
+    t.after(() => {
+      app.closeAllConnections();
+      app.close();
+    });
+  }
+  const [config, resolver] = [join(folder, "proxy.yaml"), join(folder, "resolv.conf")];
+  writeFileSync(config, bootstrap(port, appPort));
+  writeFileSync(resolver, `nameserver ${nameServer}\n`);
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  const args = ["--mount", "sh", "-c", script, resolver, launcher, "proxy", "-c", config];
+  const proxy = spawn("unshare", args, { stdio: "ignore" });
+  t.after(async () => {
+    const ended = once(proxy, "exit");
+    if (proxy.kill("SIGKILL")) await ended;
+  });
+  const served = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+    return response?.ok ? response.text() : undefined;
+  };
+  const until = async (wanted: string) => {
+    for (let tries = 0; (await served()) !== wanted; tries++) {
+      assert.ok(tries < 300, `not served by ${wanted}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  await until(first);
+  addresses = [second];
+  await until(second);
+  for (let i = 0; i < 5; i++) assert.equal(await served(), second);
+  addresses = [first, second];
+  await until(first);
+  await until(second);
+});
