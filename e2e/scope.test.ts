@@ -72,6 +72,7 @@ test("a WorkloadGroup's member serves once its probe passes, and a Sidecar's wor
   await mesh.until("the application answers", async () => (await call(8_080, vm, "/ready")) === 503);
   const waiting = await workload("vm");
   assert.deepEqual([waiting?.group, waiting?.isHealthy], ["vm", false], "it listens, and is not ready");
+  for (let i = 0; i < 3; i++) assert.equal(await call(20_000, client), 503, "nobody calls it before it is");
 
   await call(8_080, vm, "/become-ready");
   await mesh.until("the probe passes", async () => (await workload("vm"))?.isHealthy === true);

@@ -1,28 +1,23 @@
 import { clone, create } from "@bufbuild/protobuf";
 import type { Clock } from "@weft/base/clock";
-import { AdsClient, type AdsState } from "@weft/xds/ads-client";
+import { AdsClient } from "@weft/xds/ads-client";
 import { clientFeature } from "@weft/xds/client-feature";
 import { type DiscoveryService, serviceOf } from "@weft/xds/discovery-service";
 import { NodeSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
-import { isRefusal } from "@weft/xds/grpc/grpc-status";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { BootstrapPlan } from "./bootstrap.ts";
 import { type GrpcSource, parseSource } from "./config-source.ts";
+import { type ConnectionWords, connectionReport } from "./connection-report.ts";
 import { openFileResources } from "./file-resources.ts";
 import { grpcTarget } from "./grpc-target.ts";
 import type { ResourceHandler, ResourceStream } from "./xds-session.ts";
 
-export interface StreamDependencies {
+export interface StreamDependencies extends ConnectionWords {
   readonly clock: Clock;
   readonly bootstrap: BootstrapPlan;
   cluster(name: string): ClusterPlan | undefined;
   /** A stream to a server was opened (true) or is lost. */
   onConnected(isConnected: boolean): void;
-  /** Something an operator should know of: a lost connection, a refused update. */
-  warn(message: string): void;
-  inform(message: string): void;
-  /** What only somebody who looks for a fault wants to read. */
-  debug(message: string): void;
 }
 
 const silent: ResourceStream = { subscribe() {}, subscribeAlso() {}, hold() {}, close() {} };
@@ -111,27 +106,5 @@ function openClient(
     subscribeAlso: (type, names) => client.subscribe(type, "*", names),
     hold: (held) => client.hold(held),
     close: () => client.close(),
-  };
-}
-
-/** Says once that a connection is lost, or refused, and once that it is back; the attempts between are for debugging. */
-function connectionReport(label: string, deps: StreamDependencies): (state: AdsState) => void {
-  let told: "nothing" | "lost" | "refused" = "nothing";
-  return (state) => {
-    if (state.t === "connected" && state.isAnswered) {
-      if (told === "nothing") deps.inform(`${label}: connected`);
-      // At the level at which the loss was told.
-      else deps.warn(`${label}: connected again`);
-      told = "nothing";
-    } else if (state.t === "waiting") {
-      const { code, message } = state.error;
-      const what = isRefusal(code) ? "refused" : "lost";
-      if (what === told) {
-        deps.debug(`${label}: ${message}; trying again in ${Math.round(state.retryMs)} ms`);
-      } else {
-        deps.warn(`${label}: not connected: ${message}; trying on, what was received stays in force`);
-      }
-      told = what;
-    }
   };
 }
