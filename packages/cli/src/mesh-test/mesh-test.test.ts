@@ -242,3 +242,23 @@ test("results are TAP and JUnit as their readers want them, whatever names hold"
     ].join("\n"),
   );
 });
+
+test("an external name is called as it is written: outside in plain text, a further name of a service by mutual TLS", async (t) => {
+  const named = (name: string, spec: string) =>
+    `---\napiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: { type: ExternalName, ${spec} }\n`;
+  const path = folder(t, {
+    "names.yaml":
+      named("payments", "externalName: api.payments.example, ports: [{ name: http, port: 80 }]") +
+      named("critics", "externalName: reviews.default.svc.cluster.local"),
+    "a.test.yaml": `tests:
+  - { from: productpage, to: "http://payments/x", expect: { host: payments, tls: none, destinations: [{ host: payments, port: 80 }] } }
+  - { from: productpage, to: "http://critics:9080/x", expect: { host: "critics:9080", tls: mutual, destinations: [{ host: critics, port: 9080 }] } }
+`,
+  });
+  const suites = await run(path);
+  assert.deepEqual(
+    suites.flatMap(({ results }) => results).filter(hasFailed),
+    [],
+    formatResults.text(suites),
+  );
+});
