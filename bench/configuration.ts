@@ -18,13 +18,13 @@ import { hostnamesNeedingAddress } from "@weft/control/model/build-services";
 import type { Workload } from "@weft/control/registry/workload";
 import { WorkloadRegistry } from "@weft/control/registry/workload-registry";
 import { SnapshotBuilder } from "@weft/control/snapshot/snapshot-builder";
-import { sidecarFeatures } from "@weft/control/translate/client-features";
+import { learningSidecarFeatures } from "@weft/control/translate/client-features";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 
 const perService = 4;
 const documents = Number(process.argv[2] ?? 10_000);
 const settings = { trustDomain: parseTrustDomain("cluster.local") };
-const client = { id: "client.default", features: sidecarFeatures };
+const client = { id: "client.default", features: learningSidecarFeatures };
 const changes = 200;
 const warmUp = 20;
 

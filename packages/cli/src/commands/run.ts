@@ -124,7 +124,7 @@ export function command(): Command {
     .addOption(
       new Option(
         "--scope <what>",
-        "clusters its sidecar has: those it has used, or all that it may call (default: learnt)",
+        "what its sidecar is told of services: those it has used, or all that it may call (default: learnt)",
       ).choices(["learnt", "all"]),
     )
     .option("--run-dir <dir>", "where it keeps its identity and sockets while it runs")

@@ -24,7 +24,7 @@ export const idleIngressTls = keepLatest(
           );
         if (!strict) continue;
         diagnostics.warning(
-          "W2131",
+          "W2134",
           origins.at(`spec.ingress[${i}].tls`),
           `port ${port.number} of ${strict.id} takes mutual TLS of members only: its own TLS is not offered`,
           "write a PeerAuthentication with PERMISSIVE or DISABLE for the port",
