@@ -53,9 +53,10 @@ describe("a mesh of short-lived certificates", { skip }, () => {
       for (const name of scene.workloads) mesh.signalTree(name, "SIGSTOP");
       if (isPlaneAsleep) mesh.signalControlPlane("SIGSTOP");
       await asleep;
+      // Before the first of them wakes: it may renew while the others are still asleep.
+      const wokenMs = Date.now();
       if (isPlaneAsleep) mesh.signalControlPlane("SIGCONT");
       for (const name of scene.workloads) mesh.signalTree(name, "SIGCONT");
-      const wokenMs = Date.now();
       await mesh.until("every pair calls", () => areAll(isEchoed, true), 60);
       t.diagnostic(`every pair calls ${((Date.now() - wokenMs) / 1000).toFixed(1)} s after the wake`);
       const { stdout } = await mesh.weft("audit", "log", "--event", "certificate issued", "-o", "json");
