@@ -1,4 +1,4 @@
-import type { AuthorizationPolicySpec, OperationSpec } from "@weft/control/config/specs";
+import type { AuthorizationPolicySpec, OperationSpec } from "@weft/control/config/security-specs";
 import type { MeshReader } from "../explain/mesh-reader.ts";
 import type { Decision } from "./decision.ts";
 

@@ -1,4 +1,4 @@
-import type { ClientTlsSpec, TrafficPolicySpec } from "../config/specs.ts";
+import type { ClientTlsSpec, TrafficPolicySpec } from "../config/destination-rule-specs.ts";
 import { coversHost, hasLabels, resolveHost } from "../model/host.ts";
 import type { Service } from "../model/service.ts";
 import type { AnalyzedMesh, Analyzer } from "./analyzer.ts";

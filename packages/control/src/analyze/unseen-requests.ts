@@ -1,4 +1,4 @@
-import type { AuthorizationRuleSpec } from "../config/specs.ts";
+import type { AuthorizationRuleSpec } from "../config/security-specs.ts";
 import { isForWorkload } from "../model/policy-target.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { Analyzer } from "./analyzer.ts";

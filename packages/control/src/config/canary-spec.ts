@@ -1,4 +1,4 @@
-import type { StringMatch } from "./specs.ts";
+import type { StringMatch } from "./virtual-service-specs.ts";
 
 /** Flagger's Canary as it is written: of it the fields that Weft reads. */
 export interface CanarySpec {

@@ -2,7 +2,12 @@ import { checkCondition } from "./check-condition.ts";
 import { checkPolicyTarget } from "./check-policy-target.ts";
 import { checkAccounts, checkPort, checkTrustDomains } from "./check-policy-values.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
-import type { AuthorizationPolicySpec, AuthorizationRuleSpec, OperationSpec, SourceSpec } from "./specs.ts";
+import type {
+  AuthorizationPolicySpec,
+  AuthorizationRuleSpec,
+  OperationSpec,
+  SourceSpec,
+} from "./security-specs.ts";
 
 export function checkAuthorizationPolicy(
   spec: AuthorizationPolicySpec,

@@ -1,6 +1,6 @@
 import { checkAccounts, checkPort, checkTrustDomains } from "./check-policy-values.ts";
 import type { Finding } from "./finding.ts";
-import type { ConditionSpec } from "./specs.ts";
+import type { ConditionSpec } from "./security-specs.ts";
 import { isHeaderName } from "./values.ts";
 
 /** Beside `request.headers[…]`, `request.auth.claims[…]` and `experimental.envoy.filters.…[…]`. */

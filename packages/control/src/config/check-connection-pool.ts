@@ -1,5 +1,5 @@
+import type { ConnectionPoolSpec } from "./destination-rule-specs.ts";
 import type { Finding } from "./finding.ts";
-import type { ConnectionPoolSpec } from "./specs.ts";
 
 export function checkConnectionPool(pool: ConnectionPoolSpec | undefined, path: string, find: Finding): void {
   const { tcp, http } = pool ?? {};

@@ -2,8 +2,8 @@ import { isIP } from "node:net";
 import { checkConnectionPool } from "./check-connection-pool.ts";
 import { checkExportTo } from "./check-export-to.ts";
 import { checkLoadBalancer } from "./check-load-balancer.ts";
+import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./destination-rule-specs.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
-import type { DestinationRuleSpec, PortPolicySpec, TrafficPolicySpec } from "./specs.ts";
 
 export function checkDestinationRule(
   spec: DestinationRuleSpec,

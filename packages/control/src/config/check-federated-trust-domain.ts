@@ -8,7 +8,7 @@ import {
   trustDomainOf,
 } from "@weft/identity/spiffe-id";
 import type { Finding } from "./finding.ts";
-import type { FederatedTrustDomainSpec } from "./specs.ts";
+import type { FederatedTrustDomainSpec } from "./security-specs.ts";
 
 /** @see SPIFFE Federation §5.2 */
 export function checkFederatedTrustDomain(spec: FederatedTrustDomainSpec, find: Finding): void {

@@ -1,6 +1,6 @@
 import { checkLocalitySetting } from "./check-locality-setting.ts";
+import type { ConsistentHashSpec, PortPolicySpec } from "./destination-rule-specs.ts";
 import type { Finding } from "./finding.ts";
-import type { ConsistentHashSpec, PortPolicySpec } from "./specs.ts";
 
 /** What Envoy holds at most in a ring, and in a Maglev table. */
 const maxRingSize = 8_388_608;

@@ -1,5 +1,5 @@
+import type { LocalitySettingSpec, OutlierDetectionSpec } from "./destination-rule-specs.ts";
 import type { Finding } from "./finding.ts";
-import type { LocalitySettingSpec, OutlierDetectionSpec } from "./specs.ts";
 import { topologyNames } from "./topology-names.ts";
 
 /**

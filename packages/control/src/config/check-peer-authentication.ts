@@ -1,6 +1,6 @@
 import type { Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
-import type { PeerAuthenticationSpec } from "./specs.ts";
+import type { PeerAuthenticationSpec } from "./security-specs.ts";
 
 export function checkPeerAuthentication(spec: PeerAuthenticationSpec, find: Finding): void {
   const labels = Object.keys(spec.selector?.matchLabels ?? {});

@@ -1,5 +1,5 @@
 import type { Finding } from "./finding.ts";
-import type { PolicyTargetSpec, TargetReferenceSpec } from "./specs.ts";
+import type { PolicyTargetSpec, TargetReferenceSpec } from "./security-specs.ts";
 
 const gatewayGroup = "gateway.networking.k8s.io";
 

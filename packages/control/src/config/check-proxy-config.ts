@@ -1,6 +1,6 @@
 import type { Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
-import type { ProxyConfigSpec } from "./specs.ts";
+import type { ProxyConfigSpec } from "./service-specs.ts";
 
 /** As many as a proxy can be started with. */
 const maxWorkers = 256;

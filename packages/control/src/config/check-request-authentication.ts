@@ -2,7 +2,7 @@ import { messageOf } from "@weft/base/errors";
 import { checkPolicyTarget } from "./check-policy-target.ts";
 import type { Finding } from "./finding.ts";
 import { parsePublicKeys } from "./public-keys.ts";
-import type { JwtRuleSpec, RequestAuthenticationSpec } from "./specs.ts";
+import type { JwtRuleSpec, RequestAuthenticationSpec } from "./security-specs.ts";
 import { isHeaderName } from "./values.ts";
 
 export function checkRequestAuthentication(spec: RequestAuthenticationSpec, find: Finding): void {

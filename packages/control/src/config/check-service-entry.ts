@@ -1,7 +1,7 @@
 import { checkExportTo } from "./check-export-to.ts";
 import { checkPlace } from "./check-workload-entry.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
-import type { ServiceEntrySpec } from "./specs.ts";
+import type { ServiceEntrySpec } from "./service-specs.ts";
 
 /** What `ports[].protocol` may say. */
 export const portProtocols = [

@@ -1,7 +1,7 @@
 import { checkExportTo, exportToAnnotation } from "./check-export-to.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
-import type { ServiceSpec } from "./specs.ts";
+import type { ServiceSpec } from "./service-specs.ts";
 import { parseNameList } from "./values.ts";
 
 export function checkService(spec: ServiceSpec, find: Finding, metadata: CheckedMetadata): void {

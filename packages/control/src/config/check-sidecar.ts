@@ -3,7 +3,12 @@ import { checkConnectionPool } from "./check-connection-pool.ts";
 import { checkServerTls } from "./check-gateway.ts";
 import { portProtocols } from "./check-service-entry.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
-import type { EgressListenerSpec, IngressListenerSpec, SidecarPortSpec, SidecarSpec } from "./specs.ts";
+import type {
+  EgressListenerSpec,
+  IngressListenerSpec,
+  SidecarPortSpec,
+  SidecarSpec,
+} from "./service-specs.ts";
 import { isDnsLabel, isHostPattern, parseDefaultEndpoint } from "./values.ts";
 
 export function checkSidecar(spec: SidecarSpec, find: Finding, { namespace }: CheckedMetadata): void {

@@ -11,7 +11,7 @@ import type {
   HttpRouteSpec,
   StringMatch,
   VirtualServiceSpec,
-} from "./specs.ts";
+} from "./virtual-service-specs.ts";
 
 /** What `retries.retryOn` may name, besides status codes. */
 export const retryConditions = [

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Finding } from "./finding.ts";
-import type { WorkloadEntrySpec } from "./specs.ts";
+import type { WorkloadEntrySpec } from "./service-specs.ts";
 
 export function checkWorkloadEntry(spec: WorkloadEntrySpec, find: Finding): void {
   checkPlace(spec, "spec", find, { needsIp: false });

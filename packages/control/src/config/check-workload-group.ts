@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Finding } from "./finding.ts";
-import type { ProbeSpec, WorkloadGroupSpec } from "./specs.ts";
+import type { ProbeSpec, WorkloadGroupSpec } from "./service-specs.ts";
 
 export function checkWorkloadGroup(spec: WorkloadGroupSpec, find: Finding): void {
   const { template, probe } = spec;

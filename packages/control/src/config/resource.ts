@@ -1,5 +1,6 @@
 import type { CanarySpec } from "./canary-spec.ts";
 import type { ConfigMapSpec } from "./config-map.ts";
+import type { DestinationRuleSpec } from "./destination-rule-specs.ts";
 import type {
   BackendTlsPolicySpec,
   GatewayClassSpec,
@@ -16,19 +17,20 @@ import type { Origins } from "./origins.ts";
 import type { TlsSecretSpec } from "./read-secret.ts";
 import type {
   AuthorizationPolicySpec,
-  DestinationRuleSpec,
   FederatedTrustDomainSpec,
   PeerAuthenticationSpec,
-  ProxyConfigSpec,
   RequestAuthenticationSpec,
+} from "./security-specs.ts";
+import type {
+  ProxyConfigSpec,
   ServiceEntrySpec,
   ServiceSpec,
   SidecarSpec,
-  VirtualServiceSpec,
   WorkloadEntrySpec,
   WorkloadGroupSpec,
-} from "./specs.ts";
+} from "./service-specs.ts";
 import type { TelemetrySpec } from "./telemetry-specs.ts";
+import type { VirtualServiceSpec } from "./virtual-service-specs.ts";
 
 interface Specs {
   Service: ServiceSpec;

@@ -1,4 +1,4 @@
-import type { PolicyTargetSpec } from "./specs.ts";
+import type { PolicyTargetSpec } from "./security-specs.ts";
 
 export type WorkloadMode = "CLIENT_AND_SERVER" | "CLIENT" | "SERVER";
 

@@ -1,4 +1,4 @@
-import type { ConsistentHashSpec, LoadBalancerSpec } from "../config/specs.ts";
+import type { ConsistentHashSpec, LoadBalancerSpec } from "../config/destination-rule-specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 
 /** How the endpoint of a request is chosen. */

@@ -1,7 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import { parsePublicKeys } from "../config/public-keys.ts";
 import type { ResourceOf } from "../config/resource.ts";
-import type { JwtRuleSpec } from "../config/specs.ts";
+import type { JwtRuleSpec } from "../config/security-specs.ts";
 import { type KeySets, keySourceOf } from "./key-source.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { JwtRule } from "./security.ts";

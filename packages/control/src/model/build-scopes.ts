@@ -1,6 +1,6 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import type { EgressListenerSpec } from "../config/specs.ts";
+import type { EgressListenerSpec } from "../config/service-specs.ts";
 import type { Workload } from "../registry/workload.ts";
 import { hasLabels, resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";

@@ -1,7 +1,7 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import { exportToAnnotation } from "../config/check-export-to.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
-import type { ServicePortSpec } from "../config/specs.ts";
+import type { ServicePortSpec } from "../config/service-specs.ts";
 import { parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { externalNames, fromExternalName } from "./external-names.ts";

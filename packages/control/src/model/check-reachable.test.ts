@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { HttpMatchSpec } from "../config/specs.ts";
+import type { HttpMatchSpec } from "../config/virtual-service-specs.ts";
 import { covers } from "./check-reachable.ts";
 
 const jason = { headers: { "end-user": { exact: "jason" } } };

@@ -1,6 +1,6 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import type { HttpMatchSpec, StringMatch } from "../config/specs.ts";
+import type { HttpMatchSpec, StringMatch } from "../config/virtual-service-specs.ts";
 
 /** Of thousands of matches, a later one is compared to so many earlier ones. */
 const maxCompared = 64;

@@ -1,6 +1,6 @@
 import { limits } from "../config/parse-documents.ts";
 import type { ResourceOf } from "../config/resource.ts";
-import type { HttpMatchSpec, HttpRouteSpec, StringMatch } from "../config/specs.ts";
+import type { HttpMatchSpec, HttpRouteSpec, StringMatch } from "../config/virtual-service-specs.ts";
 import { visibilityOf } from "./visibility.ts";
 
 type VirtualService = ResourceOf<"VirtualService">;

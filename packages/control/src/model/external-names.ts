@@ -1,6 +1,6 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import type { ServiceSpec } from "../config/specs.ts";
+import type { ServiceSpec } from "../config/service-specs.ts";
 import type { ServiceDraft } from "./build-services.ts";
 import { hostnameOf } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";

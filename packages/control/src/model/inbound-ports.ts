@@ -1,5 +1,5 @@
 import type { ResourceOf } from "../config/resource.ts";
-import type { IngressListenerSpec } from "../config/specs.ts";
+import type { IngressListenerSpec } from "../config/service-specs.ts";
 import { parseDefaultEndpoint } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { ServiceDraft } from "./build-services.ts";

@@ -1,5 +1,5 @@
 import type { ConfigResource } from "../config/resource.ts";
-import type { JwtRuleSpec } from "../config/specs.ts";
+import type { JwtRuleSpec } from "../config/security-specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 
 /** Where the keys of an issuer are fetched. */

@@ -1,7 +1,7 @@
 import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
-import type { DestinationSpec } from "../config/specs.ts";
 import { didYouMean } from "../config/suggest.ts";
+import type { DestinationSpec } from "../config/virtual-service-specs.ts";
 import { checkGateways } from "./check-gateway-references.ts";
 import { checkReachable } from "./check-reachable.ts";
 import { gatewayKey } from "./gateway-server.ts";

@@ -1,4 +1,4 @@
-import type { LocalitySettingSpec } from "../config/specs.ts";
+import type { LocalitySettingSpec } from "../config/destination-rule-specs.ts";
 import type { PortPolicy } from "./traffic-policy.ts";
 
 /** What the places of a caller and of endpoints have to do with who is called. */

@@ -1,4 +1,4 @@
-import type { PolicyTargetSpec } from "../config/specs.ts";
+import type { PolicyTargetSpec } from "../config/security-specs.ts";
 import { hasLabels } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 

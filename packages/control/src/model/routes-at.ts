@@ -1,5 +1,6 @@
 import { grpcCodeNames } from "@weft/xds/grpc/grpc-status";
 import type { ResourceOf } from "../config/resource.ts";
+import { parseDurationMs } from "../config/values.ts";
 import type {
   CorsSpec,
   DestinationSpec,
@@ -11,8 +12,7 @@ import type {
   StringMatch,
   TcpRouteSpec,
   TlsRouteSpec,
-} from "../config/specs.ts";
-import { parseDurationMs } from "../config/values.ts";
+} from "../config/virtual-service-specs.ts";
 import { addressMatch } from "./address-match.ts";
 import { type Delegates, type WrittenRule, writtenRules } from "./delegates.ts";
 import { resolveHost } from "./host.ts";

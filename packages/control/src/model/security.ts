@@ -1,4 +1,4 @@
-import type { ConditionSpec, OperationSpec, SourceSpec } from "../config/specs.ts";
+import type { ConditionSpec, OperationSpec, SourceSpec } from "../config/security-specs.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** What an inbound port accepts: mutual TLS only, either, or plaintext only. */

@@ -1,6 +1,6 @@
+import type { ClientTlsSpec } from "../config/destination-rule-specs.ts";
 import type { TlsSecretSpec } from "../config/read-secret.ts";
 import type { ResourceOf } from "../config/resource.ts";
-import type { ClientTlsSpec } from "../config/specs.ts";
 import type { GatewayServer } from "./gateway.ts";
 import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";

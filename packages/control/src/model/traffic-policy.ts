@@ -3,7 +3,7 @@ import type {
   ConnectionPoolSpec,
   PortPolicySpec,
   TrafficPolicySpec,
-} from "../config/specs.ts";
+} from "../config/destination-rule-specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { type Balancer, buildBalancer } from "./balancer.ts";
 import { buildLocalityPolicy, type LocalityPolicy } from "./locality-policy.ts";

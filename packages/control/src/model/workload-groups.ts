@@ -1,5 +1,5 @@
 import type { ResourceOf } from "../config/resource.ts";
-import type { ProbeSpec } from "../config/specs.ts";
+import type { ProbeSpec } from "../config/service-specs.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
 import { type Locality, parseLocality } from "./locality.ts";
 import { declaredProtocol } from "./protocol.ts";

@@ -1,5 +1,5 @@
 import type { ResourceOf } from "../config/resource.ts";
-import type { WorkloadEntrySpec } from "../config/specs.ts";
+import type { WorkloadEntrySpec } from "../config/service-specs.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { localityOf, parseLocality } from "./locality.ts";
 import type { MeshOptions } from "./mesh-options.ts";

@@ -4,7 +4,7 @@ import type {
   HttpRuleSpec,
   ValueMatchSpec,
 } from "../config/gateway-api-specs.ts";
-import type { StringMatch } from "../config/specs.ts";
+import type { StringMatch } from "../config/virtual-service-specs.ts";
 import type { RouteForm } from "./route-editor.ts";
 
 /** How an HTTPRoute is edited: versions are backends of their own. */

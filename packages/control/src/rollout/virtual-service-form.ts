@@ -1,6 +1,6 @@
 import type { YAMLMap } from "yaml";
 import type { RolloutMatch } from "../api/rollout-protocol.ts";
-import type { DestinationSpec, HttpMatchSpec, HttpRouteSpec } from "../config/specs.ts";
+import type { DestinationSpec, HttpMatchSpec, HttpRouteSpec } from "../config/virtual-service-specs.ts";
 import type { RouteForm } from "./route-editor.ts";
 import type { Weighed } from "./split-weights.ts";
 

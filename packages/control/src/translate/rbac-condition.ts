@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Permission, Principal } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import type { HeaderMatcherSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
-import type { ConditionSpec } from "../config/specs.ts";
+import type { ConditionSpec } from "../config/security-specs.ts";
 import { byClaimValues, byRequestPrincipals, claimPath } from "./rbac-claims.ts";
 import type { RbacContext } from "./rbac-context.ts";
 import * as op from "./rbac-operation.ts";

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Permission, PermissionSchema } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
 import { UriTemplateMatchConfigSchema } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
-import type { OperationSpec } from "../config/specs.ts";
+import type { OperationSpec } from "../config/security-specs.ts";
 import { parseCidr } from "../config/values.ts";
 import { cidr, pack } from "./messages.ts";
 import { escapeRegex, type StringMatch, wildcardMatch } from "./string-match.ts";

@@ -1,5 +1,5 @@
 import type { Principal } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
-import type { SourceSpec } from "../config/specs.ts";
+import type { SourceSpec } from "../config/security-specs.ts";
 import { parseCidr } from "../config/values.ts";
 import { cidr } from "./messages.ts";
 import { byRequestPrincipals } from "./rbac-claims.ts";

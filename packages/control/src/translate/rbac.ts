@@ -6,7 +6,7 @@ import {
   type RBAC,
   RBACSchema,
 } from "@weft/xds/gen/envoy/config/rbac/v3/rbac_pb";
-import type { OperationSpec, SourceSpec } from "../config/specs.ts";
+import type { OperationSpec, SourceSpec } from "../config/security-specs.ts";
 import type { AuthorizationAction, AuthorizationPolicy, AuthorizationRule } from "../model/security.ts";
 import { conditionPart, isHttpCondition } from "./rbac-condition.ts";
 import type { RbacContext } from "./rbac-context.ts";

@@ -4,7 +4,7 @@ import {
   type ProbeSchema,
   WorkloadTemplateSchema,
 } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
-import type { ProbeSpec } from "../config/specs.ts";
+import type { ProbeSpec } from "../config/service-specs.ts";
 import type { WorkloadTemplate } from "../model/workload-groups.ts";
 import { duration } from "./messages.ts";
 

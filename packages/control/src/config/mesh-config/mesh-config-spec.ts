@@ -1,4 +1,4 @@
-import type { LocalitySettingSpec } from "../specs.ts";
+import type { LocalitySettingSpec } from "../destination-rule-specs.ts";
 import type { TraceTagSpec } from "../telemetry-specs.ts";
 import type { TelemetryProviderSpec } from "./telemetry-provider-spec.ts";
 
