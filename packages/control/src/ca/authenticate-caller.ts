@@ -2,21 +2,13 @@ import type { Clock } from "@weft/base/clock";
 import { hashJoinToken, type JoinToken, JoinTokenError, parseJoinToken } from "@weft/identity/join-token";
 import { type SpiffeId, type TrustDomain, trustDomainOf } from "@weft/identity/spiffe-id";
 import { parseWorkloadId, systemNamespace } from "@weft/identity/workload-id";
-import type { TokenFault, TokenStore, TokenUse } from "../store/token-store.ts";
+import type { TokenFault, TokenStore } from "../store/token-store.ts";
+import type { AuthenticatedCaller } from "./authenticated-caller.ts";
 import type { CaLog } from "./ca-log.ts";
 import { type Caller, CertificateRefusal } from "./certificate-request.ts";
 import { podRight, type ServiceAccountCallers } from "./kubernetes/service-account-callers.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { Revocations } from "./revocations.ts";
-
-/** Who may have a certificate, and of which identity. */
-export interface AuthenticatedCaller {
-  readonly identity: SpiffeId;
-  /** For the audit log. */
-  readonly authorizedBy: string;
-  /** The token that is to be used up by the certificate. */
-  readonly token?: Omit<TokenUse, "keyHash">;
-}
 
 /** Deliberately the same for every fault: a guesser learns nothing from it. */
 const tokenRefusal = "the join token is not known, has expired or was used already";

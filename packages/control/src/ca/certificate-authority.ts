@@ -10,7 +10,8 @@ import type { AuditEntry } from "../store/audit-entry.ts";
 import { type AuditActor, localActor } from "../store/audit-log.ts";
 import type { Store } from "../store/store.ts";
 import type { TokenUse, TokenVerdict } from "../store/token-store.ts";
-import { type AuthenticatedCaller, CallerAuthenticator, shownBy } from "./authenticate-caller.ts";
+import { CallerAuthenticator, shownBy } from "./authenticate-caller.ts";
+import type { AuthenticatedCaller } from "./authenticated-caller.ts";
 import type { CaLog } from "./ca-log.ts";
 import {
   type CertificateAnswer,

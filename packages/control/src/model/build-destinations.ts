@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 import type { Diagnostics } from "@weft/base/diagnostics";
-import type { Backend, ServiceDraft } from "./build-services.ts";
 import { canonicalName } from "./canonical-name.ts";
 import { buildRules, dependOnCaller, type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { Service } from "./service.ts";
+import type { Backend, ServiceDraft } from "./service-draft.ts";
 import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
 import { ownNameOf } from "./written-endpoint.ts";
 

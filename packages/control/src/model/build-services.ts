@@ -14,28 +14,12 @@ import { type MeshSettings, meshOptions } from "./options.ts";
 import type { Protocol } from "./protocol.ts";
 import { declaredProtocol, namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
-import type { Service, ServicePort } from "./service.ts";
+import type { ServicePort } from "./service.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
 import { contend, visibilityOf } from "./visibility.ts";
 import { WorkloadEntries } from "./workload-entries.ts";
-import { type WrittenEndpoint, writtenEndpoint } from "./written-endpoint.ts";
-
-/** A service before its endpoints' identities and its DestinationRule are known. */
-export interface ServiceDraft {
-  readonly service: Omit<Service, "identities" | "isMutualTls" | "policy" | "subsets" | "destinationRule">;
-  /** Workloads that serve it: service port to the workload's own port. */
-  readonly backends: readonly Backend[];
-  /** Places that serve it because someone wrote them down. */
-  readonly written: readonly WrittenEndpoint[];
-  readonly entry: ResourceOf<"ServiceEntry"> | undefined;
-  /** Set for a further name of another service, whose workloads take calls as that one's. */
-  readonly isAlias?: true;
-}
-
-export interface Backend {
-  readonly workload: Workload;
-  readonly ports: ReadonlyMap<number, number>;
-}
+import { writtenEndpoint } from "./written-endpoint.ts";
 
 interface Input {
   readonly resources: ResourcesByKind;

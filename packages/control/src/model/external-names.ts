@@ -1,12 +1,12 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import type { ServiceSpec } from "../config/service-specs.ts";
-import type { ServiceDraft } from "./build-services.ts";
 import { hostnameOf } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import { declaredProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { Service } from "./service.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import { nearnessTo } from "./visibility.ts";
 import { nameAsEndpoint, ownNameOf, type WrittenEndpoint } from "./written-endpoint.ts";
 

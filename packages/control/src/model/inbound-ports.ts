@@ -2,12 +2,12 @@ import type { ResourceOf } from "../config/resource.ts";
 import type { IngressListenerSpec } from "../config/service-specs.ts";
 import { parseDefaultEndpoint } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
-import type { ServiceDraft } from "./build-services.ts";
 import { serverTls } from "./gateway-server.ts";
 import type { InboundEndpoint, InboundPort } from "./mesh.ts";
 import type { WorkloadModes } from "./mtls-resolution.ts";
 import { namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import { buildConnectionPool } from "./traffic-policy.ts";
 
 /** A service that a workload serves: service port to the workload's own port. */

@@ -1,7 +1,7 @@
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { LocalityPolicy } from "./locality-policy.ts";
-import type { ProxySettings } from "./proxy-configs.ts";
+import type { ProxySettings } from "./proxy-settings.ts";
 import type { Destination } from "./routing.ts";
 import type { MtlsMode } from "./security.ts";
 import type { LogFormat, TelemetryProvider, TraceTag } from "./signals.ts";

@@ -3,15 +3,9 @@ import type { Workload } from "../registry/workload.ts";
 import { byAge } from "./gateway-api/by-age.ts";
 import { hasLabels } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
+import type { ProxySettings } from "./proxy-settings.ts";
 
 type ProxyConfig = ResourceOf<"ProxyConfig">;
-
-/** How a proxy is started. */
-export interface ProxySettings {
-  /** 0: as many workers as there are processors. Undefined: as it is started without. */
-  readonly concurrency: number | undefined;
-  readonly environment: Readonly<Record<string, string>>;
-}
 
 const nothing: ProxySettings = { concurrency: undefined, environment: {} };
 

@@ -1,12 +1,13 @@
 import { type Diagnostic, Diagnostics, formatDiagnostic } from "@weft/base/diagnostics";
 import type { Workload } from "../registry/workload.ts";
 import { identitiesOf } from "./build-destinations.ts";
-import { buildServices, type ServiceDraft } from "./build-services.ts";
+import { buildServices } from "./build-services.ts";
 import { buildWorkload } from "./build-workloads.ts";
 import { hostnameOf } from "./host.ts";
 import type { Served } from "./inbound-ports.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import { isForWorkload, isSelective } from "./policy-target.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import { isEqual, share } from "./share-unchanged.ts";
 import type { Followed, WorkloadBasis, WorkloadChange } from "./workload-basis.ts";
 

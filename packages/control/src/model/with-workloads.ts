@@ -1,7 +1,7 @@
 import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import { endpointsOf } from "./build-destinations.ts";
-import type { ServiceDraft } from "./build-services.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import { share } from "./share-unchanged.ts";
 import { withMembers } from "./with-members.ts";
 import type { Followed, WorkloadBasis, WorkloadChange } from "./workload-basis.ts";

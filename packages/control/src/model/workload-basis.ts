@@ -1,8 +1,8 @@
 import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { MeshGround } from "./build-mesh.ts";
-import type { ServiceDraft } from "./build-services.ts";
 import type { Mesh, MeshWorkload } from "./mesh.ts";
+import type { ServiceDraft } from "./service-draft.ts";
 import type { ServiceSelectors } from "./service-selectors.ts";
 
 /** A mesh with what it was made from, as far as workloads have a part in it. */

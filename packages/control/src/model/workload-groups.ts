@@ -5,7 +5,8 @@ import { type Locality, parseLocality } from "./locality.ts";
 import { declaredProtocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
 import { provenanceOf } from "./provenance.ts";
-import type { ProxyConfigs, ProxySettings } from "./proxy-configs.ts";
+import type { ProxyConfigs } from "./proxy-configs.ts";
+import type { ProxySettings } from "./proxy-settings.ts";
 
 type Group = ResourceOf<"WorkloadGroup">;
 

@@ -12,9 +12,10 @@ import { outboundHttp } from "./http-chain.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { listenerName } from "./names.ts";
 import { upstreamRouteName } from "./outbound-listeners.ts";
-import { type RoutedMesh, upstreamRoutes } from "./outbound-routes.ts";
+import { upstreamRoutes } from "./outbound-routes.ts";
 import { part, type SidecarPart } from "./part.ts";
 import { routesFrom } from "./route-sources.ts";
+import type { RoutedMesh } from "./routed-mesh.ts";
 
 /**
  * Listeners and routes of services whose calls are told by the address they go

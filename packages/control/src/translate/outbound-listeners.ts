@@ -12,7 +12,8 @@ import { outboundHttp } from "./http-chain.ts";
 import { anyAddress, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
-import { httpPorts, type RoutedMesh, unknownCluster } from "./outbound-routes.ts";
+import { httpPorts, unknownCluster } from "./outbound-routes.ts";
+import type { RoutedMesh } from "./routed-mesh.ts";
 import { tcpProxy } from "./tcp-chain.ts";
 import { chainFields, chainOf, serverNameChain, tcpChains, tlsChains, withoutRepeats } from "./tcp-routes.ts";
 

@@ -15,9 +15,10 @@ import {
   upstreamRouteName,
   virtualOutbound,
 } from "./outbound-listeners.ts";
-import { httpPorts, outboundRoutes, type RoutedMesh, upstreamRoutes } from "./outbound-routes.ts";
+import { httpPorts, outboundRoutes, upstreamRoutes } from "./outbound-routes.ts";
 import { hostsPart, part, routesPart, type SidecarPart } from "./part.ts";
 import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
+import type { RoutedMesh } from "./routed-mesh.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
 export function capturedParts(mesh: SeenMesh, caller: Caller, features: ClientFeatures): SidecarPart[] {

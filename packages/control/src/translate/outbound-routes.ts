@@ -32,16 +32,7 @@ import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
 import { matchAll, routeMatch } from "./route-match.ts";
 import { asksForCaller, dependOnCaller, ledTo, routesFrom } from "./route-sources.ts";
-
-/** The part of a mesh that routes depend on. */
-export interface RoutedMesh extends Pick<Mesh, "services" | "routing" | "attached" | "options"> {
-  /** What routes may lead to, where that is more than what can be called. */
-  readonly known?: Mesh["services"];
-  /** Ports that are not for this part. */
-  readonly exceptPorts?: readonly number[];
-  /** Where hosts are reachable that only a VirtualService names. */
-  readonly unknownHostPort?: number;
-}
+import type { RoutedMesh } from "./routed-mesh.ts";
 
 const usualUnknownHostPort = 80;
 

@@ -1,7 +1,7 @@
 import { type HostRouting, type HttpRoute, routesTo, routingOf } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
-import type { RoutedMesh } from "./outbound-routes.ts";
+import type { RoutedMesh } from "./routed-mesh.ts";
 
 /** In place of the routing of a service that has none. */
 const unrouted = {};

@@ -9,7 +9,8 @@ import type { Service } from "../model/service.ts";
 import { type AddressPair, addressPairs } from "./address-chains.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { clusterOf, policyOf, type RoutedMesh } from "./outbound-routes.ts";
+import { clusterOf, policyOf } from "./outbound-routes.ts";
+import type { RoutedMesh } from "./routed-mesh.ts";
 import { tcpProxy } from "./tcp-chain.ts";
 
 const outbound = { direction: "outbound" } as const;

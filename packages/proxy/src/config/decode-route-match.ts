@@ -5,7 +5,8 @@ import type {
 import type { UriTemplateMatchConfig } from "@weft/xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb";
 import { metadataAt } from "../layer/dynamic-metadata.ts";
 import { compilePath, type PathSpec, pathEnd } from "../route/path-matcher.ts";
-import { compileQueryParameter, isGrpc, type RoutePredicate } from "../route/request-matcher.ts";
+import { compileQueryParameter, isGrpc } from "../route/request-matcher.ts";
+import type { RoutePredicate } from "../route/route-predicate.ts";
 import { compileFullMatch } from "../route/string-matcher.ts";
 import { parseUriTemplate, type UriTemplate } from "../route/uri-template.ts";
 import type { DecodeContext } from "./decode-context.ts";

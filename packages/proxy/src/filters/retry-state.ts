@@ -6,8 +6,8 @@ import type { RequestHead } from "../layer/message.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
 import type { RateLimitedBackoff, RetryConditions, RetryPlan } from "../route/retry-plan.ts";
+import type { AttemptFailure } from "./attempt-failure.ts";
 import type { RequestBody } from "./request-body.ts";
-import type { AttemptFailure } from "./upstream-attempt.ts";
 
 /** Whether to try again; the two refusals differ in what is reported. */
 export type RetryVerdict = "retry" | "no" | "limit-reached" | "overflow";

@@ -8,6 +8,7 @@ import type { RequestHead, ResponseHead } from "../layer/message.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { CallLimits } from "../route/call-limits.ts";
 import type { RetryPlan } from "../route/retry-plan.ts";
+import type { AttemptFailure } from "./attempt-failure.ts";
 import { type CallTarget, poolFor } from "./call-target.ts";
 import {
   prepareAttemptHead,
@@ -23,12 +24,7 @@ import { type MirrorGroup, startMirrors } from "./request-mirror.ts";
 import { mayRepeat, RetryState, type RetryVerdict, refusalFlag } from "./retry-state.ts";
 import { RetryTargets } from "./retry-targets.ts";
 import { SlowAttempts } from "./slow-attempts.ts";
-import {
-  type AttemptFailure,
-  type AttemptOwner,
-  type AttemptTimeout,
-  UpstreamAttempt,
-} from "./upstream-attempt.ts";
+import { type AttemptOwner, type AttemptTimeout, UpstreamAttempt } from "./upstream-attempt.ts";
 import { answerFailure, answerTimeout, answerUnhealthy, interruption, overflow } from "./upstream-failure.ts";
 
 /**

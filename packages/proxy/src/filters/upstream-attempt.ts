@@ -9,21 +9,9 @@ import type { PoolRequester, UpstreamPool } from "../layer/upstream-pool.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
 import type { CallLimits } from "../route/call-limits.ts";
 import type { AttemptSpan } from "../tracing/attempt-span.ts";
+import type { AttemptFailure } from "./attempt-failure.ts";
 import type { RequestBody } from "./request-body.ts";
 import { failureOf } from "./upstream-failure.ts";
-
-/** How an attempt failed before its response was complete. */
-export interface AttemptFailure {
-  readonly reason: ResetReason;
-  /** What the transport said; "" when it said nothing. */
-  readonly transport: string;
-  /** Whether TLS said it. */
-  readonly isTls: boolean;
-  /** The upstream provably did not act on the request. */
-  readonly isUnprocessed: boolean;
-  /** A reused connection closed before any answer: the upstream ended it as we began. The endpoint is not yet charged with it. */
-  readonly isKeepAliveRace: boolean;
-}
 
 export type AttemptTimeout = "per-try" | "idle";
 

@@ -2,8 +2,8 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { HttpExchange } from "../layer/http-exchange.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { ResetReason } from "../layer/stream.ts";
+import type { AttemptFailure } from "./attempt-failure.ts";
 import { replyInstead } from "./forwarded-heads.ts";
-import type { AttemptFailure } from "./upstream-attempt.ts";
 
 interface Failure {
   /** Envoy's words, used in bodies; with underscores in details. */

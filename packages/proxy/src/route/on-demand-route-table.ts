@@ -1,7 +1,6 @@
 import type { HostNames } from "@weft/xds/host-names";
 import type { RequestHead } from "../layer/message.ts";
 import { DomainIndex } from "./domain-index.ts";
-import type { RouteSource } from "./request-matcher.ts";
 import {
   noRouteTrace,
   type OnDemandHosts,
@@ -9,6 +8,7 @@ import {
   type RouteTable,
   type RouteTrace,
 } from "./route-plan.ts";
+import type { RouteSource } from "./route-predicate.ts";
 import {
   compileVirtualHost,
   type RouteTableSpec,

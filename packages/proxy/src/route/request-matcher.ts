@@ -1,15 +1,8 @@
-import type { Exchange } from "../layer/exchange.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { StringPredicate } from "./string-matcher.ts";
 
 /** True when a request satisfies one compiled condition. */
 export type RequestPredicate = (request: RequestHead) => boolean;
-
-/** As `RequestPredicate`, of a request and what came with it. Without a source nothing did. */
-export type RoutePredicate = (request: RequestHead, source: RouteSource | undefined) => boolean;
-
-/** What a route may ask about beside the request's head. */
-export type RouteSource = Exchange;
 
 /** @see envoy.config.route.v3.HeaderMatcher */
 export interface HeaderMatcherSpec {

@@ -7,8 +7,8 @@ import {
   pathEnd,
   pathEndBeforeParameters,
 } from "./path-matcher.ts";
-import type { RoutePredicate, RouteSource } from "./request-matcher.ts";
 import type { RouteMatch, RouteMiss, RoutePlan, RouteTrace, VirtualHostPlan } from "./route-plan.ts";
+import type { RoutePredicate, RouteSource } from "./route-predicate.ts";
 
 /** One route: when it applies, and what it then does. @see envoy.config.route.v3.Route */
 export interface RouteSpec {

@@ -11,8 +11,8 @@ import type { CallLimits } from "./call-limits.ts";
 import type { HeaderEdits } from "./header-edits.ts";
 import type { InternalRedirectPlan } from "./internal-redirect-plan.ts";
 import type { MirrorPlan } from "./mirror-plan.ts";
-import type { RouteSource } from "./request-matcher.ts";
 import type { RetryPlan } from "./retry-plan.ts";
+import type { RouteSource } from "./route-predicate.ts";
 import type { StreamDuration } from "./stream-duration.ts";
 
 /**

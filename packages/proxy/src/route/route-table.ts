@@ -1,7 +1,6 @@
 import type { RequestHead } from "../layer/message.ts";
 import type { MatchTree } from "../matching/match-tree.ts";
 import { DomainIndex } from "./domain-index.ts";
-import type { RouteSource } from "./request-matcher.ts";
 import { RouteList, type RouteSpec } from "./route-list.ts";
 import {
   noRouteTrace,
@@ -11,6 +10,7 @@ import {
   type RouteTrace,
   type VirtualHostPlan,
 } from "./route-plan.ts";
+import type { RouteSource } from "./route-predicate.ts";
 
 export interface VirtualHostSpec {
   readonly plan: VirtualHostPlan;

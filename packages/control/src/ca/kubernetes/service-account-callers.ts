@@ -1,7 +1,7 @@
 import { messageOf } from "@weft/base/errors";
 import type { TrustDomain } from "@weft/identity/spiffe-id";
 import { workloadSpiffeId } from "@weft/identity/workload-id";
-import type { AuthenticatedCaller } from "../authenticate-caller.ts";
+import type { AuthenticatedCaller } from "../authenticated-caller.ts";
 import type { CaLog } from "../ca-log.ts";
 import { CertificateRefusal } from "../certificate-request.ts";
 import type { BoundPod, ReviewVerdict } from "./judge-review.ts";

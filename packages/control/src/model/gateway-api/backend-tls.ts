@@ -1,9 +1,9 @@
 import { trustKey } from "../../config/config-map.ts";
 import type { PolicyTargetRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
-import type { ServiceDraft } from "../build-services.ts";
 import { provenanceOf } from "../provenance.ts";
 import type { ServicePort } from "../service.ts";
+import type { ServiceDraft } from "../service-draft.ts";
 import type { ResourcesByKind } from "../sorting.ts";
 import type { BackendTls, ClientTls } from "../traffic-policy.ts";
 import { byAge } from "./by-age.ts";

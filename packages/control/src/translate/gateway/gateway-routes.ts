@@ -15,7 +15,8 @@ import type { Mesh } from "../../model/mesh.ts";
 import { nearnessTo } from "../../model/visibility.ts";
 import type { Caller } from "../caller.ts";
 import { explainHeaderName } from "../explain-header.ts";
-import { httpRoutes, type RoutedMesh } from "../outbound-routes.ts";
+import { httpRoutes } from "../outbound-routes.ts";
+import type { RoutedMesh } from "../routed-mesh.ts";
 
 export type GatewayMesh = RoutedMesh & Pick<Mesh, "gatewayRouting">;
 

@@ -17,8 +17,9 @@ import { isHttp } from "../../model/protocol.ts";
 import type { Service } from "../../model/service.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
-import { type RoutedMesh, upstreamRoutes } from "../outbound-routes.ts";
+import { upstreamRoutes } from "../outbound-routes.ts";
 import { routeFilterNames } from "../route-filters.ts";
+import type { RoutedMesh } from "../routed-mesh.ts";
 import { escapeRegex } from "../string-match.ts";
 import { grpcRetryOn } from "./grpc-retry-on.ts";
 

@@ -4,7 +4,7 @@ import { routeConfigOf } from "../../layer/filter-chain.ts";
 import type { FilterExchange } from "../../layer/filter-exchange.ts";
 import type { HttpFilter } from "../../layer/http-filter.ts";
 import type { RequestHead } from "../../layer/message.ts";
-import type { RoutePredicate } from "../../route/request-matcher.ts";
+import type { RoutePredicate } from "../../route/route-predicate.ts";
 import type { EnvoyStats } from "../../telemetry/envoy-stats.ts";
 import { type JwtFailure, jwtFailures } from "./jwt-failure.ts";
 import type { VerificationContext } from "./jwt-provider.ts";

@@ -1,0 +1,21 @@
+import type { ResourceOf } from "../config/resource.ts";
+import type { Workload } from "../registry/workload.ts";
+import type { Service } from "./service.ts";
+import type { WrittenEndpoint } from "./written-endpoint.ts";
+
+/** A workload that serves a service: service port to the workload's own port. */
+export interface Backend {
+  readonly workload: Workload;
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+/** A service before its endpoints' identities and its DestinationRule are known. */
+export interface ServiceDraft {
+  readonly service: Omit<Service, "identities" | "isMutualTls" | "policy" | "subsets" | "destinationRule">;
+  readonly backends: readonly Backend[];
+  /** Places that serve it because someone wrote them down. */
+  readonly written: readonly WrittenEndpoint[];
+  readonly entry: ResourceOf<"ServiceEntry"> | undefined;
+  /** Set for a further name of another service, whose workloads take calls as that one's. */
+  readonly isAlias?: true;
+}
