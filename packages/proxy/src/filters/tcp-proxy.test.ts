@@ -1,43 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
 import net, { type Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
 import { freePort } from "@weft/testkit/free-port";
-import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
-import type { ListenerPlan } from "../listener/listener-plan.ts";
 import type { RuntimeOptions } from "../listener/runtime.ts";
-import { chainPlan, clusterPlan, listenerPlan, startTestProxy, tcpPlan } from "../listener/test-proxy.ts";
-import { RawClient, startServer } from "../listener/test-raw-client.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function start(
-  plans: readonly ListenerPlan[],
-  clusters: readonly ClusterPlan[],
-  options: Partial<RuntimeOptions> = {},
-) {
-  const proxy = await startTestProxy(plans, clusters, options);
-  closers.push(() => proxy.close());
-  return proxy;
-}
-
-async function connect(port: number): Promise<RawClient> {
-  const client = await RawClient.connect(port);
-  closers.push(() => client.close());
-  return client;
-}
-
-async function server(serve: (socket: Socket) => void) {
-  const started = await startServer(serve);
-  closers.push(() => started.close());
-  return started;
-}
+import { chainPlan, clusterPlan, listenerPlan, tcpPlan } from "../listener/test-proxy.ts";
+import { closers, connect, server, start } from "../listener/test-scene.ts";
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));

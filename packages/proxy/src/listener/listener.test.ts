@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import tls from "node:tls";
-import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { DownstreamTlsPlan } from "../net/tls-plan.ts";
-import type { ListenerPlan } from "./listener-plan.ts";
 import {
   chainPlan,
   clusterPlan,
@@ -14,30 +11,8 @@ import {
   routesTo,
   startTestProxy,
 } from "./test-proxy.ts";
-import { RawClient, startServer } from "./test-raw-client.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function start(plans: readonly ListenerPlan[], clusters: readonly ClusterPlan[]) {
-  const proxy = await startTestProxy(plans, clusters);
-  closers.push(() => proxy.close());
-  return proxy;
-}
-
-async function connect(port: number): Promise<RawClient> {
-  const client = await RawClient.connect(port);
-  closers.push(() => client.close());
-  return client;
-}
-
-async function server(serve: (socket: Socket) => void) {
-  const started = await startServer(serve);
-  closers.push(() => started.close());
-  return started;
-}
+import { RawClient } from "./test-raw-client.ts";
+import { closers, connect, server, start } from "./test-scene.ts";
 
 const direct = (body: string) =>
   httpPlan({ routes: routesTo({ kind: "direct-response", status: 200, body: Buffer.from(body) }) });

@@ -1,38 +1,14 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import tls from "node:tls";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { formatResponseFlags } from "../layer/response-flag.ts";
 import type { DownstreamTlsPlan, TlsContextSource, UpstreamTlsPlan } from "../net/tls-plan.ts";
-import type { ListenerPlan } from "./listener-plan.ts";
-import { chainPlan, clusterPlan, httpPlan, listenerPlan, loopback, startTestProxy } from "./test-proxy.ts";
-import { RawClient, startServer } from "./test-raw-client.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function start(plans: readonly ListenerPlan[], clusters: readonly ClusterPlan[]) {
-  const proxy = await startTestProxy(plans, clusters);
-  closers.push(() => proxy.close());
-  return proxy;
-}
-
-async function connect(port: number): Promise<RawClient> {
-  const client = await RawClient.connect(port);
-  closers.push(() => client.close());
-  return client;
-}
-
-async function server(serve: (socket: Socket) => void) {
-  const started = await startServer(serve);
-  closers.push(() => started.close());
-  return started;
-}
+import { chainPlan, clusterPlan, httpPlan, listenerPlan, loopback } from "./test-proxy.ts";
+import { RawClient } from "./test-raw-client.ts";
+import { closers, connect, server, start } from "./test-scene.ts";
 
 const get = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
