@@ -1,15 +1,8 @@
-import type { Counter } from "@weft/base/metric-registry";
 import { routeConfigOf } from "../layer/filter-chain.ts";
 import type { HttpFilter } from "../layer/http-filter.ts";
-import type { EnvoyStats } from "../telemetry/envoy-stats.ts";
 
 /** What a route says about buffering: another limit in bytes, or not to. */
 export type BufferRouteConfig = number | "disabled";
-
-/** Counts what was refused as `http.<stat_prefix>.downstream_rq_too_large`. */
-export function tooLargeCounter(stats: EnvoyStats, statPrefix: string): Counter {
-  return stats.counter("http.{envoy_http_conn_manager_prefix}.downstream_rq_too_large", statPrefix);
-}
 
 /**
  * Sends a request on only when all of it is here, with its length: for services
@@ -18,7 +11,7 @@ export function tooLargeCounter(stats: EnvoyStats, statPrefix: string): Counter 
  *
  * @see envoy.extensions.filters.http.buffer.v3.Buffer
  */
-export function createBufferFilter(maxBytes: number, tooLarge: Counter, name: string): HttpFilter {
+export function createBufferFilter(maxBytes: number, name: string): HttpFilter {
   return {
     name,
     onRequest(exchange) {
@@ -27,7 +20,7 @@ export function createBufferFilter(maxBytes: number, tooLarge: Counter, name: st
       if (config === "disabled" || request.upgrade !== "" || !exchange.hasRequestBody) return "continue";
       exchange.bufferRequest(config ?? maxBytes, (body, isComplete) => {
         if (!isComplete) {
-          tooLarge.add();
+          // Counted by the connection manager, by these details.
           exchange.reply(413, "Payload Too Large", "request_payload_too_large");
           return;
         }

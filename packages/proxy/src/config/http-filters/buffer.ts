@@ -3,16 +3,13 @@ import {
   BufferPerRouteSchema,
   BufferSchema,
 } from "@weft/xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb";
-import { createBufferFilter, tooLargeCounter } from "../../filters/buffer.ts";
+import { createBufferFilter } from "../../filters/buffer.ts";
 import { at, type Issues } from "../issues.ts";
 import { httpFilterType, routeConfigType } from "./http-filter-type.ts";
 
 export const bufferFilter = httpFilterType(
   BufferSchema,
-  (message, { name, statPrefix, path }, { issues, services }) => {
-    const maxBytes = decodeMaxBytes(message, path, issues);
-    return createBufferFilter(maxBytes, tooLargeCounter(services.stats, statPrefix), name);
-  },
+  (message, { name, path }, { issues }) => createBufferFilter(decodeMaxBytes(message, path, issues), name),
   routeConfigType(BufferPerRouteSchema, ({ override }, path, { issues }) => {
     switch (override.case) {
       case "buffer":
