@@ -186,14 +186,17 @@ function presentedChain({ host, port, clock }: EnrolmentTarget): Promise<Buffer[
   });
 }
 
+/** What a person is told of an answer that does not hold what was asked for. */
+export function notAccepted(cause: SvidError): UserError {
+  return new UserError(`the control plane's answer is not accepted: ${cause.message}`, {
+    hint: "the control plane's log says more",
+    cause,
+  });
+}
+
 /** A refusal in the words of the flags; anything else as it is. */
 function explainRefusal(thrown: unknown, { spiffeId }: EnrolmentTarget): unknown {
-  if (thrown instanceof SvidError) {
-    return new UserError(`the control plane's answer is not accepted: ${thrown.message}`, {
-      hint: "the control plane's log says more",
-      cause: thrown,
-    });
-  }
+  if (thrown instanceof SvidError) return notAccepted(thrown);
   if (!(thrown instanceof GrpcError)) return thrown;
   switch (thrown.code) {
     case grpcCode.unauthenticated:

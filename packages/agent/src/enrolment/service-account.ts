@@ -4,7 +4,12 @@ import { reasonOf } from "@weft/base/system-error";
 import { parseTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
 import { SvidError } from "@weft/identity/verify-svid";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
-import { controlPlaneTarget, type EnrolmentTarget, requestCertificate } from "./certificate-authority.ts";
+import {
+  controlPlaneTarget,
+  type EnrolmentTarget,
+  notAccepted,
+  requestCertificate,
+} from "./certificate-authority.ts";
 import type { Enrolment } from "./enrolment.ts";
 import type { Svid } from "./svid.ts";
 
@@ -77,12 +82,7 @@ function read(flag: string, file: string): string {
 
 /** A refusal in the words of the flags; what may pass is left as it is. */
 function explainRefusal(thrown: unknown, { spiffeId }: EnrolmentTarget): unknown {
-  if (thrown instanceof SvidError) {
-    return new UserError(`the control plane's answer is not accepted: ${thrown.message}`, {
-      hint: "the control plane's log says more",
-      cause: thrown,
-    });
-  }
+  if (thrown instanceof SvidError) return notAccepted(thrown);
   if (!(thrown instanceof GrpcError)) return thrown;
   switch (thrown.code) {
     case grpcCode.unauthenticated:
