@@ -199,7 +199,7 @@ test("weft run --trace-node: a request keeps its id and its trace through an app
     ] as const) {
       const address = mesh.addressOf(host);
       const upstream = ["--upstream", `backend:8080=${address}:20000`];
-      const relay = `require("http").createServer((q, s) => require("http").get("http://${address}:20000/", (a) => a.pipe(s))).listen(9000, "${address}")`;
+      const relay = `require("http").createServer((q, s) => require("http").get("http://${address}:20000/", (a) => a.pipe(s.writeHead(a.statusCode)))).listen(9000, "${address}")`;
       const flags = ["--port", "9000:http", "--inbound-port", "9000=19000", ...upstream, ...more];
       await mesh.run(name, host, flags, [process.execPath, "-e", relay]);
     }
