@@ -112,7 +112,7 @@ for (const look of looks) {
       "#/services/default/reviews",
       "svg[aria-label*='v1 gets'][aria-label*='of configured 80 %']",
     );
-    await seen(page, "#/services/default/reviews", "rect.heat");
+    await seen(page, "#/services/default/reviews", "svg:has(rect.heat) .mark");
     await seen(page, "#/services/default/reviews", "td:has-text('end-user = jason')");
     await picture(page, `full-service-${look.colours}-${look.width}`);
     await seen(page, "#/services/default/ratings", "tr:has-text('an injected abort'):has-text('mesh.yaml:')");

@@ -1,21 +1,29 @@
-import type { HistoryReport } from "@weft/control/api/protocol";
+import type { HistoryReport, MeshEvent } from "@weft/control/api/protocol";
 import { formatMs, formatRate, formatTime } from "../words/format.ts";
+import { EventMarks } from "./event-marks.tsx";
 import { heatCells } from "./heat-cells.ts";
 import { linearScale, timeTicks } from "./scale.ts";
 import { WideChart } from "./wide-chart.tsx";
 
 const width = 1_140;
 const height = 190;
-const area = { left: 64, right: width - 24, top: 8, bottom: height - 24 };
+const area = { left: 64, right: width - 24, top: 12, bottom: height - 24 };
 
-/** How long calls took, over time: the darker, the more of them. */
-export function HeatMap({ report }: { readonly report: HistoryReport }) {
+export interface HeatMapProps {
+  readonly report: HistoryReport;
+  readonly events: readonly MeshEvent[];
+}
+
+/** How long calls took, over time: the darker, the more of them; with what happened in the mesh drawn through it. */
+export function HeatMap({ report, events }: HeatMapProps) {
   const { cells, rows, labels } = heatCells(report);
   const columns = report.rps.length;
   const x = linearScale([0, columns], [area.left, area.right]);
   const y = linearScale([0, rows], [area.bottom, area.top]);
   const [cellWidth, cellHeight] = [x(1) - x(0), y(0) - y(1)];
   const endMs = report.startMs + columns * report.stepMs;
+  const xOf = (ms: number) => x((ms - report.startMs) / report.stepMs);
+  const shownEvents = events.filter(({ atMs }) => atMs >= report.startMs && atMs <= endMs);
   return (
     <WideChart>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Calls by how long they took, over time">
@@ -42,14 +50,9 @@ export function HeatMap({ report }: { readonly report: HistoryReport }) {
             </title>
           </rect>
         ))}
+        <EventMarks events={shownEvents} xOf={xOf} top={area.top} bottom={area.bottom} />
         {timeTicks(report.startMs, endMs, 10).map((tick) => (
-          <text
-            key={tick}
-            class="time"
-            x={x((tick - report.startMs) / report.stepMs)}
-            y={height - 6}
-            text-anchor="middle"
-          >
+          <text key={tick} class="time" x={xOf(tick)} y={height - 6} text-anchor="middle">
             {formatTime(tick, false)}
           </text>
         ))}

@@ -2,6 +2,7 @@ import type { MeshEvent } from "@weft/control/api/protocol";
 import { useState } from "preact/hooks";
 import { Empty } from "../panel/panel.tsx";
 import { formatTime } from "../words/format.ts";
+import { EventMarks } from "./event-marks.tsx";
 import { linePath, round } from "./line-path.ts";
 import { linearScale, niceTicks, timeTicks } from "./scale.ts";
 
@@ -86,13 +87,7 @@ export function LineChart({ label, startMs, stepMs, lines, events, format, atLea
             {formatTime(tick, false)}
           </text>
         ))}
-        {marks(shownEvents, xOf).map(({ at: place, kind, text }) => (
-          <g key={`${place}${kind}`} class={`mark ${toneOf(kind)}`}>
-            <title>{text}</title>
-            <line x1={place} x2={place} y1={area.top - 2} y2={area.bottom} />
-            <path d={`M${place - 4} ${area.top - 8}h8l-4 6Z`} />
-          </g>
-        ))}
+        <EventMarks events={shownEvents} xOf={xOf} top={area.top} bottom={area.bottom} />
         {lines.map(({ label: name, values, tone }) => (
           <path key={name} class={`line tone-${tone}`} d={linePath(values, x, y)} />
         ))}
@@ -124,32 +119,4 @@ export function LineChart({ label, startMs, stepMs, lines, events, format, atLea
 function lastValue(lines: readonly Line[]): number {
   const last = lines.map(({ values }) => values.findLastIndex((value) => value !== null));
   return Math.max(0, ...last);
-}
-
-const lively: ReadonlySet<string> = new Set(["connect", "disconnect", "certificate", "token"]);
-
-function toneOf(kind: string): string {
-  if (kind === "nack" || kind === "refused" || kind === "config" || kind === "certificate refused")
-    return "bad";
-  return lively.has(kind) ? "quiet" : "change";
-}
-
-interface Mark {
-  readonly at: number;
-  readonly kind: string;
-  readonly text: string;
-}
-
-/** What happened within a few pixels is one mark, of the weightiest kind of it. */
-export function marks(events: readonly MeshEvent[], xOf: (ms: number) => number): readonly Mark[] {
-  const weight = (kind: string): number => ["quiet", "change", "bad"].indexOf(toneOf(kind));
-  const groups = Map.groupBy(events, ({ atMs }) => Math.round(xOf(atMs) / 4) * 4);
-  return [...groups].map(([at, group]) => {
-    const [first] = group.toSorted((a, b) => weight(b.kind) - weight(a.kind));
-    const lines = group
-      .slice(0, 8)
-      .map(({ atMs, kind, message }) => `${formatTime(atMs)} ${kind}: ${message}`);
-    if (group.length > 8) lines.push(`and ${group.length - 8} more`);
-    return { at, kind: first!.kind, text: lines.join("\n") };
-  });
 }

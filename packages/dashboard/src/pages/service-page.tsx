@@ -72,7 +72,7 @@ export function ServicePage({ view, location }: PageProps) {
         promql={`sum by (le) (rate(istio_request_duration_milliseconds_bucket{reporter="destination",${matchers.join(",")}}[1m]))`}
       >
         {history.state === "ready" && history.value?.heat ? (
-          <HeatMap report={visibleRange(history.value, location.options.range ?? "")} />
+          <HeatMap report={visibleRange(history.value, location.options.range ?? "")} events={events} />
         ) : (
           <Empty
             why="Nobody has measured how long calls to this service take."
