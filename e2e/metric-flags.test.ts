@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
 import { contentTypes } from "../packages/base/src/exposition.ts";
+import { PrometheusClient } from "../packages/cli/src/demo/observe/prometheus-client.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
+import { hasPrometheus, startPrometheus } from "../packages/testkit/src/prometheus.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
 const envoy = findPeer("envoy");
@@ -30,9 +32,8 @@ describe("flags of weft run about metrics", { skip: envoy ? false : "no Envoy fo
     writeFileSync(file, permissive);
     assert.equal((await mesh.weft("apply", "-f", file)).code, 0);
     for (const [i, [kind, flags]] of kinds.entries()) {
-      const native = kind === "weft" ? ["--native-histograms"] : [];
       const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
-      const counted = ["--max-series", "5", "--series-idle", "2s", ...native];
+      const counted = ["--max-series", "5", "--series-idle", "2s", "--native-histograms"];
       const program = [process.execPath, "-e", app(mesh.addressOf(i + 1))];
       await mesh.run(kind, i + 1, [...ports, ...flags, ...counted], program);
     }
@@ -65,11 +66,30 @@ describe("flags of weft run about metrics", { skip: envoy ? false : "no Envoy fo
     });
   }
 
-  test("--native-histograms: the page is in messages for whoever asks for them", async () => {
-    const accept =
-      "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
-    const response = await page(0, accept);
-    assert.equal(response.headers.get("content-type"), contentTypes.protobuf);
-    await response.arrayBuffer();
-  });
+  for (const [i, [kind]] of kinds.entries()) {
+    test(`${kind}: --native-histograms are what Prometheus reads of both, and weft stat of Prometheus`, {
+      skip: hasPrometheus ? false : "no Prometheus found",
+    }, async () => {
+      const accept =
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+      const response = await page(i, accept);
+      assert.equal(response.headers.get("content-type"), contentTypes.protobuf);
+      await response.arrayBuffer();
+      const targets = [`${mesh.addressOf(i + 1)}:15090`];
+      const prometheus = await startPrometheus({ targets, features: ["native-histograms"] });
+      try {
+        const flags = ["stat", kind, "--window", "30s", "--prometheus", prometheus.url, "-o", "json"];
+        await mesh.until("a quantile of it is known", async () => {
+          await fetch(`http://${mesh.addressOf(i + 1)}:18080/`);
+          const { code, stdout } = await mesh.weft(...flags);
+          return code === 0 && JSON.parse(stdout).rows[0]?.p50Ms > 0;
+        });
+        const asked = new PrometheusClient(prometheus.url);
+        const bucket = "istio_request_duration_milliseconds_bucket";
+        assert.equal(await asked.countSeries(bucket), 0, "there are no classic buckets beside them");
+      } finally {
+        await prometheus.close();
+      }
+    });
+  }
 });

@@ -110,7 +110,6 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
     {},
     /--max-series, --series-idle needs a side/,
   ],
-  [{ proxy: "envoy", metrics: { hasNativeHistograms: true } }, {}, /--proxy envoy the page .* is text/],
   [
     { appMetrics: { port: 1, path: "/" }, metrics: { hasNativeHistograms: true } },
     {},

@@ -174,12 +174,11 @@ function metricFlags({ metrics = {} }: RunOptions): string[] {
   ];
 }
 
-/** They are told in messages, and a page that is put together from several is text. */
-function refuseNativeHistograms({ proxy, appMetrics }: RunOptions): void {
-  const other = proxy === "envoy" ? "--proxy envoy" : appMetrics ? "--app-metrics" : undefined;
-  if (other === undefined) return;
-  throw new UserError(`--native-histograms: with ${other} the page of metrics is text, which has none`, {
-    hint: `leave one of them out${appMetrics ? "; Prometheus can read the application itself" : ""}`,
+/** They are told in messages, and a page that holds what an application says is text. */
+function refuseNativeHistograms({ appMetrics }: RunOptions): void {
+  if (!appMetrics) return;
+  throw new UserError(`--native-histograms: with --app-metrics the page of metrics is text, which has none`, {
+    hint: "leave one of them out; Prometheus can read the application itself",
     exitCode: 2,
   });
 }

@@ -1,7 +1,15 @@
 import { chownSync } from "node:fs";
 import { createServer } from "node:http";
-import { contentTypes, type ExpositionFormat, exposition, negotiateFormat } from "@weft/base/exposition";
+import {
+  contentTypes,
+  type ExpositionFormat,
+  exposition,
+  type MetricsFormat,
+  negotiateFormat,
+  prefersProtobuf,
+} from "@weft/base/exposition";
 import type { MetricRegistry } from "@weft/base/metric-registry";
+import { protobufExposition } from "@weft/base/protobuf-exposition";
 import { listenOn } from "@weft/xds/grpc/listen-on";
 import type { Ids } from "../launch.ts";
 import type { AppMetrics } from "./app-metrics.ts";
@@ -12,6 +20,8 @@ export interface StatsPageOptions {
   readonly owner: Ids | undefined;
   /** What the sidecar itself shows; rejects while there is none. */
   readonly scrape: (format: ExpositionFormat) => Promise<string>;
+  /** The same as messages, for native histograms; undefined where nobody wants them, or the sidecar has none. */
+  readonly scrapeMessages?: (() => Promise<Buffer | undefined>) | undefined;
   /** Whether it can show that as OpenMetrics. */
   readonly hasOpenMetrics: boolean;
   /** What the agent counts for it. */
@@ -31,9 +41,9 @@ export async function startStatsPage(options: StatsPageOptions): Promise<{ close
   const { path, owner } = options;
   const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 << 10 }, (request, response) => {
     pageOf(options, request.headers.accept).then(
-      ({ format, text }) => {
+      ({ format, body }) => {
         response.writeHead(200, { "content-type": contentTypes[format] });
-        response.end(text);
+        response.end(body);
       },
       () => {
         response.writeHead(503, { "content-type": "text/plain" });
@@ -53,14 +63,27 @@ export async function startStatsPage(options: StatsPageOptions): Promise<{ close
   };
 }
 
-async function pageOf(
+interface Page {
+  readonly format: MetricsFormat;
+  readonly body: string | Buffer;
+}
+
+async function pageOf(options: StatsPageOptions, accept: string | undefined): Promise<Page> {
+  const { scrapeMessages, registry } = options;
+  const messages = prefersProtobuf(accept) ? await scrapeMessages?.() : undefined;
+  if (messages === undefined) return textOf(options, accept);
+  // Each message says how long it is, so that pages of them stand one behind the other.
+  return { format: "protobuf", body: Buffer.concat([messages, ...protobufExposition(registry)]) };
+}
+
+async function textOf(
   { scrape, hasOpenMetrics, registry, app }: StatsPageOptions,
   accept: string | undefined,
-): Promise<{ readonly format: ExpositionFormat; readonly text: string }> {
+): Promise<Page> {
   const wanted = hasOpenMetrics ? negotiateFormat(accept) : "text";
   const application = await app?.scrape(wanted);
   const format = application?.format ?? wanted;
   const parts = [await scrape(format), [...exposition(registry, format)].join(""), application?.text ?? ""];
   const text = parts.map((part) => (part.endsWith(endMark) ? part.slice(0, -endMark.length) : part)).join("");
-  return { format, text: format === "openmetrics" ? text + endMark : text };
+  return { format, body: format === "openmetrics" ? text + endMark : text };
 }

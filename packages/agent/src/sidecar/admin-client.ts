@@ -7,7 +7,10 @@ const maxBodyBytes = 32 * 1024 * 1024;
 
 export interface AdminAnswer {
   readonly status: number;
+  /** Of the body, as the field says. */
+  readonly contentType: string;
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 /** Asks the sidecar's admin interface; rejects when it does not answer in time. */
@@ -38,9 +41,18 @@ export function askAdmin(
           else chunks.push(chunk);
         });
         response.on("error", reject);
-        response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-        );
+        response.on("end", () => {
+          const bytes = Buffer.concat(chunks);
+          const { statusCode: status = 0, headers } = response;
+          resolve({
+            status,
+            contentType: headers["content-type"] ?? "",
+            bytes,
+            get body() {
+              return bytes.toString("utf8");
+            },
+          });
+        });
       },
     );
     asked.on("timeout", () => asked.destroy(new Error(`no answer to ${path} in ${timeoutMs} ms`)));

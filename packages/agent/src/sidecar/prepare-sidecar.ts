@@ -104,6 +104,13 @@ export async function prepareSidecar(
       owner: user,
       scrape: async (format) =>
         (await askAdmin(admin, "GET", "/stats/prometheus", contentTypes[format])).body,
+      scrapeMessages: options.metrics.hasNativeHistograms
+        ? async () => {
+            const asked = "/stats/prometheus?histogram_buckets=prometheusnative";
+            const { contentType, bytes } = await askAdmin(admin, "GET", asked, contentTypes.protobuf);
+            return contentType.startsWith(messageType) ? bytes : undefined;
+          }
+        : undefined,
       hasOpenMetrics: counted === undefined,
       registry,
       app: options.appMetrics && new AppMetrics(appMetricsTarget(plan, options.appMetrics), registry),
@@ -162,12 +169,16 @@ export async function prepareSidecar(
 }
 
 /** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
-function countFromAccessLogs({ plan, productVersion, clock, metrics: { maxSeries } }: MemberOptions) {
+const [messageType = ""] = contentTypes.protobuf.split(";");
+
+function countFromAccessLogs({ plan, productVersion, clock, metrics }: MemberOptions) {
+  const { maxSeries, hasNativeHistograms = false } = metrics;
   const registry = new MetricRegistry();
+  registry.hasNativeHistograms = hasNativeHistograms;
   tellOverflows(registry);
   const local = localPeerMetadata(nodeMetadata(plan, productVersion));
   const { service, namespace, trustDomain, serviceAccount } = plan;
-  const metrics = new AccessLogMetrics({
+  const counted = new AccessLogMetrics({
     registry,
     maxSeries,
     local,
@@ -176,11 +187,11 @@ function countFromAccessLogs({ plan, productVersion, clock, metrics: { maxSeries
       : undefined,
     localPrincipal: workloadSpiffeId(parseTrustDomain(trustDomain), namespace, serviceAccount),
   });
-  const requests = new LoggedRequests(clock, metrics);
+  const requests = new LoggedRequests(clock, counted);
   return {
     registry,
     requests,
-    route: accessLogRoute(metrics, requests),
+    route: accessLogRoute(counted, requests),
     render: () => renderPrometheusText(registry),
     startedMs: clock.now(),
     env: { [accessLogMetrics.peerMetadataVariable]: encodePeerMetadata(local) },
