@@ -192,6 +192,41 @@ test("every query that the browser's dashboard shows beside a panel returns data
   assert.deepEqual([...waiting], []);
 });
 
+test("weft stat and weft edges of Prometheus say what it says, and what the control plane does", {
+  skip,
+}, async () => {
+  const origin = asked.origin;
+  const { code, stdout, stderr } = await mesh.weft(
+    "stat",
+    "backend",
+    "--window",
+    "1h",
+    "--prometheus",
+    origin,
+    "-o",
+    "json",
+  );
+  assert.equal(code, 0, stderr);
+  const [row] = JSON.parse(stdout).rows;
+  assert.deepEqual([row.name, row.meshed, row.instances], ["backend", 1, 1]);
+  assert.ok(row.successRate > 0.3 && row.successRate < 0.9, `half or so of ${row.successRate} fails`);
+  assert.ok(row.p50Ms <= row.p99Ms, `${row.p50Ms} and ${row.p99Ms} ms`);
+  const pairs = async (...flags: readonly string[]) => {
+    const edges = await mesh.weft("edges", "-o", "json", ...flags);
+    assert.equal(edges.code, 0, edges.stderr);
+    const { rows } = JSON.parse(edges.stdout);
+    return rows.map(
+      ({ from, to }: { from: { name: string }; to: { name: string } }) => `${from.name} ${to.name}`,
+    );
+  };
+  let both: readonly string[][] = [];
+  await mesh.until("both know the same pairs", async () => {
+    both = [await pairs(), await pairs("--prometheus", origin)];
+    return both[0]!.join() === both[1]!.join();
+  });
+  assert.ok(both[1]!.includes("web backend"), both[1]!.join(", "));
+});
+
 test("Istio's dashboards have data, but for what docs/istio-dashboards.md names", {
   skip: skip || (existsSync(istioDashboards) ? false : "no Istio dashboards (WEFT_ISTIO_DASHBOARDS)"),
 }, async () => {

@@ -74,6 +74,18 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
   ],
   ["an unknown kind", ["get", "pods"], 2, /there is no kind "pods"/],
   ["a wrong time", ["stat", "--window", "soon"], 2, /'--window <time>'.*30s/],
+  [
+    "a day without Prometheus",
+    ["stat", "--window", "24h"],
+    2,
+    /remembers 2 minutes\n {2}next: .*--prometheus/,
+  ],
+  [
+    "a Prometheus that is away",
+    ["edges", "--prometheus", "http://reader:secret@127.0.0.1:997/at"],
+    3,
+    /Prometheus at http:\/\/127\.0\.0\.1:997\/at: .*ECONNREFUSED/,
+  ],
   ["a wrong port", ["control-plane", "--port", "123456"], 2, /'--port <port>'.*1 to 65535/],
   ["a wrong protocol", ["run", "--name", "a", "--port", "1:smtp", "--", "true"], 2, /protocol "smtp"/],
   ["run without a name", ["run", "--", "true"], 2, /neither --name nor --workload-group/],

@@ -1,17 +1,14 @@
-import type { EdgeEnd, EdgeRow, StatsGroup } from "@weft/control/api/protocol";
+import type { EdgeEnd, EdgeRow } from "@weft/control/api/protocol";
 import { Command, Option } from "commander";
 import { outputOption, printJson } from "../options/output-format.ts";
-import { parseDurationMs } from "../options/parse-values.ts";
-import { apiClient, stateOption } from "../options/state-dir.ts";
+import { stateOption } from "../options/state-dir.ts";
 import { edgeName, isEnd } from "../output/edge-ends.ts";
 import { type Column, formatTable, terminalWidth } from "../output/table.ts";
 import { formatRate, formatShare } from "../output/units.ts";
+import { addSourceOptions, type SignalFlags, signalSource } from "../signals/signal-source.ts";
 
-interface Flags {
-  readonly state?: string;
+interface Flags extends SignalFlags {
   readonly output: string;
-  readonly by: StatsGroup;
-  readonly window: number;
   readonly namespace?: string;
 }
 
@@ -28,7 +25,7 @@ const columns: readonly Column<EdgeRow>[] = [
 ];
 
 export function command(): Command {
-  return new Command("edges")
+  const built = new Command("edges")
     .summary("who talks to whom, as whom, and whether it is secured")
     .description(
       "One line for each pair that had calls or open connections in the last seconds. CLIENT is the identity that\n" +
@@ -40,18 +37,17 @@ export function command(): Command {
       new Option("--by <what>", "what an end is")
         .choices(["service", "workload", "version"])
         .default("service"),
-    )
-    .option("--window <time>", "how far back to look, at most 2m", parseDurationMs, 10_000)
+    );
+  return addSourceOptions(built)
     .option("-n, --namespace <name>", "only edges that begin or end in this namespace")
     .addOption(stateOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
-      "\nExample:\n  $ weft edges\n  $ weft edges reviews --by version\n  $ weft edges -o json | jq '.rows[] | select(.securedRate < 1)'",
+      "\nExample:\n  $ weft edges\n  $ weft edges reviews --by version\n  $ weft edges -o json | jq '.rows[] | select(.securedRate < 1)'\n  $ weft edges --window 24h --prometheus http://127.0.0.1:9090",
     )
-    .action(async (name: string | undefined, flags: Flags) => {
-      const windowSeconds = Math.ceil(flags.window / 1000);
-      const report = await apiClient(flags).edges({ by: flags.by, windowSeconds });
+    .action(async (name: string | undefined, flags: Flags, command: Command) => {
+      const report = await signalSource(flags, command).edges();
       const rows = report.rows.filter(
         ({ from, to }) =>
           (name === undefined || isEnd(from, name) || isEnd(to, name)) &&
@@ -61,7 +57,7 @@ export function command(): Command {
       process.stdout.write(formatTable(columns, rows, terminalWidth()));
       if (rows.length === 0) {
         process.stderr.write(
-          `weft: nobody has called anybody in the last ${windowSeconds} s; 'weft stat' shows who is there\n`,
+          `weft: nobody has called anybody in the last ${report.windowSeconds} s; 'weft stat' shows who is there\n`,
         );
       }
     });

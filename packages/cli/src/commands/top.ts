@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EdgeReport, EdgeRow, StatsGroup } from "@weft/control/api/protocol";
+import type { EdgeReport, EdgeRow } from "@weft/control/api/protocol";
 import { Command, Option } from "commander";
 import { outputOption } from "../options/output-format.ts";
-import { parseDurationMs } from "../options/parse-values.ts";
-import { apiClient, stateOption } from "../options/state-dir.ts";
+import { stateOption } from "../options/state-dir.ts";
 import { edgeName, isEnd } from "../output/edge-ends.ts";
 import { signalColumns } from "../output/signal-columns.ts";
 import { type SortKey, sortEdges, sortKeys } from "../output/sort-edges.ts";
 import { type Column, formatTable, terminalWidth } from "../output/table.ts";
+import { addSourceOptions, type SignalFlags, signalSource } from "../signals/signal-source.ts";
 
-interface Flags {
-  readonly state?: string;
+interface Flags extends SignalFlags {
   readonly output: string;
-  readonly by: StatsGroup;
-  readonly window: number;
   readonly sort: SortKey;
 }
 
@@ -24,10 +21,10 @@ const columns: readonly Column<EdgeRow>[] = [
 ];
 
 export function command(): Command {
-  return new Command("top")
+  const built = new Command("top")
     .summary("the calls of this moment, sorted, live")
     .description(
-      "Who calls whom now, the busiest first, again every second until q or Ctrl-C. Keys change the order:\n" +
+      "Who calls whom now, the busiest first, again every second (of Prometheus every 5) until q or Ctrl-C. Keys change the order:\n" +
         "r rate, e errors, l latency (p99), t TCP connections, n names. Into a pipe, or with -o json, it writes one\n" +
         "table or one line of JSON every second.",
     )
@@ -39,23 +36,23 @@ export function command(): Command {
     )
     .addOption(
       new Option("--sort <what>", "the order at first").choices(Object.keys(sortKeys)).default("rate"),
-    )
-    .option("--window <time>", "how far back to look, at most 2m", parseDurationMs, 10_000)
+    );
+  return addSourceOptions(built)
     .addOption(stateOption())
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  $ weft top\n  $ weft top reviews --by version --sort latency")
-    .action(async (name: string | undefined, flags: Flags) => {
-      const api = apiClient(flags);
+    .action(async (name: string | undefined, flags: Flags, command: Command) => {
+      const source = signalSource(flags, command);
       const isScreen = process.stdout.isTTY === true && flags.output !== "json";
       const keys = new Keys(flags.sort, isScreen);
       try {
         while (!keys.stop.aborted) {
-          const report = await api.edges({ by: flags.by, windowSeconds: Math.ceil(flags.window / 1000) });
+          const report = await source.edges();
           const rows = report.rows.filter(
             ({ from, to }) => name === undefined || isEnd(from, name) || isEnd(to, name),
           );
           print({ ...report, rows: sortEdges(rows, keys.sort) }, flags, isScreen, keys.sort);
-          await keys.wait(1_000);
+          await keys.wait(source.everyMs);
         }
       } finally {
         keys.close();

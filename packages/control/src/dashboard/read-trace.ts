@@ -1,4 +1,5 @@
 import { ApiRefusal } from "../api/refusal.ts";
+import { readBody } from "../egress/read-body.ts";
 import type { TraceReport, TraceSpan } from "./view.ts";
 
 const timeoutMs = 5_000;
@@ -31,14 +32,7 @@ export async function readTrace(jaegerUrl: string, traceId: string): Promise<Tra
 async function read(url: string): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "error" });
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length;
-      if (size > maxBytes) throw new Error("its answer is too long");
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString("utf8");
+    return await readBody(response, maxBytes);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ApiRefusal(502, { error: `Jaeger does not answer: ${why}`, hint: "see --jaeger-url" });

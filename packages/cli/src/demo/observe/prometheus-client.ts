@@ -7,15 +7,15 @@ export interface PrometheusTarget {
 
 /** A Prometheus, asked by its HTTP API at `origin` (`http://HOST:PORT`). */
 export class PrometheusClient {
-  readonly #origin: string;
+  readonly origin: string;
 
   constructor(origin: string) {
-    this.#origin = origin;
+    this.origin = origin;
   }
 
   /** True when it answers. */
   async isReady(): Promise<boolean> {
-    return fetch(`${this.#origin}/-/ready`).then(
+    return fetch(`${this.origin}/-/ready`).then(
       (answer) => answer.ok,
       () => false,
     );
@@ -35,7 +35,7 @@ export class PrometheusClient {
 
   /** @throws Error with its words, where it refuses what it is asked */
   async ask<T>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<T> {
-    const response = await fetch(`${this.#origin}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const response = await fetch(`${this.origin}/api/v1/${path}?${new URLSearchParams(parameters)}`);
     const { data, error } = (await response.json()) as { readonly data: T; readonly error?: string };
     if (error !== undefined) throw new Error(`${error}: ${JSON.stringify(parameters)}`);
     return data;
