@@ -61,6 +61,16 @@ for (const { name, flags, skip } of dataPlanes) {
       );
       await mesh.until("all copies arrive", async () => (await mesh.seenBy("echo-v2", "/copied")) === 5);
       assert.equal(await mesh.seenBy("echo-v1", "/copied"), 5);
+
+      // All requests for one backend, half of those for the other: three quarters.
+      const count = 200;
+      await mesh.ask("echo-v1", { url: url("/of-backends"), count });
+      assert.equal(await mesh.seenBy("echo-v1", "/of-backends"), count);
+      const isEnough = (copies: number) =>
+        Math.abs(copies - count * 0.75) < 6 * Math.sqrt(count * 0.75 * 0.25);
+      await mesh.until("three of four are copied", async () => {
+        return isEnough(await mesh.seenBy("echo-v2", "/of-backends"));
+      });
       await mesh.deleteRoutes();
     });
   });

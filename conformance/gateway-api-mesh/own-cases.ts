@@ -67,6 +67,28 @@ export const ownTests: readonly ConformanceTest[] = [
     ],
   },
   {
+    name: "what a backend's filters say is for its share of the requests",
+    manifest: new URL("own/backend-filters.yaml", import.meta.url),
+    client: "echo-v1",
+    weights: { "echo-v1": 0.7, "echo-v2": 0.3 },
+    cases: [
+      { Request: { Path: "/split" }, ExpectedRequest: { Request: { Headers: { "x-of-rule": "rule" } } } },
+      {
+        Request: { Path: "/rewritten/bar" },
+        Backend: "echo-v2",
+        ExpectedRequest: { Request: { Path: "/backend/bar" } },
+        Response: { Headers: { "x-answer": "backend" } },
+      },
+      redirected("/moved/bar", "/new/bar"),
+      preflight("https://a.shop.example", {
+        Headers: {
+          "access-control-allow-origin": "https://a.shop.example",
+          "access-control-allow-methods": "PUT",
+        },
+      }),
+    ],
+  },
+  {
     name: "timeouts end requests and tries, and only what is asked for is tried again",
     manifest: new URL("own/patience.yaml", import.meta.url),
     client: "echo-v1",

@@ -1,4 +1,4 @@
-import type { CallTrace, Forwarding, HttpTrace } from "@weft/proxy/explain/call-trace";
+import type { CallTrace, Forwarding, HttpShare, HttpTrace, MissText } from "@weft/proxy/explain/call-trace";
 import type { SessionPlan } from "@weft/proxy/filters/stateful-session";
 import type { RoutePlan } from "@weft/proxy/route/route-plan";
 import { asPercent, faultText, formatMs, retryText } from "./describe-policies.ts";
@@ -29,11 +29,16 @@ export async function callerSteps(
   });
   if (!chain) return steps;
   steps.push(...(await policySteps(trace, at, reader)));
-  if (http) steps.push(...(await httpSteps(http, at, reader)));
+  if (http) steps.push(...(await httpSteps(http, trace.shares, at, reader)));
   return steps;
 }
 
-async function httpSteps(http: HttpTrace, at: string, reader: MeshReader): Promise<Step[]> {
+async function httpSteps(
+  http: HttpTrace,
+  shares: readonly HttpShare[],
+  at: string,
+  reader: MeshReader,
+): Promise<Step[]> {
   const { routes } = http;
   if (!routes.virtualHost) {
     const detail = `no domain of route configuration ${http.routeTable} is for ${http.seen.authority}`;
@@ -46,7 +51,8 @@ async function httpSteps(http: HttpTrace, at: string, reader: MeshReader): Promi
     detail: `domain ${routes.virtualHost.domain} is for ${http.seen.authority}`,
   };
   const lost = await Promise.all(
-    http.misses.map(async ({ miss, wanted, found }): Promise<Lost> => {
+    // What other shares there are is told by their own steps.
+    http.misses.filter(isNoShare).map(async ({ miss, wanted, found }): Promise<Lost> => {
       const places = await placesOf(miss.route, reader);
       const why = `it wants ${wanted}; the request has ${found}`;
       return { what: routeTitle(miss.route, miss.index), why, ...placed(places.at("match")) };
@@ -70,9 +76,26 @@ async function httpSteps(http: HttpTrace, at: string, reader: MeshReader): Promi
     host,
     route,
     ...faultSteps(http, at, places),
-    ...answerSteps(http, at, places),
-    ...sentSteps(http, at, places),
+    ...(shares.length === 1
+      ? shareSteps(http, at, places)
+      : shares.flatMap((one) => stepsOfShare(one, at, places))),
   ];
+}
+
+function isNoShare({ miss }: MissText): boolean {
+  return miss.failed !== "fraction";
+}
+
+function shareSteps(http: HttpTrace, at: string, places: RoutePlaces): Step[] {
+  return [...answerSteps(http, at, places), ...sentSteps(http, at, places)];
+}
+
+/** What becomes of one share of the requests, and below that it is only of that. */
+function stepsOfShare({ share, http }: HttpShare, at: string, places: RoutePlaces): Step[] {
+  const clusters = (http.forward?.clusters ?? []).map(({ cluster }) => cluster);
+  const chosen = `${asPercent(share)} % of these requests`;
+  const detail = clusters.length > 0 ? `to ${clusters.join(", ")}` : "sent nowhere";
+  return [{ at, step: "share", chosen, detail, ...placed(places.at()) }, ...shareSteps(http, at, places)];
 }
 
 function faultSteps({ fault }: HttpTrace, at: string, places: RoutePlaces): Step[] {

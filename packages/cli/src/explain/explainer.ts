@@ -2,8 +2,9 @@ import { isIP } from "node:net";
 import { MeshNames } from "@weft/agent/dns/mesh-names";
 import { UserError } from "@weft/base/errors";
 import type { WorkloadView } from "@weft/control/api/mesh-protocol";
-import type { CallTrace, DryCall, DryRequest } from "@weft/proxy/explain/call-trace";
+import type { CallTrace, ClusterShare, DryCall, DryRequest } from "@weft/proxy/explain/call-trace";
 import { DryProxy } from "@weft/proxy/explain/dry-proxy";
+import { addedUp } from "./added-up.ts";
 import { callerSteps } from "./caller-steps.ts";
 import { Destinations } from "./destinations.ts";
 import type { Explanation } from "./explanation.ts";
@@ -178,8 +179,9 @@ function requestOf(question: Question): DryRequest {
   };
 }
 
-function clustersOf({ http, tcp }: CallTrace) {
-  return http?.forward?.clusters ?? tcp ?? [];
+/** Each cluster once, with its share of all calls. */
+function clustersOf({ shares, tcp }: CallTrace): readonly ClusterShare[] {
+  return tcp ?? addedUp(shares, ({ clusters }) => clusters);
 }
 
 /** The request as it leaves the caller's proxy. */

@@ -1,4 +1,5 @@
 import type { CallTrace } from "@weft/proxy/explain/call-trace";
+import { addedUp } from "./added-up.ts";
 import { fieldsOf } from "./caller-steps.ts";
 import { asPercent, faultOutcome, retryOutcome } from "./describe-policies.ts";
 import type { DestinationOutcome, Outcome, Problem } from "./explanation.ts";
@@ -45,9 +46,10 @@ export async function outcomeOf(
   }
   if (!forward)
     return { result: "undecided", summary: "it is held, and nothing lets it go", ...route, destinations: [] };
-  const { limits, retry, mirrors, head, responseHeaders } = forward;
+  const { limits, retry, head, responseHeaders } = forward;
+  const mirrors = addedUp(trace.shares, (one) => one.mirrors);
   return {
-    ...reached(destinations),
+    ...withAnswers(reached(destinations), trace),
     ...route,
     ...fault,
     destinations,
@@ -89,6 +91,17 @@ function reached(
     return { result: "forwarded", summary: `goes ${parts.join(", ")}` };
   }
   return { ...failed(first), summary: `answered ${first.status} ${first.flags}: ${first.why}` };
+}
+
+/** What is said of a call, a share of which is answered on the way. */
+function withAnswers<Said extends Pick<Outcome, "summary">>(said: Said, { shares }: CallTrace): Said {
+  const answers = shares.flatMap(({ share, http: { reply } }) => {
+    if (!reply) return [];
+    const location = fieldsOf(reply.headers).get("location");
+    const how = location === undefined ? `answered ${reply.status}` : `redirected to ${location}`;
+    return `${asPercent(share)} % ${how}`;
+  });
+  return answers.length === 0 ? said : { ...said, summary: [said.summary, ...answers].join(", ") };
 }
 
 function failed({ status, flags, details, policy }: Problem): Pick<Outcome, "result"> & Partial<Outcome> {

@@ -1,5 +1,6 @@
 import { isHttp } from "../model/protocol.ts";
-import { type HeaderEdits, type HttpRoute, isCaller, routesTo } from "../model/routing.ts";
+import { copiesOf } from "../model/route-shares.ts";
+import { type HttpRoute, isCaller, isEdited, routesTo } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import type { PortPolicy } from "../model/traffic-policy.ts";
 import type { SeenMesh } from "../model/view.ts";
@@ -37,15 +38,21 @@ function routeCapabilities({ action, cors, headers, matches }: HttpRoute): Capab
   if (matches.some(({ queryParams }) => queryParams.length > 0)) asked.push("queryMatch");
   if (cors) asked.push("cors");
   if (cors && !cors.forwardsUnmatchedPreflights) asked.push("unmatchedPreflights");
-  let edits = hasEdits(headers);
+  let edits = isEdited(headers);
   if (action.kind === "redirect") asked.push("redirect");
   else if (action.kind === "direct-response") asked.push("directResponse");
   else {
     const { rewritePath, rewriteRegex, rewriteAuthority, pathEdit, retries } = action;
-    const rewrites = [rewritePath, rewriteRegex, rewriteAuthority, pathEdit];
+    const rewrites = [
+      ...[rewritePath, rewriteRegex, rewriteAuthority, pathEdit],
+      ...action.destinations.flatMap(({ own }) => [own?.rewriteAuthority, own?.pathEdit]),
+    ];
     if (rewrites.some((part) => part !== undefined)) asked.push("rewrite");
-    if (action.mirrors.length > 0) asked.push("mirror");
-    edits ||= action.destinations.some((destination) => hasEdits(destination.headers));
+    if (copiesOf(action).length > 0) asked.push("mirror");
+    const own = action.destinations.flatMap((destination) => destination.own ?? []);
+    if (own.some((filters) => filters.cors)) asked.push("cors");
+    if (own.some((filters) => filters.redirect)) asked.push("redirect");
+    edits ||= action.destinations.some((destination) => isEdited(destination.headers));
     if (retries && retries !== "none") {
       const words = (retries.on ?? "").split(",").map((word) => word.trim());
       if (words.some((word) => word !== "" && !grpcRetryOn.has(word))) asked.push("httpRetries");
@@ -54,10 +61,6 @@ function routeCapabilities({ action, cors, headers, matches }: HttpRoute): Capab
   }
   if (edits) asked.push("headerEdits");
   return asked;
-}
-
-function hasEdits({ request, response }: HeaderEdits): boolean {
-  return [request, response].some(({ set, add, remove }) => set.length + add.length + remove.length > 0);
 }
 
 /** What nobody wrote is asked by nobody. */

@@ -161,8 +161,10 @@ describe("what Weft does not do with an HTTPRoute refuses it by name", () => {
       "error W1104: spec.rules[0].sessionPersistence: lifetimeType Permanent needs absoluteTimeout",
     ],
     [
-      rule("backendRefs: [{ name: a, port: 80, filters: [{ type: CORS, cors: {} }] }]"),
-      "error W1302: HTTPRoute.spec.rules[].backendRefs[].filters[].cors is not supported yet: write it among the rule's filters, and the backend in a rule of its own",
+      rule(
+        "filters: [{ type: URLRewrite, urlRewrite: { hostname: b.example } }]\n      backendRefs: [{ name: a, port: 80, filters: [{ type: RequestRedirect, requestRedirect: {} }] }]",
+      ),
+      "error W1106: spec.rules[0].backendRefs[0] redirects what its rule rewrites",
     ],
     [
       filter("{ type: CORS, cors: { allowCredentials: true, allowHeaders: ['*'] } }"),

@@ -30,7 +30,16 @@ function checkRule(rule: HttpRuleSpec, path: string, find: Finding): void {
   backendRefs.forEach((backend, i) => {
     const at = `${path}.backendRefs[${i}]`;
     checkBackend(backend, at, find);
-    checkFilters(backend.filters ?? [], `${at}.filters`, paths, find);
+    const own = backend.filters ?? [];
+    checkFilters(own, `${at}.filters`, paths, find);
+    if (!own.some(({ type }) => type === "RequestRedirect")) return;
+    if (filters.some(({ type }) => type === "URLRewrite")) {
+      const message = `${at} redirects what its rule rewrites`;
+      find.error("W1106", `${at}.filters`, message, "write the path that is meant in the redirect");
+    }
+    if (filters.some(({ type }) => type === "RequestMirror")) {
+      find.warning("W1301", `${at}.filters`, `${at}: requests that are redirected are not copied`);
+    }
   });
   checkSessionPersistence(rule, path, find);
   const requestMs = parseDurationMs(timeouts?.request ?? "0") ?? 0;

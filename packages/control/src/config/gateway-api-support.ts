@@ -5,7 +5,6 @@ import type { NamespaceSelectorSpec } from "./gateway-api-specs.ts";
 const httpRoute = rows("HTTPRoute");
 
 const noExtensions = "there are none; requests would miss what it does";
-const notPerBackend = "write it among the rule's filters, and the backend in a rule of its own";
 
 const grpcRoute = rows("GRPCRoute");
 const tlsRoute = rows("TLSRoute");
@@ -53,11 +52,11 @@ function filterRows(kind: ReturnType<typeof rows>): FieldSupport[] {
       "spec.rules[].backendRefs[].filters[].type",
       "spec.rules[].backendRefs[].filters[].requestHeaderModifier",
       "spec.rules[].backendRefs[].filters[].responseHeaderModifier",
+      "spec.rules[].backendRefs[].filters[].requestMirror",
     ),
     ...kind.yes("spec.hostnames", "spec.rules[].sessionPersistence"),
     ...kind.refused(
       ["spec.rules[].filters[].extensionRef", noExtensions],
-      ["spec.rules[].backendRefs[].filters[].requestMirror", notPerBackend],
       ["spec.rules[].backendRefs[].filters[].extensionRef", noExtensions],
     ),
   ];
@@ -71,14 +70,14 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
     "spec.rules[].filters[].requestRedirect",
     "spec.rules[].filters[].urlRewrite",
     "spec.rules[].filters[].cors",
+    "spec.rules[].backendRefs[].filters[].requestRedirect",
+    "spec.rules[].backendRefs[].filters[].urlRewrite",
+    "spec.rules[].backendRefs[].filters[].cors",
     "spec.rules[].timeouts",
     "spec.rules[].retry",
   ),
   ...httpRoute.refused(
     ["spec.rules[].filters[].externalAuth", "calls would not be authorised by the service"],
-    ["spec.rules[].backendRefs[].filters[].requestRedirect", notPerBackend],
-    ["spec.rules[].backendRefs[].filters[].urlRewrite", notPerBackend],
-    ["spec.rules[].backendRefs[].filters[].cors", notPerBackend],
     ["spec.rules[].backendRefs[].filters[].externalAuth", "calls would not be authorised by the service"],
   ),
 

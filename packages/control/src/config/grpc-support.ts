@@ -22,6 +22,7 @@ const routeFilters = (kind: MeshKind) =>
     "spec.rules[].sessionPersistence": left,
     "spec.rules[].backendRefs[].filters[].requestHeaderModifier": left,
     "spec.rules[].backendRefs[].filters[].responseHeaderModifier": left,
+    "spec.rules[].backendRefs[].filters[].requestMirror": left,
   });
 
 /** Said per field in docs/support.md, and where it is used while there are such clients (W2201, W2202). */
@@ -92,6 +93,9 @@ export const grpcSupport: readonly GrpcSupport[] = [
     "spec.rules[].filters[].requestRedirect": "its calls fail",
     "spec.rules[].filters[].urlRewrite": left,
     "spec.rules[].filters[].cors": left,
+    "spec.rules[].backendRefs[].filters[].requestRedirect": "its calls fail",
+    "spec.rules[].backendRefs[].filters[].urlRewrite": left,
+    "spec.rules[].backendRefs[].filters[].cors": left,
   }),
   ...list("TLSRoute", "no", { "spec.rules[]": noBytes }),
   ...list("TCPRoute", "no", { "spec.rules[]": noBytes }),

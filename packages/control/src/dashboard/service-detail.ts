@@ -1,5 +1,6 @@
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import type { Provenance } from "../model/provenance.ts";
+import { copiesOf } from "../model/route-shares.ts";
 import {
   type Destination,
   type HttpMatch,
@@ -108,7 +109,7 @@ function httpRoute({ name, matches, action, fault, source }: HttpRoute): RouteDe
   if (action.kind === "forward" && action.timeoutMs > 0) notes.push(`timeout ${action.timeoutMs} ms`);
   if (action.kind === "forward" && typeof action.retries === "object")
     notes.push(`retries ${action.retries.attempts}`);
-  if (action.kind === "forward" && action.mirrors.length > 0) notes.push("mirrored");
+  if (copiesOf(action).length > 0) notes.push("mirrored");
   return {
     protocol: "http",
     name,

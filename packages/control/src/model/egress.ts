@@ -1,5 +1,6 @@
 import { HostIndex } from "./host-index.ts";
 import type { Mesh } from "./mesh.ts";
+import { hostsLedTo } from "./route-shares.ts";
 import type { AttachedRoutes, HostRouting, RouteSet } from "./routing.ts";
 import type { EgressListener, Scope } from "./scope.ts";
 import type { Service, ServicePort } from "./service.ts";
@@ -143,11 +144,7 @@ function attachedHosts({ consumers, producer }: AttachedRoutes, namespace: strin
 /** Hosts that routing may send calls to. */
 function destinationHosts({ http, tcp, tls }: RouteSet): string[] {
   const hosts = [...tcp, ...tls].flatMap(({ destinations }) => destinations.map(({ host }) => host));
-  for (const { action } of http) {
-    if (action.kind !== "forward") continue;
-    for (const { host } of action.destinations) hosts.push(host);
-    for (const { destination } of action.mirrors) hosts.push(destination.host);
-  }
+  for (const { action } of http) hosts.push(...hostsLedTo(action));
   return hosts;
 }
 

@@ -77,19 +77,21 @@ export type SessionCarrier =
 
 export type HttpAction =
   | ForwardAction
-  | {
-      readonly kind: "redirect";
-      readonly status: number;
-      readonly path: string | undefined;
-      readonly pathPrefix: string | undefined;
-      readonly pathEdit?: PathEdit;
-      readonly authority: string | undefined;
-      readonly scheme: string | undefined;
-      readonly port: number | "request" | "protocol-default" | undefined;
-      /** Leaves a port out that the scheme implies. */
-      readonly omitsDefaultPort?: boolean;
-    }
+  | RedirectAction
   | { readonly kind: "direct-response"; readonly status: number; readonly body: DirectBody | undefined };
+
+export interface RedirectAction {
+  readonly kind: "redirect";
+  readonly status: number;
+  readonly path: string | undefined;
+  readonly pathPrefix: string | undefined;
+  readonly pathEdit?: PathEdit;
+  readonly authority: string | undefined;
+  readonly scheme: string | undefined;
+  readonly port: number | "request" | "protocol-default" | undefined;
+  /** Leaves a port out that the scheme implies. */
+  readonly omitsDefaultPort?: boolean;
+}
 
 export type DirectBody = { readonly text: string } | { readonly base64: string };
 
@@ -131,6 +133,18 @@ export interface Destination {
 
 export interface HttpDestination extends Destination {
   readonly headers: HeaderEdits;
+  /** What becomes of its share of the requests, where that is more than that they go there. */
+  readonly own?: DestinationFilters;
+}
+
+/** Of one destination: in place of what its route says of the same, but copies are made beside the route's. */
+export interface DestinationFilters {
+  /** Its share is answered, and goes nowhere. */
+  readonly redirect?: RedirectAction;
+  readonly cors?: Cors;
+  readonly rewriteAuthority?: string;
+  readonly pathEdit?: PathEdit;
+  readonly mirrors: readonly Mirror[];
 }
 
 export interface Retries {
@@ -166,6 +180,10 @@ export interface Cors {
 export interface HeaderEdits {
   readonly request: HeaderOperations;
   readonly response: HeaderOperations;
+}
+
+export function isEdited({ request, response }: HeaderEdits): boolean {
+  return [request, response].some(({ set, add, remove }) => set.length + add.length + remove.length > 0);
 }
 
 export interface HeaderOperations {

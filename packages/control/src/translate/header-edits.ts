@@ -18,10 +18,6 @@ export function headerFields({ request, response }: HeaderEdits) {
   };
 }
 
-export function hasEdits({ request, response }: HeaderEdits): boolean {
-  return [request, response].some(({ set, add, remove }) => set.length + add.length + remove.length > 0);
-}
-
 /** The host a request is sent to, when its edits set one: a host is rewritten, not added. */
 export function hostFromEdits({ request }: HeaderEdits): string | undefined {
   return request.set.find(({ name }) => isHost(name))?.value;

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type Route,
+  type RouteMatch,
   RouteSchema,
   type VirtualHost,
   VirtualHostSchema,
@@ -12,6 +13,7 @@ import {
 import type { HashKey } from "../model/balancer.ts";
 import type { Mesh } from "../model/mesh.ts";
 import { isHttp } from "../model/protocol.ts";
+import { type RouteShare, sharesOf as sharesOfRoute } from "../model/route-shares.ts";
 import {
   type Destination,
   type HostRouting,
@@ -30,11 +32,14 @@ import { blackHoleCluster, hostName, outboundClusterName, passthroughCluster } f
 import { none } from "./part.ts";
 import { plainForward, type RouteTarget, routeAction } from "./route-action.ts";
 import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
-import { matchAll, routeMatch } from "./route-match.ts";
+import { matchAll, routeMatch, shareOf } from "./route-match.ts";
 import { asksForCaller, dependOnCaller, ledTo, routesFrom } from "./route-sources.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
 
 const usualUnknownHostPort = 80;
+
+/** In which shares a data plane takes a route. */
+export type SharesOf = (route: HttpRoute) => readonly RouteShare[];
 
 function unknownHostPortOf({ unknownHostPort = usualUnknownHostPort }: RoutedMesh): number {
   return unknownHostPort;
@@ -134,9 +139,10 @@ export function upstreamRoutes(
   port: number,
   mesh: RoutedMesh,
   caller: Caller,
+  sharesOf?: SharesOf,
 ): RouteConfiguration {
   const service = mesh.services.get(hostname);
-  const routes = service ? serviceRoutes(service, port, mesh, caller) : [];
+  const routes = service ? serviceRoutes(service, port, mesh, caller, sharesOf) : [];
   return create(RouteConfigurationSchema, {
     name,
     virtualHosts: [virtualHost(hostName(hostname, port), ["*"], routes)],
@@ -160,9 +166,15 @@ function coversService(host: string, mesh: RoutedMesh): boolean {
   return [...mesh.services.keys()].some((hostname) => hostname.endsWith(host.slice(1)));
 }
 
-function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller: Caller): Route[] {
+function serviceRoutes(
+  service: Service,
+  port: number,
+  mesh: RoutedMesh,
+  caller: Caller,
+  sharesOf?: SharesOf,
+): Route[] {
   const routing = routesTo(service.hostname, port, mesh, caller);
-  if (routing && routing.http.length > 0) return httpRoutes(routing.http, port, mesh, caller);
+  if (routing && routing.http.length > 0) return httpRoutes(routing.http, port, mesh, caller, sharesOf);
   return [
     create(RouteSchema, {
       name: "default",
@@ -179,12 +191,16 @@ function serviceRoutes(service: Service, port: number, mesh: RoutedMesh, caller:
   ];
 }
 
-/** One Route for each match that is for this caller and port; what follows a match of everything is left out. */
+/**
+ * One Route for each match that is for this caller and port, or as many as it
+ * has shares; what follows a match of everything is left out.
+ */
 export function httpRoutes(
   routes: readonly HttpRoute[],
   port: number,
   mesh: RoutedMesh,
   caller: Caller,
+  sharesOf: SharesOf = sharesOfRoute,
 ): Route[] {
   const built: Route[] = [];
   const target: RouteTarget = {
@@ -193,18 +209,20 @@ export function httpRoutes(
     hashKeyOf: (destination) => hashKeyOf(policyOf(destination, port, mesh)),
   };
   for (const route of routes) {
-    const action = routeAction(route, target);
+    const shares = sharesOf(route).map((share) => ({ ...share, action: routeAction(share.route, target) }));
     const metadata = istioMetadata(route.source);
+    const add = (name: string, match: RouteMatch) => {
+      for (const { action, upTo } of shares) {
+        built.push(create(RouteSchema, { ...action, name, match: shareOf(match, upTo), metadata }));
+      }
+    };
     if (route.matches.length === 0) {
-      built.push(
-        create(RouteSchema, { ...action, name: route.name || "default", match: matchAll(), metadata }),
-      );
+      add(route.name || "default", matchAll());
       return built;
     }
     for (const match of route.matches) {
       if (!isFor(match, port, caller)) continue;
-      const name = [route.name, match.name].filter((part) => part !== "").join(".");
-      built.push(create(RouteSchema, { ...action, name, match: routeMatch(match), metadata }));
+      add([route.name, match.name].filter((part) => part !== "").join("."), routeMatch(match));
     }
   }
   return built;

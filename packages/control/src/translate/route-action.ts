@@ -12,9 +12,17 @@ import {
 import { PreviousHostsPredicateSchema } from "@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb";
 import { PreviousPrioritiesConfigSchema } from "@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb";
 import type { HashKey } from "../model/balancer.ts";
-import type { Destination, ForwardAction, HttpAction, HttpRoute, Retries } from "../model/routing.ts";
+import {
+  type Destination,
+  type ForwardAction,
+  type HttpAction,
+  type HttpRoute,
+  isEdited,
+  type RedirectAction,
+  type Retries,
+} from "../model/routing.ts";
 import { routeHashPolicies } from "./hash-policy.ts";
-import { hasEdits, headerFields, hostFromEdits } from "./header-edits.ts";
+import { headerFields, hostFromEdits } from "./header-edits.ts";
 import { duration, fraction, pack } from "./messages.ts";
 import { pathEditFields } from "./path-edit.ts";
 import { routeFilters } from "./route-filters.ts";
@@ -69,7 +77,7 @@ function forward(action: ForwardAction, route: HttpRoute, target: RouteTarget): 
   const used = action.destinations.filter(({ weight }) => weight > 0);
   const [only] = used;
   const clusterSpecifier =
-    used.length === 1 && !hasEdits(only!.headers)
+    used.length === 1 && !isEdited(only!.headers)
       ? { case: "cluster" as const, value: target.clusterOf(only!) }
       : {
           case: "weightedClusters" as const,
@@ -152,8 +160,6 @@ function retryPolicy(retries: Retries | "none" | undefined): RetryPolicy | undef
         }),
   });
 }
-
-type RedirectAction = Extract<HttpAction, { kind: "redirect" }>;
 
 const redirectCodes: Readonly<Record<number, RedirectCode>> = {
   301: RedirectCode.MOVED_PERMANENTLY,

@@ -1,10 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { RuntimeFractionalPercentSchema } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
   type HeaderMatcherSchema,
   type QueryParameterMatcherSchema,
   type RouteMatch,
   RouteMatchSchema,
 } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
+import { FractionalPercent_DenominatorType as Denominator } from "@weft/xds/gen/envoy/type/v3/percent_pb";
 import type { HttpMatch, PathMatcher, StringMatcher } from "../model/routing.ts";
 import { stringMatch } from "./string-match.ts";
 
@@ -14,6 +16,16 @@ type QueryMatch = MessageInitShape<typeof QueryParameterMatcherSchema>;
 /** A match that every request satisfies. */
 export function matchAll(): RouteMatch {
   return create(RouteMatchSchema, { pathSpecifier: { case: "prefix", value: "/" } });
+}
+
+/** The same for those of its requests whose draw is among the first `upTo` of a million; undefined: for all. */
+export function shareOf(match: RouteMatch, upTo: number | undefined): RouteMatch {
+  if (upTo === undefined) return match;
+  const defaultValue = { numerator: upTo, denominator: Denominator.MILLION };
+  return create(RouteMatchSchema, {
+    ...match,
+    runtimeFraction: create(RuntimeFractionalPercentSchema, { defaultValue }),
+  });
 }
 
 export function routeMatch(match: HttpMatch): RouteMatch {

@@ -1,3 +1,4 @@
+import { hostsLedTo } from "../model/route-shares.ts";
 import { type HostRouting, type HttpRoute, routesTo, routingOf } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
@@ -44,13 +45,8 @@ function hostsIn(routing: HostRouting | undefined): readonly string[] {
   return hosts;
 }
 
-/** Where a route leads, copies of requests too. */
 function hostsOf({ action }: HttpRoute): string[] {
-  if (action.kind !== "forward") return [];
-  return [
-    ...action.destinations.map(({ host }) => host),
-    ...action.mirrors.map(({ destination }) => destination.host),
-  ];
+  return hostsLedTo(action);
 }
 
 /** Whether the routes of a service may be others for other callers that see the same routing of it. */

@@ -1,4 +1,5 @@
 import type { MeshDefaults } from "../model/mesh-options.ts";
+import { copiesOf } from "../model/route-shares.ts";
 import type { HttpRoute, RouteSet } from "../model/routing.ts";
 import { destinationOf } from "../model/signals.ts";
 import type { SeenMesh } from "../model/view.ts";
@@ -59,5 +60,5 @@ function mirrorsOfSet(routes: RouteSet): readonly string[] {
 }
 
 function mirrorsIn({ action }: HttpRoute): string[] {
-  return action.kind === "forward" ? action.mirrors.map(({ destination }) => destination.host) : [];
+  return copiesOf(action).map(({ destination }) => destination.host);
 }

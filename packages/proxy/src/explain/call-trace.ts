@@ -44,7 +44,10 @@ export interface CallTrace {
   /** Why the connection is closed before anything is asked over it. */
   readonly refusal: string | undefined;
   readonly policies: readonly PolicyTrace[];
+  /** Of the largest share of such requests that is sent on, else of the largest. */
   readonly http: HttpTrace | undefined;
+  /** What becomes of such requests where routes are for shares of them; else one, of all. */
+  readonly shares: readonly HttpShare[];
   /** Clusters that bytes go to unseen, where this is no HTTP. */
   readonly tcp: readonly ClusterShare[] | undefined;
 }
@@ -61,6 +64,12 @@ export interface ClusterShare {
   readonly cluster: string;
   /** Of all such requests, 0 to 1. */
   readonly share: number;
+}
+
+export interface HttpShare {
+  /** Of all such requests, 0 to 1. */
+  readonly share: number;
+  readonly http: HttpTrace;
 }
 
 export interface HttpTrace {

@@ -20,6 +20,7 @@ import type { AcceptedConnection } from "../listener/accepted-connection.ts";
 import type { ForwardAction, RouteMatch } from "../route/route-plan.ts";
 import type { DryReply, DryRequest, Forwarding, HttpTrace, MissText, PolicyTrace } from "./call-trace.ts";
 import { clusterShares } from "./cluster-shares.ts";
+import { drawShares } from "./draw-shares.ts";
 import type { DryClock } from "./dry-clock.ts";
 
 /** Filters that hold a request may do so this often. */
@@ -29,10 +30,17 @@ const maxShownBody = 4096;
 /** What runs exchanges without a network. */
 export interface DryRun {
   readonly clock: DryClock;
-  /** The value of everything that is left to chance. */
+  /** What is drawn for the choice among routes. */
   readonly random: number;
   /** Clusters that filters ask, added as they do. */
   readonly asked: string[];
+}
+
+export interface DryOutcome {
+  readonly http: HttpTrace;
+  readonly policies: readonly PolicyTrace[];
+  /** Draws that come to different routes, with their shares of all; one where chance decides nothing. */
+  readonly draws: readonly { readonly random: number; readonly share: number }[];
 }
 
 /**
@@ -45,7 +53,7 @@ export function dryExchange(
   request: DryRequest,
   run: DryRun,
   textsOf: RouteTexts,
-): HttpTrace & { readonly policies: readonly PolicyTrace[] } {
+): DryOutcome {
   const { plan } = service;
   const seen = headOf(request);
   prepareRequest(seen, connection, plan);
@@ -75,11 +83,13 @@ export function dryExchange(
   }
   const reply = exchange.isLocalReply ? replyOf(exchange, stream) : undefined;
   const { match } = exchange;
-  const routes = plan.routes.current!.trace(seen, run.random, exchange);
+  const table = plan.routes.current!;
+  const routes = table.trace(seen, run.random, exchange);
+  const isDrawn = routes.misses.some(({ failed }) => failed === "fraction");
   const texts = textsOf(routes.virtualHost?.name);
-  const trace = {
+  const http: HttpTrace = {
     routes,
-    routeTable: plan.routes.current!.name,
+    routeTable: table.name,
     misses: routes.misses.map((miss): MissText => {
       const route = texts[miss.index]!;
       if (miss.failed === "fraction") return { miss, wanted: "a share of requests", found: "another one" };
@@ -94,10 +104,16 @@ export function dryExchange(
     asked: [...run.asked],
     fault: faultOf(exchange, match),
     delayedMs: run.clock.monotonicMs() - startMs,
+  };
+  const outcome: DryOutcome = {
+    http,
     policies: policies ?? judged(),
+    draws: isDrawn
+      ? drawShares((random) => table.match(seen, random, exchange))
+      : [{ random: run.random, share: 1 }],
   };
   if (!exchange.isOver) exchange.onRequestReset("remote-reset");
-  return trace;
+  return outcome;
 }
 
 /** What each filter of policies thinks of a request or, without one, of a connection. */

@@ -18,7 +18,7 @@ import { unobserved } from "../observe/observation.ts";
 import { neverOverloaded } from "../overload/overload-state.ts";
 import { noRouteTrace, type RouteTable } from "../route/route-plan.ts";
 import { EnvoyStats } from "../telemetry/envoy-stats.ts";
-import type { CallTrace, DryCall } from "./call-trace.ts";
+import type { CallTrace, DryCall, HttpShare } from "./call-trace.ts";
 import { clusterShares } from "./cluster-shares.ts";
 import { DryClock } from "./dry-clock.ts";
 import { dryDecoder } from "./dry-decoder.ts";
@@ -37,7 +37,7 @@ export type ResourceSource = (
   host: string | undefined,
 ) => Promise<Uint8Array | undefined>;
 
-/** Faults of less than all requests are not injected; of weighted clusters any may be named. */
+/** Faults of less than all requests are not injected; of shares of requests the last is taken first. */
 const unlucky = 1 - 2 ** -34;
 
 /** What is decoded is kept, up to so many resources: hosts of recorded calls may be any. */
@@ -55,6 +55,8 @@ export class DryProxy {
   readonly #source: ResourceSource;
   readonly #clock = new DryClock();
   readonly #asked: string[] = [];
+  /** What the next request draws among routes. */
+  #draw = unlucky;
   readonly #holders = new Map<string, RouteHolder>();
   readonly #decoder: ResourceDecoder;
   readonly #context: ConstructorParameters<typeof HttpService>[1];
@@ -64,10 +66,10 @@ export class DryProxy {
 
   constructor(source: ResourceSource) {
     this.#source = source;
-    const random = () => unlucky;
+    const random = () => this.#draw;
     this.#decoder = dryDecoder({
       clock: this.#clock,
-      random,
+      random: () => unlucky,
       onCallout: (cluster) => this.#asked.push(cluster),
       routeHolder: (key) => this.#holder(key),
     });
@@ -97,6 +99,7 @@ export class DryProxy {
       refusal: undefined,
       policies: [],
       http: undefined,
+      shares: [],
       tcp: undefined,
     };
     if (!listener) return nothing;
@@ -117,15 +120,21 @@ export class DryProxy {
       case "http": {
         if (!call.request) return { ...met, policies: networkPolicies };
         const textsOf = await this.#routesOf(terminal, listener, call.request.authority);
-        const run = { clock: this.#clock, random: unlucky, asked: this.#asked };
-        const http = dryExchange(
-          this.#service(chain, terminal, listener),
-          connection,
-          call.request,
-          run,
-          textsOf,
-        );
-        return { ...met, http, policies: [...networkPolicies, ...http.policies] };
+        const service = this.#service(chain, terminal, listener);
+        const { request } = call;
+        const draw = (random: number) => {
+          this.#draw = random;
+          const run = { clock: this.#clock, random, asked: this.#asked };
+          return dryExchange(service, connection, request, run, textsOf);
+        };
+        const first = draw(unlucky);
+        const all = first.draws.map(({ random, share }) => ({
+          share,
+          ...(first.draws.length > 1 ? draw(random) : first),
+        }));
+        const main = mainOf(all);
+        const shares = all.map(({ share, http }) => ({ share, http }));
+        return { ...met, http: main.http, shares, policies: [...networkPolicies, ...main.policies] };
       }
       default:
         return { ...met, policies: networkPolicies, refusal: "answered by the listener itself" };
@@ -207,6 +216,12 @@ export class DryProxy {
         return this.#decoder.endpoints(body);
     }
   }
+}
+
+/** The largest that is sent on, else the largest. */
+function mainOf<Share extends HttpShare>(shares: readonly Share[]): Share {
+  const sent = shares.filter(({ http }) => http.forward);
+  return (sent.length > 0 ? sent : shares).reduce((best, one) => (one.share > best.share ? one : best));
 }
 
 const noRoutes: RouteTable = { name: "", match: () => undefined, trace: () => noRouteTrace };

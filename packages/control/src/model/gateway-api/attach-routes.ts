@@ -2,6 +2,7 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 import { resourceKey } from "../../config/resource.ts";
 import type { Mesh } from "../mesh.ts";
+import { countShares } from "../route-shares.ts";
 import { type AttachedRoutes, type RouteSet, routingOf } from "../routing.ts";
 import type { ResourcesByKind } from "../sorting.ts";
 import type { GatewayAttachments } from "./attach-to-gateways.ts";
@@ -169,7 +170,7 @@ function lostAmong(all: readonly Attachment[]): ReadonlyMap<Attachment, Loss> {
     let matches = 0;
     for (const attachment of place) {
       const isBehind = attachment.kind !== inForce || (inForce === "TCPRoute" && matches > 0);
-      const more = matches + Math.max(attachment.compiled.http.length, 1);
+      const more = matches + Math.max(countShares(attachment.compiled.http), 1);
       if (isBehind) lost.set(attachment, "precedence");
       else if (more > maxMatches) lost.set(attachment, "room");
       else matches = more;

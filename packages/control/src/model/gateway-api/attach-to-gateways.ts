@@ -2,6 +2,7 @@ import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 import { resourceKey } from "../../config/resource.ts";
 import type { GatewayRouting } from "../gateway.ts";
 import { commonHost } from "../host.ts";
+import { countShares } from "../route-shares.ts";
 import type { ApiListener } from "./api-gateways.ts";
 import type { NoParent } from "./find-parent.ts";
 import { byRank, maxMatches } from "./precedence.ts";
@@ -82,14 +83,14 @@ export class GatewayAttachments {
   }
 
   #hasRoom(one: ListenerAttachment): boolean {
-    const { length } = one.compiled.http;
-    return keysOf(one).every((key) => (this.#matches.get(key) ?? 0) + length <= maxMatches);
+    const count = countShares(one.compiled.http);
+    return keysOf(one).every((key) => (this.#matches.get(key) ?? 0) + count <= maxMatches);
   }
 
   #add(one: ListenerAttachment): void {
     this.#all.push(one);
-    for (const key of keysOf(one))
-      this.#matches.set(key, (this.#matches.get(key) ?? 0) + one.compiled.http.length);
+    const count = countShares(one.compiled.http);
+    for (const key of keysOf(one)) this.#matches.set(key, (this.#matches.get(key) ?? 0) + count);
   }
 
   /** How many routes a listener has. */

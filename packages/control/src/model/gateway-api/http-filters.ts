@@ -11,8 +11,8 @@ import type {
   HeaderEdits,
   HeaderOperations,
   HeaderValue,
-  HttpAction,
   PathEdit,
+  RedirectAction,
   ValueMatcher,
 } from "../routing.ts";
 
@@ -68,7 +68,7 @@ export function pathEdit(spec: PathModifierSpec | undefined, matched: string): P
 }
 
 /** The port is the written one, else the scheme's, else the one that was called. */
-export function redirectAction(spec: RequestRedirectSpec, matched: string): HttpAction {
+export function redirectAction(spec: RequestRedirectSpec, matched: string): RedirectAction {
   const { scheme, hostname, port, statusCode = 302 } = spec;
   return {
     kind: "redirect",

@@ -1,12 +1,14 @@
-import type { HttpRuleSpec } from "../../config/gateway-api-specs.ts";
+import type { HttpFilterSpec, HttpRuleSpec } from "../../config/gateway-api-specs.ts";
 import { parseDurationMs } from "../../config/values.ts";
-import type {
-  ForwardAction,
-  HeaderEdits,
-  HttpAction,
-  HttpDestination,
-  HttpRoute,
-  Mirror,
+import {
+  type DestinationFilters,
+  type ForwardAction,
+  type HeaderEdits,
+  type HttpAction,
+  type HttpDestination,
+  type HttpRoute,
+  isEdited,
+  type Mirror,
 } from "../routing.ts";
 import { type BackendLookup, type RefProblem, resolveBackend } from "./backend-refs.ts";
 import { corsOf, headerEdits, mirrorPercent, pathEdit, redirectAction, thenEdit } from "./http-filters.ts";
@@ -34,20 +36,25 @@ export function ruleAction(
   const filters = rule.filters ?? [];
   const cors = filters.find((filter) => filter.cors)?.cors;
   const own = headerEdits(filters);
+  const mirrorsOf = (list: readonly HttpFilterSpec[], at: string) =>
+    list.flatMap(({ requestMirror }, i): Mirror[] => {
+      if (!requestMirror) return [];
+      const place = `${at}[${i}].requestMirror.backendRef`;
+      const found = resolveBackend(requestMirror.backendRef, place, resource, backends);
+      const percent = mirrorPercent(requestMirror);
+      if (found.problem) problems.push(found.problem);
+      // Nobody waits for the answer to a copy: one that leads nowhere is none.
+      return found.problem || percent === 0 ? [] : [{ destination: found.destination, percent }];
+    });
   const destinations = (rule.backendRefs ?? []).map((ref, i): HttpDestination => {
-    const found = resolveBackend(ref, `${path}.backendRefs[${i}]`, resource, backends);
+    const at = `${path}.backendRefs[${i}]`;
+    const found = resolveBackend(ref, at, resource, backends);
     if (found.problem) problems.push(found.problem);
-    return { ...found.destination, headers: headerEdits(ref.filters ?? []) };
+    const { filters: own = [] } = ref;
+    const more = destinationFilters(own, context, mirrorsOf(own, `${at}.filters`));
+    return { ...found.destination, headers: headerEdits(own), ...(more ? { own: more } : {}) };
   });
-  const mirrors = filters.flatMap(({ requestMirror }, i): Mirror[] => {
-    if (!requestMirror) return [];
-    const at = `${path}.filters[${i}].requestMirror.backendRef`;
-    const found = resolveBackend(requestMirror.backendRef, at, resource, backends);
-    const percent = mirrorPercent(requestMirror);
-    if (found.problem) problems.push(found.problem);
-    // Nobody waits for the answer to a copy: one that leads nowhere is none.
-    return found.problem || percent === 0 ? [] : [{ destination: found.destination, percent }];
-  });
+  const mirrors = mirrorsOf(filters, `${path}.filters`);
   const edited = editedDestinations(destinations, own);
   return {
     action: httpAction(rule, context, edited.destinations, mirrors),
@@ -57,13 +64,30 @@ export function ruleAction(
   };
 }
 
+/** What a backend's filters say beside the edits of headers; undefined where that is nothing. */
+function destinationFilters(
+  filters: readonly HttpFilterSpec[],
+  { matched }: RuleContext,
+  mirrors: readonly Mirror[],
+): DestinationFilters | undefined {
+  const of = <K extends keyof HttpFilterSpec>(field: K) => filters.find((filter) => filter[field])?.[field];
+  const [redirect, rewrite, cors] = [of("requestRedirect"), of("urlRewrite"), of("cors")];
+  if (!redirect && !rewrite && !cors && mirrors.length === 0) return undefined;
+  const path = pathEdit(rewrite?.path, matched);
+  return {
+    ...(redirect ? { redirect: redirectAction(redirect, matched) } : {}),
+    ...(cors ? { cors: corsOf(cors) } : {}),
+    ...(rewrite?.hostname === undefined ? {} : { rewriteAuthority: rewrite.hostname }),
+    ...(path ? { pathEdit: path } : {}),
+    mirrors,
+  };
+}
+
 /** A rule's edits come before those of its backends: where one of these has some, each has both. */
 function editedDestinations(
   destinations: readonly HttpDestination[],
   headers: HeaderEdits,
 ): { readonly destinations: readonly HttpDestination[]; readonly headers: HeaderEdits } {
-  const isEdited = ({ request, response }: HeaderEdits) =>
-    [request, response].some(({ set, add, remove }) => set.length + add.length + remove.length > 0);
   if (!destinations.some((destination) => isEdited(destination.headers))) return { destinations, headers };
   return {
     destinations: destinations.map((destination) => ({

@@ -108,10 +108,11 @@ function virtualHost(host: string, port: number, { routes, redirectsToHttps }: H
   });
 }
 
-/** Rules with conditions in their order, then the first without. */
+/** Rules with conditions in their order, then the first without, in all its shares. */
 function lastTakesAll(routes: readonly Route[]): Route[] {
   const all = routes.filter(takesAll);
-  return [...routes.filter((route) => !takesAll(route)), ...all.slice(0, 1)];
+  const end = all.findIndex(({ match }) => !match!.runtimeFraction) + 1;
+  return [...routes.filter((route) => !takesAll(route)), ...all.slice(0, end)];
 }
 
 function takesAll({ match }: Route): boolean {

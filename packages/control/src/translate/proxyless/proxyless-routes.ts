@@ -14,6 +14,8 @@ import {
 } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { RegexMatcherSchema } from "@weft/xds/gen/envoy/type/matcher/v3/regex_pb";
 import { isHttp } from "../../model/protocol.ts";
+import type { RouteShare } from "../../model/route-shares.ts";
+import type { HttpRoute } from "../../model/routing.ts";
 import type { Service } from "../../model/service.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
@@ -34,7 +36,7 @@ export function proxylessRoutes(service: Service, mesh: RoutedMesh, caller: Call
     .filter((port) => isHttp(port.protocol))
     .map(({ number }) => {
       const name = upstreamRouteName(service.hostname, number);
-      const { virtualHosts } = upstreamRoutes(name, service.hostname, number, mesh, caller);
+      const { virtualHosts } = upstreamRoutes(name, service.hostname, number, mesh, caller, inOneShare);
       return create(RouteConfigurationSchema, {
         name,
         virtualHosts: virtualHosts.map(({ name, domains, routes }) =>
@@ -42,6 +44,20 @@ export function proxylessRoutes(service: Service, mesh: RoutedMesh, caller: Call
         ),
       });
     });
+}
+
+/**
+ * gRPC draws anew for each route it tries, so shares that follow each other are
+ * not for it: what destinations have of their own is left out. Where a share is
+ * to be answered with a redirect, it goes to a cluster that is not there.
+ */
+function inOneShare(route: HttpRoute): readonly RouteShare[] {
+  const { action } = route;
+  if (action.kind !== "forward") return [{ route, upTo: undefined }];
+  const destinations = action.destinations.map(({ own, ...destination }) =>
+    own?.redirect ? { ...destination, host: "redirected.invalid" } : destination,
+  );
+  return [{ route: { ...route, action: { ...action, destinations } }, upTo: undefined }];
 }
 
 function grpcRoute({ name, match, action, metadata, typedPerFilterConfig }: Route): Route[] {
