@@ -33,8 +33,13 @@ export interface ClusterPlan {
   readonly ignoresHealthOnRemoval?: boolean;
   /** `close_connections_on_host_health_failure`. */
   readonly closesConnectionsOnFailure?: boolean;
-  /** The protocol spoken on upstream connections; `negotiated` is each endpoint's choice by ALPN. */
+  /**
+   * The protocol spoken on upstream connections: `downstream` is that of the
+   * request, `negotiated` each endpoint's choice by ALPN.
+   */
   readonly protocol: "http1" | "http2" | "downstream" | "negotiated";
+  /** Of `downstream`: TCP tunnels, whose clients speak no HTTP, go by HTTP/2. */
+  readonly tunnelsByHttp2?: boolean;
   /** How HTTP/2 is spoken, where it is; absent means the defaults. */
   readonly http2?: Http2Plan;
   /** Chosen per endpoint, first match wins; `tls: undefined` is plaintext. */

@@ -6,6 +6,7 @@ import type { Breakers, Cluster, Endpoint } from "./cluster.ts";
 
 /** The name of HTTP/2 over TLS in ALPN (RFC 9113 §3.3). */
 const http2Name = "h2";
+const spoken = [http2Name, "http/1.1"];
 
 /**
  * The connections to an endpoint that says itself what it speaks: HTTP/2 where
@@ -25,12 +26,14 @@ export class NegotiatedPool implements UpstreamPool {
 
   constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {
     this.#endpoint = endpoint;
-    this.#http1 = new Http1Pool(endpoint, cluster, context, (made) =>
-      made.alpn === http2Name ? this.#hand(made, this.#http2) : undefined,
-    );
-    this.#http2 = new Http2Pool(endpoint, cluster, context, (made) =>
-      made.alpn === http2Name ? undefined : this.#hand(made, this.#http1),
-    );
+    this.#http1 = new Http1Pool(endpoint, cluster, context, {
+      spoken,
+      decide: (made) => (made.alpn === http2Name ? this.#hand(made, this.#http2) : undefined),
+    });
+    this.#http2 = new Http2Pool(endpoint, cluster, context, {
+      spoken,
+      decide: (made) => (made.alpn === http2Name ? undefined : this.#hand(made, this.#http1)),
+    });
     this.#agreed = this.#http2;
   }
 

@@ -50,12 +50,11 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     ignoresHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
     closesConnectionsOnFailure: cluster.closeConnectionsOnHostHealthFailure,
     protocol: http.protocol,
+    tunnelsByHttp2: http.tunnelsByHttp2,
     keepsTrailers: http.keepsTrailers,
     properCaseHeaders: http.properCaseHeaders,
     http2: http.http2,
-    transports: decodeTransports(cluster, path, context).map((transport) =>
-      offering(offered[http.protocol], transport),
-    ),
+    transports: decodeTransports(cluster, path, context),
     maxRequestsPerConnection: http.maxRequestsPerConnection,
     idleTimeoutMs: http.idleTimeoutMs,
     maxConnectionDurationMs: http.maxConnectionDurationMs,
@@ -149,19 +148,4 @@ function decodeTransports(cluster: Cluster, path: string, context: DecodeContext
       ...decodeUpstreamTransport(cluster.transportSocket, at(path, "transport_socket"), context),
     },
   ];
-}
-
-/** Where the configuration offers nothing by ALPN, what will be spoken is offered, as Envoy does. */
-const offered: Readonly<Record<ClusterPlan["protocol"], readonly string[]>> = {
-  http1: [],
-  downstream: [],
-  http2: ["h2"],
-  negotiated: ["h2", "http/1.1"],
-};
-
-function offering(names: readonly string[], transport: TransportPlan): TransportPlan {
-  const { tls } = transport;
-  return tls && tls.alpnProtocols.length === 0 && names.length > 0
-    ? { ...transport, tls: { ...tls, alpnProtocols: names } }
-    : transport;
 }

@@ -20,6 +20,7 @@ const protocolOf = {
 export interface ProtocolChoice {
   readonly http2: Http2Plan;
   readonly protocol: ClusterPlan["protocol"];
+  readonly tunnelsByHttp2: boolean;
   readonly keepsTrailers: boolean;
   readonly properCaseHeaders: boolean;
   readonly maxRequestsPerConnection: number;
@@ -68,6 +69,8 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
         ? upstream.value.http2ProtocolOptions
         : undefined) ?? cluster.http2ProtocolOptions;
   return {
+    tunnelsByHttp2:
+      upstream?.case === "useDownstreamProtocolConfig" && upstream.value.http2ProtocolOptions !== undefined,
     keepsTrailers: http1?.enableTrailers ?? false,
     properCaseHeaders: http1?.headerKeyFormat?.headerFormat.case === "properCaseWords",
     http2: decodeHttp2(http2, at(path, "http2_protocol_options"), issues),

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { PolyglotUpstream } from "../cluster/test-polyglot-upstream.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import { clusterPlan, startTestProxy } from "../listener/test-proxy.ts";
 import { startServer } from "../listener/test-raw-client.ts";
 import type { CalloutResult } from "./callout.ts";
+import { callGrpc } from "./grpc-callout.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -70,6 +72,23 @@ describe("a call of the proxy's own", () => {
       assert.equal(proxy.metric("envoy_cluster_upstream_rq_active"), 0);
     });
   }
+
+  it("goes by HTTP/2 where it is gRPC, to a cluster that otherwise follows its clients", async () => {
+    const upstream = await PolyglotUpstream.start();
+    const proxy = await startTestProxy(
+      [],
+      [clusterPlan([{ kind: "ip", host: "127.0.0.1", port: upstream.port }], { protocol: "downstream" })],
+    );
+    closing.push(
+      () => proxy.close(),
+      () => upstream.close(),
+    );
+    const target = { cluster: "upstream", authority: "x", metadata: [], timeoutMs: 0 };
+    await new Promise((resolve) =>
+      callGrpc(proxy.runtime.callouts, target, "/a.B/C", new Uint8Array(1), resolve),
+    );
+    assert.deepEqual(upstream.requests, ["HTTP/2"]);
+  });
 
   it("ends when it is cancelled: the upstream is told, and nothing more is heard", async () => {
     const asked = Promise.withResolvers<Socket>();

@@ -16,6 +16,8 @@ export interface CalloutRequest {
   readonly timeoutMs: number;
   /** A longer answer is a failure. */
   readonly maxResponseBytes: number;
+  /** What a cluster that follows its clients is to speak; absent: HTTP/1.1. */
+  readonly protocol?: "HTTP/2";
 }
 
 export interface CalloutResponse {
@@ -116,7 +118,7 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
     stats.rqTotal.value += 1;
     stats.rqActive.value += 1;
     this.#pools.timers.start(this.#timer, this.#request.timeoutMs, this.#startMs);
-    this.#pool = poolOf(endpoint, this.#cluster, "", this.#pools, undefined);
+    this.#pool = poolOf(endpoint, this.#cluster, this.#request.protocol ?? "", this.#pools, undefined);
     this.#pool.request(this, this.#breakers, false);
   }
 

@@ -64,6 +64,7 @@ function startGrpc(
       body: frame,
       timeoutMs,
       maxResponseBytes: maxReplyBytes + frameHeaderBytes,
+      protocol: "HTTP/2",
     },
     onResult,
   );

@@ -164,7 +164,8 @@ export class TcpTunnel implements TcpUpstreamSource, PoolRequester, TimerOwner {
     cluster.stats.rqTotal.value += 1;
     cluster.stats.rqActive.value += 1;
     context.timers.start(this.#timer, cluster.plan.connectTimeoutMs, context.clock.monotonicMs());
-    this.#pool = poolOf(endpoint, cluster, "", context, exchange.connection);
+    const protocol = cluster.plan.tunnelsByHttp2 ? "HTTP/2" : "";
+    this.#pool = poolOf(endpoint, cluster, protocol, context, exchange.connection);
     this.#pool.request(this, this.#breakers!, false);
   }
 

@@ -13,6 +13,8 @@ const limits = { maxBytes: 60 * 1024, maxCount: 100 };
 const codecOptions = { limits, keepsTrailers: false, properCaseHeaders: false };
 const bufferLimitBytes = 64 * 1024;
 const flushTimeoutMs = 1_000;
+/** Offered by ALPN where the configuration names nothing; a check by HTTP/1.1 needs no agreement. */
+const http2Names = ["h2"];
 
 /**
  * Sends health checks to one endpoint, one at a time, over a connection of its
@@ -59,6 +61,7 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
       },
       bindAddresses,
       preface,
+      this.#protocol === "http2" ? http2Names : undefined,
     );
   }
 

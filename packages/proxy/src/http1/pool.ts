@@ -17,6 +17,9 @@ import type { HeadLimits } from "./head.ts";
 /** Envoy's limits on upstream response heads. */
 const responseLimits: HeadLimits = { maxBytes: 60 * 1024, maxCount: 100 };
 
+/** @see RFC 9112; by its name in ALPN (RFC 7301 §6) */
+const own = ["http/1.1"];
+
 const idleTimer = 1;
 const ageTimer = 2;
 
@@ -32,6 +35,7 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
   readonly endpoint: Endpoint;
   readonly cluster: Cluster;
   readonly context: PoolContext;
+  readonly spoken: readonly string[];
   readonly #idle: PooledConnection[] = [];
   readonly #all = new Set<PooledConnection>();
   readonly #connecting = new Set<PendingConnection>();
@@ -43,6 +47,7 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
     this.endpoint = endpoint;
     this.cluster = cluster;
     this.context = context;
+    this.spoken = negotiation?.spoken ?? own;
     this.#negotiation = negotiation;
     this.#waiting = new WaitingRequests(cluster.stats);
   }
@@ -70,7 +75,7 @@ export class Http1Pool implements UpstreamPool, ConnectionOwner {
 
   onConnected(pending: PendingConnection, made: MadeConnection): void {
     this.#connecting.delete(pending);
-    const taker = this.#negotiation?.(made);
+    const taker = this.#negotiation?.decide(made);
     if (taker) this.#waiting.moveTo(taker);
     else this.adopt(made);
   }

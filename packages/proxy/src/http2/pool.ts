@@ -17,6 +17,9 @@ import { defaultHttp2Plan } from "./http2-plan.ts";
 
 /** Envoy's limits on upstream response heads. */
 const responseLimits: FieldLimits = { maxBytes: 60 * 1024, maxCount: 100 };
+/** By its name in ALPN (RFC 9113 §3.3). */
+const own = ["h2"];
+
 const flushTimeoutMs = 300_000;
 const idleTimer = 0;
 const ageTimer = 1;
@@ -29,6 +32,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
   readonly endpoint: Endpoint;
   readonly cluster: Cluster;
   readonly context: PoolContext;
+  readonly spoken: readonly string[];
   readonly #all = new Set<PooledConnection>();
   readonly #connecting = new Set<PendingConnection>();
   /** What the endpoint last said it allows on a connection; modest until it has. */
@@ -41,6 +45,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
     this.endpoint = endpoint;
     this.cluster = cluster;
     this.context = context;
+    this.spoken = negotiation?.spoken ?? own;
     this.#negotiation = negotiation;
     this.#waiting = new WaitingRequests(cluster.stats);
   }
@@ -66,7 +71,7 @@ export class Http2Pool implements UpstreamPool, ConnectionOwner {
 
   onConnected(pending: PendingConnection, made: MadeConnection): void {
     this.#connecting.delete(pending);
-    const taker = this.#negotiation?.(made);
+    const taker = this.#negotiation?.decide(made);
     if (taker) this.#waiting.moveTo(taker);
     else this.adopt(made);
   }

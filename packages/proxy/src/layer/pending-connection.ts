@@ -37,6 +37,8 @@ export interface ConnectionOwner {
   readonly endpoint: Endpoint;
   readonly cluster: Cluster;
   readonly context: PoolContext;
+  /** What its connections may speak, by their names in ALPN: offered where the configuration names nothing. */
+  readonly spoken: readonly string[];
   onConnected(pending: PendingConnection, made: MadeConnection): void;
   onConnectFailed(pending: PendingConnection, isTimeout: boolean, transport: string, isTls: boolean): void;
 }
@@ -103,6 +105,7 @@ export class PendingConnection implements TimerOwner {
       },
       cluster.plan.bindAddresses,
       context.preface,
+      this.#owner.spoken,
     );
   }
 

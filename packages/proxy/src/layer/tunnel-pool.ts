@@ -24,6 +24,8 @@ export class TunnelPool implements UpstreamPool, ConnectionOwner {
   readonly endpoint: Endpoint;
   readonly cluster: Cluster;
   readonly context: PoolContext;
+  /** Whatever the tunnel is for. */
+  readonly spoken: readonly string[] = [];
   readonly #waiting = new Map<PendingConnection, PoolRequester>();
 
   constructor(endpoint: Endpoint, cluster: Cluster, context: PoolContext) {

@@ -10,11 +10,13 @@ export interface PoolRequester extends ResponseReceiver {
   onStreamFailed(reason: ResetReason, transport: string, isTls: boolean): void;
 }
 
-/**
- * Decides who takes a connection by what was agreed on it. Returns the pool that
- * has taken it, or undefined where the pool that made it may keep it.
- */
-export type Negotiation = (made: MadeConnection) => UpstreamPool | undefined;
+/** What is agreed on a connection decides who takes it. */
+export interface Negotiation {
+  /** What may be agreed on, in order of preference. */
+  readonly spoken: readonly string[];
+  /** Returns the pool that has taken it, or undefined where the pool that made it may keep it. */
+  decide(made: MadeConnection): UpstreamPool | undefined;
+}
 
 /** The connections to one endpoint, whatever protocol they speak. */
 export interface UpstreamPool {

@@ -256,6 +256,7 @@ export class ActiveListener implements HttpConnectionOwner {
           this.#context.log("TLS handshake failed", { ...this.#describe(facts), refusal, reason: message });
         },
       },
+      facts.applicationProtocols,
     );
   }
 

@@ -38,7 +38,8 @@ const defaultMaxSessions = 256;
  * the peer's chain and names are verified; always ends in exactly one event
  * unless cancelled. The owner applies the connect timeout by cancelling.
  * `localAddresses` are where to connect from: the first of the endpoint's family.
- * `preface` is sent before anything else, TLS included.
+ * `preface` is sent before anything else, TLS included. `spoken` is offered by
+ * ALPN where the plan names nothing to offer (RFC 7301).
  */
 export function connectTo(
   address: SocketAddress,
@@ -47,8 +48,9 @@ export function connectTo(
   events: ConnectEvents,
   localAddresses?: readonly string[],
   preface?: Buffer,
+  spoken: readonly string[] = [],
 ): Connecting {
-  if (plan) return connectTls(address, plan, serverName, events, localAddresses, preface);
+  if (plan) return connectTls(address, plan, serverName, events, localAddresses, preface, spoken);
   const socket = net.connect({ ...target(address, localAddresses), noDelay: true, allowHalfOpen: true });
   let isSettled = false;
   const onError = (error: NodeJS.ErrnoException) => {
@@ -78,6 +80,7 @@ function connectTls(
   events: ConnectEvents,
   localAddresses: readonly string[] | undefined,
   preface: Buffer | undefined,
+  spoken: readonly string[],
 ): Connecting {
   let isSettled = false;
   const fail = (message: string, transport: string) => {
@@ -97,6 +100,7 @@ function connectTls(
     };
   }
   const cache = sessionCache(plan);
+  const alpn = plan.alpnProtocols.length > 0 ? plan.alpnProtocols : spoken;
   let peer: PeerIdentity | undefined;
   let untilMs: number | undefined;
   const key = `${address.kind === "ip" ? `${address.host}:${address.port}` : address.path} ${serverName}`;
@@ -108,7 +112,7 @@ function connectTls(
     allowHalfOpen: true,
     secureContext: context,
     servername: serverName,
-    ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
+    ALPNProtocols: alpn.length > 0 ? [...alpn] : undefined,
     rejectUnauthorized: plan.verifiesPeer,
     // Names are checked below, by the plan's own matchers.
     checkServerIdentity: () => undefined,

@@ -50,7 +50,8 @@ const ownNames = new WeakMap<SecureContext, readonly string[]>();
 
 /**
  * Runs the server side of TLS on a connected socket, `initial` being the bytes
- * already read from it. Nothing the client sends after the handshake is
+ * already read from it and `offered` what they say the client offers by ALPN,
+ * where they were looked at. Nothing the client sends after the handshake is
  * delivered before `onAccepted`, and that is called only when every requirement
  * of the plan is met.
  */
@@ -60,6 +61,7 @@ export function acceptTls(
   plan: DownstreamTlsPlan,
   limit: HandshakeLimit,
   events: TlsAcceptEvents,
+  offered: readonly string[] = [],
 ): void {
   const context = plan.context.current;
   if (!context) {
@@ -77,7 +79,7 @@ export function acceptTls(
     secureContext: context,
     requestCert: wantsCertificate,
     rejectUnauthorized: requiresCertificate,
-    ALPNProtocols: plan.alpnProtocols.length > 0 ? [...plan.alpnProtocols] : undefined,
+    ALPNProtocols: agreeable(plan.alpnProtocols, offered),
     ...(select ? { SNICallback: bySelection(select) } : {}),
   });
   let isSettled = false;
@@ -149,6 +151,17 @@ export function acceptTls(
       serverName: serverNameOf(socket),
     });
   });
+}
+
+/**
+ * What is chosen from, in this order. Where the client is known to offer none of
+ * it, nothing is agreed on and the first bytes decide, as in Envoy: the runtime
+ * would end the handshake.
+ */
+function agreeable(own: readonly string[], offered: readonly string[]): string[] | undefined {
+  if (own.length === 0) return undefined;
+  if (offered.length > 0 && !offered.some((name) => own.includes(name))) return undefined;
+  return [...own];
 }
 
 /** Node's types leave it out. */
