@@ -116,6 +116,7 @@ const members = [
     id: "edge.shop",
     labels: { app: "edge" },
     isGateway: true,
+    interception: "NONE" as const,
   },
   workload({ service: "web", namespace: "shop" }, 6),
 ];
