@@ -20,6 +20,7 @@ import { createRuntime, type Runtime } from "./listener/runtime.ts";
 import { MemoryRelease } from "./memory-release.ts";
 import { Timers } from "./net/timers.ts";
 import { unobserved } from "./observe/observation.ts";
+import { endOnlyWithoutRoom } from "./overload/memory-pressure.ts";
 import { OverloadManager } from "./overload/overload-manager.ts";
 import { OverloadState } from "./overload/overload-state.ts";
 import { AccessLogs } from "./telemetry/access-log.ts";
@@ -125,6 +126,7 @@ export class DataPlane {
       stats: this.stats,
       log: (level, message, fields) => log[level](`${message} ${JSON.stringify(fields)}`),
     });
+    endOnlyWithoutRoom();
     this.#overload = new OverloadManager({
       clock,
       plan: bootstrap.overload.plan,
