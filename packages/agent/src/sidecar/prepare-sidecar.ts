@@ -168,9 +168,9 @@ export async function prepareSidecar(
   };
 }
 
-/** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
 const [messageType = ""] = contentTypes.protobuf.split(";");
 
+/** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
 function countFromAccessLogs({ plan, productVersion, clock, metrics }: MemberOptions) {
   const { maxSeries, hasNativeHistograms = false } = metrics;
   const registry = new MetricRegistry();
