@@ -99,12 +99,13 @@ export class MeshPipeline {
     const { resources: configured, diagnostics } = this.#config;
     const last = this.#current;
     const { ground, built } = this.#made(configured, (names) => this.#addresses.assign(names));
-    const { drafts, resources, mtls, policies, sidecars, groups } = ground;
+    const { drafts, vips, resources, mtls, policies, sidecars, groups } = ground;
     const isKept = last !== undefined && last.resources === resources;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
       drafts,
+      vips,
       resources,
       mtls,
       policies,

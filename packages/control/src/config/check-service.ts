@@ -1,3 +1,4 @@
+import { checkClusterIps } from "./check-cluster-ips.ts";
 import { checkExportTo, exportToAnnotation } from "./check-export-to.ts";
 import type { CheckedMetadata, Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
@@ -9,6 +10,7 @@ export function checkService(spec: ServiceSpec, find: Finding, metadata: Checked
   const path = joinPath("metadata.annotations", exportToAnnotation);
   checkExportTo(exportTo, () => path, metadata.namespace, find);
   checkExternalName(spec, find);
+  checkClusterIps(spec, find);
   const seen = new Map<string | number, number>();
   const ports = spec.ports ?? [];
   ports.forEach((port, i) => {
@@ -29,7 +31,8 @@ export function checkService(spec: ServiceSpec, find: Finding, metadata: Checked
 }
 
 /** As Kubernetes has it; what it leaves without effect is said. */
-function checkExternalName({ type, externalName, selector, clusterIP }: ServiceSpec, find: Finding): void {
+function checkExternalName(spec: ServiceSpec, find: Finding): void {
+  const { type, externalName, selector } = spec;
   if (type !== "ExternalName") {
     if (!externalName) return;
     const message = `spec.externalName means nothing for type ${type ?? "ClusterIP"}`;
@@ -49,7 +52,10 @@ function checkExternalName({ type, externalName, selector, clusterIP }: ServiceS
   if (externalName.startsWith("*")) {
     find.error("W1203", "spec.externalName", `spec.externalName: "${externalName}" is no single name`);
   }
-  if (clusterIP) find.error("W1106", "spec.clusterIP", "an external name has no clusterIP", "remove it");
+  const unusable = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] as const;
+  for (const field of unusable.filter((name) => spec[name]?.length)) {
+    find.error("W1106", `spec.${field}`, `an external name has no ${field}`, "remove it");
+  }
   if (selector) {
     const message = "an external name selects nothing: spec.selector is not used";
     find.warning("W1106", "spec.selector", message, "remove it, or write type: ClusterIP");

@@ -11,6 +11,9 @@ import type { DestinationSpec } from "./virtual-service-specs.ts";
 export interface ServiceSpec {
   readonly selector?: Readonly<Record<string, string>>;
   readonly clusterIP?: string;
+  readonly clusterIPs?: readonly string[];
+  readonly ipFamilies?: readonly string[];
+  readonly ipFamilyPolicy?: string;
   readonly sessionAffinity?: "None" | "ClientIP";
   readonly trafficDistribution?: string;
   readonly type?: string;

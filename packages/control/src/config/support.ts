@@ -3,9 +3,6 @@ import { type FieldSupport, oneOf, rows } from "./field-support.ts";
 import { gatewayApiSupport } from "./gateway-api-support.ts";
 import { telemetrySupport } from "./telemetry-support.ts";
 
-const allEqual = (wanted: string) => (value: unknown) =>
-  Array.isArray(value) && value.every((item) => item === wanted);
-
 const service = rows("Service");
 const virtualService = rows("VirtualService");
 const destinationRule = rows("DestinationRule");
@@ -107,7 +104,17 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...gatewayApiSupport,
   ...telemetrySupport,
   ...canarySupport,
-  ...service.yes("spec.selector", "spec.ports[]", "spec.sessionAffinity", "spec.type", "spec.externalName"),
+  ...service.yes(
+    "spec.selector",
+    "spec.ports[]",
+    "spec.sessionAffinity",
+    "spec.type",
+    "spec.externalName",
+    "spec.clusterIP",
+    "spec.clusterIPs",
+    "spec.ipFamilies",
+    "spec.ipFamilyPolicy",
+  ),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
     ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
@@ -121,10 +128,6 @@ export const fieldSupport: readonly FieldSupport[] = [
   ),
   ...service.idle(
     ["spec.sessionAffinityConfig", "a client keeps its endpoint for as long as there is one"],
-    ["spec.clusterIP", "Weft gives the service its own address", oneOf("None", "")],
-    ["spec.clusterIPs", "Weft gives the service its own address", allEqual("None")],
-    ["spec.ipFamilies", "services have one IPv4 address", allEqual("IPv4")],
-    ["spec.ipFamilyPolicy", "services have one IPv4 address", oneOf("SingleStack")],
     ["spec.ports[].nodePort", outside],
     ["spec.allocateLoadBalancerNodePorts", outside],
     ["spec.externalTrafficPolicy", outside],

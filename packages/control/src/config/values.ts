@@ -25,9 +25,12 @@ export function parseNameList(text: string | undefined): readonly string[] | und
   return text?.split(",").map((name) => name.trim());
 }
 
-/** Where the application behind a Sidecar's ingress listener is; `self` is the workload's own address. */
+/** `self` is the workload's own address. */
+export type DefaultEndpointHost = "127.0.0.1" | "::1" | "self over IPv4" | "self over IPv6";
+
+/** Where the application behind a Sidecar's ingress listener is. */
 export type DefaultEndpoint =
-  | { readonly kind: "ip"; readonly address: "127.0.0.1" | "::1" | "self"; readonly port: number }
+  | { readonly kind: "ip"; readonly address: DefaultEndpointHost; readonly port: number }
   | { readonly kind: "pipe"; readonly path: string };
 
 /** Undefined where it is not one of the forms that Istio takes. */
@@ -43,12 +46,12 @@ export function parseDefaultEndpoint(text: string): DefaultEndpoint | undefined 
   return port >= 1 && port <= 65535 ? { kind: "ip", address, port } : undefined;
 }
 
-const endpointHosts: Readonly<Record<string, "127.0.0.1" | "::1" | "self">> = {
+const endpointHosts: Readonly<Record<string, DefaultEndpointHost>> = {
   "": "127.0.0.1",
   "127.0.0.1": "127.0.0.1",
-  "0.0.0.0": "self",
+  "0.0.0.0": "self over IPv4",
   "[::1]": "::1",
-  "[::]": "self",
+  "[::]": "self over IPv6",
 };
 
 /** Why a pattern is not RE2, or undefined when it is. */
@@ -98,6 +101,16 @@ export function parseCidr(
   if (length === undefined) return { address, prefixLength: most };
   if (!/^\d{1,3}$/.test(length) || Number(length) > most) return undefined;
   return { address, prefixLength: Number(length) };
+}
+
+/** Whether it is one IP address, without the zone that an address of a link may have. */
+export function isPlainIp(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes("%");
+}
+
+/** An address as every program writes it (RFC 5952), by which two of them can be compared. @param address one that was checked */
+export function canonicalIp(address: string): string {
+  return isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }
 
 /** An HTTP field name (RFC 9110 token). */

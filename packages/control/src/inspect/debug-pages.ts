@@ -1,5 +1,6 @@
 import type { ProxyStatus, TypeSync } from "../api/protocol.ts";
 import type { ConfigResource } from "../config/resource.ts";
+import { addressesOf } from "../model/endpoint.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { Service } from "../model/service.ts";
 
@@ -56,11 +57,12 @@ function endpointRows({ hostname, ports }: Service, { endpoints }: Mesh) {
   const own = endpoints.get(hostname) ?? [];
   return ports.map(({ number, name }) => ({
     svc: `${hostname}:${name}`,
-    ep: own.flatMap(({ address, labels, weight, workload, locality, ports: served }) =>
-      served
+    ep: own.flatMap((endpoint) => {
+      const { labels, weight, workload, locality, ports: served } = endpoint;
+      return served
         .filter(({ servicePort }) => servicePort === number)
         .map(({ port, isMutualTls }) => ({
-          Addresses: [address],
+          Addresses: addressesOf(endpoint),
           EndpointPort: port,
           ServicePortName: name,
           Labels: labels,
@@ -69,8 +71,8 @@ function endpointRows({ hostname, ports }: Service, { endpoints }: Mesh) {
           TLSMode: isMutualTls ? "istio" : "disabled",
           WorkloadName: workload.split(";")[0],
           Namespace: workload.split(";")[1] ?? "",
-        })),
-    ),
+        }));
+    }),
   }));
 }
 

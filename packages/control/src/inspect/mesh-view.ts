@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import type { MeshName, WorkloadView } from "../api/mesh-protocol.ts";
+import { addressesOf } from "../model/endpoint.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { encode } from "../snapshot/encode.ts";
 import { MeshViews } from "../snapshot/mesh-views.ts";
@@ -72,7 +73,7 @@ export class MeshView {
         addresses:
           addresses.length > 0 || isExternal
             ? addresses
-            : (this.#mesh.endpoints.get(hostname) ?? []).map(({ address }) => address),
+            : (this.#mesh.endpoints.get(hostname) ?? []).flatMap(addressesOf),
         ports: ports.map(({ number }) => number),
       }),
     );

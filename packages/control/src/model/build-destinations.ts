@@ -76,7 +76,7 @@ function uncovered(port: number, { interception, mtlsMode }: MeshWorkload) {
 
 /** None while the workload is unhealthy or unreachable. */
 function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): Endpoint[] {
-  const [address] = workload.addresses;
+  const [address, ...others] = workload.addresses;
   if (!workload.isHealthy || address === undefined) return [];
   const inbound = new Map(workloads.get(workload.id)!.inbound.map((p) => [p.port, p]));
   const { labels } = workload;
@@ -93,6 +93,14 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
   const { weight = 0 } = workload;
   const { locality } = workloads.get(workload.id)!;
   return [
-    { address, workload: name, labels, weight, ...(locality ? { locality } : {}), ports: endpointPorts },
+    {
+      address,
+      ...(others.length > 0 ? { otherAddresses: others } : {}),
+      workload: name,
+      labels,
+      weight,
+      ...(locality ? { locality } : {}),
+      ports: endpointPorts,
+    },
   ];
 }

@@ -44,6 +44,7 @@ export interface MeshGround {
   readonly mesh: Omit<Mesh, "routing" | "attached" | "gatewayRouting">;
   /** What services and endpoints were made from. */
   readonly drafts: SortedMap<ServiceDraft>;
+  readonly vips: MeshInput["vips"];
   readonly resources: ResourcesByKind;
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
@@ -112,6 +113,7 @@ export function buildGround(input: MeshInput): MeshGround {
   return {
     mesh,
     drafts: SortedMap.from(drafts),
+    vips: input.vips,
     resources,
     ...held,
     policyStatuses,

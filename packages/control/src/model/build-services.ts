@@ -2,10 +2,11 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import { exportToAnnotation } from "../config/check-export-to.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import type { ServicePortSpec } from "../config/service-specs.ts";
-import { parseNameList } from "../config/values.ts";
+import { canonicalIp, parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { externalNames, fromExternalName } from "./external-names.ts";
 import { BackendTlsPolicies } from "./gateway-api/backend-tls.ts";
+import { GivenAddresses } from "./given-addresses.ts";
 import { hasLabels, hostnameOf } from "./host.ts";
 import { nearnessOf } from "./locality-policy.ts";
 import type { MeshOptions } from "./mesh-options.ts";
@@ -15,8 +16,9 @@ import type { Protocol } from "./protocol.ts";
 import { declaredProtocol, namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { ServicePort } from "./service.ts";
+import { ownAddresses, serviceAddresses } from "./service-addresses.ts";
 import type { ServiceDraft } from "./service-draft.ts";
-import { type ResourcesByKind, resourcesOf } from "./sorting.ts";
+import { type ResourcesByKind, resourcesOf, sortedUnique } from "./sorting.ts";
 import { contend, visibilityOf } from "./visibility.ts";
 import { WorkloadEntries } from "./workload-entries.ts";
 import { writtenEndpoint } from "./written-endpoint.ts";
@@ -36,11 +38,12 @@ const distributionAnnotation = "networking.istio.io/traffic-distribution";
 export function buildServices(input: Input, diagnostics: Diagnostics): Map<string, ServiceDraft> {
   const drafts = new Map<string, ServiceDraft>();
   const entries = new WorkloadEntries(input.resources.WorkloadEntry, input, diagnostics);
+  const given = new GivenAddresses(diagnostics);
   for (const resource of input.resources.Service) {
-    drafts.set(
-      hostnameOf(resource.name, resource.namespace, input.options),
-      fromYaml(resource, input, entries, diagnostics),
-    );
+    const hostname = hostnameOf(resource.name, resource.namespace, input.options);
+    const spec = given.claim(hostname, resource);
+    const own = spec === resource.spec ? resource : { ...resource, spec };
+    drafts.set(hostname, fromYaml(own, input, entries, diagnostics));
   }
   for (const [hostname, group] of registrations(input.workloads, input.options)) {
     const yaml = drafts.get(hostname);
@@ -158,7 +161,7 @@ function fromRegistration(
       isExternal: false,
       resolution: "endpoints",
       isHeadless: false,
-      addresses: vipOf(hostname, input.vips),
+      addresses: ownAddresses(input.vips.get(hostname)),
       ports: byNumber(ports.values()),
       source: undefined,
     },
@@ -181,7 +184,7 @@ function fromYaml(
   const nearness = nearnessOf(spec.trafficDistribution ?? resource.annotations[distributionAnnotation]);
   const hostname = hostnameOf(name, namespace, input.options);
   if (spec.type === "ExternalName") {
-    const addresses = vipOf(hostname, input.vips);
+    const addresses = ownAddresses(input.vips.get(hostname));
     const visible = visibility(parseNameList(resource.annotations[exportToAnnotation]), namespace);
     return fromExternalName({ hostname, addresses, ...visible }, resource, diagnostics);
   }
@@ -220,7 +223,7 @@ function fromYaml(
       isExternal: false,
       resolution: isHeadless ? "passthrough" : "endpoints",
       isHeadless,
-      addresses: isHeadless ? [] : vipOf(hostname, input.vips),
+      addresses: isHeadless ? [] : serviceAddresses(spec, input.vips.get(hostname)),
       ports: byNumber(ports),
       ...(spec.sessionAffinity === "ClientIP" ? { hasAffinity: true as const } : {}),
       ...(nearness ? { nearness } : {}),
@@ -300,7 +303,9 @@ function fromEntry(
       isExternal: spec.location !== "MESH_INTERNAL",
       resolution: resolutions[spec.resolution ?? "NONE"],
       isHeadless: false,
-      addresses: spec.addresses?.length ? [...spec.addresses].sort() : vipOf(hostname, input.vips),
+      addresses: spec.addresses?.length
+        ? sortedUnique(spec.addresses.map(canonicalIp))
+        : ownAddresses(input.vips.get(hostname)),
       ...(nearness ? { nearness } : {}),
       ports: byNumber(
         ports.map((p) => ({ number: p.number, name: p.name, protocol: namedProtocol(p.protocol) })),
@@ -321,11 +326,6 @@ function fromEntry(
 function visibility(exportTo: readonly string[] | undefined, namespace: string) {
   const visibleIn = visibilityOf(exportTo, namespace);
   return visibleIn ? { visibleIn } : {};
-}
-
-function vipOf(hostname: string, vips: ReadonlyMap<string, string>): string[] {
-  const vip = vips.get(hostname);
-  return vip === undefined ? [] : [vip];
 }
 
 function byNumber(ports: Iterable<ServicePort>): ServicePort[] {

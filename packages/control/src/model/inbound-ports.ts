@@ -1,6 +1,7 @@
+import { isIPv4, isIPv6 } from "node:net";
 import type { ResourceOf } from "../config/resource.ts";
 import type { IngressListenerSpec } from "../config/service-specs.ts";
-import { parseDefaultEndpoint } from "../config/values.ts";
+import { type DefaultEndpointHost, parseDefaultEndpoint } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
 import { serverTls } from "./gateway-server.ts";
 import type { InboundEndpoint, InboundPort } from "./mesh.ts";
@@ -97,6 +98,12 @@ function withinTls(protocol: string | undefined): InboundPort["protocol"] {
 function endpointOf(text: string, { addresses }: Workload): InboundEndpoint {
   const place = parseDefaultEndpoint(text)!;
   if (place.kind === "pipe") return { path: place.path };
-  const address = place.address === "self" ? (addresses[0] ?? "127.0.0.1") : place.address;
-  return { address, port: place.port };
+  return { address: addressOf(place.address, addresses), port: place.port };
+}
+
+/** Its own address of the family that is asked for, where it has one of that. */
+function addressOf(host: DefaultEndpointHost, addresses: readonly string[]): string {
+  if (!host.startsWith("self")) return host;
+  const isWanted = host === "self over IPv6" ? isIPv6 : isIPv4;
+  return addresses.find(isWanted) ?? addresses[0] ?? "127.0.0.1";
 }

@@ -113,16 +113,9 @@ function rebuiltDrafts(
     ServiceEntry: [...new Set(names.flatMap((name) => basis.drafts.get(name)!.entry ?? []))],
     WorkloadEntry: [],
   };
-  // None of them has more addresses than its virtual one, unless they are written in its resource.
-  const vips = new Map(
-    names.flatMap((name) => {
-      const [address] = basis.drafts.get(name)!.service.addresses;
-      return address === undefined ? [] : [[name, address] as const];
-    }),
-  );
   const build = (workloads: readonly Workload[]) => {
     const diagnostics = new Diagnostics();
-    const { mtls, mesh } = basis;
+    const { mtls, mesh, vips } = basis;
     const drafts = buildServices({ resources, workloads, vips, mtls, options: mesh.options }, diagnostics);
     return { drafts, said: diagnostics.all };
   };

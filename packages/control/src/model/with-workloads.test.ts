@@ -103,11 +103,12 @@ interface Basis extends WorkloadBasis {
 function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
   const ground = buildGround({ ...input, workloads });
   const { mesh, diagnostics } = routeMesh(ground, input.resources);
-  const { drafts, resources, mtls, policies, sidecars, groups } = ground;
+  const { drafts, vips, resources, mtls, policies, sidecars, groups } = ground;
   return {
     mesh,
     diagnostics,
     drafts,
+    vips,
     resources,
     mtls,
     policies,

@@ -42,6 +42,7 @@ interface Common {
   /** As they see it. */
   readonly mesh: SeenMesh;
   readonly place: Place;
+  readonly hasIpv6: boolean;
   /** Counted in meshes: when somebody last asked for it. */
   readonly age: number;
   readonly set: ResourceSet;
@@ -175,7 +176,7 @@ export class SnapshotBuilder {
     return common.set;
   }
 
-  #build(last: Common | undefined, mesh: SeenMesh, { place, common }: ProxyParts): Common {
+  #build(last: Common | undefined, mesh: SeenMesh, { place, hasIpv6, common }: ProxyParts): Common {
     const parts = common();
     const routes = new Map<string, MadeRoutes>();
     const lists = this.#encodeAll(parts, (part) => {
@@ -186,13 +187,14 @@ export class SnapshotBuilder {
     const set = resourceSet(lists, last?.set ?? emptySet);
     checkReferences("the mesh", set, { byType: byType(set.maps) }, last?.set);
     const endpointsAt = last?.mesh.services === mesh.services ? last.endpointsAt : placesOfEndpoints(parts);
-    return { mesh, place, age: this.#age, set, endpointsAt, routes };
+    return { mesh, place, hasIpv6, age: this.#age, set, endpointsAt, routes };
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
   #withEndpoints(last: Common, mesh: SeenMesh): Common {
     const replaced = new Map<number, Encoded>();
-    const from = { place: last.place, usual: mesh.options.defaults.locality };
+    const { place, hasIpv6 } = last;
+    const from = { place, hasIpv6, usual: mesh.options.defaults.locality };
     for (const hostname of SortedMap.differing(last.mesh.endpoints, mesh.endpoints)) {
       const at = last.endpointsAt.get(hostname);
       if (at === undefined) continue;

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { clientFeature } from "@weft/xds/client-feature";
 import { grpcGenerator } from "@weft/xds/proxyless";
 import type { Signals } from "../model/signals.ts";
@@ -14,6 +15,8 @@ export interface ClientFeatures {
   readonly isProxyless: boolean;
   /** Can bind `::`, so that captured IPv6 traffic finds a listener. */
   readonly hasIpv6: boolean;
+  /** The families of its own addresses: where it can call what DNS says the addresses of. */
+  readonly families: IpFamilies;
   /** Asks for clusters when it first needs them, and is to be given no others. */
   readonly learnsScope: boolean;
   /** Asks for virtual hosts too, where it learns what it uses. */
@@ -21,6 +24,8 @@ export interface ClientFeatures {
   /** Can say what decided about answers that it makes itself. */
   readonly explainsReplies: boolean;
 }
+
+export type IpFamilies = "IPv4" | "IPv6" | "both";
 
 /** A data plane, and what it is to tell of calls; undefined: what the mesh says. */
 export interface ReportingFeatures extends ClientFeatures {
@@ -34,6 +39,7 @@ export const noFeatures: ClientFeatures = {
   negotiatesHttp: false,
   isProxyless: false,
   hasIpv6: false,
+  families: "IPv4",
   learnsScope: false,
   asksForHosts: false,
   explainsReplies: false,
@@ -66,10 +72,17 @@ export function parseClientFeatures(
     hasAccessLogMetrics: names.includes(clientFeature.accessLogMetrics),
     negotiatesHttp: names.includes(clientFeature.negotiatedHttp),
     hasIpv6: names.includes(clientFeature.ipv6),
+    families: familiesOf(metadata.INSTANCE_IPS),
     learnsScope: names.includes(clientFeature.onDemandClusters) && metadata.SCOPE !== "all",
     asksForHosts: names.includes(clientFeature.onDemandHosts),
     explainsReplies: names.includes(clientFeature.explainsReplies),
   };
+}
+
+function familiesOf(instanceIps: unknown): IpFamilies {
+  const addresses = typeof instanceIps === "string" ? instanceIps.split(",") : [];
+  const hasIpv6 = addresses.some(isIPv6);
+  return hasIpv6 && addresses.some(isIPv4) ? "both" : hasIpv6 ? "IPv6" : "IPv4";
 }
 
 const keys = new WeakMap<ClientFeatures, string>();
@@ -91,6 +104,7 @@ function makeKey(features: ClientFeatures): string {
     negotiatesHttp,
     isProxyless,
     hasIpv6,
+    families,
     learnsScope,
     asksForHosts,
     explainsReplies,
@@ -101,6 +115,7 @@ function makeKey(features: ClientFeatures): string {
     hasAccessLogMetrics && "als",
     negotiatesHttp && "negotiated",
     hasIpv6 && "ipv6",
+    families !== "IPv4" && families,
     learnsScope && "learns",
     learnsScope && asksForHosts && "hosts",
     explainsReplies && "explains",

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
 import type {
@@ -8,14 +9,14 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
-import type { Endpoint } from "../model/endpoint.ts";
+import { addressesOf, type Endpoint } from "../model/endpoint.ts";
 import { hasLabels } from "../model/host.ts";
 import { type LocalityPolicy, localityInForce } from "../model/locality-policy.ts";
 import { resolutionOf } from "../model/resolution.ts";
 import type { Service, Subset } from "../model/service.ts";
 import { policyFor } from "../model/traffic-policy.ts";
 import { orderByPlace } from "./locality-order.ts";
-import { socketAddress } from "./messages.ts";
+import { placesOf } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";
 import type { Place } from "./place.ts";
 
@@ -23,14 +24,34 @@ import type { Place } from "./place.ts";
 export interface CalledFrom {
   readonly place: Place;
   readonly usual: LocalityPolicy;
+  /** Envoy on a machine that has none refuses an assignment with an IPv6 address in it. */
+  readonly hasIpv6: boolean;
+}
+
+/** Whether all that there is of these endpoints can be given to the caller. */
+export function isReachable(endpoints: readonly Endpoint[], { hasIpv6 }: Pick<CalledFrom, "hasIpv6">) {
+  return hasIpv6 || !endpoints.some((endpoint) => addressesOf(endpoint).some(isIPv6));
+}
+
+/** What of them it can be given. */
+export function reachable(endpoints: readonly Endpoint[], from: Pick<CalledFrom, "hasIpv6">) {
+  return isReachable(endpoints, from) ? endpoints : endpoints.flatMap(overIpv4);
+}
+
+function overIpv4(endpoint: Endpoint): Endpoint[] {
+  const { address: _, otherAddresses, ...same } = endpoint;
+  const [address, ...others] = addressesOf(endpoint).filter((one) => !isIPv6(one));
+  if (address === undefined) return [];
+  return [{ address, ...(others.length > 0 ? { otherAddresses: others } : {}), ...same }];
 }
 
 /** One assignment per port and subset of a service whose endpoints the mesh knows. */
 export function endpointAssignments(
   service: Service,
-  endpoints: readonly Endpoint[],
+  all: readonly Endpoint[],
   from: CalledFrom,
 ): ClusterLoadAssignment[] {
+  const endpoints = reachable(all, from);
   return service.ports.flatMap((port) =>
     [undefined, ...service.subsets].flatMap((subset) => {
       const policy = policyFor(port.number, service.policy, subset?.policy);
@@ -81,7 +102,7 @@ function lbEndpoint(endpoint: Endpoint, servicePort: number): LbEndpointInit {
     ...(own.isMutualTls ? { "envoy.transport_socket_match": { tlsMode: "istio" } } : {}),
   };
   return {
-    hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint.address, own.port) } },
+    hostIdentifier: { case: "endpoint", value: placesOf(addressesOf(endpoint), own.port) },
     healthStatus: HealthStatus.HEALTHY,
     metadata: { filterMetadata },
     ...(endpoint.weight > 0 ? { loadBalancingWeight: endpoint.weight } : {}),

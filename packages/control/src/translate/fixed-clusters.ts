@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import {
   type Cluster,
@@ -5,13 +6,13 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
-import { type Address, BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { InboundPort, MeshWorkload } from "../model/mesh.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { duration, istioMetadata, pipeAddress, socketAddress } from "./messages.ts";
+import { duration, istioMetadata, pipeAddress, placesOf } from "./messages.ts";
 import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
 import { httpProtocolOptions } from "./protocol-options.ts";
 import { circuitBreakers, tcpKeepalive } from "./traffic-policy.ts";
@@ -46,7 +47,7 @@ export function inboundClusters(
 function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: MeshOptions): Cluster {
   const { port, protocol, service, pool } = inbound;
   const name = inboundName(port);
-  const endpoint = { address: applicationAddress(inbound, workload) };
+  const endpoint = applicationPlace(inbound, workload);
   const lbEndpoint = { hostIdentifier: { case: "endpoint" as const, value: endpoint } };
   return create(ClusterSchema, {
     name,
@@ -70,14 +71,20 @@ function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: M
   });
 }
 
-function applicationAddress(
+function applicationPlace(
   { port, listenPort, endpoint }: InboundPort,
   { interception, addresses }: MeshWorkload,
-): Address {
-  if (endpoint && "path" in endpoint) return pipeAddress(endpoint.path);
-  if (endpoint) return socketAddress(endpoint.address, endpoint.port);
-  const hasOwnAddress = interception === "NONE" && listenPort !== port;
-  return socketAddress((hasOwnAddress && addresses[0]) || "127.0.0.1", port);
+) {
+  if (endpoint && "path" in endpoint) return { address: pipeAddress(endpoint.path) };
+  if (endpoint) return placesOf([endpoint.address], endpoint.port);
+  const hasOwnAddress = interception === "NONE" && listenPort !== port && addresses.length > 0;
+  return placesOf(hasOwnAddress ? addresses : loopbackOf(addresses), port);
+}
+
+/** An application of both families may listen in either; one of IPv6 alone has IPv4 for itself, if at all. */
+function loopbackOf(addresses: readonly string[]): readonly string[] {
+  if (!addresses.some(isIPv6)) return ["127.0.0.1"];
+  return isIPv6(addresses[0]!) ? ["::1", "127.0.0.1"] : ["127.0.0.1", "::1"];
 }
 
 /** Leaves from 127.0.0.6 or ::6, by which the capture rules know that it has been through the sidecar. */

@@ -9,7 +9,8 @@ import type { Service } from "../model/service.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
-import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
+import { listenable } from "./listener-parts.ts";
+import { hostLiteral, istioMetadata, placesOf } from "./messages.ts";
 import { listenerName } from "./names.ts";
 import { upstreamRouteName } from "./outbound-listeners.ts";
 import { upstreamRoutes } from "./outbound-routes.ts";
@@ -61,20 +62,21 @@ function frontendListeners(
   options: MeshOptions,
   features: ClientFeatures,
 ): Listener[] {
-  return addresses.flatMap((address) =>
-    ports.map((port) => {
-      const statPrefix = `outbound_${hostLiteral(address)}_${port}`;
-      const filter = outboundHttp(statPrefix, upstreamRouteName(hostname, port), options, features);
-      return create(ListenerSchema, {
-        name: listenerName(address, port),
-        address: socketAddress(address, port),
-        bindToPort: false,
-        trafficDirection: TrafficDirection.OUTBOUND,
-        filterChains: [{ filters: [filter] }],
-        metadata: istioMetadata(source),
-      });
-    }),
-  );
+  const own = listenable(addresses, features);
+  const [first] = own;
+  if (first === undefined) return [];
+  return ports.map((port) => {
+    const statPrefix = `outbound_${hostLiteral(first)}_${port}`;
+    const filter = outboundHttp(statPrefix, upstreamRouteName(hostname, port), options, features);
+    return create(ListenerSchema, {
+      name: listenerName(first, port),
+      ...placesOf(own, port),
+      bindToPort: false,
+      trafficDirection: TrafficDirection.OUTBOUND,
+      filterChains: [{ filters: [filter] }],
+      metadata: istioMetadata(source),
+    });
+  });
 }
 
 function frontendRoutes(

@@ -19,7 +19,7 @@ import { type Audience, isExplainedTo } from "./explain-header.ts";
 import { gatewayTls } from "./gateway/gateway-tls.ts";
 import { inboundHttp } from "./http-chain.ts";
 import { anyAddress, originalDst, tlsInspector } from "./listener-parts.ts";
-import { duration, socketAddress } from "./messages.ts";
+import { duration, placesOf } from "./messages.ts";
 import {
   blackHoleCluster,
   inboundCapturePort,
@@ -56,13 +56,13 @@ export function inboundListeners(
   features: ClientFeatures,
 ): Listener[] {
   if (workload.interception === "NONE") {
-    const [address] = workload.addresses;
+    const own = workload.addresses.length > 0 ? workload.addresses : ["0.0.0.0"];
     return workload.inbound.map((port) =>
-      portListener(port.bind ?? address ?? "0.0.0.0", port, workload, options, features),
+      portListener(port.bind === undefined ? own : [port.bind], port, workload, options, features),
     );
   }
   const bound = workload.inbound.flatMap((port) =>
-    port.bind === undefined ? [] : portListener(port.bind, port, workload, options, features),
+    port.bind === undefined ? [] : portListener([port.bind], port, workload, options, features),
   );
   return [virtualInbound(workload, options, features), ...bound];
 }
@@ -90,7 +90,7 @@ function virtualInbound(workload: MeshWorkload, options: MeshOptions, features: 
 }
 
 function portListener(
-  address: string,
+  addresses: readonly string[],
   port: InboundPort,
   workload: MeshWorkload,
   options: MeshOptions,
@@ -98,8 +98,8 @@ function portListener(
 ): Listener {
   return create(ListenerSchema, {
     ...common(),
-    name: `inbound_${listenerName(address, port.listenPort)}`,
-    address: socketAddress(address, port.listenPort),
+    name: `inbound_${listenerName(addresses[0]!, port.listenPort)}`,
+    ...placesOf(addresses, port.listenPort),
     metadata: listenerMetadata(workload, features),
     listenerFilters: [tlsInspector()],
     filterChains: portChains(port, workload, options, features).map((chain) => ({

@@ -42,6 +42,14 @@ export function socketAddress(address: string, port: number): Address {
   return create(AddressSchema, { address: { case: "socketAddress", value } });
 }
 
+/** Fields of a listener or an endpoint that is at all of these addresses. @param addresses at least one */
+export function placesOf([first, ...others]: readonly string[], port: number) {
+  return {
+    address: socketAddress(first!, port),
+    additionalAddresses: others.map((address) => ({ address: socketAddress(address, port) })),
+  };
+}
+
 export function pipeAddress(path: string): Address {
   return create(AddressSchema, { address: { case: "pipe", value: { path } } });
 }

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type NameTable, NameTableSchema } from "@weft/xds/gen/istio/networking/nds/v1/nds_pb";
+import { addressesOf } from "../model/endpoint.ts";
 import type { Mesh } from "../model/mesh.ts";
 import { sortedUnique } from "../model/sorting.ts";
 
@@ -13,7 +14,7 @@ export function nameTable(mesh: Pick<Mesh, "services" | "endpoints" | "options">
   for (const service of mesh.services.values()) {
     const { hostname, name, namespace, isHeadless } = service;
     const ips = isHeadless
-      ? sortedUnique((mesh.endpoints.get(hostname) ?? []).map(({ address }) => address))
+      ? sortedUnique((mesh.endpoints.get(hostname) ?? []).flatMap(addressesOf))
       : [...service.addresses];
     if (ips.length === 0 && !isHeadless) continue;
     const isOfMesh = hostname === `${name}.${namespace}.svc.${mesh.options.domainSuffix}`;

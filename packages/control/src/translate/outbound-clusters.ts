@@ -17,7 +17,7 @@ import { type PortPolicy, policyFor } from "../model/traffic-policy.ts";
 import { balancerFields } from "./balancer.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { isUnsafe, type ProxyAbilities } from "./credentials.ts";
-import { buildAssignment } from "./endpoints.ts";
+import { buildAssignment, reachable } from "./endpoints.ts";
 import { adsSource, duration, istioMetadata } from "./messages.ts";
 import { outboundClusterName, outboundServerName } from "./names.ts";
 import type { Place } from "./place.ts";
@@ -73,8 +73,16 @@ function outboundCluster(
     ...(isUnsafe(policy.tls, features.credentials)
       ? nowhere(name)
       : {
-          ...discovery(service, name, policy, () =>
-            buildAssignment(name, port.number, subset, endpoints, { place, policy: places }),
+          ...discovery(
+            service,
+            name,
+            policy,
+            () =>
+              buildAssignment(name, port.number, subset, reachable(endpoints, features), {
+                place,
+                policy: places,
+              }),
+            features,
           ),
           ...withProxyProtocol(
             transport(service, port, subset, policy, spoken, options, features),
@@ -113,6 +121,7 @@ function discovery(
   name: string,
   policy: PortPolicy,
   assignment: () => ClusterLoadAssignment,
+  { families }: ClientFeatures,
 ): ClusterInit {
   const balancer = balancerFields(policy.balancer);
   switch (resolutionOf(service, policy)) {
@@ -128,16 +137,28 @@ function discovery(
         ...balancer,
       };
     default: {
-      const value = service.resolution === "dns" ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS;
+      const isStrict = service.resolution === "dns";
+      const value = isStrict ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS;
       return {
         clusterDiscoveryType: { case: "type", value },
-        dnsLookupFamily: DnsFamily.V4_ONLY,
+        dnsLookupFamily: lookupFamily(families, isStrict),
         dnsRefreshRate: duration(60_000),
         loadAssignment: assignment(),
         ...balancer,
       };
     }
   }
+}
+
+/**
+ * Of which addresses a name is used. Where a caller has both families and every
+ * address is an endpoint, those of the other family are not: calls would fail in
+ * the share of a network that leads nowhere. One endpoint is tried in both.
+ */
+function lookupFamily(families: ClientFeatures["families"], isStrict: boolean): DnsFamily {
+  if (families === "IPv4") return DnsFamily.V4_ONLY;
+  if (families === "IPv6") return DnsFamily.V6_ONLY;
+  return isStrict ? DnsFamily.V4_PREFERRED : DnsFamily.ALL;
 }
 
 /**

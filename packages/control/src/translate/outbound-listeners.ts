@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
+import { addressesOf } from "../model/endpoint.ts";
 import type { Mesh, MeshWorkload, Upstream } from "../model/mesh.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
@@ -9,8 +10,8 @@ import type { Service, ServicePort } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
-import { anyAddress, tlsInspector } from "./listener-parts.ts";
-import { hostLiteral, istioMetadata, socketAddress } from "./messages.ts";
+import { anyAddress, listenable, tlsInspector } from "./listener-parts.ts";
+import { hostLiteral, istioMetadata, placesOf, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
 import { httpPorts, unknownCluster } from "./outbound-routes.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
@@ -60,18 +61,21 @@ export function outboundListeners(
   const http = new Set(httpPorts(mesh));
   const addressless = new Map<number, Addressless>();
   const listeners = new Map<string, Listener>();
+  // A listener at an address of another is refused.
+  const taken = new Set<string>();
   for (const service of mesh.services.values()) {
     for (const port of service.ports) {
       if (isHttp(port.protocol)) continue;
-      const addresses = service.isHeadless
-        ? (endpoints.get(service.hostname) ?? []).map(({ address }) => address)
-        : service.addresses;
-      for (const address of addresses) {
-        const name = listenerName(address, port.number);
-        if (!listeners.has(name))
-          listeners.set(name, tcpListener(address, port, service, mesh, caller, features));
+      for (const addresses of calledAt(service, endpoints)) {
+        const free = listenable(addresses, features).filter(
+          (address) => !taken.has(listenerName(address, port.number)),
+        );
+        if (free.length === 0) continue;
+        const listener = tcpListener(free, port, service, mesh, caller, features);
+        listeners.set(listener.name, listener);
+        for (const address of free) taken.add(listenerName(address, port.number));
       }
-      if (addresses.length === 0 && !service.isHeadless) {
+      if (service.addresses.length === 0 && !service.isHeadless) {
         const list = addressless.get(port.number) ?? [];
         addressless.set(port.number, [...list, { service, port }]);
       }
@@ -105,8 +109,14 @@ type ListenerChains = Exclude<MessageInitShape<typeof ListenerSchema>, Listener>
 
 type Addressless = readonly { readonly service: Service; readonly port: ServicePort }[];
 
+/** Addresses that are one place each: the service itself, or every endpoint of a headless one. */
+function calledAt(service: Service, endpoints: Mesh["endpoints"]): (readonly string[])[] {
+  if (!service.isHeadless) return [service.addresses];
+  return (endpoints.get(service.hostname) ?? []).map(addressesOf);
+}
+
 function tcpListener(
-  address: string,
+  addresses: readonly string[],
   port: ServicePort,
   service: Service,
   mesh: RoutedMesh,
@@ -116,8 +126,8 @@ function tcpListener(
   const isTls = port.protocol === "tls";
   const named = isTls ? tlsChains(service, port.number, mesh, caller, features) : [];
   return create(ListenerSchema, {
-    name: listenerName(address, port.number),
-    address: socketAddress(address, port.number),
+    name: listenerName(addresses[0]!, port.number),
+    ...placesOf(addresses, port.number),
     bindToPort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
     ...(named.length > 0

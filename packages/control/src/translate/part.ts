@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Service } from "../model/service.ts";
-import { type CalledFrom, endpointAssignments } from "./endpoints.ts";
+import { type CalledFrom, endpointAssignments, isReachable } from "./endpoints.ts";
 import { placeKeyFor } from "./place.ts";
 import { assembleRoutes, type RouteAssembly, type RouteMemory } from "./route-assembly.ts";
 
@@ -68,7 +68,8 @@ export function hostsPart(
 
 /**
  * The same for every kind of client, so that a changed endpoint is encoded once;
- * for clients of one place where it matters to the service.
+ * for clients of one place where it matters to the service, and for those that
+ * have no IPv6 at all where some of it is there alone.
  */
 export function endpointsPart(
   service: Service,
@@ -77,8 +78,9 @@ export function endpointsPart(
 ): SidecarPart {
   const build = () => endpointAssignments(service, endpoints, from);
   const place = placeKeyFor(service, from.usual, from.place);
+  const variant = isReachable(endpoints, from) ? place : `${place} IPv4`;
   return {
-    ...part("endpoints", "endpoint", [service, endpoints, from.usual], place, build),
+    ...part("endpoints", "endpoint", [service, endpoints, from.usual], variant, build),
     service: service.hostname,
   };
 }

@@ -16,6 +16,8 @@ export interface ProxyParts {
   readonly audience: string;
   /** Where they stand, as far as it matters. */
   readonly place: Place;
+  /** Whether they can take IPv6 addresses. */
+  readonly hasIpv6: boolean;
   /** Whether more of what is common than assignments is made from endpoints. */
   readonly areMadeFromEndpoints: boolean;
   /** Whether it asks for what it uses: see `Snapshot.isLearnt`. */
@@ -43,6 +45,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
     return {
       audience,
       place,
+      hasIpv6: true,
       areMadeFromEndpoints: true,
       isLearnt: false,
       common: () => commonProxylessParts(mesh, caller, place),
@@ -52,6 +55,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
   return {
     audience,
     place,
+    hasIpv6: features.hasIpv6,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
     isLearnt: features.learnsScope,
     common: () => commonSidecarParts(mesh, caller, interception, abilities, place),

@@ -69,13 +69,15 @@ export function serviceParts(
 ): readonly SidecarPart[] {
   const { options } = mesh;
   const usual = options.defaults.locality;
-  const { credentials } = features;
+  const { credentials, hasIpv6, families } = features;
   const asksForSecrets = credentials !== undefined && credentialNames(service).length > 0;
   const endpoints = mesh.endpoints.get(service.hostname) ?? none;
   const from = asksForSecrets ? [options, endpoints, mesh.secrets] : [options, endpoints];
   const own = asksForSecrets ? ` secrets of ${credentials.namespace}` : "";
   const isAwaited = features.learnsScope && !isUsedUnasked(service.hostname, mesh);
-  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}`;
+  const isByDns = service.resolution.startsWith("dns");
+  const reach = `${hasIpv6 ? "" : " without IPv6"}${isByDns ? ` ${families}` : ""}`;
+  const variant = `${features.negotiatesHttp ? "negotiated" : ""}${own}${isAwaited ? " on demand" : ""}${reach}`;
   const standing = placeKeyFor(service, usual, place);
   const known = made.get(service) ?? new Map<string, Made>();
   made.set(service, known);
@@ -83,7 +85,6 @@ export function serviceParts(
   if (last?.from.length === from.length && last.from.every((object, i) => object === from[i])) {
     return last.parts;
   }
-  const isByDns = service.resolution.startsWith("dns");
   const clusters = part(
     "clusters",
     "cluster",
@@ -91,7 +92,10 @@ export function serviceParts(
     isByDns ? variant + standing : variant,
     () => outboundClusters(service, isByDns ? endpoints : none, options, features, place),
   );
-  const parts = [{ ...clusters, isOnDemand: isAwaited }, endpointsPart(service, endpoints, { place, usual })];
+  const parts = [
+    { ...clusters, isOnDemand: isAwaited },
+    endpointsPart(service, endpoints, { place, usual, hasIpv6 }),
+  ];
   known.set(variant + standing, { from, parts });
   return parts;
 }

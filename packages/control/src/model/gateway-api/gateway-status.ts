@@ -60,7 +60,7 @@ function statusOf(
         ? condition("Programmed", true, "Programmed", `${proxies.length} running`)
         : condition("Programmed", false, "Pending", `no gateway is running: weft run --gateway ${name}`),
     ],
-    addresses: [...new Set(proxies.flatMap(({ addresses }) => addresses.slice(0, 1)))].sort(),
+    addresses: [...new Set(proxies.flatMap(({ addresses }) => addresses))].sort(),
     listeners: listeners.map((listener) => ({
       name: listener.spec.name,
       supportedKinds: listener.kinds,

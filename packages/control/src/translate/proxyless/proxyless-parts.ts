@@ -59,6 +59,6 @@ function clusterParts(service: Service, mesh: Mesh, place: Place): SidecarPart[]
       String(isSecured),
       () => proxylessClusters(service, isByDns ? endpoints : none, isSecured, options),
     ),
-    endpointsPart(service, endpoints, { place, usual: options.defaults.locality }),
+    endpointsPart(service, endpoints, { place, usual: options.defaults.locality, hasIpv6: true }),
   ];
 }
