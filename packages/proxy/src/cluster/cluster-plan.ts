@@ -1,5 +1,6 @@
 import type { HealthCheckPlan } from "../health-check/health-check-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
+import type { AddressOrder } from "../net/address-order.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { TcpKeepalivePlan } from "../net/tcp-keepalive.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
@@ -61,6 +62,8 @@ export interface ClusterPlan {
   readonly bufferLimitBytes: number;
   /** `upstream_bind_config`: where connections come from; the first of the endpoint's family. */
   readonly bindAddresses?: readonly string[];
+  /** The order in which an endpoint's addresses are tried; undefined is Envoy's: the first family, then by turns. */
+  readonly addressOrder?: AddressOrder | undefined;
   /** `lb_policy: CLUSTER_PROVIDED` on an ORIGINAL_DST cluster honours this header when set. */
   readonly originalDstHeader: string | undefined;
   /** `common_lb_config.healthy_panic_threshold`; undefined is Envoy's 50, 0 switches panic off. */
@@ -216,6 +219,8 @@ export interface LocalityEndpoints {
 
 export interface EndpointPlan {
   readonly address: SocketAddress;
+  /** Where it is as well, the most preferred first. */
+  readonly otherAddresses?: readonly SocketAddress[] | undefined;
   readonly hostname: string;
   /** What makes it the same endpoint although its address changes; undefined is its address. */
   readonly identity?: string;

@@ -42,6 +42,8 @@ export type AttemptOutcome =
 export interface Endpoint {
   readonly plan: EndpointPlan;
   readonly address: SocketAddress;
+  /** All of its addresses in the order in which connections try them; empty where there is one. */
+  readonly turns: readonly SocketAddress[];
   /** `address` formatted, computed once, for logs. */
   readonly addressText: string;
   readonly priority: number;

@@ -17,11 +17,14 @@ export interface DnsDiscoveryOptions {
 /** A name that resolves to more addresses than this uses the first ones only. */
 const maxAddresses = 1_000;
 
+/** One endpoint that has more addresses than this is tried at the first ones only. */
+const maxTurns = 16;
+
 /**
  * Keeps a cluster's endpoints up to date from DNS.
  *
- * STRICT_DNS uses every address of every name; LOGICAL_DNS the first one, for
- * connections that are made from then on. A name that fails keeps its last
+ * STRICT_DNS uses every address of every name as an endpoint; LOGICAL_DNS all of
+ * them as one, for connections that are made from then on. A name that fails keeps its last
  * addresses and is asked again with growing delays.
  */
 export class DnsDiscovery {
@@ -107,15 +110,16 @@ export class DnsDiscovery {
     if (address.kind !== "ip") return [endpoint];
     const name = this.#names.find(({ host }) => host === address.host);
     if (!name) return [endpoint];
-    const { addresses } = name;
+    const hostname = endpoint.hostname || address.host;
+    const found = name.addresses.map((host) => ({ kind: "ip" as const, host, port: address.port }));
+    if (this.#plan.kind !== "logical-dns")
+      return found.map((one) => ({ ...endpoint, hostname, address: one }));
+    const [first, ...others] = found;
+    if (!first) return [];
     // One endpoint, wherever it is: its connections stay when the name leads elsewhere.
-    const identity = this.#plan.kind === "logical-dns" ? `${address.host}:${address.port}` : undefined;
-    return addresses.map((host) => ({
-      ...endpoint,
-      hostname: endpoint.hostname || address.host,
-      ...(identity === undefined ? {} : { identity }),
-      address: { kind: "ip", host, port: address.port },
-    }));
+    const identity = `${address.host}:${address.port}`;
+    const otherAddresses = others.length > 0 ? others : undefined;
+    return [{ ...endpoint, hostname, identity, address: first, otherAddresses }];
   }
 }
 
@@ -127,7 +131,7 @@ interface DnsName {
   isWaiting: boolean;
 }
 
-/** For STRICT_DNS sorted, so that a resolver's rotation is no change; for LOGICAL_DNS the first one. */
+/** For STRICT_DNS sorted, so that a resolver's rotation is no change; for LOGICAL_DNS in the order to be tried. */
 function choose(found: readonly ResolvedAddress[], family: DnsFamily, kind: DnsPlan["kind"]): string[] {
   const of = (wanted: number) =>
     found.filter((entry) => entry.family === wanted).map((entry) => entry.address);
@@ -140,7 +144,7 @@ function choose(found: readonly ResolvedAddress[], family: DnsFamily, kind: DnsP
     "v4-preferred": v4.length > 0 ? v4 : v6,
     all: [...v4, ...v6],
   }[family];
-  if (kind === "logical-dns") return chosen.slice(0, 1);
+  if (kind === "logical-dns") return [...new Set(chosen)].slice(0, maxTurns);
   return [...new Set(chosen)].sort().slice(0, maxAddresses);
 }
 

@@ -1,3 +1,4 @@
+import { type AddressOrder, usualOrder } from "../net/address-order.ts";
 import { formatAddress } from "../net/socket-address.ts";
 import type { EndpointPlan, LocalityEndpoints, TransportPlan } from "./cluster-plan.ts";
 import { isSameLocality, type LocalityGroup } from "./locality-group.ts";
@@ -19,6 +20,7 @@ export interface MembershipRules {
   readonly transportOf: (plan: EndpointPlan) => TransportPlan | undefined;
   /** Whether an endpoint that is named no more stays all the same. */
   readonly outstays: (endpoint: UpstreamEndpoint) => boolean;
+  readonly addressOrder?: AddressOrder | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface MembershipRules {
 export function updateMembership(
   before: Membership,
   localities: readonly LocalityEndpoints[],
-  { transportOf, outstays }: MembershipRules,
+  { transportOf, outstays, addressOrder = usualOrder }: MembershipRules,
 ): MembershipChange {
   const endpoints = new Map<string, UpstreamEndpoint>();
   const added: UpstreamEndpoint[] = [];
@@ -41,11 +43,10 @@ export function updateMembership(
       let endpoint = before.endpoints.get(identity);
       const transport = transportOf(plan);
       if (endpoint && isMadeFor(endpoint, transport)) {
-        endpoint.plan = plan;
-        if (plan.identity !== undefined) endpoint.moveTo(plan.address);
+        endpoint.follow(plan, addressOrder);
         endpoint.isPendingRemoval = false;
       } else {
-        endpoint = new UpstreamEndpoint(plan, transport);
+        endpoint = new UpstreamEndpoint(plan, transport, addressOrder);
         added.push(endpoint);
       }
       endpoint.priority = locality.priority;

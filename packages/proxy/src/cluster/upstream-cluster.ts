@@ -236,12 +236,13 @@ export class UpstreamCluster implements Cluster {
   }
 
   #replaceEndpoints(localities: readonly LocalityEndpoints[]): void {
-    const { discovery, ignoresHealthOnRemoval } = this.#plan;
+    const { discovery, ignoresHealthOnRemoval, addressOrder } = this.#plan;
     const isDiscovered = discovery.kind !== "static" && this.#checker !== undefined;
     const { added, removed, ...membership } = updateMembership(this.#membership, localities, {
       transportOf: (plan) => this.#transportOf(plan),
       outstays: (endpoint) =>
         isDiscovered && !ignoresHealthOnRemoval && endpoint.isChecked && endpoint.health !== "unhealthy",
+      addressOrder,
     });
     this.#localities = localities;
     this.#membership = membership;

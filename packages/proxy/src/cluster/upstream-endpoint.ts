@@ -1,4 +1,5 @@
 import { type ActiveHealth, uncheckedHealth } from "../health-check/active-health.ts";
+import { type AddressOrder, inTurns, usualOrder } from "../net/address-order.ts";
 import { formatAddress, type SocketAddress } from "../net/socket-address.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { UpstreamProxyProtocol } from "../net/upstream-proxy-protocol.ts";
@@ -12,6 +13,7 @@ export class UpstreamEndpoint implements Endpoint {
   plan: EndpointPlan;
   address: SocketAddress;
   addressText: string;
+  turns: readonly SocketAddress[];
   readonly tls: UpstreamTlsPlan | undefined;
   priority = 0;
   readonly proxyProtocol: UpstreamProxyProtocol | undefined;
@@ -49,18 +51,22 @@ export class UpstreamEndpoint implements Endpoint {
   /** ORIGINAL_DST only: chosen since the last sweep. */
   isFresh = true;
 
-  constructor(plan: EndpointPlan, transport: TransportPlan | undefined) {
+  constructor(plan: EndpointPlan, transport: TransportPlan | undefined, order: AddressOrder = usualOrder) {
     this.plan = plan;
     this.address = plan.address;
     this.addressText = formatAddress(plan.address);
+    this.turns = turnsOf(plan, order);
     this.tls = transport?.tls;
     this.proxyProtocol = transport?.proxyProtocol;
   }
 
-  /** Its name leads elsewhere: connections made from now on go there. */
-  moveTo(address: SocketAddress): void {
-    this.address = address;
-    this.addressText = formatAddress(address);
+  /** What is said of it from now on. Where its name leads elsewhere, connections that are made go there. */
+  follow(plan: EndpointPlan, order: AddressOrder): void {
+    this.plan = plan;
+    this.turns = turnsOf(plan, order);
+    if (plan.identity === undefined) return;
+    this.address = plan.address;
+    this.addressText = formatAddress(plan.address);
   }
 
   get weight(): number {
@@ -84,3 +90,9 @@ export class UpstreamEndpoint implements Endpoint {
     return health === "degraded" ? health : "unhealthy";
   }
 }
+
+function turnsOf({ address, otherAddresses }: EndpointPlan, order: AddressOrder): readonly SocketAddress[] {
+  return otherAddresses ? inTurns([address, ...otherAddresses], order) : one;
+}
+
+const one: readonly SocketAddress[] = [];

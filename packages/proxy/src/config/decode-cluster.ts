@@ -1,9 +1,15 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
-import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import {
+  type Cluster,
+  ClusterSchema,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion as FamilyVersion,
+  type UpstreamConnectionOptions_HappyEyeballsConfig as HappyEyeballsConfig,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { TcpKeepalive } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
 import type { ClusterPlan, Discovery, TransportPlan } from "../cluster/cluster-plan.ts";
+import type { AddressOrder } from "../net/address-order.ts";
 import type { TcpKeepalivePlan } from "../net/tcp-keepalive.ts";
 import { decodeLbPolicy } from "./decode-balancer.ts";
 import {
@@ -60,6 +66,11 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     maxConnectionDurationMs: http.maxConnectionDurationMs,
     maxResponseHeaders: http.maxResponseHeaders,
     tcpKeepalive: decodeTcpKeepalive(cluster.upstreamConnectionOptions?.tcpKeepalive),
+    addressOrder: decodeAddressOrder(
+      cluster.upstreamConnectionOptions?.happyEyeballsConfig,
+      at(path, "upstream_connection_options.happy_eyeballs_config"),
+      issues,
+    ),
     closesConnectionsOnChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes ?? 1024 * 1024,
     bindAddresses: decodeBindAddresses(cluster, path, issues),
@@ -70,6 +81,23 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     fingerprint: createHash("sha1").update(toBinary(ClusterSchema, cluster)).digest("base64"),
   };
 }
+
+function decodeAddressOrder(
+  config: HappyEyeballsConfig | undefined,
+  path: string,
+  issues: Issues,
+): AddressOrder | undefined {
+  if (!config) return undefined;
+  const { firstAddressFamilyVersion, firstAddressFamilyCount: firstCount = 1 } = config;
+  if (firstCount < 1) issues.add(at(path, "first_address_family_count"), "is below 1");
+  return { firstFamily: firstFamilies[firstAddressFamilyVersion], firstCount };
+}
+
+const firstFamilies: Readonly<Record<FamilyVersion, AddressOrder["firstFamily"]>> = {
+  [FamilyVersion.DEFAULT]: undefined,
+  [FamilyVersion.V4]: "IPv4",
+  [FamilyVersion.V6]: "IPv6",
+};
 
 function decodeTcpKeepalive(keepalive: TcpKeepalive | undefined): TcpKeepalivePlan | undefined {
   if (!keepalive) return undefined;

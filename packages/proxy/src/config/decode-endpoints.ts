@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { Metadata } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { HealthStatus } from "@weft/xds/gen/envoy/config/core/v3/health_check_pb";
 import type {
+  Endpoint,
   Endpoint_HealthCheckConfig,
   LbEndpoint,
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb";
@@ -27,6 +28,9 @@ const health: Readonly<Record<HealthStatus, EndpointPlan["health"]>> = {
   [HealthStatus.TIMEOUT]: "unhealthy",
   [HealthStatus.DEGRADED]: "degraded",
 };
+
+/** Each is tried for up to 300 ms before the next. */
+const maxOthers = 16;
 
 const noMetadata: EndpointPlan["metadata"] = new Map();
 
@@ -96,6 +100,7 @@ function decodeEndpoint(
   }
   return {
     address,
+    ...decodeOthers(host.value, resolves, at(path, "endpoint"), issues),
     hostname: host.value.hostname || (address.kind === "ip" && isIP(address.host) === 0 ? address.host : ""),
     weight: endpoint.loadBalancingWeight ?? 1,
     health: health[endpoint.healthStatus],
@@ -107,6 +112,29 @@ function decodeEndpoint(
       issues,
     ),
   };
+}
+
+/** Beside the first, which must be an IP address as they are. */
+function decodeOthers(
+  { address, additionalAddresses }: Endpoint,
+  resolves: boolean,
+  path: string,
+  issues: Issues,
+): Pick<EndpointPlan, "otherAddresses"> {
+  if (additionalAddresses.length === 0) return {};
+  const place = at(path, "additional_addresses");
+  if (resolves) {
+    issues.add(place, "has no meaning where DNS says the addresses", "use a STATIC or an EDS cluster");
+  }
+  if (additionalAddresses.length > maxOthers) issues.add(place, `has more than ${maxOthers} addresses`);
+  if (address?.address.case === "pipe") issues.add(place, "cannot stand beside a Unix socket", "remove it");
+  const otherAddresses = additionalAddresses.flatMap((extra, i) => {
+    const own = `${place}[${i}].address`;
+    const other = decodeAddress(extra.address, own, issues);
+    if (other && (other.kind !== "ip" || isIP(other.host) === 0)) issues.add(own, "is not an IP address");
+    return other ?? [];
+  });
+  return { otherAddresses };
 }
 
 function decodeMetadata(metadata: Metadata | undefined): EndpointPlan["metadata"] {

@@ -3,7 +3,8 @@ import type { AttemptOutcome, Breakers, Cluster, Endpoint, PickContext } from ".
 import { requestHash } from "../cluster/request-hash.ts";
 import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
+import type { Connecting } from "../net/connect.ts";
+import { connectedAddress, connectInTurn } from "../net/connect-in-turn.ts";
 import { Connection } from "../net/connection.ts";
 import { keepAlive } from "../net/tcp-keepalive.ts";
 import { TimerEntry, type TimerOwner } from "../net/timers.ts";
@@ -104,20 +105,28 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
     this.#endpoint = endpoint;
     exchange.endpoint = endpoint;
     exchange.attempts += 1;
-    cluster.stats.cxTotal.value += 1;
     const startMs = clock.monotonicMs();
     timers.start(this.#timer, cluster.plan.connectTimeoutMs, startMs);
     const { tls } = endpoint;
-    this.#connecting = connectTo(
-      endpoint.address,
-      tls,
-      serverNameOf(endpoint),
+    this.#connecting = connectInTurn(
+      endpoint,
       {
+        tls,
+        serverName: serverNameOf(endpoint),
+        localAddresses: cluster.plan.bindAddresses,
+        preface: endpoint.proxyProtocol && proxyHeaderFor(endpoint.proxyProtocol, exchange.connection),
+        timers,
+      },
+      {
+        onAttempt: () => {
+          cluster.stats.cxTotal.value += 1;
+        },
         onConnected: (socket, peer) => {
           this.#timer.stop();
           this.#connecting = undefined;
           const { localAddress, localPort } = socket;
           exchange.upstreamPeer = peer;
+          exchange.upstreamRemote = connectedAddress(endpoint, socket);
           if (localAddress !== undefined) {
             exchange.upstreamLocal = { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
           }
@@ -134,8 +143,6 @@ export class TcpConnector implements TcpUpstreamSource, TimerOwner {
         onFailed: (_reason, message, transport) =>
           this.#failed(transport || (message && `delayed connect error: ${message}`)),
       },
-      cluster.plan.bindAddresses,
-      endpoint.proxyProtocol && proxyHeaderFor(endpoint.proxyProtocol, exchange.connection),
     );
   }
 

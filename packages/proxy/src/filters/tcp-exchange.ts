@@ -20,6 +20,7 @@ export class TcpExchange implements Exchange {
   endpoint: Endpoint | undefined = undefined;
   upstreamPeer: PeerIdentity | undefined = undefined;
   upstreamLocal: SocketAddress | undefined = undefined;
+  upstreamRemote: SocketAddress | undefined = undefined;
   upstreamTransportFailure = "";
   attempts = 0;
   flags = 0;

@@ -101,6 +101,7 @@ export class TcpTunnel implements TcpUpstreamSource, PoolRequester, TimerOwner {
     this.#stream = stream;
     exchange.upstreamPeer = connection.peer;
     exchange.upstreamLocal = connection.local;
+    exchange.upstreamRemote = connection.remote;
     stream.sendHead(this.#requestHead(), false);
   }
 

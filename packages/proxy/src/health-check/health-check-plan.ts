@@ -1,4 +1,4 @@
-import type { SocketAddress } from "../net/socket-address.ts";
+import type { Place } from "../net/connect-in-turn.ts";
 import type { UpstreamTlsPlan } from "../net/tls-plan.ts";
 import type { AppendAction } from "../route/append-action.ts";
 
@@ -81,8 +81,7 @@ export interface TcpProbePlan {
 }
 
 /** Where and how one endpoint is asked. */
-export interface ProbeTarget {
-  readonly address: SocketAddress;
+export interface ProbeTarget extends Place {
   readonly tls: UpstreamTlsPlan | undefined;
   /** A PROXY header that speaks for nobody else, where the endpoint wants one. */
   readonly preface?: Buffer | undefined;

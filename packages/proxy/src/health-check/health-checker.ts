@@ -12,6 +12,7 @@ import type { ProbeFactory } from "./probe-factory.ts";
 /** An endpoint as its checks see it. */
 export interface CheckedEndpoint {
   readonly address: SocketAddress;
+  readonly turns: readonly SocketAddress[];
   readonly tls: UpstreamTlsPlan | undefined;
   readonly proxyProtocol?: UpstreamProxyProtocol | undefined;
   readonly activeHealth: ActiveHealth;
@@ -101,8 +102,10 @@ export class HealthChecker {
     const address = own?.address ?? endpoint.address;
     const { proxyProtocol } = plan.transportMatch ? (this.#options.matchedTransport ?? {}) : endpoint;
     const port = own?.port ?? plan.altPort;
+    const atPort = (one: SocketAddress) => (port === undefined || one.kind !== "ip" ? one : { ...one, port });
     return {
-      address: port === undefined || address.kind !== "ip" ? address : { ...address, port },
+      address: atPort(address),
+      turns: own?.address ? [] : endpoint.turns.map(atPort),
       tls: plan.transportMatch ? this.#transport : withAlpn(endpoint.tls, plan.alpnProtocols),
       preface: proxyProtocol && proxyHeaderForItself(proxyProtocol),
       hostname: own?.hostname || configured || clusterName,

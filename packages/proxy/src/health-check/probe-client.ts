@@ -4,7 +4,8 @@ import { defaultHttp2Plan } from "../http2/http2-plan.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { PoolContext } from "../layer/pending-connection.ts";
 import type { ClientStream, ResponseReceiver } from "../layer/stream.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
+import type { Connecting } from "../net/connect.ts";
+import { connectInTurn } from "../net/connect-in-turn.ts";
 import { Connection } from "../net/connection.ts";
 import type { ProbeTarget } from "./health-check-plan.ts";
 
@@ -42,11 +43,17 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
       this.#begin(head, body, receiver);
       return;
     }
-    const { address, tls, bindAddresses, preface } = this.#target;
-    this.#connecting = connectTo(
-      address,
-      tls,
-      tls?.sni ?? "",
+    const { tls, bindAddresses: localAddresses, preface } = this.#target;
+    this.#connecting = connectInTurn(
+      this.#target,
+      {
+        tls,
+        serverName: tls?.sni ?? "",
+        localAddresses,
+        preface,
+        spoken: this.#protocol === "http2" ? http2Names : undefined,
+        timers: this.#context.timers,
+      },
       {
         onConnected: (socket) => {
           this.#connecting = undefined;
@@ -59,9 +66,6 @@ export class ProbeClient implements ClientCodecEvents, Http2ClientCodecEvents {
           receiver.onResponseReset("connection-failure", true);
         },
       },
-      bindAddresses,
-      preface,
-      this.#protocol === "http2" ? http2Names : undefined,
     );
   }
 

@@ -21,14 +21,21 @@ after(() => {
   timers.close();
 });
 
-/** Checks so often in a row, as an endpoint at this port. */
-async function check(port: number, probe: ProbePlan, options: Partial<HealthCheckPlan> = {}, times = 1) {
+/** Checks so often in a row, as an endpoint at this port, or at each of these. */
+async function check(
+  ports: number | readonly number[],
+  probe: ProbePlan,
+  options: Partial<HealthCheckPlan> = {},
+  times = 1,
+) {
+  const turns = [ports].flat().map((port) => ({ kind: "ip" as const, host: "127.0.0.1", port }));
   const results: ProbeResult[] = [];
   let wake = () => {};
   const one = createProbe(
     healthCheckPlan({ probe, ...options }),
     {
-      address: { kind: "ip", host: "127.0.0.1", port },
+      address: turns[0]!,
+      turns: turns.length > 1 ? turns : [],
       tls: undefined,
       hostname: "web.example",
       bindAddresses: undefined,
@@ -87,6 +94,17 @@ function httpPlan(options: Partial<HttpProbePlan> = {}): HttpProbePlan {
     ...options,
   };
 }
+
+describe("an endpoint with several addresses", () => {
+  it("is well while one of them answers", async () => {
+    const tcp = await listening(createTcpServer());
+    const requests = await http((_request, response) => response.end());
+    const plan: ProbePlan = { kind: "tcp", send: undefined, receive: [] };
+    assert.deepEqual(await check([await freePort(), tcp], plan), ["healthy"]);
+    assert.deepEqual(await check([await freePort(), requests], httpPlan()), ["healthy"]);
+    assert.deepEqual(await check([await freePort(), await freePort()], plan), ["network"]);
+  });
+});
 
 describe("HTTP checks", () => {
   it("send what is configured", async () => {

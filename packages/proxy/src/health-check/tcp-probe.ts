@@ -1,5 +1,6 @@
 import type { PoolContext } from "../layer/pending-connection.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
+import type { Connecting } from "../net/connect.ts";
+import { connectInTurn } from "../net/connect-in-turn.ts";
 import { Connection } from "../net/connection.ts";
 import type { ConnectionHandler } from "../net/connection-handler.ts";
 import type { ProbeTarget, TcpProbePlan } from "./health-check-plan.ts";
@@ -46,11 +47,10 @@ export class TcpProbe implements Probe, ConnectionHandler {
       this.#begin(this.#connection);
       return;
     }
-    const { address, tls, bindAddresses, preface } = this.#target;
-    this.#connecting = connectTo(
-      address,
-      tls,
-      tls?.sni ?? "",
+    const { tls, bindAddresses: localAddresses, preface } = this.#target;
+    this.#connecting = connectInTurn(
+      this.#target,
+      { tls, serverName: tls?.sni ?? "", localAddresses, preface, timers: this.#context.timers },
       {
         onConnected: (socket) => {
           this.#connecting = undefined;
@@ -65,8 +65,6 @@ export class TcpProbe implements Probe, ConnectionHandler {
           this.#fail();
         },
       },
-      bindAddresses,
-      preface,
     );
   }
 

@@ -38,6 +38,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
   attemptedEndpoints: Endpoint[] | undefined = undefined;
   upstreamPeer: PeerIdentity | undefined = undefined;
   upstreamLocal: SocketAddress | undefined = undefined;
+  upstreamRemote: SocketAddress | undefined = undefined;
   upstreamTransportFailure = "";
   attempts = 0;
   flags = 0;
@@ -99,6 +100,7 @@ export abstract class ExchangeRecord implements Omit<Exchange, "reply" | "resume
     if (attempted && !attempted.includes(endpoint)) attempted.push(endpoint);
     this.upstreamPeer = connection?.peer;
     this.upstreamLocal = connection?.local;
+    this.upstreamRemote = connection?.remote;
   }
 
   get direction(): Exchange["direction"] {

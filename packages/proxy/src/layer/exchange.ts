@@ -54,6 +54,8 @@ export interface Exchange {
   /** The identity the upstream proved, when the hop was mutual TLS. */
   upstreamPeer: PeerIdentity | undefined;
   upstreamLocal: SocketAddress | undefined;
+  /** Where the endpoint was reached, where that is not its only address. */
+  upstreamRemote?: SocketAddress | undefined;
   upstreamTransportFailure: string;
   attempts: number;
 

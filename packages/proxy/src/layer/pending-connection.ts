@@ -2,7 +2,8 @@ import type { Clock } from "@weft/base/clock";
 import type { Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
 import { serverNameOf } from "../cluster/server-name.ts";
 import { plainAddress } from "../net/cidr.ts";
-import { type Connecting, connectTo } from "../net/connect.ts";
+import type { Connecting } from "../net/connect.ts";
+import { connectedAddress, connectInTurn } from "../net/connect-in-turn.ts";
 import { Connection } from "../net/connection.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { keepAlive } from "../net/tcp-keepalive.ts";
@@ -62,15 +63,23 @@ export class PendingConnection implements TimerOwner {
     const { timers } = context;
     const { tls } = endpoint;
     const generation = tls?.context.generation ?? 0;
-    cluster.stats.cxTotal.value += 1;
     const { clock } = timers;
     const startMs = clock.monotonicMs();
     timers.start(this.#timer, cluster.plan.connectTimeoutMs, startMs);
-    this.#connecting = connectTo(
-      endpoint.address,
-      tls,
-      serverNameOf(endpoint),
+    this.#connecting = connectInTurn(
+      endpoint,
       {
+        tls,
+        serverName: serverNameOf(endpoint),
+        localAddresses: cluster.plan.bindAddresses,
+        preface: context.preface,
+        spoken: this.#owner.spoken,
+        timers,
+      },
+      {
+        onAttempt: () => {
+          cluster.stats.cxTotal.value += 1;
+        },
         onConnected: (socket, peer, alpn) => {
           this.#timer.stop();
           const madeMs = clock.monotonicMs();
@@ -89,7 +98,7 @@ export class PendingConnection implements TimerOwner {
               : { kind: "ip", host: plainAddress(localAddress), port: localPort ?? 0 };
           this.#owner.onConnected(this, {
             connection,
-            info: { peer, local },
+            info: { peer, local, remote: connectedAddress(endpoint, socket) },
             alpn,
             counted: this.#counted,
             tls,
@@ -103,9 +112,6 @@ export class PendingConnection implements TimerOwner {
           else this.#fail(false, message === "" ? "" : `delayed connect error: ${message}`, false);
         },
       },
-      cluster.plan.bindAddresses,
-      context.preface,
-      this.#owner.spoken,
     );
   }
 

@@ -103,7 +103,8 @@ const withoutPort = (address: SocketAddress | undefined) =>
 const port = (address: SocketAddress | undefined) => (address?.kind === "ip" ? address.port : undefined);
 
 /** The endpoint once there is a connection to it; the one that was only chosen is the upstream host. */
-const upstreamRemote = ({ endpoint, upstreamLocal }: Exchange) => upstreamLocal && endpoint?.address;
+const upstreamRemote = ({ endpoint, upstreamLocal, upstreamRemote: reached }: Exchange) =>
+  upstreamLocal && (reached ?? endpoint?.address);
 /** The endpoints that the request was sent to, each once. */
 const attempted = ({ endpoint, upstreamLocal, attemptedEndpoints }: Exchange) =>
   attemptedEndpoints ?? (upstreamLocal && endpoint ? [endpoint] : []);

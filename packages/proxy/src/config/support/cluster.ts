@@ -26,7 +26,10 @@ export function clusterSupport(): Record<string, MessageSupport> {
     "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate": { implemented: "base_interval max_interval" },
     [`${p}Cluster.EdsClusterConfig`]: { implemented: "eds_config service_name" },
     [`${p}Cluster.TransportSocketMatch`]: { implemented: "name match transport_socket" },
-    [`${p}UpstreamConnectionOptions`]: { implemented: "tcp_keepalive" },
+    [`${p}UpstreamConnectionOptions`]: { implemented: "tcp_keepalive happy_eyeballs_config" },
+    [`${p}UpstreamConnectionOptions.HappyEyeballsConfig`]: {
+      implemented: "first_address_family_version first_address_family_count",
+    },
     "envoy.config.core.v3.TcpKeepalive": {
       implemented: "keepalive_probes keepalive_time keepalive_interval",
     },
@@ -76,7 +79,8 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     [`${e}LbEndpoint`]: { implemented: "endpoint health_status metadata load_balancing_weight" },
     [`${e}Endpoint`]: {
-      implemented: "address hostname health_check_config",
+      implemented: "address hostname health_check_config additional_addresses",
     },
+    [`${e}Endpoint.AdditionalAddress`]: { implemented: "address" },
   };
 }
