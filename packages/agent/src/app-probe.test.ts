@@ -14,6 +14,7 @@ import {
   WorkloadTemplateSchema,
 } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
 import { appProbe, listening } from "./app-probe.ts";
+import { hasIpv6 } from "./interception/has-ipv6.ts";
 import { findExecutable } from "./launch.ts";
 import { planWorkload } from "./workload-plan.ts";
 
@@ -24,9 +25,9 @@ const plan = planWorkload(
     command: ["x"],
     productVersion: "0",
     capture: "none",
-    address: "127.0.0.1",
+    addresses: ["127.0.0.1"],
   },
-  { isRoot: false, hasNft: false, hasOwnNetwork: false, address: undefined, runtimeDir: "/tmp" },
+  { isRoot: false, hasNft: false, hasOwnNetwork: false, addresses: [], runtimeDir: "/tmp" },
 );
 const here = {
   user: undefined,
@@ -48,6 +49,33 @@ after(() => server.close());
 function tried(probe: MessageInitShape<typeof ProbeSchema>): Promise<boolean> {
   return appProbe(plan, create(WorkloadTemplateSchema, { probe }), here).try(running);
 }
+
+describe("an application of a workload with both families", () => {
+  const both = { ...plan, capture: "nft", addresses: ["10.0.0.7", "fd00::7"] } as const;
+  const listensAt = async (host: string, isAsked: (port: number) => ReturnType<typeof appProbe>) => {
+    const own = createServer((_request, response) => response.end());
+    await new Promise<void>((resolve) => own.listen(0, host, resolve));
+    try {
+      return await isAsked((own.address() as AddressInfo).port).try(running);
+    } finally {
+      own.close();
+    }
+  };
+
+  for (const host of ["127.0.0.1", "::1"]) {
+    it(`is ready where it listens at ${host}`, {
+      skip: !hasIpv6() && "this machine has no IPv6",
+    }, async () => {
+      const ports = (port: number) => [{ port, listenPort: port, protocol: "http" as const, name: "http" }];
+      assert.ok(await listensAt(host, (port) => appProbe({ ...both, ports: ports(port) }, undefined, here)));
+      const get = (port: number) =>
+        create(WorkloadTemplateSchema, {
+          probe: { method: { case: "httpGet", value: { port, path: "/" } } },
+        });
+      assert.ok(await listensAt(host, (port) => appProbe(both, get(port), here)));
+    });
+  }
+});
 
 describe("the probe of a WorkloadGroup", () => {
   const get = (path: string, at = port) => tried({ method: { case: "httpGet", value: { port: at, path } } });

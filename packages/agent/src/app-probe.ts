@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HttpGet, Probe, WorkloadTemplate } from "@weft/xds/gen/weft/workload/v1/workload_template_pb";
+import { loopbackAddresses } from "@weft/xds/loopback-addresses";
 import type { AppProbe } from "./app-health.ts";
 import { type AppSurroundings, commandSucceeds } from "./command-succeeds.ts";
 import { isServing } from "./is-serving.ts";
@@ -41,7 +42,9 @@ export function appProbe(
     ...listening,
     try: async (signal) => {
       const answers = await Promise.all(
-        ports.map((port) => connects(appAddress(plan, port), port.port, limited(signal, timeoutMs))),
+        ports.map((port) =>
+          atOneOf(appAddresses(plan, port), (host) => connects(host, port.port, limited(signal, timeoutMs))),
+        ),
       );
       return answers.every((answer) => answer);
     },
@@ -53,7 +56,8 @@ function writtenProbe(probe: Probe, plan: WorkloadPlan, surroundings: AppSurroun
   const periodMs = probe.period ? durationMs(probe.period) : 10_000;
   const limitMs = probe.timeout ? durationMs(probe.timeout) : timeoutMs;
   const here = (port: number) =>
-    appAddress(plan, plan.ports.find((own) => own.port === port) ?? { port, listenPort: port });
+    appAddresses(plan, plan.ports.find((own) => own.port === port) ?? { port, listenPort: port });
+  const placesOf = (host: string, port: number) => (host === "" ? here(port) : [host]);
   return {
     problem: "the application does not pass the probe of its WorkloadGroup",
     initialDelayMs: probe.initialDelay ? durationMs(probe.initialDelay) : 0,
@@ -65,11 +69,15 @@ function writtenProbe(probe: Probe, plan: WorkloadPlan, surroundings: AppSurroun
       const signal = limited(stop, limitMs);
       switch (method.case) {
         case "httpGet":
-          return answersWell(method.value.host || here(method.value.port), method.value, signal);
+          return atOneOf(placesOf(method.value.host, method.value.port), (host) =>
+            answersWell(host, method.value, signal),
+          );
         case "tcpSocket":
-          return connects(method.value.host || here(method.value.port), method.value.port, signal);
+          return atOneOf(placesOf(method.value.host, method.value.port), (host) =>
+            connects(host, method.value.port, signal),
+          );
         case "grpc":
-          return isServing({ ...method.value, host: here(method.value.port) }, signal);
+          return atOneOf(here(method.value.port), (host) => isServing({ ...method.value, host }, signal));
         case "exec":
           return commandSucceeds(method.value.command, surroundings, signal);
         // A method that a newer control plane knows.
@@ -107,13 +115,19 @@ function answersWell(
  * loopback; but a workload whose sidecar takes another port of its address
  * has that address to itself, and others on this machine have the same port on theirs.
  */
-function appAddress(
+function appAddresses(
   plan: WorkloadPlan,
   { port, listenPort }: Pick<PlannedPort, "port" | "listenPort">,
-): string {
-  const { capture, address, hasSidecar } = plan;
-  if (!hasSidecar) return address;
-  return capture === "none" && listenPort !== port ? address : "127.0.0.1";
+): readonly string[] {
+  const { capture, addresses, hasSidecar } = plan;
+  if (!hasSidecar || (capture === "none" && listenPort !== port)) return addresses;
+  return loopbackAddresses(addresses);
+}
+
+/** Whether it is well at one of these places, as callers try one after the other. */
+async function atOneOf(hosts: readonly string[], ask: (host: string) => Promise<boolean>): Promise<boolean> {
+  for (const host of hosts) if (await ask(host)) return true;
+  return false;
 }
 
 function connects(host: string, port: number, signal: AbortSignal): Promise<boolean> {

@@ -95,7 +95,8 @@ export async function joinMesh(options: MemberOptions, cleanup: CleanupStack): P
   });
   cleanup.add("Workload API", () => api.close());
   const env = { ...grpcEnv, SPIFFE_ENDPOINT_SOCKET: `unix://${files.workloadApiPath}` };
-  const dns = plan.capture === "nft" ? await startWorkloadDns(plan.namespace, clock) : undefined;
+  const dns =
+    plan.capture === "nft" ? await startWorkloadDns(plan.namespace, plan.addresses, clock) : undefined;
   if (dns) cleanup.add("DNS", () => dns.close());
 
   const firstNames = Promise.withResolvers<void>();

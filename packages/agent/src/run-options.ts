@@ -51,10 +51,11 @@ export interface RunOptions {
   /** May be empty: a workload that only calls others. */
   readonly ports: readonly AppPort[];
   /**
-   * The address of this workload. Default: the first global IPv4 address of the machine (or network
-   * namespace). With `capture: "none"` the sidecar binds everything to it, its admin interface included.
+   * The addresses of this workload, the most preferred first. Default: the first global one of each family
+   * of the machine (or network namespace), IPv4 first. With `capture: "none"` the sidecar binds everything
+   * to them; its admin interface to the first, where that is of loopback.
    */
-  readonly address?: string;
+  readonly addresses?: readonly string[];
   /** One-time join token. Not needed where the run directory holds a valid identity. */
   readonly token?: string;
   readonly tokenFile?: string;

@@ -68,7 +68,7 @@ function run(script: string, options: Partial<RunOptions> = {}): Promise<number>
     name: "web",
     ports: [{ port: appPort, protocol: "http", name: "http" }],
     inboundPorts: new Map([[appPort, 19080]]),
-    address,
+    addresses: [address],
     capture: "none",
     token: authority.token,
     controlPlane: `127.0.0.1:${authority.target.port}`,

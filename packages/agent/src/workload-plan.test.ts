@@ -8,7 +8,7 @@ const root: Surroundings = {
   isRoot: true,
   hasNft: true,
   hasOwnNetwork: true,
-  address: "10.0.0.7",
+  addresses: ["10.0.0.7"],
   runtimeDir: "/run/weft",
 };
 const options: RunOptions = {
@@ -41,6 +41,15 @@ test("a captured workload registers with the words of the contract", () => {
   assert.equal(plan.runDir, "/run/weft/default/reviews-v1-10.0.0.7");
 });
 
+test("a workload of both families says so, and is known by its first address", () => {
+  const found = planWorkload(options, { ...root, addresses: ["10.0.0.7", "fd00::7"] });
+  assert.equal(nodeMetadata(found, "0.1.0").INSTANCE_IPS, "10.0.0.7,fd00::7");
+  assert.equal(found.instance, planWorkload(options, root).instance, "as before it had the other");
+  const told = planWorkload({ ...options, addresses: ["fd00::7", "10.0.0.7"] }, root);
+  assert.match(nodeId(told, "agent"), /^agent~fd00::7~/);
+  assert.equal(nodeMetadata(told, "0.1.0").INSTANCE_IPS, "fd00::7,10.0.0.7");
+});
+
 test("it stands where it is told to, as far as it is told", () => {
   const standing = (locality: string) => planWorkload({ ...options, locality }, root).locality;
   assert.deepEqual(standing("west"), { region: "west", zone: "", subZone: "" });
@@ -52,7 +61,7 @@ test("without interception it also says where peers connect and what it calls", 
     {
       ...options,
       capture: "none",
-      address: "127.77.0.3",
+      addresses: ["127.77.0.3"],
       inboundPorts: new Map([[9080, 19080]]),
       upstreams: [upstream],
     },
@@ -67,7 +76,7 @@ test("without interception it also says where peers connect and what it calls", 
 test("an instance keeps its name when it is started again, and has it alone", () => {
   const { instance } = planWorkload(options, root);
   assert.equal(planWorkload(options, root).instance, instance);
-  assert.notEqual(planWorkload(options, { ...root, address: "10.0.0.8" }).instance, instance);
+  assert.notEqual(planWorkload(options, { ...root, addresses: ["10.0.0.8"] }).instance, instance);
   assert.notEqual(planWorkload({ ...options, runDir: "/tmp/other" }, root).instance, instance);
 });
 
@@ -102,7 +111,13 @@ const refused: readonly [given: Partial<RunOptions>, here: Partial<Surroundings>
   [{ inboundPorts: new Map([[9080, 1]]) }, {}, /--inbound-port has no effect/],
   [{ capture: "none", inboundPorts: new Map([[1, 2]]) }, {}, /there is no --port 1/],
   [{ ports: [options.ports[0]!, options.ports[0]!] }, {}, /--port 9080 is given twice/],
-  [{}, { address: undefined }, /no network interface/],
+  [{}, { addresses: [] }, /no network interface/],
+  [{ addresses: ["10.0.0.7", "10.0.0.7"] }, {}, /--address 10.0.0.7 is given twice/],
+  [
+    { addresses: Array.from({ length: 17 }, (_, i) => `10.0.0.${i}`) },
+    {},
+    /--address is given 17 times, at most 16 are taken/,
+  ],
   [{ proxy: "none", concurrency: 2 }, {}, /--concurrency needs a sidecar/],
   [{ proxy: "none", capture: "nft" }, {}, /--capture nft needs a sidecar/],
   [

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { UserError } from "@weft/base/errors";
@@ -18,7 +18,8 @@ export interface WorkloadPlan {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly trustDomain: string;
-  readonly address: string;
+  /** At least one; the first is the one it is known by. */
+  readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly locality: NodeLocality | undefined;
   readonly ports: readonly PlannedPort[];
@@ -52,8 +53,8 @@ export interface Surroundings {
   readonly hasNft: boolean;
   /** False in the namespace of the machine's first process: capturing there captures everything on the machine. */
   readonly hasOwnNetwork: boolean;
-  /** First global IPv4 address, where there is one. */
-  readonly address: string | undefined;
+  /** The first global address of each family that has one, IPv4 first. */
+  readonly addresses: readonly string[];
   readonly runtimeDir: string;
 }
 
@@ -98,9 +99,11 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     here.isRoot && here.hasNft && here.hasOwnNetwork && options.proxy !== "none" && !options.isGateway;
   const capture = options.capture ?? (canCapture ? "nft" : "none");
   if (capture === "nft") refuseImpossibleCapture(options, here);
-  const address = options.address ?? here.address ?? (capture === "none" ? "127.0.0.1" : undefined);
+  const found = here.addresses.length === 0 && capture === "none" ? ["127.0.0.1"] : here.addresses;
+  const addresses = options.addresses?.length ? withoutRepeats(options.addresses) : found;
+  const [address] = addresses;
   if (address === undefined) {
-    throw new UserError("no network interface has a global IPv4 address", {
+    throw new UserError("no network interface has a global address", {
       hint: "say which address peers reach this workload at with --address IP",
     });
   }
@@ -115,7 +118,7 @@ export function planWorkload(options: RunOptions, here: Surroundings): WorkloadP
     namespace,
     serviceAccount,
     trustDomain,
-    address,
+    addresses,
     labels: {
       ...(options.name === undefined ? {} : { app: name }),
       // As Istio's own chart labels a gateway, and the Gateway API those of a Gateway, so that either finds it.
@@ -248,6 +251,23 @@ function planPorts(options: RunOptions): PlannedPort[] {
   }));
 }
 
+function withoutRepeats(addresses: readonly string[]): readonly string[] {
+  addresses.forEach((address, i) => {
+    if (addresses.indexOf(address) !== i) {
+      throw new UserError(`--address ${address} is given twice`, { exitCode: 2 });
+    }
+  });
+  if (addresses.length > maxAddresses) {
+    throw new UserError(`--address is given ${addresses.length} times, at most ${maxAddresses} are taken`, {
+      exitCode: 2,
+    });
+  }
+  return addresses;
+}
+
+/** As many as the control plane takes. */
+const maxAddresses = 16;
+
 function parseLocality(text: string | undefined): NodeLocality | undefined {
   if (text === undefined) return undefined;
   if (!/^[^/*]+(\/[^/*]+){0,2}$/.test(text)) {
@@ -279,7 +299,7 @@ export function surroundings(hasNft: boolean): Surroundings {
     isRoot,
     hasNft,
     hasOwnNetwork: hasOwnNetwork(),
-    address: globalAddress(),
+    addresses: globalAddresses(),
     runtimeDir: isRoot
       ? "/run/weft"
       : join(process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `weft-${process.getuid?.() ?? "user"}`), "weft"),
@@ -295,13 +315,13 @@ function hasOwnNetwork(): boolean {
   }
 }
 
-function globalAddress(): string | undefined {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { address, internal } of addresses ?? []) {
-      if (!internal && isIPv4(address) && !address.startsWith("169.254.")) return address;
-    }
-  }
-  return undefined;
+function globalAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const global = all.filter(({ internal }) => !internal).map(({ address }) => address);
+  const ipv4 = global.find((address) => isIPv4(address) && !address.startsWith("169.254."));
+  // fe80::/10 is of a link alone.
+  const ipv6 = global.find((address) => isIPv6(address) && !/^fe[89ab]/i.test(address));
+  return [ipv4, ipv6].flatMap((address) => address ?? []);
 }
 
 /** What the node says about itself, to the letter of the registration contract. */
@@ -312,7 +332,7 @@ export function nodeMetadata(plan: WorkloadPlan, version: string): Record<string
     NAMESPACE: plan.namespace,
     SERVICE_ACCOUNT: plan.serviceAccount,
     LABELS: plan.labels,
-    INSTANCE_IPS: plan.address,
+    INSTANCE_IPS: plan.addresses.join(","),
     INTERCEPTION_MODE: plan.capture === "nft" ? "REDIRECT" : "NONE",
     MESH_ID: plan.trustDomain,
     WEFT_VERSION: version,
@@ -334,7 +354,7 @@ export function localityJson({ region, zone, subZone }: NodeLocality): Readonly<
 
 /** `agent~<ip>~<instance>.<namespace>~<namespace>.svc.cluster.local`, or the same for the sidecar. */
 export function nodeId(plan: WorkloadPlan, role: "agent" | "sidecar"): string {
-  return `${role}~${plan.address}~${plan.instance}.${plan.namespace}~${plan.namespace}.svc.cluster.local`;
+  return `${role}~${plan.addresses[0]}~${plan.instance}.${plan.namespace}~${plan.namespace}.svc.cluster.local`;
 }
 
 /** `<workload>.<namespace>`: what the instances of one deployment have in common. */

@@ -46,6 +46,7 @@ before(async () => {
     addresses: ["127.0.0.1"],
     port: 0,
     names: () => names,
+    isCallable: () => true,
     forwarder: elsewhere,
   });
 });
@@ -134,11 +135,34 @@ test("several questions on one TCP connection are all answered", async () => {
   assert.deepEqual(new Set(replies.map((reply) => reply.readUInt16BE(0))), new Set(ids));
 });
 
+test("an application that has one family is told no address of the other, of a name that exists", async () => {
+  const ipv6Alone = await startDnsServer({
+    addresses: ["127.0.0.1"],
+    port: 0,
+    names: () => names,
+    isCallable: (type) => type === "AAAA",
+    forwarder: elsewhere,
+  });
+  for (const [type, data] of [
+    ["A", []],
+    ["AAAA", ["fd00::1:2"]],
+  ] as const) {
+    const { rcode, answers } = dnsPacket.decode(await askUdp(question("reviews", type), ipv6Alone.port));
+    assert.equal(rcode, "NOERROR", "not NXDOMAIN: clients would not ask for the other");
+    assert.deepEqual(
+      answers?.map((record) => record.data),
+      data,
+    );
+  }
+  await ipv6Alone.close();
+});
+
 test("a resolver's failure is SERVFAIL with the question", async () => {
   const broken = await startDnsServer({
     addresses: ["127.0.0.1"],
     port: 0,
     names: () => names,
+    isCallable: () => true,
     forwarder: { forward: () => Promise.reject(new Error("down")) },
   });
   const answer = dnsPacket.decode(await askUdp(question("nowhere.example", "A"), broken.port));

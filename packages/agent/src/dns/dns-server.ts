@@ -12,6 +12,8 @@ export interface DnsServerOptions {
   readonly port: number;
   /** Read for every question, so a new table counts at once. */
   readonly names: () => MeshNames;
+  /** Whether the application can call addresses of that record type; of others it is told none. */
+  readonly isCallable: (type: string) => boolean;
   readonly forwarder: Forwarder;
 }
 
@@ -55,7 +57,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
 async function answer(
   packet: Buffer,
   transport: "udp" | "tcp",
-  { names, forwarder }: DnsServerOptions,
+  { names, isCallable, forwarder }: DnsServerOptions,
 ): Promise<Buffer | undefined> {
   const parsed = parseQuery(packet);
   if (parsed.t === "ignore") return undefined;
@@ -63,7 +65,8 @@ async function answer(
   const { query } = parsed;
   const addresses = query.isInternet ? names().resolve(query.name) : undefined;
   if (addresses) {
-    return buildAddressAnswer(query, addresses, transport === "udp" ? query.maxUdpBytes : maxTcpAnswerBytes);
+    const told = isCallable(query.type) ? addresses : [];
+    return buildAddressAnswer(query, told, transport === "udp" ? query.maxUdpBytes : maxTcpAnswerBytes);
   }
   try {
     return await forwarder.forward(packet, query, transport);

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import { isIPv4, isIPv6 } from "node:net";
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { ports } from "../ports.ts";
-import { type DnsServer, startDnsServer } from "./dns-server.ts";
+import { type DnsServer, type DnsServerOptions, startDnsServer } from "./dns-server.ts";
 import { createForwarder } from "./forwarder.ts";
 import { type MeshName, MeshNames } from "./mesh-names.ts";
 import { parseResolvConf, type ResolvConf } from "./resolv-conf.ts";
@@ -17,14 +18,23 @@ const resolvConfPath = "/etc/resolv.conf";
 /** How old the parsed resolv.conf may be: a machine that changes networks changes it. */
 const rereadMs = 5_000;
 
-/** @throws UserError when another agent has the port, as only one fits in a network namespace */
-export async function startWorkloadDns(ownNamespace: string, clock: Clock): Promise<WorkloadDns> {
+/**
+ * @param addresses the workload's own: mesh names have addresses of its families alone, so that a client
+ *   that takes the first does not take one that it has no way to
+ * @throws UserError when another agent has the port, as only one fits in a network namespace
+ */
+export async function startWorkloadDns(
+  ownNamespace: string,
+  addresses: readonly string[],
+  clock: Clock,
+): Promise<WorkloadDns> {
   const resolvConf = cachedResolvConf(clock);
   let names = new MeshNames([], ownNamespace, []);
-  const server = await listen(
-    () => names,
-    createForwarder({ clock, nameservers: () => resolvConf().nameservers }),
-  );
+  const server = await listen({
+    names: () => names,
+    isCallable: (type) => addresses.some(type === "AAAA" ? isIPv6 : isIPv4),
+    forwarder: createForwarder({ clock, nameservers: () => resolvConf().nameservers }),
+  });
   return {
     setNames(told) {
       names = new MeshNames(told, ownNamespace, resolvConf().searchDomains);
@@ -34,11 +44,10 @@ export async function startWorkloadDns(ownNamespace: string, clock: Clock): Prom
 }
 
 async function listen(
-  names: () => MeshNames,
-  forwarder: ReturnType<typeof createForwarder>,
+  answering: Pick<DnsServerOptions, "names" | "isCallable" | "forwarder">,
 ): Promise<DnsServer> {
   try {
-    return await startDnsServer({ addresses: ["127.0.0.1", "::1"], port: ports.dns, names, forwarder });
+    return await startDnsServer({ addresses: ["127.0.0.1", "::1"], port: ports.dns, ...answering });
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "EADDRINUSE") throw thrown;
     throw new UserError(

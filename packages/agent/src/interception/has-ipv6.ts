@@ -4,3 +4,8 @@ import { networkInterfaces } from "node:os";
 export function hasIpv6(): boolean {
   return Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === "IPv6"));
 }
+
+/** What to listen on to be reached at all addresses of this network namespace. */
+export function everyAddress(): readonly string[] {
+  return hasIpv6() ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+}

@@ -1,6 +1,7 @@
 /** Where an application shows its own metrics. */
 export interface AppMetricsTarget {
-  readonly host: string;
+  /** Asked one after the other, until somebody is there. */
+  readonly hosts: readonly string[];
   readonly port: number;
   readonly path: string;
 }

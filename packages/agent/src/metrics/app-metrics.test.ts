@@ -63,7 +63,7 @@ describe("the page of a sidecar with an application that has metrics", () => {
       scrape: async (format) => (format === "openmetrics" ? "own_total 1\n# EOF\n" : "own_total 1\n"),
       hasOpenMetrics: true,
       registry,
-      app: new AppMetrics({ host: "127.0.0.1", port, path: "/metrics" }, registry),
+      app: new AppMetrics({ hosts: ["127.0.0.1"], port, path: "/metrics" }, registry),
     });
   });
   after(async () => {
@@ -150,7 +150,7 @@ describe("the page of a sidecar with an application that has metrics", () => {
 
   it("is there while the application is not", async () => {
     const own = new MetricRegistry();
-    const nobody = new AppMetrics({ host: "127.0.0.1", port: await freePort(), path: "/metrics" }, own);
+    const nobody = new AppMetrics({ hosts: ["127.0.0.1"], port: await freePort(), path: "/metrics" }, own);
     assert.equal(await nobody.scrape("text"), undefined);
     const [family] = [...own.families];
     assert.deepEqual(

@@ -1,23 +1,29 @@
 import { request } from "node:http";
 import { contentTypes, type ExpositionFormat } from "@weft/base/exposition";
 import type { MetricRegistry } from "@weft/base/metric-registry";
+import { loopbackAddresses } from "@weft/xds/loopback-addresses";
 import type { WorkloadPlan } from "../workload-plan.ts";
 import type { AppMetricsPlace, AppMetricsTarget } from "./app-metrics-target.ts";
 import { checkExposition } from "./check-exposition.ts";
 
 /** On loopback, but where the workload has one of its own. */
 export function appMetricsTarget(
-  { capture, address }: Pick<WorkloadPlan, "capture" | "address">,
+  { capture, addresses }: Pick<WorkloadPlan, "capture" | "addresses">,
   place: AppMetricsPlace,
 ): AppMetricsTarget {
-  const hasOwnLoopback = capture === "none" && address.startsWith("127.");
-  return { host: hasOwnLoopback ? address : "127.0.0.1", ...place };
+  const own = capture === "none" ? addresses.filter((address) => address.startsWith("127.")) : [];
+  return { hosts: own.length > 0 ? own : loopbackAddresses(addresses), ...place };
 }
 
 export interface AppPage {
   readonly format: ExpositionFormat;
   /** Whole lines, without the end mark of OpenMetrics. */
   readonly text: string;
+}
+
+interface Answer {
+  readonly type: string;
+  readonly body: string;
 }
 
 type Failure = "unreachable" | "timeout" | "status" | "too-large" | "format" | "malformed";
@@ -48,7 +54,11 @@ export class AppMetrics {
   }
 
   async #page(wanted: ExpositionFormat): Promise<AppPage | Failure> {
-    const answer = await this.#fetch(wanted);
+    let answer: Answer | Failure = "unreachable";
+    for (const host of this.#target.hosts) {
+      answer = await this.#fetch(host, wanted);
+      if (answer !== "unreachable") break;
+    }
     if (typeof answer === "string") return answer;
     const { type, body } = answer;
     const format = /^application\/openmetrics-text\b/.test(type) ? "openmetrics" : "text";
@@ -57,8 +67,8 @@ export class AppMetrics {
     return text === undefined ? "malformed" : { format, text };
   }
 
-  #fetch(wanted: ExpositionFormat): Promise<{ readonly type: string; readonly body: string } | Failure> {
-    const { host, port, path } = this.#target;
+  #fetch(host: string, wanted: ExpositionFormat): Promise<Answer | Failure> {
+    const { port, path } = this.#target;
     const accept =
       wanted === "openmetrics" ? `${contentTypes.openmetrics}, text/plain;q=0.5` : contentTypes.text;
     return new Promise((resolve) => {
@@ -80,7 +90,7 @@ export class AppMetrics {
         );
       });
       const timer = setTimeout(() => over("timeout"), timeoutMs);
-      const over = (result: { readonly type: string; readonly body: string } | Failure): void => {
+      const over = (result: Answer | Failure): void => {
         clearTimeout(timer);
         resolve(result);
         asked.destroy();

@@ -20,8 +20,8 @@ const captured: BootstrapPlan = {
   controlPlaneSpiffeId: "spiffe://cluster.local/ns/weft-system/sa/weft-control-plane",
   sdsSocketPath: "/run/weft/default/reviews-v1/sds/sds.sock",
   admin: { address: "127.0.0.1", port: 15000 },
-  stats: { address: "0.0.0.0", port: 15090 },
-  health: { address: "0.0.0.0", port: 15021 },
+  stats: { addresses: ["0.0.0.0", "::"], port: 15090 },
+  health: { addresses: ["0.0.0.0", "::"], port: 15021 },
   metrics: {},
 };
 const withOtherMetrics: BootstrapPlan = {
@@ -38,8 +38,8 @@ const onOneAddress: BootstrapPlan = {
   clientFeatures: [],
   controlPlane: { host: "control.example", port: 443 },
   admin: { address: "127.77.0.3", port: 15000 },
-  stats: { address: "127.77.0.3", port: 15090 },
-  health: { address: "127.77.0.3", port: 15021 },
+  stats: { addresses: ["127.77.0.3"], port: 15090 },
+  health: { addresses: ["127.77.0.3"], port: 15021 },
 };
 const envoy = findPeer("envoy");
 

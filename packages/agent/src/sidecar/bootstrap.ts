@@ -17,17 +17,23 @@ export interface BootstrapPlan {
   readonly sdsSocketPath: string;
   readonly admin: Endpoint;
   /** Where Prometheus scrapes `/stats/prometheus`. */
-  readonly stats: Endpoint;
+  readonly stats: OpenEndpoint;
   /** The agent's own page of statistics, for a sidecar that has only a part of them. */
   readonly statsSocketPath?: string;
   /** How the sidecar counts, where it does so by itself. */
   readonly metrics: MetricOptions;
   /** Where a load balancer or kubelet asks `/healthz/ready`. */
-  readonly health: Endpoint;
+  readonly health: OpenEndpoint;
 }
 
 export interface Endpoint {
   readonly address: string;
+  readonly port: number;
+}
+
+/** What others connect to, at each of these addresses. */
+export interface OpenEndpoint {
+  readonly addresses: readonly string[];
   readonly port: number;
 }
 
@@ -152,10 +158,12 @@ function toAdmin(prefixRewrite?: string) {
   return { cluster: "prometheus_stats", ...(prefixRewrite ? { prefix_rewrite: prefixRewrite } : {}) };
 }
 
-function adminListener(name: string, endpoint: Endpoint, routes: readonly object[]) {
+function adminListener(name: string, { addresses, port }: OpenEndpoint, routes: readonly object[]) {
+  const [first, ...others] = addresses.map((address) => ({ address: socketAddress({ address, port }) }));
   return {
     name,
-    address: socketAddress(endpoint),
+    ...first,
+    ...(others.length > 0 ? { additional_addresses: others } : {}),
     filter_chains: [
       {
         filters: [

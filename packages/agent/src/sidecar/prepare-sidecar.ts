@@ -18,7 +18,7 @@ import { sidecarEnvironment } from "@weft/xds/sidecar-environment";
 import { parse } from "yaml";
 import type { CleanupStack } from "../cleanup-stack.ts";
 import type { IdentityKeeper } from "../enrolment/identity-keeper.ts";
-import { hasIpv6 } from "../interception/has-ipv6.ts";
+import { everyAddress, hasIpv6 } from "../interception/has-ipv6.ts";
 import { buildLaunch } from "../launch.ts";
 import type { DataPlaneOptions, MemberOptions } from "../member-options.ts";
 import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
@@ -117,7 +117,7 @@ export async function prepareSidecar(
     });
     cleanup.add("statistics", () => stats.close());
   }
-  const outside = plan.capture === "nft" ? "0.0.0.0" : plan.address;
+  const outside = plan.capture === "nft" ? everyAddress() : plan.addresses;
   const bootstrap = buildBootstrap({
     nodeId: nodeId(plan, "sidecar"),
     nodeCluster: nodeCluster(plan),
@@ -131,10 +131,10 @@ export async function prepareSidecar(
     controlPlaneSpiffeId: controlPlaneSpiffeId(parseTrustDomain(plan.trustDomain)),
     sdsSocketPath: files.sdsSocketPath,
     admin,
-    stats: { address: outside, port: ports.stats },
+    stats: { addresses: outside, port: ports.stats },
     ...(hasPage ? { statsSocketPath: files.statsSocketPath } : {}),
     metrics: counted ? {} : options.metrics,
-    health: { address: outside, port: ports.health },
+    health: { addresses: outside, port: ports.health },
   });
   writeBootstrap(files.bootstrapPath, bootstrap);
   const accessLog = openAccessLog(options.accessLog);
@@ -205,7 +205,8 @@ function countFromAccessLogs({ plan, productVersion, clock, metrics }: MemberOpt
  */
 async function adminEndpoint(plan: WorkloadPlan): Promise<Endpoint> {
   if (plan.capture === "nft") return { address: "127.0.0.1", port: ports.admin };
-  if (plan.address.startsWith("127.")) return { address: plan.address, port: ports.admin };
+  const [first = ""] = plan.addresses;
+  if (first.startsWith("127.")) return { address: first, port: ports.admin };
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -17,13 +17,21 @@ const others = createServer().listen(15090, "127.83.19.2");
 await once(others, "listening");
 after(() => others.close());
 
-const here = { isRoot: false, hasNft: false, hasOwnNetwork: false, address: undefined, runtimeDir: "/run" };
+const here = { isRoot: false, hasNft: false, hasOwnNetwork: false, addresses: [], runtimeDir: "/run" };
 
 /** What is said of a workload with these options. */
 async function refusal(options: Partial<RunOptions>): Promise<UserError | undefined> {
   const clock = new FakeClock();
   const plan = planWorkload(
-    { name: "web", ports: [], command: ["true"], productVersion: "1", capture: "none", address, ...options },
+    {
+      name: "web",
+      ports: [],
+      command: ["true"],
+      productVersion: "1",
+      capture: "none",
+      addresses: [address],
+      ...options,
+    },
     here,
   );
   let over = false;
@@ -60,13 +68,19 @@ const cases: readonly (readonly [string, Partial<RunOptions>, string, RegExp])[]
   ],
   [
     "a second workload at one address",
-    { address: "127.83.19.2" },
+    { addresses: ["127.83.19.2"] },
+    "--address 127.83.19.2: the sidecar cannot listen on 127.83.19.2:15090: the address is in use",
+    /an address of its own with --address/,
+  ],
+  [
+    "a second address that another workload has",
+    { addresses: ["127.83.19.4", "127.83.19.2"] },
     "--address 127.83.19.2: the sidecar cannot listen on 127.83.19.2:15090: the address is in use",
     /an address of its own with --address/,
   ],
   [
     "an address of another machine",
-    { address: "192.0.2.1" },
+    { addresses: ["192.0.2.1"] },
     "--address 192.0.2.1: the sidecar cannot listen on 192.0.2.1:15090: this machine has no such address",
     /--address/,
   ],
@@ -81,7 +95,7 @@ for (const [name, options, message, hint] of cases) {
 }
 
 test("free addresses are left free", async () => {
-  const free = { address: "127.83.19.3" };
+  const free = { addresses: ["127.83.19.3"] };
   assert.equal(await refusal(free), undefined);
   assert.equal(await refusal(free), undefined);
 });

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import type { Clock } from "@weft/base/clock";
 import { UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
+import { everyAddress } from "../interception/has-ipv6.ts";
 import { ports } from "../ports.ts";
 import type { WorkloadPlan } from "../workload-plan.ts";
 
@@ -49,20 +50,22 @@ function wantedAddresses(plan: WorkloadPlan): readonly WantedAddress[] {
     const outside = [ports.outbound, ports.inbound, ports.stats, ports.health];
     return [
       { host: "127.0.0.1", port: ports.admin, flag, hint },
-      ...outside.map((port) => ({ host: "0.0.0.0", port, flag, hint })),
+      ...outside.flatMap((port) => everyAddress().map((host) => ({ host, port, flag, hint }))),
     ];
   }
-  const { address: host } = plan;
-  const own = [...(host.startsWith("127.") ? [ports.admin] : []), ports.stats, ports.health];
   const ownHint = "give every workload of this machine an address of its own with --address";
   return [
-    ...own.map((port) => ({ host, port, flag: `--address ${host}`, hint: ownHint })),
-    ...plan.ports.map(({ port, listenPort }) => ({
-      host,
-      port: listenPort,
-      flag: port === listenPort ? `--port ${port}` : `--inbound-port ${port}=${listenPort}`,
-      hint: `choose another port with --inbound-port ${port}=PORT, or another --address`,
-    })),
+    ...plan.addresses.flatMap((host, i) => [
+      ...[...(i === 0 && host.startsWith("127.") ? [ports.admin] : []), ports.stats, ports.health].map(
+        (port) => ({ host, port, flag: `--address ${host}`, hint: ownHint }),
+      ),
+      ...plan.ports.map(({ port, listenPort }) => ({
+        host,
+        port: listenPort,
+        flag: port === listenPort ? `--port ${port}` : `--inbound-port ${port}=${listenPort}`,
+        hint: `choose another port with --inbound-port ${port}=PORT, or another --address`,
+      })),
+    ]),
     ...plan.upstreams.map(({ host: service, port, bindAddress, bindPort }) => ({
       host: bindAddress,
       port: bindPort,
@@ -73,7 +76,7 @@ function wantedAddresses(plan: WorkloadPlan): readonly WantedAddress[] {
 }
 
 async function problemOf(host: string, port: number): Promise<unknown> {
-  const server = createServer().listen({ host, port, exclusive: true });
+  const server = createServer().listen({ host, port, exclusive: true, ipv6Only: true });
   try {
     await once(server, "listening");
   } catch (error) {

@@ -28,7 +28,7 @@ interface Flags {
   readonly serviceAccount?: string;
   readonly trustDomain?: string;
   readonly port?: readonly AppPort[];
-  readonly address?: string;
+  readonly address?: readonly string[];
   readonly token?: string;
   readonly tokenFile?: string;
   readonly serviceAccountToken?: string;
@@ -76,7 +76,11 @@ export function command(): Command {
       "port the program listens on, or by which members reach a gateway; repeatable",
       collect(parseAppPort),
     )
-    .option("--address <ip>", "address of this workload (default: the first global one)", parseIp)
+    .option(
+      "--address <ip>",
+      "address of this workload, the preferred one first; repeatable (default: the first global one of IPv4 and of IPv6)",
+      collect(parseIp),
+    )
     .addOption(new Option("--token <token>", "one-time join token").env("WEFT_TOKEN"))
     .option("--token-file <file>", "file that holds the join token")
     .option(
@@ -162,7 +166,7 @@ Example:
       const { keepMemoryPrivate } = await import("../keep-memory-private.ts");
       keepMemoryPrivate();
       const { runWorkload } = await import("@weft/agent/run-workload");
-      const { name, gateway, port, upstream, inboundPort, label, user, traceNode, ...same } = flags;
+      const { name, gateway, port, address, upstream, inboundPort, label, user, traceNode, ...same } = flags;
       const other =
         name === undefined
           ? (flags.workloadGroup && "--workload-group") || (traceNode && "--trace-node")
@@ -180,6 +184,7 @@ Example:
         name: name ?? gateway,
         isGateway: gateway !== undefined,
         ports: port ?? [],
+        addresses: address,
         upstreams: upstream,
         inboundPorts: inboundPort && new Map(inboundPort),
         exclude: {

@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import {
   type Cluster,
@@ -7,6 +6,7 @@ import {
   Cluster_LbPolicy as LbPolicy,
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { BindConfigSchema } from "@weft/xds/gen/envoy/config/core/v3/address_pb";
+import { loopbackAddresses } from "@weft/xds/loopback-addresses";
 import type { InboundPort, MeshWorkload } from "../model/mesh.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
@@ -78,13 +78,7 @@ function applicationPlace(
   if (endpoint && "path" in endpoint) return { address: pipeAddress(endpoint.path) };
   if (endpoint) return placesOf([endpoint.address], endpoint.port);
   const hasOwnAddress = interception === "NONE" && listenPort !== port && addresses.length > 0;
-  return placesOf(hasOwnAddress ? addresses : loopbackOf(addresses), port);
-}
-
-/** An application of both families may listen in either; one of IPv6 alone has IPv4 for itself, if at all. */
-function loopbackOf(addresses: readonly string[]): readonly string[] {
-  if (!addresses.some(isIPv6)) return ["127.0.0.1"];
-  return isIPv6(addresses[0]!) ? ["::1", "127.0.0.1"] : ["127.0.0.1", "::1"];
+  return placesOf(hasOwnAddress ? addresses : loopbackAddresses(addresses), port);
 }
 
 /** Leaves from 127.0.0.6 or ::6, by which the capture rules know that it has been through the sidecar. */
