@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { SortedMap } from "./sorted-map.ts";
 
 const keys = fc.string({ minLength: 0, maxLength: 3 });

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { createCsr } from "./csr.ts";
 import { generateKeyPair, spkiOf } from "./key-pair.ts";
 import { decodePem, encodePem } from "./pem.ts";

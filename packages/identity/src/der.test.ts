@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { DerError, DerReader, tags } from "./der-reader.ts";
 import { element, octetString, oid, sequence, time, unsignedInteger } from "./der-writer.ts";
 

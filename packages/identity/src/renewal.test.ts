@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { renewAfterMs, runAtWallTime } from "./renewal.ts";
 
 test("a certificate is renewed at its half-life, give or take a tenth of its life", () => {

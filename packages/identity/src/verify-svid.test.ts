@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "@weft/testkit/properties";
 import { type BadLeaf, TestCa } from "@weft/testkit/test-ca";
-import fc from "fast-check";
 import { parseCertificate } from "./certificate.ts";
 import { generateKeyPair } from "./key-pair.ts";
 import { issueIntermediate } from "./profiles.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { renderPrometheusText } from "@weft/base/prometheus-text";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { parsePrometheusText } from "./parse-prometheus-text.ts";
 
 const any = () => true;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { formatDiagnostic } from "@weft/base/diagnostics";
 import { parseTrustDomain } from "@weft/identity/spiffe-id";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { buildMesh } from "../model/build-mesh.ts";
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import { type Lease, WorkloadRegistry } from "../registry/workload-registry.ts";

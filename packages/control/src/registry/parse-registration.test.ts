@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshError } from "@weft/base/errors";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { parseRegistration } from "./parse-registration.ts";
 
 const identity = { namespace: "default", serviceAccount: "reviews" };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MetricRegistry } from "@weft/base/metric-registry";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { HeaderList } from "../layer/header-list.ts";
 import { exchange, request, response, type TestExchange } from "../telemetry/exchange-fixture.ts";
 import { localPeerMetadata } from "../telemetry/peer-metadata.ts";

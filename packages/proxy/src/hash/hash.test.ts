@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { combineHashes, formatHash, type Hash64, remainder } from "./hash64.ts";
 import { MersenneTwister } from "./mersenne-twister.ts";
 import { murmurHash64 } from "./murmur-hash.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { BodyDecoder } from "./body-decoder.ts";
 import { Http1RequestHead, parseRequestHead } from "./head.ts";
 import { HeadReader } from "./head-reader.ts";

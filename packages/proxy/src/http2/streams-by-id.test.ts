@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { StreamsById } from "./streams-by-id.ts";
 
 const identifier = fc.oneof(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { clientPreface, Flag, FrameType } from "../http2/frames.ts";
 import { defaultHttp2Plan } from "../http2/http2-plan.ts";
 import { block, FrameClient, frame, request, settings, words } from "./test-frame-client.ts";

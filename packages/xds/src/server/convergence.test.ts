@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { xdsResource } from "@weft/testkit/fake-ads";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import type { OutgoingRequest } from "../client/client-protocol.ts";
 import { deltaClient } from "../client/delta-client.ts";
 import { sotwClient } from "../client/sotw-client.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { StringCache } from "./string-cache.ts";
 
 test("a string is read as it was written, whatever was read before at its place", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import fc from "@weft/testkit/properties";
 import { parseKeySet, verifySignature } from "./json-web-key-set.ts";
 import { parseJwt } from "./json-web-token.ts";
 import { encode, keySet, TestKey } from "./jwt-fixture.ts";
