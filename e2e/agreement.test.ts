@@ -61,6 +61,10 @@ describe("numbers agree", { skip }, () => {
             () => false,
           );
         await mesh.until(`${kind} reaches ${called}`, answers);
+        await mesh.until(`both have counted that ${kind} reaches ${called}`, async () => {
+          const { source, destination } = await countersOf(mesh, kind, called);
+          return source[200] === 1 && destination[200] === 1;
+        });
       }
     }
   });

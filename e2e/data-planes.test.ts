@@ -141,11 +141,17 @@ describe("every pair of data planes", {
   }
 
   test("no data plane refused anything, and status shows each", async () => {
-    const { stdout } = await mesh.weft("status", "-o", "json");
-    const { proxies } = JSON.parse(stdout) as { proxies: { nodeId: string; state: string }[] };
-    const sidecars = proxies.filter(({ nodeId }) => nodeId.startsWith("sidecar~"));
-    assert.deepEqual([...new Set(sidecars.map(({ state }) => state))], ["synced"]);
-    assert.equal(new Set(sidecars.map(({ nodeId }) => nodeId)).size, 2 * kinds.length);
+    await mesh.until("each is in sync", async () => {
+      const { stdout } = await mesh.weft("status", "-o", "json");
+      const { proxies } = JSON.parse(stdout) as { proxies: { nodeId: string; state: string }[] };
+      const sidecars = proxies.filter(({ nodeId }) => nodeId.startsWith("sidecar~"));
+      assert.equal(new Set(sidecars.map(({ nodeId }) => nodeId)).size, 2 * kinds.length);
+      assert.ok(
+        sidecars.every(({ state }) => state !== "nacked"),
+        stdout,
+      );
+      return sidecars.every(({ state }) => state === "synced");
+    });
   });
 
   test("proxy-config shows what each was given, and the line that made it", async () => {

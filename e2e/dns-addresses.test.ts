@@ -9,9 +9,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../packages/testkit/src/free-port.ts";
-import { launcher } from "./local-mesh.ts";
+import { loopbackNetwork } from "../packages/testkit/src/loopback-network.ts";
+import { until } from "../packages/testkit/src/until.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
-const network = `127.${20 + (process.pid % 80)}.${Math.floor(process.pid / 80) % 250}`;
+const network = await loopbackNetwork();
 const [nameServer, first, second] = [`${network}.53`, `${network}.1`, `${network}.2`] as const;
 
 /** The answer to a query of one question: these addresses for type A, none for others; they hold for no time. */
@@ -94,7 +96,7 @@ test("requests follow the addresses that DNS answers", {
   writeFileSync(config, bootstrap(port, appPort));
   writeFileSync(resolver, `nameserver ${nameServer}\n`);
   const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
-  const args = ["--mount", "sh", "-c", script, resolver, launcher, "proxy", "-c", config];
+  const args = ["--mount", "sh", "-c", script, resolver, weftProgram, "proxy", "-c", config];
   const proxy = spawn("unshare", args, { stdio: "ignore" });
   t.after(async () => {
     const ended = once(proxy, "exit");
@@ -104,17 +106,12 @@ test("requests follow the addresses that DNS answers", {
     const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
     return response?.ok ? response.text() : undefined;
   };
-  const until = async (wanted: string) => {
-    for (let tries = 0; (await served()) !== wanted; tries++) {
-      assert.ok(tries < 300, `not served by ${wanted}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
-  await until(first);
+  const servedBy = (wanted: string) => until(`served by ${wanted}`, async () => (await served()) === wanted);
+  await servedBy(first);
   addresses = [second];
-  await until(second);
+  await servedBy(second);
   for (let i = 0; i < 5; i++) assert.equal(await served(), second);
   addresses = [first, second];
-  await until(first);
-  await until(second);
+  await servedBy(first);
+  await servedBy(second);
 });

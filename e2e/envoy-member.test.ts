@@ -33,6 +33,29 @@ const app = (address: string) => `
     stream.on("end", () => stream.end(Buffer.concat([message, message, message])));
   }).listen(9000, ${JSON.stringify(address)});
 `;
+const protocols = ["http", "grpc", "tcp"] as const;
+type Protocol = (typeof protocols)[number];
+
+/** How many calls were answered by their service, by pair and protocol. */
+const answered = new Map<string, number>();
+const keyOf = (...of: readonly [caller: Kind, callee: Kind, protocol: Protocol]) => of.join(" ");
+function countAnswer(...of: Parameters<typeof keyOf>): void {
+  answered.set(keyOf(...of), (answered.get(keyOf(...of)) ?? 0) + 1);
+}
+
+/** How many calls of a protocol are over and were answered by their service, as totals have it. */
+function ended(totals: ReadonlyMap<string, number>, protocol: Protocol): number {
+  const wanted = protocol === "tcp" ? "istio_tcp_connections_closed_total" : "istio_requests_total";
+  let sum = 0;
+  for (const [key, value] of totals) {
+    const [name, text] = key.split(/ (.*)/s);
+    if (name !== wanted) continue;
+    const labels: Record<string, string> = JSON.parse(text!);
+    if (labels.request_protocol === protocol && labels.response_flags === "-") sum += value;
+  }
+  return sum;
+}
+
 const proxyFlags = (kind: Kind) => (kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : []);
 const httpPort = (callee: Kind) => (callee === "weft" ? 20000 : 20001);
 const tcpPort = (callee: Kind) => (callee === "weft" ? 20002 : 20003);
@@ -81,12 +104,16 @@ describe("real Envoy as a sidecar", {
   }
 
   async function isServed(caller: Kind, callee: Kind): Promise<boolean> {
-    const http = await fetch(url(caller, callee)).then(
-      (response) => response.text().then(() => response.status === 200),
-      () => false,
-    );
+    const http = (await get(caller, callee).catch(() => 0)) === 200;
     const grpc = await callGrpc(caller, callee, 1).catch(() => 0);
     return http && grpc > 0 && (await echo(caller, callee, 1).catch(() => 0)) === 1;
+  }
+
+  async function get(caller: Kind, callee: Kind, path = "/"): Promise<number> {
+    const response = await fetch(url(caller, callee, path));
+    await response.arrayBuffer();
+    if (response.status !== 503) countAnswer(caller, callee, "http");
+    return response.status;
   }
 
   /** Sends so many messages; bytes that came back, of three. */
@@ -99,7 +126,9 @@ describe("real Envoy as a sidecar", {
       const stream = client.request({ ...headers, te: "trailers" });
       stream.end(Buffer.concat(new Array(messages).fill(Buffer.from([0, 0, 0, 0, 2, 65, 66]))));
       const received = stream.toArray().then((chunks) => Buffer.concat(chunks).length);
-      return await Promise.race([received, failed]);
+      const bytes = await Promise.race([received, failed]);
+      if (bytes > 0) countAnswer(caller, callee, "grpc");
+      return bytes;
     } finally {
       client.close();
     }
@@ -115,7 +144,10 @@ describe("real Envoy as a sidecar", {
         received += chunk.length;
         if (received === size) socket.end();
       });
-      socket.on("close", () => resolve(received));
+      socket.on("close", () => {
+        if (received === size) countAnswer(caller, callee, "tcp");
+        resolve(received);
+      });
       socket.write(Buffer.alloc(size, 7));
     });
   }
@@ -145,26 +177,28 @@ describe("real Envoy as a sidecar", {
     return found;
   }
 
-  /** What the calls of this test added, once nothing more comes. */
+  /** Waits until a sidecar has counted every call of the pair that was answered, and says what it has counted. */
+  async function counted(side: "caller" | "api", caller: Kind, callee: Kind): Promise<Map<string, number>> {
+    let now = new Map<string, number>();
+    await mesh.until(`the ${side} has counted what ${caller} called of ${callee}`, async () => {
+      now = await totals(side, caller, callee);
+      return protocols.every(
+        (protocol) => ended(now, protocol) === answered.get(keyOf(caller, callee, protocol)),
+      );
+    });
+    return now;
+  }
+
+  /** What the calls of this test added. */
   async function growth(
     side: "caller" | "api",
     caller: Kind,
     callee: Kind,
     run: () => Promise<void>,
   ): Promise<Record<string, number>> {
-    const settled = async () => {
-      let last = "";
-      for (;;) {
-        const now = await totals(side, caller, callee);
-        const text = JSON.stringify([...now]);
-        if (text === last) return now;
-        last = text;
-        await new Promise((resolve) => setTimeout(resolve, 1_200));
-      }
-    };
-    const before = await settled();
+    const before = await counted(side, caller, callee);
     await run();
-    const grown = [...(await settled())].map(
+    const grown = [...(await counted(side, caller, callee))].map(
       ([key, value]) => [key, value - (before.get(key) ?? 0)] as const,
     );
     return Object.fromEntries(grown.filter(([, value]) => value !== 0).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -176,8 +210,8 @@ describe("real Envoy as a sidecar", {
       for (const caller of kinds) {
         for (const callee of kinds) {
           seen[`${caller} calls ${callee}`] = await growth(side, caller, callee, async () => {
-            for (let i = 0; i < 7; i += 1) await (await fetch(url(caller, callee))).text();
-            for (let i = 0; i < 3; i += 1) await (await fetch(url(caller, callee, "/missing"))).text();
+            for (let i = 0; i < 7; i += 1) assert.equal(await get(caller, callee), 200);
+            for (let i = 0; i < 3; i += 1) assert.equal(await get(caller, callee, "/missing"), 404);
             assert.equal(await echo(caller, callee, 5_000), 5_000);
             for (let i = 0; i < 3; i += 1) assert.equal(await callGrpc(caller, callee, 4), 18);
           });

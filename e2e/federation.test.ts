@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { FederatedDomain } from "../packages/control/src/api/federation-protocol.ts";
@@ -39,6 +40,7 @@ describe("two federated meshes", {
   skip: envoy ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers",
 }, () => {
   const web = new TestCa();
+  const folder = mkdtempSync(join(tmpdir(), "weft-federation-"));
   const meshes = {} as Record<Side, LocalMesh>;
   const ports = {} as Record<Side, number>;
 
@@ -96,12 +98,12 @@ describe("two federated meshes", {
   });
   after(async () => {
     for (const side of sides) await meshes[side]?.close();
+    rmSync(folder, { recursive: true });
   });
 
   function filesOf({ chainPem, keyPem }: { readonly chainPem: string; readonly keyPem: string }) {
-    const folder = process.env.TMPDIR ?? "/tmp";
     const write = (name: string, text: string) => {
-      const path = join(folder, `weft-federation-${process.pid}-${name}`);
+      const path = join(folder, name);
       writeFileSync(path, text, { mode: 0o600 });
       return path;
     };

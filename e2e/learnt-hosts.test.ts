@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runCommand, tryCommand } from "../packages/cli/src/demo/command.ts";
 import { inNamespace, processesIn } from "../packages/cli/src/demo/network.ts";
-import { launcher } from "./local-mesh.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
 const state = mkdtempSync(join(tmpdir(), "weft-hosts-"));
 // The sidecar runs as its own user, and its sockets are in here.
@@ -30,7 +30,7 @@ const running = new Map<string, ChildProcess>();
 let said = "";
 
 function weft(name: string, host: HostName, args: readonly string[]): void {
-  const [command, ...rest] = inNamespace(hosts[host].namespace, [launcher, ...args]);
+  const [command, ...rest] = inNamespace(hosts[host].namespace, [weftProgram, ...args]);
   const child = spawn(command!, rest, {
     env: { ...process.env, WEFT_STATE: plane },
     stdio: ["ignore", "pipe", "pipe"],
@@ -76,7 +76,14 @@ async function run(host: HostName, joining: readonly string[]): Promise<void> {
 }
 
 async function enrol(host: HostName): Promise<void> {
-  const token = await runCommand(launcher, ["token", "create", "--service-account", host, "--state", plane]);
+  const token = await runCommand(weftProgram, [
+    "token",
+    "create",
+    "--service-account",
+    host,
+    "--state",
+    plane,
+  ]);
   await run(host, ["--token", token.trim()]);
 }
 
@@ -98,7 +105,7 @@ interface Routes {
 /** What the caller has of the virtual hosts on the port. */
 async function given(): Promise<Routes["value"]["virtual_hosts"]> {
   const asked = ["proxy-config", "routes", "caller", "-o", "json", "--state", plane];
-  const { code, stdout } = await tryCommand(launcher, asked);
+  const { code, stdout } = await tryCommand(weftProgram, asked);
   if (code !== 0) return [];
   const { resources } = JSON.parse(stdout) as { readonly resources: readonly Routes[] };
   return resources.find(({ name }) => name === "9080")?.value.virtual_hosts ?? [];
@@ -107,7 +114,7 @@ async function given(): Promise<Routes["value"]["virtual_hosts"]> {
 async function apply(yaml: string): Promise<void> {
   const file = join(state, "applied.yaml");
   writeFileSync(file, yaml);
-  await runCommand(launcher, ["apply", "-f", file, "--state", plane]);
+  await runCommand(weftProgram, ["apply", "-f", file, "--state", plane]);
 }
 
 /** Whether the caller has a virtual host, or a cluster, on disk. */
@@ -144,7 +151,7 @@ before(async () => {
   await enrol("caller");
   await until("the server is healthy", async () => {
     const { workloads: all } = JSON.parse(
-      await runCommand(launcher, ["status", "-o", "json", "--state", plane]),
+      await runCommand(weftProgram, ["status", "-o", "json", "--state", plane]),
     ) as { readonly workloads: readonly { readonly workloadName: string; readonly isHealthy: boolean }[] };
     return all.some(({ workloadName, isHealthy }) => workloadName === "server" && isHealthy);
   });
@@ -185,7 +192,7 @@ test("the first call of a service waits for its virtual host and succeeds, by wh
   assert.deepEqual(await names(), ["allow_any"], "nothing of the mesh before, though others were called");
   const asked = ["explain", "--from", "caller", "--to", "http://server:9080/", "--state", plane];
   assert.match(
-    await runCommand(launcher, asked),
+    await runCommand(weftProgram, asked),
     /server\.default\.svc\.cluster\.local/,
     "as it would route",
   );
@@ -206,7 +213,7 @@ test("a host that the mesh gets later is routed by the mesh from then on", { ski
   assert.equal(await call("later.example"), "hello later.example 200", "it is outside the mesh");
   await apply(later);
   await until("its route is taken", async () => (await call("later.example")).endsWith(" 418"));
-  await runCommand(launcher, ["delete", "-f", join(state, "applied.yaml"), "--state", plane]);
+  await runCommand(weftProgram, ["delete", "-f", join(state, "applied.yaml"), "--state", plane]);
   await until("it is outside again", async () => (await call("later.example")).endsWith(" 200"));
 });
 

@@ -76,13 +76,20 @@ function echo(caller: Caller, service: Service): Promise<string> {
   });
 }
 
-function listens(caller: Caller): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(ports.unused.tcp, mesh.addressOf(hosts[caller]));
-    socket.on("connect", () => resolve(true));
-    socket.on("error", () => resolve(false));
-    socket.on("connect", () => socket.destroy());
-  });
+/** At all its ports: those for HTTP wait for their routes. */
+async function listens(caller: Caller): Promise<boolean> {
+  const wanted = services.flatMap((name) => Object.values(ports[name]));
+  const answers = wanted.map(
+    (port) =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(port, mesh.addressOf(hosts[caller]), () => {
+          resolve(true);
+          socket.destroy();
+        });
+        socket.on("error", () => resolve(false));
+      }),
+  );
+  return (await Promise.all(answers)).every((isOpen) => isOpen);
 }
 
 async function given(caller: Caller, kind: "clusters" | "endpoints"): Promise<readonly string[]> {

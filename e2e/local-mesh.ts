@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, tryCommand } from "../packages/cli/src/demo/command.ts";
 import { freePort } from "../packages/testkit/src/free-port.ts";
+import { loopbackNetwork } from "../packages/testkit/src/loopback-network.ts";
+import { until } from "../packages/testkit/src/until.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
-/** The `weft` that a person calls. */
-export const launcher = join(import.meta.dirname, "..", "packages", "cli", "bin", "weft");
+/** More than an agent gives its application and its sidecar. */
+const graceMs = 60_000;
 
 /**
  * A control plane and workloads as a person would start them, without
@@ -31,14 +34,21 @@ export class LocalMesh {
     this.#planeFlags = planeFlags;
   }
 
-  /** @param planeFlags of `weft control-plane`, beside those of its ports */
+  /**
+   * Meshes of one process share its network: their workloads' numbers must differ.
+   *
+   * @param planeFlags of `weft control-plane`, beside those of its ports
+   */
   static async start(...planeFlags: readonly string[]): Promise<LocalMesh> {
-    const { pid } = process;
-    const network = `127.${100 + (pid % 100)}.${Math.floor(pid / 100) % 250}`;
-    const mesh = new LocalMesh(network, planeFlags);
+    const mesh = new LocalMesh(await loopbackNetwork(), planeFlags);
     mesh.#controlPlane = `127.0.0.1:${await freePort()}`;
-    await mesh.startControlPlane();
-    return mesh;
+    try {
+      await mesh.startControlPlane();
+      return mesh;
+    } catch (error) {
+      await mesh.close();
+      throw error;
+    }
   }
 
   /** Also again, on the same port and state, after it was killed. */
@@ -156,27 +166,20 @@ export class LocalMesh {
   }
 
   weft(...args: readonly string[]): Promise<CommandResult> {
-    return tryCommand(launcher, args, { env: this.#env });
+    return tryCommand(weftProgram, args, { env: this.#env });
   }
 
-  /** Ends all of it, the newest first. */
+  /** Ends all of it: the workloads at once, each as it leaves a mesh, and then the control plane. */
   async close(): Promise<void> {
-    for (const child of this.#children.toReversed()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const over = once(child, "exit");
-      child.kill("SIGTERM");
-      await over;
-    }
+    const plane = this.#plane;
+    await Promise.all(this.#children.map((child) => child !== plane && ended(child)));
+    if (plane) await ended(plane);
     rmSync(this.state, { recursive: true, force: true });
   }
 
   /** Waits for something to become true; what the processes said is in the error when it does not. */
-  async until(what: string, check: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
-    for (let tries = 0; tries < seconds * 10; tries += 1) {
-      if (await check()) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`waited in vain: ${what}\n${[...this.#said.values()].join("\n")}`);
+  until(what: string, check: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
+    return until(what, check, { seconds, everyMs: 100, said: () => this.said });
   }
 
   get #env(): NodeJS.ProcessEnv {
@@ -184,7 +187,10 @@ export class LocalMesh {
   }
 
   #spawn(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-    const child = spawn(launcher, args, { env: { ...this.#env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(weftProgram, args, {
+      env: { ...this.#env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#children.push(child);
     this.#said.set(child, "");
     const keep = (chunk: Buffer) => this.#said.set(child, (this.#said.get(child)! + chunk).slice(-20_000));
@@ -192,6 +198,16 @@ export class LocalMesh {
     child.stderr.on("data", keep);
     return child;
   }
+}
+
+/** Sent SIGTERM unless it has ended already, and killed where it does not end: a test that failed leaves nothing. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const over = once(child, "exit");
+  child.kill("SIGTERM");
+  const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  await over;
+  clearTimeout(force);
 }
 
 /** A process, the processes it started, those that these did, and so on. */

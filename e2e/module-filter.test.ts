@@ -7,6 +7,8 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { until } from "../packages/testkit/src/until.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -52,16 +54,16 @@ static_resources:
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
 `,
   );
-  const weft = spawn(join(root, "packages/cli/bin/weft"), ["proxy", "-c", config], {
+  const weft = spawn(weftProgram, ["proxy", "-c", config], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const over = once(weft, "exit");
   try {
     let answer: string | undefined;
-    for (let attempt = 0; attempt < 1_000 && answer === undefined; attempt++) {
+    await until("it answers", async () => {
       answer = await ask(socketPath, "acme.example");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+      return answer !== undefined;
+    });
     assert.equal(answer, "202 host");
     assert.equal(await ask(socketPath, "other.example"), "404 undefined");
   } finally {

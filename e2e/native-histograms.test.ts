@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort } from "../packages/testkit/src/free-port.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
-import { launcher } from "./local-mesh.ts";
+import { until } from "../packages/testkit/src/until.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
 const prometheus = findPeer("prometheus");
 const skip = prometheus ? false : "no prometheus found";
@@ -30,7 +31,7 @@ before(async () => {
   listen = await freePort();
   const bootstrap = join(folder, "bootstrap.json");
   writeFileSync(bootstrap, JSON.stringify(bootstrapOf((upstream.address() as AddressInfo).port)));
-  started.push(spawn(launcher, ["proxy", "-c", bootstrap], { stdio: "ignore" }));
+  started.push(spawn(weftProgram, ["proxy", "-c", bootstrap], { stdio: "ignore" }));
   await until("the proxy serves", async () => (await status(`http://127.0.0.1:${admin}/ready`)) === 200);
   for (let i = 0; i < requests; i++) assert.equal(await status(`http://127.0.0.1:${listen}/`), 200);
   const scrape = {
@@ -87,14 +88,6 @@ function status(url: string): Promise<number> {
     },
     () => 0,
   );
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain: ${what}`);
 }
 
 function bootstrapOf(upstreamPort: number): unknown {

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ObservedExplanation } from "../packages/cli/src/explain/explain-observed.ts";
 import type { RecalledRequest, TapLine } from "../packages/control/src/api/observe-protocol.ts";
-import { LocalMesh, launcher } from "./local-mesh.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
+import { LocalMesh } from "./local-mesh.ts";
 
 let mesh: LocalMesh;
 
@@ -85,7 +86,7 @@ class Watching {
   stderr = "";
 
   constructor(...args: readonly string[]) {
-    this.#child = spawn(launcher, args, {
+    this.#child = spawn(weftProgram, args, {
       env: { ...process.env, WEFT_STATE: mesh.state },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { findPeer } from "../packages/testkit/src/peer.ts";
-import { launcher } from "./local-mesh.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 import { RolloutMesh, route } from "./rollout/rollout-mesh.ts";
 
 const envoy = findPeer("envoy");
@@ -79,7 +79,7 @@ describe("a rollout under traffic", () => {
     await mesh.mesh.until("the first step has passed", async () => {
       const { stdout } = await mesh.mesh.weft("rollout", "status", "api", "-o", "json");
       const status = stdout === "" ? undefined : JSON.parse(stdout);
-      return status?.to === "v3" && status.stage === 1 && status.phase === "Progressing";
+      return status?.to === "v3" && status.stage >= 1 && status.phase === "Progressing";
     });
     await mesh.mesh.killControlPlane();
     await mesh.mesh.startControlPlane();
@@ -111,7 +111,7 @@ describe("a rollout under traffic", () => {
 
   test("Ctrl-C leaves it running and says so, and it can be held, watched and ended", async () => {
     const env = { ...process.env, WEFT_STATE: mesh.mesh.state };
-    const child = spawn(launcher, ["rollout", "api", "--to", "v3", ...flags], { env });
+    const child = spawn(weftProgram, ["rollout", "api", "--to", "v3", ...flags], { env });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += chunk));
     await mesh.mesh.until("it has begun", () => said.includes("step: step 1 of 3"));

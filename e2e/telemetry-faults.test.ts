@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort } from "../packages/testkit/src/free-port.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
-import { launcher } from "./local-mesh.ts";
+import { until } from "../packages/testkit/src/until.ts";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 
 const promtool = findPeer("promtool");
 const folder = mkdtempSync(join(tmpdir(), "weft-faults-"));
@@ -69,7 +70,7 @@ before(async () => {
   };
   const file = join(folder, "bootstrap.json");
   writeFileSync(file, JSON.stringify(bootstrap));
-  proxy = spawn(launcher, ["proxy", "-c", file], { stdio: "ignore" });
+  proxy = spawn(weftProgram, ["proxy", "-c", file], { stdio: "ignore" });
   await until("the proxy serves", async () => (await status(admin, "/ready").catch(() => 0)) === 200);
 });
 after(async () => {
@@ -152,14 +153,6 @@ async function status(port: number, path: string, headers: Record<string, string
 async function stat(name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${admin}/stats?filter=${name}`)).text();
   return [...text.matchAll(/: (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain: ${what}`);
 }
 
 for (const collector of collectors) {

@@ -160,7 +160,12 @@ describe("Telemetry", {
   test("both data planes report spans of one trace, with tags of the mesh and of the configuration", async () => {
     const services = ["api-envoy.default", "api-weft.default", "caller-envoy.default", "caller-weft.default"];
     const named = () => [...new Set(spans.map(({ localEndpoint }) => localEndpoint.serviceName))].sort();
-    await mesh.until("all four have reported", () => named().length === services.length);
+    const isWhole = (own: readonly ZipkinSpan[]) =>
+      own.some(({ kind }) => kind === "SERVER") && own.length === 2;
+    await mesh.until("all four have reported, and both ends of a call", () => {
+      const byTrace = Map.groupBy(spans, ({ traceId }) => traceId);
+      return named().length === services.length && [...byTrace.values()].some(isWhole);
+    });
     assert.deepEqual(named(), services);
     for (const { tags, localEndpoint } of spans) {
       assert.equal(tags["istio.canonical_service"], localEndpoint.serviceName.split(".")[0]);
@@ -168,10 +173,6 @@ describe("Telemetry", {
       assert.equal(tags.tier, "gold");
       assert.match(tags.tenant ?? "none", /^(tenant-|none)/);
     }
-    const byTrace = Map.groupBy(spans, ({ traceId }) => traceId);
-    const isWhole = (own: readonly ZipkinSpan[]) =>
-      own.some(({ kind }) => kind === "SERVER") && own.length === 2;
-    assert.ok([...byTrace.values()].some(isWhole), "a trace has both ends of a call");
   });
 });
 

@@ -4,8 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { after, before, test } from "node:test";
+import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 import { type HelloPair, runHelloPair } from "./hello-pair.ts";
-import { LocalMesh, launcher } from "./local-mesh.ts";
+import { LocalMesh } from "./local-mesh.ts";
 
 let mesh: LocalMesh;
 let pair: HelloPair;
@@ -62,7 +63,7 @@ test("weft edges shows who called, as whom, and over mutual TLS; weft stat count
 });
 
 test("weft top writes the calls of this moment every second", async () => {
-  const top = spawn(launcher, ["top", "caller", "-o", "json"], {
+  const top = spawn(weftProgram, ["top", "caller", "-o", "json"], {
     env: { ...process.env, WEFT_STATE: mesh.state },
   });
   try {

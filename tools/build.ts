@@ -5,8 +5,12 @@
  * Small ES modules go inside, which makes the sidecar load faster and hold
  * less memory; their licences go beside them. What is CommonJS, has native parts or
  * workers, or is large and rarely loaded stays a dependency.
+ *
+ * Tests start it by `artefacts/published/bin/weft`: the launcher before this build and
+ * nothing else, as in an installed package; the one in `packages/cli` takes the sources.
  */
 import {
+  chmodSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -14,6 +18,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -83,11 +88,21 @@ replaceFiles(
     ...observability(),
   ]),
 );
+placeLauncher(join(root, "artefacts", "published"));
 const outputs = Object.values(result.metafile.outputs);
 const kibibytes = Math.round(outputs.reduce((sum, output) => sum + output.bytes, 0) / 1024);
 console.error(
   `build: ${outputs.length} files, ${kibibytes} KiB; dashboard ${Math.round(dashboard.scriptBytes / 1024)} KiB of script, compressed`,
 );
+
+function placeLauncher(folder: string): void {
+  const launcher = join(folder, "bin", "weft");
+  mkdirSync(dirname(launcher), { recursive: true });
+  writeFileSync(`${launcher}.${process.pid}`, readFileSync(join(cli, "bin", "weft")));
+  chmodSync(`${launcher}.${process.pid}`, 0o755);
+  renameSync(`${launcher}.${process.pid}`, launcher);
+  if (!existsSync(join(folder, "dist"))) symlinkSync(relative(folder, dist), join(folder, "dist"));
+}
 
 /** Dashboards, alert rules and scrape configuration, as they are in the repository: `weft demo --observe` uses them. */
 function observability(): readonly (readonly [string, Uint8Array])[] {

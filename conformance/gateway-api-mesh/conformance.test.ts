@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { findPeer } from "../../packages/testkit/src/peer.ts";
+import { until } from "../../packages/testkit/src/until.ts";
 import { type ConformanceTest, conformanceTests } from "./cases.ts";
 import { difference } from "./compare.ts";
 import { EchoMesh, type Order } from "./echo-mesh.ts";
@@ -85,13 +86,15 @@ function orderOf({ Request }: Expected): Order {
 async function converge(mesh: EchoMesh, { client }: ConformanceTest, expected: Expected): Promise<void> {
   const order = { ...orderOf(expected), count: 3 };
   let last: string | undefined;
-  for (let tries = 0; tries < 100; tries += 1) {
-    const answers = await mesh.ask(client, order);
-    last = answers.map((answer) => difference(expected, answer)).find((wrong) => wrong !== undefined);
-    if (last === undefined) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assert.fail(`${expected.TestCaseName ?? JSON.stringify(order)}: ${last}`);
+  await until(
+    expected.TestCaseName ?? JSON.stringify(order),
+    async () => {
+      const answers = await mesh.ask(client, order);
+      last = answers.map((answer) => difference(expected, answer)).find((wrong) => wrong !== undefined);
+      return last === undefined;
+    },
+    { everyMs: 100, said: () => `${last}` },
+  );
 }
 
 async function checkWeights(

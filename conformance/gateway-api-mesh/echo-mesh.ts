@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inNamespace } from "../../packages/cli/src/demo/network.ts";
 import { ApiClient } from "../../packages/control/src/api/client.ts";
+import { until } from "../../packages/testkit/src/until.ts";
+import { weftProgram } from "../../packages/testkit/src/weft-program.ts";
 import type { Answer } from "./compare.ts";
 import { controlPlaneAddress, Namespaces } from "./namespaces.ts";
 import { testdata } from "./testdata.ts";
-
-const launcher = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "weft");
 
 /** The workloads of `base/manifests.yaml`. */
 const workloads = {
@@ -115,12 +115,8 @@ export class EchoMesh {
   }
 
   /** Waits for something to become true; what the processes said is in the error when it does not. */
-  async until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-    for (let tries = 0; tries < 600; tries += 1) {
-      if (await check()) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`waited in vain: ${what}\n${this.#said}`);
+  until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+    return until(what, check, { everyMs: 100, said: () => this.#said });
   }
 
   async close(): Promise<void> {
@@ -159,7 +155,7 @@ export class EchoMesh {
   }
 
   #spawn(namespace: string, args: readonly string[]): void {
-    const [command, ...rest] = inNamespace(namespace, [launcher, ...args]);
+    const [command, ...rest] = inNamespace(namespace, [weftProgram, ...args]);
     const child = spawn(command!, rest, { stdio: ["ignore", "pipe", "pipe"] });
     this.#children.push(child);
     const keep = (chunk: Buffer) => {

@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, tryCommand } from "../../packages/cli/src/demo/command.ts";
-import { LocalMesh, launcher } from "../local-mesh.ts";
+import { weftProgram } from "../../packages/testkit/src/weft-program.ts";
+import { LocalMesh } from "../local-mesh.ts";
 
 export const isRoot = process.getuid?.() === 0;
 /** What runs a command as somebody who may do nothing. */
@@ -12,7 +13,7 @@ export const asNobody: readonly string[] = isRoot
   : [];
 /** Why nobody else can be asked, or false: somebody's private folder may hold the whole of `weft`. */
 export const skipAsNobody =
-  isRoot && spawnSync(asNobody[0]!, [...asNobody.slice(1), launcher, "version"]).status !== 0
+  isRoot && spawnSync(asNobody[0]!, [...asNobody.slice(1), weftProgram, "version"]).status !== 0
     ? "uid 65534 cannot run weft from this folder"
     : false;
 export const freePorts: readonly string[] = [
@@ -57,7 +58,7 @@ export class Scene {
     args: readonly string[],
     { prefix = [], env = {} }: { prefix?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
   ): Promise<CommandResult> {
-    const [file, ...rest] = [...prefix, launcher, ...args];
+    const [file, ...rest] = [...prefix, weftProgram, ...args];
     const all = { ...process.env, WEFT_STATE: this.mesh.state, ...env };
     return tryCommand(file!, rest, { env: all, cwd: this.directory });
   }

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { weftProgram } from "@weft/testkit/weft-program";
 import { commandList } from "./command-list.ts";
-import { packageRoot } from "./package-root.ts";
 
 interface Result {
   readonly code: number | null;
@@ -16,7 +16,7 @@ interface Result {
 /** Runs the launcher as a user does, with a PATH whose `node` may be any version. */
 function weft(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(packageRoot, "bin", "weft"), args, {
+    const child = spawn(weftProgram, args, {
       env: { ...process.env, WEFT_STATE: "/nonexistent", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -142,7 +142,7 @@ test("check looks at the machine alone with --pre, and fails without a control p
 
 test("a pipe that closes early is no error", async () => {
   const { code, stderr } = await new Promise<Result>((resolve) => {
-    const script = `"${join(packageRoot, "bin", "weft")}" --help | true`;
+    const script = `"${weftProgram}" --help | true`;
     const child = spawn("sh", ["-c", script], { stdio: ["ignore", "ignore", "pipe"] });
     let text = "";
     child.stderr.on("data", (chunk) => {

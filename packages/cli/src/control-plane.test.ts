@@ -5,16 +5,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { packageRoot } from "./package-root.ts";
+import { weftProgram } from "@weft/testkit/weft-program";
 
-const launcher = join(packageRoot, "bin", "weft");
 const directory = mkdtempSync(join(tmpdir(), "weft-cli-"));
 const state = join(directory, "state");
 let plane: ChildProcess;
 
 function startControlPlane(...flags: readonly string[]): ChildProcess {
   const ports = ["--port", "0", "--plain-port", "0", "--http-port", "0", "--address", "127.0.0.1"];
-  return spawn(launcher, ["control-plane", "--state", state, ...ports, ...flags], {
+  return spawn(weftProgram, ["control-plane", "--state", state, ...ports, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
@@ -36,7 +35,7 @@ interface Result {
 }
 
 async function weft(args: readonly string[], input?: string): Promise<Result> {
-  const child = spawn(launcher, args, { env: { ...process.env, WEFT_STATE: state } });
+  const child = spawn(weftProgram, args, { env: { ...process.env, WEFT_STATE: state } });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => {

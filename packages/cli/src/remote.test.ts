@@ -6,9 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { TestCa } from "@weft/testkit/test-ca";
-import { packageRoot } from "./package-root.ts";
-
-const launcher = join(packageRoot, "bin", "weft");
+import { weftProgram } from "@weft/testkit/weft-program";
 
 /** A control plane with `--api-listen`, and a command line that has none of its own. */
 async function setUp(t: TestContext) {
@@ -27,7 +25,7 @@ async function setUp(t: TestContext) {
   const ports = ["--port", "0", "--plain-port", "0", "--http-port", "0", "--address", "127.0.0.1"];
   const state = join(directory, "state");
   const plane = spawn(
-    launcher,
+    weftProgram,
     ["control-plane", "--state", state, ...ports, "--api-listen", "127.0.0.1:0", "--api-users", users],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
@@ -44,7 +42,7 @@ async function setUp(t: TestContext) {
   const server = /https:\/\/127\.0\.0\.1:\d+/.exec(said)![0];
   const env = { ...process.env, WEFT_CONFIG: join(directory, "config.json"), WEFT_STATE: "" };
   const weft = async (...args: readonly string[]) => {
-    const child = spawn(launcher, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(weftProgram, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => {

@@ -1,11 +1,11 @@
 /** A control plane in this process, with clients that speak its protocols; for tests. */
-import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
+import { until as untilTrue } from "@weft/testkit/until";
 import { AdsClient } from "@weft/xds/ads-client";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
@@ -195,11 +195,7 @@ export function clustersOfRoute(sidecar: TestClient): readonly string[] {
   });
 }
 
-/** Looks again and again until it is so; far beyond what it ever takes, it gives up. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 15_000;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) assert.fail(`it never came true: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+/** Looks again and again until it is so; what it looked for is in the error when it never was. */
+export function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return untilTrue(`${isSo}`, isSo, { everyMs: 10 });
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "@weft/base/clock";
 import { FakeAds } from "@weft/testkit/fake-ads";
+import { until as untilTrue } from "@weft/testkit/until";
 import { Log } from "./admin/log.ts";
 import { decodeBootstrap } from "./config/bootstrap.ts";
 import { parseDocument } from "./config/document.ts";
@@ -106,13 +107,8 @@ async function start(bootstrap: object) {
     const at = sidecar.adminAddress;
     return (await fetch(`http://127.0.0.1:${at?.kind === "ip" ? at.port : 0}${what}`)).text();
   };
-  const until = async (what: string, check: () => Promise<boolean>) => {
-    for (let tries = 0; tries < 500; tries++) {
-      if (await check().catch(() => false)) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`waited in vain: ${what}\n${log.join("")}`);
-  };
+  const until = (what: string, check: () => Promise<boolean>) =>
+    untilTrue(what, () => check().catch(() => false), { everyMs: 10, said: () => log.join("") });
   const get = async () => {
     const port = /::127\.0\.0\.1:(\d+)/.exec(await ask("/listeners"))?.[1];
     return (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text();

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { FakeAds } from "@weft/testkit/fake-ads";
+import { until } from "@weft/testkit/until";
 import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { type Contender, envoyOrSkip, startBoth } from "./test-contenders.ts";
 
@@ -179,12 +180,9 @@ describe("clusters on demand, as real Envoy", { skip: envoyOrSkip }, () => {
     ads.push({
       clusters: ["found", "header", "off", "late"].map((name) => cluster(name, upstream)),
     });
-    for (let i = 0; i < 100; i++) {
-      const answers = await call("/late");
-      if (answers.every(([status]) => status === 200)) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    assert.fail("it is subscribed to, and does not come");
+    await until("it is subscribed to, and comes", async () =>
+      (await call("/late")).every(([status]) => status === 200),
+    );
   });
 });
 

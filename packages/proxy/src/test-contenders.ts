@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@weft/base/clock";
 import { findPeer } from "@weft/testkit/peer";
+import { untilFound } from "@weft/testkit/until";
 import { Log } from "./admin/log.ts";
 import { decodeBootstrap } from "./config/bootstrap.ts";
 import { parseDocument } from "./config/document.ts";
@@ -88,16 +89,12 @@ export async function startWeft(text: string): Promise<Contender> {
 }
 
 /** Asks until there is a listener; a bound so that a broken peer fails the test rather than hanging it. */
-async function listenerPort(admin: Contender["admin"]): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      const isReady = (await admin("/ready")).startsWith("LIVE");
-      const found = /::127\.0\.0\.1:(\d+)/.exec(await admin("/listeners"));
-      if (isReady && found) return Number(found[1]);
-    } catch {
-      // Not up yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("did not become ready");
+function listenerPort(admin: Contender["admin"]): Promise<number> {
+  const ask = async () => {
+    const isReady = (await admin("/ready")).startsWith("LIVE");
+    const found = /::127\.0\.0\.1:(\d+)/.exec(await admin("/listeners"));
+    return isReady && found ? Number(found[1]) : undefined;
+  };
+  // Not up yet is no failure.
+  return untilFound("the proxy is ready", () => ask().catch(() => undefined), { everyMs: 50 });
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { systemClock } from "@weft/base/clock";
 import { FakeAds } from "@weft/testkit/fake-ads";
+import { untilFound } from "@weft/testkit/until";
 import { ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { ClusterLoadAssignmentSchema } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
@@ -111,14 +112,8 @@ static_resources:
     const response = await fetch(`http://127.0.0.1:${address.port}${path}`);
     return { status: response.status, text: await response.text() };
   };
-  const until = async <T>(ask: () => Promise<T | undefined>): Promise<T> => {
-    for (let attempt = 0; attempt < 500; attempt++) {
-      const answer = await ask();
-      if (answer !== undefined) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`gave up waiting; the proxy says:\n${log.join("")}`);
-  };
+  const until = <T>(ask: () => Promise<T | undefined>): Promise<T> =>
+    untilFound(`${ask}`, ask, { everyMs: 10, said: () => log.join("") });
   return {
     ads,
     sidecar,

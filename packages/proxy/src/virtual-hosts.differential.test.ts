@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { until } from "@weft/testkit/until";
 import { type VirtualHost, VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import {
   type RouteConfiguration,
@@ -13,7 +14,6 @@ import { type HostClient, type Said, TestHostServer, type Told } from "./test-ho
 
 const source = { ads: {}, resource_api_version: "V3" };
 const type = "type.googleapis.com/envoy.extensions.filters";
-const patienceMs = 10_000;
 
 function hostJson(name: string, domains: readonly string[], body: string): JsonObject {
   const answer = { status: 200, body: { inline_string: body } };
@@ -276,12 +276,4 @@ function fetchOne({ port }: Contender, of: string, body: string): Promise<string
     call.on("error", reject);
     call.end(body);
   });
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!(await check())) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -1,29 +1,17 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { until } from "@weft/testkit/until";
 
 const main = join(import.meta.dirname, "..", "main.ts");
 const directory = mkdtempSync(join(tmpdir(), "weft-flags-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 const admin = "admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }";
-
-async function until<T>(what: string, ask: () => T | undefined): Promise<T> {
-  for (let tries = 0; tries < 600; tries++) {
-    try {
-      const answer = ask();
-      if (answer !== undefined) return answer;
-    } catch {
-      // Not there yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`waited in vain: ${what}`);
-}
 
 test("Envoy's flags: an inline bootstrap merged into the file, the node, where the admin endpoint is, a log that is rotated", async () => {
   const [file, log, address] = ["bootstrap.yaml", "log", "address"].map((name) => join(directory, name));
@@ -32,7 +20,8 @@ test("Envoy's flags: an inline bootstrap merged into the file, the node, where t
   const places = ["--log-path", log!, "--admin-address-path", address!, "--disable-hot-restart"];
   const child = spawn(process.execPath, [main, "proxy", ...flags, ...places], { stdio: "ignore" });
   after(() => child.kill("SIGKILL"));
-  const said = (path: string, pattern: RegExp) => () => pattern.exec(readFileSync(path, "utf8")) ?? undefined;
+  const said = (path: string, pattern: RegExp) => () =>
+    existsSync(path) && pattern.test(readFileSync(path, "utf8"));
   await until("start", said(log!, /serving/));
   const info = await (await fetch(`http://${readFileSync(address!, "utf8")}/server_info`)).json();
   const { node, command_line_options: options } = info as Record<string, Record<string, unknown>>;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { test } from "node:test";
+import { until } from "@weft/testkit/until";
 import { cleanups, type ProxyProcess, startProxyProcess } from "./test-proxy-process.ts";
 
 const request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
@@ -20,12 +21,8 @@ function ask(port: number): Promise<string> {
   });
 }
 
-async function until(proxy: ProxyProcess, what: string, check: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (await check().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`waited in vain: ${what}\n${proxy.said()}`);
+function untilOf(proxy: ProxyProcess, what: string, check: () => Promise<boolean>): Promise<void> {
+  return until(what, () => check().catch(() => false), { said: () => proxy.said() });
 }
 
 /** The processes that took over, to be ended with the test. */
@@ -58,7 +55,7 @@ for (const concurrency of [1, 2]) {
     });
     const over = once(proxy.child, "exit");
     proxy.child.kill("SIGUSR2");
-    await until(proxy, "a successor serves", async () =>
+    await untilOf(proxy, "a successor serves", async () =>
       /"restart_epoch": 1/.test(await proxy.admin("/server_info")),
     );
     open.write(request);
@@ -71,7 +68,7 @@ for (const concurrency of [1, 2]) {
     assert.deepEqual(failed, []);
     assert.ok(answers.length > 50, `${answers.length} requests are no load`);
 
-    await until(proxy, "all requests of both processes are counted", async () => {
+    await untilOf(proxy, "all requests of both processes are counted", async () => {
       const counted = await proxy.stats("downstream_rq_total$");
       return counted.get("http.s.downstream_rq_total") === answers.length + 2;
     });
@@ -87,7 +84,7 @@ test("a successor that cannot start changes nothing", async () => {
   endSuccessors(proxy);
   proxy.breakBootstrap();
   proxy.child.kill("SIGUSR2");
-  await until(proxy, "it is told", async () => /this process goes on/.test(proxy.said()));
+  await untilOf(proxy, "it is told", async () => /this process goes on/.test(proxy.said()));
   assert.match(await ask(proxy.port), /^HTTP\/1\.1 200/);
   assert.equal(proxy.child.exitCode, null);
 });

@@ -6,19 +6,12 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { SidecarRequests } from "@weft/agent/observe/sidecar-requests";
 import { systemClock } from "@weft/base/clock";
+import { until } from "@weft/testkit/until";
 import type { ObservedEvent } from "@weft/xds/observed-request";
 import { startProxyProcess } from "./test-proxy-process.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "weft-watch-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
-
-async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries += 1) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`waited in vain: ${what}`);
-}
 
 test("those who watch or ask see the requests of all workers, each once, and their limit is for all", async () => {
   const socket = join(directory, "requests.sock");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { packageRoot } from "../package-root.ts";
+import { weftProgram } from "@weft/testkit/weft-program";
 
 const mesh = (timeout: string) => `apiVersion: v1
 kind: Service
@@ -34,7 +34,7 @@ test("--watch runs the tests again when the mesh beside them changes, for as lon
   const write = (timeout: string) => writeFileSync(join(folder, "mesh.yaml"), mesh(timeout));
   write("2s");
   writeFileSync(join(folder, "a.test.yaml"), suite);
-  const child = spawn(join(packageRoot, "bin", "weft"), ["test", folder, "--watch"], {
+  const child = spawn(weftProgram, ["test", folder, "--watch"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   t.after(() => child.kill("SIGKILL"));

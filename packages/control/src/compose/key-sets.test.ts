@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { ApiClient } from "../api/client.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane.ts";
+import { until } from "../test-running-mesh.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -55,14 +56,6 @@ metadata: { name: users }
 spec: { jwtRules: [{ issuer: me, jwksUri: "${url}" }] }
 `;
   return { files: [{ name: "users.yaml", text }] };
-}
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("waited in vain");
 }
 
 test("keys are fetched when a policy names them, and before a start serves anybody", async (t) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Jaeger, jaegerProgram, startJaeger } from "@weft/testkit/jaeger";
+import { untilFound } from "@weft/testkit/until";
 import { readTrace } from "./read-trace.ts";
 import type { TraceReport } from "./view.ts";
 
@@ -26,13 +27,11 @@ async function send(service: string, spans: readonly object[]): Promise<void> {
   assert.equal(answer.status, 200);
 }
 
-async function eventually(isWhole: (trace: TraceReport) => boolean): Promise<TraceReport> {
-  for (let tries = 0; tries < 200; tries++) {
+function eventually(isWhole: (trace: TraceReport) => boolean): Promise<TraceReport> {
+  return untilFound("the trace has arrived", async () => {
     const trace = await readTrace(`${jaeger.queryUrl}/`, traceId).catch(() => undefined);
-    if (trace && isWhole(trace)) return trace;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the trace did not arrive");
+    return trace && isWhole(trace) ? trace : undefined;
+  });
 }
 
 test("a trace of two services is read from Jaeger, failures and flags with it", withJaeger, async () => {

@@ -4,6 +4,7 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from "node:htt
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { freePort } from "@weft/testkit/free-port";
+import { until } from "@weft/testkit/until";
 import { startWeft } from "../filters/side-by-side-fixture.ts";
 import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
 
@@ -74,9 +75,7 @@ describe("an access log service that takes nothing costs entries, which are coun
         assert.deepEqual(statuses, [200, 200, 200, 200, 200]);
         const stats = async () => await (await fetch(`http://${proxy.admin}/stats`)).text();
         const dropped = /^access_logs\.grpc_access_log\.logs_dropped: 5$/m;
-        for (let i = 0; i < 1_000 && !dropped.test(await stats()); i++)
-          await new Promise((r) => setTimeout(r, 10));
-        assert.match(await stats(), dropped);
+        await until("all five are counted", async () => dropped.test(await stats()));
         assert.match(await stats(), /^access_logs\.grpc_access_log\.logs_written: 0$/m);
       } finally {
         await proxy.close();

@@ -2,6 +2,7 @@
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
+import { until } from "@weft/testkit/until";
 import { ExportLogsServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb";
 import { ExportTraceServiceRequestSchema } from "@weft/xds/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb";
 import { envoyType, loopback, overHttp2, staticCluster } from "./test-static-cluster.ts";
@@ -57,7 +58,7 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     port: (server.address() as AddressInfo).port,
     logs,
     async take(count) {
-      for (let i = 0; i < 500 && spans.length < count; i++) await new Promise((done) => setTimeout(done, 10));
+      await until(`${count} spans`, () => spans.length >= count, { everyMs: 10 });
       if (spans.length !== count)
         throw new Error(`${spans.length} spans instead of ${count}: ${JSON.stringify(spans)}`);
       return spans.splice(0);
@@ -233,4 +234,15 @@ export function tracingBootstrap(setup: TracingSetup): string {
       ],
     },
   });
+}
+
+/** What is read, once it is as it should be: it is told of by and by. */
+export async function eventually<T>(read: () => Promise<T> | T, isIt: (value: T) => boolean): Promise<T> {
+  let last: T | undefined;
+  const look = async () => {
+    last = await read();
+    return isIt(last);
+  };
+  await until("what was told", look, { said: () => JSON.stringify(last) });
+  return last!;
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { until } from "@weft/testkit/until";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
 import { type CollectedSpan, startSpanCollector, tracingBootstrap } from "./test-tracing.ts";
 
@@ -261,9 +262,7 @@ before(async () => {
       seen[name].set(question.name, { spans, upstream: heard.splice(0), answer });
     }
     const expected = questions.length + forced;
-    for (let i = 0; i < 500 && collector.logs.length < expected; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(`${expected} log records`, () => collector.logs.length >= expected, { everyMs: 10 });
     logs[name] = collector.logs
       .map(({ traceId, spanId, body }) => ({
         isGiven: given.includes(traceId),

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Jaeger, jaegerProgram, startJaeger } from "@weft/testkit/jaeger";
 import { envoy, startEnvoy, startWeft } from "../filters/side-by-side-fixture.ts";
-import { type TracingSetup, tracingBootstrap } from "./test-tracing.ts";
+import { eventually, type TracingSetup, tracingBootstrap } from "./test-tracing.ts";
 
 const withPeers = {
   skip: !jaegerProgram ? "no Jaeger found" : envoy ? false : "no Envoy found",
@@ -36,15 +36,6 @@ let jaeger: Jaeger;
 let application: Server;
 /** How the application was called, as it tells of it. */
 const heard: string[] = [];
-
-async function eventually<T>(read: () => Promise<T>, isIt: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 600; i++) {
-    const value = await read();
-    if (isIt(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`did not come: ${JSON.stringify(await read())}`);
-}
 
 function get(port: number): Promise<number> {
   return new Promise((resolve, reject) => {

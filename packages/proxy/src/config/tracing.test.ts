@@ -11,7 +11,7 @@ import { startWeft } from "../filters/side-by-side-fixture.ts";
 import { resourceOf } from "./decode-otel-tracer.ts";
 import { Issues } from "./issues.ts";
 import { encodeSpans } from "./otlp-spans.ts";
-import { type CollectedSpan, decodeSpans, tracingBootstrap } from "./test-tracing.ts";
+import { type CollectedSpan, decodeSpans, eventually, tracingBootstrap } from "./test-tracing.ts";
 import { compileText } from "./testing.ts";
 
 const given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -49,15 +49,6 @@ function get(
     call.on("error", reject);
     call.end();
   });
-}
-
-async function eventually<T>(read: () => Promise<T> | T, isIt: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 500; i++) {
-    const value = await read();
-    if (isIt(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`did not come: ${JSON.stringify(await read())}`);
 }
 
 describe("traces by HTTP", () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { until } from "@weft/testkit/until";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
 
 const trace = "0af7651916cd43dd8448eb211c80319c";
@@ -212,7 +213,7 @@ before(async () => {
     const proxy = await start(bootstrapOf((server.address() as AddressInfo).port));
     for (const [name, listener, path, headers, count] of questions) {
       await ask(proxy.ports.get(listener)!, path, headers);
-      for (let i = 0; i < 500 && spans.length < count; i++) await new Promise((done) => setTimeout(done, 10));
+      await until(`${count} spans of ${name}`, () => spans.length >= count, { everyMs: 10 });
       const taken = spans
         .splice(0)
         .map(comparable)

@@ -1,7 +1,7 @@
 /** The same bootstrap in Envoy and in this proxy, asked the same questions; for tests of filters. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "@weft/base/clock";
 import { findPeer } from "@weft/testkit/peer";
+import { until, untilFound } from "@weft/testkit/until";
 import { Log } from "../admin/log.ts";
 import { decodeBootstrap } from "../config/bootstrap.ts";
 import { parseDocument } from "../config/document.ts";
@@ -153,14 +154,15 @@ export async function startSideBySide(setup: Setup): Promise<SideBySide> {
       };
     },
     async logged(count) {
-      const read = async (file: string) => {
-        for (let attempt = 0; attempt < 500; attempt++) {
-          const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
-          if (lines.length >= count) return lines;
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
-        throw new Error(`${file} never had ${count} lines: ${readFileSync(file, "utf8")}`);
-      };
+      const read = (file: string) =>
+        untilFound(
+          `${count} lines in ${file}`,
+          () => {
+            const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
+            return lines.length >= count ? lines : undefined;
+          },
+          { everyMs: 10, said: () => readFileSync(file, "utf8") },
+        );
       return { envoy: await read(logs.envoy), weft: await read(logs.weft) };
     },
     async stat(name) {
@@ -228,20 +230,21 @@ export async function startEnvoy(bootstrap: string, directory: string) {
     ["-c", file, "--admin-address-path", adminFile, "-l", "error", ...flags],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
-  for (let attempt = 0; attempt < 400 && child.exitCode === null; attempt++) {
-    try {
-      const admin = readFileSync(adminFile, "utf8").trim();
-      if ((await fetch(`http://${admin}/ready`)).status === 200) {
-        const close = async () => child.kill("SIGKILL");
-        return { admin, ports: await listenerPorts(admin), close };
-      }
-    } catch {
-      // Not up yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
+  const askReady = async () => {
+    if (child.exitCode !== null) throw new Error(`Envoy does not take\n${bootstrap}`);
+    if (!existsSync(adminFile)) return undefined;
+    const admin = readFileSync(adminFile, "utf8").trim();
+    const ready = await fetch(`http://${admin}/ready`).catch(() => undefined);
+    return ready?.status === 200 ? admin : undefined;
+  };
+  const close = async () => void child.kill("SIGKILL");
+  try {
+    const admin = await untilFound("Envoy is ready", askReady, { everyMs: 25, said: () => bootstrap });
+    return { admin, ports: await listenerPorts(admin), close };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  child.kill("SIGKILL");
-  throw new Error(`Envoy did not become ready on\n${bootstrap}`);
 }
 
 /** This proxy under a bootstrap, inside this process. */
@@ -257,13 +260,9 @@ export async function startWeft(bootstrap: string) {
   const address = sidecar.adminAddress;
   if (address?.kind !== "ip") throw new Error("no admin address");
   const admin = `127.0.0.1:${address.port}`;
-  for (let attempt = 0; attempt < 400; attempt++) {
-    if ((await fetch(`http://${admin}/ready`)).status === 200) {
-      return { admin, ports: await listenerPorts(admin), close: () => sidecar.close() };
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`the proxy did not become ready:\n${said.join("")}`);
+  const isReady = async () => (await fetch(`http://${admin}/ready`)).status === 200;
+  await until("the proxy is ready", isReady, { everyMs: 10, said: () => said.join("") });
+  return { admin, ports: await listenerPorts(admin), close: () => sidecar.close() };
 }
 
 /** Ports by listener name. */

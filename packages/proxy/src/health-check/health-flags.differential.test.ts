@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { until } from "@weft/testkit/until";
 import { type Contender, envoyOrSkip, startBoth } from "../test-contenders.ts";
 
 /** How the endpoint at each loopback address answers, and what both proxies must make of it. */
@@ -121,13 +122,13 @@ async function flagsOf(contender: Contender): Promise<Record<string, string>> {
 test("endpoints are judged, and the judgement is shown, as by Envoy", { skip: envoyOrSkip }, async () => {
   const expected = Object.fromEntries(endpoints.map(({ address, flags }) => [address, flags]));
   for (const contender of contenders) {
-    let found = await flagsOf(contender);
+    let found = {};
     // The silent one needs its timeouts.
-    for (let i = 0; i < 100 && JSON.stringify(found) !== JSON.stringify(expected); i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    const isJudged = async () => {
       found = await flagsOf(contender);
-    }
-    assert.deepEqual(found, expected, contender.name);
+      return JSON.stringify(found) === JSON.stringify(expected);
+    };
+    await until(`${contender.name} has judged all`, isJudged, { said: () => JSON.stringify(found) });
   }
 });
 

@@ -4,6 +4,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { until } from "@weft/testkit/until";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import {
   chainPlan,
@@ -58,9 +59,8 @@ async function setUp(protocol: "http1" | "http2", plan: Partial<ClusterPlan>) {
 }
 
 /** A bound so that a test that waits in vain fails. */
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000 && !isTrue(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(isTrue());
+function untilTrue(isTrue: () => boolean): Promise<void> {
+  return until(`${isTrue}`, isTrue, { everyMs: 5 });
 }
 
 for (const protocol of ["http1", "http2"] as const) {
@@ -68,14 +68,14 @@ for (const protocol of ["http1", "http2"] as const) {
     it("close when they have grown too old, once they are idle", async () => {
       const { get, answer, connections, metric } = await setUp(protocol, { maxConnectionDurationMs: 60 });
       const slow = get("/slow");
-      await until(() => metric("max_duration_reached") === 1);
+      await untilTrue(() => metric("max_duration_reached") === 1);
       assert.equal(metric("active"), 1, "the request goes on");
       answer();
       assert.equal(await slow, 200);
-      await until(() => metric("active") === 0);
+      await untilTrue(() => metric("active") === 0);
       assert.equal(await get(), 200);
       assert.equal(connections(), 2);
-      await until(() => metric("active") === 0);
+      await untilTrue(() => metric("active") === 0);
       assert.equal(metric("max_duration_reached"), 2);
     });
 
@@ -88,7 +88,7 @@ for (const protocol of ["http1", "http2"] as const) {
     it("close when they have been idle for too long", async () => {
       const { get, metric } = await setUp(protocol, { idleTimeoutMs: 20 });
       assert.equal(await get(), 200);
-      await until(() => metric("active") === 0);
+      await untilTrue(() => metric("active") === 0);
       assert.equal(metric("idle_timeout"), 1);
     });
 

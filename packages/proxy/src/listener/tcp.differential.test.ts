@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort } from "@weft/testkit/free-port";
+import { untilFound } from "@weft/testkit/until";
 import { envoy, startEnvoy, startWeft, withEnvoy } from "../filters/side-by-side-fixture.ts";
 import { createTunnelServer1, createTunnelServer2 } from "./test-tunnel-servers.ts";
 
@@ -335,13 +336,11 @@ function converse(port: number, { send, endsAfter }: Scene): Promise<string> {
 }
 
 /** Waits for `lines`; an expected silence is seen by the next scenes' lines, not by time. */
-async function logOf(logs: string, i: number, lines: number): Promise<string> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+function logOf(logs: string, i: number, lines: number): Promise<string> {
+  return untilFound(`${lines} lines in the log of ${scenes[i]!.name}`, () => {
     const text = readFileSync(join(logs, `${i}.log`), "utf8");
-    if (text.split("\n").length > lines) return text;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`the log of ${scenes[i]!.name} never had ${lines} lines`);
+    return text.split("\n").length > lines ? text : undefined;
+  });
 }
 
 for (const [i, scene] of scenes.entries()) {
