@@ -148,7 +148,8 @@ const tlsVersions: Readonly<Record<string, TlsVersion>> = {
 };
 
 function tlsProperties({ connection }: Exchange): MessageInitShape<typeof TLSPropertiesSchema> {
-  const { peer, ownUris, tlsVersion, requestedServerName } = connection;
+  const { ownUris, tlsVersion, requestedServerName } = connection;
+  const peer = connection.peer ?? connection.unverifiedPeer;
   return {
     tlsVersion: tlsVersions[tlsVersion] ?? TlsVersion.VERSION_UNSPECIFIED,
     tlsSniHostname: requestedServerName,

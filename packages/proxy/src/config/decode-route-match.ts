@@ -107,12 +107,15 @@ export function decodeConditions(
     conditions.push(decodeQueryParameter(matcher, `${at(path, "query_parameters")}[${i}]`, context));
   });
   if (match.grpc) conditions.push(isGrpc);
-  // A client is asked for a certificate only where it is verified: presented and validated are the same.
   const { presented, validated } = match.tlsContext ?? {};
-  for (const expected of [presented, validated]) {
-    if (expected !== undefined) {
-      conditions.push((_request, source) => (source?.connection.peer !== undefined) === expected);
-    }
+  if (presented !== undefined) {
+    conditions.push((_request, source) => {
+      const { peer, unverifiedPeer } = source?.connection ?? {};
+      return ((peer ?? unverifiedPeer) !== undefined) === presented;
+    });
+  }
+  if (validated !== undefined) {
+    conditions.push((_request, source) => (source?.connection.peer !== undefined) === validated);
   }
   match.dynamicMetadata.forEach((matcher, i) => {
     const test = decodeMetadataMatcher(matcher, `${at(path, "dynamic_metadata")}[${i}]`, issues);

@@ -222,3 +222,25 @@ describe("what is expected of an upstream's certificate", () => {
     );
   });
 });
+
+describe("certificates that need not verify", () => {
+  const untrusted = { trust_chain_verification: "ACCEPT_UNTRUSTED" };
+  const trusting = { validation_context: { trusted_ca: inline(ca.bundlePem), ...untrusted } };
+  const cases: [name: string, decode: () => unknown, expected: RegExp][] = [
+    [
+      "of servers",
+      () => upstream({ common_tls_context: trusting }),
+      /accepts servers that do not verify, which is not implemented/,
+    ],
+    [
+      "of clients that nothing could verify",
+      () => downstream({ common_tls_context: { validation_context: untrusted } }),
+      /trust_chain_verification: accepts certificates that nothing could verify/,
+    ],
+  ];
+  for (const [name, decode, expected] of cases) {
+    it(`${name} are refused by name`, () => {
+      assert.throws(decode, expected);
+    });
+  }
+});

@@ -4,37 +4,25 @@ import { safeCipherSuites } from "@weft/base/cipher-suites";
 import { messageOf } from "@weft/base/errors";
 import type { TransportSocket } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import {
-  type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
   type TlsCertificate,
   type TlsParameters,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
-import type {
-  SdsSecretConfig,
-  Secret,
-} from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
+import type { Secret } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import type {
   CommonTlsContext,
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { DownstreamTlsPlan, SanMatcher, TlsContextSource, UpstreamTlsPlan } from "../net/tls-plan.ts";
-import { decodeConfigSource } from "./config-source.ts";
 import type { DecodeContext } from "./decode-context.ts";
-import { decodeSans } from "./decode-san.ts";
-import { decodeSpiffeValidator } from "./decode-spiffe-validator.ts";
+import { decodeSecretRef } from "./decode-secret-ref.ts";
 import { decodeSessions } from "./decode-tls-sessions.ts";
+import { decodeTrust, decodeValidation, expectsMore } from "./decode-validation.ts";
 import { readDataSource } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
 import { at, type Issues } from "./issues.ts";
-import { sourcedKey } from "./sourced-name.ts";
-import type {
-  CertificateMaterial,
-  SecretMaterial,
-  SecretRef,
-  TlsMaterial,
-  TrustMaterial,
-} from "./tls-contexts.ts";
+import type { CertificateMaterial, SecretMaterial, SecretRef, TlsMaterial } from "./tls-contexts.ts";
 
 /**
  * Envoy's default. Hybrids with ML-KEM may be named in `ecdh_curves`; they cost
@@ -87,6 +75,7 @@ export function decodeDownstreamTls(
     context: common.source,
     requireClientCertificate,
     verifiesClients: common.material.trust !== undefined,
+    acceptsUntrusted: common.acceptsUntrusted,
     alpnProtocols: tls.commonTlsContext?.alpnProtocols ?? [],
     matchesSan: common.matchesSan,
   };
@@ -108,6 +97,13 @@ export function decodeUpstreamTls(
   }
   const tls = message as UpstreamTlsContext;
   const common = decodeCommon(tls.commonTlsContext, at(place, "common_tls_context"), context);
+  if (common.acceptsUntrusted) {
+    context.issues.add(
+      at(place, "common_tls_context"),
+      "accepts servers that do not verify, which is not implemented by this proxy",
+      "set no validation context to verify nobody",
+    );
+  }
   if ((common.matchesSan || tls.autoSniSanValidation) && !common.material.trust) {
     context.issues.add(
       at(place, "common_tls_context"),
@@ -143,6 +139,7 @@ interface Common {
   readonly material: TlsMaterial;
   readonly source: TlsContextSource;
   readonly matchesSan: SanMatcher | undefined;
+  readonly acceptsUntrusted: boolean;
 }
 
 const absent: TlsContextSource = { current: undefined, generation: 0 };
@@ -161,7 +158,7 @@ function decodeCommon(
     ),
     ...(common?.tlsCertificateSdsSecretConfigs ?? []).flatMap(
       (config, i) =>
-        decodeRef(config, `${at(path, "tls_certificate_sds_secret_configs")}[${i}]`, context) ?? [],
+        decodeSecretRef(config, `${at(path, "tls_certificate_sds_secret_configs")}[${i}]`, context) ?? [],
     ),
   ];
   const validation = decodeValidation(common, path, context);
@@ -185,7 +182,8 @@ function decodeCommon(
       );
     }
   }
-  return { material, source, matchesSan: validation.matchesSan };
+  const { matchesSan, acceptsUntrusted = false } = validation;
+  return { material, source, matchesSan, acceptsUntrusted };
 }
 
 export function decodeCertificate(
@@ -199,89 +197,6 @@ export function decodeCertificate(
   return chain && key ? { chain, key, password: password?.toString("utf8") } : undefined;
 }
 
-function decodeValidation(
-  common: CommonTlsContext | undefined,
-  path: string,
-  context: DecodeContext,
-): { trust: TrustMaterial | SecretRef | undefined; matchesSan: SanMatcher | undefined } {
-  const type = common?.validationContextType;
-  switch (type?.case) {
-    case "validationContext": {
-      const place = at(path, "validation_context");
-      return {
-        trust: decodeTrust(type.value, place, context.issues),
-        matchesSan: decodeSans(type.value, place, context.issues),
-      };
-    }
-    case "validationContextSdsSecretConfig":
-      return {
-        trust: decodeRef(type.value, at(path, "validation_context_sds_secret_config"), context),
-        matchesSan: undefined,
-      };
-    case "combinedValidationContext": {
-      const place = at(path, "combined_validation_context");
-      const defaults = type.value.defaultValidationContext;
-      const config = type.value.validationContextSdsSecretConfig;
-      if (defaults?.trustedCa) {
-        context.issues.add(
-          at(place, "default_validation_context.trusted_ca"),
-          "would be replaced by the SDS secret",
-          "keep one of them",
-        );
-      }
-      if (defaults?.customValidatorConfig) {
-        context.issues.add(
-          at(place, "default_validation_context.custom_validator_config"),
-          "would be merged with the SDS secret, which is not implemented by this proxy",
-          "put all of it into the secret",
-        );
-      }
-      if (!config) context.issues.add(at(place, "validation_context_sds_secret_config"), "is missing");
-      return {
-        trust: config && decodeRef(config, at(place, "validation_context_sds_secret_config"), context),
-        matchesSan: defaults && decodeSans(defaults, at(place, "default_validation_context"), context.issues),
-      };
-    }
-    default:
-      return { trust: undefined, matchesSan: undefined };
-  }
-}
-
-export function decodeTrust(
-  validation: CertificateValidationContext,
-  path: string,
-  issues: Issues,
-): TrustMaterial | undefined {
-  if (validation.customValidatorConfig) return decodeSpiffeValidator(validation, path, issues);
-  if (!validation.trustedCa) return undefined;
-  const ca = readDataSource(validation.trustedCa, at(path, "trusted_ca"), issues);
-  const crl = validation.crl && readDataSource(validation.crl, at(path, "crl"), issues);
-  return ca && { ca, crl };
-}
-
-function decodeRef(config: SdsSecretConfig, path: string, context: DecodeContext): SecretRef | undefined {
-  if (config.name === "") {
-    context.issues.add(at(path, "name"), "is empty", "name the secret");
-    return undefined;
-  }
-  const chosen = config.sdsConfig && decodeConfigSource(config.sdsConfig, at(path, "sds_config"), context);
-  if (config.sdsConfig && !chosen) return undefined;
-  const source = chosen?.source ?? "static";
-  const ref = { source, name: config.name };
-  const key = sourcedKey(ref);
-  if (source === "static" && !context.tls.has(key)) {
-    context.issues.add(
-      path,
-      `unknown static secret '${config.name}'`,
-      "define it under static_resources.secrets",
-    );
-    return undefined;
-  }
-  context.needs.secrets.add(key);
-  if (chosen) context.needs.fetchTimeoutsMs.add(chosen.fetchTimeoutMs);
-  return ref;
-}
-
 /** Decodes an SDS resource. */
 export function decodeSecret(secret: Secret, path: string, issues: Issues): SecretMaterial | undefined {
   const { type } = secret;
@@ -292,7 +207,7 @@ export function decodeSecret(secret: Secret, path: string, issues: Issues): Secr
     }
     case "validationContext": {
       const place = at(path, "validation_context");
-      if (expectationsOf(type.value).some((list) => list.length > 0)) {
+      if (expectsMore(type.value)) {
         issues.add(
           place,
           "says what to expect of a certificate, which is not implemented inside a secret",
@@ -307,16 +222,6 @@ export function decodeSecret(secret: Secret, path: string, issues: Issues): Secr
       issues.add(path, "needs `tls_certificate` or `validation_context`");
       return undefined;
   }
-}
-
-function expectationsOf(validation: CertificateValidationContext): readonly (readonly unknown[])[] {
-  const { matchTypedSubjectAltNames, matchSubjectAltNames } = validation;
-  return [
-    matchTypedSubjectAltNames,
-    matchSubjectAltNames,
-    validation.verifyCertificateHash,
-    validation.verifyCertificateSpki,
-  ];
 }
 
 const versions: Readonly<Partial<Record<Protocol, "TLSv1.2" | "TLSv1.3">>> = {

@@ -1,4 +1,5 @@
 import type { HttpConnectionPlan } from "../listener/listener-plan.ts";
+import type { PeerIdentity } from "../net/tls-plan.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HeaderList } from "./header-list.ts";
 
@@ -10,9 +11,11 @@ const elements = new WeakMap<
 >();
 
 /**
- * Puts into `x-forwarded-client-cert` what this proxy itself verified, and lets
- * through what others claim only where the configuration trusts them. Without a
- * verified client certificate nothing but `always-forward-only` keeps the header.
+ * Puts into `x-forwarded-client-cert` the certificate that was shown to this
+ * proxy itself, and lets through what others claim only where the configuration
+ * trusts them. Without one nothing but `always-forward-only` keeps the header.
+ * It has been verified, unless the listener accepts untrusted ones: those behind
+ * it judge it then.
  *
  * @see envoy...HttpConnectionManager.ForwardClientCertDetails
  */
@@ -24,7 +27,7 @@ export function applyClientCertificate(
 ): void {
   const mode = plan.forwardClientCert;
   if (mode === "always-forward-only") return;
-  if (mode === "sanitize" || !connection.peer) {
+  if (mode === "sanitize" || !certificateOf(connection)) {
     if (isPresent) headers.remove(clientCertificateHeader);
     return;
   }
@@ -37,6 +40,10 @@ export function applyClientCertificate(
   else headers.set(clientCertificateHeader, value);
 }
 
+function certificateOf({ peer, unverifiedPeer }: DownstreamConnection): PeerIdentity | undefined {
+  return peer ?? unverifiedPeer;
+}
+
 /** The same for every request of a connection. */
 function elementOf(connection: DownstreamConnection, plan: HttpConnectionPlan): string {
   const cached = elements.get(connection);
@@ -47,7 +54,7 @@ function elementOf(connection: DownstreamConnection, plan: HttpConnectionPlan): 
 }
 
 function buildElement(connection: DownstreamConnection, plan: HttpConnectionPlan): string {
-  const peer = connection.peer!;
+  const peer = certificateOf(connection)!;
   const wanted = plan.setClientCertDetails;
   const parts: string[] = [];
   if (connection.ownUris.length > 0) parts.push(`By=${connection.ownUris[0]}`);

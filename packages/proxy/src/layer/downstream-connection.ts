@@ -26,6 +26,8 @@ export interface DownstreamConnection {
   readonly isTls: boolean;
   /** Present exactly when the peer's certificate was verified. */
   readonly peer: PeerIdentity | undefined;
+  /** What a certificate claims that was let in without being verified: to be told, never to be believed. */
+  readonly unverifiedPeer?: PeerIdentity | undefined;
   /** The subject alternative names of our own certificate, for XFCC and logs. */
   readonly ownUris: readonly string[];
   readonly tlsVersion: string;

@@ -158,7 +158,7 @@ export function prepareRequest(
       else headers.append("x-request-id", requestId);
     }
   }
-  if (hasClientCertificate || connection.peer) {
+  if (hasClientCertificate || connection.peer || connection.unverifiedPeer) {
     applyClientCertificate(headers, connection, plan, hasClientCertificate);
   }
   if (plan.stripsHostDot) head.authority = withoutTrailingDot(head.authority);

@@ -15,6 +15,7 @@ export class AcceptedConnection implements DownstreamConnection {
   readonly alpn: string;
   readonly isTls: boolean;
   readonly peer: PeerIdentity | undefined;
+  readonly unverifiedPeer: PeerIdentity | undefined;
   readonly ownUris: readonly string[];
   readonly tlsVersion: string;
   readonly tlsCipher: string;
@@ -37,6 +38,7 @@ export class AcceptedConnection implements DownstreamConnection {
     this.alpn = tls?.alpn ?? "";
     this.isTls = tls !== undefined;
     this.peer = tls?.peer;
+    this.unverifiedPeer = tls?.unverifiedPeer;
     this.ownUris = tls?.ownUris ?? [];
     this.tlsVersion = tls?.version ?? "";
     this.tlsCipher = tls?.cipher ?? "";

@@ -52,6 +52,7 @@ export function compileChain(
 export function isSameTransport({ tls }: FilterChainPlan, connection: AcceptedConnection): boolean {
   if ((tls !== undefined) !== connection.isTls) return false;
   if (!tls) return true;
+  if (connection.unverifiedPeer) return tls.acceptsUntrusted === true;
   if (tls.requireClientCertificate && !connection.peer) return false;
   return !(connection.peer && tls.matchesSan) || tls.matchesSan(connection.peer);
 }

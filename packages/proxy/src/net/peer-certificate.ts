@@ -2,8 +2,8 @@ import { createHash, type X509Certificate } from "node:crypto";
 import type { PeerIdentity } from "./tls-plan.ts";
 
 /**
- * The names of a certificate, read once per connection. Only build it from a
- * certificate whose chain has been verified.
+ * The names of a certificate, read once per connection. They are claims unless
+ * its chain has been verified: see `AcceptedTls`.
  */
 export class PeerCertificate implements PeerIdentity {
   readonly uris: readonly string[];

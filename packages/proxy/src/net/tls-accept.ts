@@ -10,6 +10,8 @@ import type { DownstreamTlsPlan, PeerIdentity } from "./tls-plan.ts";
 export interface AcceptedTls {
   readonly socket: TLSSocket;
   readonly peer: PeerIdentity | undefined;
+  /** Of a certificate that was let in though it did not verify: what it claims. */
+  readonly unverifiedPeer?: PeerIdentity | undefined;
   readonly ownUris: readonly string[];
   readonly alpn: string;
   readonly version: string;
@@ -110,6 +112,7 @@ export function acceptTls(
     if (isSettled) return;
     const certificate = socket.getPeerX509Certificate();
     let peer: PeerIdentity | undefined;
+    let unverifiedPeer: PeerIdentity | undefined;
     if (!certificate) {
       if (requiresCertificate) {
         refuse("no-certificate", "the client sent no certificate");
@@ -117,20 +120,23 @@ export function acceptTls(
       }
     } else if (wantsCertificate) {
       const verifyError = verifyErrorOf(socket) ?? expiryOf(socket, certificate, limit.timers.clock.now());
-      if (verifyError) {
+      if (verifyError && !plan.acceptsUntrusted) {
         refuse("certificate-not-verified", verifyError);
         return;
       }
-      peer = new PeerCertificate(certificate);
-      const fault = svidFault(certificate, peer, svidDomains);
+      const shown = new PeerCertificate(certificate);
+      const fault = svidFault(certificate, shown, svidDomains);
       if (fault) {
         refuse("name-not-accepted", fault);
         return;
       }
-      if (plan.matchesSan && !plan.matchesSan(peer)) {
-        refuse("name-not-accepted", `no accepted name in ${peer.uris.join(", ") || peer.subject}`);
+      const isNamed = !plan.matchesSan || plan.matchesSan(shown);
+      if (!isNamed && !plan.acceptsUntrusted) {
+        refuse("name-not-accepted", `no accepted name in ${shown.uris.join(", ") || shown.subject}`);
         return;
       }
+      if (verifyError || !isNamed) unverifiedPeer = shown;
+      else peer = shown;
     }
     isSettled = true;
     timer.stop();
@@ -144,6 +150,7 @@ export function acceptTls(
     events.onAccepted({
       socket,
       peer,
+      unverifiedPeer,
       ownUris: select ? ownUrisOf(socket) : cachedOwnUris(socket, context),
       alpn: socket.alpnProtocol || "",
       version: socket.getProtocol() ?? "",

@@ -43,6 +43,8 @@ export interface DownstreamTlsPlan {
   readonly requireClientCertificate: boolean;
   /** False when there is no validation context: clients are then not asked for a certificate. Absent means true. */
   readonly verifiesClients?: boolean;
+  /** A certificate that does not verify is let in all the same, and proves nothing (`ACCEPT_UNTRUSTED`). */
+  readonly acceptsUntrusted?: boolean;
   readonly alpnProtocols: readonly string[];
   /** Undefined accepts every peer the trust bundle verifies. */
   readonly matchesSan: SanMatcher | undefined;

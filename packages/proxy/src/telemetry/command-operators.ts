@@ -90,7 +90,10 @@ function required(argument: string | undefined, name: string): string {
 const orNone = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 const joined = (names: readonly string[] | undefined) => orNone(names?.join(","));
 const peer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory =>
-  plain(({ connection }) => (connection.peer ? orNone(read(connection.peer)) : undefined));
+  plain(({ connection: { peer: verified, unverifiedPeer } }) => {
+    const shown = verified ?? unverifiedPeer;
+    return shown && orNone(read(shown));
+  });
 const upstreamPeer = (read: (peer: PeerIdentity) => string | undefined): OperatorFactory =>
   plain(({ upstreamPeer: identity }) => (identity ? orNone(read(identity)) : undefined));
 

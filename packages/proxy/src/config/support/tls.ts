@@ -41,9 +41,8 @@ export function tlsSupport(): Record<string, MessageSupport> {
     [`${p}TlsCertificate`]: { implemented: "certificate_chain private_key password" },
     [`${p}CertificateValidationContext`]: {
       implemented:
-        "trusted_ca custom_validator_config match_typed_subject_alt_names match_subject_alt_names crl verify_certificate_hash verify_certificate_spki",
-      neutral:
-        "allow_expired_certificate trust_chain_verification only_verify_leaf_cert_crl require_signed_certificate_timestamp",
+        "trusted_ca custom_validator_config match_typed_subject_alt_names match_subject_alt_names crl verify_certificate_hash verify_certificate_spki trust_chain_verification",
+      neutral: "allow_expired_certificate only_verify_leaf_cert_crl require_signed_certificate_timestamp",
     },
     [`${p}SPIFFECertValidatorConfig`]: { implemented: "trust_domains" },
     [`${p}SPIFFECertValidatorConfig.TrustDomain`]: { implemented: "name trust_bundle" },
