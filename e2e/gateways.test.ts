@@ -6,14 +6,20 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect as connectPlain } from "node:net";
+import { createServer, type Server } from "node:https";
+import { type AddressInfo, connect as connectPlain } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 import { TestCa, type TestSvid } from "../packages/testkit/src/test-ca.ts";
-import { bookinfoOfGatewayApi, httpbinGateway, tlsGateway } from "./gateways/configuration.ts";
+import {
+  bookinfoOfGatewayApi,
+  edgeOfGatewayApi,
+  httpbinGateway,
+  tlsGateway,
+} from "./gateways/configuration.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
 const envoy = findPeer("envoy");
@@ -43,11 +49,41 @@ const clients = new TestCa();
 const server = (name: string) => ca.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
 const client = (name: string) => clients.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
 
-function secret(name: string, { chainPem, keyPem }: TestSvid, more: Record<string, string> = {}): string {
+function secret(
+  name: string,
+  { chainPem, keyPem }: TestSvid,
+  more: Record<string, string> = {},
+  namespace = "default",
+): string {
   const text = (value: string) => Buffer.from(value).toString("base64");
   const data = { "tls.crt": chainPem, "tls.key": keyPem, ...more };
   const lines = Object.entries(data).map(([key, value]) => `  ${key}: ${text(value)}\n`);
-  return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\ntype: Opaque\ndata:\n${lines.join("")}---\n`;
+  return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name}, namespace: ${namespace} }\ntype: Opaque\ndata:\n${lines.join("")}---\n`;
+}
+
+const configMap = (name: string, { bundlePem }: TestCa) =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata: { ca.crt: ${JSON.stringify(bundlePem)} }\n---\n`;
+
+/** Outside the mesh: says whom it was proved to be called by, and of which client it was told. */
+async function startBackend(): Promise<Server> {
+  const { chainPem, keyPem } = server("backend.internal");
+  const options = {
+    cert: chainPem,
+    key: keyPem,
+    ca: clients.bundlePem,
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
+  const backend = createServer(options, ({ socket, headers }, response) => {
+    const { authorized } = socket as TLSSocket;
+    const shown = authorized && (socket as TLSSocket).getPeerX509Certificate()?.subjectAltName;
+    response.setHeader("connection", "close");
+    response.end(
+      JSON.stringify({ caller: shown || "nobody", told: headers["x-forwarded-client-cert"] ?? "" }),
+    );
+  });
+  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
+  return backend;
 }
 
 interface Echoed {
@@ -58,6 +94,7 @@ interface Echoed {
 
 describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
   let mesh: LocalMesh;
+  let backend: Server | undefined;
   let folder = "";
   const one = server("one.example.com");
 
@@ -102,15 +139,34 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
     const trust = { "ca.crt": clients.bundlePem };
     await apply(
       "tls.yaml",
-      secret("one", one) + secret("two", server("two.example.com"), trust) + tlsGateway,
+      secret("one", one) +
+        secret("two", server("two.example.com"), trust) +
+        secret("open", server("open.example.com"), trust) +
+        tlsGateway,
     );
+    backend = await startBackend();
+    const names = kinds.map((kind) => `ingress-${kind}`);
+    const edge = edgeOfGatewayApi(names, (backend.address() as AddressInfo).port);
+    const secrets = [
+      secret("edge", one),
+      secret("edge-client", client("edge.example.com")),
+      secret("team", server("team.example.com"), {}, "team"),
+    ];
+    const trusted = configMap("edge-clients", clients) + configMap("backend-roots", ca);
+    await apply("edge.yaml", edge + secrets.join("") + trusted);
     for (const kind of kinds) {
+      for (const url of ["https://one.example.com:9444/productpage", "https://team.example.com:9444/"]) {
+        await mesh.until(`${kind} serves ${url}`, async () => (await get(kind, url)).status === 200);
+      }
       for (const url of ["http://one.example.com:8080/productpage", "https://secure.example.com:8443/"]) {
         await mesh.until(`${kind} serves ${url}`, async () => (await get(kind, url)).status === 200);
       }
     }
   });
-  after(() => mesh?.close());
+  after(() => {
+    backend?.close();
+    return mesh?.close();
+  });
 
   async function apply(name: string, text: string): Promise<void> {
     const file = join(mesh.state, name);
@@ -203,6 +259,75 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
         assert.equal((await get(kind, url, ...mutual("stranger"))).status, 0, "another name");
         assert.equal((await get(kind, url, ...mutual("forged"))).status, 0, "another authority");
         assert.equal((await get(kind, url, ...mutual("friend"))).status, 200);
+      });
+
+      test("lets in whoever comes where Istio's Gateway says that none need verify", async () => {
+        const url = "https://open.example.com:8443/";
+        for (const flags of [[], mutual("friend"), mutual("forged")]) {
+          const { status, stderr } = await get(kind, url, ...flags);
+          assert.equal(status, 200, stderr);
+        }
+      });
+
+      test("verifies clients as a Gateway's spec.tls says, on each port otherwise", async () => {
+        const strict = "https://one.example.com:9443/productpage";
+        assert.equal((await get(kind, strict)).status, 0, "no certificate");
+        assert.equal((await get(kind, strict, ...mutual("forged"))).status, 0, "another authority");
+        assert.equal((await get(kind, strict, ...mutual("friend"))).status, 200);
+        for (const [flags, told] of [
+          [[], /^$/],
+          [mutual("friend"), /Hash=.*DNS=friend/],
+          [mutual("forged"), /Hash=.*DNS=friend/],
+        ] as const) {
+          const { status, body } = await get(kind, "https://one.example.com:9444/backend", ...flags);
+          assert.equal(status, 200);
+          assert.match((JSON.parse(body) as { told: string }).told, told, "the backend may judge it");
+        }
+      });
+
+      test("verifies new clients by another authority once its ConfigMap is another", async () => {
+        const strict = "https://one.example.com:9443/productpage";
+        const letsIn = async (name: string) => (await get(kind, strict, ...mutual(name))).status === 200;
+        await apply("edge-clients.yaml", configMap("edge-clients", ca));
+        await mesh.until("the other authority's are let in", () => letsIn("forged"));
+        await mesh.until("those of the first are not", async () => !(await letsIn("friend")));
+        await apply("edge-clients.yaml", configMap("edge-clients", clients));
+        await mesh.until("those of the first are again", () => letsIn("friend"));
+      });
+
+      test("shows its certificate to a backend that a BackendTLSPolicy is for", async () => {
+        const { status, body } = await get(kind, "https://one.example.com:9444/backend");
+        assert.equal(status, 200);
+        assert.equal((JSON.parse(body) as { caller: string }).caller, "DNS:edge.example.com");
+        const shown = await mesh.weft("get", "backendtlspolicy", "backend", "-o", "json");
+        assert.deepEqual(
+          JSON.parse(shown.stdout).status.ancestors.map(
+            ({ ancestorRef }: { ancestorRef: { kind: string } }) => ancestorRef.kind,
+          ),
+          ["Gateway", "ServiceEntry"],
+        );
+      });
+
+      test("serves the listener of a team's ListenerSet, with the team's certificate and route", async () => {
+        const { status, echoed } = await get(kind, "https://team.example.com:9444/any");
+        assert.equal(status, 200);
+        assert.equal(echoed().service, "productpage");
+        assert.equal(
+          (await get(kind, "https://team.example.com:9443/any")).status,
+          0,
+          "on its own port alone",
+        );
+        const shown = await mesh.weft("get", "lset", "team", "--namespace", "team", "-o", "json");
+        const { conditions, listeners } = JSON.parse(shown.stdout).status;
+        assert.deepEqual(
+          [...conditions, ...listeners[0].conditions].map(
+            ({ type, status: said }: Record<string, string>) => `${type} ${said}`,
+          ),
+          [
+            ...["Accepted True", "Programmed True"],
+            ...["Accepted True", "ResolvedRefs True", "Conflicted False", "Programmed True"],
+          ],
+        );
       });
 
       test("passes TLS on to the service that ends it", async () => {

@@ -51,6 +51,7 @@ const sources: readonly Source[] = [
       "GRPCRoute",
       "TCPRoute",
       "TLSRoute",
+      "ListenerSet",
       "ReferenceGrant",
       "BackendTLSPolicy",
     ],

@@ -48,14 +48,20 @@ function yamlOf({ text, status }: ResourceRecord): string {
   return document.toString({ lineWidth: 0 });
 }
 
+/** Conditions that are well when they are not so. */
+const warnings: ReadonlySet<string> = new Set(["Conflicted", "InsecureFrontendValidationMode"]);
+
 /** "accepted", or the reasons why not; of all parents. */
 function outcomeOf({ status }: ResourceRecord): string {
   if (!status) return "";
   if ("phase" in status) return status.phase;
   const conditions = partsOf(status).flatMap((part) => part.conditions);
   const isBad = ({ type, status: said }: (typeof conditions)[number]) =>
-    (said === "True") === (type === "Conflicted");
-  const reasons = new Set(conditions.flatMap((c) => (isBad(c) ? [c.reason] : [])));
+    (said === "True") === warnings.has(type);
+  // What is bad when it is so tells it by its name.
+  const word = ({ type, reason }: (typeof conditions)[number]) =>
+    type === "InsecureFrontendValidationMode" ? type : reason;
+  const reasons = new Set(conditions.flatMap((c) => (isBad(c) ? [word(c)] : [])));
   return reasons.size > 0 ? [...reasons].join(", ") : "accepted";
 }
 

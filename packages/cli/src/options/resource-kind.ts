@@ -16,6 +16,8 @@ const shortNames: Readonly<Record<string, string>> = {
   hr: "HTTPRoute",
   gw: "Gateway",
   gc: "GatewayClass",
+  lset: "ListenerSet",
+  ns: "Namespace",
   gtw: "KubernetesGateway",
   cftd: "ClusterFederatedTrustDomain",
 };

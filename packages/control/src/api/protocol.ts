@@ -87,8 +87,9 @@ const gatewayStatus = object(
         }),
       ),
     ),
+    attachedListenerSets: optional(integer("Of a Gateway: how many of them are accepted.")),
   },
-  "The status of a Gateway of the Gateway API, or of a GatewayClass, which has conditions alone.",
+  "The status of a Gateway or a ListenerSet of the Gateway API, or of a GatewayClass, which has conditions alone.",
 );
 export type GatewayStatusRecord = Infer<typeof gatewayStatus>;
 

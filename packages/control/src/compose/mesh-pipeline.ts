@@ -12,7 +12,9 @@ import {
 import { hostnamesNeedingAddress } from "../model/build-services.ts";
 import type { RouteStatuses } from "../model/gateway-api/attach-routes.ts";
 import type { GatewayStatuses } from "../model/gateway-api/gateway-status.ts";
-import type { PolicyStatuses } from "../model/gateway-api/policy-status.ts";
+import type { PolicyStatuses } from "../model/gateway-api/policy-ancestors.ts";
+import type { TargetStatuses } from "../model/gateway-api/policy-status.ts";
+import type { ServedGateway } from "../model/gateway-api/served-gateways.ts";
 import type { KeySets } from "../model/key-source.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshSettings } from "../model/options.ts";
@@ -42,6 +44,8 @@ export interface BuiltMesh {
 /** The mesh with all that it was made from. */
 interface Made extends BuiltMesh, WorkloadBasis, Sources {
   readonly registered: SortedMap<Workload>;
+  readonly apiGateways: readonly ServedGateway[];
+  readonly policyTargets: TargetStatuses;
   /** What the model says, without what was found in the files. */
   readonly findings: readonly Diagnostic[];
   readonly groundFindings: readonly Diagnostic[];
@@ -118,7 +122,9 @@ export class MeshPipeline {
       keySets: this.#keys.current,
       routes: built.routes,
       gateways: built.gateways,
-      policyStatuses: ground.policyStatuses,
+      policyStatuses: built.policyStatuses,
+      apiGateways: ground.apiGateways,
+      policyTargets: ground.policyTargets,
       findings: built.diagnostics,
       groundFindings: ground.diagnostics,
     };

@@ -94,9 +94,14 @@ describe("a Gateway is refused", () => {
       /W1302: .*AUTO_PASSTHROUGH is not supported/,
     ],
     [
-      "with clients that nobody verifies",
-      https("mode: MUTUAL, credentialName: a, insecureSkipVerify: true"),
-      /W1302: .*insecureSkipVerify/,
+      "with members of the mesh that nobody verifies",
+      https("mode: ISTIO_MUTUAL, insecureSkipVerify: true"),
+      /W1106: .*insecureSkipVerify is for MUTUAL and OPTIONAL_MUTUAL: .*claims to be a member/,
+    ],
+    [
+      "with clients that show nothing, and need not verify",
+      https("mode: SIMPLE, credentialName: a, insecureSkipVerify: true"),
+      /W1106: .*with SIMPLE clients show no certificate/,
     ],
     ["with a socket's path", server("protocol: HTTP", 'hosts: ["*"], bind: "unix:/x"'), /bind/],
     [

@@ -102,6 +102,14 @@ export function checkServerTls(tls: ServerTlsSpec, protocol: string, path: strin
     });
   digest("verifyCertificateHash", /^([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i, "64 hexadecimal digits");
   digest("verifyCertificateSpki", /^[0-9A-Za-z+/]{43}=$/, "44 characters of base64");
+  if (tls.insecureSkipVerify && mode !== "MUTUAL" && mode !== "OPTIONAL_MUTUAL") {
+    const why =
+      mode === "ISTIO_MUTUAL"
+        ? "whoever claims to be a member of the mesh would be taken for one"
+        : "clients show no certificate";
+    const message = `${path}.insecureSkipVerify is for MUTUAL and OPTIONAL_MUTUAL: with ${mode} ${why}`;
+    find.error("W1106", `${path}.insecureSkipVerify`, message, "remove it");
+  }
   const own = certificateFields(tls);
   switch (mode) {
     case "PASSTHROUGH":

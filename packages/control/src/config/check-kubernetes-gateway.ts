@@ -1,57 +1,46 @@
 import { isIP } from "node:net";
+import { checkLabelSelector } from "./check-label-selector.ts";
+import { checkListeners } from "./check-listeners.ts";
 import type { Finding } from "./finding.ts";
-import type { KubernetesGatewaySpec, ListenerSpec } from "./gateway-api-specs.ts";
-
-const protocols = ["HTTP", "HTTPS", "TLS", "TCP"];
-/** The label by which Kubernetes itself tells a namespace's name: the only one that is known of a namespace. */
-export const namespaceNameLabel = "kubernetes.io/metadata.name";
+import type { GatewayAddressSpec, GatewayTlsSpec, KubernetesGatewaySpec } from "./gateway-api-specs.ts";
 
 /** What the Gateway API's published rules say of a Gateway, beyond the types of its fields. */
 export function checkKubernetesGateway(spec: KubernetesGatewaySpec, find: Finding): void {
-  const places = new Map<string, string>();
-  spec.listeners.forEach((listener, i) => {
-    const path = `spec.listeners[${i}]`;
-    checkListener(listener, path, find);
-    const place = `${listener.port} ${listener.protocol} ${(listener.hostname ?? "").toLowerCase()}`;
-    const other = places.get(place);
-    if (other) {
-      const message = `${path} has the port, protocol and hostname of ${other}`;
-      find.error("W1210", path, message, "give one of them another port or hostname");
+  checkListeners(spec.listeners, find);
+  checkAddresses(spec.addresses ?? [], find);
+  checkFrontend(spec.tls?.frontend, find);
+  const { selector } = spec.allowedListeners?.namespaces ?? {};
+  if (selector) checkLabelSelector(selector, "spec.allowedListeners.namespaces.selector", find);
+}
+
+function checkAddresses(addresses: readonly GatewayAddressSpec[], find: Finding): void {
+  const seen = new Set<string>();
+  addresses.forEach(({ type = "IPAddress", value = "" }, i) => {
+    if (value === "") return;
+    const path = `spec.addresses[${i}].value`;
+    if (type === "IPAddress" && isIP(value) === 0) {
+      find.error("W1204", path, `"${value}" is not an IP address`);
     }
-    places.set(place, other ?? path);
-  });
-  spec.addresses?.forEach(({ type = "IPAddress", value = "" }, i) => {
-    if (type !== "IPAddress" || isIP(value) !== 0) return;
-    find.error("W1204", `spec.addresses[${i}].value`, `"${value}" is not an IP address`);
+    if (type === "Hostname") find.host(path, value);
+    const key = `${type} ${value}`;
+    if (seen.has(key))
+      find.error("W1106", path, `${path}: ${value} is asked for twice`, "remove one of them");
+    seen.add(key);
   });
 }
 
-function checkListener({ hostname, port, protocol, tls }: ListenerSpec, path: string, find: Finding): void {
-  find.port(`${path}.port`, port);
-  find.word(`${path}.protocol`, protocol, protocols);
-  if (hostname !== undefined) {
-    find.host(`${path}.hostname`, hostname);
-    if (hostname === "*")
-      find.error("W1203", `${path}.hostname`, `${path}.hostname: "*" is no hostname`, "leave it out");
-    if (protocol === "TCP") find.error("W1106", `${path}.hostname`, "TCP names no host", "remove hostname");
-  }
-  const needsTls = protocol === "HTTPS" || protocol === "TLS";
-  if (needsTls && !tls) find.error("W1104", path, `${path}.tls is missing: ${protocol} needs it`);
-  if (!needsTls && tls) find.error("W1106", `${path}.tls`, `${path}.tls is for HTTPS and TLS`, "remove it");
-  if (!needsTls || !tls) return;
-  const { mode = "Terminate", certificateRefs = [] } = tls;
-  if (protocol === "HTTPS" && mode === "Passthrough") {
-    find.error(
-      "W1106",
-      `${path}.tls.mode`,
-      "HTTPS is ended at the gateway",
-      "write protocol: TLS to pass it on",
-    );
-  }
-  if (mode === "Terminate" && certificateRefs.length === 0) {
-    find.error("W1104", `${path}.tls`, `${path}.tls.certificateRefs is missing`, "name a Secret");
-  }
-  if (certificateRefs.length > 2) {
-    find.error("W1105", `${path}.tls.certificateRefs`, "at most two certificates", "one RSA and one ECDSA");
+function checkFrontend(frontend: GatewayTlsSpec["frontend"], find: Finding): void {
+  if (!frontend) return;
+  const { default: all, perPort = [] } = frontend;
+  const places = [
+    ["default", all] as const,
+    ...perPort.map(({ tls }, i) => [`perPort[${i}].tls`, tls] as const),
+  ];
+  for (const [place, { validation }] of places) {
+    validation?.caCertificateRefs.forEach(({ group, kind, namespace }, i) => {
+      if (group !== "certificates.k8s.io" || kind !== "ClusterTrustBundle" || namespace === undefined) return;
+      const path = `spec.tls.frontend.${place}.validation.caCertificateRefs[${i}].namespace`;
+      find.error("W1106", path, "a ClusterTrustBundle is in no namespace", "remove namespace");
+    });
   }
 }

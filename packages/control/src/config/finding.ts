@@ -13,6 +13,7 @@ import {
 
 /** What checks of a spec get to know about its resource. */
 export interface CheckedMetadata {
+  readonly name: string;
   readonly namespace: string;
   readonly annotations: Readonly<Record<string, string>>;
 }

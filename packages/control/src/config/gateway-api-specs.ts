@@ -192,7 +192,58 @@ export interface GatewayClassSpec {
 export interface KubernetesGatewaySpec {
   readonly gatewayClassName: string;
   readonly listeners: readonly ListenerSpec[];
-  readonly addresses?: readonly { readonly type?: string; readonly value?: string }[];
+  readonly addresses?: readonly GatewayAddressSpec[];
+  readonly tls?: GatewayTlsSpec;
+  /** Whose ListenerSets are attached; none where nothing is said. */
+  readonly allowedListeners?: { readonly namespaces?: AllowedNamespacesSpec<"None"> };
+  readonly infrastructure?: {
+    readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
+  };
+}
+
+/** An IP address unless `type` says otherwise; without a value any. */
+export interface GatewayAddressSpec {
+  readonly type?: string;
+  readonly value?: string;
+}
+
+export interface GatewayTlsSpec {
+  /** The certificate that the gateway shows to backends. */
+  readonly backend?: { readonly clientCertificateRef?: SecretRefSpec };
+  readonly frontend?: {
+    readonly default: FrontendTlsSpec;
+    readonly perPort?: readonly { readonly port: number; readonly tls: FrontendTlsSpec }[];
+  };
+}
+
+/** How clients are verified. */
+export interface FrontendTlsSpec {
+  readonly validation?: {
+    readonly caCertificateRefs: readonly {
+      readonly group: string;
+      readonly kind: string;
+      readonly name: string;
+      readonly namespace?: string;
+    }[];
+    readonly mode?: "AllowValidOnly" | "AllowInsecureFallback";
+  };
+}
+
+/** Listeners beside those of a Gateway itself. */
+export interface ListenerSetSpec {
+  readonly parentRef: {
+    readonly group?: string;
+    readonly kind?: string;
+    readonly name: string;
+    readonly namespace?: string;
+  };
+  readonly listeners: readonly ListenerSpec[];
+}
+
+/** `Same` unless something else is said; for listeners `None`. */
+export interface AllowedNamespacesSpec<More extends string = never> {
+  readonly from?: "All" | "Selector" | "Same" | More;
+  readonly selector?: LabelSelectorSpec;
 }
 
 export interface ListenerSpec {
@@ -205,10 +256,7 @@ export interface ListenerSpec {
     readonly certificateRefs?: readonly SecretRefSpec[];
   };
   readonly allowedRoutes?: {
-    readonly namespaces?: {
-      readonly from?: "All" | "Selector" | "Same";
-      readonly selector?: NamespaceSelectorSpec;
-    };
+    readonly namespaces?: AllowedNamespacesSpec;
     readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
   };
 }
@@ -220,8 +268,8 @@ export interface SecretRefSpec {
   readonly namespace?: string;
 }
 
-/** Of namespaces only their names are known. */
-export interface NamespaceSelectorSpec {
+/** As Kubernetes selects by labels: all of it must hold. */
+export interface LabelSelectorSpec {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly {
     readonly key: string;

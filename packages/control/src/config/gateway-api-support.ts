@@ -1,6 +1,4 @@
-import { namespaceNameLabel } from "./check-kubernetes-gateway.ts";
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
-import type { NamespaceSelectorSpec } from "./gateway-api-specs.ts";
 
 const httpRoute = rows("HTTPRoute");
 
@@ -13,16 +11,7 @@ const backendTlsPolicy = rows("BackendTLSPolicy");
 const referenceGrant = rows("ReferenceGrant");
 const gatewayClass = rows("GatewayClass");
 const kubernetesGateway = rows("KubernetesGateway");
-
-/** Namespaces are known by their names alone. */
-const byName = (selector: unknown) => {
-  const { matchLabels = {}, matchExpressions = [] } = (selector ?? {}) as NamespaceSelectorSpec;
-  const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
-  return (
-    keys.every((key) => key === namespaceNameLabel) &&
-    matchExpressions.every(({ operator }) => operator === "In")
-  );
-};
+const listenerSet = rows("ListenerSet");
 
 function backendRows(kind: ReturnType<typeof rows>): FieldSupport[] {
   return [
@@ -62,7 +51,27 @@ function filterRows(kind: ReturnType<typeof rows>): FieldSupport[] {
   ];
 }
 
-/** What Weft does with the fields of the Gateway API's routes. */
+/** Of the listeners of a Gateway or a ListenerSet. */
+function listenerRows(kind: ReturnType<typeof rows>): FieldSupport[] {
+  return [
+    ...kind.yes(
+      "spec.listeners[].name",
+      "spec.listeners[].hostname",
+      "spec.listeners[].port",
+      "spec.listeners[].tls.mode",
+      "spec.listeners[].tls.certificateRefs",
+      "spec.listeners[].allowedRoutes.kinds",
+      "spec.listeners[].allowedRoutes.namespaces",
+    ),
+    ...kind.refused(
+      ["spec.listeners[].protocol", "UDP is not carried", oneOf("HTTP", "HTTPS", "TLS", "TCP")],
+      ["spec.listeners[].tls.options", "TLS would not be as restricted as written"],
+      ["spec.listeners[].filters", "requests would not be checked"],
+    ),
+  ];
+}
+
+/** What Weft does with the fields of the Gateway API's kinds. */
 export const gatewayApiSupport: readonly FieldSupport[] = [
   ...backendRows(httpRoute),
   ...filterRows(httpRoute),
@@ -110,38 +119,31 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
   ...gatewayClass.idle(["spec.description", "it is for people"]),
   ...gatewayClass.skipped(["spec.parametersRef", "gateways have no parameters beside their flags"]),
 
+  ...listenerRows(kubernetesGateway),
   ...kubernetesGateway.yes(
     "spec.gatewayClassName",
-    "spec.listeners[].name",
-    "spec.listeners[].hostname",
-    "spec.listeners[].port",
-    "spec.listeners[].tls.mode",
-    "spec.listeners[].tls.certificateRefs",
-    "spec.listeners[].allowedRoutes.kinds",
-    "spec.listeners[].allowedRoutes.namespaces.from",
+    "spec.addresses[].type",
+    "spec.addresses[].value",
+    "spec.allowedListeners",
+    "spec.tls",
   ),
-  ...kubernetesGateway.refused(
-    ["spec.listeners[].protocol", "UDP is not carried", oneOf("HTTP", "HTTPS", "TLS", "TCP")],
-    ["spec.listeners[].tls.options", "TLS would not be as restricted as written"],
-    ["spec.listeners[].filters", "requests would not be checked"],
-    [
-      "spec.listeners[].allowedRoutes.namespaces.selector",
-      `namespaces are known by ${namespaceNameLabel} only`,
-      byName,
-    ],
-    ["spec.tls", "clients would not be verified, or backends not be shown a certificate"],
-    ["spec.allowedListeners", "there are no ListenerSets", isNone],
-    ["spec.defaultScope", "routes without a parent are attached to nothing", oneOf("None")],
-  ),
-  ...kubernetesGateway.skipped([
-    "spec.addresses[]",
-    "a gateway listens where it runs; a Hostname says which one it is",
-    (value) => (value as { type?: string }).type === "Hostname",
+  ...kubernetesGateway.refused([
+    "spec.defaultScope",
+    "routes without a parent are attached to nothing",
+    oneOf("None"),
   ]),
-  ...kubernetesGateway.idle(["spec.infrastructure", "'weft run --gateway' says where a gateway runs"]),
-];
+  ...kubernetesGateway.skipped(
+    ["spec.addresses[].routability", "a gateway is reached at the address it has", oneOf("")],
+    [
+      "spec.infrastructure.parametersRef",
+      "there are no parameters: with one that is no ConfigMap the Gateway is not accepted",
+    ],
+  ),
+  ...kubernetesGateway.idle(
+    ["spec.infrastructure.labels", "nothing is made for a Gateway: 'weft run --gateway' says what runs"],
+    ["spec.infrastructure.annotations", "nothing is made for a Gateway: 'weft run --gateway' says what runs"],
+  ),
 
-function isNone(value: unknown): boolean {
-  const { namespaces } = value as { namespaces?: { from?: string } };
-  return (namespaces?.from ?? "None") === "None";
-}
+  ...listenerRows(listenerSet),
+  ...listenerSet.yes("spec.parentRef"),
+];

@@ -36,6 +36,8 @@ export interface ServerTlsSpec extends CertificateFilesSpec {
   readonly credentialName?: string;
   readonly credentialNames?: readonly string[];
   readonly caCertCredentialName?: string;
+  /** Clients are let in whether or not their certificate verifies. */
+  readonly insecureSkipVerify?: boolean;
   readonly tlsCertificates?: readonly CertificateFilesSpec[];
   readonly subjectAltNames?: readonly string[];
   readonly verifyCertificateHash?: readonly string[];

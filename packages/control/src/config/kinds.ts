@@ -21,6 +21,8 @@ export const meshKinds = [
   "Gateway",
   "GatewayClass",
   "KubernetesGateway",
+  "ListenerSet",
+  "Namespace",
   "Secret",
   "ConfigMap",
   "Canary",

@@ -9,6 +9,8 @@ import { checkFederatedTrustDomain } from "./check-federated-trust-domain.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
 import { checkKubernetesGateway } from "./check-kubernetes-gateway.ts";
+import { checkListenerSet } from "./check-listener-set.ts";
+import { checkNamespace } from "./check-namespace.ts";
 import { checkGrpcRoute, checkTcpRoute, checkTlsRoute } from "./check-other-routes.ts";
 import { checkPeerAuthentication } from "./check-peer-authentication.ts";
 import { checkProxyConfig } from "./check-proxy-config.ts";
@@ -76,6 +78,8 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   // Its schema says all that can be wrong with one.
   GatewayClass: () => {},
   KubernetesGateway: checkKubernetesGateway,
+  ListenerSet: checkListenerSet,
+  Namespace: checkNamespace,
   Secret: checkSecret,
   ConfigMap: checkConfigMap,
   Canary: checkCanary,
@@ -173,7 +177,7 @@ function parseResource(
   const isSupported = checkSupport(kind, written, origins, diagnostics);
   const find = new Finding(origins, diagnostics);
   const { name, namespace = defaultNamespace, labels = {}, annotations = {} } = metadata;
-  checks[kind](written as never, find, { namespace, annotations });
+  checks[kind](written as never, find, { name, namespace, annotations });
   if (!isSupported || find.hasErrors) return undefined;
   return {
     kind,

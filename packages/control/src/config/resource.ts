@@ -7,6 +7,7 @@ import type {
   GrpcRouteResourceSpec,
   HttpRouteResourceSpec,
   KubernetesGatewaySpec,
+  ListenerSetSpec,
   ReferenceGrantSpec,
   TcpRouteResourceSpec,
   TlsRouteResourceSpec,
@@ -32,6 +33,9 @@ import type {
 import type { TelemetrySpec } from "./telemetry-specs.ts";
 import type { VirtualServiceSpec } from "./virtual-service-specs.ts";
 
+/** Its labels are all that is read of it. */
+type NamespaceSpec = Readonly<Record<never, never>>;
+
 interface Specs {
   Service: ServiceSpec;
   VirtualService: VirtualServiceSpec;
@@ -54,6 +58,8 @@ interface Specs {
   Gateway: GatewaySpec;
   GatewayClass: GatewayClassSpec;
   KubernetesGateway: KubernetesGatewaySpec;
+  ListenerSet: ListenerSetSpec;
+  Namespace: NamespaceSpec;
   Secret: TlsSecretSpec;
   ConfigMap: ConfigMapSpec;
   Canary: CanarySpec;

@@ -16,6 +16,8 @@ import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "jso
 import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import kubernetesGateway from "./schemas/kubernetes-gateway.schema.json" with { type: "json" };
+import listenerSet from "./schemas/listener-set.schema.json" with { type: "json" };
+import namespace from "./schemas/namespace.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import proxyConfig from "./schemas/proxy-config.schema.json" with { type: "json" };
 import referenceGrant from "./schemas/reference-grant.schema.json" with { type: "json" };
@@ -71,6 +73,8 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   Gateway: gateway,
   GatewayClass: gatewayClass,
   KubernetesGateway: kubernetesGateway,
+  ListenerSet: listenerSet,
+  Namespace: namespace,
   Secret: secret,
   ConfigMap: configMap,
   Canary: canary,

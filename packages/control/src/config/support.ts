@@ -15,6 +15,7 @@ const peerAuthentication = rows("PeerAuthentication");
 const authorizationPolicy = rows("AuthorizationPolicy");
 const requestAuthentication = rows("RequestAuthentication");
 const gateway = rows("Gateway");
+const namespace = rows("Namespace");
 const secret = rows("Secret");
 const configMap = rows("ConfigMap");
 const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
@@ -305,18 +306,22 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.servers[].tls.verifyCertificateHash",
     "spec.servers[].tls.verifyCertificateSpki",
     "spec.servers[].tls.cipherSuites",
+    "spec.servers[].tls.insecureSkipVerify",
   ),
   ...gateway.refused(
     ["spec.servers[].bind", "write an IP address", notUnix],
     ["spec.servers[].tls.mode", "clusters of another mesh are not reached by server name", notAuto],
     ["spec.servers[].tls.minProtocolVersion", "TLS before 1.2 is not offered", modernTls],
     ["spec.servers[].tls.maxProtocolVersion", "TLS before 1.2 is not offered", modernTls],
-    ["spec.servers[].tls.tlsCertificates[].caCertificates", "write caCertificates beside tlsCertificates"],
-    ["spec.servers[].tls.insecureSkipVerify", "clients would not be verified", oneOf(false)],
+    [
+      "spec.servers[].tls.tlsCertificates[].caCertificates",
+      "Istio does not read it either: write caCertificates beside tlsCertificates",
+    ],
     ["spec.servers[].defaultEndpoint", "route by a VirtualService"],
   ),
   ...gateway.idle(["spec.servers[].port.targetPort", "the port of the gateway's service decides"]),
 
+  ...namespace.idle(["spec.spec", "of a namespace its labels are read"]),
   ...secret.yes("spec.type", "spec.data", "spec.stringData"),
   ...secret.idle(["spec.immutable", "a change is a new resource to Weft"]),
   ...configMap.yes("spec.data"),

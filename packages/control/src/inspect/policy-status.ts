@@ -1,5 +1,5 @@
 import type { PolicyStatusRecord } from "../api/protocol.ts";
-import type { AncestorStatus } from "../model/gateway-api/policy-status.ts";
+import type { AncestorStatus } from "../model/gateway-api/policy-ancestors.ts";
 import { controllerName } from "../model/gateway-api/route-status.ts";
 import { conditionRecord } from "./route-status.ts";
 

@@ -3,7 +3,8 @@ import { formatOrigin } from "@weft/base/origin";
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import type { GatewayRole, GatewayServer } from "./gateway.ts";
-import { type ApiGateway, apiListeners, isProxyOf } from "./gateway-api/api-gateways.ts";
+import { isProxyOf } from "./gateway-api/api-gateways.ts";
+import type { ServedGateway } from "./gateway-api/served-gateways.ts";
 import { writtenServers } from "./gateway-server.ts";
 import { hasLabels } from "./host.ts";
 import { mergeGateways, type WrittenServer } from "./merge-gateways.ts";
@@ -15,8 +16,7 @@ type Gateway = ResourceOf<"Gateway">;
 interface Input {
   readonly gateways: readonly Gateway[];
   /** Of the Gateway API, those that are the mesh's to serve. */
-  readonly apiGateways: readonly ApiGateway[];
-  readonly grants: readonly ResourceOf<"ReferenceGrant">[];
+  readonly apiGateways: readonly ServedGateway[];
   readonly options: Pick<MeshOptions, "domainSuffix">;
   readonly workloads: readonly Workload[];
   readonly rules: readonly ResourceOf<"DestinationRule">[];
@@ -41,14 +41,18 @@ export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<s
   for (const selector of distinctSelectors(gateways)) merge(selected(selector), (port) => port);
   const roles = new Map<string, GatewayRole>();
   const running = workloads.filter(({ isGateway }) => isGateway);
+  const accepted = apiGateways.filter(({ refusal }) => !refusal);
   for (const workload of running) {
     const listens = new Map(workload.ports.map(({ port, listenPort }) => [port, listenPort]));
-    const api = apiGateways.filter((gateway) => isProxyOf(gateway, workload, options));
-    const listeners = api.flatMap((gateway) => apiListeners(gateway, input.grants));
-    const servers = [...selected(workload.labels), ...listeners.map(({ written }) => written)];
+    const api = accepted.filter(({ gateway }) => isProxyOf(gateway, workload, options));
+    const listeners = api.flatMap((served) => served.listeners.filter(({ conflict }) => !conflict));
+    const own = selected(workload.labels);
+    const servers = [...own, ...listeners.map(({ written }) => written)];
     const role = merge(servers, (port) => listens.get(port) ?? port);
-    roles.set(workload.id, role);
-    found.push(...missingSecrets(role, workload, secrets));
+    const backendCertificate = shownToBackends(api, found);
+    roles.set(workload.id, backendCertificate ? { ...role, backendCertificate } : role);
+    const istios = new Set(own.map(({ server }) => server));
+    found.push(...missingSecrets(role, istios, workload, secrets));
   }
   for (const namespace of new Set(running.map((workload) => workload.namespace))) {
     for (const rule of rules) found.push(...missingCredentials(rule, namespace, secrets));
@@ -71,13 +75,36 @@ function distinct(found: readonly Diagnostic[]): Iterable<Diagnostic> {
   return new Map(found.map((diagnostic) => [key(diagnostic), diagnostic])).values();
 }
 
+/** A proxy shows one certificate, whichever of its Gateways a call came by: the first one's. */
+function shownToBackends(gateways: readonly ServedGateway[], found: Diagnostic[]) {
+  const showing = gateways.filter(({ backendCertificate }) => backendCertificate);
+  const [first, ...others] = showing;
+  for (const { gateway, backendCertificate } of others) {
+    const { secret, namespace } = backendCertificate!;
+    const shown = first!.backendCertificate!;
+    if (secret === shown.secret && namespace === shown.namespace) continue;
+    const { name, namespace: of, origins } = first!.gateway;
+    found.push({
+      code: "IST0145",
+      severity: "warning",
+      message: `Gateway ${of}/${name} has the same proxies, and backends are shown its certificate`,
+      hint: "run a gateway of its own for one of them",
+      origin: gateway.origins.at("spec.tls.backend"),
+      other: origins.at("spec.tls.backend"),
+    });
+  }
+  return first?.backendCertificate;
+}
+
+/** Of Istio's Gateways; those of the Gateway API are told of by themselves. */
 function missingSecrets(
   { listeners }: GatewayRole,
+  istios: ReadonlySet<GatewayServer>,
   { namespace }: Workload,
   secrets: TlsSecrets,
 ): Diagnostic[] {
   return listeners
-    .flatMap(({ servers }) => servers)
+    .flatMap(({ servers }) => servers.filter((server) => istios.has(server)))
     .flatMap((server) =>
       missingOf(server, namespace, secrets).map((what) => missing(server, what, namespace)),
     );

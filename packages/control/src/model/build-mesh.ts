@@ -12,12 +12,14 @@ import { buildServices } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
 import { buildFederation } from "./federation.ts";
-import { apiListeners, ownGateways } from "./gateway-api/api-gateways.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
 import { type GatewayStatuses, gatewayStatuses } from "./gateway-api/gateway-status.ts";
-import { backendTlsStatuses, type PolicyStatuses } from "./gateway-api/policy-status.ts";
+import { type PolicyStatuses, policyAncestors } from "./gateway-api/policy-ancestors.ts";
+import { backendTlsTargets, type TargetStatuses } from "./gateway-api/policy-status.ts";
+import { reportGateways } from "./gateway-api/report-gateways.ts";
 import { routeKinds } from "./gateway-api/route-kinds.ts";
+import { type ServedGateway, servedGateways } from "./gateway-api/served-gateways.ts";
 import type { KeySets } from "./key-source.ts";
 import type { Mesh } from "./mesh.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
@@ -50,7 +52,8 @@ export interface MeshGround {
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
   readonly groups: WorkloadGroups;
-  readonly policyStatuses: PolicyStatuses;
+  readonly apiGateways: readonly ServedGateway[];
+  readonly policyTargets: TargetStatuses;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -79,16 +82,11 @@ export function buildGround(input: MeshInput): MeshGround {
   const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
   const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
   const secrets = sortedMap(buildSecrets(resources.Secret));
+  const apiGateways = servedGateways(resources, secrets);
+  reportGateways(apiGateways, resources.ListenerSet, diagnostics);
+  const { Gateway, DestinationRule: rulesWritten } = resources;
   const gateways = buildGatewayRoles(
-    {
-      gateways: resources.Gateway,
-      apiGateways: ownGateways(resources.KubernetesGateway, resources.GatewayClass),
-      grants: resources.ReferenceGrant,
-      workloads,
-      rules: resources.DestinationRule,
-      secrets,
-      options,
-    },
+    { gateways: Gateway, apiGateways, workloads, rules: rulesWritten, secrets, options },
     diagnostics,
   );
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
@@ -100,7 +98,7 @@ export function buildGround(input: MeshInput): MeshGround {
     { resources, drafts, workloads: meshWorkloads, options },
     diagnostics,
   );
-  const policyStatuses = backendTlsStatuses(resources, { services, options }, diagnostics);
+  const policyTargets = backendTlsTargets(resources, { services, options }, diagnostics);
   const mesh = {
     options,
     services: sortedMap(services),
@@ -116,7 +114,8 @@ export function buildGround(input: MeshInput): MeshGround {
     vips: input.vips,
     resources,
     ...held,
-    policyStatuses,
+    apiGateways,
+    policyTargets,
     diagnostics: diagnostics.all,
   };
 }
@@ -138,10 +137,8 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
   const resources = resourcesOf(configured);
   const { options, services, endpoints, rules, scopes, workloads, secrets } = ground.mesh;
   const routing = sortedMap(buildRouting(resources.VirtualService, options, diagnostics));
-  const listeners = ownGateways(resources.KubernetesGateway, resources.GatewayClass).flatMap((gateway) =>
-    apiListeners(gateway, resources.ReferenceGrant),
-  );
-  const attachments = new GatewayAttachments(listeners);
+  const { apiGateways } = ground;
+  const attachments = new GatewayAttachments(apiGateways);
   const routes = attachRoutes(resources, { services, options, routing }, attachments, diagnostics);
   const atGateways = [...buildGatewayRouting(resources.VirtualService, options), ...attachments.routing()];
   const gatewayRouting = sortedMap(new Map(atGateways));
@@ -153,8 +150,8 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
     mesh,
     diagnostics: [...ground.diagnostics, ...diagnostics.all],
     routes: routes.statuses,
-    gateways: gatewayStatuses(resources.GatewayClass, listeners, attachments, mesh),
-    policyStatuses: ground.policyStatuses,
+    gateways: gatewayStatuses(resources.GatewayClass, apiGateways, attachments, mesh),
+    policyStatuses: policyAncestors(ground.policyTargets, attachments),
   };
 }
 

@@ -68,6 +68,7 @@ export function serverTls(spec: ServerTlsSpec): ServerTls | undefined {
   const verifies = mode === "MUTUAL" || mode === "OPTIONAL_MUTUAL";
   return {
     clients: clients[mode],
+    ...(verifies && spec.insecureSkipVerify ? { acceptsUntrusted: true } : {}),
     certificates: certificatesOf(spec),
     trust: verifies ? trustOf(spec) : undefined,
     names: verifies ? (spec.subjectAltNames ?? []) : [],

@@ -5,6 +5,8 @@ import type { Visibility } from "./visibility.ts";
 /** What a workload that is a gateway serves: the Gateways that select it, merged, in order of port. */
 export interface GatewayRole {
   readonly listeners: readonly GatewayListener[];
+  /** What it shows to backends that a BackendTLSPolicy is for. */
+  readonly backendCertificate?: SecretCertificate;
 }
 
 /** One address and port, and the servers that share it. */
@@ -44,6 +46,8 @@ export interface ServerHost {
 /** Whose certificate a gateway shows, and what it asks of its clients. */
 export interface ServerTls {
   readonly clients: "any" | "optional" | "verified" | "mesh";
+  /** A client's certificate that does not verify is let in all the same: it proves nothing. */
+  readonly acceptsUntrusted?: true;
   /** Empty for `mesh`, where it is the gateway's own identity. */
   readonly certificates: readonly ServerCertificate[];
   readonly trust: ClientTrust | undefined;
@@ -59,12 +63,17 @@ export interface ServerTls {
 export type TlsVersion = "1.2" | "1.3";
 
 /** By Secret, of the gateway's own namespace unless another one is named, or by files on the gateway's machine. */
-export type ServerCertificate =
-  | { readonly secret: string; readonly namespace?: string }
-  | { readonly chainFile: string; readonly keyFile: string };
+export type ServerCertificate = SecretCertificate | { readonly chainFile: string; readonly keyFile: string };
+
+export interface SecretCertificate {
+  readonly secret: string;
+  readonly namespace?: string;
+}
 
 export type ClientTrust =
   | { readonly secret: string }
+  /** Certificates of authorities as PEM, under a name of their own; empty: nobody can be verified. */
+  | { readonly bundle: string; readonly roots: string }
   | { readonly caFile: string; readonly crlFile: string | undefined };
 
 /** The routes one VirtualService gives a gateway it names, for those of its hosts that the gateway serves. */

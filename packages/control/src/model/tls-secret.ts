@@ -40,6 +40,13 @@ export function trustOf(secrets: TlsSecrets, namespace: string, name: string): T
   return own ?? secrets.get(`${namespace}/${name}${trustSuffix}`)?.trust;
 }
 
+/** Whether a server has all that it shows and verifies with: it answers nobody otherwise. */
+export function canServe(server: GatewayServer, namespace: string, secrets: TlsSecrets): boolean {
+  const trust = server.tls?.trust;
+  const isUnverifiable = trust !== undefined && "bundle" in trust && trust.roots === "";
+  return !isUnverifiable && missingOf(server, namespace, secrets).length === 0;
+}
+
 /** Secrets a server needs of its gateway's namespace, and that are not there: it answers nobody without them. */
 export function missingOf({ tls }: GatewayServer, namespace: string, secrets: TlsSecrets): string[] {
   if (!tls) return [];

@@ -90,6 +90,8 @@ export type ClientTls = Readonly<ClientTlsSpec> & {
   readonly rootsPem?: string;
   /** What would verify the server is not there, and so nobody may be talked to. */
   readonly isUnverifiable?: true;
+  /** A gateway that has a certificate for its backends shows it. */
+  readonly showsGatewayCertificate?: true;
   /** Where it was written, if not in the DestinationRule. */
   readonly source?: Provenance;
 };

@@ -190,7 +190,7 @@ function transport(
     case "SIMPLE":
     case "MUTUAL": {
       const server = { host: hostname, names: identities, alpn: alpn(spoken) };
-      return { transportSocket: outboundServerTls(tls, server, options, credentials !== undefined) };
+      return { transportSocket: outboundServerTls(tls, server, options, credentials) };
     }
   }
   if (!options.defaults.hasAutoMtls || service.isExternal) return {};

@@ -34,9 +34,15 @@ const notAskable = "-denied-without-provider";
  * What the policies of a workload say about requests to it, in Istio's order:
  * others are asked, then tokens are verified, what is noted is noted, what is
  * denied is denied, and what is left must be allowed where anything is.
+ *
+ * @param provesIdentities see `RbacContext`
  */
-export function httpPolicyFilters(workload: MeshWorkload, options: MeshOptions): HttpFilter[] {
-  const context = rbacContext(workload, "http", options);
+export function httpPolicyFilters(
+  workload: MeshWorkload,
+  options: MeshOptions,
+  provesIdentities = true,
+): HttpFilter[] {
+  const context = rbacContext(workload, "http", options, provesIdentities);
   const authentication = jwtFilter(workload.jwtRules);
   return [
     ...customFilters(workload, options, context),
@@ -54,8 +60,12 @@ export function proxylessPolicyFilters(workload: MeshWorkload, options: MeshOpti
 }
 
 /** Who may connect, where no requests are seen. Where nobody can be asked about connections, what should be is denied. */
-export function tcpPolicyFilters(workload: MeshWorkload, options: MeshOptions): Filter[] {
-  const context = rbacContext(workload, "tcp", options);
+export function tcpPolicyFilters(
+  workload: MeshWorkload,
+  options: MeshOptions,
+  provesIdentities = true,
+): Filter[] {
+  const context = rbacContext(workload, "tcp", options, provesIdentities);
   return [
     ...customConnectionFilters(workload, options, context),
     ...builtIn(workload.policies, context).map(networkRbac),

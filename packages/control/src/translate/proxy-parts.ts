@@ -2,7 +2,7 @@ import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { type SeenMesh, selectionOf } from "../model/view.ts";
 import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
-import { abilitiesOf } from "./credentials.ts";
+import { abilitiesOf, credentialsKey } from "./credentials.ts";
 import { gatewayParts } from "./gateway/gateway-parts.ts";
 import type { SidecarPart } from "./part.ts";
 import { type Place, placeKey, placeOf } from "./place.ts";
@@ -36,7 +36,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
     ? declared
     : withSignals(withinScope(declared, workload), workload.signals, mesh);
   const abilities = abilitiesOf(workload, mesh, features);
-  const secrets = abilities.credentials ? `secrets of ${abilities.credentials.namespace}` : "";
+  const secrets = abilities.credentials ? credentialsKey(abilities.credentials) : "";
   const seen = `${scope} ${selectionOf(mesh, workload)}`;
   const place = placeOf(workload, mesh);
   const alike = `${featuresKey(features)} ${interception} ${callerKey(caller)} ${placeKey(place)}`;

@@ -12,13 +12,21 @@ export interface RbacContext {
   readonly seenPort: PortMap;
   /** Of the mesh: its trust domain, and the names that mean the same. */
   readonly trustDomains: readonly string[];
+  /** False where certificates are let in that nobody verified: no client is anybody there. */
+  readonly provesIdentities: boolean;
 }
 
-export function rbacContext(workload: MeshWorkload, level: RbacLevel, options: MeshOptions): RbacContext {
+export function rbacContext(
+  workload: MeshWorkload,
+  level: RbacLevel,
+  options: MeshOptions,
+  provesIdentities = true,
+): RbacContext {
   const listenPorts = new Map(workload.inbound.map((p) => [p.port, p.listenPort]));
   return {
     level,
     seenPort: (port) => listenPorts.get(port) ?? port,
     trustDomains: [options.trustDomain, ...options.trustDomainAliases],
+    provesIdentities,
   };
 }

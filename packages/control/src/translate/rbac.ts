@@ -11,7 +11,7 @@ import type { AuthorizationAction, AuthorizationPolicy, AuthorizationRule } from
 import { conditionPart, isHttpCondition } from "./rbac-condition.ts";
 import type { RbacContext } from "./rbac-context.ts";
 import * as op from "./rbac-operation.ts";
-import { allOf, anyPrincipal, oneOf } from "./rbac-principal.ts";
+import { allOf, anyPrincipal, oneOf, withoutIdentities } from "./rbac-principal.ts";
 import { sourcePrincipal } from "./rbac-source.ts";
 
 const actions: Readonly<Record<AuthorizationAction, Action>> = {
@@ -87,7 +87,8 @@ function toPolicy({ from, to, when }: AuthorizationRule, namespace: string, cont
     operations.length > 0 ? op.oneOf(operations) : undefined,
     ...conditions.map((c) => c.permission),
   ];
-  const principalList = principals.filter((p) => p !== undefined);
+  const written = principals.filter((p) => p !== undefined);
+  const principalList = context.provesIdentities ? written : written.map(withoutIdentities);
   const permissionList = permissions.filter((p) => p !== undefined);
   return create(PolicySchema, {
     permissions: [permissionList.length > 0 ? op.allOf(permissionList) : op.anyPermission()],

@@ -19,6 +19,7 @@ import {
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import type { ClientTls } from "../model/traffic-policy.ts";
+import type { Credentials } from "./credentials.ts";
 import { certificateSecretName, trustSecretName } from "./gateway/gateway-names.ts";
 import { adsSource, duration, pack } from "./messages.ts";
 
@@ -116,9 +117,14 @@ export function outboundServerTls(
   tls: ClientTls,
   server: { readonly host: string; readonly names: readonly string[]; readonly alpn: readonly string[] },
   options: MeshOptions,
-  hasSecrets: boolean,
+  credentials: Pick<Credentials, "forBackends"> | undefined,
 ): TransportSocket {
-  const secret = hasSecrets ? tls.credentialName : undefined;
+  const secret = credentials && tls.credentialName;
+  const shown = tls.showsGatewayCertificate
+    ? credentials?.forBackends
+    : tls.mode === "MUTUAL" && secret
+      ? certificateSecretName(secret)
+      : undefined;
   const sni = tls.sni || (server.host.startsWith("*") ? "" : server.host);
   const names = tls.subjectAltNames?.length ? tls.subjectAltNames : server.names;
   const expected = names.length > 0 ? names : sni === "" ? [] : [sni];
@@ -143,8 +149,8 @@ export function outboundServerTls(
       },
     };
   }
-  if (tls.mode === "MUTUAL" && secret) {
-    common.tlsCertificateSdsSecretConfigs = [{ name: certificateSecretName(secret), sdsConfig: adsSource() }];
+  if (shown) {
+    common.tlsCertificateSdsSecretConfigs = [{ name: shown, sdsConfig: adsSource() }];
   } else if (tls.mode === "MUTUAL" && tls.clientCertificate) {
     common.tlsCertificates = [
       { certificateChain: file(tls.clientCertificate!), privateKey: file(tls.privateKey!) },

@@ -9,6 +9,7 @@ import type { GatewayAttachments } from "./attach-to-gateways.ts";
 import type { BackendLookup, RefProblem } from "./backend-refs.ts";
 import { byAge } from "./by-age.ts";
 import { findParent, type NoParent, type ParentLookup, type ServiceParent } from "./find-parent.ts";
+import { apiGroup } from "./gateway-lookup.ts";
 import { byRank, maxMatches } from "./precedence.ts";
 import {
   type CompiledRoute,
@@ -45,7 +46,7 @@ interface Named {
 
 /**
  * Attaches the Gateway API's routes to services and to the listeners of
- * Gateways. A route in a service's own namespace is for every caller; one of
+ * Gateways and ListenerSets. A route in a service's own namespace is for every caller; one of
  * another namespace only for the callers there. Routes of one kind for the same
  * port are merged; of several kinds the most specific is in force there. What a
  * Gateway exposes of other namespaces needs their ReferenceGrant.
@@ -95,8 +96,8 @@ export function attachRoutes(
   return { attached: grouped(all.filter((attachment) => !lost.has(attachment))), statuses };
 }
 
-function isGateway({ group = "gateway.networking.k8s.io", kind = "Gateway" }: ParentRefSpec): boolean {
-  return group === "gateway.networking.k8s.io" && kind === "Gateway";
+function isGateway({ group = apiGroup, kind = "Gateway" }: ParentRefSpec): boolean {
+  return group === apiGroup && (kind === "Gateway" || kind === "ListenerSet");
 }
 
 /** Which calls a route of a service is for is said by the service. */

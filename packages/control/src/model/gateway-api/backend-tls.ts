@@ -1,4 +1,3 @@
-import { trustKey } from "../../config/config-map.ts";
 import type { PolicyTargetRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
 import { provenanceOf } from "../provenance.ts";
@@ -7,20 +6,14 @@ import type { ServiceDraft } from "../service-draft.ts";
 import type { ResourcesByKind } from "../sorting.ts";
 import type { BackendTls, ClientTls } from "../traffic-policy.ts";
 import { byAge } from "./by-age.ts";
+import { type RefFault, resolveTrust, type TrustByName, trustByName } from "./trust-refs.ts";
 
 type Policy = ResourceOf<"BackendTLSPolicy">;
-
-/** A reference to what verifies certificates, that leads nowhere. */
-export interface TrustProblem {
-  readonly reason: "InvalidCACertificateRef" | "InvalidKind";
-  readonly message: string;
-  readonly path: string;
-}
 
 /** What a policy says of a server, and what of it is not there. */
 interface Resolved {
   readonly tls: ClientTls;
-  readonly problems: readonly TrustProblem[];
+  readonly problems: readonly RefFault[];
 }
 
 /**
@@ -31,10 +24,10 @@ interface Resolved {
 export class BackendTlsPolicies {
   readonly #winners = new Map<string, Policy>();
   readonly #resolved = new Map<Policy, Resolved>();
-  readonly #trust: ReadonlyMap<string, ResourceOf<"ConfigMap">>;
+  readonly #trust: TrustByName;
 
   constructor({ BackendTLSPolicy, ConfigMap }: Pick<ResourcesByKind, "BackendTLSPolicy" | "ConfigMap">) {
-    this.#trust = new Map(ConfigMap.map((one) => [`${one.namespace}/${one.name}`, one]));
+    this.#trust = trustByName(ConfigMap);
     for (const policy of BackendTLSPolicy.toSorted(byAge)) {
       for (const target of policy.spec.targetRefs) {
         const key = targetKey(target, policy.namespace);
@@ -72,18 +65,10 @@ export class BackendTlsPolicies {
 
   #resolve(policy: Policy): Resolved {
     const { hostname, subjectAltNames = [], caCertificateRefs = [] } = policy.spec.validation;
-    const problems: TrustProblem[] = [];
-    const roots = caCertificateRefs.flatMap(({ group, kind, name }, i) => {
-      const path = `spec.validation.caCertificateRefs[${i}]`;
-      const found = this.#trust.get(`${policy.namespace}/${name}`)?.spec.data?.[trustKey];
-      if (group !== "" || kind !== "ConfigMap") {
-        const message = `${kind}${group && ` (${group})`} holds no certificates of authorities: write a ConfigMap`;
-        problems.push({ reason: "InvalidKind", message, path });
-      } else if (found === undefined) {
-        const message = `there is no ConfigMap ${policy.namespace}/${name} with ${trustKey}`;
-        problems.push({ reason: "InvalidCACertificateRef", message, path });
-      } else return [found];
-      return [];
+    const { roots, faults: problems } = resolveTrust(caCertificateRefs, "spec.validation.caCertificateRefs", {
+      trust: this.#trust,
+      namespace: policy.namespace,
+      kindReason: "InvalidKind",
     });
     const names = subjectAltNames.map((name) => (name.type === "URI" ? name.uri! : name.hostname!));
     return {
@@ -92,6 +77,7 @@ export class BackendTlsPolicies {
         sni: hostname,
         subjectAltNames: names.length > 0 ? names : [hostname],
         source: provenanceOf(policy),
+        showsGatewayCertificate: true as const,
         ...(roots.length > 0 ? { rootsPem: roots.join("\n") } : {}),
         // Whom nothing verifies nobody may talk to.
         ...(caCertificateRefs.length > 0 && roots.length === 0 ? { isUnverifiable: true as const } : {}),

@@ -1,23 +1,23 @@
-import { Diagnostics } from "@weft/base/diagnostics";
 import { type ResourceOf, resourceKey } from "../../config/resource.ts";
-import { mergeGateways } from "../merge-gateways.ts";
+import type { GatewayRole } from "../gateway.ts";
 import type { Mesh, MeshWorkload } from "../mesh.ts";
-import { type ApiGateway, type ApiListener, isOwnClass } from "./api-gateways.ts";
+import { isOwnClass } from "./api-gateways.ts";
+import type { ApiListener } from "./api-listeners.ts";
 import type { GatewayAttachments } from "./attach-to-gateways.ts";
-import type { Condition } from "./route-status.ts";
+import { assignedAddresses, type GatewayAddress } from "./gateway-addresses.ts";
+import { listenerSetStatus, refusedSetStatus } from "./listener-set-status.ts";
+import { type ListenerStatus, listenerStatus } from "./listener-status.ts";
+import { type Condition, condition } from "./route-status.ts";
+import type { ServedGateway } from "./served-gateways.ts";
 
-/** What became of a Gateway, or of a GatewayClass, which has conditions alone. */
+/** What became of a Gateway, of a ListenerSet, or of a GatewayClass, which has conditions alone. */
 export interface GatewayStatus {
   readonly conditions: readonly Condition[];
-  readonly addresses: readonly string[];
+  /** Of a Gateway. */
+  readonly addresses?: readonly GatewayAddress[];
   readonly listeners: readonly ListenerStatus[];
-}
-
-export interface ListenerStatus {
-  readonly name: string;
-  readonly supportedKinds: readonly string[];
-  readonly attachedRoutes: number;
-  readonly conditions: readonly Condition[];
+  /** Of a Gateway: how many of them are accepted. */
+  readonly attachedListenerSets?: number;
 }
 
 /** By resource key. */
@@ -25,107 +25,116 @@ export type GatewayStatuses = ReadonlyMap<string, GatewayStatus>;
 
 export function gatewayStatuses(
   classes: readonly ResourceOf<"GatewayClass">[],
-  listeners: readonly ApiListener[],
+  gateways: readonly ServedGateway[],
   attachments: GatewayAttachments,
-  { workloads }: Pick<Mesh, "workloads">,
+  mesh: Pick<Mesh, "workloads" | "services">,
 ): GatewayStatuses {
   const statuses = new Map<string, GatewayStatus>();
   for (const one of classes.filter(isOwnClass)) {
     const accepted = condition("Accepted", true, "Accepted", "Weft serves Gateways of this class");
-    statuses.set(resourceKey(one), { conditions: [accepted], addresses: [], listeners: [] });
+    statuses.set(resourceKey(one), { conditions: [accepted], listeners: [] });
   }
-  const running = [...workloads.values()].filter(({ gateway }) => gateway !== undefined);
-  for (const [gateway, own] of Map.groupBy(listeners, (listener) => listener.gateway)) {
-    statuses.set(resourceKey(gateway), statusOf(gateway, own, attachments, running));
+  const running = [...mesh.workloads.values()].flatMap((workload) => {
+    const { gateway: role } = workload;
+    return role ? [{ workload, keys: serverKeys(role) }] : [];
+  });
+  for (const served of gateways) {
+    const { gateway, sets, refusedSets } = served;
+    const own = running.filter(({ keys }) => served.listeners.some((one) => keys.has(keyOf(one))));
+    const proxies = own.map(({ workload }) => workload);
+    const byOwner = Map.groupBy(served.listeners, ({ owner }) => owner);
+    const statusesOf = (owner: ApiListener["owner"]) =>
+      (byOwner.get(owner) ?? []).map((listener) => ({
+        listener,
+        status: listenerStatus(
+          listener,
+          attachments.count(listener),
+          own.some(({ keys }) => keys.has(keyOf(listener))),
+        ),
+      }));
+    const ofSets = sets.map((set) => [set, listenerSetStatus(served, statusesOf(set))] as const);
+    for (const [set, status] of ofSets) statuses.set(resourceKey(set), status);
+    for (const set of refusedSets) statuses.set(resourceKey(set), refusedSetStatus(set.namespace));
+    const attached = ofSets.filter(([, { conditions }]) =>
+      conditions.some(({ type, isTrue }) => type === "Accepted" && isTrue),
+    );
+    const listeners = statusesOf(gateway).map(({ status }) => status);
+    statuses.set(resourceKey(gateway), statusOf(served, listeners, attached.length, proxies, mesh));
   }
   return statuses;
 }
 
+const keyOf = ({ written }: ApiListener) => written.server.gateway;
+
+function serverKeys({ listeners }: GatewayRole): ReadonlySet<string> {
+  return new Set(listeners.flatMap(({ servers }) => servers.map(({ gateway }) => gateway)));
+}
+
 function statusOf(
-  { name }: ApiGateway,
-  listeners: readonly ApiListener[],
-  attachments: GatewayAttachments,
-  running: readonly MeshWorkload[],
+  served: ServedGateway,
+  listeners: readonly ListenerStatus[],
+  attachedListenerSets: number,
+  proxies: readonly MeshWorkload[],
+  mesh: Pick<Mesh, "services">,
 ): GatewayStatus {
-  const conflicts = conflictsAmong(listeners);
-  const proxies = running.filter(({ gateway }) => listeners.some((one) => isServed(one, gateway)));
-  const isRunning = proxies.length > 0;
-  const areValid = conflicts.size === 0;
+  const { spec } = served.gateway;
+  const { addresses, problem, conditions } = assignedAddresses(spec.addresses ?? [], proxies, mesh);
   return {
     conditions: [
-      areValid
-        ? condition("Accepted", true, "Accepted", "every listener is accepted")
-        : condition("Accepted", true, "ListenersNotValid", "some listeners contend"),
-      isRunning
-        ? condition("Programmed", true, "Programmed", `${proxies.length} running`)
-        : condition("Programmed", false, "Pending", `no gateway is running: weft run --gateway ${name}`),
+      acceptance(served, listeners),
+      programming(served, proxies.length, problem),
+      references(served, listeners),
+      ...conditions,
+      ...insecurity(served),
     ],
-    addresses: [...new Set(proxies.flatMap(({ addresses }) => addresses))].sort(),
-    listeners: listeners.map((listener) => ({
-      name: listener.spec.name,
-      supportedKinds: listener.kinds,
-      attachedRoutes: attachments.count(listener),
-      conditions: listenerConditions(listener, conflicts.get(listener), proxies),
-    })),
+    addresses,
+    listeners,
+    attachedListenerSets,
   };
 }
 
-function isServed({ written }: ApiListener, role: MeshWorkload["gateway"]): boolean {
-  return (
-    role?.listeners.some(({ servers }) =>
-      servers.some(({ gateway }) => gateway === written.server.gateway),
-    ) ?? false
-  );
+const isSaid = (wanted: Condition["type"], { conditions }: ListenerStatus) =>
+  conditions.some(({ type, isTrue }) => type === wanted && isTrue);
+
+function acceptance({ refusal }: ServedGateway, listeners: readonly ListenerStatus[]): Condition {
+  if (refusal) return condition("Accepted", false, refusal.reason, refusal.message);
+  const lost = listeners.filter((listener) => !isSaid("Accepted", listener)).map(({ name }) => name);
+  if (lost.length === 0) return condition("Accepted", true, "Accepted", "every listener is accepted");
+  const isNone = lost.length === listeners.length;
+  const message = isNone ? "no listener is accepted" : `not accepted: ${lost.join(", ")}`;
+  return condition("Accepted", !isNone, "ListenersNotValid", message);
 }
 
-function listenerConditions(
-  listener: ApiListener,
-  conflict: string | undefined,
-  proxies: readonly MeshWorkload[],
-): Condition[] {
-  const { refusedCertificate, refusedKinds } = listener;
-  const isProgrammed = proxies.some(({ gateway }) => isServed(listener, gateway));
-  const refs = refusedCertificate
-    ? condition(
-        "ResolvedRefs",
-        false,
-        refusedCertificate.startsWith("no ReferenceGrant") ? "RefNotPermitted" : "InvalidCertificateRef",
-        refusedCertificate,
-      )
-    : refusedKinds.length > 0
-      ? condition("ResolvedRefs", false, "InvalidRouteKinds", `it cannot carry ${refusedKinds.join(", ")}`)
-      : condition("ResolvedRefs", true, "ResolvedRefs", "all are known");
-  return [
-    conflict
-      ? condition("Accepted", false, conflict, "another listener has its port")
-      : condition("Accepted", true, "Accepted", "it can be served"),
-    refs,
-    conflict
-      ? condition("Conflicted", true, conflict, "another listener has its port")
-      : condition("Conflicted", false, "NoConflicts", "its port is its own, or shared"),
-    isProgrammed
-      ? condition("Programmed", true, "Programmed", "gateways have it")
-      : condition("Programmed", false, conflict ? "Invalid" : "Pending", "no gateway has it"),
-  ];
+function programming(
+  { refusal, gateway }: ServedGateway,
+  running: number,
+  problem: ReturnType<typeof assignedAddresses>["problem"],
+): Condition {
+  if (refusal) return condition("Programmed", false, "Invalid", "it is not accepted");
+  if (running === 0) {
+    const message = `no gateway is running: weft run --gateway ${gateway.name}`;
+    return condition("Programmed", false, "Pending", message);
+  }
+  if (problem) return condition("Programmed", false, problem.reason, problem.message);
+  return condition("Programmed", true, "Programmed", `${running} running`);
 }
 
-/** Listeners that cannot share their port with those before them, and why. */
-function conflictsAmong(listeners: readonly ApiListener[]): ReadonlyMap<ApiListener, string> {
-  const role = mergeGateways(
-    listeners.map(({ written }) => written),
-    (port) => port,
-    new Diagnostics(),
-  );
-  const lost = listeners.filter((listener) => !isServed(listener, role));
-  return new Map(
-    lost.map((listener) => {
-      const { port, protocol } = listener.spec;
-      const isOther = listeners.some(({ spec }) => spec.port === port && spec.protocol !== protocol);
-      return [listener, isOther ? "ProtocolConflict" : "HostnameConflict"];
-    }),
-  );
+function references({ backendFault }: ServedGateway, listeners: readonly ListenerStatus[]): Condition {
+  if (backendFault) {
+    const { reason, path, message } = backendFault;
+    return condition("ResolvedRefs", false, reason, `${path}: ${message}`);
+  }
+  const lost = listeners.filter((listener) => !isSaid("ResolvedRefs", listener)).map(({ name }) => name);
+  return lost.length > 0
+    ? condition("ResolvedRefs", false, "ListenersNotResolved", `see listeners ${lost.join(", ")}`)
+    : condition("ResolvedRefs", true, "ResolvedRefs", "all are known");
 }
 
-function condition(type: Condition["type"], isTrue: boolean, reason: string, message: string): Condition {
-  return { type, isTrue, reason, message };
+/** Said while anything lets in clients that do not verify, and only then. */
+function insecurity({ gateway }: ServedGateway): Condition[] {
+  const { default: all, perPort = [] } = gateway.spec.tls?.frontend ?? {};
+  const modes = [all, ...perPort.map(({ tls }) => tls)].map((one) => one?.validation?.mode);
+  if (!modes.includes("AllowInsecureFallback")) return [];
+  const message = "clients are let in whose certificate does not verify, or who have none";
+  return [condition("InsecureFrontendValidationMode", true, "ConfigurationChanged", message)];
 }

@@ -7,6 +7,7 @@ import { parseConfig } from "../../config/parse-config.ts";
 import { fixture, type Scenario } from "../../translate/mesh-fixture.ts";
 import { translateSidecar } from "../../translate/translate-sidecar.ts";
 import { buildMesh } from "../build-mesh.ts";
+import { words } from "./test-gateways.ts";
 
 const gatewayLabel = "gateway.networking.k8s.io/gateway-name";
 const proxy = {
@@ -170,7 +171,9 @@ describe("a Gateway of the Gateway API", () => {
       given.listener.map(({ name }) => name),
       ["0.0.0.0_80"],
     );
-    assert.deepEqual(gateways.get("KubernetesGateway/front/shop")!.addresses, ["10.0.0.1"]);
+    assert.deepEqual(gateways.get("KubernetesGateway/front/shop")!.addresses, [
+      { type: "IPAddress", value: "10.0.0.1" },
+    ]);
     assert.equal(listeners[0]!.conditions.find(({ type }) => type === "Programmed")!.isTrue, true);
   });
 
@@ -183,29 +186,101 @@ describe("a Gateway of the Gateway API", () => {
     );
   });
 
-  it("says of each listener that contends why it is not served", () => {
+  it("serves none of its listeners that contend, and says of each why", () => {
     const tcp = "    - { name: tcp, port: 80, protocol: TCP }\n";
-    const { listeners } = build(gateway(http() + tcp));
+    const other = "    - { name: other, port: 81, protocol: HTTP }\n";
+    const { listeners, given, gateways } = build(gateway(http() + tcp + other));
     const reasonOf = (i: number) =>
       listeners[i]!.conditions.find(({ type }) => type === "Conflicted")!.reason;
-    assert.deepEqual([reasonOf(0), reasonOf(1)], ["NoConflicts", "ProtocolConflict"]);
+    assert.deepEqual([0, 1, 2].map(reasonOf), ["ProtocolConflict", "ProtocolConflict", "NoConflicts"]);
+    assert.deepEqual(
+      given.listener.map(({ name }) => name),
+      ["0.0.0.0_81"],
+    );
+    const acceptance = (yaml: string) =>
+      words(build(yaml).gateways.get("KubernetesGateway/front/shop")!.conditions)[0];
+    assert.deepEqual(words(gateways.get("KubernetesGateway/front/shop")!.conditions).slice(0, 2), [
+      "Accepted true ListenersNotValid",
+      "Programmed true Programmed",
+    ]);
+    assert.equal(acceptance(gateway(http() + tcp)), "Accepted false ListenersNotValid");
   });
 
-  it("may name the gateway by its service, wherever that is; an address is no more than a wish", () => {
+  const programmed = [
+    "Accepted true Accepted",
+    "Programmed true Programmed",
+    "ResolvedRefs true ResolvedRefs",
+  ];
+  const assigned = (reason: string) => `AddressesAssigned ${reason === "AddressesAssigned"} ${reason}`;
+  const asked: [name: string, addresses: string, conditions: string[], assigned: string[]][] = [
+    ["of its proxy", "{ value: 10.0.0.1 }", [...programmed, assigned("AddressesAssigned")], ["10.0.0.1"]],
+    ["of any value", "{ type: IPAddress }", [...programmed, assigned("AddressesAssigned")], ["10.0.0.1"]],
+    [
+      "that no proxy has",
+      "{ value: 192.0.2.1 }",
+      [programmed[0]!, "Programmed false AddressNotUsable", programmed[2]!, assigned("NotAssigned")],
+      [],
+    ],
+    [
+      "that no proxy has, beside one that it has",
+      "{ value: 192.0.2.1 }, { value: 10.0.0.1 }",
+      [programmed[0]!, "Programmed false AddressNotUsable", programmed[2]!, assigned("PartiallyAssigned")],
+      ["10.0.0.1"],
+    ],
+    [
+      "that is any host name",
+      "{ type: Hostname }",
+      [programmed[0]!, "Programmed false AddressNotAssigned", programmed[2]!, assigned("NotAssigned")],
+      [],
+    ],
+  ];
+  for (const [name, addresses, conditions, expected] of asked) {
+    it(`that asks for an address ${name} says: ${conditions[1]}, ${conditions[3]}`, () => {
+      const { gateways, given } = build(gateway(`${http()}  addresses: [${addresses}]\n`));
+      const status = gateways.get("KubernetesGateway/front/shop")!;
+      assert.deepEqual(words(status.conditions), conditions);
+      assert.deepEqual(
+        status.addresses!.map(({ value }) => value),
+        expected,
+      );
+      assert.equal(given.listener.length, 1, "it serves all the same");
+    });
+  }
+
+  const refused: [name: string, more: string, reason: string][] = [
+    [
+      "an address of a type that nobody here has",
+      "addresses: [{ type: NamedAddress, value: a }, { value: 10.0.0.1 }]",
+      "UnsupportedAddress",
+    ],
+    [
+      "parameters that nobody here knows",
+      "infrastructure: { parametersRef: { group: example.com, kind: Parameters, name: p } }",
+      "InvalidParameters",
+    ],
+  ];
+  for (const [name, more, reason] of refused) {
+    it(`that asks for ${name} is not accepted, and not served`, () => {
+      const { gateways, given, said } = build(gateway(`${http()}  ${more}\n`));
+      const [accepted, programming] = words(gateways.get("KubernetesGateway/front/shop")!.conditions);
+      assert.deepEqual([accepted, programming], [`Accepted false ${reason}`, "Programmed false Invalid"]);
+      assert.deepEqual(given.listener, []);
+      assert.match(said, /warning W2125: .*the Gateway is not served/);
+    });
+  }
+
+  it("with a ConfigMap as parameters, as Istio has them, is served", () => {
+    const more = 'infrastructure: { parametersRef: { group: "", kind: ConfigMap, name: p } }';
+    assert.equal(build(gateway(`${http()}  ${more}\n`)).given.listener.length, 1);
+  });
+
+  it("may name the gateway by its service, wherever that is", () => {
     const named = (address: string) => gateway(`${http()}  addresses: [${address}]\n`);
     const workloads = [{ ...proxy, service: "lb", namespace: "other", labels: {}, ports: [{ port: 80 }] }];
     const { mesh } = fixture({ workloads }, named("{ type: Hostname, value: lb.other.svc.cluster.local }"));
     assert.deepEqual(
       mesh.workloads.get("edge.other")!.gateway!.listeners.map(({ port }) => port),
       [80],
-    );
-    const { said, given } = build(named("{ value: 192.0.2.1 }"));
-    assert.equal(given.listener.length, 1);
-    assert.doesNotMatch(said, /error/);
-    const { findings } = fixture(scenario, named("{ value: 192.0.2.1 }"));
-    assert.match(
-      findings.join(),
-      /W1301: KubernetesGateway.spec.addresses\[\] is not supported yet: a gateway listens where it runs/,
     );
   });
 
@@ -255,9 +330,18 @@ describe("a Gateway of the Gateway API", () => {
     ],
     ["UDP", "    - { name: u, port: 53, protocol: UDP }\n", /W1302: .*UDP is not carried/],
     [
-      "namespaces by their labels",
-      http(", allowedRoutes: { namespaces: { from: Selector, selector: { matchLabels: { team: a } } } }"),
-      /W1302: .*known by kubernetes.io\/metadata.name only/,
+      "a selector without the values that it needs",
+      http(
+        ", allowedRoutes: { namespaces: { from: Selector, selector: { matchExpressions: [{ key: a, operator: In }] } } }",
+      ),
+      /W1104: .*matchExpressions\[0\]: In needs values/,
+    ],
+    [
+      "a selector that Kubernetes does not know",
+      http(
+        ", allowedRoutes: { namespaces: { from: Selector, selector: { matchExpressions: [{ key: a, operator: Gt, values: [b] }] } } }",
+      ),
+      /W1103: .*operator: unknown value Gt/,
     ],
   ];
   for (const [name, listeners, expected] of wrong) {

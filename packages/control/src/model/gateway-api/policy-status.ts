@@ -11,27 +11,30 @@ import type { Condition } from "./route-status.ts";
 type Policy = ResourceOf<"BackendTLSPolicy">;
 
 /** What became of a policy at one of its targets. */
-export interface AncestorStatus {
-  readonly ancestorRef: PolicyTargetRefSpec;
+export interface TargetStatus {
+  readonly target: PolicyTargetRefSpec;
+  /** What it is for, as far as it is there. */
+  readonly places: readonly { readonly host: string; readonly ports: readonly number[] }[];
   readonly conditions: readonly Condition[];
 }
 
 /** By resource key, then by target in the order they are written. */
-export type PolicyStatuses = ReadonlyMap<string, readonly AncestorStatus[]>;
+export type TargetStatuses = ReadonlyMap<string, readonly TargetStatus[]>;
 
 /** What became of the BackendTLSPolicies; what is wrong is also said where it was written. */
-export function backendTlsStatuses(
+export function backendTlsTargets(
   resources: ResourcesByKind,
   mesh: Pick<Mesh, "services" | "options">,
   diagnostics: Diagnostics,
-): PolicyStatuses {
+): TargetStatuses {
   const policies = new BackendTlsPolicies(resources);
   return new Map(
     resources.BackendTLSPolicy.map((policy) => {
       const refs = trustCondition(policy, policies, diagnostics);
       const isUnverifiable = policies.resolve(policy).tls.isUnverifiable ?? false;
-      const ancestors = policy.spec.targetRefs.map((target, i) => {
-        const problem = targetProblem(policy, target, { ...mesh, entries: resources.ServiceEntry }, policies);
+      const lookup = { ...mesh, entries: resources.ServiceEntry };
+      const targets = policy.spec.targetRefs.map((target, i) => {
+        const problem = targetProblem(policy, target, lookup, policies);
         if (problem) {
           const at = policy.origins.at(`spec.targetRefs[${i}]`);
           const code = problem.reason === "TargetNotFound" ? "IST0101" : "W2124";
@@ -41,11 +44,26 @@ export function backendTlsStatuses(
         const accepted: Condition = lost
           ? { type: "Accepted", isTrue: false, reason: lost.reason, message: lost.message }
           : { type: "Accepted", isTrue: true, reason: "Accepted", message: "its callers speak TLS" };
-        return { ancestorRef: target, conditions: [accepted, refs] };
+        return { target, places: placesOf(policy, target, lookup), conditions: [accepted, refs] };
       });
-      return [resourceKey(policy), ancestors];
+      return [resourceKey(policy), targets];
     }),
   );
+}
+
+function placesOf(
+  { namespace }: Policy,
+  target: PolicyTargetRefSpec,
+  lookup: Parameters<typeof findTarget>[2],
+): TargetStatus["places"] {
+  const found = findTarget(target, namespace, lookup);
+  if ("message" in found) return [];
+  return found.map(({ hostname: host, ports }) => ({
+    host,
+    ports: ports
+      .filter(({ name }) => !target.sectionName || name === target.sectionName)
+      .map(({ number }) => number),
+  }));
 }
 
 interface Problem {

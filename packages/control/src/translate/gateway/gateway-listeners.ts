@@ -5,11 +5,11 @@ import type {
   FilterChainSchema,
 } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
-import type { GatewayListener, GatewayServer } from "../../model/gateway.ts";
+import type { GatewayListener, GatewayServer, ServerTls } from "../../model/gateway.ts";
 import { commonHost } from "../../model/host.ts";
 import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
 import { type Destination, isCaller } from "../../model/routing.ts";
-import { missingOf } from "../../model/tls-secret.ts";
+import { canServe } from "../../model/tls-secret.ts";
 import { type AddressPair, addressPairs } from "../address-chains.ts";
 import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
@@ -84,7 +84,7 @@ function addressOf({ bind }: GatewayListener, { workload }: GatewayView): string
 function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
   switch (listener.kind) {
     case "http":
-      return [{ filters: [http(plainRouteName(listener), view)] }];
+      return [{ filters: [http(plainRouteName(listener), undefined, view)] }];
     case "tcp":
       return listener.servers.flatMap((server) => {
         const chains = addressedChains(server, listener, view);
@@ -109,12 +109,12 @@ function tlsChains(server: GatewayServer, listener: GatewayListener, view: Gatew
     ...more,
   });
   // Without its Secret a server answers nobody: another one's certificate must not stand in for it.
-  if (missingOf(server, workload.namespace, mesh.secrets).length > 0) {
+  if (!canServe(server, workload.namespace, mesh.secrets)) {
     return [chain(tcpProxy([{ name: blackHoleCluster, weight: 1 }], outbound, mesh.options, features))];
   }
   const isHttp = server.protocol === "https";
   const transportSocket = gatewayTls(tls, isHttp ? httpAlpn : [], mesh.options);
-  if (isHttp) return [chain([http(securedRouteName(listener, server), view)], { transportSocket })];
+  if (isHttp) return [chain([http(securedRouteName(listener, server), tls, view)], { transportSocket })];
   return addressedChains(server, listener, view).map(({ pair, filters }) =>
     chain(filters, { transportSocket }, pair),
   );
@@ -170,7 +170,7 @@ function addressedChains(
   const chains: AddressedChain[] = [];
   for (const { routing } of routingsOn(server, view.mesh, view.caller)) {
     for (const { addresses, destinations } of tcpTargets(routing.tcp, listener.port, view.caller)) {
-      const filters = opaque(destinations, listener, view);
+      const filters = opaque(destinations, listener, view, server.tls);
       chains.push(...addressPairs(addresses).map((pair) => ({ pair, filters })));
       if (!addresses) return withoutRepeatedPairs(chains);
     }
@@ -182,11 +182,23 @@ function opaque(
   destinations: readonly Destination[],
   { port }: GatewayListener,
   { mesh, workload, features }: GatewayView,
+  tls?: ServerTls,
 ): Filter[] {
   const used = destinations.filter(({ weight }) => weight > 0);
-  return [...tcpPolicyFilters(workload, mesh.options), ...filtersTo(used, port, mesh, features)];
+  const policies = tcpPolicyFilters(workload, mesh.options, provesIdentities(tls));
+  return [...policies, ...filtersTo(used, port, mesh, features)];
 }
 
-function http(routeName: string, { workload, features, mesh }: GatewayView): Filter {
-  return gatewayHttp(routeName, routeName, httpPolicyFilters(workload, mesh.options), features, mesh.options);
+function http(
+  routeName: string,
+  tls: ServerTls | undefined,
+  { workload, features, mesh }: GatewayView,
+): Filter {
+  const policies = httpPolicyFilters(workload, mesh.options, provesIdentities(tls));
+  return gatewayHttp(routeName, routeName, policies, features, mesh.options);
+}
+
+/** What a certificate says that nobody verified must not be believed. */
+function provesIdentities(tls: ServerTls | undefined): boolean {
+  return !tls?.acceptsUntrusted;
 }

@@ -21,6 +21,11 @@ export function certificateSecretName(credentialName: string, namespace?: string
     : `kubernetes-gateway://${namespace}/${credentialName}`;
 }
 
+/** And for certificates of authorities that are in no Secret. */
+export function bundleSecretName(bundle: string): string {
+  return `configmap://${bundle}-cacert`;
+}
+
 /** And for what verifies clients. */
 export function trustSecretName(credentialName: string): string {
   return `kubernetes://${credentialName}-cacert`;

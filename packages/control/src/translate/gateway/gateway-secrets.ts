@@ -4,15 +4,16 @@ import type { GatewayRole } from "../../model/gateway.ts";
 import { certificateOf, trustOf } from "../../model/tls-secret.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { credentialNames } from "../credentials.ts";
-import { certificateSecretName, trustSecretName } from "./gateway-names.ts";
+import { bundleSecretName, certificateSecretName, trustSecretName } from "./gateway-names.ts";
 
 /**
- * The Secrets that a gateway's servers name, and the DestinationRules of the
- * services it calls, of the gateway's own namespace. Whoever builds this must
+ * The Secrets that a gateway's servers name, the DestinationRules of the services
+ * it calls and its Gateway for its backends: of the gateway's own namespace, or of
+ * others that let it have them. What verifies clients is among them. Whoever builds this must
  * give it to nobody but that gateway's verified identity.
  */
 export function gatewaySecrets(
-  { listeners }: GatewayRole,
+  { listeners, backendCertificate }: GatewayRole,
   namespace: string,
   { secrets, services }: Pick<SeenMesh, "secrets" | "services">,
 ): Secret[] {
@@ -31,8 +32,14 @@ export function gatewaySecrets(
     for (const source of tls?.certificates ?? []) {
       if ("secret" in source) addCertificate(source.secret, source.namespace);
     }
-    if (tls?.trust && "secret" in tls.trust) addTrust(tls.trust.secret);
+    const trust = tls?.trust;
+    if (trust && "secret" in trust) addTrust(trust.secret);
+    if (trust && "bundle" in trust && trust.roots !== "") {
+      const name = bundleSecretName(trust.bundle);
+      found.set(name, trustSecret(name, trust.roots, undefined));
+    }
   }
+  if (backendCertificate) addCertificate(backendCertificate.secret, backendCertificate.namespace);
   for (const secret of [...services.values()].flatMap(credentialNames)) {
     addCertificate(secret);
     addTrust(secret);

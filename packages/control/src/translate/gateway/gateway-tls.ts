@@ -3,6 +3,7 @@ import { type TransportSocket, TransportSocketSchema } from "@weft/xds/gen/envoy
 import {
   type CertificateValidationContextSchema,
   TlsParameters_TlsProtocol as TlsProtocol,
+  CertificateValidationContext_TrustChainVerification as TrustChainVerification,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb";
 import {
   type CommonTlsContextSchema,
@@ -12,7 +13,7 @@ import type { ServerTls, TlsVersion } from "../../model/gateway.ts";
 import type { MeshOptions } from "../../model/mesh-options.ts";
 import { adsSource, pack } from "../messages.ts";
 import { exactName, file, inboundTls, tlsSocketName } from "../tls.ts";
-import { certificateSecretName, trustSecretName } from "./gateway-names.ts";
+import { bundleSecretName, certificateSecretName, trustSecretName } from "./gateway-names.ts";
 
 type CommonTls = Exclude<MessageInitShape<typeof CommonTlsContextSchema>, { $typeName: string }>;
 type Validation = Exclude<MessageInitShape<typeof CertificateValidationContextSchema>, { $typeName: string }>;
@@ -57,15 +58,17 @@ function certificates({ certificates }: ServerTls): CommonTls {
   };
 }
 
-function validation({ trust, names, hashes, spkis }: ServerTls): CommonTls {
+function validation({ trust, names, hashes, spkis, acceptsUntrusted }: ServerTls): CommonTls {
   if (!trust) return {};
   const expected: Validation = {
+    ...(acceptsUntrusted ? { trustChainVerification: TrustChainVerification.ACCEPT_UNTRUSTED } : {}),
     matchTypedSubjectAltNames: names.map(exactName),
     verifyCertificateHash: [...hashes],
     verifyCertificateSpki: [...spkis],
   };
-  if ("secret" in trust) {
-    const validationContextSdsSecretConfig = { name: trustSecretName(trust.secret), sdsConfig: adsSource() };
+  if (!("caFile" in trust)) {
+    const name = "secret" in trust ? trustSecretName(trust.secret) : bundleSecretName(trust.bundle);
+    const validationContextSdsSecretConfig = { name, sdsConfig: adsSource() };
     const value = { defaultValidationContext: expected, validationContextSdsSecretConfig };
     return { validationContextType: { case: "combinedValidationContext", value } };
   }
