@@ -12,6 +12,7 @@ import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import type { DemoReport } from "../packages/cli/src/demo/report.ts";
 import { jaegerProgram } from "../packages/testkit/src/jaeger.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
+import { until } from "../packages/testkit/src/until.ts";
 
 /** The build, as `npm run demo` uses it; `npm test` makes it. */
 const weft = [
@@ -82,14 +83,18 @@ test("a demo that was killed outright is cleaned up by the next", { skip: skipWi
   const runDirectory = mkdtempSync(join(tmpdir(), "weft-demo-crash-"));
   const child = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], { stdio: "ignore" });
   const namespaces = async () => (await tryCommand("ip", ["netns", "list"])).stdout;
-  while (!(await namespaces()).includes("weft-demo-traffic")) await new Promise((r) => setTimeout(r, 200));
+  await until("it has begun", async () => (await namespaces()).includes("weft-demo-traffic"));
   child.kill("SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
   assert.match(await namespaces(), /weft-demo/, "the crash left its namespaces behind");
 
-  const next = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], { stdio: "ignore" });
+  const next = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const ended = new Promise((resolve) => next.once("close", resolve));
-  await new Promise((r) => setTimeout(r, 3_000));
+  let said = "";
+  next.stderr.on("data", (chunk) => (said += chunk));
+  await until("the next has begun", () => said.includes("the control plane is up"), { said: () => said });
   next.kill("SIGINT");
   await ended;
   assert.doesNotMatch(await namespaces(), /weft-demo/);

@@ -200,12 +200,14 @@ export class LocalMesh {
   }
 }
 
-/** Sent SIGTERM unless it has ended already, and killed where it does not end: a test that failed leaves nothing. */
+/** Sent SIGTERM unless it has ended already, and killed with all it started where it does not end: a test that failed leaves nothing. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const over = once(child, "exit");
   child.kill("SIGTERM");
-  const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  const force = setTimeout(() => {
+    for (const pid of withDescendants(child.pid!)) process.kill(pid, "SIGKILL");
+  }, graceMs);
   await over;
   clearTimeout(force);
 }

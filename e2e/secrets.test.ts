@@ -17,8 +17,9 @@ import { LocalMesh } from "./local-mesh.ts";
 const envoy = findPeer("envoy");
 const kinds = envoy ? (["weft", "envoy"] as const) : (["weft"] as const);
 const hosts = { weft: 1, envoy: 2 } as const;
-/** The application says what it finds of NODE_OPTIONS, and waits. */
-const app = "console.log('options: ' + process.env.NODE_OPTIONS); setInterval(() => {}, 1000)";
+/** The application says what it finds of NODE_OPTIONS and that it hears SIGUSR1, and waits. */
+const app =
+  "process.on('SIGUSR1', () => console.log('heard: SIGUSR1')); console.log('options: ' + process.env.NODE_OPTIONS); setInterval(() => {}, 1000)";
 
 /** A key as text may have it (a line of its PEM, its number as a JWK has it) and as memory has it. */
 interface Needle {
@@ -163,13 +164,15 @@ describe("secrets", () => {
     );
   }
 
-  test("SIGUSR1 opens no debugger, and NODE_OPTIONS are the application's alone", async () => {
+  test("SIGUSR1 opens no debugger, and it and NODE_OPTIONS are the application's alone", async () => {
     for (const [who, pid] of keyHolders()) {
       if (/data plane of envoy/.test(who)) continue;
       process.kill(pid, "SIGUSR1");
       assert.ok(!/\0NODE_OPTIONS=/.test(`\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`), who);
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const kind of kinds) {
+      await mesh.until(`${kind} hands it on`, () => /heard: SIGUSR1/.test(mesh.saidBy(kind)));
+    }
     for (const [who, pid] of keyHolders()) assert.doesNotThrow(() => process.kill(pid, 0), who);
     assert.ok(!/Debugger listening/.test(mesh.said));
     for (const kind of kinds) assert.match(mesh.saidBy(kind), /options: --no-deprecation/);

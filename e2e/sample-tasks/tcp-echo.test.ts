@@ -57,7 +57,10 @@ describe("tcp-echo", () => {
       await samples.apply(`${folder}/tcp-echo-all-v1.yaml`);
       for (const plane of dataPlanes) {
         const address = samples.addressOf(`${api}-${plane}`);
-        await samples.mesh.until(`${plane} listens`, async () => (await ask(address, 31400)) === "one");
+        await samples.mesh.until(
+          `${plane} listens`,
+          async () => (await ask(address, 31400).catch(() => "")) === "one",
+        );
         assert.deepEqual(await tally(50, () => ask(address, 31400)), { one: 50 });
       }
       await samples.apply(`${folder}/tcp-echo-20-v2.yaml`);

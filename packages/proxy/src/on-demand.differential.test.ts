@@ -124,7 +124,7 @@ function httpBootstrap(): object {
       http_filters: [
         {
           name: "envoy.filters.http.on_demand",
-          typed_config: { "@type": `${type}.http.on_demand.v3.OnDemand`, odcds: { source, timeout: "3s" } },
+          typed_config: { "@type": `${type}.http.on_demand.v3.OnDemand`, odcds: { source, timeout: "60s" } },
         },
         { name: "envoy.filters.http.router", typed_config: { "@type": `${type}.http.router.v3.Router` } },
       ],
@@ -167,7 +167,7 @@ describe("clusters on demand, as real Envoy", { skip: envoyOrSkip }, () => {
   it("one that the server does not have is answered with 503, at once", async () => {
     const startMs = performance.now();
     await same("/missing", 503, "");
-    assert.ok(performance.now() - startMs < 2_500, "without the timeout");
+    assert.ok(performance.now() - startMs < 30_000, "without the timeout");
   });
 
   it("nothing is asked for where the route says so, and none for a redirect", async () => {

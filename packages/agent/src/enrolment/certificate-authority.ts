@@ -77,7 +77,7 @@ export async function enrolByToken(target: EnrolmentTarget, tokenText: string): 
   try {
     return await requestCertificate(target, keyHolder, [["authorization", `Bearer ${tokenText.trim()}`]]);
   } catch (thrown) {
-    throw explainRefusal(thrown, target);
+    throw explainRefusal(thrown, target, tokenFlag);
   }
 }
 
@@ -186,27 +186,43 @@ function presentedChain({ host, port, clock }: EnrolmentTarget): Promise<Buffer[
   });
 }
 
-/** What a person is told of an answer that does not hold what was asked for. */
-export function notAccepted(cause: SvidError): UserError {
-  return new UserError(`the control plane's answer is not accepted: ${cause.message}`, {
-    hint: "the control plane's log says more",
-    cause,
-  });
+/** The flag by which a workload shows who it is, and what to do where that is refused. */
+export interface EnrolmentFlag {
+  readonly name: string;
+  /** It is not believed. */
+  readonly ifUnauthenticated: string;
+  /** It is another's. */
+  readonly ifDenied: string;
 }
 
-/** A refusal in the words of the flags; anything else as it is. */
-function explainRefusal(thrown: unknown, { spiffeId }: EnrolmentTarget): unknown {
-  if (thrown instanceof SvidError) return notAccepted(thrown);
+const tokenFlag: EnrolmentFlag = {
+  name: "--token",
+  ifUnauthenticated: "make another with 'weft token create --service-account NAME'",
+  ifDenied: "give the --namespace and --service-account the token was made for, or make another token",
+};
+
+/** A refusal in the words of the flags; anything else, and what may pass, as it is. */
+export function explainRefusal(
+  thrown: unknown,
+  { spiffeId }: EnrolmentTarget,
+  { name, ifUnauthenticated, ifDenied }: EnrolmentFlag,
+): unknown {
+  if (thrown instanceof SvidError) {
+    return new UserError(`the control plane's answer is not accepted: ${thrown.message}`, {
+      hint: "the control plane's log says more",
+      cause: thrown,
+    });
+  }
   if (!(thrown instanceof GrpcError)) return thrown;
   switch (thrown.code) {
     case grpcCode.unauthenticated:
-      return new UserError(`--token: refused by the control plane: ${thrown.message}`, {
-        hint: "make another with 'weft token create --service-account NAME'",
+      return new UserError(`${name}: refused by the control plane: ${thrown.message}`, {
+        hint: ifUnauthenticated,
         cause: thrown,
       });
     case grpcCode.permissionDenied:
       return new UserError(`no certificate for ${spiffeId}: ${thrown.message}`, {
-        hint: "give the --namespace and --service-account the token was made for, or make another token",
+        hint: ifDenied,
         cause: thrown,
       });
     case grpcCode.invalidArgument:

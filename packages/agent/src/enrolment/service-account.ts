@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { messageOf, UserError } from "@weft/base/errors";
 import { reasonOf } from "@weft/base/system-error";
 import { parseTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
-import { SvidError } from "@weft/identity/verify-svid";
-import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
 import {
   controlPlaneTarget,
+  type EnrolmentFlag,
   type EnrolmentTarget,
-  notAccepted,
+  explainRefusal,
   requestCertificate,
 } from "./certificate-authority.ts";
 import type { Enrolment } from "./enrolment.ts";
@@ -20,6 +19,12 @@ export interface ServiceAccountFiles {
   /** PEM roots of the mesh, as a ConfigMap has them. */
   readonly rootFile: string;
 }
+
+const flag: EnrolmentFlag = {
+  name: "--service-account-token",
+  ifUnauthenticated: "the projected token's audience must be the control plane's --service-account-audience",
+  ifDenied: "give the --namespace and --service-account that the pod has",
+};
 
 /**
  * By the token that Kubernetes projects into the pod, for each certificate: it
@@ -36,7 +41,7 @@ export function serviceAccountEnrolment(files: ServiceAccountFiles): Enrolment {
       try {
         return await ask(target, bundle, readToken(files));
       } catch (thrown) {
-        throw explainRefusal(thrown, target);
+        throw explainRefusal(thrown, target, flag);
       }
     },
     renew(target, svid) {
@@ -77,25 +82,5 @@ function read(flag: string, file: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     throw new UserError(`${flag} ${file}: ${reasonOf(cause)}`, { hint: "mount it into the pod", cause });
-  }
-}
-
-/** A refusal in the words of the flags; what may pass is left as it is. */
-function explainRefusal(thrown: unknown, { spiffeId }: EnrolmentTarget): unknown {
-  if (thrown instanceof SvidError) return notAccepted(thrown);
-  if (!(thrown instanceof GrpcError)) return thrown;
-  switch (thrown.code) {
-    case grpcCode.unauthenticated:
-      return new UserError(`--service-account-token: refused by the control plane: ${thrown.message}`, {
-        hint: "the projected token's audience must be the control plane's --service-account-audience",
-        cause: thrown,
-      });
-    case grpcCode.permissionDenied:
-      return new UserError(`no certificate for ${spiffeId}: ${thrown.message}`, {
-        hint: "give the --namespace and --service-account that the pod has",
-        cause: thrown,
-      });
-    default:
-      return thrown;
   }
 }

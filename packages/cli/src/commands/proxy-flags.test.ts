@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { until } from "@weft/testkit/until";
+import { weftProgram } from "@weft/testkit/weft-program";
 
-const main = join(import.meta.dirname, "..", "main.ts");
 const directory = mkdtempSync(join(tmpdir(), "weft-flags-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -18,7 +18,7 @@ test("Envoy's flags: an inline bootstrap merged into the file, the node, where t
   writeFileSync(file!, "node: { id: file, cluster: file, metadata: { kept: yes } }\n");
   const flags = ["-c", file!, "--config-yaml", admin, "--service-node", "n", "--service-zone", "z"];
   const places = ["--log-path", log!, "--admin-address-path", address!, "--disable-hot-restart"];
-  const child = spawn(process.execPath, [main, "proxy", ...flags, ...places], { stdio: "ignore" });
+  const child = spawn(weftProgram, ["proxy", ...flags, ...places], { stdio: "ignore" });
   after(() => child.kill("SIGKILL"));
   const said = (path: string, pattern: RegExp) => () =>
     existsSync(path) && pattern.test(readFileSync(path, "utf8"));
@@ -53,7 +53,7 @@ for (const [flags, problem] of [
   [["--mode", "validate"], /^weft: proxy needs a bootstrap/],
 ] as const) {
   test(`weft proxy ${flags.join(" ")} says what is wrong`, () => {
-    const { stderr, status } = spawnSync(process.execPath, [main, "proxy", ...flags], { encoding: "utf8" });
+    const { stderr, status } = spawnSync(weftProgram, ["proxy", ...flags], { encoding: "utf8" });
     assert.match(stderr, problem);
     assert.notEqual(status, 0);
   });

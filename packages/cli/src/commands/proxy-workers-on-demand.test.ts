@@ -9,6 +9,7 @@ import { after, test } from "node:test";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { TestHostServer } from "@weft/proxy/test-host-server";
 import { freePort } from "@weft/testkit/free-port";
+import { weftProgram } from "@weft/testkit/weft-program";
 import { VirtualHostSchema } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import { RouteConfigurationSchema } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 
@@ -81,9 +82,8 @@ test("a virtual host that any worker needs is asked for once, and comes to all o
   const server = await TestHostServer.start(routes);
   const [port, file] = [await freePort(), join(directory, "bootstrap.json")];
   writeFileSync(file, JSON.stringify(bootstrap(port, server.port)));
-  const main = join(import.meta.dirname, "..", "main.ts");
   const args = ["proxy", "-c", file, "--concurrency", "3"];
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(weftProgram, args, { stdio: ["ignore", "ignore", "pipe"] });
   try {
     let said = "";
     child.stderr.on("data", (chunk) => (said += chunk));

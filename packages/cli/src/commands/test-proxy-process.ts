@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach } from "node:test";
 import { freePort } from "@weft/testkit/free-port";
+import { weftProgram } from "@weft/testkit/weft-program";
 
 const directory = mkdtempSync(join(tmpdir(), "weft-workers-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -13,8 +14,6 @@ export const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-const main = join(import.meta.dirname, "..", "main.ts");
 
 /** A response discovery file with one listener, answering `body`. */
 function listeners(port: number, body: string): string {
@@ -90,7 +89,7 @@ export async function startProxyProcess(
     }),
   );
   const args = ["proxy", "-c", bootstrap, "--concurrency", `${concurrency}`, "--drain-time-s", "1", ...more];
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(weftProgram, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk) => {
     said += chunk;

@@ -2,14 +2,13 @@ import type { Counter } from "@weft/base/metric-registry";
 import type { Breaker, Breakers, ClusterStats } from "./cluster.ts";
 import type { BreakerLimits } from "./cluster-plan.ts";
 
-/** A counter with a ceiling. The ceiling may change while the count stays. */
-class LimitBreaker implements Breaker {
+/** A counter with a ceiling, which counts apart what exceeded it. */
+abstract class CountingBreaker implements Breaker {
   active = 0;
-  limit: number;
+  abstract readonly limit: number;
   readonly #overflow: Counter;
 
-  constructor(limit: number, overflow: Counter) {
-    this.limit = limit;
+  constructor(overflow: Counter) {
     this.#overflow = overflow;
   }
 
@@ -31,41 +30,32 @@ class LimitBreaker implements Breaker {
   }
 }
 
+/** The ceiling is a number, which may change while the count stays. */
+class LimitBreaker extends CountingBreaker {
+  limit: number;
+
+  constructor(limit: number, overflow: Counter) {
+    super(overflow);
+    this.limit = limit;
+  }
+}
+
 /**
  * Retries are limited by number and, always, by their share of the requests in
  * flight, so that they cannot turn a slow service into a dead one.
  */
-class RetryBreaker implements Breaker {
-  active = 0;
+class RetryBreaker extends CountingBreaker {
   readonly #set: BreakerSet;
-  readonly #overflow: Counter;
 
   constructor(set: BreakerSet, overflow: Counter) {
+    super(overflow);
     this.#set = set;
-    this.#overflow = overflow;
   }
 
   get limit(): number {
     const { limits, requests, pending } = this.#set;
     const budget = Math.floor((limits.retryBudgetPercent * (requests.active + pending.active)) / 100);
     return Math.min(limits.maxRetries, Math.max(limits.minRetryConcurrency, budget));
-  }
-
-  get isOpen(): boolean {
-    return this.active >= this.limit;
-  }
-
-  tryAcquire(): boolean {
-    if (this.isOpen) {
-      this.#overflow.value += 1;
-      return false;
-    }
-    this.active += 1;
-    return true;
-  }
-
-  release(): void {
-    this.active -= 1;
   }
 }
 

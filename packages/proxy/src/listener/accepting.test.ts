@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 import { freePort } from "@weft/testkit/free-port";
+import { until } from "@weft/testkit/until";
 import { OverloadState } from "../overload/overload-state.ts";
 import {
   chainPlan,
@@ -135,7 +136,7 @@ test("a proxy that runs out of descriptors leaves connections waiting and serves
   }
   const last = request(port);
   assert.equal(await Promise.race([last.answered, pause(200)]), "waiting", "neither refused nor served");
-  assert.match(said, /connections wait: descriptors run short/);
+  await until("it says so", () => /connections wait: descriptors run short/.test(said));
   for (const socket of idle) socket.destroy();
   assert.match(await last.answered, /^HTTP\/1\.1 200/, said);
   assert.equal(child.exitCode, null);
