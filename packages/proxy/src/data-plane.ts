@@ -98,12 +98,16 @@ export class DataPlane {
       }),
       onEndpointFailed: retireEndpointPools,
       onEndpointRemoved: (endpoint) => this.runtime.onEndpointRemoved(endpoint),
-      onWarm: () => options.onChange(),
+      onWarm: () => {
+        this.onDemand.cluster.check();
+        if (this.clusters.isWarm) options.onChange();
+      },
     });
     this.onDemand = {
       cluster: new OnDemandResources({
         clock,
-        isInForce: (name) => this.live.clusters.get(name) !== undefined,
+        // One that is found by DNS has no endpoint before the first answer.
+        isInForce: (name) => this.clusters.isClusterWarm(name),
         onWanted: (source, name) => options.onWanted?.("cluster", source, name),
       }),
       host: new OnDemandResources({

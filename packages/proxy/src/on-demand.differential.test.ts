@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, isIP } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { FakeAds } from "@weft/testkit/fake-ads";
 import { until } from "@weft/testkit/until";
-import { type Cluster, ClusterSchema } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as DnsFamily,
+} from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import { type Contender, envoyOrSkip, startBoth } from "./test-contenders.ts";
 
 const ads = await FakeAds.start();
@@ -23,17 +28,22 @@ after(async () => {
   await ads.close();
 });
 
-function cluster(name: string, server: { address(): unknown }): Cluster {
+/** At an address, or at a name that DNS says the address of. */
+function cluster(name: string, server: { address(): unknown }, host = "127.0.0.1"): Cluster {
   const { port } = server.address() as AddressInfo;
   const address = {
     case: "socketAddress" as const,
-    value: { address: "127.0.0.1", portSpecifier: { case: "portValue" as const, value: port } },
+    value: { address: host, portSpecifier: { case: "portValue" as const, value: port } },
   };
   const endpoint = { case: "endpoint" as const, value: { address: { address } } };
   return create(ClusterSchema, {
     name,
     connectTimeout: { seconds: 1n },
-    clusterDiscoveryType: { case: "type", value: 0 },
+    clusterDiscoveryType: {
+      case: "type",
+      value: isIP(host) ? DiscoveryType.STATIC : DiscoveryType.STRICT_DNS,
+    },
+    dnsLookupFamily: DnsFamily.V4_ONLY,
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier: endpoint }] }] },
   });
 }
@@ -136,7 +146,10 @@ describe("clusters on demand, as real Envoy", { skip: envoyOrSkip }, () => {
   let both: readonly Contender[] = [];
   before(async () => {
     ads.push({
-      clusters: [cluster("found", upstream), cluster("header", upstream), cluster("off", upstream)],
+      clusters: [
+        ...["found", "header", "off"].map((name) => cluster(name, upstream)),
+        cluster("named", upstream, "localhost"),
+      ],
     });
     both = await startBoth(httpBootstrap());
   });
@@ -159,6 +172,11 @@ describe("clusters on demand, as real Envoy", { skip: envoyOrSkip }, () => {
   it("a request waits for its cluster, also one with a body, and the next does not wait", async () => {
     await same("/found", 200, "POST /found", { method: "POST", body: "x".repeat(100_000) });
     await same("/found", 200, "GET /found");
+  });
+
+  it("a request waits until DNS has said where its cluster is", async () => {
+    const init = { headers: { "x-cluster": "named" } };
+    await same("/by-header", 200, "GET /by-header", init);
   });
 
   it("a header may name it", () =>
@@ -229,6 +247,13 @@ describe("connections on demand, as real Envoy", { skip: envoyOrSkip }, () => {
   it("wait for their cluster", async () => {
     ads.push({ clusters: [cluster("tcp", echo)] });
     const [a, b, envoy, weft] = await run("tcp");
+    assert.deepEqual([a, b], ["hello", "hello"]);
+    assert.equal(weft, envoy);
+  });
+
+  it("wait until DNS has said where it is", async () => {
+    ads.push({ clusters: [cluster("tcp-named", echo, "localhost")] });
+    const [a, b, envoy, weft] = await run("tcp-named");
     assert.deepEqual([a, b], ["hello", "hello"]);
     assert.equal(weft, envoy);
   });

@@ -23,7 +23,7 @@ export interface ClusterManagerOptions {
   readonly onEndpointFailed?: (endpoint: Endpoint) => void;
   /** Given to every cluster: endpoints that leave have their pools drained. */
   readonly onEndpointRemoved?: (endpoint: Endpoint, cluster: Cluster) => void;
-  /** The last cluster that was waiting for its first endpoints has them. */
+  /** A cluster that was waiting for its first endpoints has them, or is no longer there. */
   readonly onWarm?: () => void;
 }
 
@@ -86,6 +86,11 @@ export class ClusterManager implements ClusterDirectory {
     return this.#warmingCount() === 0;
   }
 
+  /** Whether a cluster is there and has had its first endpoints, or been told that there are none. */
+  isClusterWarm(name: string): boolean {
+    return this.#entries.get(name)?.isWarm === true;
+  }
+
   /** Adds a cluster or replaces its plan. */
   setCluster(plan: ClusterPlan): void {
     let entry = this.#entries.get(plan.name);
@@ -135,7 +140,7 @@ export class ClusterManager implements ClusterDirectory {
     entry.cluster.close();
     this.#options.stats.forget("envoy_cluster_name", entry.cluster.plan.statName);
     this.#counters.removed.add();
-    if (!entry.isWarm) this.#noteWarm();
+    if (!entry.isWarm) this.#options.onWarm?.();
   }
 
   /** The endpoints EDS gives for a cluster; an empty list also ends the wait for the first. */
@@ -192,11 +197,7 @@ export class ClusterManager implements ClusterDirectory {
     entry.hasEndpoints = true;
     if (entry.isWarm || !entry.cluster.isChecked) return;
     entry.isWarm = true;
-    this.#noteWarm();
-  }
-
-  #noteWarm(): void {
-    if (this.isWarm) this.#options.onWarm?.();
+    this.#options.onWarm?.();
   }
 
   #warmingCount(): number {
