@@ -20,6 +20,8 @@ export const accessLogMetrics = {
     workload: "workload",
     /** Outbound: what the endpoint's certificate proves. */
     principal: "principal",
+    /** Outbound: the cluster of a connection, which Envoy does not name where it has no endpoint. */
+    cluster: "cluster",
     /** Inbound: `x-envoy-peer-metadata` as it came. */
     peer: "peer",
     /** Inbound: `<host>;<name>;<namespace>` of the service. */

@@ -92,6 +92,30 @@ test("a connection of the same number after a restart is another peer's", () => 
   );
 });
 
+test("a request to a host that nobody knows is named by the route that refused it or let it out", () => {
+  const series = counted((metrics) => {
+    for (const [routeName, upstreamCluster] of [
+      ["block_all", ""],
+      ["allow_any", "PassthroughCluster"],
+    ] as const) {
+      const entry = request("1", "");
+      Object.assign(entry.commonProperties!, { routeName, upstreamCluster });
+      entry.request!.authority = "free.example";
+      metrics.countRequest(outbound, entry);
+    }
+  });
+  assert.deepEqual(
+    series.map(({ destination_service, destination_service_name }) => [
+      destination_service,
+      destination_service_name,
+    ]),
+    [
+      ["free.example", "BlackHoleCluster"],
+      ["free.example", "PassthroughCluster"],
+    ],
+  );
+});
+
 test("names from requests cannot make series without end", () => {
   const series = counted((metrics) => {
     for (let i = 0; i < 12_000; i += 1) {

@@ -1,6 +1,6 @@
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { MetricRegistry } from "@weft/base/metric-registry";
-import { commonLabels, type Parties } from "@weft/proxy/filters/istio-labels";
+import { commonLabels, type Parties, unknownService } from "@weft/proxy/filters/istio-labels";
 import { IstioMetrics, type MessageSeries } from "@weft/proxy/filters/istio-metrics";
 import type { ServiceName } from "@weft/proxy/filters/istio-stats-plan";
 import type { PeerMetadata } from "@weft/proxy/layer/downstream-connection";
@@ -158,7 +158,7 @@ export class AccessLogMetrics {
       destination: workload === "" ? undefined : parseEndpointWorkload(workload),
       sourcePrincipal: destinationPrincipal === "" ? "" : localPrincipal,
       destinationPrincipal,
-      service: serviceOfCluster(common.upstreamCluster) ?? unnamed(common, authority),
+      service: serviceCalled(common, authority),
       security: "unknown",
     };
   }
@@ -233,8 +233,13 @@ function serviceOfCluster(cluster: string): ServiceName | undefined {
   return { host, name: inMesh?.[1] ?? host, namespace: inMesh?.[2] ?? "" };
 }
 
-function unnamed(common: AccessLogCommon, authority: string): ServiceName {
-  return { host: authority, name: common.upstreamCluster || authority, namespace: "" };
+function serviceCalled(common: AccessLogCommon, authority: string): ServiceName {
+  const upstreamCluster = common.upstreamCluster || tagOf(common, tags.cluster);
+  return serviceOfCluster(upstreamCluster) ?? unnamed({ ...common, upstreamCluster }, authority);
+}
+
+function unnamed({ routeName, upstreamCluster }: AccessLogCommon, authority: string): ServiceName {
+  return unknownService(authority, routeName, upstreamCluster);
 }
 
 function uriOf(certificate: TLSProperties_CertificateProperties | undefined): string {

@@ -49,13 +49,24 @@ export function httpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined
   });
 }
 
-/** The same for connections: an entry when one is established, and one when it is over. */
-export function tcpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined): AccessLog {
+/**
+ * The same for connections: an entry when one is established, and one when it is over.
+ *
+ * @param to where all of them go, if that is one cluster
+ */
+export function tcpMetricsLog(reporter: Reporter, rule: MetricsRule | undefined, to?: string): AccessLog {
+  const { customTags = [], ...fields } = common(reporter, rule);
+  const isNamed = to !== undefined && reporter.direction === "outbound";
+  const clusterTag: CustomTag[] = isNamed
+    ? [{ tag: tags.cluster, type: { case: "literal", value: { value: to } } }]
+    : [];
   return create(AccessLogSchema, {
     name: "envoy.access_loggers.tcp_grpc",
     configType: {
       case: "typedConfig",
-      value: pack(TcpGrpcAccessLogConfigSchema, { commonConfig: common(reporter, rule) }),
+      value: pack(TcpGrpcAccessLogConfigSchema, {
+        commonConfig: { ...fields, customTags: [...customTags, ...clusterTag] },
+      }),
     },
   });
 }
@@ -119,7 +130,7 @@ function mutation(change: MessageInitShape<typeof HeaderEditSchema>) {
 /** Nothing is counted; what is logged is shown to those who look at requests all the same. */
 const uncounted = { metric: "", isDropped: true, tagsToRemove: [], tags: [] };
 
-function common(reporter: Reporter, rule: MetricsRule | undefined): Common {
+function common(reporter: Reporter, rule: MetricsRule | undefined): Exclude<Common, { $typeName: string }> {
   const { overrides = [] } = rule ?? {};
   const expressions = [...new Set(overrides.flatMap(({ tags }) => tags.map(({ expression }) => expression)))];
   const changes = overrides.map(({ metric, isDropped, removedTags, tags: changed }) => ({

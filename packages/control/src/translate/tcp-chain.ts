@@ -49,7 +49,10 @@ export function tcpProxy(
     ...policyFields(policy),
     ...(hasAccessLogMetrics
       ? {
-          accessLog: [...accessLogs(rules, "tcp").map(atEnd), tcpMetricsLog(reporter, metrics)],
+          accessLog: [
+            ...accessLogs(rules, "tcp").map(atEnd),
+            tcpMetricsLog(reporter, metrics, clusters.length === 1 ? first!.name : undefined),
+          ],
           accessLogOptions: {
             flushAccessLogOnConnected: true,
             accessLogFlushInterval: duration(metrics?.reportingMs ?? defaultReportingMs),

@@ -93,8 +93,27 @@ function resolveService(plan: IstioStatsPlan, exchange: Exchange): ServiceName {
   const configured = configuredService(plan, exchange);
   if (configured) return configured;
   const host = plan.isHostHeaderFallbackDisabled ? "" : (exchange.request?.authority ?? "");
-  return { host, name: exchange.cluster?.name ?? host, namespace: "" };
+  return unknownService(host, exchange.match?.route.name, exchange.cluster?.name);
 }
+
+/**
+ * What Istio calls the service of a call to a host that the mesh does not know:
+ * `BlackHoleCluster` where it is refused, `PassthroughCluster` where it leaves,
+ * which requests tell by their route and connections by their cluster.
+ */
+export function unknownService(
+  host: string,
+  route: string | undefined,
+  cluster: string | undefined,
+): ServiceName {
+  const byRoute = route === undefined ? undefined : unknownServiceNames.get(route);
+  return { host, name: byRoute ?? (cluster || host), namespace: "" };
+}
+
+const unknownServiceNames: ReadonlyMap<string, string> = new Map([
+  ["block_all", "BlackHoleCluster"],
+  ["allow_any", "PassthroughCluster"],
+]);
 
 function configuredService(plan: IstioStatsPlan, exchange: Exchange): ServiceName | undefined {
   const cluster = exchange.cluster;

@@ -6,6 +6,7 @@ import { clusterWith, endpoint, locality } from "../cluster/cluster-fixture.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
+import type { RouteMatch } from "../route/route-plan.ts";
 import { connection, exchange, peerIdentity, request, response } from "../telemetry/exchange-fixture.ts";
 import { decodePeerMetadata, encodePeerMetadata } from "../telemetry/peer-metadata.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
@@ -50,6 +51,21 @@ function outbound(options: Partial<Exchange> = {}) {
   });
 }
 
+/** A match of a route of which nothing but the name is looked at. */
+function routeNamed(name: string): RouteMatch {
+  return {
+    virtualHost: { name },
+    route: {
+      name,
+      action: { kind: "direct-response", status: 502, body: Buffer.alloc(0) },
+      requestEdits: undefined,
+      responseEdits: undefined,
+      filterConfigs: undefined,
+      origin: undefined,
+    },
+  };
+}
+
 function labelsOf(registry: MetricRegistry, name: string): Record<string, string>[] {
   const family = [...registry.families].find((candidate) => candidate.name === name)!;
   return [...family.series].map(({ labels }) =>
@@ -90,6 +106,26 @@ describe("Istio's request metrics", () => {
         grpc_response_status: "",
       },
     ]);
+  });
+
+  it("name calls to hosts that nobody knows as Istio does, by the route that refused them or let them out", () => {
+    const registry = new MetricRegistry();
+    const filter = createIstioStatsFilter(plan("source"), registry, new FakeClock());
+    const unknown = { cluster: undefined, endpoint: undefined, upstreamPeer: undefined };
+    for (const name of ["block_all", "allow_any", "other"]) {
+      filter.onComplete!(outbound({ ...unknown, match: routeNamed(name) }));
+    }
+    assert.deepEqual(
+      labelsOf(registry, "istio_requests_total").map((labels) => [
+        labels.destination_service,
+        labels.destination_service_name,
+      ]),
+      [
+        ["reviews:9080", "BlackHoleCluster"],
+        ["reviews:9080", "PassthroughCluster"],
+        ["reviews:9080", "reviews:9080"],
+      ],
+    );
   });
 
   it("of the called side take the caller from its certificate and metadata", () => {

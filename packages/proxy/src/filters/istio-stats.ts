@@ -24,6 +24,8 @@ interface CachedSeries {
   readonly principal: string;
   /** Undefined when the labels do not depend on the request's host. */
   readonly host: string | undefined;
+  /** Where they do, they depend on the route's name too. */
+  readonly route: string | undefined;
   /** The values of the configuration's own labels, in one text. */
   readonly dimensions: string;
   readonly series: HttpSeries;
@@ -87,7 +89,8 @@ export function createIstioStatsFilter(
           entry.peerMetadata === exchange.connection.peerMetadata &&
           entry.principal === principal &&
           entry.dimensions === valuesText &&
-          (entry.host === undefined || entry.host === exchange.request?.authority)
+          (entry.host === undefined ||
+            (entry.host === exchange.request?.authority && entry.route === exchange.match?.route.name))
         ) {
           return entry.series;
         }
@@ -110,6 +113,7 @@ export function createIstioStatsFilter(
       peerMetadata: exchange.connection.peerMetadata,
       principal,
       host: isByHost ? (exchange.request?.authority ?? "") : undefined,
+      route: exchange.match?.route.name,
       dimensions: valuesText,
       series,
     };
