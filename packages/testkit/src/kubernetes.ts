@@ -119,6 +119,16 @@ export class TestKubernetes {
     return status.token;
   }
 
+  /** Makes a resource, or throws with what is wrong with it. @param path of its kind and namespace */
+  async create(path: string, resource: object): Promise<void> {
+    await this.#call("POST", path, resource);
+  }
+
+  /** A resource as the API server has it. */
+  get(path: string): Promise<unknown> {
+    return this.#call("GET", path);
+  }
+
   /** Lets a service account have tokens reviewed, and nothing else; its kubeconfig, written where it says. */
   async writeReviewerConfig(namespace: string, name: string, file: string): Promise<void> {
     await this.createServiceAccount(namespace, name);

@@ -14,7 +14,8 @@ export interface MeshName {
  *
  * For a service these are `reviews` (from its own namespace), `reviews.default`,
  * `reviews.default.svc` and the full name; each of them also with a search
- * domain of the host appended, because a stub resolver tries those first. Of
+ * domain of the host appended, because a stub resolver tries those first. An
+ * instance that has a name below its service's is found likewise. Of
  * thousands of services only the full names are kept: the others are made into
  * those when somebody asks.
  */
@@ -50,10 +51,16 @@ export class MeshNames {
   #find(name: string): readonly string[] | undefined {
     const entry = this.#exact.get(name);
     if (entry) return "addresses" in entry ? entry.addresses : entry;
-    const service = name.endsWith(".svc") ? name.slice(0, -4) : name;
+    const hasSvc = name.endsWith(".svc");
+    const service = hasSvc ? name.slice(0, -4) : name;
     const dots = countDots(service);
-    if (dots > 1 || (dots === 0 && service !== name)) return undefined;
-    const scoped = dots === 0 ? `${service}.${this.#ownNamespace}` : service;
+    // An instance of a service has one name more: `web-0.web`, `web-0.web.default`.
+    if (dots > 2 || (dots === 0 && hasSvc)) return undefined;
+    const whole = dots > 0 ? this.#findFull(service) : undefined;
+    return whole ?? (dots < 2 && !hasSvc ? this.#findFull(`${service}.${this.#ownNamespace}`) : undefined);
+  }
+
+  #findFull(scoped: string): readonly string[] | undefined {
     for (const suffix of this.#suffixes) {
       const found = this.#exact.get(`${scoped}.svc${suffix}`);
       if (found && !("addresses" in found)) return found;

@@ -1,5 +1,5 @@
 import type { ResourceOf } from "../config/resource.ts";
-import { hasLabels } from "../model/host.ts";
+import { hasLabels, selectsWorkloads } from "../model/host.ts";
 import { declaredProtocol } from "../model/protocol.ts";
 import type { Analyzer } from "./analyzer.ts";
 
@@ -10,7 +10,11 @@ export const findConflictingProtocols: Analyzer = ({ mesh, resources }, diagnost
     const said = new Map<number, { readonly protocol: string; readonly by: ResourceOf<"Service"> }>();
     for (const service of resources.Service) {
       const { selector, ports = [] } = service.spec;
-      if (!selector || service.namespace !== workload.namespace || !hasLabels(workload.labels, selector))
+      if (
+        !selectsWorkloads(selector) ||
+        service.namespace !== workload.namespace ||
+        !hasLabels(workload.labels, selector)
+      )
         continue;
       ports.forEach((port, i) => {
         const target = port.targetPort ?? port.port;

@@ -64,6 +64,11 @@ const documents: Readonly<Record<string, readonly string[]>> = {
     "spec: { selector: { app: api }, ports: [{ name: http, port: 9080 }] }",
     "spec: { selector: { app: api }, ports: [{ name: http, port: 9080 }, { name: more, port: 7070 }] }",
     "spec: { clusterIP: None, selector: { app: api }, ports: [{ name: http, port: 9080 }] }",
+    "spec: { publishNotReadyAddresses: true, selector: {}, ports: [{ name: http, port: 9080 }] }",
+  ],
+  "v1 Endpoints default/api": [
+    "subsets: [{ addresses: [{ ip: 192.0.2.7 }, { ip: 10.0.0.2 }], ports: [{ name: http, port: 80 }] }]",
+    "subsets: [{ notReadyAddresses: [{ ip: 192.0.2.7 }], ports: [{ name: other, port: 80 }] }]",
   ],
   "security.istio.io/v1 AuthorizationPolicy default/api": [
     "spec: { selector: { matchLabels: { app: api } }, rules: [{ to: [{ operation: { methods: [GET] } }] }] }",

@@ -20,6 +20,14 @@ export function supportOf(kind: MeshKind, pattern: string): FieldSupport | undef
   return undefined;
 }
 
+/** What is not content where that stands beside `metadata`. */
+const beside: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata", "status"]);
+
+/** A row's path as it stands in a document of this kind. */
+export function namedPath(kind: MeshKind, pattern: string): string {
+  return contentPath(kind) === "spec" ? pattern : pattern.slice("spec.".length);
+}
+
 /** Names every field in use that Weft does not apply as written. False when one of them refuses the resource. */
 export function checkSupport(
   kind: MeshKind,
@@ -32,7 +40,7 @@ export function checkSupport(
     const row = byPath.get(`${kind} ${pattern}`);
     if (row && row.support !== "yes" && !row.accepts?.(value)) {
       const shown = row.accepts && typeof value !== "object" ? ` ${String(value)}` : "";
-      const message = `${kind}.${pattern}${shown} is not supported yet: ${row.note}`;
+      const message = `${kind}.${namedPath(kind, pattern)}${shown} is not supported yet: ${row.note}`;
       const at = origins.keyAt(path);
       if (row.report === "error") diagnostics.error("W1302", at, message, "remove it to accept the rest");
       else if (row.report === "warning") diagnostics.warning("W1301", at, message);
@@ -51,5 +59,10 @@ export function checkSupport(
     }
   };
   if (contentPath(kind) === "spec") visit(spec, "spec", "spec");
+  else {
+    for (const [field, value] of Object.entries(spec as object)) {
+      if (!beside.has(field)) visit(value, field, joinPath("spec", field));
+    }
+  }
   return isAccepted;
 }

@@ -1,6 +1,8 @@
 /** Kinds that shape the mesh: the only ones `parseConfig` returns. */
 export const meshKinds = [
   "Service",
+  "EndpointSlice",
+  "Endpoints",
   "VirtualService",
   "DestinationRule",
   "ServiceEntry",

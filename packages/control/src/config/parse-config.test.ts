@@ -267,9 +267,9 @@ describe("what is not done yet is named", () => {
     ],
     [
       "a value that is not supported names the value",
-      "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { publishNotReadyAddresses: true }\n",
+      "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { internalTrafficPolicy: Local }\n",
       true,
-      "mesh.yaml:4:9: warning W1301: Service.spec.publishNotReadyAddresses true is not supported yet: endpoints are published when they are healthy",
+      "mesh.yaml:4:9: warning W1301: Service.spec.internalTrafficPolicy Local is not supported yet: endpoints are chosen without regard to the node",
     ],
     [
       "a kind of the mesh",

@@ -5,6 +5,7 @@ import { checkBackendTlsPolicy } from "./check-backend-tls-policy.ts";
 import { checkCanary } from "./check-canary.ts";
 import { checkConfigMap } from "./check-config-map.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
+import { checkEndpointSlice, checkEndpoints } from "./check-endpoint-slice.ts";
 import { checkFederatedTrustDomain } from "./check-federated-trust-domain.ts";
 import { checkGateway } from "./check-gateway.ts";
 import { checkHttpRoute } from "./check-http-route.ts";
@@ -56,6 +57,8 @@ export const defaultNamespace = "default";
 
 const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedMetadata) => void } = {
   Service: checkService,
+  EndpointSlice: checkEndpointSlice,
+  Endpoints: checkEndpoints,
   VirtualService: checkVirtualService,
   DestinationRule: checkDestinationRule,
   ServiceEntry: checkServiceEntry,

@@ -1,6 +1,7 @@
 import type { CanarySpec } from "./canary-spec.ts";
 import type { ConfigMapSpec } from "./config-map.ts";
 import type { DestinationRuleSpec } from "./destination-rule-specs.ts";
+import type { EndpointSliceSpec, EndpointsSpec } from "./endpoint-specs.ts";
 import type {
   BackendTlsPolicySpec,
   GatewayClassSpec,
@@ -38,6 +39,8 @@ type NamespaceSpec = Readonly<Record<never, never>>;
 
 interface Specs {
   Service: ServiceSpec;
+  EndpointSlice: EndpointSliceSpec;
+  Endpoints: EndpointsSpec;
   VirtualService: VirtualServiceSpec;
   DestinationRule: DestinationRuleSpec;
   ServiceEntry: ServiceEntrySpec;

@@ -11,6 +11,8 @@ import clusterFederatedTrustDomain from "./schemas/cluster-federated-trust-domai
 };
 import configMap from "./schemas/config-map.schema.json" with { type: "json" };
 import destinationRule from "./schemas/destination-rule.schema.json" with { type: "json" };
+import endpointSlice from "./schemas/endpoint-slice.schema.json" with { type: "json" };
+import endpoints from "./schemas/endpoints.schema.json" with { type: "json" };
 import gateway from "./schemas/gateway.schema.json" with { type: "json" };
 import gatewayClass from "./schemas/gateway-class.schema.json" with { type: "json" };
 import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
@@ -53,6 +55,8 @@ export interface KindSchema {
 
 export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   Service: service,
+  EndpointSlice: endpointSlice,
+  Endpoints: endpoints,
   VirtualService: virtualService,
   DestinationRule: destinationRule,
   ServiceEntry: serviceEntry,
@@ -140,13 +144,17 @@ export function checkSchema(
   if (!validate) {
     const { spec, isFlat } = kindSchemas[kind];
     const own: PublishedSchema["properties"] = isFlat ? { metadata, ...spec.properties } : { metadata, spec };
-    const required = isFlat ? ["metadata"] : ["metadata", "spec"];
+    const required = isFlat ? ["metadata", ...requiredBy(spec)] : ["metadata", "spec"];
     const root = strict({ type: "object", required, properties: { apiVersion: text, kind: text, ...own } });
     validate = ajv.compile({ ...root, properties: { ...root.properties, status: anything } });
     compiled.set(kind, validate);
   }
   const isPrivate = kindSchemas[kind].isPrivate ?? false;
   return isValid(validate, value, { origins, diagnostics, isPrivate });
+}
+
+function requiredBy({ required = [] }: PublishedSchema): readonly string[] {
+  return required as readonly string[];
 }
 
 /** The same for a document that is no resource. */

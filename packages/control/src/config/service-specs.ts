@@ -14,6 +14,7 @@ export interface ServiceSpec {
   readonly clusterIPs?: readonly string[];
   readonly ipFamilies?: readonly string[];
   readonly ipFamilyPolicy?: string;
+  readonly publishNotReadyAddresses?: boolean;
   readonly sessionAffinity?: "None" | "ClientIP";
   readonly trafficDistribution?: string;
   readonly type?: string;

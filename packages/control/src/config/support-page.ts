@@ -1,3 +1,4 @@
+import { namedPath } from "./check-support.ts";
 import type { FieldSupport } from "./field-support.ts";
 import { type GrpcSupport, grpcSupport } from "./grpc-support.ts";
 import { laterKinds, type MeshKind, meshKinds } from "./kinds.ts";
@@ -44,7 +45,10 @@ function kindTable(kind: MeshKind): string {
   const { kept, repeated } = withoutRepeats(lines);
   const table = kept
     .sort((a, b) => (a.path < b.path ? -1 : 1))
-    .map(({ path, sidecars, grpc, remark }) => `| \`${path}\` | ${sidecars} | ${grpc} | ${remark} |\n`);
+    .map(
+      ({ path, sidecars, grpc, remark }) =>
+        `| \`${namedPath(kind, path)}\` | ${sidecars} | ${grpc} | ${remark} |\n`,
+    );
   const again = repeated.map((base) => `\n\`${base}\` has the same as \`spec.trafficPolicy\`.\n`);
   return `| field | sidecars | gRPC | remark |\n| --- | --- | --- | --- |\n${table.join("")}${again.join("")}`;
 }

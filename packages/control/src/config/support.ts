@@ -1,4 +1,5 @@
 import { canarySupport } from "./canary-support.ts";
+import { endpointSupport } from "./endpoint-support.ts";
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
 import { gatewayApiSupport } from "./gateway-api-support.ts";
 import { telemetrySupport } from "./telemetry-support.ts";
@@ -105,9 +106,11 @@ export const fieldSupport: readonly FieldSupport[] = [
   ...gatewayApiSupport,
   ...telemetrySupport,
   ...canarySupport,
+  ...endpointSupport,
   ...service.yes(
     "spec.selector",
     "spec.ports[]",
+    "spec.publishNotReadyAddresses",
     "spec.sessionAffinity",
     "spec.type",
     "spec.externalName",
@@ -118,7 +121,6 @@ export const fieldSupport: readonly FieldSupport[] = [
   ),
   ...service.skipped(
     ["spec.ports[].protocol", "only TCP is carried by the mesh: this port is left out", oneOf("TCP")],
-    ["spec.publishNotReadyAddresses", "endpoints are published when they are healthy", oneOf(false)],
     ["spec.externalIPs", "the service is known by its own address only"],
     [
       "spec.trafficDistribution",

@@ -1,6 +1,6 @@
 import type { OtherDocument } from "../config/parse-config.ts";
 import type { ConfigResource, ResourceOf } from "../config/resource.ts";
-import { hasLabels } from "../model/host.ts";
+import { hasLabels, selectsWorkloads } from "../model/host.ts";
 import { declaredProtocol } from "../model/protocol.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
 
@@ -71,7 +71,7 @@ export function writtenWorkloads(
   for (const service of services) {
     const { selector } = service.spec;
     if (
-      !selector ||
+      !selectsWorkloads(selector) ||
       workloads.some((w) => w.namespace === service.namespace && hasLabels(w.labels, selector))
     )
       continue;
@@ -130,7 +130,9 @@ function namedPorts(
     const service = services
       .filter(
         ({ namespace, spec }) =>
-          namespace === pod.namespace && spec.selector && hasLabels(pod.labels, spec.selector),
+          namespace === pod.namespace &&
+          selectsWorkloads(spec.selector) &&
+          hasLabels(pod.labels, spec.selector),
       )
       .flatMap(({ spec }) => spec.ports ?? [])
       .find(({ targetPort }) => targetPort === name);

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { isDnsLabel } from "../config/values.ts";
 import { canonicalName } from "./canonical-name.ts";
 import { buildRules, dependOnCaller, type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -58,10 +59,13 @@ export function endpointsOf(
   { service, backends, written, entry }: ServiceDraft,
   workloads: Workloads,
 ): Endpoint[] {
-  const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, workloads));
+  const endpoints = backends.flatMap((backend) => workloadEndpoint(backend, service, workloads));
   // What registered tells more of itself, and whether it is well: it stands for what was written of its address.
   const registered = new Set(backends.flatMap(({ workload }) => workload.addresses));
-  for (const { endpoint } of written) if (!registered.has(endpoint.address)) endpoints.push(endpoint);
+  const others = written.filter(({ endpoint }) => !registered.has(endpoint.address));
+  const lasting = others.filter(({ isEnding }) => !isEnding);
+  endpoints.push(...lasting.map(({ endpoint }) => endpoint));
+  if (endpoints.length === 0) endpoints.push(...others.map(({ endpoint }) => endpoint));
   if (entry && endpoints.length === 0 && service.resolution.startsWith("dns")) {
     endpoints.push(ownNameOf(service.hostname, entry).endpoint);
   }
@@ -74,10 +78,14 @@ function uncovered(port: number, { interception, mtlsMode }: MeshWorkload) {
   return interception === "NONE" ? undefined : { listenPort: port, mtlsMode };
 }
 
-/** None while the workload is unhealthy or unreachable. */
-function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): Endpoint[] {
+/** None while the workload is unreachable, or unhealthy where that counts. */
+function workloadEndpoint(
+  { workload, ports }: Backend,
+  { isHeadless, takesUnready }: ServiceDraft["service"],
+  workloads: Workloads,
+): Endpoint[] {
   const [address, ...others] = workload.addresses;
-  if (!workload.isHealthy || address === undefined) return [];
+  if ((!workload.isHealthy && !takesUnready) || address === undefined) return [];
   const inbound = new Map(workloads.get(workload.id)!.inbound.map((p) => [p.port, p]));
   const { labels } = workload;
   const canonical = canonicalName(labels, workload.workloadName);
@@ -92,6 +100,8 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
   const name = `${workload.workloadName};${workload.namespace};${canonical};Kubernetes`;
   const { weight = 0 } = workload;
   const { locality } = workloads.get(workload.id)!;
+  // Callers choose an instance of a headless service, and so have a name for each.
+  const hasName = isHeadless && isDnsLabel(workload.name);
   return [
     {
       address,
@@ -101,6 +111,7 @@ function workloadEndpoint({ workload, ports }: Backend, workloads: Workloads): E
       weight,
       ...(locality ? { locality } : {}),
       ports: endpointPorts,
+      ...(hasName ? { hostname: workload.name } : {}),
     },
   ];
 }

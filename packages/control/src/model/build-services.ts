@@ -4,10 +4,11 @@ import type { ConfigResource, ResourceOf } from "../config/resource.ts";
 import type { ServicePortSpec } from "../config/service-specs.ts";
 import { canonicalIp, parseNameList } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
+import { EndpointSlices } from "./endpoint-slices.ts";
 import { externalNames, fromExternalName } from "./external-names.ts";
 import { BackendTlsPolicies } from "./gateway-api/backend-tls.ts";
 import { GivenAddresses } from "./given-addresses.ts";
-import { hasLabels, hostnameOf } from "./host.ts";
+import { hasLabels, hostnameOf, selectsWorkloads } from "./host.ts";
 import { nearnessOf } from "./locality-policy.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
@@ -38,12 +39,13 @@ const distributionAnnotation = "networking.istio.io/traffic-distribution";
 export function buildServices(input: Input, diagnostics: Diagnostics): Map<string, ServiceDraft> {
   const drafts = new Map<string, ServiceDraft>();
   const entries = new WorkloadEntries(input.resources.WorkloadEntry, input, diagnostics);
+  const slices = new EndpointSlices(input.resources, diagnostics);
   const given = new GivenAddresses(diagnostics);
   for (const resource of input.resources.Service) {
     const hostname = hostnameOf(resource.name, resource.namespace, input.options);
     const spec = given.claim(hostname, resource);
     const own = spec === resource.spec ? resource : { ...resource, spec };
-    drafts.set(hostname, fromYaml(own, input, entries, diagnostics));
+    drafts.set(hostname, fromYaml(own, input, { entries, slices }, diagnostics));
   }
   for (const [hostname, group] of registrations(input.workloads, input.options)) {
     const yaml = drafts.get(hostname);
@@ -177,7 +179,7 @@ function fromRegistration(
 function fromYaml(
   resource: ResourceOf<"Service">,
   input: Input,
-  entries: WorkloadEntries,
+  { entries, slices }: { readonly entries: WorkloadEntries; readonly slices: EndpointSlices },
   diagnostics: Diagnostics,
 ): ServiceDraft {
   const { spec, name, namespace } = resource;
@@ -189,11 +191,13 @@ function fromYaml(
     return fromExternalName({ hostname, addresses, ...visible }, resource, diagnostics);
   }
   const isHeadless = spec.clusterIP === "None";
+  const isSelective = selectsWorkloads(spec.selector);
   // Without a selector it is served by those that register for it by its name.
   const isServedBy = ({ labels, service }: Workload) =>
-    spec.selector ? hasLabels(labels, spec.selector) : service === name;
+    isSelective ? hasLabels(labels, spec.selector) : service === name;
   const selected = input.workloads.filter((w) => w.namespace === namespace && isServedBy(w));
   const written = entries.select(namespace, spec.selector, "ip");
+  const sliced = slices.of(resource);
   const ports: ServicePort[] = [];
   const targets = new Map<string, Map<number, number>>(selected.map((w) => [w.id, new Map()]));
   spec.ports?.forEach((port, i) => {
@@ -206,7 +210,7 @@ function fromYaml(
       registered ??= workload.ports.find((p) => p.port === target)?.protocol;
     }
     const protocol = declaredProtocol(port) ?? registered;
-    if (protocol === undefined && selected.length + written.length > 0) {
+    if (protocol === undefined && selected.length + written.length + sliced.length > 0) {
       const message = `port ${port.port} of ${hostname} names no protocol: it is carried as TCP`;
       const hint = 'name it "http" or "http-…", or set appProtocol, to route and measure requests';
       diagnostics.info("IST0118", resource.origins.at(`spec.ports[${i}]`), message, hint);
@@ -225,22 +229,26 @@ function fromYaml(
       isHeadless,
       addresses: isHeadless ? [] : serviceAddresses(spec, input.vips.get(hostname)),
       ports: byNumber(ports),
+      ...(spec.publishNotReadyAddresses ? { takesUnready: true as const } : {}),
       ...(spec.sessionAffinity === "ClientIP" ? { hasAffinity: true as const } : {}),
       ...(nearness ? { nearness } : {}),
       source: provenanceOf(resource),
     },
     backends: selected.map((workload) => ({ workload, ports: targets.get(workload.id)! })),
-    written: written.map((entry) =>
-      entry.endpoint((own) => {
-        const served = (spec.ports ?? []).filter((port) => (port.protocol ?? "TCP") === "TCP");
-        return new Map(
-          served.flatMap(({ port, name, targetPort: target = port }) => {
-            const found = typeof target === "string" ? own[target] : (own[name ?? ""] ?? target);
-            return found === undefined ? [] : [[port, found]];
-          }),
-        );
-      }),
-    ),
+    written: [
+      ...sliced,
+      ...written.map((entry) =>
+        entry.endpoint((own) => {
+          const served = (spec.ports ?? []).filter((port) => (port.protocol ?? "TCP") === "TCP");
+          return new Map(
+            served.flatMap(({ port, name, targetPort: target = port }) => {
+              const found = typeof target === "string" ? own[target] : (own[name ?? ""] ?? target);
+              return found === undefined ? [] : [[port, found]];
+            }),
+          );
+        }),
+      ),
+    ],
     entry: undefined,
   };
 }
@@ -287,7 +295,7 @@ function fromEntry(
   const { spec, namespace } = entry;
   const nearness = nearnessOf(entry.annotations[distributionAnnotation]);
   const selector = spec.workloadSelector?.labels;
-  const selected = selector
+  const selected = selectsWorkloads(selector)
     ? input.workloads.filter((w) => w.namespace === namespace && hasLabels(w.labels, selector))
     : [];
   const ports = spec.ports ?? [];

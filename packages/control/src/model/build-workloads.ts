@@ -85,7 +85,7 @@ function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<stri
   const served = new Map<string, Served[]>();
   for (const hostname of [...drafts.keys()].sort()) {
     const draft = drafts.get(hostname)!;
-    if (draft.isAlias) continue;
+    if (draft.service.isAlias) continue;
     for (const { workload, ports } of draft.backends) {
       const list = served.get(workload.id) ?? [];
       list.push({ draft, ports });

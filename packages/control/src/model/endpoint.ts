@@ -13,6 +13,8 @@ export interface Endpoint {
   /** Where it was written to stand; undefined: nowhere said. */
   readonly locality?: Locality;
   readonly ports: readonly EndpointPort[];
+  /** Its own name below that of the service, where it was given one. */
+  readonly hostname?: string;
 }
 
 export function addressesOf({ address, otherAddresses = [] }: Endpoint): readonly string[] {

@@ -126,10 +126,10 @@ function asAlias({ service }: ServiceDraft, target: ServiceDraft): ServiceDraft 
       ...{ hostname, name, namespace, source },
       ...(visibleIn ? { visibleIn } : {}),
       addresses: target.service.isHeadless ? [] : service.addresses,
+      isAlias: true,
     },
     backends,
     written: isByName ? [ownNameOf(target.service.hostname, entry)] : written,
     entry: undefined,
-    isAlias: true,
   };
 }

@@ -46,6 +46,17 @@ export function commonHost(a: string, b: string): string | undefined {
   return coversHost(b, a) ? a : undefined;
 }
 
+/**
+ * Whether the selector of a Service or ServiceEntry selects at all: as in
+ * Kubernetes and Istio an empty one selects nothing, where that of a policy
+ * selects everything.
+ */
+export function selectsWorkloads(
+  selector: Readonly<Record<string, string>> | undefined,
+): selector is Readonly<Record<string, string>> {
+  return selector !== undefined && Object.keys(selector).length > 0;
+}
+
 export function hasLabels(
   labels: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>> | undefined,

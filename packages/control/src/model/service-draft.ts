@@ -16,6 +16,4 @@ export interface ServiceDraft {
   /** Places that serve it because someone wrote them down. */
   readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
-  /** Set for a further name of another service, whose workloads take calls as that one's. */
-  readonly isAlias?: true;
 }

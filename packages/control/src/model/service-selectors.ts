@@ -2,7 +2,7 @@ import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
 import { furtherKey } from "./build-services.ts";
 import { externalNameOf } from "./external-names.ts";
-import { hasLabels, hostnameOf } from "./host.ts";
+import { hasLabels, hostnameOf, selectsWorkloads } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { ResourcesByKind } from "./sorting.ts";
 
@@ -30,13 +30,14 @@ export class ServiceSelectors {
       this.#written.set(hostname, resource);
       const named = externalNameOf(spec);
       if (named !== undefined) this.#named.add(named);
-      else if (spec.selector) this.#add(namespace, { labels: spec.selector, keys: [hostname] });
+      else if (selectsWorkloads(spec.selector))
+        this.#add(namespace, { labels: spec.selector, keys: [hostname] });
     }
     for (const entry of ServiceEntry) {
       const labels = entry.spec.workloadSelector?.labels;
       const hosts = entry.spec.hosts.map((host) => host.toLowerCase());
       const keys = hosts.flatMap((host) => [host, furtherKey(host, entry)]);
-      if (labels) this.#add(entry.namespace, { labels, keys });
+      if (selectsWorkloads(labels)) this.#add(entry.namespace, { labels, keys });
     }
   }
 

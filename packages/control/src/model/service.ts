@@ -10,6 +10,8 @@ export interface Service {
   /** Namespaces whose proxies see it, where those are not all. */
   readonly visibleIn?: readonly string[];
   readonly isExternal: boolean;
+  /** Written where it is so: a further name of another service, which is met where both could be meant. */
+  readonly isAlias?: true;
   /** How endpoints are found: from the mesh, by DNS (all addresses, or one), or the address the caller chose. */
   readonly resolution: "endpoints" | "dns" | "dns-single" | "passthrough";
   readonly isHeadless: boolean;
@@ -22,6 +24,8 @@ export interface Service {
   readonly identities: readonly string[];
   /** Written where it is so: a client keeps its endpoint, unless a policy says otherwise. */
   readonly hasAffinity?: true;
+  /** Written where it is so: it is served also by what is not ready (`publishNotReadyAddresses`). */
+  readonly takesUnready?: true;
   /** Written where it is so: the nearest of its endpoints are preferred, unless a policy says otherwise. */
   readonly nearness?: LocalityFailover;
   /** Written where it is so: ports with TLS of a policy of their own, before what a DestinationRule says. */

@@ -112,6 +112,8 @@ function rebuiltDrafts(
     Service: names.flatMap((name) => basis.selectors.written(name) ?? []),
     ServiceEntry: [...new Set(names.flatMap((name) => basis.drafts.get(name)!.entry ?? []))],
     WorkloadEntry: [],
+    EndpointSlice: [],
+    Endpoints: [],
   };
   const build = (workloads: readonly Workload[]) => {
     const diagnostics = new Diagnostics();

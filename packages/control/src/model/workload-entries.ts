@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Diagnostics } from "@weft/base/diagnostics";
 import type { ResourceOf } from "../config/resource.ts";
 import { canonicalName } from "./canonical-name.ts";
-import { hasLabels } from "./host.ts";
+import { hasLabels, selectsWorkloads } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { type PortsOf, type WrittenEndpoint, writtenEndpoint } from "./written-endpoint.ts";
@@ -45,7 +45,7 @@ export class WorkloadEntries {
     selector: Readonly<Record<string, string>> | undefined,
     addresses: "ip" | "ip or name",
   ): SelectedEntry[] {
-    if (!selector || Object.keys(selector).length === 0) return [];
+    if (!selectsWorkloads(selector)) return [];
     const found = (this.#byNamespace.get(namespace) ?? []).filter(({ labels }) =>
       hasLabels(labels, selector),
     );

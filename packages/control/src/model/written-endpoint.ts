@@ -10,6 +10,8 @@ import { spiffeId } from "./spiffe-id.ts";
 export interface WrittenEndpoint {
   readonly endpoint: Endpoint;
   readonly identity: string | undefined;
+  /** Set where it still serves and is about to end: it is called while there is no other. */
+  readonly isEnding?: true;
 }
 
 /** Service port to the place's own port, from the ports the place names. */

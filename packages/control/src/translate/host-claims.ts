@@ -35,10 +35,10 @@ export function hostClaims(
   }
   const taken = new Set<string>();
   const own = services.map(({ hostname }) => claimed([hostname], port, taken));
-  const domains = services.map((service, i) => [
-    ...own[i]!,
-    ...claimed(otherNames(service, namespace, options), port, taken),
-  ]);
+  const domains = services.map((service, i) => {
+    const names = otherNames(service, namespace, options);
+    return [...own[i]!, ...claimed([...names, ...instanceNames(service, names)], port, taken)];
+  });
   return { services, domains, taken, namespace, options };
 }
 
@@ -55,6 +55,11 @@ function otherNames(service: Service, namespace: string, options: MeshOptions): 
   return [...names, ...service.addresses.map(hostLiteral)];
 }
 
+/** As in Istio, where callers choose the instance, they may name it below any name of the service. */
+function instanceNames({ hostname, isHeadless }: Service, otherNames: readonly string[]): string[] {
+  return isHeadless ? [hostname, ...otherNames].map((name) => `*.${name}`) : [];
+}
+
 /** Every spelling of a service's name that means it to this caller. */
 export function namesOf(service: Service, caller: Pick<Caller, "namespace">, options: MeshOptions): string[] {
   const { name, namespace, hostname } = service;
@@ -69,6 +74,7 @@ function isCalledAlike(a: Service, b: Service): boolean {
     a.hostname === b.hostname &&
     a.name === b.name &&
     a.namespace === b.namespace &&
+    a.isHeadless === b.isHeadless &&
     a.addresses.length === b.addresses.length &&
     a.addresses.every((address, i) => address === b.addresses[i])
   );

@@ -7,7 +7,8 @@ import { sortedUnique } from "../model/sorting.ts";
 /**
  * What the mesh's names resolve to, by full name; the agent adds the shorter
  * spellings that are within its workload's reach. A name without an address of
- * its own is left to the outer DNS, except that a headless service is its endpoints.
+ * its own is left to the outer DNS, except that a headless service is its endpoints,
+ * each of which has its own name below that of the service.
  */
 export function nameTable(mesh: Pick<Mesh, "services" | "endpoints" | "options">): NameTable {
   const table: MessageTable = {};
@@ -21,6 +22,16 @@ export function nameTable(mesh: Pick<Mesh, "services" | "endpoints" | "options">
     table[hostname] = isOfMesh
       ? { ips, registry: "Kubernetes", shortname: name, namespace }
       : { ips, registry: "External", shortname: "", namespace };
+    if (!isHeadless) continue;
+    for (const endpoint of mesh.endpoints.get(hostname) ?? []) {
+      const { hostname: own } = endpoint;
+      if (own === undefined) continue;
+      const shortname = `${own}.${name}`;
+      const full = `${own}.${hostname}`;
+      const entry = table[full] ?? { ips: [], registry: "Kubernetes", shortname, namespace };
+      table[full] = entry;
+      for (const address of addressesOf(endpoint)) if (!entry.ips.includes(address)) entry.ips.push(address);
+    }
   }
   return create(NameTableSchema, { table });
 }

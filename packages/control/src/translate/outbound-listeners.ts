@@ -63,7 +63,12 @@ export function outboundListeners(
   const listeners = new Map<string, Listener>();
   // A listener at an address of another is refused.
   const taken = new Set<string>();
-  for (const service of mesh.services.values()) {
+  // The address of an instance means the service itself, whatever other names that has.
+  const services = [...mesh.services.values()];
+  for (const service of [
+    ...services.filter((one) => !one.isAlias),
+    ...services.filter((one) => one.isAlias),
+  ]) {
     for (const port of service.ports) {
       if (isHttp(port.protocol)) continue;
       for (const addresses of calledAt(service, endpoints)) {
