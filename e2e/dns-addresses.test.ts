@@ -12,33 +12,10 @@ import { freePort } from "../packages/testkit/src/free-port.ts";
 import { loopbackNetwork } from "../packages/testkit/src/loopback-network.ts";
 import { until } from "../packages/testkit/src/until.ts";
 import { weftProgram } from "../packages/testkit/src/weft-program.ts";
+import { dnsAnswer } from "./name-server.ts";
 
 const network = await loopbackNetwork();
 const [nameServer, first, second] = [`${network}.53`, `${network}.1`, `${network}.2`] as const;
-
-/** The answer to a query of one question: these addresses for type A, none for others; they hold for no time. */
-function answer(query: Buffer, addresses: readonly string[]): Buffer {
-  const end = query.indexOf(0, 12) + 5;
-  const question = query.subarray(12, end);
-  const found = question.readUInt16BE(question.length - 4) === 1 ? addresses : [];
-  const head = Buffer.from([...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, found.length, 0, 0, 0, 0]);
-  const record = (address: string) => [
-    0xc0,
-    12,
-    0,
-    1,
-    0,
-    1,
-    0,
-    0,
-    0,
-    0,
-    0,
-    4,
-    ...address.split(".").map(Number),
-  ];
-  return Buffer.concat([head, question, ...found.map((address) => Buffer.from(record(address)))]);
-}
 
 const bootstrap = (port: number, appPort: number) => `
 static_resources:
@@ -78,7 +55,11 @@ test("requests follow the addresses that DNS answers", {
   t.after(() => rmSync(folder, { recursive: true }));
   let addresses: readonly string[] = [first];
   const names = createSocket("udp4", (query, { address, port }) =>
-    names.send(answer(query, addresses), port, address),
+    names.send(
+      dnsAnswer(query, () => addresses),
+      port,
+      address,
+    ),
   );
   names.bind(53, nameServer);
   await once(names, "listening");
