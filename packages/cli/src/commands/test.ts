@@ -4,6 +4,7 @@ import { messageOf } from "@weft/base/errors";
 import { Command } from "commander";
 import { formatResults, type ResultFormat } from "../mesh-test/format-results.ts";
 import { findTestFiles, loadSuite } from "../mesh-test/load-suites.ts";
+import type { MeshTestSuite } from "../mesh-test/mesh-test.ts";
 import { hasFailed, runSuite, type SuiteResult, TestMeshes } from "../mesh-test/run-suites.ts";
 import { outputOption } from "../options/output-format.ts";
 
@@ -31,15 +32,20 @@ export function command(): Command {
     )
     .action(async (paths: readonly string[], flags: Flags) => {
       if (flags.watch) return watchAndRun(paths, flags.output);
-      if (!(await runAll(paths, flags.output, 0))) process.exitCode = 1;
+      if (!(await runAll(await loadAll(paths), flags.output))) process.exitCode = 1;
     });
 }
 
-async function runAll(paths: readonly string[], output: ResultFormat, generation: number): Promise<boolean> {
+async function loadAll(paths: readonly string[]): Promise<readonly MeshTestSuite[]> {
+  const suites: MeshTestSuite[] = [];
+  for (const file of findTestFiles(paths)) suites.push(await loadSuite(file));
+  return suites;
+}
+
+async function runAll(loaded: readonly MeshTestSuite[], output: ResultFormat): Promise<boolean> {
   const meshes = new TestMeshes();
   const suites: SuiteResult[] = [];
-  for (const file of findTestFiles(paths))
-    suites.push(await runSuite(await loadSuite(file, generation), meshes));
+  for (const suite of loaded) suites.push(await runSuite(suite, meshes));
   process.stdout.write(formatResults[output](suites));
   const all = suites.flatMap(({ results }) => results);
   const failed = all.filter(hasFailed).length;
@@ -49,28 +55,33 @@ async function runAll(paths: readonly string[], output: ResultFormat, generation
 
 /** Until it is interrupted. What cannot be loaded is told, and tried again with the next change. */
 async function watchAndRun(paths: readonly string[], output: ResultFormat): Promise<never> {
-  let generation = 0;
   let changed = Promise.withResolvers<void>();
-  const folders = new Set<string>();
-  for (;;) {
+  const watched = new Set<string>();
+  const watchThese = (folders: readonly string[]) => {
+    for (const folder of folders) {
+      if (watched.has(folder)) continue;
+      watched.add(folder);
+      watch(folder, { recursive: true }, () => changed.resolve());
+    }
+  };
+  for (let generation = 0; ; generation += 1) {
     try {
-      await runAll(paths, output, generation);
+      const suites: MeshTestSuite[] = [];
       for (const file of findTestFiles(paths)) {
-        const { mesh } = await loadSuite(file, generation);
-        for (const folder of [dirname(file), ...mesh]) {
-          if (folders.has(folder)) continue;
-          folders.add(folder);
-          watch(folder, { recursive: true }, () => changed.resolve());
-        }
+        // Each before it is read, so that whatever changes from then on is seen.
+        watchThese([dirname(file)]);
+        const suite = await loadSuite(file, generation);
+        watchThese(suite.mesh);
+        suites.push(suite);
       }
+      await runAll(suites, output);
     } catch (error) {
       process.stderr.write(`weft: ${messageOf(error)}\n`);
-      if (folders.size === 0) throw error;
+      if (watched.size === 0) throw error;
     }
     await changed.promise;
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     changed = Promise.withResolvers<void>();
-    generation += 1;
     process.stderr.write("\n");
   }
 }
