@@ -29,6 +29,8 @@ export interface GatewayServer {
   readonly portName: string;
   readonly protocol: "http" | "https" | "tls" | "tcp";
   readonly hosts: readonly ServerHost[];
+  /** Requests for its hosts are for nobody else, also where it has no route for them. */
+  readonly keepsHosts?: true;
   /** Plain requests are answered with the way to HTTPS. */
   readonly redirectsToHttps: boolean;
   /** Undefined: not TLS, or passed on as it is. */

@@ -104,6 +104,7 @@ function serverOf(
     portName: name,
     protocol: protocols[protocol] ?? "tcp",
     hosts: [{ namespace: undefined, host: hostname.toLowerCase() }],
+    ...(protocol === "HTTP" ? { keepsHosts: true } : {}),
     redirectsToHttps: false,
     tls: tls && tls.mode !== "Passthrough" ? terminating(certificates, validation) : undefined,
     source: provenanceOf(owner, `spec.listeners[${index}]`),

@@ -6,6 +6,7 @@ import { countShares } from "../route-shares.ts";
 import type { Destination } from "../routing.ts";
 import type { ApiListener } from "./api-listeners.ts";
 import type { NoParent } from "./find-parent.ts";
+import { HostOwners } from "./host-owners.ts";
 import { byRank, maxMatches } from "./precedence.ts";
 import type { CompiledRoute, RouteResource } from "./route-kinds.ts";
 import type { ServedGateway } from "./served-gateways.ts";
@@ -25,12 +26,14 @@ export class GatewayAttachments {
   /** By listener and host. */
   readonly #matches = new Map<string, number>();
 
+  readonly #owners: HostOwners;
   /** ListenerSets that no Gateway takes. */
   readonly #refused: ReadonlySet<string>;
 
   constructor(gateways: readonly ServedGateway[]) {
     const listeners = gateways.flatMap((gateway) => gateway.listeners);
     this.#byOwner = Map.groupBy(listeners, ({ owner }) => resourceKey(owner));
+    this.#owners = new HostOwners(listeners);
     this.#refused = new Set(gateways.flatMap(({ refusedSets }) => refusedSets.map(resourceKey)));
   }
 
@@ -131,7 +134,10 @@ export class GatewayAttachments {
   /** What the routes say, by listener: of each host the most specific match first, whichever route has it. */
   routing(): Map<string, GatewayRouting[]> {
     return new Map(
-      [...this.#byListener].map(([{ written }, own]) => [written.server.gateway, listenerRouting(own)]),
+      [...this.#byListener].map(([listener, own]) => [
+        listener.written.server.gateway,
+        listenerRouting(listener, own, (host) => this.#owners.owns(listener, host)),
+      ]),
     );
   }
 }
@@ -140,15 +146,21 @@ function keysOf({ listener, hosts }: ListenerAttachment): string[] {
   return hosts.map((host) => `${listener.written.server.gateway} ${host}`);
 }
 
-function listenerRouting(own: readonly ListenerAttachment[]): GatewayRouting[] {
-  const [{ listener }] = own as [ListenerAttachment];
+function listenerRouting(
+  listener: ApiListener,
+  own: readonly ListenerAttachment[],
+  owns: (host: string) => boolean,
+): GatewayRouting[] {
   const { name, namespace } = listener.owner;
   const common = { namespace, name, source: listener.written.server.source };
   const hosts = new Set(own.flatMap((one) => one.hosts));
-  const http = [...hosts].sort().flatMap((host): GatewayRouting[] => {
-    const ranked = own.filter((one) => one.hosts.includes(host)).flatMap(({ compiled }) => compiled.http);
-    return ranked.length > 0 ? [{ ...common, hosts: [host], http: byRank(ranked), tcp: [], tls: [] }] : [];
-  });
+  const http = [...hosts]
+    .filter(owns)
+    .sort()
+    .flatMap((host): GatewayRouting[] => {
+      const ranked = own.filter((one) => one.hosts.includes(host)).flatMap(({ compiled }) => compiled.http);
+      return ranked.length > 0 ? [{ ...common, hosts: [host], http: byRank(ranked), tcp: [], tls: [] }] : [];
+    });
   const streams = own.flatMap(({ compiled }): GatewayRouting[] => {
     const { tcp, tls } = compiled;
     return tcp.length + tls.length > 0 ? [{ ...common, hosts: ["*"], http: [], tcp, tls }] : [];

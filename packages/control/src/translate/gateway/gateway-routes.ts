@@ -84,6 +84,7 @@ export function gatewayRoutes(
       }
     }
     if (server.redirectsToHttps) for (const { host } of server.hosts) draftOf(host).redirectsToHttps = true;
+    if (server.keepsHosts) for (const { host } of server.hosts) draftOf(host);
   }
   return create(RouteConfigurationSchema, {
     name,
