@@ -10,7 +10,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb";
 import { messageJson } from "../../translate/mesh-fixture.ts";
-import { builtGateways, grant, tlsSecret, trustMap } from "./test-gateways.ts";
+import { builtGateways, grant, shopProxy, tlsSecret, trustMap } from "./test-gateways.ts";
 
 /** A Gateway with plain HTTP, and HTTPS on some ports. */
 const gateway = (tls: string, ports = [443]) => `apiVersion: gateway.networking.k8s.io/v1
@@ -231,6 +231,28 @@ spec:
       ]);
     });
   }
+
+  it("is that of the first Gateway where several have the same proxies, and the others are told so", () => {
+    const named = (name: string, secret: string) =>
+      `${gateway(backend().replace("name: me", `name: ${secret}`)).replace("name: shop", `name: ${name}`)}  addresses: [{ type: Hostname, value: lb.front.svc.cluster.local }]\n---\n`;
+    const yaml =
+      named("a", "me") +
+      named("b", "other").replace("port: 80,", "port: 81,").replaceAll("443", "444") +
+      policy.slice(4) +
+      shop +
+      tlsSecret("me", "front") +
+      tlsSecret("other", "front");
+    const workloads = [
+      { ...shopProxy, service: "lb", ports: [{ port: 80 }] },
+      { service: "web", namespace: "front" },
+    ];
+    const { given, said } = builtGateways(yaml, { workloads });
+    assert.deepEqual(shownTo(web, given.cluster), ["kubernetes-gateway://front/me"]);
+    assert.match(
+      said,
+      /IST0145: Gateway front\/a has the same proxies, and backends are shown its certificate/,
+    );
+  });
 
   it("may be of another namespace by its leave", () => {
     const yaml = gateway(backend(", namespace: back")) + shop + tlsSecret("me", "back") + policy;
