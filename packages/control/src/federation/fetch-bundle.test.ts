@@ -8,7 +8,7 @@ import { systemClock } from "@weft/base/clock";
 import { formatSpiffeBundle } from "@weft/identity/spiffe-bundle";
 import { parseSpiffeId } from "@weft/identity/spiffe-id";
 import { TestCa, type TestSvid } from "@weft/testkit/test-ca";
-import { AddressGuard } from "../jwks/address-guard.ts";
+import { AddressGuard } from "../egress/address-guard.ts";
 import { type BundleEndpoint, startBundleEndpoint } from "./bundle-endpoint.ts";
 import { fetchBundle } from "./fetch-bundle.ts";
 

@@ -4,8 +4,9 @@ import { parseSpiffeBundle, type SpiffeBundle } from "@weft/identity/spiffe-bund
 import { trustDomainOf } from "@weft/identity/spiffe-id";
 import { formatTrustBundle, type TrustBundle } from "@weft/identity/trust-bundle";
 import { verifySvid } from "@weft/identity/verify-svid";
-import type { AddressGuard } from "../jwks/address-guard.ts";
-import { fetchDocument, type TlsPeer } from "../jwks/fetch-document.ts";
+import type { AddressGuard } from "../egress/address-guard.ts";
+import type { TlsPeer } from "../egress/guarded-request.ts";
+import { fetchDocument } from "../jwks/fetch-document.ts";
 import type { FederationSource } from "../model/federation-source.ts";
 
 export interface BundleFetchOptions {

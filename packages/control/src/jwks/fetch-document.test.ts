@@ -5,7 +5,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { TestCa } from "@weft/testkit/test-ca";
-import { AddressGuard } from "./address-guard.ts";
+import { AddressGuard } from "../egress/address-guard.ts";
 import { fetchDocument } from "./fetch-document.ts";
 
 const authority = new TestCa();

@@ -1,19 +1,5 @@
-import { lookup } from "node:dns";
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
-import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
-import { messageOf } from "@weft/base/errors";
-import { peerChain } from "@weft/identity/peer-chain";
-import type { AddressGuard } from "./address-guard.ts";
-
-/** How the other end of TLS is recognised; by a certificate for its name where nothing is said. */
-export interface TlsPeer {
-  /** PEM, in place of the roots that Node trusts. */
-  readonly ca?: readonly string[];
-  /** Judges the chain, leaf first, in place of the name: why it is not the one, or undefined. */
-  readonly identify?: (chain: readonly Buffer[]) => string | undefined;
-}
+import type { AddressGuard } from "../egress/address-guard.ts";
+import { guardedRequest, type TlsPeer } from "../egress/guarded-request.ts";
 
 export interface FetchOptions extends TlsPeer {
   readonly guard: AddressGuard;
@@ -61,87 +47,16 @@ export async function fetchDocument(url: string, options: FetchOptions): Promise
 
 type Answer = string | { readonly location: string };
 
-function get(url: URL, options: FetchOptions & { readonly signal: AbortSignal }): Promise<Answer> {
-  const { guard, ca, identify, signal, isTlsRequired = false, allowFlag = "--jwks-allow" } = options;
-  const isSecure = url.protocol === "https:";
-  if (!isSecure && (url.protocol !== "http:" || isTlsRequired))
-    throw new Error(`${url.protocol} is not fetched`);
-  if (url.username !== "" || url.password !== "") throw new Error("the URL holds a password");
-  const refusal = (address: string): string | undefined => {
-    if (!guard.isAllowed(address)) return `${address} is not a public address; allow it with ${allowFlag}`;
-    if (!isSecure && !guard.isNamed(address))
-      return `plain HTTP to ${address}, where anyone on the way could answer; use https, or ${allowFlag}`;
-    return undefined;
-  };
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const direct = isIP(host) ? refusal(host) : undefined;
-  if (direct) throw new Error(direct);
-  return new Promise((resolve, reject) => {
-    const started = (isSecure ? requestHttps : requestHttp)(url, {
-      signal,
-      lookup: guardedLookup(refusal),
-      headers: { accept: "application/json", "user-agent": "weft" },
-      agent: false,
-      minVersion: "TLSv1.2",
-      ...(ca ? { ca: [...ca] } : {}),
-      ...(identify
-        ? { checkServerIdentity: (_name: string, shown: PeerCertificate) => refusalOf(identify, shown) }
-        : {}),
-    });
-    started.on("response", (response) => void read(response, started, resolve, reject));
-    started.on("error", (error) => reject(new Error(messageOf(error), { cause: error })));
-    started.end();
+async function get(url: URL, options: FetchOptions & { readonly signal: AbortSignal }): Promise<Answer> {
+  const { status, headers, text } = await guardedRequest(url, {
+    ...options,
+    allowFlag: options.allowFlag ?? "--jwks-allow",
+    maxBytes,
   });
-}
-
-function refusalOf(identify: NonNullable<TlsPeer["identify"]>, shown: PeerCertificate): Error | undefined {
-  // Node hands over the whole chain, whatever the type says.
-  const chain = peerChain({ getPeerCertificate: () => shown as DetailedPeerCertificate });
-  const problem = identify(chain);
-  return problem === undefined ? undefined : new Error(problem);
-}
-
-/** Resolves as usual, and fails where any of a name's addresses is refused: one good among bad ones is a trap. */
-function guardedLookup(refusal: (address: string) => string | undefined): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      for (const { address } of addresses) {
-        const problem = refusal(address);
-        if (problem) return callback(new Error(`${hostname} is ${problem}`), []);
-      }
-      const [first] = addresses;
-      if (options.all) callback(null, addresses);
-      else callback(null, first!.address, first!.family);
-    });
-  };
-}
-
-function read(
-  response: IncomingMessage,
-  request: ClientRequest,
-  resolve: (answer: Answer) => void,
-  reject: (error: Error) => void,
-): void {
-  const { statusCode = 0, headers } = response;
-  const give = (answer: Answer | Error): void => {
-    if (answer instanceof Error) reject(answer);
-    else resolve(answer);
-    request.destroy();
-  };
-  if (redirects.has(statusCode)) {
-    const { location } = headers;
-    give(location === undefined ? new Error("redirected nowhere") : { location });
-  } else if (statusCode !== 200) give(new Error(`answered ${statusCode}`));
-  else {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    response.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBytes) give(new Error(`answered more than ${maxBytes} bytes`));
-      else chunks.push(chunk);
-    });
-    response.on("end", () => give(Buffer.concat(chunks).toString("utf8")));
-    response.on("error", give);
+  if (redirects.has(status)) {
+    if (headers.location === undefined) throw new Error("redirected nowhere");
+    return { location: headers.location };
   }
+  if (status !== 200) throw new Error(`answered ${status}`);
+  return text;
 }

@@ -1,5 +1,5 @@
 import { getCACertificates } from "node:tls";
-import { AddressGuard } from "./address-guard.ts";
+import { AddressGuard } from "../egress/address-guard.ts";
 import { fetchDocument } from "./fetch-document.ts";
 import type { KeySetCacheOptions } from "./key-set-cache.ts";
 
