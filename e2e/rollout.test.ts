@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { findPeer } from "../packages/testkit/src/peer.ts";
 import { weftProgram } from "../packages/testkit/src/weft-program.ts";
@@ -22,6 +24,7 @@ spec:
     threshold: 1
     stepWeights: [50, 100]
     metrics: [{ name: request-success-rate, thresholdRange: { min: 99 } }]
+    webhooks: [{ name: gate, type: confirm-promotion, url: "GATE" }]
 `;
 const flags = ["--steps", "20,50,100", "--interval", "5s", "--min-requests", "15"];
 
@@ -134,14 +137,25 @@ describe("a rollout under traffic", () => {
     assert.equal(await mesh.route(), route);
   });
 
-  test("a Canary rolls out the version that comes next, and its status says so", async () => {
-    const applied = await mesh.apply(canary);
+  test("a Canary rolls out the version that comes next when its webhook agrees, and its status says so", async (t) => {
+    let isOpen = false;
+    const gate = createServer((_, response) => response.writeHead(isOpen ? 200 : 403).end("not yet"));
+    await once(gate.listen(0, "127.0.0.1"), "listening");
+    t.after(() => gate.close());
+    const url = `http://127.0.0.1:${(gate.address() as AddressInfo).port}/`;
+    const applied = await mesh.apply(canary.replace("GATE", url));
     assert.equal(applied.code, 0, applied.stderr);
     await mesh.mesh.until(
       "what is there is known",
       async () => (await mesh.canary())?.phase === "Initialized",
     );
     await mesh.start("v5");
+    await mesh.mesh.until("its promotion is held, and it is said why", async () => {
+      const shown = await mesh.mesh.weft("rollout", "status", "api");
+      return shown.stdout.includes("waits: confirm-promotion webhook gate answered 403: not yet");
+    });
+    assert.equal((await mesh.canary())?.phase, "Waiting");
+    isOpen = true;
     await mesh.mesh.until("v5 is promoted", async () => (await mesh.canary())?.phase === "Succeeded");
     assert.equal((await mesh.canary())?.lastPromotedSpec, "v5");
     assert.equal(await mesh.route(), route.replace("subset: v1", "subset: v5"));

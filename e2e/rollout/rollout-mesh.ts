@@ -47,7 +47,7 @@ export class RolloutMesh {
 
   /** @param envoy where Envoy is: v4 has it as its sidecar; undefined: there is no v4. */
   static async start(envoy: string | undefined): Promise<RolloutMesh> {
-    const mesh = await LocalMesh.start();
+    const mesh = await LocalMesh.start("--canary-allow", "127.0.0.0/8");
     const one = new RolloutMesh(mesh);
     await one.#run("v1");
     await one.#run("v3");

@@ -20,6 +20,7 @@ import { Composition } from "./compose/composition.ts";
 import { type HttpEndpoints, startHttpEndpoints } from "./compose/http-endpoints.ts";
 import type { DashboardSource } from "./compose/mesh-dashboard.ts";
 import type { FederationOptions } from "./compose/mesh-trust.ts";
+import type { CanaryReach } from "./compose/outward.ts";
 import { ownWorkload } from "./compose/own-workload.ts";
 import { readMeshConfig } from "./compose/read-mesh-config.ts";
 import { openRemoteApi, type RemoteApi, type RemoteApiOptions } from "./compose/remote-api.ts";
@@ -66,6 +67,8 @@ export interface ControlPlaneOptions {
   readonly learnsScope?: boolean;
   /** How the keys of token issuers are fetched. */
   readonly jwks?: JwksOptions;
+  /** Where webhooks, metrics and alerts of rollouts may be; by default at public addresses, over TLS. */
+  readonly canary?: CanaryReach;
   /** Other trust domains: how their bundles are fetched, and where they fetch this one's. */
   readonly federation?: Omit<FederationOptions, "isServed"> & {
     readonly endpoint?: Pick<BundleEndpointOptions, "address" | "port" | "web">;

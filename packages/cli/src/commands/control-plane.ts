@@ -42,6 +42,8 @@ interface Flags extends AuthorityFlags, EnrolmentFlags, FederationFlags {
   readonly explainHeader: ExplainHeader;
   readonly jwksAllow: readonly string[];
   readonly jwksCa?: string;
+  readonly canaryAllow: readonly string[];
+  readonly prometheusUrl?: string;
   readonly scope: "learnt" | "all";
   readonly apiListen?: { readonly host: string; readonly port: number };
   readonly apiUsers?: string;
@@ -99,6 +101,17 @@ export function command(): Command {
       [],
     )
     .option("--jwks-ca <file>", "PEM roots for token issuers, beside those of the system")
+    .option(
+      "--canary-allow <cidr>",
+      "addresses that are not public and may be called by webhooks, metrics and alerts of Canaries, also over plain HTTP; repeatable",
+      (text: string, all: readonly string[]) => [...all, text],
+      [],
+    )
+    .option(
+      "--prometheus-url <url>",
+      "the Prometheus that metrics of Canaries are asked of which name no other",
+      parseHttpUrl,
+    )
     .addOption(
       new Option(
         "--scope <what>",
@@ -137,6 +150,7 @@ Example:
       keepMemoryPrivate();
       const { startControlPlane } = await import("@weft/control/control-plane");
       await checkRanges("--jwks-allow", flags.jwksAllow);
+      await checkRanges("--canary-allow", flags.canaryAllow);
       const stateDir = resolveStateDir(flags.state);
       const plainAddress = flags.plainAddress ?? (isLoopback(flags.address) ? flags.address : "127.0.0.1");
       const plane = await startControlPlane({
@@ -166,6 +180,7 @@ Example:
         },
         learnsScope: flags.scope === "learnt",
         jwks: { allowed: flags.jwksAllow, caPem: flags.jwksCa && readPem("--jwks-ca", flags.jwksCa) },
+        canary: { allowed: flags.canaryAllow, prometheusUrl: flags.prometheusUrl },
         federation: await federationOf(flags),
         version: productVersion,
       });

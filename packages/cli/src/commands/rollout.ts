@@ -206,7 +206,12 @@ function printAll(all: readonly RolloutStatus[], { output }: Flags): void {
       value: (one: RolloutStatus) => formatAge(now - one.startedAtMs),
       align: "right" as const,
     },
-    { title: "WHY", value: (one: RolloutStatus) => one.reason ?? "", canShrink: true },
+    {
+      title: "WHY",
+      value: (one: RolloutStatus) =>
+        one.reason ?? (one.waitingFor === undefined ? "" : `waits: ${one.waitingFor}`),
+      canShrink: true,
+    },
   ];
   process.stdout.write(formatTable(columns, all, terminalWidth()));
 }

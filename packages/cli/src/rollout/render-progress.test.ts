@@ -40,6 +40,14 @@ test("the bar shows the steps that are done and how far the current one is", () 
   ]);
 });
 
+test("the webhook that holds it is named, with what it said", () => {
+  const waitingFor = "confirm-promotion webhook gate answered 403: closed\n\u001b[2J";
+  assert.equal(
+    renderProgress({ ...status, waitingFor }, 200).at(-1),
+    "  waits: confirm-promotion webhook gate answered 403: closed [2J",
+  );
+});
+
 test("a rollout that is over has a full bar only when it was promoted", () => {
   const { elapsedMs: _, canary: __, stable: ___, actualShare: ____, ...over } = { ...status, isOver: true };
   const [promoted] = renderProgress({ ...over, phase: "Succeeded", outcome: "promoted", stage: 4 }, 200);

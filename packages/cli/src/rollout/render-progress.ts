@@ -16,6 +16,7 @@ export function renderProgress(status: RolloutStatus, width: number): readonly s
     `${service} ${from} → ${to}  ${bar(status)}  ${weight} %${actual}  ${status.phase}, ${step}${kind}`,
     ...[callsLine(to, canary), callsLine(from, stable)].filter((line) => line !== ""),
     timeLine(status),
+    status.waitingFor === undefined ? "" : oneLine(`  waits: ${status.waitingFor}`),
   ];
   return lines.filter((line) => line !== "").map((line) => fit(line, width));
 }

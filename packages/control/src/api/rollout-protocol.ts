@@ -52,6 +52,68 @@ const criteria = asked(
 );
 export type RolloutCriteria = Infer<typeof criteria>;
 
+/** In Flagger's words. */
+const webhookType = choice([
+  "confirm-rollout",
+  "pre-rollout",
+  "rollout",
+  "confirm-traffic-increase",
+  "confirm-promotion",
+  "post-rollout",
+  "rollback",
+  "event",
+]);
+
+const url = text(
+  "http or https; a public address over TLS, or where the control plane's --canary-allow reaches.",
+  {
+    minLength: 1,
+    maxLength: 2_048,
+  },
+);
+
+const rolloutWebhook = asked(
+  "RolloutWebhook",
+  {
+    name: text(undefined, name),
+    type: webhookType,
+    url,
+    timeoutMs: number("Of one try.", { minimum: 100, maximum: 600_000 }),
+    retries: integer("After tries that nobody answered with 200 to 202.", { minimum: 0, maximum: 10 }),
+    metadata: optional(table(text(undefined, { maxLength: 4_096 }))),
+    isMuted: optional(flag("No alert is sent while it is waited for.")),
+  },
+  "What is asked, or told, on the way; with Flagger's JSON, by POST.",
+);
+export type RolloutWebhook = Infer<typeof rolloutWebhook>;
+
+const rolloutQuery = asked(
+  "RolloutQuery",
+  {
+    name: text(undefined, name),
+    url: optional(url),
+    query: text("PromQL; the first value of what it gives counts.", { minLength: 1, maxLength: 8_192 }),
+    min: optional(number()),
+    max: optional(number()),
+  },
+  "What a Prometheus must say of each step; without `url` the control plane's own.",
+);
+export type RolloutQuery = Infer<typeof rolloutQuery>;
+
+const rolloutAlert = asked(
+  "RolloutAlert",
+  {
+    name: text(undefined, name),
+    type: choice(["slack", "discord", "msteams", "rocket"]),
+    url,
+    severity: choice(["info", "warn", "error"]),
+    channel: optional(text(undefined, { maxLength: 253 })),
+    username: optional(text(undefined, { maxLength: 253 })),
+  },
+  "A chat that is told what is at least so grave, by its incoming webhook.",
+);
+export type RolloutAlert = Infer<typeof rolloutAlert>;
+
 export const startRollout = asked("StartRollout", {
   namespace: text(undefined, name),
   service: text(undefined, name),
@@ -96,6 +158,10 @@ export const startRollout = asked("StartRollout", {
     maximum: 600_000,
   }),
   route: optional(resourceKey),
+  name: optional(text("What webhooks are told that it is called; without it the service.", name)),
+  webhooks: optional(list(rolloutWebhook, undefined, { maxItems: 20 })),
+  queries: optional(list(rolloutQuery, "Asked at the end of each interval.", { maxItems: 20 })),
+  alerts: optional(list(rolloutAlert, undefined, { maxItems: 20 })),
 });
 export type StartRollout = Infer<typeof startRollout>;
 
@@ -115,6 +181,7 @@ const rolloutEvent = object("RolloutEvent", {
     "passed",
     "failed",
     "waiting",
+    "webhook",
     "paused",
     "resumed",
     "restarted",
@@ -151,6 +218,7 @@ export const rolloutStatus = object("RolloutStatus", {
   outcome: optional(choice(["promoted", "rolled back", "aborted", "undone"])),
   reason: optional(text("Why it was not promoted, or is being undone.")),
   isPaused: flag(),
+  waitingFor: optional(text("The webhook that holds it, and what that answered.")),
   stages: list(rolloutStage),
   stage: integer("Index of the current stage; as many as there are when all are done."),
   weight: number("Percent of the calls that the new version is to get now."),

@@ -3,10 +3,10 @@ import { ApiRefusal } from "../api/refusal.ts";
 import type { StartRollout } from "../api/rollout-protocol.ts";
 import { resourceKey } from "../config/resource.ts";
 import type { WorkloadRegistry } from "../registry/workload-registry.ts";
-import { entered, said, type Texts } from "../rollout/next-rollout.ts";
 import { resolvePlan } from "../rollout/resolve-plan.ts";
 import { type Rollout, type RolloutPlan, stagesOf } from "../rollout/rollout.ts";
 import { editorOf } from "../rollout/texts-of.ts";
+import { begun, said, type Texts } from "../rollout/transitions.ts";
 import { membersOf } from "../rollout/version-members.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { nameOf } from "./config-changes.ts";
@@ -50,7 +50,7 @@ export function beginRollout(
     });
   }
   const atMs = clock.now();
-  const begun: Rollout = {
+  const first: Rollout = {
     id,
     plan,
     before: text,
@@ -60,6 +60,7 @@ export function beginRollout(
     activity: { t: "measure" },
     isPaused: false,
     failedChecks: 0,
+    check: 0,
     hasSaidWaiting: false,
     startedAtMs: atMs,
     changedAtMs: atMs,
@@ -67,7 +68,7 @@ export function beginRollout(
     events: [],
     eventNumber: 0,
   };
-  return entered(said(begun, atMs, "started", planText(plan)), 0, texts);
+  return begun(said(first, atMs, "started", planText(plan)), texts);
 }
 
 function writableEntry({ route }: RolloutPlan, config: ConfigSet): ConfigEntry {

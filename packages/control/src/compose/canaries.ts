@@ -129,7 +129,11 @@ export class Canaries {
       return;
     }
     try {
-      rollouts.start(canaryRequest(canary, service, start), { name: nameOf(canary), proof: "socket" });
+      const own = instances.filter(({ labels }) => labels.version === start);
+      const workloads = [...new Set(own.map(({ workloadName }) => workloadName))].sort();
+      const { resources } = this.#parts.config;
+      const request = canaryRequest(canary, { service, to: start, workloads, resources });
+      rollouts.start(request, { name: nameOf(canary), proof: "socket" });
       this.#put(key, canary, before, begunCanary(state, start, clock.now()));
       if (canary.spec.skipAnalysis) rollouts.command({ namespace, service }, "promote-full");
     } catch (error) {

@@ -35,6 +35,7 @@ import { type DashboardSource, MeshDashboard, openDashboard } from "./mesh-dashb
 import { MeshPipeline } from "./mesh-pipeline.ts";
 import { type FederationOptions, MeshTrust } from "./mesh-trust.ts";
 import { metricsIntake } from "./metrics-intake.ts";
+import { type CanaryReach, Outward } from "./outward.ts";
 import { PilotMetrics } from "./pilot-metrics.ts";
 import { ProcessMetrics } from "./process-metrics.ts";
 import { inspectedClients, ProxySyncTable } from "./proxy-sync.ts";
@@ -59,6 +60,7 @@ export interface CompositionOptions {
   readonly jwtKeys: Pick<JwtKeys, "keySet" | "onChange">;
   /** How the keys of token issuers are fetched; by default from public addresses, over TLS. */
   readonly jwks?: JwksOptions;
+  readonly canary?: CanaryReach;
   readonly federation?: FederationOptions;
   /** Whether proxies that can are given only what they ask for, where no Sidecar says what they use. Default true. */
   readonly learnsScope?: boolean;
@@ -67,9 +69,8 @@ export interface CompositionOptions {
 }
 
 /**
- * The parts between the state and the listeners, in the order of data: what is
- * configured and what is registered make the mesh, the mesh makes snapshots, and
- * the clients' answers are what `status` shows.
+ * The parts between the state and the listeners, in the order of data: what is configured and what is
+ * registered make the mesh, the mesh makes snapshots, and the clients' answers are what `status` shows.
  */
 export class Composition {
   readonly ads: AdsServer;
@@ -215,6 +216,7 @@ export class Composition {
       trustDomain,
       store: store.resources,
       rolloutStore: store.rollouts,
+      outward: new Outward(clock, options.canary),
       canaryStore: store.canaries,
       onError: this.onError,
       authority,

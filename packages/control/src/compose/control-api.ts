@@ -71,6 +71,7 @@ import type { ConvergenceLog } from "./convergence-log.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
 import type { MeshTrust } from "./mesh-trust.ts";
+import type { Outward } from "./outward.ts";
 import { proxyConfigOf } from "./proxy-lookup.ts";
 import type { ProxySyncTable } from "./proxy-sync.ts";
 import { ResourceRecords } from "./resource-records.ts";
@@ -100,6 +101,7 @@ export interface ControlApiOptions {
   readonly questions: () => MeshQuestions;
   readonly requests: RequestHub;
   readonly rolloutStore: RolloutStore;
+  readonly outward: Outward;
   readonly canaryStore: CanaryStore;
   readonly onError: (error: unknown) => void;
   readonly federation: Pick<MeshTrust, "status" | "findings">;

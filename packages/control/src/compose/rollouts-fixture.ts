@@ -16,6 +16,7 @@ import { ConfigChanges } from "./config-changes.ts";
 import { ConfigSet } from "./config-set.ts";
 import { EventLog } from "./event-log.ts";
 import { MeshPipeline } from "./mesh-pipeline.ts";
+import { Outward } from "./outward.ts";
 import { ProxySyncTable } from "./proxy-sync.ts";
 import { Rollouts } from "./rollouts.ts";
 import { FakeStream } from "./test-synced-stream.ts";
@@ -56,6 +57,7 @@ export async function setUpRollouts(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), "weft-rollouts-"));
   const clock = new FakeClock(1_000_000);
   const errors: unknown[] = [];
+  const outward = new Outward(clock, { allowed: ["127.0.0.0/8"] });
   const open = () => {
     const store = openStore({ directory, trustDomain, clock });
     const registry = new WorkloadRegistry({ clock });
@@ -96,6 +98,7 @@ export async function setUpRollouts(t: TestContext) {
         ...parts,
         store: store.rollouts,
         resources: store.resources,
+        outward,
         onError: (error) => errors.push(error),
       });
     return { ...parts, store, leases, rollouts: make() };

@@ -8,17 +8,22 @@ import type { WorkloadRegistry } from "../registry/workload-registry.ts";
 import { CallMeter } from "../rollout/call-meter.ts";
 import { checkRequest } from "../rollout/check-request.ts";
 import type { Measurement } from "../rollout/judge.ts";
-import { type Happening, nextRollout, type Texts } from "../rollout/next-rollout.ts";
+import { nextRollout } from "../rollout/next-rollout.ts";
+import { type Answers, questionsOf } from "../rollout/questions.ts";
 import { isOver, type Rollout, serviceKey } from "../rollout/rollout.ts";
 import { callsText, rolloutStatus } from "../rollout/rollout-status.ts";
 import { textsOf } from "../rollout/texts-of.ts";
+import type { Happening, Texts } from "../rollout/transitions.ts";
 import { membersOf } from "../rollout/version-members.ts";
 import type { RolloutStore } from "../store/rollout-store.ts";
 import type { MetricHistory } from "../telemetry/metric-history.ts";
+import { Announcer } from "./announcer.ts";
 import { beginRollout } from "./begin-rollout.ts";
 import { nameOf } from "./config-changes.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MeshPipeline } from "./mesh-pipeline.ts";
+import type { Outward } from "./outward.ts";
+import { QuestionDesk } from "./question-desk.ts";
 import { RouteWriter, type RouteWriterOptions } from "./route-writer.ts";
 
 export interface RolloutsOptions extends RouteWriterOptions {
@@ -27,6 +32,7 @@ export interface RolloutsOptions extends RouteWriterOptions {
   readonly registry: WorkloadRegistry;
   readonly history: MetricHistory;
   readonly events: EventLog;
+  readonly outward: Outward;
   readonly onError: (error: unknown) => void;
 }
 
@@ -42,6 +48,7 @@ interface Running {
   meter: { readonly calls: CallMeter; readonly startMs: number } | undefined;
   measurement: Measurement | undefined;
   absentSinceMs: number | undefined;
+  readonly desk: QuestionDesk;
   /** The text that is being written, until its outcome is known or something else is wanted. */
   writing: { readonly text: string; readonly given: AbortController } | undefined;
 }
@@ -60,6 +67,7 @@ export class Rollouts {
   readonly #closing = new AbortController();
   readonly #texts: Texts;
   readonly #writer: RouteWriter;
+  readonly #announcer: Announcer;
   #nextId: number;
   #timer: Timer | undefined;
   #restartedAtMs: number | undefined;
@@ -68,11 +76,12 @@ export class Rollouts {
     this.#parts = options;
     this.#texts = textsOf(options.pipeline.current.mesh.options);
     this.#writer = new RouteWriter(options);
+    this.#announcer = new Announcer(options);
     this.#nextId = options.store.nextId();
     for (const { service, isOver: isDone, body } of options.store.list()) {
       const rollout = JSON.parse(body) as Rollout;
       if (isDone) this.#last.set(service, rollout);
-      else this.#running.set(service, runningOf(rollout));
+      else this.#running.set(service, this.#runningOf(rollout));
     }
   }
 
@@ -86,6 +95,8 @@ export class Rollouts {
 
   close(): void {
     this.#closing.abort();
+    this.#announcer.close();
+    for (const { desk } of this.#running.values()) desk.close();
     this.#timer?.cancel();
   }
 
@@ -107,7 +118,7 @@ export class Rollouts {
       });
     }
     this.#nextId += 1;
-    const running = runningOf(rollout);
+    const running = this.#runningOf(rollout);
     this.#running.set(key, running);
     this.#store(rollout, 0);
     this.#drive(running);
@@ -187,7 +198,7 @@ export class Rollouts {
         hint: "'weft rollback' says what going back would do",
       });
     }
-    const running = runningOf(rollout);
+    const running = this.#runningOf(rollout);
     this.#running.set(key, running);
     return running;
   }
@@ -208,8 +219,10 @@ export class Rollouts {
     const { store, events } = this.#parts;
     const service = serviceKey(rollout.plan);
     store.put({ id: rollout.id, service, isOver: isOver(rollout), body: JSON.stringify(rollout) });
-    for (const { number, message, canary, stable } of rollout.events) {
+    for (const event of rollout.events) {
+      const { number, message, canary, stable } = event;
       if (number <= saidBefore) continue;
+      this.#announcer.tell(rollout, event);
       const { plan } = rollout;
       const numbers =
         canary && stable
@@ -226,6 +239,7 @@ export class Rollouts {
       const key = serviceKey(rollout.plan);
       this.#running.delete(key);
       this.#last.set(key, rollout);
+      running.desk.close();
       return;
     }
     if (this.#isReturning()) return;
@@ -277,11 +291,35 @@ export class Rollouts {
     }, tickMs);
   }
 
+  #runningOf(rollout: Rollout): Running {
+    const { clock, outward } = this.#parts;
+    const desk = new QuestionDesk({ clock, answer: outward.answer.bind(outward) });
+    const nothing = {
+      meter: undefined,
+      measurement: undefined,
+      absentSinceMs: undefined,
+      writing: undefined,
+    };
+    return { rollout, desk, ...nothing };
+  }
+
   #look(running: Running): void {
-    const displaced = this.#writer.displaced(running.rollout);
+    const { activity } = running.rollout;
+    // What it ends with stands; whoever changes the route now changes a route without a rollout.
+    const isEnding = activity.t === "await" && activity.what === "end";
+    const displaced = isEnding ? undefined : this.#writer.displaced(running.rollout);
     if (displaced !== undefined) this.#happen(running, { t: "displaced", why: displaced });
-    else if (!this.#isReturning() && running.rollout.activity.t === "measure") this.#measure(running);
-    else this.#drive(running);
+    else if (this.#isReturning() || activity.t === "write") this.#drive(running);
+    else if (activity.t === "measure") this.#measure(running);
+    else this.#happen(running, { t: "answered", answers: this.#answers(running) });
+  }
+
+  /** What webhooks and Prometheus have said by now; asks them what is still to be known. */
+  #answers(running: Running): Answers {
+    const { rollout, measurement, desk } = running;
+    const { answers } = desk;
+    desk.ask(rollout, questionsOf(rollout, measurement, answers, this.#parts.clock.now()));
+    return answers;
   }
 
   #measure(running: Running): void {
@@ -307,18 +345,9 @@ export class Rollouts {
       stable: calls.stable,
       absentMs: running.absentSinceMs === undefined ? 0 : nowMs - running.absentSinceMs,
     };
-    this.#happen(running, { t: "measured", measurement: running.measurement });
+    const { measurement } = running;
+    this.#happen(running, { t: "measured", measurement, answers: this.#answers(running) });
   }
-}
-
-function runningOf(rollout: Rollout): Running {
-  return {
-    rollout,
-    meter: undefined,
-    measurement: undefined,
-    absentSinceMs: undefined,
-    writing: undefined,
-  };
 }
 
 function noRollout(key: string): ApiRefusal {

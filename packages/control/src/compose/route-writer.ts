@@ -1,8 +1,8 @@
 import type { Clock } from "@weft/base/clock";
 import { ApiRefusal } from "../api/refusal.ts";
 import { resourceKey } from "../config/resource.ts";
-import type { Happening } from "../rollout/next-rollout.ts";
 import { type Rollout, serviceKey } from "../rollout/rollout.ts";
+import type { Happening } from "../rollout/transitions.ts";
 import type { ResourceStore } from "../store/resource-store.ts";
 import { awaitSync, refusals } from "./await-sync.ts";
 import { type ConfigChanges, nameOf } from "./config-changes.ts";

@@ -1,11 +1,14 @@
 import { type FieldSupport, oneOf, rows } from "./field-support.ts";
 
 const canary = rows("Canary");
+const metricTemplate = rows("MetricTemplate");
+const alertProvider = rows("AlertProvider");
 
 const inRoute = "write it in the VirtualService or HTTPRoute, whose weights are shifted";
 const elsewhere = "the service is described elsewhere";
 const noProvider = "the mesh itself shifts the calls";
-const builtIn = "the mesh's own metrics decide: request-success-rate and request-duration";
+const noSecrets =
+  "Secrets of applications are not read: what needs a password is asked through a proxy of yours that has it";
 
 /** What Weft does with the fields of Flagger's Canary. */
 export const canarySupport: readonly FieldSupport[] = [
@@ -26,6 +29,14 @@ export const canarySupport: readonly FieldSupport[] = [
     "spec.analysis.match[]",
     "spec.analysis.metrics[].threshold",
     "spec.analysis.metrics[].thresholdRange",
+    "spec.analysis.metrics[].name",
+    "spec.analysis.metrics[].query",
+    "spec.analysis.metrics[].interval",
+    "spec.analysis.metrics[].templateRef",
+    "spec.analysis.metrics[].templateVariables",
+    "spec.analysis.webhooks[]",
+    "spec.analysis.alerts[]",
+    "spec.metricsServer",
   ),
   ...canary.refused(
     ["spec.provider", noProvider, oneOf("istio", "gatewayapi:v1", "gatewayapi:v1beta1")],
@@ -47,13 +58,10 @@ export const canarySupport: readonly FieldSupport[] = [
     ["spec.service.gatewayRefs", inRoute],
     ["spec.service.corsPolicy", inRoute],
     ["spec.service.trafficPolicy", "write it in the DestinationRule"],
-    ["spec.analysis.metrics[].name", builtIn, oneOf("request-success-rate", "request-duration")],
-    ["spec.analysis.metrics[].query", builtIn],
-    ["spec.analysis.metrics[].templateRef", builtIn],
-    ["spec.analysis.metrics[].templateVariables", builtIn],
     [
-      "spec.analysis.webhooks",
-      "nobody is called: hold a rollout by 'weft rollout pause', and send it on by 'weft rollout promote'",
+      "spec.analysis.webhooks[].disableTLS",
+      "certificates are verified; of networks that --canary-allow names http:// will do",
+      oneOf(false),
     ],
     ["spec.analysis.sessionAffinity", "requests of a session would not keep their version"],
   ),
@@ -61,10 +69,8 @@ export const canarySupport: readonly FieldSupport[] = [
     ["spec.analysis.stepWeightPromotion", "behind the last step the new version gets all calls at once"],
     ["spec.analysis.primaryReadyThreshold", "one healthy instance is enough"],
     ["spec.analysis.canaryReadyThreshold", "one healthy instance is enough"],
-    ["spec.analysis.alerts", "'weft rollout status' and the dashboard show what happens, and nobody is told"],
   ),
   ...canary.idle(
-    ["spec.metricsServer", builtIn],
     ["spec.autoscalerRef", "nothing is scaled outside Kubernetes"],
     ["spec.revertOnDeletion", "a rollout under way is undone, and nothing else was taken over", oneOf(true)],
     ["spec.service.port", elsewhere],
@@ -78,6 +84,23 @@ export const canarySupport: readonly FieldSupport[] = [
     ["spec.service.primary", elsewhere],
     ["spec.service.canary", elsewhere],
     ["spec.service.unmanagedMetadata", elsewhere],
-    ["spec.analysis.metrics[].interval", "a step is measured for as long as it lasts"],
+  ),
+  ...metricTemplate.yes("spec.query", "spec.provider.address"),
+  ...metricTemplate.refused(
+    ["spec.provider.type", "only Prometheus, and what speaks its HTTP API, is asked", oneOf("prometheus")],
+    ["spec.provider.region", "only Prometheus is asked"],
+    ["spec.provider.headers", "no field of a request is anybody's to choose"],
+    [
+      "spec.provider.insecureSkipVerify",
+      "certificates are verified; of networks that --canary-allow names http:// will do",
+      oneOf(false),
+    ],
+    ["spec.provider.secretRef", noSecrets],
+  ),
+  ...alertProvider.yes("spec.address", "spec.channel", "spec.username"),
+  ...alertProvider.refused(
+    ["spec.type", "no other chat is known", oneOf("slack", "discord", "msteams", "rocket")],
+    ["spec.proxy", "nothing is sent through a proxy"],
+    ["spec.secretRef", "Secrets of applications are not read: write the address"],
   ),
 ];

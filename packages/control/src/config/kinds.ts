@@ -28,6 +28,8 @@ export const meshKinds = [
   "Secret",
   "ConfigMap",
   "Canary",
+  "MetricTemplate",
+  "AlertProvider",
   "ClusterFederatedTrustDomain",
 ] as const;
 
@@ -66,13 +68,6 @@ export const laterKinds: ReadonlyMap<string, Readonly<Record<string, string>>> =
         "no WebAssembly is run: write an AuthorizationPolicy with a provider (ext_authz), or with 'weft proxy -c' a module filter (docs/filters.md)",
       TrafficExtension:
         "no WebAssembly or Lua is run: write an AuthorizationPolicy with a provider (ext_authz), or with 'weft proxy -c' a module filter (docs/filters.md)",
-    },
-  ],
-  [
-    "flagger.app",
-    {
-      MetricTemplate: "the mesh's own metrics decide: request-success-rate and request-duration",
-      AlertProvider: "nobody is told: 'weft rollout status' and the dashboard show what happens",
     },
   ],
   [

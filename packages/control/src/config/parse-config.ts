@@ -2,7 +2,7 @@ import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
 import { formatOrigin } from "@weft/base/origin";
 import { checkAuthorizationPolicy } from "./check-authorization-policy.ts";
 import { checkBackendTlsPolicy } from "./check-backend-tls-policy.ts";
-import { checkCanary } from "./check-canary.ts";
+import { checkAlertProvider, checkCanary, checkMetricTemplate } from "./check-canary.ts";
 import { checkConfigMap } from "./check-config-map.ts";
 import { checkDestinationRule } from "./check-destination-rule.ts";
 import { checkEndpointSlice, checkEndpoints } from "./check-endpoint-slice.ts";
@@ -86,6 +86,8 @@ const checks: { [K in MeshKind]: (spec: never, find: Finding, metadata: CheckedM
   Secret: checkSecret,
   ConfigMap: checkConfigMap,
   Canary: checkCanary,
+  MetricTemplate: checkMetricTemplate,
+  AlertProvider: checkAlertProvider,
   ClusterFederatedTrustDomain: checkFederatedTrustDomain,
 };
 

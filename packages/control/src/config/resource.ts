@@ -1,4 +1,4 @@
-import type { CanarySpec } from "./canary-spec.ts";
+import type { AlertProviderSpec, CanarySpec, MetricTemplateSpec } from "./canary-spec.ts";
 import type { ConfigMapSpec } from "./config-map.ts";
 import type { DestinationRuleSpec } from "./destination-rule-specs.ts";
 import type { EndpointSliceSpec, EndpointsSpec } from "./endpoint-specs.ts";
@@ -66,6 +66,8 @@ interface Specs {
   Secret: TlsSecretSpec;
   ConfigMap: ConfigMapSpec;
   Canary: CanarySpec;
+  MetricTemplate: MetricTemplateSpec;
+  AlertProvider: AlertProviderSpec;
   ClusterFederatedTrustDomain: FederatedTrustDomainSpec;
 }
 

@@ -3,6 +3,7 @@ import type { Origin } from "@weft/base/origin";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { MeshKind } from "./kinds.ts";
 import { joinPath, type Origins } from "./origins.ts";
+import alertProvider from "./schemas/alert-provider.schema.json" with { type: "json" };
 import authorizationPolicy from "./schemas/authorization-policy.schema.json" with { type: "json" };
 import backendTlsPolicy from "./schemas/backend-tls-policy.schema.json" with { type: "json" };
 import canary from "./schemas/canary.schema.json" with { type: "json" };
@@ -19,6 +20,7 @@ import grpcRoute from "./schemas/grpc-route.schema.json" with { type: "json" };
 import httpRoute from "./schemas/http-route.schema.json" with { type: "json" };
 import kubernetesGateway from "./schemas/kubernetes-gateway.schema.json" with { type: "json" };
 import listenerSet from "./schemas/listener-set.schema.json" with { type: "json" };
+import metricTemplate from "./schemas/metric-template.schema.json" with { type: "json" };
 import namespace from "./schemas/namespace.schema.json" with { type: "json" };
 import peerAuthentication from "./schemas/peer-authentication.schema.json" with { type: "json" };
 import proxyConfig from "./schemas/proxy-config.schema.json" with { type: "json" };
@@ -82,6 +84,8 @@ export const kindSchemas: Readonly<Record<MeshKind, KindSchema>> = {
   Secret: secret,
   ConfigMap: configMap,
   Canary: canary,
+  MetricTemplate: metricTemplate,
+  AlertProvider: alertProvider,
   ClusterFederatedTrustDomain: clusterFederatedTrustDomain,
 };
 

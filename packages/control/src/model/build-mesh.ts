@@ -159,6 +159,8 @@ export function routeMesh(ground: MeshGround, configured: readonly ConfigResourc
 export const routingKinds: ReadonlySet<MeshKind> = new Set<MeshKind>([
   "VirtualService",
   ...routeKinds,
-  // Which says when a route is to change, and is none itself.
+  // Which say when a route is to change, and are none themselves.
   "Canary",
+  "MetricTemplate",
+  "AlertProvider",
 ]);

@@ -71,6 +71,7 @@ const requests: readonly (readonly [string, object])[] = [
     { steps: [], iterations: 4, match: [{ sourceLabels: { app: "web" } }], threshold: 1 },
   ],
 ];
+const ground = { service: "api", to: "v3", workloads: ["api-v3"], resources: [] };
 for (const [analysis, wanted] of requests) {
   test(`${analysis.slice(0, 60)} asks for what it says`, () => {
     const text = `apiVersion: flagger.app/v1beta1
@@ -81,9 +82,96 @@ spec:
   analysis: ${analysis.includes("interval") ? analysis : analysis.replace("{ ", "{ interval: 1m, threshold: 1, ")}
 `;
     const [canary] = parseConfig([{ name: "canary.yaml", text }]).resources;
-    const request = canaryRequest(canary as ResourceOf<"Canary">, "api", "v3");
+    const request = canaryRequest(canary as ResourceOf<"Canary">, ground);
     for (const [field, value] of Object.entries(wanted)) {
       assert.deepEqual(request[field as keyof typeof request], value, field);
     }
   });
 }
+
+test("webhooks, metrics and alerts become what the rollout asks, with templates filled in", () => {
+  const text = `apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: { name: canary, namespace: shop }
+spec:
+  targetRef: { apiVersion: apps/v1, kind: Deployment, name: api }
+  metricsServer: http://prometheus.shop:9090
+  analysis:
+    interval: 1m
+    threshold: 2
+    stepWeights: [50]
+    webhooks:
+      - { name: gate, type: confirm-promotion, url: "https://gate.example/x", timeout: 5s, retries: 3, muteAlert: true }
+      - { name: load, url: "https://load.example/", metadata: { cmd: "hey" } }
+    metrics:
+      - { name: request-success-rate, thresholdRange: { min: 99 } }
+      - { name: lag, query: 'max(lag{app="{{ service }}"}[{{ interval }}])', interval: 30s, thresholdRange: { max: 5 } }
+      - name: errors
+        templateRef: { name: errors, namespace: mesh }
+        templateVariables: { code: "5.." }
+        thresholdRange: { max: 1 }
+    alerts:
+      - { name: on-call, severity: error, providerRef: { name: chat } }
+---
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: { name: errors, namespace: mesh }
+spec:
+  provider: { type: prometheus, address: "https://metrics.example" }
+  query: >-
+    sum(rate(e{n="{{ namespace }}",w=~"{{target}}",c=~"{{ variables.code }}",i="{{- name -}}"}[{{ interval }}]))
+---
+apiVersion: flagger.app/v1beta1
+kind: AlertProvider
+metadata: { name: chat, namespace: shop }
+spec: { type: slack, address: "https://hooks.example/T/B", channel: alerts, username: weft }
+`;
+  const { resources, diagnostics } = parseConfig([{ name: "canary.yaml", text }]);
+  assert.deepEqual(
+    diagnostics.filter(({ severity }) => severity === "error"),
+    [],
+  );
+  const canary = resources.find(({ kind }) => kind === "Canary") as ResourceOf<"Canary">;
+  const request = canaryRequest(canary, { ...ground, workloads: ["api-v3", "api-v3b"], resources });
+  assert.equal(request.name, "canary");
+  assert.deepEqual(request.criteria, { successPercent: 99, minRequests: 10 });
+  assert.deepEqual(request.webhooks, [
+    {
+      name: "gate",
+      type: "confirm-promotion",
+      url: "https://gate.example/x",
+      timeoutMs: 5_000,
+      retries: 3,
+      isMuted: true,
+    },
+    {
+      name: "load",
+      type: "rollout",
+      url: "https://load.example/",
+      timeoutMs: 10_000,
+      retries: 0,
+      metadata: { cmd: "hey" },
+    },
+  ]);
+  assert.deepEqual(request.queries, [
+    { name: "lag", query: 'max(lag{app="api"}[30s])', url: "http://prometheus.shop:9090", max: 5 },
+    {
+      name: "errors",
+      query: 'sum(rate(e{n="shop",w=~"api-v3|api-v3b",c=~"5..",i="canary"}[1m]))',
+      url: "https://metrics.example",
+      max: 1,
+    },
+  ]);
+  assert.deepEqual(request.alerts, [
+    {
+      name: "on-call",
+      type: "slack",
+      url: "https://hooks.example/T/B",
+      severity: "error",
+      channel: "alerts",
+      username: "weft",
+    },
+  ]);
+  const alone = () => canaryRequest(canary, ground);
+  assert.throws(alone, { message: "there is no MetricTemplate mesh/errors" });
+});

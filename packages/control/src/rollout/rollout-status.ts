@@ -9,7 +9,7 @@ export function rolloutStatus(
   measurement: Measurement | undefined,
   after: number,
 ): RolloutStatus {
-  const { id, plan, activity, reason, isPaused, stage, weight, failedChecks, events } = rollout;
+  const { id, plan, activity, reason, isPaused, waitingFor, stage, weight, failedChecks, events } = rollout;
   return {
     id,
     namespace: plan.namespace,
@@ -22,6 +22,7 @@ export function rolloutStatus(
     ...(activity.t === "over" && { outcome: activity.outcome }),
     ...(reason !== undefined && { reason }),
     isPaused,
+    ...(waitingFor && { waitingFor: `${waitingFor.webhook} ${waitingFor.said}` }),
     stages: stagesOf(plan),
     stage,
     weight,

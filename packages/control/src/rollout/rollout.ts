@@ -24,9 +24,9 @@ export interface RolloutPlan extends StartRollout {
 }
 
 /**
- * What a rollout does now. `write`: makes the route's text this, and waits until
- * the proxies have acknowledged it; `measure`: looks at what the new version
- * does.
+ * What a rollout does now. `await`: asks webhooks before the first step, or tells
+ * them of the end; `write`: makes the route's text this, and waits until the
+ * proxies have acknowledged it; `measure`: looks at what the new version does.
  */
 export type Activity =
   | {
@@ -35,7 +35,20 @@ export type Activity =
       readonly goal: "stage" | "promote" | "roll back" | "abort" | "undo";
     }
   | { readonly t: "measure" }
-  | { readonly t: "over"; readonly outcome: NonNullable<RolloutStatus["outcome"]> };
+  /** Hooks that failed are asked again from then on, not before. */
+  | { readonly t: "await"; readonly what: "start"; readonly againAtMs: number }
+  | { readonly t: "await"; readonly what: "end"; readonly outcome: Outcome }
+  | { readonly t: "over"; readonly outcome: Outcome };
+
+export type Outcome = NonNullable<RolloutStatus["outcome"]>;
+
+/** What holds a rollout. */
+export interface Held {
+  /** `confirm-promotion webhook gate` */
+  readonly webhook: string;
+  /** `answered 403: not yet` */
+  readonly said: string;
+}
 
 /** A rollout as it is stored: all that a control plane that starts needs to go on. */
 export interface Rollout {
@@ -53,6 +66,9 @@ export interface Rollout {
   /** What is said to be the matter, while it is undone and afterwards. */
   readonly reason?: string;
   readonly failedChecks: number;
+  /** How many intervals have begun: answers of webhooks are of one of them. */
+  readonly check: number;
+  readonly waitingFor?: Held | undefined;
   /** The check of this step has said that it waits for calls. */
   readonly hasSaidWaiting: boolean;
   readonly startedAtMs: number;
@@ -82,12 +98,15 @@ export function isOver({ activity }: Rollout): boolean {
   return activity.t === "over";
 }
 
-export function phaseOf({ activity, isPaused, stage }: Rollout): RolloutPhase {
+export function phaseOf({ activity, isPaused, stage, waitingFor }: Rollout): RolloutPhase {
   switch (activity.t) {
+    case "await":
+      if (activity.what === "end") return "Finalising";
+      return isPaused || waitingFor !== undefined ? "Waiting" : "Initializing";
     case "over":
       return activity.outcome === "promoted" ? "Succeeded" : "Failed";
     case "measure":
-      return isPaused ? "Waiting" : "Progressing";
+      return isPaused || waitingFor !== undefined ? "Waiting" : "Progressing";
     case "write":
       if (activity.goal === "promote") return "Promoting";
       if (activity.goal !== "stage") return "Finalising";

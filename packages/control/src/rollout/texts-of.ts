@@ -1,8 +1,8 @@
 import { resolveHost } from "../model/host.ts";
 import { httpRouteForm } from "./http-route-form.ts";
-import type { Texts } from "./next-rollout.ts";
 import { type Rollout, type RolloutPlan, stagesOf } from "./rollout.ts";
 import { RouteEditor } from "./route-editor.ts";
+import type { Texts } from "./transitions.ts";
 import { virtualServiceForm } from "./virtual-service-form.ts";
 
 /** The texts of routes that rollouts make. */

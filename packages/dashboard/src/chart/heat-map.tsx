@@ -26,7 +26,12 @@ export function HeatMap({ report, events }: HeatMapProps) {
   const shownEvents = events.filter(({ atMs }) => atMs >= report.startMs && atMs <= endMs);
   return (
     <WideChart>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Calls by how long they took, over time">
+      <svg
+        class="heat-map"
+        viewBox={`0 0 ${width} ${height}`}
+        role="img"
+        aria-label="Calls by how long they took, over time"
+      >
         {labels.map(({ row, ms }) => (
           <g key={row} class="axis">
             <line x1={area.left} x2={area.right} y1={y(row)} y2={y(row)} />

@@ -36,11 +36,12 @@ export function RolloutPanel({ namespace, name }: { readonly namespace: string; 
 }
 
 function Shown({ status }: { readonly status: RolloutStatus }) {
-  const { events, reason, isOver } = status;
+  const { events, reason, isOver, waitingFor } = status;
   return (
     <>
       <Steps status={status} />
       {reason !== undefined && <p class="outcome bad">{reason}</p>}
+      {waitingFor !== undefined && !isOver && <p class="outcome">waits: {waitingFor}</p>}
       {!isOver && <Verdict status={status} />}
       <ol class="events">
         {events
