@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { messageOf } from "@weft/base/errors";
 import { GrpcError, grpcCode } from "@weft/xds/grpc/grpc-status";
+import { until } from "../../packages/testkit/src/until.ts";
 import type { Attack, Outcome } from "./attack.ts";
 import type { Certificate, ControlPlaneScene, NodeName } from "./control-plane-scene.ts";
 import { friend } from "./federation-attacks.ts";
@@ -211,12 +212,10 @@ metadata: { name: ssrf }
 spec: { jwtRules: [{ issuer: me, jwksUri: "${url}" }] }
 `;
     await plane.api.apply({ files: [{ name: "ssrf.yaml", text }] });
-    for (let tries = 0; tries < 500; tries++) {
+    await until("the keys are told of", async () => {
       const { diagnostics } = await plane.api.status();
-      const found = diagnostics.find(({ message }) => message.startsWith(`keys of ${url}`));
-      if (found) return { how: "not asked", bytes: plane.insideAsked - before };
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return { how: "unknown", bytes: plane.insideAsked - before };
+      return diagnostics.some(({ message }) => message.startsWith(`keys of ${url}`));
+    });
+    return { how: "not asked", bytes: plane.insideAsked - before };
   },
 }));

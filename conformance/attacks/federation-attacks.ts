@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { formatSpiffeBundle } from "@weft/identity/spiffe-bundle";
 import { TestCa, type TestLeafOptions, type TestSvid } from "@weft/testkit/test-ca";
+import { untilFound } from "../../packages/testkit/src/until.ts";
 import { request } from "../policies/raw-client.ts";
 import type { Attack } from "./attack.ts";
 import type { ControlPlaneScene } from "./control-plane-scene.ts";
@@ -115,15 +116,11 @@ export const bundleAttacks: readonly Attack<ControlPlaneScene>[] = endpoints.map
           },
         });
         await plane.api.apply({ files: [{ name: "federation.yaml", text }] });
-        for (let tries = 0; tries < 500; tries++) {
+        const { problem, roots } = await untilFound("the bundle was asked for", async () => {
           const [domain] = (await plane.api.federation()).domains;
-          if (domain?.url === url && domain.nextAtMs !== undefined) {
-            const problem = domain.problem === undefined ? "taken" : "refused";
-            return { how: problem, bytes: domain.roots.length - 1 };
-          }
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-        return { how: "unknown", bytes: 1 };
+          return domain?.url === url && domain.nextAtMs !== undefined ? domain : undefined;
+        });
+        return { how: problem === undefined ? "taken" : "refused", bytes: roots.length - 1 };
       } finally {
         endpoint.close();
         endpoint.closeAllConnections();

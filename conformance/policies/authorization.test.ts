@@ -8,6 +8,7 @@ import type { MeshDefaults } from "@weft/control/model/mesh-options";
 import { meshSettings } from "@weft/control/model/mesh-settings";
 import { envoyOrSkip } from "@weft/proxy/test-contenders";
 import { TestCa } from "@weft/testkit/test-ca";
+import { until } from "../../packages/testkit/src/until.ts";
 import { type GuardedSidecar, startGuarded } from "./guarded-sidecar.ts";
 import { type Provider, startGrpcProvider, startHttpProvider } from "./providers.ts";
 import { exchange, request } from "./raw-client.ts";
@@ -174,12 +175,7 @@ describe("authorization", { skip: envoyOrSkip }, () => {
         "/http/a via_upstream - - allowed false",
       ];
       for (const line of expected) {
-        let lines = "";
-        for (let tries = 0; tries < 200 && !lines.includes(line); tries++) {
-          lines = log();
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-        assert.ok(lines.includes(line), `${name}: no "${line}" in\n${lines}`);
+        await until(`"${line}" in the log of ${name}`, () => log().includes(line), { said: log });
       }
     }
   });

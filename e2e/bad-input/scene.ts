@@ -101,8 +101,9 @@ export class Scene {
 
   /** The command line of a workload that wants to join late. */
   run(flags: readonly string[], ...command: readonly string[]): readonly string[] {
+    const address = flags.includes("--address") ? [] : ["--address", this.mesh.addressOf(9)];
     return [
-      ...["run", "--name", "late", "--capture", "none", "--address", this.mesh.addressOf(9)],
+      ...["run", "--name", "late", "--capture", "none", ...address],
       ...["--control-plane", this.mesh.controlPlane, "--run-dir", join(this.directory, "run")],
       ...[...flags, "--", ...(command.length > 0 ? command : ["true"])],
     ];

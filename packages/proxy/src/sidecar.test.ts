@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { fromJson } from "@bufbuild/protobuf";
 import { TestCa } from "@weft/testkit/test-ca";
+import { until } from "@weft/testkit/until";
 import { SecretSchema } from "@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb";
 import { runProxy } from "./main.ts";
 import { cluster, endpoints, listener, routes, startSidecar } from "./test-sidecar.ts";
@@ -309,14 +310,12 @@ static_resources:
   });
   const call = (path: string) =>
     fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
-  for (let tries = 0; tries < 500; tries++) {
-    const isUp = await call("/before").then(
+  await until("it answers", () =>
+    call("/before").then(
       () => true,
       () => false,
-    );
-    if (isUp) break;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    ),
+  );
   renameSync(log, `${log}.1`);
   process.kill(process.pid, "SIGUSR1");
   while (!existsSync(log)) await new Promise((resolve) => setTimeout(resolve, 5));

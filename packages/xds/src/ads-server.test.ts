@@ -10,7 +10,7 @@ import { GrpcError, grpcCode } from "./grpc/grpc-status.ts";
 import { frameMessage } from "./grpc/message-framing.ts";
 import { typeUrl } from "./type-url.ts";
 
-describe("the ADS server", { timeout: 30_000 }, () => {
+describe("the ADS server", { timeout: 120_000 }, () => {
   it("takes health reports without answering them, and tells of a stream's end once", async () => {
     const server = await serve();
     const { client } = connect(server.port, "delta", {

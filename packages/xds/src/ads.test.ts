@@ -6,7 +6,7 @@ import { RouteConfigurationSchema } from "./gen/envoy/config/route/v3/route_pb.j
 import { typeUrl } from "./type-url.ts";
 
 for (const mode of ["delta", "sotw"] as const) {
-  describe(`${mode} client and server`, { timeout: 30_000 }, () => {
+  describe(`${mode} client and server`, { timeout: 120_000 }, () => {
     it("bring everything of a wildcard and only the named of the rest, in order of reference", async () => {
       const ads = await fake();
       ads.push({
@@ -141,7 +141,7 @@ for (const mode of ["delta", "sotw"] as const) {
   });
 }
 
-describe("a delta client", { timeout: 30_000 }, () => {
+describe("a delta client", { timeout: 120_000 }, () => {
   it("is told that a named resource does not exist, and when it does", async () => {
     const ads = await fake();
     ads.push({ endpoints: [] });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findPeer } from "@weft/testkit/peer";
+import { untilFound } from "@weft/testkit/until";
 import { HeaderList } from "../layer/header-list.ts";
 import type { RequestHead } from "../layer/message.ts";
 import type { RouteTable } from "../route/route-plan.ts";
@@ -213,21 +214,17 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** Asks until Envoy listens; a bound so that a broken peer fails the test rather than hanging it. */
-async function listenerPort(adminFile: string): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      const address = readFileSync(adminFile, "utf8").trim();
-      const ready = await fetch(`http://${address}/ready`);
-      const listeners = await (await fetch(`http://${address}/listeners`)).text();
-      const found = /^routes::127\.0\.0\.1:(\d+)/m.exec(listeners);
-      if (ready.status === 200 && found) return Number(found[1]);
-    } catch {
-      // Not up yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("Envoy did not become ready");
+/** Where Envoy listens, once it does. */
+function listenerPort(adminFile: string): Promise<number> {
+  const ask = async () => {
+    const address = readFileSync(adminFile, "utf8").trim();
+    const ready = await fetch(`http://${address}/ready`);
+    const listeners = await (await fetch(`http://${address}/listeners`)).text();
+    const found = /^routes::127\.0\.0\.1:(\d+)/m.exec(listeners);
+    return ready.status === 200 && found ? Number(found[1]) : undefined;
+  };
+  // Not up yet is no failure.
+  return untilFound("Envoy is ready", () => ask().catch(() => undefined), { everyMs: 50 });
 }
 
 function askEnvoy(sent: Sent): Promise<string> {

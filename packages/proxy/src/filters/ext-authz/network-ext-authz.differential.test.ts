@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import tls from "node:tls";
 import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { TestCa } from "@weft/testkit/test-ca";
+import { untilFound } from "@weft/testkit/until";
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -220,11 +221,10 @@ for (const { name, callers } of scenes) {
       service.received.length = 0;
       const received = [];
       for (const caller of callers) received.push(await converse(proxy.ports.get(name)!, caller));
-      let log = "";
-      for (let tries = 0; tries < 100 && log.split("\n").length <= callers.length; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        log = readFileSync(join(proxy.logs, name), "utf8");
-      }
+      const log = await untilFound("a line for each caller", () => {
+        const text = readFileSync(join(proxy.logs, name), "utf8");
+        return text.split("\n").length > callers.length ? text : undefined;
+      });
       const counted = (await (await fetch(`http://${proxy.admin}/stats?filter=ext_authz`)).text())
         .split("\n")
         // Envoy counts what it does not ask about with each read, here it is once.

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { until } from "@weft/testkit/until";
 import { compileText } from "../../config/testing.ts";
 import { startWeft } from "../side-by-side-fixture.ts";
 
@@ -229,14 +230,11 @@ describe("a module as an HTTP filter", () => {
       (port) =>
         `admin: { address: ${address(0)} }\ndynamic_resources: { lds_config: { path_config_source: { path: ${lds} } } }\nstatic_resources:${clusters(port)}`,
       async ({ admin }, port) => {
-        const inForce = async (statPrefix: string) => {
-          for (let attempt = 0; attempt < 1_000; attempt++) {
+        const inForce = (statPrefix: string) =>
+          until(`the listener with ${statPrefix}`, async () => {
             const stats = await (await fetch(`http://${admin}/stats?filter=${statPrefix}.module`)).text();
-            if (stats.includes(`http.${statPrefix}.module`)) return;
-            await new Promise((resolve) => setTimeout(resolve, 10));
-          }
-          throw new Error(`the listener with ${statPrefix} never came`);
-        };
+            return stats.includes(`http.${statPrefix}.module`);
+          });
         assert.equal((await ask(port, "/")).body, "old1");
         configure("second");
         await inForce("second");
