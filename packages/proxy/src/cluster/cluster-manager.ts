@@ -48,6 +48,8 @@ export class ClusterManager implements ClusterDirectory {
   readonly #options: ClusterManagerOptions;
   readonly #random: () => number;
   readonly #entries = new Map<string, Entry>();
+  /** How many of them wait for their first endpoints. */
+  #warming = 0;
   readonly #gauges: { readonly active: Gauge; readonly warming: Gauge };
   readonly #counters;
 
@@ -65,8 +67,8 @@ export class ClusterManager implements ClusterDirectory {
       removed: stats.counter("cluster_manager.cluster_removed"),
     };
     stats.registry.onCollect(() => {
-      this.#gauges.active.set(this.#entries.size - this.#warmingCount());
-      this.#gauges.warming.set(this.#warmingCount());
+      this.#gauges.active.set(this.#entries.size - this.#warming);
+      this.#gauges.warming.set(this.#warming);
       for (const { cluster } of this.#entries.values()) cluster.collect();
     });
   }
@@ -83,7 +85,7 @@ export class ClusterManager implements ClusterDirectory {
 
   /** False while a cluster waits for its first endpoints from DNS or EDS. */
   get isWarm(): boolean {
-    return this.#warmingCount() === 0;
+    return this.#warming === 0;
   }
 
   /** Whether a cluster is there and has had its first endpoints, or been told that there are none. */
@@ -123,6 +125,7 @@ export class ClusterManager implements ClusterDirectory {
       if (onEndpointRemoved) cluster.onEndpointRemoved = (endpoint) => onEndpointRemoved(endpoint, cluster);
       entry = { cluster, dns: undefined, aggregate: undefined, hasEndpoints: false, isWarm: false };
       this.#entries.set(plan.name, entry);
+      this.#warming += 1;
       this.#counters.added.add();
     }
     entry.aggregate =
@@ -140,7 +143,7 @@ export class ClusterManager implements ClusterDirectory {
     entry.cluster.close();
     this.#options.stats.forget("envoy_cluster_name", entry.cluster.plan.statName);
     this.#counters.removed.add();
-    if (!entry.isWarm) this.#options.onWarm?.();
+    this.#endWarming(entry);
   }
 
   /** The endpoints EDS gives for a cluster; an empty list also ends the wait for the first. */
@@ -195,14 +198,13 @@ export class ClusterManager implements ClusterDirectory {
   /** Discovery is done; where endpoints are checked, the first checks are waited for too. */
   #warmed(entry: Entry): void {
     entry.hasEndpoints = true;
-    if (entry.isWarm || !entry.cluster.isChecked) return;
-    entry.isWarm = true;
-    this.#options.onWarm?.();
+    if (entry.cluster.isChecked) this.#endWarming(entry);
   }
 
-  #warmingCount(): number {
-    let count = 0;
-    for (const entry of this.#entries.values()) if (!entry.isWarm) count += 1;
-    return count;
+  #endWarming(entry: Entry): void {
+    if (entry.isWarm) return;
+    entry.isWarm = true;
+    this.#warming -= 1;
+    this.#options.onWarm?.();
   }
 }
