@@ -1,4 +1,4 @@
-/** How metrics are counted, as `weft run` is told: the same for both data planes. */
+/** How metrics are counted, as `weft run` or a ProxyConfig says: the same for both data planes. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,24 +18,39 @@ apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: { name: default, namespace: istio-system }
 spec: { mtls: { mode: PERMISSIVE } }`;
+const envoyFlags = ["--proxy", "envoy", "--envoy-path", envoy ?? ""];
+const counted = ["--max-series", "5", "--series-idle", "2s", "--native-histograms"];
+/** The same in a ProxyConfig. */
+const declared = ["--label", "counted=declared"];
+const config = `
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: { name: counted }
+spec:
+  selector: { matchLabels: { counted: declared } }
+  environmentVariables:
+    WEFT_METRICS_MAX_SERIES: "5"
+    WEFT_METRICS_SERIES_IDLE: 2s
+    WEFT_METRICS_NATIVE_HISTOGRAMS: "true"`;
 const kinds = [
-  ["weft", []],
-  ["envoy", ["--proxy", "envoy", "--envoy-path", envoy ?? ""]],
+  ["weft", counted],
+  ["envoy", [...envoyFlags, ...counted]],
+  ["weft-declared", declared],
+  ["envoy-declared", [...envoyFlags, ...declared]],
 ] as const;
 const statuses = [200, 201, 202, 203, 404, 409, 500];
 
-describe("flags of weft run about metrics", { skip: envoy ? false : "no Envoy found" }, () => {
+describe("what is said of metrics", { skip: envoy ? false : "no Envoy found" }, () => {
   let mesh: LocalMesh;
   before(async () => {
     mesh = await LocalMesh.start();
     const file = join(mesh.state, "permissive.yaml");
-    writeFileSync(file, permissive);
+    writeFileSync(file, `${permissive}\n---${config}\n`);
     assert.equal((await mesh.weft("apply", "-f", file)).code, 0);
     for (const [i, [kind, flags]] of kinds.entries()) {
       const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
-      const counted = ["--max-series", "5", "--series-idle", "2s", "--native-histograms"];
       const program = [process.execPath, "-e", app(mesh.addressOf(i + 1))];
-      await mesh.run(kind, i + 1, [...ports, ...flags, ...counted], program);
+      await mesh.run(kind, i + 1, [...ports, ...flags], program);
     }
   });
   after(() => mesh?.close());
@@ -75,6 +90,8 @@ describe("flags of weft run about metrics", { skip: envoy ? false : "no Envoy fo
       const response = await page(i, accept);
       assert.equal(response.headers.get("content-type"), contentTypes.protobuf);
       await response.arrayBuffer();
+      // That the flags and the variables say the same is known by then.
+      if (kind.endsWith("declared")) return;
       const targets = [`${mesh.addressOf(i + 1)}:15090`];
       const prometheus = await startPrometheus({ targets, features: ["native-histograms"] });
       try {

@@ -20,8 +20,6 @@ import { responseFlagsOf } from "./response-flags.ts";
 
 export interface AccessLogMetricsOptions {
   readonly registry: MetricRegistry;
-  /** Of one metric; undefined: as usual. */
-  readonly maxSeries?: number | undefined;
   readonly local: PeerMetadata;
   /** What the workload registered as; undefined for a pure client. */
   readonly localService: ServiceName | undefined;
@@ -59,6 +57,8 @@ const maxDimensions = 64;
  * per connection; what is remembered of that is bounded.
  */
 export class AccessLogMetrics {
+  /** Of one metric, from the first that is counted; undefined: as usual. */
+  maxSeries: number | undefined;
   readonly #options: AccessLogMetricsOptions;
   readonly #metrics = new WeakMap<MetricsLog, IstioMetrics>();
   readonly #peers = new Map<string, { readonly said: string; readonly peer: PeerMetadata }>();
@@ -130,7 +130,7 @@ export class AccessLogMetrics {
   #metricsOf(log: MetricsLog): IstioMetrics {
     let metrics = this.#metrics.get(log);
     if (!metrics) {
-      metrics = new IstioMetrics(this.#options.registry, log.changes, this.#options.maxSeries);
+      metrics = new IstioMetrics(this.#options.registry, log.changes, this.maxSeries);
       this.#metrics.set(log, metrics);
     }
     return metrics;

@@ -1,12 +1,7 @@
+import type { MetricSettings } from "@weft/xds/metric-settings";
+
 /** What a person says of the metrics that are told of a workload's calls. */
-export interface MetricOptions {
-  /** Series of one of Istio's metrics; what is more counts together. Default 1,000. */
-  readonly maxSeries?: number;
-  /** Series of requests that have not changed for so long are forgotten. Default one hour. */
-  readonly seriesIdleMs?: number;
-  /** Whether a Prometheus that takes them is given native histograms. */
-  readonly hasNativeHistograms?: boolean;
-}
+export type MetricOptions = MetricSettings;
 
 type Bootstrap = { readonly layered_runtime?: object; readonly stats_eviction_interval?: string };
 

@@ -20,7 +20,7 @@ export interface StatsPageOptions {
   readonly owner: Ids | undefined;
   /** What the sidecar itself shows; rejects while there is none. */
   readonly scrape: (format: ExpositionFormat) => Promise<string>;
-  /** The same as messages, for native histograms; undefined where nobody wants them, or the sidecar has none. */
+  /** The same as messages, where the registry has native histograms; undefined where the sidecar has none. */
   readonly scrapeMessages?: (() => Promise<Buffer | undefined>) | undefined;
   /** Whether it can show that as OpenMetrics. */
   readonly hasOpenMetrics: boolean;
@@ -70,7 +70,8 @@ interface Page {
 
 async function pageOf(options: StatsPageOptions, accept: string | undefined): Promise<Page> {
   const { scrapeMessages, registry } = options;
-  const messages = prefersProtobuf(accept) ? await scrapeMessages?.() : undefined;
+  const isWanted = registry.hasNativeHistograms && prefersProtobuf(accept);
+  const messages = isWanted ? await scrapeMessages?.() : undefined;
   if (messages === undefined) return textOf(options, accept);
   // Each message says how long it is, so that pages of them stand one behind the other.
   return { format: "protobuf", body: Buffer.concat([messages, ...protobufExposition(registry)]) };

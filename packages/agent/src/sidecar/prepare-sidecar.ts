@@ -14,6 +14,7 @@ import { isExpiringMetric } from "@weft/proxy/filters/istio-metrics";
 import { encodePeerMetadata, localPeerMetadata } from "@weft/proxy/telemetry/peer-metadata";
 import { accessLogMetrics } from "@weft/xds/access-log-metrics";
 import { clientFeature } from "@weft/xds/client-feature";
+import { metricSettings } from "@weft/xds/metric-settings";
 import { sidecarEnvironment } from "@weft/xds/sidecar-environment";
 import { parse } from "yaml";
 import type { CleanupStack } from "../cleanup-stack.ts";
@@ -24,6 +25,7 @@ import type { DataPlaneOptions, MemberOptions } from "../member-options.ts";
 import { AccessLogMetrics } from "../metrics/access-log-metrics.ts";
 import { accessLogRoute } from "../metrics/access-log-service.ts";
 import { AppMetrics, appMetricsTarget } from "../metrics/app-metrics.ts";
+import type { MetricOptions } from "../metrics/metric-options.ts";
 import type { MetricsReporterOptions } from "../metrics/metrics-reporter.ts";
 import { startStatsPage } from "../metrics/stats-page.ts";
 import { LoggedRequests } from "../observe/logged-requests.ts";
@@ -87,15 +89,6 @@ export async function prepareSidecar(
   cleanup.add("secrets", () => secrets.close());
   keeper.onRotated((svid) => secrets.rotate(svid));
 
-  if (counted) {
-    const expiry = startSeriesExpiry({
-      registry: counted.registry,
-      clock,
-      idleMs: options.metrics.seriesIdleMs ?? usualSeriesIdleMs,
-      isExpiring: isExpiringMetric,
-    });
-    cleanup.add("series", () => expiry.close());
-  }
   const hasPage = counted !== undefined || options.appMetrics !== undefined;
   if (hasPage) {
     const registry = counted?.registry ?? new MetricRegistry();
@@ -104,13 +97,14 @@ export async function prepareSidecar(
       owner: user,
       scrape: async (format) =>
         (await askAdmin(admin, "GET", "/stats/prometheus", contentTypes[format])).body,
-      scrapeMessages: options.metrics.hasNativeHistograms
-        ? async () => {
+      // What an application says is text.
+      scrapeMessages: options.appMetrics
+        ? undefined
+        : async () => {
             const asked = "/stats/prometheus?histogram_buckets=prometheusnative";
             const { contentType, bytes } = await askAdmin(admin, "GET", asked, contentTypes.protobuf);
             return contentType.startsWith(messageType) ? bytes : undefined;
-          }
-        : undefined,
+          },
       hasOpenMetrics: counted === undefined,
       registry,
       app: options.appMetrics && new AppMetrics(appMetricsTarget(plan, options.appMetrics), registry),
@@ -158,6 +152,10 @@ export async function prepareSidecar(
     process,
     configure: (said) => {
       settings = said;
+      if (!counted) return;
+      // Who starts it here knows best.
+      const expiry = counted.begin({ ...metricSettings(said.environment), ...defined(options.metrics) });
+      cleanup.add("series", () => expiry.close());
     },
     setForeign: (map) => secrets.setForeign(map),
     bootstrap: JSON.stringify(parse(bootstrap)),
@@ -170,17 +168,19 @@ export async function prepareSidecar(
 
 const [messageType = ""] = contentTypes.protobuf.split(";");
 
+/** What was said, of options that may be there and say nothing. */
+function defined(options: MetricOptions): MetricOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
 /** The other end of the access logs that stand in for a sidecar's own Istio metrics. */
-function countFromAccessLogs({ plan, productVersion, clock, metrics }: MemberOptions) {
-  const { maxSeries, hasNativeHistograms = false } = metrics;
+function countFromAccessLogs({ plan, productVersion, clock }: MemberOptions) {
   const registry = new MetricRegistry();
-  registry.hasNativeHistograms = hasNativeHistograms;
   tellOverflows(registry);
   const local = localPeerMetadata(nodeMetadata(plan, productVersion));
   const { service, namespace, trustDomain, serviceAccount } = plan;
   const counted = new AccessLogMetrics({
     registry,
-    maxSeries,
     local,
     localService: service
       ? { host: `${service}.${namespace}.svc.cluster.local`, name: service, namespace }
@@ -193,6 +193,12 @@ function countFromAccessLogs({ plan, productVersion, clock, metrics }: MemberOpt
     requests,
     route: accessLogRoute(counted, requests),
     render: () => renderPrometheusText(registry),
+    /** Before the first call is counted. */
+    begin({ maxSeries, hasNativeHistograms = false, seriesIdleMs = usualSeriesIdleMs }: MetricOptions) {
+      counted.maxSeries = maxSeries;
+      registry.hasNativeHistograms = hasNativeHistograms;
+      return startSeriesExpiry({ registry, clock, idleMs: seriesIdleMs, isExpiring: isExpiringMetric });
+    },
     startedMs: clock.now(),
     env: { [accessLogMetrics.peerMetadataVariable]: encodePeerMetadata(local) },
   };

@@ -1,3 +1,4 @@
+import { isMetricVariable, metricVariableHint } from "@weft/xds/metric-settings";
 import type { Finding } from "./finding.ts";
 import { joinPath } from "./origins.ts";
 import type { ProxyConfigSpec } from "./service-specs.ts";
@@ -27,6 +28,12 @@ export function checkProxySettings(
     const at = joinPath(path, name);
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) {
       find.error("W1105", at, `${at} is not the name of a variable`, "letters, digits and underscores");
+    } else if (isMetricVariable(name)) {
+      const hint = metricVariableHint(name, variables[name]!);
+      if (hint !== undefined) {
+        const message = `${at}: ${JSON.stringify(variables[name])} says nothing`;
+        find.error("W1105", at, message, `write ${hint}`);
+      }
     } else if (isReserved(name)) {
       const message = `${at} decides what code the proxy runs, or who it says it is`;
       find.error("W1302", at, message, "say it where 'weft run' is called");

@@ -69,6 +69,12 @@ describe("ProxyConfigs", () => {
       /W1302: .*LD_PRELOAD decides what code/,
     ],
     ["what the agent says itself", "{ environmentVariables: { WEFT_CANONICAL_SERVICE: x } }", /W1302/],
+    [
+      "a number of series that is none",
+      "{ environmentVariables: { WEFT_METRICS_MAX_SERIES: many } }",
+      /W1105: .*"many" says nothing.*1 to 1000000/s,
+    ],
+    ["a setting that there is not", "{ environmentVariables: { WEFT_METRICS_OTHER: x } }", /W1302/],
     ["no name", "{ environmentVariables: { 'a-b': x } }", /W1105: .*is not the name of a variable/],
     ["too many workers", "{ concurrency: 1000 }", /W1105: spec\.concurrency/],
   ];

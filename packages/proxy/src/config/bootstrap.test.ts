@@ -225,6 +225,21 @@ test("a configured retry budget takes the place of max_retries, and a panic thre
   assert.equal(plan.panicThresholdPercent, 0);
 });
 
+test("what a bootstrap does not say of metrics the environment may", (t) => {
+  const said = { WEFT_METRICS_MAX_SERIES: "9", WEFT_METRICS_SERIES_IDLE: "5s" };
+  const before = { ...process.env };
+  Object.assign(process.env, said, { WEFT_METRICS_NATIVE_HISTOGRAMS: "true" });
+  t.after(() => {
+    process.env = before;
+  });
+  const usual = decodeText(bootstrap({}));
+  assert.deepEqual([usual.statsEvictionMs, usual.maxSeries, usual.hasNativeHistograms], [5_000, 9, true]);
+  const layer = `{ "weft.metrics.max_series": 7, "weft.metrics.native_histograms": false }`;
+  const layers = `layered_runtime: { layers: [{ name: a, static_layer: ${layer} }] }`;
+  const set = decodeText(bootstrap({ top: `stats_eviction_interval: 90s\n${layers}` }));
+  assert.deepEqual([set.statsEvictionMs, set.maxSeries, set.hasNativeHistograms], [90_000, 7, false]);
+});
+
 test("how many series there may be, and for how long, is said in the bootstrap", () => {
   const layers = (value: string) =>
     `layered_runtime: { layers: [{ name: a, static_layer: { "weft.metrics.max_series": ${value} } }] }`;

@@ -2,6 +2,7 @@ import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { messageOf, UserError } from "@weft/base/errors";
 import { usualSeriesIdleMs } from "@weft/base/series-expiry";
 import { type Bootstrap, BootstrapSchema } from "@weft/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb";
+import { metricSettings } from "@weft/xds/metric-settings";
 import type { Locality } from "../cluster/locality-group.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import { type ChosenSource, decodeConfigSource, decodeGrpcSource, type GrpcSource } from "./config-source.ts";
@@ -150,14 +151,21 @@ function decodeRuntime(message: Bootstrap): ReadonlyMap<string, unknown> {
   return values;
 }
 
-/** `stats_eviction_interval`, and by runtime value how many series one of Istio's metrics may have. */
+/**
+ * `stats_eviction_interval`, and by runtime value how many series one of Istio's
+ * metrics may have, and whether there are native histograms. What is left out the
+ * environment may say.
+ */
 function decodeSeries(
   { statsEviction }: Bootstrap,
   runtime: ReadonlyMap<string, unknown>,
   issues: Issues,
 ): Pick<BootstrapPlan, "statsEvictionMs" | "maxSeries" | "hasNativeHistograms"> {
+  const usual = metricSettings(process.env);
   const isSet = statsEviction.case === "statsEvictionInterval";
-  const statsEvictionMs = isSet ? durationMs(statsEviction.value, 0) : usualSeriesIdleMs;
+  const statsEvictionMs = isSet
+    ? durationMs(statsEviction.value, 0)
+    : (usual.seriesIdleMs ?? usualSeriesIdleMs);
   if (statsEvictionMs < 1_000) issues.add("stats_eviction_interval", "is too short", "at least 1s");
   const wanted = runtime.get(maxSeriesKey);
   const isNumber =
@@ -165,7 +173,11 @@ function decodeSeries(
   if (wanted !== undefined && !isNumber) {
     issues.add("layered_runtime", `${maxSeriesKey} is no number of series`, "1 to 1000000");
   }
-  const native = runtime.get(nativeKey) ?? false;
+  const native = runtime.get(nativeKey) ?? usual.hasNativeHistograms ?? false;
   if (typeof native !== "boolean") issues.add("layered_runtime", `${nativeKey} is neither true nor false`);
-  return { statsEvictionMs, maxSeries: isNumber ? wanted : undefined, hasNativeHistograms: native === true };
+  return {
+    statsEvictionMs,
+    maxSeries: isNumber ? wanted : usual.maxSeries,
+    hasNativeHistograms: native === true,
+  };
 }

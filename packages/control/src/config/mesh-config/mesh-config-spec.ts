@@ -15,6 +15,9 @@ export interface MeshConfigSpec {
     readonly proxyMetadata?: Readonly<Record<string, string>>;
     readonly gatewayTopology?: GatewayTopologySpec;
     readonly tracing?: ProxyTracingSpec;
+    /** Statistics to show and tags to keep beyond the usual: all of them are. */
+    readonly proxyStatsMatcher?: object;
+    readonly extraStatTags?: readonly string[];
   };
   readonly defaultProviders?: {
     readonly tracing?: readonly string[];

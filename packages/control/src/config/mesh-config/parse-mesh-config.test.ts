@@ -23,6 +23,18 @@ ${http('timeout: 5s, statusOnError: "503", headersToUpstreamOnAllow: [x-user, "x
     assert.equal(read(text).spec?.pathNormalization?.normalization, "MERGE_SLASHES");
   });
 
+  it("names more statistics than the usual ones, which are shown anyway", () => {
+    const text =
+      "defaultConfig: { extraStatTags: [x], proxyStatsMatcher: { inclusionPrefixes: [cluster.outbound] } }\n";
+    const { spec, findings } = read(text);
+    assert.notEqual(spec, undefined);
+    assert.match(
+      findings.join("\n"),
+      /info W1305: .*proxyStatsMatcher is not used: every statistic is shown/,
+    );
+    assert.match(findings.join("\n"), /info W1305: .*extraStatTags is not used/);
+  });
+
   const wrong: readonly [what: string, text: string, expected: RegExp][] = [
     [
       "a field that is not applied",

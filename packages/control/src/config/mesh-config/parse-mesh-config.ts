@@ -40,6 +40,14 @@ export function parseMeshConfig(file: ConfigFile): {
   const own = spec.defaultConfig;
   const fields = { concurrency: "concurrency", environmentVariables: "proxyMetadata" } as const;
   checkProxySettings(own?.concurrency, own?.proxyMetadata, (field) => `defaultConfig.${fields[field]}`, find);
+  if (own?.proxyStatsMatcher) {
+    const path = "defaultConfig.proxyStatsMatcher";
+    find.info("W1305", path, `${path} is not used: every statistic is shown`);
+  }
+  if (own?.extraStatTags) {
+    const path = "defaultConfig.extraStatTags";
+    find.info("W1305", path, `${path} is not used: labels of a Telemetry are shown without being named`);
+  }
   checkTracing(spec, find);
   if (spec.accessLogEncoding === "JSON" && spec.accessLogFormat && !isJsonObject(spec.accessLogFormat)) {
     const hint = "write a JSON object, or leave it out for Istio's";
