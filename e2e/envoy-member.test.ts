@@ -4,8 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import http2 from "node:http2";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parsePrometheusText } from "../packages/agent/src/metrics/parse-prometheus-text.ts";
 import type { RecalledRequest } from "../packages/control/src/api/observe-protocol.ts";
@@ -32,6 +34,33 @@ const app = (address: string) => `
     stream.on("data", () => {});
     stream.on("end", () => stream.end(Buffer.concat([message, message, message])));
   }).listen(9000, ${JSON.stringify(address)});
+  const say = (request, response) => response.end(request.httpVersion);
+  const either = [require("http").createServer(say), require("http2").createServer(say)];
+  require("net").createServer((socket) => socket.on("error", () => {}).once("data", (bytes) => {
+    const isHttp2 = bytes.toString("latin1").startsWith("PRI");
+    socket.pause();
+    socket.unshift(bytes);
+    either[isHttp2 ? 1 : 0].emit("connection", socket);
+    if (!isHttp2) socket.resume();
+  })).listen(8081, ${JSON.stringify(address)});
+`;
+/** By the DestinationRule of the service, and by the Sidecar of those who serve it. */
+const followsClients = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api-envoy }
+spec:
+  host: api-envoy
+  trafficPolicy:
+    portLevelSettings:
+      - { port: { number: 8081 }, connectionPool: { http: { useClientProtocol: true } } }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: api-weft }
+spec:
+  workloadSelector: { labels: { app: api-weft } }
+  inboundConnectionPool: { http: { useClientProtocol: true } }
 `;
 const protocols = ["http", "grpc", "tcp"] as const;
 type Protocol = (typeof protocols)[number];
@@ -60,6 +89,7 @@ const proxyFlags = (kind: Kind) => (kind === "envoy" ? ["--proxy", "envoy", "--e
 const httpPort = (callee: Kind) => (callee === "weft" ? 20000 : 20001);
 const tcpPort = (callee: Kind) => (callee === "weft" ? 20002 : 20003);
 const grpcPort = (callee: Kind) => (callee === "weft" ? 20004 : 20005);
+const eitherPort = (callee: Kind) => (callee === "weft" ? 20006 : 20007);
 
 describe("real Envoy as a sidecar", {
   skip: envoy ? false : "no envoy on PATH, in WEFT_PEERS or ~/.cache/weft/peers",
@@ -73,6 +103,7 @@ describe("real Envoy as a sidecar", {
       const ports = ["--port", "8080:http", "--inbound-port", "8080=18080"];
       ports.push("--port", "7000:tcp", "--inbound-port", "7000=17000");
       ports.push("--port", "9000:grpc", "--inbound-port", "9000=19000");
+      ports.push("--port", "8081:http", "--inbound-port", "8081=18081");
       await mesh.run(
         `api-${kind}`,
         hosts.api[kind],
@@ -83,6 +114,7 @@ describe("real Envoy as a sidecar", {
         ...["--upstream", `api-${callee}:8080=${caller}:${httpPort(callee)}`],
         ...["--upstream", `api-${callee}:7000=${caller}:${tcpPort(callee)}`],
         ...["--upstream", `api-${callee}:9000=${caller}:${grpcPort(callee)}`],
+        ...["--upstream", `api-${callee}:8081=${caller}:${eitherPort(callee)}`],
       ]);
       await mesh.run(
         `caller-${kind}`,
@@ -114,6 +146,21 @@ describe("real Envoy as a sidecar", {
     await response.arrayBuffer();
     if (response.status !== 503) countAnswer(caller, callee, "http");
     return response.status;
+  }
+
+  /** The HTTP version in which the application was spoken to. */
+  async function versionSeen(caller: Kind, callee: Kind, version: "1.1" | "2.0"): Promise<string> {
+    const origin = `http://${mesh.addressOf(hosts.caller[caller])}:${eitherPort(callee)}`;
+    if (version === "1.1") return await (await fetch(origin)).text();
+    const client = http2.connect(origin);
+    const failed = once(client, "error").then(([error]) => Promise.reject(error));
+    failed.catch(() => {});
+    try {
+      const received = client.request({ ":path": "/" }).toArray();
+      return Buffer.concat(await Promise.race([received, failed])).toString();
+    } finally {
+      client.close();
+    }
   }
 
   /** Sends so many messages; bytes that came back, of three. */
@@ -251,6 +298,28 @@ describe("real Envoy as a sidecar", {
       assert.equal(response.headers.get("x-told"), "nothing", caller);
       const counted = await totals("api", caller, "envoy");
       assert.ok([...counted.keys()].every((key) => !key.includes("forged")));
+    }
+  });
+
+  test("an application sees the version its client speaks, where it is to", async () => {
+    const pairs = kinds.flatMap((caller) => kinds.map((callee) => [caller, callee] as const));
+    for (const [caller, callee] of pairs) {
+      await mesh.until(`${caller} reaches ${callee} at the port`, async () => {
+        const seen = await versionSeen(caller, callee, "2.0").catch(() => "");
+        return seen === "1.1";
+      });
+    }
+    const file = join(mesh.state, "follows-clients.yaml");
+    writeFileSync(file, followsClients);
+    const { code, stderr } = await mesh.weft("apply", "-f", file);
+    assert.equal(code, 0, stderr);
+    for (const [caller, callee] of pairs) {
+      for (const version of ["2.0", "1.1"] as const) {
+        await mesh.until(`${callee} sees that ${caller} was asked by ${version}`, async () => {
+          const seen = await versionSeen(caller, callee, version).catch(() => "");
+          return seen === version;
+        });
+      }
     }
   });
 

@@ -103,7 +103,7 @@ export class MeshPipeline {
     const { resources: configured, diagnostics } = this.#config;
     const last = this.#current;
     const { ground, built } = this.#made(configured, (names) => this.#addresses.assign(names));
-    const { drafts, vips, resources, mtls, policies, sidecars, groups } = ground;
+    const { drafts, vips, resources, mtls, policies, sidecars, groups, ruleIndex } = ground;
     const isKept = last !== undefined && last.resources === resources;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
@@ -115,6 +115,7 @@ export class MeshPipeline {
       policies,
       sidecars,
       groups,
+      ruleIndex,
       selectors: isKept ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
       served: isKept ? last.served : servedBy(drafts),
       configured,

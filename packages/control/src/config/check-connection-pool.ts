@@ -15,6 +15,10 @@ export function checkConnectionPool(pool: ConnectionPoolSpec | undefined, path: 
   find.duration(`${path}.tcp.maxConnectionDuration`, tcp?.maxConnectionDuration, { minMs: 1 });
   find.duration(`${path}.tcp.tcpKeepalive.time`, tcp?.tcpKeepalive?.time);
   find.duration(`${path}.tcp.tcpKeepalive.interval`, tcp?.tcpKeepalive?.interval);
+  if (http?.useClientProtocol && http.h2UpgradePolicy === "UPGRADE") {
+    const both = "useClientProtocol and h2UpgradePolicy: UPGRADE exclude each other";
+    find.error("W1106", `${path}.http.useClientProtocol`, both, "remove one of them");
+  }
   const { http2KeepAlive } = http ?? {};
   for (const field of ["interval", "timeout"] as const) {
     const at = `${path}.http.http2KeepAlive`;

@@ -84,6 +84,7 @@ export interface ConnectionPoolSpec {
     readonly maxRetries?: number;
     readonly idleTimeout?: string;
     readonly h2UpgradePolicy?: string;
+    readonly useClientProtocol?: boolean;
     readonly maxConcurrentStreams?: number;
     readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string };
   };

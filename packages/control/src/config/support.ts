@@ -39,19 +39,20 @@ function poolRows(kind: ReturnType<typeof rows>, base: string): FieldSupport[] {
     `${base}.http.maxRetries`,
     `${base}.http.idleTimeout`,
     `${base}.http.maxConcurrentStreams`,
+    `${base}.http.useClientProtocol`,
     `${base}.http.http2KeepAlive`,
   );
 }
 
-/** The application is spoken to as its port says. */
+/** The application is spoken to as its port says, or as its clients speak; upgraded it is not, as in Istio. */
 function inboundPoolRows(base: string): FieldSupport[] {
-  const asDeclared = "the application is spoken to in the protocol of its port";
   return [
     ...poolRows(sidecar, base),
-    ...sidecar.skipped(
-      [`${base}.http.useClientProtocol`, asDeclared, oneOf(false)],
-      [`${base}.http.h2UpgradePolicy`, asDeclared, oneOf("DEFAULT")],
-    ),
+    ...sidecar.idle([
+      `${base}.http.h2UpgradePolicy`,
+      "as in Istio the application is spoken to in the protocol of its port, or with useClientProtocol in its client's",
+      oneOf("DEFAULT", "DO_NOT_UPGRADE"),
+    ]),
   ];
 }
 
@@ -71,11 +72,6 @@ function policyRows(base: string): FieldSupport[] {
       `${balancer}.localityLbSetting`,
     ),
     ...destinationRule.skipped(
-      [
-        `${http}.useClientProtocol`,
-        "the version is agreed on with the endpoint before a request is known",
-        oneOf(false),
-      ],
       [`${base}.outlierDetection.consecutiveErrors`, "write consecutiveGatewayErrors, which replaced it"],
       [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`, "the standard error codes count"],
       [`${balancer}.zoneAwareLbSetting`, "write localityLbSetting.distribute for shares of zones"],

@@ -1,50 +1,63 @@
 import { isIP } from "node:net";
-import type { Diagnostics } from "@weft/base/diagnostics";
 import { isDnsLabel } from "../config/values.ts";
 import { canonicalName } from "./canonical-name.ts";
-import { buildRules, dependOnCaller, type HostRule, RuleIndex, ruledPart } from "./destination-rules.ts";
+import { dependOnCaller, type HostRule, type RuleIndex, ruledPart } from "./destination-rules.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { Service } from "./service.ts";
 import type { Backend, ServiceDraft } from "./service-draft.ts";
-import { type ResourcesByKind, sortedUnique } from "./sorting.ts";
+import { sortedUnique } from "./sorting.ts";
 import { ownNameOf } from "./written-endpoint.ts";
 
 type Workloads = ReadonlyMap<string, MeshWorkload>;
 
 interface Input {
-  readonly resources: ResourcesByKind;
   readonly drafts: ReadonlyMap<string, ServiceDraft>;
   readonly workloads: Workloads;
+  readonly hostRules: ReadonlyMap<string, HostRule>;
+  readonly ruleIndex: RuleIndex;
   readonly options: MeshOptions;
 }
 
 /** Services completed by their DestinationRule, the endpoints behind them, and the rules that are for some callers. */
-export function buildDestinations(
-  input: Input,
-  diagnostics: Diagnostics,
-): {
+export function buildDestinations(input: Input): {
   services: Map<string, Service>;
   endpoints: Map<string, readonly Endpoint[]>;
-  rules: Map<string, HostRule>;
+  rules: ReadonlyMap<string, HostRule>;
 } {
   const services = new Map<string, Service>();
   const endpoints = new Map<string, readonly Endpoint[]>();
-  const { rootNamespace } = input.options;
-  const rules = buildRules(input.resources.DestinationRule, input.options, diagnostics);
-  const index = new RuleIndex(rules.values(), rootNamespace);
+  const { hostRules, ruleIndex, workloads } = input;
   for (const [key, draft] of input.drafts) {
-    const own = endpointsOf(draft, input.workloads);
+    const own = endpointsOf(draft, workloads);
+    const followed = followedPorts(draft, workloads);
     services.set(key, {
       ...draft.service,
       isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
-      identities: identitiesOf(draft, input.workloads),
-      ...ruledPart(index.find(draft.service, undefined), draft.service),
+      identities: identitiesOf(draft, workloads),
+      ...(followed.length > 0 ? { followsClients: followed } : {}),
+      ...ruledPart(ruleIndex.find(draft.service, undefined), draft.service),
     });
     endpoints.set(key, own);
   }
-  return { services, endpoints, rules: dependOnCaller(rules, services, rootNamespace) ? rules : new Map() };
+  const isByCaller = dependOnCaller(hostRules, services, input.options.rootNamespace);
+  return { services, endpoints, rules: isByCaller ? hostRules : new Map() };
+}
+
+/**
+ * The ports of HTTP/1.1 behind which an application is spoken to as its clients
+ * speak: callers must not make HTTP/2 of their requests on the way there.
+ */
+export function followedPorts({ service, backends }: ServiceDraft, workloads: Workloads): number[] {
+  const isFollowed = (number: number) =>
+    backends.some(({ workload, ports }) =>
+      workloads.get(workload.id)!.inbound.some((own) => own.followsClients && own.port === ports.get(number)),
+    );
+  return service.ports
+    .filter(({ number, protocol }) => protocol === "http" && isFollowed(number))
+    .map(({ number }) => number)
+    .sort((a, b) => a - b);
 }
 
 /** Whom its callers may meet. */

@@ -11,6 +11,7 @@ import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
+import { buildRules, RuleIndex } from "./destination-rules.ts";
 import { buildFederation } from "./federation.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
@@ -52,6 +53,7 @@ export interface MeshGround {
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
   readonly groups: WorkloadGroups;
+  readonly ruleIndex: RuleIndex;
   readonly apiGateways: readonly ServedGateway[];
   readonly policyTargets: TargetStatuses;
   readonly diagnostics: readonly Diagnostic[];
@@ -92,12 +94,17 @@ export function buildGround(input: MeshInput): MeshGround {
   const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
   const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
   const scopes = sortedMap(buildScopes(resources.Sidecar, options));
-  const held = { mtls, policies, sidecars, groups };
+  const hostRules = buildRules(resources.DestinationRule, options, diagnostics);
+  const ruleIndex = new RuleIndex(hostRules.values(), options.rootNamespace);
+  const held = { mtls, policies, sidecars, groups, ruleIndex };
   const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, gateways, options }, diagnostics);
-  const { services, endpoints, rules } = buildDestinations(
-    { resources, drafts, workloads: meshWorkloads, options },
-    diagnostics,
-  );
+  const { services, endpoints, rules } = buildDestinations({
+    drafts,
+    workloads: meshWorkloads,
+    hostRules,
+    ruleIndex,
+    options,
+  });
   const policyTargets = backendTlsTargets(resources, { services, options }, diagnostics);
   const mesh = {
     options,

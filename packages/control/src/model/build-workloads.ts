@@ -2,6 +2,7 @@ import type { Diagnostics } from "@weft/base/diagnostics";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import { type SidecarChoice, scopeKey } from "./build-scopes.ts";
+import type { RuleIndex } from "./destination-rules.ts";
 import type { GatewayRole } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
 import { inboundPorts, type Served } from "./inbound-ports.ts";
@@ -20,6 +21,7 @@ interface Input {
   readonly policies: WorkloadPolicies;
   readonly sidecars: SidecarChoice;
   readonly groups: WorkloadGroups;
+  readonly ruleIndex: RuleIndex;
   /** Of the workloads that are gateways. */
   readonly gateways?: ReadonlyMap<string, GatewayRole>;
   readonly options: MeshOptions;
@@ -46,7 +48,7 @@ export function buildWorkload(
   input: Input,
   diagnostics: Diagnostics,
 ): MeshWorkload {
-  const { mtls, policies, sidecars, groups, options } = input;
+  const { mtls, policies, sidecars, groups, ruleIndex, options } = input;
   const modes = workload.isGateway ? asItsServersSay : mtls.of(workload);
   const sidecar = workload.isGateway ? undefined : sidecars.of(workload, diagnostics);
   const scope = sidecar && scopeKey(sidecar);
@@ -69,7 +71,7 @@ export function buildWorkload(
     addresses: workload.addresses,
     interception: workload.interception,
     ...(scope === undefined ? {} : { scope }),
-    inbound: inboundPorts(workload, served, modes, sidecar),
+    inbound: inboundPorts(workload, served, modes, sidecar, ruleIndex),
     ...(template ? { template } : {}),
     mtlsMode: modes.mode,
     ...policies.of(workload),

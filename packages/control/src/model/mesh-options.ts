@@ -5,6 +5,7 @@ import type { ProxySettings } from "./proxy-settings.ts";
 import type { Destination } from "./routing.ts";
 import type { MtlsMode } from "./security.ts";
 import type { LogFormat, TelemetryProvider, TraceTag } from "./signals.ts";
+import type { Http2Upgrade } from "./traffic-policy.ts";
 
 /** What an operator has decided about the mesh, with every default filled in. */
 export interface MeshOptions {
@@ -53,6 +54,8 @@ export interface MeshDefaults {
   readonly pathNormalization: PathNormalization;
   /** Speaks mutual TLS to every endpoint that has a sidecar without being asked to. */
   readonly hasAutoMtls: boolean;
+  /** Whether HTTP/1.1 requests travel as HTTP/2 where no DestinationRule says; undefined leaves it to what both ends can. */
+  readonly http2Upgrade?: Http2Upgrade | undefined;
   /** What stands before the gateways of the mesh. */
   readonly gatewayTopology: GatewayTopology;
   /** Verifies servers outside the mesh, on the proxy's machine. */

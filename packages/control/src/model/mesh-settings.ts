@@ -15,6 +15,7 @@ import type { GatewayTopology, MeshDefaults } from "./mesh-options.ts";
 import { type MeshSettings, meshDefaults as usual } from "./options.ts";
 import type { TelemetryProvider } from "./signals.ts";
 import { jsonFormat, telemetryProvider, textFormat } from "./telemetry-provider.ts";
+import { http2Upgrades } from "./traffic-policy.ts";
 
 /** As Istio's: an authorizer may ask a person. */
 const defaultTimeoutMs = 600_000;
@@ -24,7 +25,7 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
   const normalization = spec.pathNormalization?.normalization;
   const topology = spec.defaultConfig?.gatewayTopology;
   const { concurrency, proxyMetadata = {} } = spec.defaultConfig ?? {};
-  const { connectTimeout, enableAutoMtls, outboundTrafficPolicy, rootNamespace } = spec;
+  const { connectTimeout, enableAutoMtls, h2UpgradePolicy, outboundTrafficPolicy, rootNamespace } = spec;
   const meshDefaults: { -readonly [K in keyof MeshDefaults]?: MeshDefaults[K] } = {
     authorizationProviders: Object.fromEntries(
       (spec.extensionProviders ?? []).flatMap(({ name, envoyExtAuthzHttp, envoyExtAuthzGrpc }) => {
@@ -41,6 +42,7 @@ export function meshSettings(spec: MeshConfigSpec): Omit<MeshSettings, "trustDom
   if (concurrency !== undefined || Object.keys(proxyMetadata).length > 0) {
     meshDefaults.proxy = { concurrency: concurrency ?? undefined, environment: proxyMetadata };
   }
+  if (h2UpgradePolicy !== undefined) meshDefaults.http2Upgrade = http2Upgrades[h2UpgradePolicy];
   if (enableAutoMtls !== undefined) meshDefaults.hasAutoMtls = enableAutoMtls;
   if (outboundTrafficPolicy?.mode) meshDefaults.outboundTrafficPolicy = outboundTrafficPolicy.mode;
   return {

@@ -90,6 +90,8 @@ export interface InboundPort {
   readonly bind?: string;
   /** Limits of the connections to the application, where a Sidecar has some. */
   readonly pool?: ConnectionPool;
+  /** Written where it is so: the application is spoken to in the HTTP version of each client. */
+  readonly followsClients?: true;
   /** TLS for callers outside the mesh, and where it was written. Not in force where mutual TLS is demanded. */
   readonly ownTls?: { readonly server: ServerTls; readonly source: Provenance };
   /** The service it stands for, when there is one: first by hostname. */

@@ -28,6 +28,8 @@ export interface Service {
   readonly takesUnready?: true;
   /** Written where it is so: the nearest of its endpoints are preferred, unless a policy says otherwise. */
   readonly nearness?: LocalityFailover;
+  /** Written where there are some: ports of HTTP/1.1 some of whose applications are spoken to as each client speaks; in order. */
+  readonly followsClients?: readonly number[];
   /** Written where it is so: ports with TLS of a policy of their own, before what a DestinationRule says. */
   readonly backendTls?: readonly BackendTls[];
   /** By the DestinationRule that is for callers of every namespace. */

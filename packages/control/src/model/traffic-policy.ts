@@ -55,8 +55,8 @@ export interface ConnectionPool {
   readonly maxRequestsPerConnection: number | undefined;
   readonly maxRetries: number | undefined;
   readonly idleTimeoutMs: number | undefined;
-  /** Whether HTTP/1.1 requests travel as HTTP/2; undefined leaves it to what both ends can. */
-  readonly http2Upgrade: "always" | "never" | undefined;
+  /** Whether HTTP/1.1 requests travel as HTTP/2; `as-client`: each as it came. Undefined leaves it to what both ends can. */
+  readonly http2Upgrade: Http2Upgrade | "as-client" | undefined;
   readonly maxConcurrentStreams: number | undefined;
   /** Pings that tell whether an HTTP/2 connection still works. */
   readonly http2KeepAlive: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
@@ -66,6 +66,8 @@ export interface ConnectionPool {
   readonly tcpIdleTimeoutMs: number | undefined;
   readonly maxConnectionDurationMs: number | undefined;
 }
+
+export type Http2Upgrade = "always" | "never";
 
 export interface TcpKeepalive {
   readonly probes: number | undefined;
@@ -181,7 +183,7 @@ function portPolicy(spec: PortPolicySpec): PortPolicy {
 }
 
 /** @see istio.networking.v1.ConnectionPoolSettings.HTTPSettings.H2UpgradePolicy */
-const http2Upgrades: Readonly<Record<string, ConnectionPool["http2Upgrade"]>> = {
+export const http2Upgrades: Readonly<Record<string, Http2Upgrade | undefined>> = {
   UPGRADE: "always",
   DO_NOT_UPGRADE: "never",
 };
@@ -195,7 +197,7 @@ export function buildConnectionPool({ tcp, http }: ConnectionPoolSpec): Connecti
     maxRequestsPerConnection: http?.maxRequestsPerConnection,
     maxRetries: http?.maxRetries,
     idleTimeoutMs: durationMs(http?.idleTimeout ?? tcp?.idleTimeout),
-    http2Upgrade: http2Upgrades[http?.h2UpgradePolicy ?? "DEFAULT"],
+    http2Upgrade: http?.useClientProtocol ? "as-client" : http2Upgrades[http?.h2UpgradePolicy ?? "DEFAULT"],
     maxConcurrentStreams: http?.maxConcurrentStreams || undefined,
     http2KeepAlive: http?.http2KeepAlive && {
       intervalMs: durationMs(http.http2KeepAlive.interval)!,

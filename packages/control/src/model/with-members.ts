@@ -1,6 +1,6 @@
 import { type Diagnostic, Diagnostics, formatDiagnostic } from "@weft/base/diagnostics";
 import type { Workload } from "../registry/workload.ts";
-import { identitiesOf } from "./build-destinations.ts";
+import { followedPorts, identitiesOf } from "./build-destinations.ts";
 import { buildServices } from "./build-services.ts";
 import { buildWorkload } from "./build-workloads.ts";
 import { hostnameOf } from "./host.ts";
@@ -25,7 +25,7 @@ interface Concerned {
  * serve them and from nothing else.
  *
  * Undefined where that is not all: a service comes, goes or is not what it was
- * (a port, an identity its callers may meet), has endpoints that are written
+ * (a port, an identity its callers may meet, whose version they keep), has endpoints that are written
  * down, lets its callers choose, has another name, or is one of several for a
  * host; where one of them is a gateway; or where something else is to be said of
  * the mesh than before.
@@ -54,8 +54,9 @@ export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChan
   const gone = changes.filter(({ after }) => !after).map(({ id }) => id);
   const workloads = basis.mesh.workloads.with(built, gone);
   for (const [hostname, draft] of rebuilt) {
-    const { identities } = basis.mesh.services.get(hostname)!;
+    const { followsClients = [], identities } = basis.mesh.services.get(hostname)!;
     if (!isEqual(identities, identitiesOf(draft, workloads))) return undefined;
+    if (!isEqual(followsClients, followedPorts(draft, workloads))) return undefined;
   }
   const served = basis.served.with(
     changes.map(({ id }) => [id, (serving.get(id) ?? []).map(({ draft }) => draft.service.hostname)]),
@@ -64,8 +65,8 @@ export function withMembers(basis: WorkloadBasis, changes: readonly WorkloadChan
   return { drafts, workloads, served, touched: [...rebuilt.keys()] };
 }
 
-function inputOf({ drafts, mtls, policies, sidecars, groups, mesh }: WorkloadBasis) {
-  return { drafts, mtls, policies, sidecars, groups, options: mesh.options };
+function inputOf({ drafts, mtls, policies, sidecars, groups, ruleIndex, mesh }: WorkloadBasis) {
+  return { drafts, mtls, policies, sidecars, groups, ruleIndex, options: mesh.options };
 }
 
 /** Undefined where one of the services cannot be followed. */

@@ -31,6 +31,13 @@ metadata: { name: api }
 spec: { host: api, subsets: [{ name: v1, labels: { version: v1 } }] }
 ---
 apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: v2 }
+spec:
+  workloadSelector: { labels: { version: v2 } }
+  inboundConnectionPool: { http: { useClientProtocol: true } }
+---
+apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: outer }
 spec:
@@ -103,7 +110,7 @@ interface Basis extends WorkloadBasis {
 function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
   const ground = buildGround({ ...input, workloads });
   const { mesh, diagnostics } = routeMesh(ground, input.resources);
-  const { drafts, vips, resources, mtls, policies, sidecars, groups } = ground;
+  const { drafts, vips, resources, mtls, policies, sidecars, groups, ruleIndex } = ground;
   return {
     mesh,
     diagnostics,
@@ -114,6 +121,7 @@ function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
     policies,
     sidecars,
     groups,
+    ruleIndex,
     served: servedBy(drafts),
     selectors: new ServiceSelectors(resources, mesh.options),
     registered: registeredOf(workloads),

@@ -7,7 +7,10 @@ import type { ServiceSelectors } from "./service-selectors.ts";
 
 /** A mesh with what it was made from, as far as workloads have a part in it. */
 export interface WorkloadBasis
-  extends Pick<MeshGround, "drafts" | "vips" | "resources" | "mtls" | "policies" | "sidecars" | "groups"> {
+  extends Pick<
+    MeshGround,
+    "drafts" | "vips" | "resources" | "mtls" | "policies" | "sidecars" | "groups" | "ruleIndex"
+  > {
   readonly mesh: Mesh;
   readonly registered: SortedMap<Workload>;
   readonly selectors: ServiceSelectors;

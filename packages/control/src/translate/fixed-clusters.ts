@@ -14,7 +14,7 @@ import { noPolicy } from "../model/traffic-policy.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { duration, istioMetadata, pipeAddress, placesOf } from "./messages.ts";
 import { blackHoleCluster, inboundName, inboundPassthroughCluster, passthroughCluster } from "./names.ts";
-import { httpProtocolOptions } from "./protocol-options.ts";
+import { type HttpVersion, httpProtocolOptions } from "./protocol-options.ts";
 import { circuitBreakers, tcpKeepalive } from "./traffic-policy.ts";
 
 /** What every sidecar has: the way out for hosts the mesh does not know, and the way nowhere. */
@@ -45,7 +45,8 @@ export function inboundClusters(
 }
 
 function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: MeshOptions): Cluster {
-  const { port, protocol, service, pool } = inbound;
+  const { port, service, pool } = inbound;
+  const version = versionOf(inbound);
   const name = inboundName(port);
   const endpoint = applicationPlace(inbound, workload);
   const lbEndpoint = { hostIdentifier: { case: "endpoint" as const, value: endpoint } };
@@ -55,12 +56,8 @@ function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: M
     connectTimeout: duration(pool?.connectTimeoutMs ?? options.defaults.connectTimeoutMs),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint] }] },
     circuitBreakers: circuitBreakers({ ...noPolicy, connectionPool: pool }),
-    ...(isHttp(protocol)
-      ? {
-          typedExtensionProtocolOptions: httpProtocolOptions(protocol === "http" ? "http1" : "http2", {
-            connectionPool: pool,
-          }),
-        }
+    ...(version
+      ? { typedExtensionProtocolOptions: httpProtocolOptions(version, { connectionPool: pool }) }
       : {}),
     ...tcpKeepalive(pool),
     metadata: service
@@ -69,6 +66,13 @@ function inboundCluster(inbound: InboundPort, workload: MeshWorkload, options: M
         })
       : undefined,
   });
+}
+
+/** What the application is spoken to in; undefined where that is no HTTP. */
+function versionOf({ protocol, followsClients }: InboundPort): HttpVersion | undefined {
+  if (!isHttp(protocol)) return undefined;
+  if (followsClients) return "as-client";
+  return protocol === "http" ? "http1" : "http2";
 }
 
 function applicationPlace(

@@ -37,11 +37,15 @@ type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: st
 
 /** How a member of the mesh can be told from anyone else that speaks TLS. */
 const meshAlpn = "istio";
-/** In the order a server chooses: what the port speaks, then the mesh's mark for callers that offer nothing else. */
+/**
+ * In the order a server chooses. With a caller that offers the mark of the mesh
+ * alone, nothing is agreed on where requests are expected: their first bytes say
+ * by which version they come.
+ */
 const alpnOf: Readonly<Record<InboundPort["protocol"], readonly string[]>> = {
-  http: ["h2", "http/1.1", meshAlpn],
-  http2: ["h2", meshAlpn],
-  grpc: ["h2", meshAlpn],
+  http: ["h2", "http/1.1"],
+  http2: ["h2"],
+  grpc: ["h2"],
   tcp: [meshAlpn, "h2", "http/1.1"],
   tls: [meshAlpn, "h2", "http/1.1"],
 };

@@ -209,7 +209,8 @@ function transport(
  * The HTTP version between this sidecar and the service; undefined for other
  * protocols. HTTP/1.1 of an application travels as HTTP/2 between two members
  * of the mesh, where many requests share a connection, unless a DestinationRule
- * says otherwise (`h2UpgradePolicy`).
+ * or the mesh says otherwise (`h2UpgradePolicy`, `useClientProtocol`), or what
+ * the caller spoke must still be seen where it arrives.
  */
 function spokenTo(
   service: Service,
@@ -219,9 +220,12 @@ function spokenTo(
   { negotiatesHttp }: ClientFeatures,
 ): HttpVersion | undefined {
   if (!isHttp(port.protocol)) return undefined;
+  const written = connectionPool?.http2Upgrade;
+  if (written === "as-client") return written;
   if (port.protocol !== "http") return "http2";
+  if (!written && service.followsClients?.includes(port.number)) return "as-client";
   const isInMesh = tls ? tls.mode === "ISTIO_MUTUAL" : defaults.hasAutoMtls && !service.isExternal;
-  switch (connectionPool?.http2Upgrade) {
+  switch (written ?? defaults.http2Upgrade) {
     case "never":
       return "http1";
     case "always":
@@ -231,7 +235,11 @@ function spokenTo(
   }
 }
 
-/** Beside `istio`, which marks the peer as a member of the mesh: what will be spoken inside. */
+/**
+ * Beside `istio`, which marks the peer as a member of the mesh: what will be
+ * spoken inside. Nothing where it is another thing on each connection: members
+ * see it by the first bytes, and to servers outside it is offered by itself.
+ */
 function alpn(spoken: HttpVersion | undefined): readonly string[] {
   return spoken ? alpnOf[spoken] : [];
 }
@@ -240,4 +248,5 @@ const alpnOf: Readonly<Record<HttpVersion, readonly string[]>> = {
   http1: ["http/1.1"],
   http2: ["h2"],
   negotiated: ["h2", "http/1.1"],
+  "as-client": [],
 };

@@ -3,8 +3,8 @@ import { HttpProtocolOptionsSchema } from "@weft/xds/gen/envoy/extensions/upstre
 import type { ConnectionPool, PortPolicy } from "../model/traffic-policy.ts";
 import { duration, pack } from "./messages.ts";
 
-/** `negotiated` leaves it to each endpoint: HTTP/2 where ALPN agrees on it. */
-export type HttpVersion = "http1" | "http2" | "negotiated";
+/** `negotiated` leaves it to each endpoint: HTTP/2 where ALPN agrees on it; `as-client` to who sent the request. */
+export type HttpVersion = "http1" | "http2" | "negotiated" | "as-client";
 
 /** Lets upgrades, such as WebSocket's, travel over HTTP/2 (RFC 8441). */
 const http2WithUpgrades = { allowConnect: true };
@@ -56,9 +56,12 @@ function upstreamOptions(version: HttpVersion, limits: ReturnType<typeof http2Li
       return { case: "explicitHttpConfig" as const, value: { protocolConfig } };
     }
     case "negotiated":
-      return {
-        case: "autoConfig" as const,
-        value: { httpProtocolOptions: {}, http2ProtocolOptions: { ...http2WithUpgrades, ...limits } },
-      };
+      return { case: "autoConfig" as const, value: eitherVersion(limits) };
+    case "as-client":
+      return { case: "useDownstreamProtocolConfig" as const, value: eitherVersion(limits) };
   }
+}
+
+function eitherVersion(limits: ReturnType<typeof http2Limits>) {
+  return { httpProtocolOptions: {}, http2ProtocolOptions: { ...http2WithUpgrades, ...limits } };
 }

@@ -27,6 +27,7 @@ export interface MeshConfigSpec {
   readonly enableAutoMtls?: boolean;
   readonly enableTracing?: boolean;
   readonly extensionProviders?: readonly ProviderSpec[];
+  readonly h2UpgradePolicy?: "UPGRADE" | "DO_NOT_UPGRADE";
   readonly localityLbSetting?: LocalitySettingSpec;
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: PathNormalization | "DEFAULT" };
