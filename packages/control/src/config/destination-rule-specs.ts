@@ -95,6 +95,7 @@ export interface OutlierDetectionSpec {
   readonly consecutiveGatewayErrors?: number;
   readonly consecutiveLocalOriginFailures?: number;
   readonly splitExternalLocalOriginErrors?: boolean;
+  readonly outlierDetectionHttpErrorCodes?: readonly number[];
   readonly interval?: string;
   readonly baseEjectionTime?: string;
   readonly maxEjectionPercent?: number;

@@ -57,6 +57,7 @@ export const grpcSupport: readonly GrpcSupport[] = [
       ...list("DestinationRule", "no", {
         [`${base}.connectionPool.tcp`]: left,
         [`${base}.connectionPool.http`]: left,
+        [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`]: left,
         [`${base}.loadBalancer.warmup`]: left,
         [`${base}.loadBalancer.warmupDurationSecs`]: left,
         ...(base === set && {

@@ -72,8 +72,10 @@ function policyRows(base: string): FieldSupport[] {
       `${balancer}.localityLbSetting`,
     ),
     ...destinationRule.skipped(
-      [`${base}.outlierDetection.consecutiveErrors`, "write consecutiveGatewayErrors, which replaced it"],
-      [`${base}.outlierDetection.outlierDetectionHttpErrorCodes`, "the standard error codes count"],
+      [
+        `${base}.outlierDetection.consecutiveErrors`,
+        "Istio does not use it either: write consecutiveGatewayErrors or consecutive5xxErrors",
+      ],
       [`${balancer}.zoneAwareLbSetting`, "write localityLbSetting.distribute for shares of zones"],
     ),
   ];
@@ -92,7 +94,7 @@ function policySetRows(base: string): FieldSupport[] {
     ),
     ...destinationRule.skipped([
       `${base}.retryBudget.budgetInterval`,
-      "the budget counts requests in flight",
+      "the budget counts the requests in flight, as it does in Envoy where no interval is given",
     ]),
   ];
 }

@@ -84,6 +84,8 @@ export interface OutlierPolicy {
   readonly baseEjectionMs: number | undefined;
   readonly maxEjectionPercent: number | undefined;
   readonly minHealthPercent: number | undefined;
+  /** The statuses that are errors of an endpoint, and no others; undefined: those of a server's errors. */
+  readonly errorCodes: readonly number[] | undefined;
 }
 
 export type ClientTls = Readonly<ClientTlsSpec> & {
@@ -214,6 +216,7 @@ export function buildConnectionPool({ tcp, http }: ConnectionPoolSpec): Connecti
 }
 
 function outlierPolicy(spec: NonNullable<PortPolicySpec["outlierDetection"]>): OutlierPolicy {
+  const { outlierDetectionHttpErrorCodes: codes = [] } = spec;
   return {
     consecutive5xx: spec.consecutive5xxErrors,
     consecutiveGatewayErrors: spec.consecutiveGatewayErrors,
@@ -223,6 +226,7 @@ function outlierPolicy(spec: NonNullable<PortPolicySpec["outlierDetection"]>): O
     baseEjectionMs: durationMs(spec.baseEjectionTime),
     maxEjectionPercent: spec.maxEjectionPercent,
     minHealthPercent: spec.minHealthPercent,
+    errorCodes: codes.length > 0 ? [...new Set(codes)] : undefined,
   };
 }
 

@@ -9,10 +9,10 @@ export type HttpVersion = "http1" | "http2" | "negotiated" | "as-client";
 /** Lets upgrades, such as WebSocket's, travel over HTTP/2 (RFC 8441). */
 const http2WithUpgrades = { allowConnect: true };
 
-/** The HTTP version a cluster speaks, and how long and how often its connections are used. */
+/** The HTTP version a cluster speaks,, how long and how often its connections are used, and which answers are errors. */
 export function httpProtocolOptions(
   version: HttpVersion,
-  policy?: Pick<PortPolicy, "connectionPool">,
+  policy?: Partial<Pick<PortPolicy, "connectionPool" | "outlier">>,
 ): Record<string, Any> {
   const pool = policy?.connectionPool;
   const common = {
@@ -26,7 +26,31 @@ export function httpProtocolOptions(
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": pack(HttpProtocolOptionsSchema, {
       ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
       upstreamProtocolOptions: upstreamOptions(version, http2Limits(pool)),
+      ...(policy?.outlier?.errorCodes ? { outlierDetection: errorsOf(policy.outlier.errorCodes) } : {}),
     }),
+  };
+}
+
+/** Answers with one of these statuses. */
+function errorsOf(codes: readonly number[]) {
+  const rules = codes.map((code) => ({
+    rule: {
+      case: "httpResponseHeadersMatch" as const,
+      value: {
+        headers: [
+          {
+            name: ":status",
+            headerMatchSpecifier: {
+              case: "stringMatch" as const,
+              value: { matchPattern: { case: "exact" as const, value: `${code}` } },
+            },
+          },
+        ],
+      },
+    },
+  }));
+  return {
+    errorMatcher: rules.length === 1 ? rules[0]! : { rule: { case: "orMatch" as const, value: { rules } } },
   };
 }
 

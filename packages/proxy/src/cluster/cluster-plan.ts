@@ -1,5 +1,6 @@
 import type { HealthCheckPlan } from "../health-check/health-check-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
+import type { ResponseHead } from "../layer/message.ts";
 import type { AddressOrder } from "../net/address-order.ts";
 import type { SocketAddress } from "../net/socket-address.ts";
 import type { TcpKeepalivePlan } from "../net/tcp-keepalive.ts";
@@ -27,6 +28,8 @@ export interface ClusterPlan {
   readonly subsets: SubsetPlan | undefined;
   readonly breakers: { readonly default: BreakerLimits; readonly high: BreakerLimits };
   readonly outlier: OutlierPlan | undefined;
+  /** Which answers are errors of their endpoint; absent: by their status. */
+  readonly isErrorAnswer?: ((head: ResponseHead) => boolean) | undefined;
   readonly healthCheck?: HealthCheckPlan | undefined;
   /** `ignore_new_hosts_until_first_hc`: new endpoints do not count, in either direction, until checked. */
   readonly ignoresUncheckedEndpoints?: boolean;

@@ -55,6 +55,7 @@ export function decodeCluster(cluster: Cluster, path: string, context: DecodeCon
     ignoresUncheckedEndpoints: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
     ignoresHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
     closesConnectionsOnFailure: cluster.closeConnectionsOnHostHealthFailure,
+    isErrorAnswer: http.isErrorAnswer,
     protocol: http.protocol,
     tunnelsByHttp2: http.tunnelsByHttp2,
     keepsTrailers: http.keepsTrailers,

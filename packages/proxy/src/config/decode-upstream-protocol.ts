@@ -3,6 +3,7 @@ import type { Http1ProtocolOptions } from "@weft/xds/gen/envoy/config/core/v3/pr
 import type { HttpProtocolOptions } from "@weft/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb";
 import type { ClusterPlan } from "../cluster/cluster-plan.ts";
 import type { Http2Plan } from "../http2/http2-plan.ts";
+import { decodeErrorMatcher } from "./decode-error-matcher.ts";
 import { decodeHttp2 } from "./decode-http2.ts";
 import { timeoutMs } from "./decode-values.ts";
 import { unpackAny } from "./extension-registry.ts";
@@ -20,6 +21,7 @@ const protocolOf = {
 export interface ProtocolChoice {
   readonly http2: Http2Plan;
   readonly protocol: ClusterPlan["protocol"];
+  readonly isErrorAnswer: ClusterPlan["isErrorAnswer"];
   readonly tunnelsByHttp2: boolean;
   readonly keepsTrailers: boolean;
   readonly properCaseHeaders: boolean;
@@ -68,7 +70,10 @@ export function decodeProtocol(cluster: Cluster, path: string, issues: Issues): 
       : upstream?.case === "useDownstreamProtocolConfig" || upstream?.case === "autoConfig"
         ? upstream.value.http2ProtocolOptions
         : undefined) ?? cluster.http2ProtocolOptions;
+  const judge = options?.outlierDetection?.errorMatcher;
+  const judged = at(atKey(place, protocolOptionsKey), "outlier_detection.error_matcher");
   return {
+    isErrorAnswer: judge && decodeErrorMatcher(judge, judged, issues),
     tunnelsByHttp2:
       upstream?.case === "useDownstreamProtocolConfig" && upstream.value.http2ProtocolOptions !== undefined,
     keepsTrailers: http1?.enableTrailers ?? false,

@@ -1,3 +1,4 @@
+import { answerOutcome } from "../cluster/answer-outcome.ts";
 import type { AttemptOutcome, Breakers, Cluster, ClusterDirectory, Endpoint } from "../cluster/cluster.ts";
 import { poolOf } from "../cluster/endpoint-pools.ts";
 import type { HeaderList } from "../layer/header-list.ts";
@@ -153,7 +154,7 @@ class ClusterCall implements Callout, PoolRequester, TimerOwner {
   onResponseHead(head: ResponseHead, end: boolean): void {
     if (this.#isOver) return;
     this.#head = head;
-    this.#cluster.report(this.#endpoint!, { kind: "response", status: head.status });
+    this.#cluster.report(this.#endpoint!, answerOutcome(this.#cluster.plan, head));
     this.#cluster.stats.answers.countInternal(head.status);
     if (end) this.#succeed(undefined);
   }

@@ -1,3 +1,4 @@
+import { answerOutcome } from "../cluster/answer-outcome.ts";
 import type { AttemptOutcome, Breakers, Cluster, Endpoint } from "../cluster/cluster.ts";
 import type { HeaderList } from "../layer/header-list.ts";
 import type { LayerContext } from "../layer/http-service.ts";
@@ -52,7 +53,6 @@ const idleTimer = 1;
 
 const localFailure: AttemptOutcome = { kind: "local-origin-failure" };
 const timedOut: AttemptOutcome = { kind: "timeout" };
-const responses: AttemptOutcome[] = [];
 const emptyChunk = Buffer.alloc(0);
 
 /**
@@ -216,7 +216,7 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#perTryTimer?.stop();
     if (this.#idleTimer) this.#restartIdleTimer(this.#idleTimer);
     const { cluster } = this.#owner;
-    cluster.report(this.endpoint, outcomeOf(head.status));
+    cluster.report(this.endpoint, answerOutcome(cluster.plan, head));
     if (cluster.plan.healthCheck && head.headers.has("x-envoy-immediate-health-check-fail"))
       cluster.failPassively(this.endpoint);
     // An error may come fast without its endpoint being so.
@@ -303,13 +303,4 @@ export class UpstreamAttempt implements PoolRequester, TimerOwner {
     this.#owner.cluster.stats.rqTxReset.value += 1;
     stream.reset("local-reset");
   }
-}
-
-function outcomeOf(status: number): AttemptOutcome {
-  let outcome = responses[status];
-  if (!outcome) {
-    outcome = { kind: "response", status };
-    responses[status] = outcome;
-  }
-  return outcome;
 }

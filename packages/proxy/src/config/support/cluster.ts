@@ -48,8 +48,14 @@ export function clusterSupport(): Record<string, MessageSupport> {
     },
     [`${u}HttpProtocolOptions`]: {
       implemented:
-        "common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config",
+        "common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config outlier_detection",
     },
+    [`${u}HttpProtocolOptions.OutlierDetection`]: { implemented: "error_matcher" },
+    "envoy.config.common.matcher.v3.MatchPredicate": {
+      implemented: "or_match and_match not_match any_match http_response_headers_match",
+    },
+    "envoy.config.common.matcher.v3.MatchPredicate.MatchSet": { implemented: "rules" },
+    "envoy.config.common.matcher.v3.HttpHeadersMatch": { implemented: "headers" },
     [`${u}HttpProtocolOptions.AutoHttpConfig`]: {
       implemented: "http_protocol_options http2_protocol_options",
     },
