@@ -64,7 +64,12 @@ export function command(): Command {
       "trust domain of all identities; fixed once the state exists",
       "cluster.local",
     )
-    .option("--address <ip>", "where agents and sidecars connect", parseIp, "0.0.0.0")
+    .option(
+      "--address <ip>",
+      "where agents and sidecars connect; :: is every address, of IPv4 too",
+      parseIp,
+      "0.0.0.0",
+    )
     .option("--port <port>", "xDS and certificates over TLS", (text) => parsePort(text, true), 15012)
     .option(
       "--plain-address <ip>",

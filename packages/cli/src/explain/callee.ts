@@ -5,6 +5,7 @@ import type { DryProxy } from "@weft/proxy/explain/dry-proxy";
 import { placed } from "./caller-steps.ts";
 import type { DestinationOutcome, Problem, Step } from "./explanation.ts";
 import type { MeshReader } from "./mesh-reader.ts";
+import { ofFamily } from "./of-family.ts";
 import { policyPlace } from "./places.ts";
 import { policySteps } from "./policy-steps.ts";
 
@@ -38,19 +39,23 @@ export function securityOf(transport: TransportPlan | undefined): DestinationOut
 export async function viewCallee(hop: Hop, proxy: DryProxy, reader: MeshReader): Promise<CalleeView> {
   const { caller, callee, endpoint, transport, request } = hop;
   const at = callee.id;
-  const local = endpoint.address;
+  const local = reachedAt(endpoint, caller);
   const security = securityOf(transport);
   const isTls = security !== "none";
   const listener =
-    callee.interception === "NONE" && local.kind === "ip"
-      ? `inbound_${local.host}_${local.port}`
+    callee.interception === "NONE" && endpoint.address.kind === "ip"
+      ? `inbound_${endpoint.address.host}_${endpoint.address.port}`
       : "virtualInbound";
   const trace = await proxy.call({
     listener,
     handedTo: [],
     facts: {
       local,
-      remote: { kind: "ip", host: caller.addresses[0] ?? "0.0.0.0", port: 40_000 },
+      remote: {
+        kind: "ip",
+        host: ofFamily(caller.addresses, local.kind === "ip" ? [local.host] : []),
+        port: 40_000,
+      },
       serverName: transport?.tls?.sni ?? "",
       transportProtocol: isTls ? "tls" : "raw_buffer",
       applicationProtocols: transport?.tls?.alpnProtocols ?? [],
@@ -83,6 +88,14 @@ export async function viewCallee(hop: Hop, proxy: DryProxy, reader: MeshReader):
     steps.push({ at, step: "authorization", chosen: "asked", detail: `${asked.join(", ")} decides` });
   }
   return { steps, trace, problem: await problemOf(trace, security, isTrusted, callee, reader) };
+}
+
+/** The first of the endpoint's addresses that the caller has a way to. */
+function reachedAt({ address, otherAddresses = [] }: EndpointPlan, { addresses }: WorkloadView) {
+  const all = [address, ...otherAddresses];
+  const hosts = all.flatMap((one) => (one.kind === "ip" ? [one.host] : []));
+  const host = ofFamily(hosts, addresses);
+  return all.find((one) => one.kind === "ip" && one.host === host) ?? address;
 }
 
 async function problemOf(

@@ -109,6 +109,14 @@ test("where endpoints stand is told where it decides", async () => {
   assert.deepEqual(await detail("loadBalancer: { simple: RANDOM }"), [undefined, undefined]);
 });
 
+test("a call of a service's IPv6 address is one of the service, however it is written", async () => {
+  for (const to of ["tcp://[fd77:6566:7400::f0f0:1]:5432", "tcp://[FD77:6566:7400:0::F0F0:1]:5432"]) {
+    const { steps } = await ask(mesh, to);
+    const cluster = steps.find(({ step }) => step === "cluster");
+    assert.equal(cluster?.chosen, "outbound|5432||db.default.svc.cluster.local", to);
+  }
+});
+
 function ask(
   yaml: string,
   to: string,

@@ -9,11 +9,14 @@ import { callerSteps } from "./caller-steps.ts";
 import { Destinations } from "./destinations.ts";
 import type { Explanation } from "./explanation.ts";
 import type { MeshReader } from "./mesh-reader.ts";
+import { ofFamily } from "./of-family.ts";
 import { outcomeOf } from "./outcome.ts";
 import { authorityOf, type Question, urlOf } from "./question.ts";
 
 /** Stands for whatever address a name outside the mesh has (RFC 5737). */
 const addressOutside = "203.0.113.1";
+/** Of a headless service's addresses, those whose listeners are looked at. */
+const maxBeside = 64;
 
 /**
  * Answers what a call in a mesh would do, and why. It asks the caller's proxy
@@ -65,13 +68,13 @@ export class Explainer {
 
   async #callOf(question: Question, caller: WorkloadView): Promise<DryCall> {
     const { host, port, scheme, arrived } = question;
-    const target = arrived ? arrivalOf(arrived, caller) : await this.#target(host, port, caller);
+    const target = arrived ? await this.#arrivalOf(arrived, caller) : await this.#target(host, port, caller);
     const isTls = scheme === "https";
     return {
       ...target,
       facts: {
         local: { kind: "ip", host: target.address, port: target.port },
-        remote: { kind: "ip", host: caller.addresses[0] ?? "127.0.0.1", port: 40_000 },
+        remote: { kind: "ip", host: ofFamily(caller.addresses, [target.address]), port: 40_000 },
         serverName: isTls && isIP(host) === 0 ? host : "",
         transportProtocol: isTls ? "tls" : "raw_buffer",
         applicationProtocols: [],
@@ -103,7 +106,23 @@ export class Explainer {
     }
     const resolved =
       isIP(host) > 0 ? [host] : (await this.#namesFor(caller.namespace)).resolve(host.toLowerCase());
-    return captured(resolved?.[0] ?? addressOutside, port);
+    const called = resolved?.length ? ofFamily(resolved, caller.addresses) : addressOutside;
+    return this.#captured(called, port);
+  }
+
+  async #arrivalOf({ address, port }: NonNullable<Question["arrived"]>, { interception }: WorkloadView) {
+    return interception === "NONE"
+      ? { listener: `${address}_${port}`, handedTo: [], address, port }
+      : await this.#captured(address, port);
+  }
+
+  /** A connection to this address that interception brings to the proxy: a listener may be named after another one that it has. */
+  async #captured(address: string, port: number) {
+    const all = await this.#reader.names();
+    const same = all.filter(({ addresses }) => addresses.includes(address));
+    const beside = same.flatMap(({ addresses }) => addresses).slice(0, maxBeside);
+    const listeners = [address, ...beside, "0.0.0.0"].map((one) => `${one}_${port}`);
+    return { listener: "virtualOutbound", handedTo: [...new Set(listeners)], address, port };
   }
 
   #namesFor(namespace: string): Promise<MeshNames> {
@@ -137,23 +156,6 @@ export class Explainer {
     }
     return proxy;
   }
-}
-
-/** A connection to this address that interception brings to the proxy. */
-function captured(address: string, port: number) {
-  const any = address.includes(":") ? "::" : "0.0.0.0";
-  return {
-    listener: "virtualOutbound",
-    handedTo: [...new Set([`${address}_${port}`, `0.0.0.0_${port}`, `${any}_${port}`])],
-    address,
-    port,
-  };
-}
-
-function arrivalOf({ address, port }: NonNullable<Question["arrived"]>, { interception }: WorkloadView) {
-  return interception === "NONE"
-    ? { listener: `${address}_${port}`, handedTo: [], address, port }
-    : captured(address, port);
 }
 
 function spellings(

@@ -41,8 +41,11 @@ export function parseQuestion(
     throw wrong(`--to ${to} is no address of a service`, "write for example http://reviews:9080/reviews/1");
   }
   const rest = parts[4] ?? "/";
-  const host = parts[2]!.replace(/^\[|\]$/g, "");
-  if (parts[2]!.startsWith("[") && isIP(host) !== 6) throw wrong(`${parts[2]} is no IPv6 address`, "");
+  const written = parts[2]!.replace(/^\[|\]$/g, "");
+  if (parts[2]!.startsWith("[") && (isIP(written) !== 6 || written.includes("%"))) {
+    throw wrong(`${parts[2]} is no IPv6 address`, "");
+  }
+  const host = isIP(written) === 6 ? new URL(`http://[${written}]`).hostname.slice(1, -1) : written;
   const method = options.method ?? "GET";
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/.test(method)) throw wrong(`${method} is no method`, "");
   return {

@@ -37,7 +37,9 @@ export type IdentifyPeer = (socket: TLSSocket) => PeerIdentity;
 
 /** @param socket of an established connection; over TLS its handshake is done. */
 export function peerOf(socket: Socket | TLSSocket, identify: IdentifyPeer = identifyByTls): GrpcPeer {
-  const address = socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "";
+  // A listener for both families sees addresses of IPv4 within those of IPv6.
+  const host = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "");
+  const address = host ? `${host}:${socket.remotePort}` : "";
   const peer = { address, isEncrypted: isTls(socket), spiffeId: undefined, certificateProblem: undefined };
   if (!isTls(socket) || !socket.getPeerX509Certificate()) return peer;
   try {

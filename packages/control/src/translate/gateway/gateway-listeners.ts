@@ -15,7 +15,7 @@ import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
 import { gatewayHttp } from "../http-chain.ts";
 import { anyAddress, proxyProtocol, tlsInspector } from "../listener-parts.ts";
-import { duration, socketAddress } from "../messages.ts";
+import { duration, placesOf } from "../messages.ts";
 import { blackHoleCluster, listenerName } from "../names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
 import { listenerMetadata } from "../policy-origins.ts";
@@ -50,12 +50,12 @@ export function gatewayListeners(view: GatewayView): Listener[] {
   return view.workload.gateway!.listeners.flatMap((listener) => {
     const chains = chainsOf(listener, view);
     if (chains.length === 0) return [];
-    const address = addressOf(listener, view);
+    const addresses = addressesOf(listener, view);
     const [first] = listener.servers;
     return create(ListenerSchema, {
-      name: listenerName(address ?? "0.0.0.0", listener.listenPort),
-      ...(address
-        ? { address: socketAddress(address, listener.listenPort) }
+      name: listenerName(addresses[0] ?? "0.0.0.0", listener.listenPort),
+      ...(addresses.length > 0
+        ? placesOf(addresses, listener.listenPort)
         : anyAddress(listener.listenPort, view.features)),
       // A gateway calls for its clients: it reports as the side that calls.
       trafficDirection: TrafficDirection.OUTBOUND,
@@ -74,11 +74,12 @@ function listenerFilters({ kind }: GatewayListener, { mesh }: GatewayView) {
   return filters.length > 0 ? { listenerFilters: filters, listenerFiltersTimeout: duration(5_000) } : {};
 }
 
-/** Undefined: every address. A gateway on the machine's loopback stays there. */
-function addressOf({ bind }: GatewayListener, { workload }: GatewayView): string | undefined {
-  if (bind) return bind;
-  const [own] = workload.addresses;
-  return own?.startsWith("127.") || own === "::1" ? own : undefined;
+/** None: every address. A gateway on the machine's loopback stays there. */
+function addressesOf({ bind }: GatewayListener, { workload }: GatewayView): readonly string[] {
+  if (bind) return [bind];
+  const isLoopback = (address: string) => address.startsWith("127.") || address === "::1";
+  const [first = ""] = workload.addresses;
+  return isLoopback(first) ? workload.addresses.filter(isLoopback) : [];
 }
 
 function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
