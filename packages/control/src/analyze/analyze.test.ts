@@ -224,6 +224,11 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       `${rule("web", "{}", subsets)}---\n${routes("web", "  http: [{ route: [{ destination: { host: web, subset: v1 } }] }]\n")}---\n${canary("web")}`,
       [],
     ],
+    [
+      `${rule("web", "{}", subsets)}---\n${routes("web", "  http: [{ route: [{ destination: { host: web, subset: v1 } }] }]\n")}---\n${canary("web").replace("stepWeight: 10", "stepWeight: 10, alerts: [{ name: a, providerRef: { name: chat } }], metrics: [{ name: b, templateRef: { name: lag, namespace: mesh }, threshold: 1 }]")}`,
+      ["W2424", "W2424"],
+      /there is no MetricTemplate mesh\/lag: no rollout begins/,
+    ],
   ],
   "tries that take as long as the whole": [
     [

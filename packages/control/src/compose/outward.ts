@@ -35,6 +35,11 @@ export class Outward {
     this.#prometheusUrl = prometheusUrl;
   }
 
+  /** Whether the control plane has a Prometheus of its own. */
+  get hasPrometheus(): boolean {
+    return this.#prometheusUrl !== undefined;
+  }
+
   async answer(rollout: Rollout, question: Question, signal: AbortSignal): Promise<Answer> {
     if (question.t === "webhook") return this.call(rollout, question.hook, undefined, signal);
     const { url, query } = question.query;

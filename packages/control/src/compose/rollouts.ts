@@ -102,7 +102,7 @@ export class Rollouts {
 
   /** @throws ApiRefusal where it cannot be begun, with what to do */
   start(request: StartRollout, caller: Pick<Caller, "name" | "proof">): RolloutStatus {
-    checkRequest(request);
+    checkRequest(request, this.#parts.outward);
     const startedBy = describeCaller(caller);
     const key = serviceKey(request);
     this.#refuseSecond(key);

@@ -17,10 +17,19 @@ const good: StartRollout = {
 };
 const match = (one: object) => ({ match: [{ headers: { "x-canary": one } }] });
 
+const alone = { hasPrometheus: false };
+const query = { name: "lag", query: "up" };
+const hook = { name: "gate", type: "rollout", timeoutMs: 100, retries: 0 } as const;
+
+test("a metric is asked of its own Prometheus, or of the control plane's", () => {
+  checkRequest({ ...good, queries: [{ ...query, url: "http://prometheus:9090" }] }, alone);
+  checkRequest({ ...good, queries: [query] }, { hasPrometheus: true });
+});
+
 test("shares, copies and matching requests are each enough", () => {
-  checkRequest(good);
-  checkRequest({ ...good, steps: [], mirrorPercent: 20 });
-  checkRequest({ ...good, steps: [], ...match({ regex: "in.*" }) });
+  checkRequest(good, alone);
+  checkRequest({ ...good, steps: [], mirrorPercent: 20 }, alone);
+  checkRequest({ ...good, steps: [], ...match({ regex: "in.*" }) }, alone);
 });
 
 const refused: readonly (readonly [string, Partial<StartRollout>, RegExp])[] = [
@@ -29,8 +38,14 @@ const refused: readonly (readonly [string, Partial<StartRollout>, RegExp])[] = [
   ["a pattern that is none", match({ regex: "(" }), /RE2/],
   ["two patterns at once", match({ exact: "a", prefix: "b" }), /one of exact, prefix and regex/],
   ["a header that is none", { match: [{ headers: { "x y": { exact: "a" } } }] }, /not a header name/],
+  ["a metric of no Prometheus", { queries: [query] }, /metric lag names no Prometheus/],
+  [
+    "a webhook that is no URL",
+    { webhooks: [{ ...hook, url: "gate:80" }] },
+    /gate: "gate:80" is no http or https/,
+  ],
   ["a match of nothing", { match: [{ headers: {} }] }, /asks for nothing/],
 ];
 for (const [name, change, message] of refused) {
-  test(`refuses ${name}`, () => assert.throws(() => checkRequest({ ...good, ...change }), message));
+  test(`refuses ${name}`, () => assert.throws(() => checkRequest({ ...good, ...change }, alone), message));
 }

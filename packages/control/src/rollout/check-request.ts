@@ -3,7 +3,10 @@ import type { RolloutMatch, StartRollout } from "../api/rollout-protocol.ts";
 import { isHeaderName, regexProblem } from "../config/values.ts";
 
 /** What a schema does not say about a request. @throws ApiRefusal that names what is wrong */
-export function checkRequest({ steps, match, mirrorPercent }: StartRollout): void {
+export function checkRequest(
+  { steps, match, mirrorPercent, webhooks = [], queries = [], alerts = [] }: StartRollout,
+  { hasPrometheus }: { readonly hasPrometheus: boolean },
+): void {
   if (steps.some((step, i) => i > 0 && step <= steps[i - 1]!)) {
     throw refusal("steps: each is more than the one before");
   }
@@ -11,6 +14,18 @@ export function checkRequest({ steps, match, mirrorPercent }: StartRollout): voi
     throw refusal("steps: there are none, and neither match nor mirrorPercent");
   }
   for (const one of match ?? []) checkMatch(one);
+  for (const { name, url } of [...webhooks, ...queries, ...alerts]) {
+    if (url !== undefined && !(/^https?:\/\/[^/]/.test(url) && URL.canParse(url))) {
+      throw refusal(`${name}: "${url.slice(0, 80)}" is no http or https URL`);
+    }
+  }
+  const lost = hasPrometheus ? undefined : queries.find(({ url }) => url === undefined);
+  if (lost) {
+    throw new ApiRefusal(409, {
+      error: `metric ${lost.name} names no Prometheus, and the control plane has none`,
+      hint: "say where it is: metricsServer of a Canary, address of a MetricTemplate, or --prometheus-url",
+    });
+  }
 }
 
 function checkMatch({ headers = {}, queryParams = {}, sourceLabels = {} }: RolloutMatch): void {
