@@ -21,6 +21,14 @@ function answer(request, proto) {
 /** How often each path was asked for. */
 const seen = new Map();
 
+/** Below /check it decides about others' requests, and says who asked. */
+function verdict({ url, headers }) {
+  if (url.startsWith("/check-fails")) return { status: 500, headers: {} };
+  const isAllowed = [headers.authorization, headers["x-token"]].includes("letmein");
+  const [, caller = "nobody"] = /URI=([^;,]+)/.exec(headers["x-forwarded-client-cert"] ?? "") ?? [];
+  return { status: isAllowed ? 200 : 401, headers: { "x-allowed": "yes", "x-asked-by": caller } };
+}
+
 /** `x-echo-delay` asks for an answer after so many milliseconds, `x-echo-fail` for this status twice out of three times. */
 http
   .createServer((request, response) => {
@@ -28,11 +36,12 @@ http
     const count = (seen.get(request.url) ?? 0) + 1;
     seen.set(request.url, count);
     const fails = request.headers["x-echo-fail"] !== undefined && count % 3 !== 0;
-    const status = fails ? Number(request.headers["x-echo-fail"]) : 200;
+    const said = request.url.startsWith("/check") ? verdict(request) : undefined;
+    const status = said?.status ?? (fails ? Number(request.headers["x-echo-fail"]) : 200);
     const body = JSON.stringify(answer(request, `HTTP/${request.httpVersion}`));
     setTimeout(
       () => {
-        response.writeHead(status, { "content-type": "application/json" });
+        response.writeHead(status, { "content-type": "application/json", ...said?.headers });
         response.end(body);
       },
       Number(request.headers["x-echo-delay"] ?? 0),
@@ -40,23 +49,32 @@ http
   })
   .listen(8080);
 
-/** A message of gRPC is a flag, its length, and bytes: here JSON. */
-function frame(value) {
-  const bytes = Buffer.from(JSON.stringify(value));
+/** A message of gRPC is a flag, its length, and bytes. */
+function frame(bytes) {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([head, bytes]);
+}
+
+/** Of Envoy's authorization protocol: status OK, or PERMISSION_DENIED. */
+function checkResponse(request) {
+  return Buffer.from(request.includes("letmein") ? [0x0a, 0] : [0x0a, 2, 8, 7]);
 }
 
 http2
   .createServer()
   .on("stream", (stream, headers) => {
     stream.on("error", () => {});
-    stream.resume();
+    const received = [];
+    stream.on("data", (chunk) => received.push(chunk));
     stream.on("end", () => {
       stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-      stream.end(frame(answer({ headers, method: headers[":method"] }, "HTTP/2.0")));
+      const isAsked = headers[":path"] === "/envoy.service.auth.v3.Authorization/Check";
+      const bytes = isAsked
+        ? checkResponse(Buffer.concat(received))
+        : Buffer.from(JSON.stringify(answer({ headers, method: headers[":method"] }, "HTTP/2.0")));
+      stream.end(frame(bytes));
     });
   })
   .listen(7070);

@@ -1,6 +1,8 @@
 import type { ConformanceTest } from "./cases.ts";
 import type { Expected } from "./expected.ts";
 
+const identity = "spiffe://cluster.local/ns/gateway-conformance-mesh/sa/echo-v1";
+
 /** What the specification says and its tests leave out, held by both data planes alike. */
 export const ownTests: readonly ConformanceTest[] = [
   {
@@ -86,6 +88,39 @@ export const ownTests: readonly ConformanceTest[] = [
           "access-control-allow-methods": "PUT",
         },
       }),
+    ],
+  },
+  {
+    name: "somebody else is asked about requests, and what fails lets none through",
+    manifest: new URL("own/external-auth.yaml", import.meta.url),
+    client: "echo-v1",
+    cases: [
+      refused("/http", 401),
+      {
+        Request: { Path: "/http", Headers: { authorization: "letmein" } },
+        Backend: "echo-v1",
+        ExpectedRequest: {
+          Request: { Headers: { "x-allowed": "yes", "x-asked-by": identity } },
+          AbsentHeaders: ["content-type", "content-length", "transfer-encoding", "date"],
+        },
+      },
+      { Request: { Path: "/http", Headers: { "x-token": "letmein" } }, Response: { StatusCode: 401 } },
+      {
+        Request: { Path: "/by-token", Headers: { "x-token": "letmein" } },
+        ExpectedRequest: { Request: { Headers: { "x-allowed": "yes" } }, AbsentHeaders: ["x-asked-by"] },
+      },
+      refused("/grpc", 403),
+      { Request: { Path: "/grpc", Headers: { "x-any": "letmein" } }, Backend: "echo-v1" },
+      { Request: { Path: "/grpc-by-token", Headers: { "x-any": "letmein" } }, Response: { StatusCode: 403 } },
+      { Request: { Path: "/grpc-by-token", Headers: { "x-token": "letmein" } }, Backend: "echo-v1" },
+      refused("/moved", 401),
+      {
+        Request: { Path: "/moved", Headers: { authorization: "letmein" } },
+        RedirectRequest: { Path: "/there" },
+        Response: { StatusCode: 302 },
+      },
+      { Request: { Path: "/broken", Headers: { authorization: "letmein" } }, Response: { StatusCode: 403 } },
+      refused("/nobody", 500),
     ],
   },
   {

@@ -1,5 +1,5 @@
 import { isHttp } from "../model/protocol.ts";
-import { copiesOf } from "../model/route-shares.ts";
+import { authorizersOf, copiesOf } from "../model/route-shares.ts";
 import { type HttpRoute, isCaller, isEdited, routesTo } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import type { PortPolicy } from "../model/traffic-policy.ts";
@@ -33,11 +33,13 @@ function askedByRoutes({ hostname, ports }: Service, seen: SeenMesh, caller: Cal
     );
 }
 
-function routeCapabilities({ action, cors, headers, matches }: HttpRoute): CapabilityName[] {
+function routeCapabilities(route: HttpRoute): CapabilityName[] {
+  const { action, cors, headers, matches } = route;
   const asked: CapabilityName[] = [];
   if (matches.some(({ queryParams }) => queryParams.length > 0)) asked.push("queryMatch");
   if (cors) asked.push("cors");
   if (cors && !cors.forwardsUnmatchedPreflights) asked.push("unmatchedPreflights");
+  if (authorizersOf(route).length > 0) asked.push("customAuthorization");
   let edits = isEdited(headers);
   if (action.kind === "redirect") asked.push("redirect");
   else if (action.kind === "direct-response") asked.push("directResponse");

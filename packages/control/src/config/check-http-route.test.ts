@@ -134,6 +134,33 @@ describe("an HTTPRoute that the API server would refuse is refused", () => {
   }
 });
 
+describe("an ExternalAuth that the API server would refuse, or that means nothing, is refused", () => {
+  const asks = (text: string) =>
+    problems(filter(`{ type: ExternalAuth, externalAuth: { backendRef: { name: a, port: 80 }, ${text} } }`));
+  const at = "spec.rules[0].filters[0].externalAuth";
+  const cases: [text: string, expected: string][] = [
+    ["protocol: HTTP", `error W1104: ${at}.http is missing`],
+    ["protocol: GRPC", `error W1104: ${at}.grpc is missing`],
+    ["protocol: HTTP, http: {}, grpc: {}", `error W1106: ${at}.grpc is for protocol GRPC`],
+    [
+      "protocol: HTTP, http: { allowedHeaders: [x-*] }",
+      `error W1105: ${at}.http.allowedHeaders[0]: "x-*" is not the name of a header`,
+    ],
+    ["protocol: HTTP, http: { path: a }", `error W1105: ${at}.http.path: "a" cannot go before a path`],
+    [
+      "protocol: HTTP, http: { path: /a/../b }",
+      `error W1105: ${at}.http.path: "/a/../b" cannot go before a path`,
+    ],
+    ["protocol: HTTP, http: { path: /a/ }", `error W1105: ${at}.http.path: "/a/" cannot go before a path`],
+  ];
+  for (const [text, expected] of cases) it(text, () => assert.deepEqual(asks(text), [expected]));
+
+  it("others are taken", () => {
+    assert.deepEqual(asks("protocol: HTTP, http: { path: /a/.b.c, allowedHeaders: [Cookie] }"), []);
+    assert.deepEqual(asks("protocol: GRPC, grpc: {}, forwardBody: { maxSize: 10 }"), []);
+  });
+});
+
 describe("what Weft does not do with an HTTPRoute refuses it by name", () => {
   const cases: [text: string, expected: string][] = [
     [

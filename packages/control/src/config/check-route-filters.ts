@@ -1,7 +1,8 @@
-import { checkMirror } from "./check-routes.ts";
+import { checkBackend, checkMirror } from "./check-routes.ts";
 import type { Finding } from "./finding.ts";
 import type {
   CorsFilterSpec,
+  ExternalAuthSpec,
   HeaderFilterSpec,
   HttpFilterSpec,
   PathMatchSpec,
@@ -55,7 +56,43 @@ export function checkFilters(
     checkPathModifier(filter.urlRewrite?.path, `${at}.urlRewrite.path`, paths, find);
     if (filter.requestMirror) checkMirror(filter.requestMirror, `${at}.requestMirror`, find);
     if (filter.cors) checkCors(filter.cors, `${at}.cors`, find);
+    if (filter.externalAuth) checkExternalAuth(filter.externalAuth, `${at}.externalAuth`, find);
   });
+}
+
+/** What a name of a field is (RFC 9110 §5.1), without the star that means any name elsewhere. */
+const fieldName = /^[A-Za-z0-9!#$%&'+\-.^_`|~]+$/;
+
+function checkExternalAuth(spec: ExternalAuthSpec, path: string, find: Finding): void {
+  checkBackend(spec.backendRef, `${path}.backendRef`, find);
+  for (const [protocol, field] of [
+    ["HTTP", "http"],
+    ["GRPC", "grpc"],
+  ] as const) {
+    const isWritten = spec[field] !== undefined;
+    if (isWritten === (spec.protocol === protocol)) continue;
+    if (isWritten) {
+      const message = `${path}.${field} is for protocol ${protocol}`;
+      find.error("W1106", `${path}.${field}`, message, `write protocol: ${protocol}, or remove it`);
+    } else
+      find.error("W1104", path, `${path}.${field} is missing`, `protocol ${protocol} needs it: {} will do`);
+  }
+  const lists = {
+    "grpc.allowedHeaders": spec.grpc?.allowedHeaders,
+    "http.allowedHeaders": spec.http?.allowedHeaders,
+    "http.allowedResponseHeaders": spec.http?.allowedResponseHeaders,
+  };
+  for (const [field, names] of Object.entries(lists)) {
+    names?.forEach((name, i) => {
+      if (fieldName.test(name)) return;
+      const at = `${path}.${field}[${i}]`;
+      find.error("W1105", at, `${at}: "${name}" is not the name of a header`);
+    });
+  }
+  const prefix = spec.http?.path ?? "";
+  if (prefix === "" || /^\/(?!\/)(?!.*\/\.{0,2}(\/|$))/.test(prefix)) return;
+  const hint = "begin with /, and end without one";
+  find.error("W1105", `${path}.http.path`, `${path}.http.path: "${prefix}" cannot go before a path`, hint);
 }
 
 export function checkHeaderFilter(filter: HeaderFilterSpec | undefined, path: string, find: Finding): void {

@@ -141,6 +141,18 @@ export interface CorsFilterSpec {
   readonly maxAge?: number;
 }
 
+export interface ExternalAuthSpec {
+  readonly protocol: "HTTP" | "GRPC";
+  readonly backendRef: BackendObjectSpec;
+  readonly grpc?: { readonly allowedHeaders?: readonly string[] };
+  readonly http?: {
+    readonly path?: string;
+    readonly allowedHeaders?: readonly string[];
+    readonly allowedResponseHeaders?: readonly string[];
+  };
+  readonly forwardBody?: { readonly maxSize?: number };
+}
+
 export interface HttpFilterSpec {
   readonly type: string;
   readonly requestHeaderModifier?: HeaderFilterSpec;
@@ -149,6 +161,7 @@ export interface HttpFilterSpec {
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifierSpec };
   readonly requestMirror?: RequestMirrorSpec;
   readonly cors?: CorsFilterSpec;
+  readonly externalAuth?: ExternalAuthSpec;
 }
 
 export interface GrpcRouteResourceSpec {

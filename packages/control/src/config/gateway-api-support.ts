@@ -79,15 +79,13 @@ export const gatewayApiSupport: readonly FieldSupport[] = [
     "spec.rules[].filters[].requestRedirect",
     "spec.rules[].filters[].urlRewrite",
     "spec.rules[].filters[].cors",
+    "spec.rules[].filters[].externalAuth",
+    "spec.rules[].backendRefs[].filters[].externalAuth",
     "spec.rules[].backendRefs[].filters[].requestRedirect",
     "spec.rules[].backendRefs[].filters[].urlRewrite",
     "spec.rules[].backendRefs[].filters[].cors",
     "spec.rules[].timeouts",
     "spec.rules[].retry",
-  ),
-  ...httpRoute.refused(
-    ["spec.rules[].filters[].externalAuth", "calls would not be authorised by the service"],
-    ["spec.rules[].backendRefs[].filters[].externalAuth", "calls would not be authorised by the service"],
   ),
 
   ...backendRows(grpcRoute),

@@ -94,6 +94,8 @@ export const grpcSupport: readonly GrpcSupport[] = [
     "spec.rules[].filters[].requestRedirect": "its calls fail",
     "spec.rules[].filters[].urlRewrite": left,
     "spec.rules[].filters[].cors": left,
+    "spec.rules[].filters[].externalAuth": "its calls fail",
+    "spec.rules[].backendRefs[].filters[].externalAuth": "its calls fail",
     "spec.rules[].backendRefs[].filters[].requestRedirect": "its calls fail",
     "spec.rules[].backendRefs[].filters[].urlRewrite": left,
     "spec.rules[].backendRefs[].filters[].cors": left,

@@ -10,15 +10,22 @@ import {
 import { OpenTelemetryAccessLogConfigSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb";
 import { StdoutAccessLogSchema } from "@weft/xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb";
 import { CorsPolicySchema, CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
-import { ExtAuthzSchema } from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb";
 import { HTTPFaultSchema } from "@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb";
 import { FilterConfigSchema as GrpcStatsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb";
 import { HeaderMutationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import { JwtAuthenticationSchema } from "@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb";
 import { OnDemandSchema } from "@weft/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb";
-import { RBACSchema as HttpRbacSchema } from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
+import {
+  RBACSchema as HttpRbacSchema,
+  RBACPerRouteSchema,
+} from "@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb";
 import { RouterSchema } from "@weft/xds/gen/envoy/extensions/filters/http/router/v3/router_pb";
 import { ConfigSchema as SetFilterStateSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb";
+import { ConfigSchema as SetMetadataSchema } from "@weft/xds/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb";
 import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
@@ -56,8 +63,11 @@ export const extensionRegistry = createRegistry(
   CookieBasedSessionStateSchema,
   HeaderBasedSessionStateSchema,
   JwtAuthenticationSchema,
+  ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
   HttpRbacSchema,
+  RBACPerRouteSchema,
+  SetMetadataSchema,
   UriTemplateMatchConfigSchema,
   OnDemandSchema,
   OnDemandHostsSchema,

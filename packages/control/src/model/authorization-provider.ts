@@ -21,7 +21,8 @@ export interface HttpAuthorizationProvider extends Provider {
   /** Names of headers, with `*` first or last for any. */
   readonly includedHeaders: readonly string[];
   readonly addedHeaders: readonly { readonly name: string; readonly value: string }[];
-  readonly toUpstream: readonly string[];
+  /** "all": what of its answer is not about the answer itself. */
+  readonly toUpstream: readonly string[] | "all";
   readonly toClientOnDenial: readonly string[];
   readonly toClientOnSuccess: readonly string[];
 }
@@ -29,7 +30,9 @@ export interface HttpAuthorizationProvider extends Provider {
 /** A service that speaks Envoy's authorization protocol. @see envoy.service.auth.v3.Authorization */
 export interface GrpcAuthorizationProvider extends Provider {
   readonly kind: "grpc";
+  /** Names of headers; undefined: it sees all. */
+  readonly includedHeaders?: readonly string[];
 }
 
-/** Whom CUSTOM policies ask. */
+/** Whom CUSTOM policies and routes ask. */
 export type AuthorizationProvider = HttpAuthorizationProvider | GrpcAuthorizationProvider;

@@ -144,7 +144,7 @@ function attachedHosts({ consumers, producer }: AttachedRoutes, namespace: strin
 /** Hosts that routing may send calls to. */
 function destinationHosts({ http, tcp, tls }: RouteSet): string[] {
   const hosts = [...tcp, ...tls].flatMap(({ destinations }) => destinations.map(({ host }) => host));
-  for (const { action } of http) hosts.push(...hostsLedTo(action));
+  for (const route of http) hosts.push(...hostsLedTo(route));
   return hosts;
 }
 

@@ -16,7 +16,7 @@ const to = (host: string, weight: number, own?: DestinationFilters): HttpDestina
   headers: edits,
   ...(own ? { own } : {}),
 });
-const rewritten: DestinationFilters = { rewriteAuthority: "other", mirrors: [] };
+const rewritten: DestinationFilters = { rewriteAuthority: "other", mirrors: [], authorizers: [] };
 
 function routeTo(destinations: readonly HttpDestination[], mirrors: readonly Mirror[] = []): HttpRoute {
   return {
@@ -92,7 +92,7 @@ describe("shares of a route", () => {
     [
       "are parted where a part of them is copied",
       routeTo(
-        [to("a", 1, { mirrors: [copyTo("m", 25), copyTo("n", 50)] }), to("b", 1)],
+        [to("a", 1, { mirrors: [copyTo("m", 25), copyTo("n", 50)], authorizers: [] }), to("b", 1)],
         [copyTo("rule", 50)],
       ),
       [
@@ -105,7 +105,7 @@ describe("shares of a route", () => {
     ],
     [
       "are not parted where all of them is copied",
-      routeTo([to("a", 1, { mirrors: [copyTo("m", 100)] }), to("b", 1)]),
+      routeTo([to("a", 1, { mirrors: [copyTo("m", 100)], authorizers: [] }), to("b", 1)]),
       [
         ["a", "m", 500_000],
         ["b", "", undefined],

@@ -1,3 +1,4 @@
+import type { AuthorizationProvider } from "./authorization-provider.ts";
 import {
   type ForwardAction,
   type HeaderEdits,
@@ -57,13 +58,26 @@ export function copiesOf(action: HttpAction): Mirror[] {
   return [...action.mirrors, ...action.destinations.flatMap(({ own }) => own?.mirrors ?? [])];
 }
 
-/** Where an action leads, copies too. */
-export function hostsLedTo(action: HttpAction): string[] {
-  if (action.kind !== "forward") return [];
+/** Who is asked about requests of a route, or of a destination of it. */
+export function authorizersOf({ action, authorizers = [] }: HttpRoute): readonly AuthorizationProvider[] {
+  if (action.kind !== "forward") return authorizers;
+  const own = action.destinations.flatMap((destination) => destination.own?.authorizers ?? []);
+  return own.length > 0 ? [...authorizers, ...own] : authorizers;
+}
+
+/** Hosts that are called because of a route, but not by the application: copies go there, or they are asked. */
+export function hostsAside(route: HttpRoute): string[] {
   return [
-    ...action.destinations.map(({ host }) => host),
-    ...copiesOf(action).map(({ destination }) => destination.host),
+    ...copiesOf(route.action).map(({ destination }) => destination.host),
+    ...authorizersOf(route).map(({ host }) => host),
   ];
+}
+
+/** Where a route leads, and whom it needs besides. */
+export function hostsLedTo(route: HttpRoute): string[] {
+  const { action } = route;
+  const destinations = action.kind === "forward" ? action.destinations.map(({ host }) => host) : [];
+  return [...destinations, ...hostsAside(route)];
 }
 
 /** The share of one destination, between two millionths, in as many parts as copies ask for. */
@@ -79,6 +93,7 @@ function partsOf(
     ...route,
     headers: headersFor(route.headers, destination),
     cors: own?.cors ?? route.cors,
+    ...(own?.authorizers.length ? { authorizers: [...(route.authorizers ?? []), ...own.authorizers] } : {}),
   };
   if (own?.redirect) return [{ route: { ...common, action: own.redirect }, upTo: high }];
   const copies = [...action.mirrors, ...(own?.mirrors ?? [])].map((mirror) => ({

@@ -1,4 +1,5 @@
 import type { AddressMatch } from "./address-match.ts";
+import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The routes one VirtualService gives one host. The first that matches applies. */
@@ -58,6 +59,8 @@ export interface HttpRoute {
   readonly action: HttpAction;
   readonly fault: Fault | undefined;
   readonly cors: Cors | undefined;
+  /** Each of them must say yes to each request. */
+  readonly authorizers?: readonly AuthorizationProvider[];
   /** How requests of one client find the endpoint of its first one. */
   readonly session?: SessionCarrier;
   readonly headers: HeaderEdits;
@@ -137,7 +140,7 @@ export interface HttpDestination extends Destination {
   readonly own?: DestinationFilters;
 }
 
-/** Of one destination: in place of what its route says of the same, but copies are made beside the route's. */
+/** Of one destination: in place of what its route says of the same; copies are made and others are asked beside. */
 export interface DestinationFilters {
   /** Its share is answered, and goes nowhere. */
   readonly redirect?: RedirectAction;
@@ -145,6 +148,7 @@ export interface DestinationFilters {
   readonly rewriteAuthority?: string;
   readonly pathEdit?: PathEdit;
   readonly mirrors: readonly Mirror[];
+  readonly authorizers: readonly AuthorizationProvider[];
 }
 
 export interface Retries {

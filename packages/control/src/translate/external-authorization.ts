@@ -17,6 +17,8 @@ import type {
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { duration, pack } from "./messages.ts";
 import { outboundClusterName } from "./names.ts";
+import { patternsExcept } from "./patterns-except.ts";
+import { regexMatch } from "./string-match.ts";
 
 type Fields = Exclude<MessageInitShape<typeof ExtAuthzSchema>, { $typeName: string }>;
 type Names = Exclude<MessageInitShape<typeof ListStringMatcherSchema>, { $typeName: string }>;
@@ -26,6 +28,12 @@ const rbacNetworkFilterName = "envoy.filters.network.rbac";
 /** Goes before what an evaluation of CUSTOM policies leaves in the metadata of RBAC. */
 export const customStatPrefix = "istio_ext_authz_";
 
+/** Names of fields of an answer that are not about the answer itself: how it is framed, what it holds, who made it. */
+const ofTheVerdict = patternsExcept([
+  ...[":", "content-", "transfer-", "x-envoy-"].map((prefix) => ({ prefix })),
+  ..."connection date host keep-alive server te trailer upgrade".split(" "),
+]).map(regexMatch);
+
 /** How policies are named that a provider is to be asked about: it is asked where one of them matched. */
 export function customPolicyPrefix(provider: string): string {
   return `istio-ext-authz-${provider}-`;
@@ -33,15 +41,19 @@ export function customPolicyPrefix(provider: string): string {
 
 /** Asks a provider about the requests that one of its policies matched; while it does not answer they are refused, unless it says otherwise. */
 export function externalAuthorization(name: string, provider: AuthorizationProvider): HttpFilter {
-  const fields: Fields = {
+  const fields = { ...questionOf(provider), filterEnabledMetadata: whereMatched(name, rbacFilterName) };
+  return httpFilter(`envoy.filters.http.ext_authz.${name}`, pack(ExtAuthzSchema, fields));
+}
+
+/** How a provider is asked, about every request that comes to the filter. */
+export function questionOf(provider: AuthorizationProvider): Fields {
+  return {
     ...(provider.kind === "http" ? httpFields(provider) : grpcFields(provider)),
     failureModeAllow: provider.failsOpen,
     clearRouteCache: provider.clearsRoute,
     ...(provider.statusOnError === undefined ? {} : { statusOnError: { code: provider.statusOnError } }),
     ...(provider.body ? { withRequestBody: bodyOf(provider.body) } : {}),
-    filterEnabledMetadata: whereMatched(name, rbacFilterName),
   };
-  return httpFilter(`envoy.filters.http.ext_authz.${name}`, pack(ExtAuthzSchema, fields));
 }
 
 /** The same about connections, which only a provider of Envoy's protocol can be asked about. */
@@ -86,7 +98,11 @@ function bodyOf(
 }
 
 function grpcFields(provider: GrpcAuthorizationProvider): Fields {
-  return { services: { case: "grpcService", value: grpcServiceOf(provider) } };
+  const { includedHeaders } = provider;
+  return {
+    services: { case: "grpcService", value: grpcServiceOf(provider) },
+    ...(includedHeaders ? { allowedHeaders: namesOf(includedHeaders) } : {}),
+  };
 }
 
 function grpcServiceOf(provider: GrpcAuthorizationProvider) {
@@ -116,7 +132,11 @@ function httpFields(provider: HttpAuthorizationProvider): Fields {
   }
   if (toUpstream.length + toClientOnDenial.length + toClientOnSuccess.length > 0) {
     service.authorizationResponse = {
-      ...(toUpstream.length > 0 ? { allowedUpstreamHeaders: namesOf(toUpstream) } : {}),
+      ...(toUpstream === "all"
+        ? { allowedUpstreamHeaders: { patterns: ofTheVerdict } }
+        : toUpstream.length > 0
+          ? { allowedUpstreamHeaders: namesOf(toUpstream) }
+          : {}),
       ...(toClientOnDenial.length > 0 ? { allowedClientHeaders: namesOf(toClientOnDenial) } : {}),
       ...(toClientOnSuccess.length > 0 ? { allowedClientHeadersOnSuccess: namesOf(toClientOnSuccess) } : {}),
     };

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "@weft/xds/gen/envoy/config/core/v3/base_pb";
 import { type Listener, ListenerSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
+import type { AuthorizationProvider } from "../model/authorization-provider.ts";
 import type { Mesh } from "../model/mesh.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
@@ -15,6 +16,8 @@ import { listenerName } from "./names.ts";
 import { upstreamRouteName } from "./outbound-listeners.ts";
 import { upstreamRoutes } from "./outbound-routes.ts";
 import { part, type SidecarPart } from "./part.ts";
+import { routeAuthorizationName } from "./route-authorization.ts";
+import { authorizersTo } from "./route-authorizers.ts";
 import { routesFrom } from "./route-sources.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
 
@@ -33,9 +36,15 @@ export function frontendParts(mesh: RoutedMesh, caller: Caller, features: Client
     const ports = namespaces.has(service.namespace) ? portsOf(service, mesh) : [];
     if (ports.length === 0) return [];
     const variant = ports.join();
+    const asked = new Map(ports.map((port) => [port, authorizersTo(service.hostname, port, mesh, caller)]));
+    const names = [...asked.values()].map((own) => own.map(routeAuthorizationName).join()).join(" ");
     return [
-      part("frontend-listeners", "listener", [service, options], `${variant} ${featuresKey(features)}`, () =>
-        frontendListeners(service, ports, options, features),
+      part(
+        "frontend-listeners",
+        "listener",
+        [service, options],
+        `${variant} ${featuresKey(features)} ${names}`,
+        () => frontendListeners(service, asked, options, features),
       ),
       part(
         "frontend-routes",
@@ -58,16 +67,16 @@ function portsOf({ addresses, ports }: Service, { exceptPorts = [] }: RoutedMesh
 
 function frontendListeners(
   { hostname, addresses, source }: Service,
-  ports: readonly number[],
+  ports: ReadonlyMap<number, readonly AuthorizationProvider[]>,
   options: MeshOptions,
   features: ClientFeatures,
 ): Listener[] {
   const own = listenable(addresses, features);
   const [first] = own;
   if (first === undefined) return [];
-  return ports.map((port) => {
+  return [...ports].map(([port, asked]) => {
     const statPrefix = `outbound_${hostLiteral(first)}_${port}`;
-    const filter = outboundHttp(statPrefix, upstreamRouteName(hostname, port), options, features);
+    const filter = outboundHttp(statPrefix, upstreamRouteName(hostname, port), asked, options, features);
     return create(ListenerSchema, {
       name: listenerName(first, port),
       ...placesOf(own, port),

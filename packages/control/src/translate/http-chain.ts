@@ -14,6 +14,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import type { PathNormalization } from "../config/mesh-config/mesh-config-spec.ts";
+import type { AuthorizationProvider } from "../model/authorization-provider.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { accessLogs } from "./access-log.ts";
 import {
@@ -27,21 +28,24 @@ import { type Audience, explainedReplies } from "./explain-header.ts";
 import { type HttpFilter, httpFilter } from "./http-filter.ts";
 import { istioStats } from "./istio-stats.ts";
 import { adsSource, duration, pack } from "./messages.ts";
+import { routeAuthorization } from "./route-authorization.ts";
 import { routeFilterNames } from "./route-filters.ts";
 import { signalsOf } from "./signals-of.ts";
 import { tracingFields } from "./tracing.ts";
 
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
-/** Requests of the application on their way out: faults, CORS and sessions as its routes ask, statistics, router. */
+/** Requests of the application on their way out: faults, CORS, authorization and sessions as its routes ask, statistics, router. */
 export function outboundHttp(
   statPrefix: string,
   routeConfigName: string,
+  authorizers: readonly AuthorizationProvider[],
   options: MeshOptions,
   features: ReportingFeatures,
 ): Filter {
   const side = { reporter: { direction: "outbound" }, features } as const;
-  const filters = features.learnsScope ? [onDemand(), ...routeFilters()] : routeFilters();
+  const own = routeFilters(authorizers);
+  const filters = features.learnsScope ? [onDemand(), ...own] : own;
   return manager(statPrefix, filters, side, options, {
     ...explainedReplies("application", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
@@ -82,12 +86,13 @@ export function gatewayHttp(
   statPrefix: string,
   routeConfigName: string,
   policy: readonly HttpFilter[],
+  authorizers: readonly AuthorizationProvider[],
   features: ReportingFeatures,
   options: MeshOptions,
 ): Filter {
   const { numTrustedProxies, forwardClientCert } = options.defaults.gatewayTopology;
   const side = { reporter: { direction: "outbound" }, features, isGateway: true } as const;
-  return manager(statPrefix, [...policy, ...routeFilters()], side, options, {
+  return manager(statPrefix, [...policy, ...routeFilters(authorizers)], side, options, {
     ...explainedReplies("anybody", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     useRemoteAddress: true,
@@ -104,11 +109,17 @@ const discoveryTimeoutMs = 5_000;
 /** A client that takes longer to say what it wants holds a connection for nothing. */
 const edgeHeadersTimeoutMs = 60_000;
 
-/** There whether or not a route asks for them: a listener that changed with its routes would drain. */
-function routeFilters(): HttpFilter[] {
+/**
+ * There whether or not a route asks for them: a listener that changed with its
+ * routes would drain. But who is asked about requests, and which of their
+ * headers they see, only a filter can say. A preflight shows no credentials: it
+ * is answered before.
+ */
+function routeFilters(authorizers: readonly AuthorizationProvider[]): HttpFilter[] {
   return [
     httpFilter(routeFilterNames.fault, pack(HTTPFaultSchema, {})),
     httpFilter(routeFilterNames.cors, pack(CorsSchema, {})),
+    ...routeAuthorization(authorizers),
     httpFilter(routeFilterNames.session, pack(StatefulSessionSchema, {})),
   ];
 }

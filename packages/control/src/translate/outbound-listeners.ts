@@ -14,6 +14,7 @@ import { anyAddress, listenable, tlsInspector } from "./listener-parts.ts";
 import { hostLiteral, istioMetadata, placesOf, socketAddress } from "./messages.ts";
 import { blackHoleCluster, listenerName, outboundCapturePort } from "./names.ts";
 import { httpPorts, unknownCluster } from "./outbound-routes.ts";
+import { authorizersAt, authorizersTo } from "./route-authorizers.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
 import { tcpProxy } from "./tcp-chain.ts";
 import { chainFields, chainOf, serverNameChain, tcpChains, tlsChains, withoutRepeats } from "./tcp-routes.ts";
@@ -173,7 +174,15 @@ function portChains(
   );
   const bytes = lone && !hasHttp ? tcpChains(lone, port, mesh, caller, features) : undefined;
   const rest = hasHttp
-    ? [outboundHttp(`outbound_0.0.0.0_${port}`, String(port), options, features)]
+    ? [
+        outboundHttp(
+          `outbound_0.0.0.0_${port}`,
+          String(port),
+          authorizersAt(port, mesh, caller),
+          options,
+          features,
+        ),
+      ]
     : (bytes?.rest ?? tcpProxy([{ name: unknownCluster(mesh), weight: 1 }], outbound, options, features));
   const addressed = bytes?.addressed ?? [];
   return chains.length > 0
@@ -228,6 +237,7 @@ export function upstreamListeners(
       outboundHttp(
         `outbound_${hostLiteral(bindAddress)}_${bindPort}`,
         upstreamRouteName(hostname, port),
+        authorizersTo(hostname, port, mesh, caller),
         mesh.options,
         features,
       ),

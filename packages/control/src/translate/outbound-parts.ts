@@ -18,6 +18,7 @@ import {
 import { httpPorts, outboundRoutes, upstreamRoutes } from "./outbound-routes.ts";
 import { hostsPart, part, routesPart, type SidecarPart } from "./part.ts";
 import type { RouteAssembly, RouteMemory } from "./route-assembly.ts";
+import { asksOthers } from "./route-authorizers.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
 
 /** Listeners and routes for captured traffic: of all that may be called, or of each listener that a Sidecar names. */
@@ -114,9 +115,9 @@ function portRoutes(
   ];
 }
 
-/** What the listeners of captured traffic are made from of routing: nothing, where requests alone are routed. */
+/** What the listeners of captured traffic are made from of routing: nothing, where requests alone are routed and nobody is asked. */
 function routedStreams({ routing, attached }: RoutedMesh): readonly object[] {
-  return routing.values().some(hasStreams) || attached.values().some(attachesStreams)
+  return routing.values().some(hasStreams) || attached.values().some(concernsListeners)
     ? [routing, attached]
     : [];
 }
@@ -125,8 +126,10 @@ function hasStreams({ tcp, tls }: RouteSet): boolean {
   return tcp.length + tls.length > 0;
 }
 
-function attachesStreams({ producer, consumers }: AttachedRoutes): boolean {
-  return [producer, ...consumers.values()].some((ports) => ports.values().some(hasStreams));
+function concernsListeners({ producer, consumers }: AttachedRoutes): boolean {
+  return [producer, ...consumers.values()].some((ports) =>
+    ports.values().some((routes) => hasStreams(routes) || asksOthers(routes)),
+  );
 }
 
 /** At an address that the application connects to, or that it is captured for. */

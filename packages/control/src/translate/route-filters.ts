@@ -6,6 +6,7 @@ import { CookieBasedSessionStateSchema } from "@weft/xds/gen/envoy/extensions/ht
 import { HeaderBasedSessionStateSchema } from "@weft/xds/gen/envoy/extensions/http/stateful_session/header/v3/header_pb";
 import type { AbortError, Cors, Fault, HttpRoute, SessionCarrier } from "../model/routing.ts";
 import { duration, fraction, pack } from "./messages.ts";
+import { routeQuestions } from "./route-authorization.ts";
 import { stringMatch } from "./string-match.ts";
 
 /** The filters of every caller's chain that only act where a route configures them, in their order. */
@@ -16,10 +17,13 @@ export const routeFilterNames = {
 } as const;
 
 /** What a route asks of the filters before it: its `typed_per_filter_config`. */
-export function routeFilters(route: Pick<HttpRoute, "fault" | "cors" | "session">): Record<string, Any> {
+export function routeFilters(
+  route: Pick<HttpRoute, "authorizers" | "cors" | "fault" | "session">,
+): Record<string, Any> {
   return {
     ...(route.fault ? { [routeFilterNames.fault]: fault(route.fault) } : {}),
     ...(route.cors ? { [routeFilterNames.cors]: cors(route.cors) } : {}),
+    ...(route.authorizers ? routeQuestions(route.authorizers) : {}),
     ...(route.session ? { [routeFilterNames.session]: session(route.session) } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import { hostsLedTo } from "../model/route-shares.ts";
-import { type HostRouting, type HttpRoute, routesTo, routingOf } from "../model/routing.ts";
+import { type HostRouting, routesTo, routingOf } from "../model/routing.ts";
 import type { Service } from "../model/service.ts";
 import type { Caller } from "./caller.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
@@ -30,7 +30,7 @@ function hostsBehind(service: Service, mesh: RoutedMesh, caller: Caller): string
   const routes = service.ports.flatMap(
     ({ number }) => routesTo(service.hostname, number, mesh, caller)?.http ?? [],
   );
-  return [...new Set(routes.flatMap(hostsOf))];
+  return [...new Set(routes.flatMap(hostsLedTo))];
 }
 
 const hostsByRouting = new WeakMap<HostRouting, readonly string[]>();
@@ -39,14 +39,10 @@ function hostsIn(routing: HostRouting | undefined): readonly string[] {
   if (!routing) return [];
   let hosts = hostsByRouting.get(routing);
   if (!hosts) {
-    hosts = [...new Set(routing.http.flatMap(hostsOf))];
+    hosts = [...new Set(routing.http.flatMap(hostsLedTo))];
     hostsByRouting.set(routing, hosts);
   }
   return hosts;
-}
-
-function hostsOf({ action }: HttpRoute): string[] {
-  return hostsLedTo(action);
 }
 
 /** Whether the routes of a service may be others for other callers that see the same routing of it. */

@@ -1,10 +1,10 @@
 import type { MeshDefaults } from "../model/mesh-options.ts";
-import { copiesOf } from "../model/route-shares.ts";
-import type { HttpRoute, RouteSet } from "../model/routing.ts";
+import { hostsAside } from "../model/route-shares.ts";
+import type { RouteSet } from "../model/routing.ts";
 import { destinationOf } from "../model/signals.ts";
 import type { SeenMesh } from "../model/view.ts";
 
-const mirrored = new WeakMap<object, WeakMap<object, ReadonlySet<string>>>();
+const aside = new WeakMap<object, WeakMap<object, ReadonlySet<string>>>();
 
 /**
  * Whether a proxy calls a service without a request or a connection of its
@@ -12,7 +12,7 @@ const mirrored = new WeakMap<object, WeakMap<object, ReadonlySet<string>>>();
  * it is asked about requests, or it is told of them.
  */
 export function isUsedUnasked(hostname: string, mesh: SeenMesh): boolean {
-  if (mirrorsOf(mesh).has(hostname)) return true;
+  if (asideOf(mesh).has(hostname)) return true;
   return providersOf(mesh.options.defaults).has(hostname);
 }
 
@@ -31,34 +31,30 @@ function providersOf(defaults: MeshDefaults): ReadonlySet<string | undefined> {
   return hosts;
 }
 
-function mirrorsOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
-  let byAttached = mirrored.get(routing);
+function asideOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
+  let byAttached = aside.get(routing);
   if (!byAttached) {
     byAttached = new WeakMap();
-    mirrored.set(routing, byAttached);
+    aside.set(routing, byAttached);
   }
   let hosts = byAttached.get(attached);
   if (!hosts) {
     const sets = [...attached.values()].flatMap(({ producer, consumers }) =>
       [producer, ...consumers.values()].flatMap((ports) => [...ports.values()]),
     );
-    hosts = new Set([...routing.values(), ...sets].flatMap(mirrorsOfSet));
+    hosts = new Set([...routing.values(), ...sets].flatMap(asideOfSet));
     byAttached.set(attached, hosts);
   }
   return hosts;
 }
 
-const mirroredBySet = new WeakMap<RouteSet, readonly string[]>();
+const asideBySet = new WeakMap<RouteSet, readonly string[]>();
 
-function mirrorsOfSet(routes: RouteSet): readonly string[] {
-  let hosts = mirroredBySet.get(routes);
+function asideOfSet(routes: RouteSet): readonly string[] {
+  let hosts = asideBySet.get(routes);
   if (!hosts) {
-    hosts = routes.http.flatMap(mirrorsIn);
-    mirroredBySet.set(routes, hosts);
+    hosts = routes.http.flatMap(hostsAside);
+    asideBySet.set(routes, hosts);
   }
   return hosts;
-}
-
-function mirrorsIn({ action }: HttpRoute): string[] {
-  return copiesOf(action).map(({ destination }) => destination.host);
 }

@@ -66,7 +66,7 @@ function refusedToken(exchange: ExchangeRecord): ReplyDecision {
   return { by: `request authentication ${provider}`, origin: originOf(provider, exchange) };
 }
 
-/** By a service that was asked because of a policy; which one, the evaluation before it has left behind. */
+/** By a service that was asked because of a policy, which the evaluation before it has left behind, or by the route. */
 function refusedElsewhere(exchange: ExchangeRecord): ReplyDecision {
   const by = "external authorization";
   for (const [key, value] of exchange.dynamicMetadata?.get(rbacMetadataName) ?? []) {
@@ -76,9 +76,15 @@ function refusedElsewhere(exchange: ExchangeRecord): ReplyDecision {
       return { by: `${by}, asked by policy ${policy}`, origin: originOf(policy, exchange) };
     }
   }
-  return { by, origin: "" };
+  const { match } = exchange;
+  const asksByRoute = match?.route.filterConfigs?.keys().some((name) => name.startsWith(routeAuthorization));
+  return asksByRoute
+    ? { by: `${by}, asked by ${titleOf(match)}`, origin: match?.route.origin ?? "" }
+    : { by, origin: "" };
 }
 
+/** How filters are named that are asked by routes alone. */
+const routeAuthorization = "envoy.filters.http.ext_authz.route.";
 const rbacMetadataName = "envoy.filters.http.rbac";
 /** Of policies that only say whom to ask. */
 const askedPrefix = "istio-ext-authz-";

@@ -139,7 +139,11 @@ function resolvedRefs(
   diagnostics: Diagnostics,
 ): Condition {
   for (const { path, message } of problems) {
-    const hint = path.includes(".requestMirror") ? "no copies are sent there" : failures[resource.kind];
+    const hint = path.includes(".requestMirror")
+      ? "no copies are sent there"
+      : path.includes(".externalAuth")
+        ? "nobody can be asked: requests are answered with 500"
+        : failures[resource.kind];
     diagnostics.warning("IST0101", resource.origins.at(path), message, hint);
   }
   const [first] = problems;

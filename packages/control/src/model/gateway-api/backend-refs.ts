@@ -17,7 +17,7 @@ export interface BackendLookup extends Pick<Mesh, "services" | "options"> {
 
 /** A reference that leads nowhere, by the reasons of the Gateway API's condition `ResolvedRefs`. */
 export interface RefProblem {
-  readonly reason: "BackendNotFound" | "InvalidKind" | "RefNotPermitted";
+  readonly reason: "BackendNotFound" | "InvalidKind" | "RefNotPermitted" | "UnsupportedProtocol";
   readonly message: string;
   /** Of the reference in its resource, e.g. `spec.rules[0].backendRefs[1]`. */
   readonly path: string;

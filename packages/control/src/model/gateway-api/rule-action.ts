@@ -11,6 +11,7 @@ import {
   type Mirror,
 } from "../routing.ts";
 import { type BackendLookup, type RefProblem, resolveBackend } from "./backend-refs.ts";
+import { externalAuth } from "./external-auth.ts";
 import { corsOf, headerEdits, mirrorPercent, pathEdit, redirectAction, thenEdit } from "./http-filters.ts";
 import { sessionCarrier } from "./session-carrier.ts";
 
@@ -25,13 +26,16 @@ export interface RuleContext {
   readonly missingStatus: 500 | 503;
 }
 
+/** A host that is nowhere. */
+const unauthorizable = "not-authorizable.invalid";
+
 /** What becomes of the requests of a rule, whichever of its matches they have. */
 export function ruleAction(
   rule: Omit<HttpRuleSpec, "matches">,
   context: RuleContext,
   backends: BackendLookup,
   problems: RefProblem[],
-): Pick<HttpRoute, "action" | "headers" | "cors" | "session"> {
+): Pick<HttpRoute, "action" | "headers" | "cors" | "authorizers" | "session"> {
   const { path, resource } = context;
   const filters = rule.filters ?? [];
   const cors = filters.find((filter) => filter.cors)?.cors;
@@ -46,20 +50,37 @@ export function ruleAction(
       // Nobody waits for the answer to a copy: one that leads nowhere is none.
       return found.problem || percent === 0 ? [] : [{ destination: found.destination, percent }];
     });
+  const authorizersOf = (list: readonly HttpFilterSpec[], at: string) =>
+    list.flatMap(({ externalAuth: spec }, i) =>
+      spec ? [externalAuth(spec, `${at}[${i}].externalAuth`, resource, backends, problems)] : [],
+    );
   const destinations = (rule.backendRefs ?? []).map((ref, i): HttpDestination => {
     const at = `${path}.backendRefs[${i}]`;
     const found = resolveBackend(ref, at, resource, backends);
     if (found.problem) problems.push(found.problem);
     const { filters: own = [] } = ref;
-    const more = destinationFilters(own, context, mirrorsOf(own, `${at}.filters`));
-    return { ...found.destination, headers: headerEdits(own), ...(more ? { own: more } : {}) };
+    const asked = authorizersOf(own, `${at}.filters`);
+    const more = destinationFilters(own, context, {
+      mirrors: mirrorsOf(own, `${at}.filters`),
+      authorizers: asked.filter((one) => one !== undefined),
+    });
+    // Where somebody is to be asked and nobody can be, it must not be reached.
+    const destination = asked.includes(undefined)
+      ? { ...found.destination, host: unauthorizable, subset: "" }
+      : { ...found.destination, ...(more ? { own: more } : {}) };
+    return { ...destination, headers: headerEdits(own) };
   });
   const mirrors = mirrorsOf(filters, `${path}.filters`);
+  const asked = authorizersOf(filters, `${path}.filters`);
+  const authorizers = asked.filter((one) => one !== undefined);
   const edited = editedDestinations(destinations, own);
   return {
-    action: httpAction(rule, context, edited.destinations, mirrors),
+    action: asked.includes(undefined)
+      ? { kind: "direct-response", status: 500, body: undefined }
+      : httpAction(rule, context, edited.destinations, mirrors),
     headers: edited.headers,
     cors: cors && corsOf(cors),
+    ...(authorizers.length > 0 ? { authorizers } : {}),
     ...(rule.sessionPersistence ? { session: sessionCarrier(rule.sessionPersistence, context) } : {}),
   };
 }
@@ -68,11 +89,11 @@ export function ruleAction(
 function destinationFilters(
   filters: readonly HttpFilterSpec[],
   { matched }: RuleContext,
-  mirrors: readonly Mirror[],
+  { mirrors, authorizers }: Pick<DestinationFilters, "mirrors" | "authorizers">,
 ): DestinationFilters | undefined {
   const of = <K extends keyof HttpFilterSpec>(field: K) => filters.find((filter) => filter[field])?.[field];
   const [redirect, rewrite, cors] = [of("requestRedirect"), of("urlRewrite"), of("cors")];
-  if (!redirect && !rewrite && !cors && mirrors.length === 0) return undefined;
+  if (!redirect && !rewrite && !cors && mirrors.length + authorizers.length === 0) return undefined;
   const path = pathEdit(rewrite?.path, matched);
   return {
     ...(redirect ? { redirect: redirectAction(redirect, matched) } : {}),
@@ -80,6 +101,7 @@ function destinationFilters(
     ...(rewrite?.hostname === undefined ? {} : { rewriteAuthority: rewrite.hostname }),
     ...(path ? { pathEdit: path } : {}),
     mirrors,
+    authorizers,
   };
 }
 

@@ -19,6 +19,7 @@ import { duration, placesOf } from "../messages.ts";
 import { blackHoleCluster, listenerName } from "../names.ts";
 import { httpPolicyFilters, tcpPolicyFilters } from "../policy-filters.ts";
 import { listenerMetadata } from "../policy-origins.ts";
+import { authorizersIn } from "../route-authorizers.ts";
 import { tcpProxy } from "../tcp-chain.ts";
 import {
   type AddressedChain,
@@ -85,7 +86,7 @@ function addressesOf({ bind }: GatewayListener, { workload }: GatewayView): read
 function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
   switch (listener.kind) {
     case "http":
-      return [{ filters: [http(plainRouteName(listener), undefined, view)] }];
+      return [{ filters: [http(plainRouteName(listener), listener.servers, view)] }];
     case "tcp":
       return listener.servers.flatMap((server) => {
         const chains = addressedChains(server, listener, view);
@@ -115,7 +116,7 @@ function tlsChains(server: GatewayServer, listener: GatewayListener, view: Gatew
   }
   const isHttp = server.protocol === "https";
   const transportSocket = gatewayTls(tls, isHttp ? httpAlpn : [], mesh.options);
-  if (isHttp) return [chain([http(securedRouteName(listener, server), tls, view)], { transportSocket })];
+  if (isHttp) return [chain([http(securedRouteName(listener, server), [server], view)], { transportSocket })];
   return addressedChains(server, listener, view).map(({ pair, filters }) =>
     chain(filters, { transportSocket }, pair),
   );
@@ -192,11 +193,15 @@ function opaque(
 
 function http(
   routeName: string,
-  tls: ServerTls | undefined,
-  { workload, features, mesh }: GatewayView,
+  servers: readonly GatewayServer[],
+  { workload, features, mesh, caller }: GatewayView,
 ): Filter {
-  const policies = httpPolicyFilters(workload, mesh.options, provesIdentities(tls));
-  return gatewayHttp(routeName, routeName, policies, features, mesh.options);
+  const routes = servers.flatMap((server) =>
+    routingsOn(server, mesh, caller).flatMap(({ routing }) => routing.http),
+  );
+  const isProved = servers.every(({ tls }) => provesIdentities(tls));
+  const policies = httpPolicyFilters(workload, mesh.options, isProved);
+  return gatewayHttp(routeName, routeName, policies, authorizersIn(routes), features, mesh.options);
 }
 
 /** What a certificate says that nobody verified must not be believed. */

@@ -20,6 +20,7 @@ import type { Service } from "../../model/service.ts";
 import type { Caller } from "../caller.ts";
 import { upstreamRouteName } from "../outbound-listeners.ts";
 import { upstreamRoutes } from "../outbound-routes.ts";
+import { routeAuthorizationPrefix } from "../route-authorization.ts";
 import { routeFilterNames } from "../route-filters.ts";
 import type { RoutedMesh } from "../routed-mesh.ts";
 import { escapeRegex } from "../string-match.ts";
@@ -48,14 +49,15 @@ export function proxylessRoutes(service: Service, mesh: RoutedMesh, caller: Call
 
 /**
  * gRPC draws anew for each route it tries, so shares that follow each other are
- * not for it: what destinations have of their own is left out. Where a share is
- * to be answered with a redirect, it goes to a cluster that is not there.
+ * not for it: what destinations have of their own is left out. A share that is
+ * to be answered with a redirect, or asked about, goes to a cluster that is not
+ * there.
  */
 function inOneShare(route: HttpRoute): readonly RouteShare[] {
   const { action } = route;
   if (action.kind !== "forward") return [{ route, upTo: undefined }];
   const destinations = action.destinations.map(({ own, ...destination }) =>
-    own?.redirect ? { ...destination, host: "redirected.invalid" } : destination,
+    own?.redirect || own?.authorizers.length ? { ...destination, host: "not-for-grpc.invalid" } : destination,
   );
   return [{ route: { ...route, action: { ...action, destinations } }, upTo: undefined }];
 }
@@ -63,8 +65,12 @@ function inOneShare(route: HttpRoute): readonly RouteShare[] {
 function grpcRoute({ name, match, action, metadata, typedPerFilterConfig }: Route): Route[] {
   // A call has no query.
   if (!match || match.queryParameters.length > 0) return [];
-  const given =
-    action.case === "route"
+  const isAskedAbout = Object.keys(typedPerFilterConfig).some((name) =>
+    name.startsWith(routeAuthorizationPrefix),
+  );
+  const given = isAskedAbout
+    ? { case: "directResponse" as const, value: { status: 403 } }
+    : action.case === "route"
       ? { case: action.case, value: grpcAction(action.value) }
       : // gRPC fails the calls of a route whose action it does not know: so they are not sent elsewhere.
         action;
