@@ -1,6 +1,7 @@
 import { checkLocalitySetting } from "./check-locality-setting.ts";
 import type { ConsistentHashSpec, PortPolicySpec } from "./destination-rule-specs.ts";
 import type { Finding } from "./finding.ts";
+import { topologyNames } from "./topology-names.ts";
 
 /** What Envoy holds at most in a ring, and in a Maglev table. */
 const maxRingSize = 8_388_608;
@@ -12,6 +13,23 @@ export function checkLoadBalancer(policy: PortPolicySpec, path: string, find: Fi
   if (!spec) return;
   const { outlierDetection } = policy;
   checkLocalitySetting(spec.localityLbSetting, `${path}.localityLbSetting`, find, { outlierDetection });
+  checkLocalitySetting(spec.zoneAwareLbSetting, `${path}.zoneAwareLbSetting`, find);
+  if (spec.localityLbSetting && spec.zoneAwareLbSetting) {
+    const at = `${path}.zoneAwareLbSetting`;
+    find.error(
+      "W1106",
+      at,
+      `${path} sets localityLbSetting and zoneAwareLbSetting at once`,
+      "keep one of them",
+    );
+  }
+  const topology = spec.zoneAwareLbSetting?.failoverPriority?.findIndex((label) =>
+    topologyNames.includes(label),
+  );
+  if (topology !== undefined && topology >= 0) {
+    const at = `${path}.zoneAwareLbSetting.failoverPriority[${topology}]`;
+    find.error("W1106", at, `${at}: places are told apart by zoneAwareLbSetting itself`, "remove it");
+  }
   const { consistentHash, simple, warmup } = spec;
   find.duration(`${path}.warmup.duration`, warmup?.duration, { minMs: 1 });
   find.duration(`${path}.warmupDurationSecs`, spec.warmupDurationSecs, { minMs: 1 });

@@ -34,6 +34,7 @@ export interface LoadBalancerSpec {
   /** What `warmup` replaced. */
   readonly warmupDurationSecs?: string;
   readonly localityLbSetting?: LocalitySettingSpec;
+  readonly zoneAwareLbSetting?: Omit<LocalitySettingSpec, "distribute">;
 }
 
 /** What the places of callers and endpoints have to do with who is called. */

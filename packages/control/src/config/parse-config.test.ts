@@ -257,7 +257,7 @@ describe("what is not done yet is named", () => {
       "a field that can be left out is a warning",
       `${rule}  host: reviews\n  trafficPolicy: { loadBalancer: { zoneAwareLbSetting: {} } }\n`,
       true,
-      "mesh.yaml:6:36: warning W1301: DestinationRule.spec.trafficPolicy.loadBalancer.zoneAwareLbSetting is not supported yet: write localityLbSetting.distribute for shares of zones",
+      "mesh.yaml:6:36: warning W1301: DestinationRule.spec.trafficPolicy.loadBalancer.zoneAwareLbSetting is not supported yet: the caller's region comes first, and calls go to all of its zones alike, as in Istio where proxies do not know their own service; localityLbSetting keeps them in the nearest",
     ],
     [
       "a field that changes the meaning refuses the resource",

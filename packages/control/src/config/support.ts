@@ -24,6 +24,9 @@ const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
 const modernTls = oneOf("TLS_AUTO", "TLSV1_2", "TLSV1_3");
+const allZones =
+  "the caller's region comes first, and calls go to all of its zones alike, as in Istio where proxies do not know their own service; localityLbSetting keeps them in the nearest";
+const isOff = (value: unknown) => (value as { enabled?: boolean } | null)?.enabled === false;
 const outside = "it has no meaning outside Kubernetes";
 
 function poolRows(kind: ReturnType<typeof rows>, base: string): FieldSupport[] {
@@ -70,13 +73,17 @@ function policyRows(base: string): FieldSupport[] {
       `${balancer}.warmup`,
       `${balancer}.warmupDurationSecs`,
       `${balancer}.localityLbSetting`,
+      `${balancer}.zoneAwareLbSetting.enabled`,
+      `${balancer}.zoneAwareLbSetting.failover`,
+      `${balancer}.zoneAwareLbSetting.failoverPriority`,
     ),
     ...destinationRule.skipped(
       [
         `${base}.outlierDetection.consecutiveErrors`,
         "Istio does not use it either: write consecutiveGatewayErrors or consecutive5xxErrors",
       ],
-      [`${balancer}.zoneAwareLbSetting`, "write localityLbSetting.distribute for shares of zones"],
+      [`${balancer}.zoneAwareLbSetting`, allZones, isOff],
+      [`${balancer}.zoneAwareLbSetting.minClusterSize`, "calls go to all zones of a region"],
     ),
   ];
 }

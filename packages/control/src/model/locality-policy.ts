@@ -24,6 +24,8 @@ export interface LocalityFailover {
   readonly regions: readonly { readonly from: string; readonly to: string }[];
   /** Whether that is so although nobody watches how well they are. */
   readonly isForced: boolean;
+  /** What is in the caller's region is all equally near. */
+  readonly isByRegion?: boolean;
 }
 
 export interface PriorityLabel {
@@ -54,6 +56,17 @@ export function buildLocalityPolicy(spec: LocalitySettingSpec): LocalityPolicy {
     regions: (spec.failover ?? []).map(({ from = "", to = "" }) => ({ from, to })),
     isForced: false,
   };
+}
+
+/**
+ * As Istio where a proxy does not know its own service, which it needs to tell
+ * what its zone can take: the caller's region comes first, and all of its zones
+ * alike. That is so whether or not anybody watches how well endpoints are.
+ */
+export function buildZoneAwarePolicy(spec: Omit<LocalitySettingSpec, "distribute">): LocalityPolicy {
+  const { enabled, failover, failoverPriority } = spec;
+  const policy = buildLocalityPolicy({ enabled, failover, failoverPriority });
+  return policy.kind === "failover" ? { ...policy, isForced: true, isByRegion: true } : policy;
 }
 
 /** `name` or `name=value`. */

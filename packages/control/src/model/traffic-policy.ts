@@ -1,12 +1,13 @@
 import type {
   ClientTlsSpec,
   ConnectionPoolSpec,
+  LoadBalancerSpec,
   PortPolicySpec,
   TrafficPolicySpec,
 } from "../config/destination-rule-specs.ts";
 import { parseDurationMs } from "../config/values.ts";
 import { type Balancer, buildBalancer } from "./balancer.ts";
-import { buildLocalityPolicy, type LocalityPolicy } from "./locality-policy.ts";
+import { buildLocalityPolicy, buildZoneAwarePolicy, type LocalityPolicy } from "./locality-policy.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** How callers treat a service's endpoints; undefined parts take the mesh's default. */
@@ -177,8 +178,7 @@ function portPolicy(spec: PortPolicySpec): PortPolicy {
     ...noPolicy,
     connectionPool: spec.connectionPool && buildConnectionPool(spec.connectionPool),
     balancer: spec.loadBalancer && buildBalancer(spec.loadBalancer),
-    locality:
-      spec.loadBalancer?.localityLbSetting && buildLocalityPolicy(spec.loadBalancer.localityLbSetting),
+    locality: spec.loadBalancer && localityOf(spec.loadBalancer),
     outlier: spec.outlierDetection && outlierPolicy(spec.outlierDetection),
     tls: spec.tls && { ...spec.tls, mode: spec.tls.mode ?? "DISABLE" },
   };
@@ -237,4 +237,9 @@ function wholeSeconds(text: string | undefined): number | undefined {
 /** Durations were checked when the resource was read. */
 function durationMs(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseDurationMs(text);
+}
+
+function localityOf({ localityLbSetting, zoneAwareLbSetting }: LoadBalancerSpec): LocalityPolicy | undefined {
+  if (zoneAwareLbSetting) return buildZoneAwarePolicy(zoneAwareLbSetting);
+  return localityLbSetting && buildLocalityPolicy(localityLbSetting);
 }

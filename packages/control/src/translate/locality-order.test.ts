@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Endpoint } from "../model/endpoint.ts";
 import { parseLocality } from "../model/locality.ts";
-import { buildLocalityPolicy, type LocalityPolicy, nearestFirst } from "../model/locality-policy.ts";
+import {
+  buildLocalityPolicy,
+  buildZoneAwarePolicy,
+  type LocalityPolicy,
+  nearestFirst,
+} from "../model/locality-policy.ts";
 import { orderByPlace } from "./locality-order.ts";
 import type { Place } from "./place.ts";
 
@@ -62,6 +67,24 @@ describe("endpoints in order of their places", () => {
       buildLocalityPolicy({ failover: [{ from: "w", to: "s" }] }),
       at("w/a/1"),
       ["0:-:region", "1:-:south", "2:-:unplaced", "2:-:north"],
+    ],
+    [
+      "of regions the caller's, with all of its zones alike",
+      everywhere,
+      buildZoneAwarePolicy({ failover: [{ from: "w", to: "s" }] }),
+      at("w/a/1"),
+      ["0:-:same", "0:-:zone", "0:-:region", "1:-:south", "2:-:unplaced", "2:-:north"],
+    ],
+    [
+      "labels, and of those alike the caller's region",
+      [
+        endpoint("a", "n/a/1", { tier: "gold" }),
+        endpoint("b", "w/b/1", { tier: "gold" }),
+        endpoint("c", "w/a/1"),
+      ],
+      buildZoneAwarePolicy({ failoverPriority: ["tier"] }),
+      at("w/a/1", { tier: "gold" }),
+      ["0:-:b", "1:-:a", "2:-:c"],
     ],
     [
       "labels from the first on, and what differs in one differs in all behind it",

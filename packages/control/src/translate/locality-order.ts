@@ -82,10 +82,11 @@ const steps = 5;
 /** By labels first where there are any, and by place where there are none or the order of regions is told. */
 function prioritised(
   group: EndpointGroup,
-  { labels, regions }: LocalityFailover,
+  { labels, regions, isByRegion = false }: LocalityFailover,
   place: Place,
 ): EndpointGroup[] {
-  const distance = labels.length === 0 || regions.length > 0 ? distanceOf(group.locality, regions, place) : 0;
+  const isPlaced = labels.length === 0 || regions.length > 0 || isByRegion;
+  const distance = isPlaced ? distanceOf(group.locality, regions, place, isByRegion) : 0;
   if (labels.length === 0) return [{ ...group, priority: distance }];
   const byLabels = Map.groupBy(group.endpoints, (endpoint) => missing(endpoint, labels, place));
   return [...byLabels].map(([missed, endpoints]) => ({
@@ -111,8 +112,10 @@ function distanceOf(
   locality: Locality = elsewhere,
   regions: LocalityFailover["regions"],
   { locality: own = elsewhere }: Place,
+  isByRegion: boolean,
 ): number {
   if (own.region === locality.region) {
+    if (isByRegion) return 0;
     if (own.zone !== locality.zone) return 2;
     return own.subZone === locality.subZone ? 0 : 1;
   }

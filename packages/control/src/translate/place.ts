@@ -82,7 +82,8 @@ function askedByService(service: Service, usual: LocalityPolicy): Asked {
       if (!policy) continue;
       const own = policy.kind === "failover" ? policy.labels : [];
       for (const { name, value } of own) if (value === undefined) labels.add(name);
-      locality ||= own.length === 0 || (policy.kind === "failover" && policy.regions.length > 0);
+      locality ||= own.length === 0;
+      if (policy.kind === "failover") locality ||= policy.regions.length > 0 || policy.isByRegion === true;
     }
   }
   const asked = { locality, labels: [...labels].sort() };
