@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import type { DemoReport } from "../packages/cli/src/demo/report.ts";
 import { jaegerProgram } from "../packages/testkit/src/jaeger.ts";
@@ -25,8 +25,15 @@ const skipWithoutRoot = isRoot || process.env.CI ? false : "needs root for names
 /** What of the demo Prometheus and Jaeger show, where they are. */
 const observe = findPeer("prometheus") && jaegerProgram ? ["--observe"] : [];
 
+/** Removed when all is over: what a demo that failed has said is there until then. */
+function temporaryFolder(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 async function runOnce(capture: "nft" | "none", ...more: readonly string[]): Promise<DemoReport> {
-  const runDirectory = mkdtempSync(join(tmpdir(), `weft-demo-${capture}-`));
+  const runDirectory = temporaryFolder(`weft-demo-${capture}-`);
   const args = [
     weft[1],
     "demo",
@@ -80,7 +87,7 @@ test("without interception the same services run on local ports, and what is mis
 });
 
 test("a demo that was killed outright is cleaned up by the next", { skip: skipWithoutRoot }, async () => {
-  const runDirectory = mkdtempSync(join(tmpdir(), "weft-demo-crash-"));
+  const runDirectory = temporaryFolder("weft-demo-crash-");
   const child = spawn(weft[0], [weft[1], "demo", "--run-dir", runDirectory], { stdio: "ignore" });
   const namespaces = async () => (await tryCommand("ip", ["netns", "list"])).stdout;
   await until("it has begun", async () => (await namespaces()).includes("weft-demo-traffic"));

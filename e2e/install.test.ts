@@ -1,6 +1,6 @@
 /** The published package works as users get it: packed, installed elsewhere, run by whatever Node is there. */
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, "..");
 
 test("npm pack, npm install, npx weft", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "weft-install-"));
+  t.after(() => rmSync(directory, { recursive: true }));
   const packed = await runCommand(
     "npm",
     ["pack", "--workspace", "weft", "--pack-destination", directory, "--json"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -123,8 +123,10 @@ describe("the probe of a WorkloadGroup", () => {
     });
   }
 
-  it("by a command that takes too long is not ready, and nothing of it stays", async () => {
-    const pidFile = join(mkdtempSync(join(tmpdir(), "weft-probe-")), "pid");
+  it("by a command that takes too long is not ready, and nothing of it stays", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "weft-probe-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const pidFile = join(folder, "pid");
     const command = ["sh", "-c", `sleep 600 & echo $! > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; wait`];
     const stop = new AbortController();
     const probe = create(WorkloadTemplateSchema, {

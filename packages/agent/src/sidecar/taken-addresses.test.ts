@@ -4,16 +4,18 @@ import { type AddressInfo, createServer } from "node:net";
 import { after, test } from "node:test";
 import { UserError } from "@weft/base/errors";
 import { FakeClock } from "@weft/testkit/fake-clock";
+import { loopbackNetwork } from "@weft/testkit/loopback-network";
 import type { RunOptions } from "../run-options.ts";
 import { planWorkload } from "../workload-plan.ts";
 import { refuseTakenAddresses } from "./taken-addresses.ts";
 
-const address = "127.83.19.1";
+const network = await loopbackNetwork();
+const address = `${network}.1`;
 const taken = createServer().listen(0, address);
 await once(taken, "listening");
 after(() => taken.close());
 const { port } = taken.address() as AddressInfo;
-const others = createServer().listen(15090, "127.83.19.2");
+const others = createServer().listen(15090, `${network}.2`);
 await once(others, "listening");
 after(() => others.close());
 
@@ -68,14 +70,14 @@ const cases: readonly (readonly [string, Partial<RunOptions>, string, RegExp])[]
   ],
   [
     "a second workload at one address",
-    { addresses: ["127.83.19.2"] },
-    "--address 127.83.19.2: the sidecar cannot listen on 127.83.19.2:15090: the address is in use",
+    { addresses: [`${network}.2`] },
+    `--address ${network}.2: the sidecar cannot listen on ${network}.2:15090: the address is in use`,
     /an address of its own with --address/,
   ],
   [
     "a second address that another workload has",
-    { addresses: ["127.83.19.4", "127.83.19.2"] },
-    "--address 127.83.19.2: the sidecar cannot listen on 127.83.19.2:15090: the address is in use",
+    { addresses: [`${network}.4`, `${network}.2`] },
+    `--address ${network}.2: the sidecar cannot listen on ${network}.2:15090: the address is in use`,
     /an address of its own with --address/,
   ],
   [
@@ -95,7 +97,7 @@ for (const [name, options, message, hint] of cases) {
 }
 
 test("free addresses are left free", async () => {
-  const free = { addresses: ["127.83.19.3"] };
+  const free = { addresses: [`${network}.3`] };
   assert.equal(await refusal(free), undefined);
   assert.equal(await refusal(free), undefined);
 });

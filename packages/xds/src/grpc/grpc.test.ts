@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -148,7 +148,9 @@ describe("streams", () => {
 
 describe("Unix sockets", () => {
   it("replace what a crash left behind, and never a living one", async () => {
-    const path = join(mkdtempSync(join(tmpdir(), "weft-grpc-")), "s.sock");
+    const folder = mkdtempSync(join(tmpdir(), "weft-grpc-"));
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, "s.sock");
     writeFileSync(path, "");
     const routes = [unaryRoute(method, async () => ({ certChain: ["unix"] }))];
     const make = () => new GrpcServer({ clock: systemClock, routes, onError: (error) => errors.push(error) });
