@@ -110,7 +110,8 @@ export class MeshPairs {
         socket.end();
       });
       socket.on("close", () => resolve(isDone));
-      socket.setTimeout(5_000, () => socket.destroy());
+      // What is refused is closed: nothing comes for so long where a machine is busy, or something hangs.
+      socket.setTimeout(30_000, () => socket.destroy());
       socket.write("x");
     });
   }
