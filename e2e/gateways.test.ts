@@ -6,20 +6,22 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:https";
+import type { Server } from "node:https";
 import { type AddressInfo, connect as connectPlain } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
 import { findPeer } from "../packages/testkit/src/peer.ts";
-import { TestCa, type TestSvid } from "../packages/testkit/src/test-ca.ts";
+import { TestCa } from "../packages/testkit/src/test-ca.ts";
+import { configMap, secret } from "./gateways/certificates.ts";
 import {
   bookinfoOfGatewayApi,
   edgeOfGatewayApi,
   httpbinGateway,
   tlsGateway,
 } from "./gateways/configuration.ts";
+import { type BackendAnswer, echo, secure, startBackend } from "./gateways/servers.ts";
 import { LocalMesh } from "./local-mesh.ts";
 
 const envoy = findPeer("envoy");
@@ -30,61 +32,10 @@ type Kind = (typeof kinds)[number];
 const samples = join(import.meta.dirname, "..", "packages", "control", "testdata", "istio-bookinfo");
 const hosts = { productpage: 1, httpbin: 2, secure: 3, gateway: { weft: 10, envoy: 11 } } as const;
 
-/** Answers with what arrived, so that a test sees a request as the application does. */
-const echo = (address: string, port: number) => `
-  require("http").createServer((request, response) => {
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ service: process.env.NAME, path: request.url, headers: request.headers }));
-  }).listen(${port}, ${JSON.stringify(address)});
-`;
-/** An application that speaks TLS itself, which no gateway ends. */
-const secure = (address: string, { chainPem, keyPem }: TestSvid) => `
-  require("https").createServer(${JSON.stringify({ cert: chainPem, key: keyPem })}, (request, response) => {
-    response.end(JSON.stringify({ service: "secure", path: request.url, headers: request.headers }));
-  }).listen(9443, ${JSON.stringify(address)});
-`;
-
 const ca = new TestCa();
 const clients = new TestCa();
 const server = (name: string) => ca.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
 const client = (name: string) => clients.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
-
-function secret(
-  name: string,
-  { chainPem, keyPem }: TestSvid,
-  more: Record<string, string> = {},
-  namespace = "default",
-): string {
-  const text = (value: string) => Buffer.from(value).toString("base64");
-  const data = { "tls.crt": chainPem, "tls.key": keyPem, ...more };
-  const lines = Object.entries(data).map(([key, value]) => `  ${key}: ${text(value)}\n`);
-  return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name}, namespace: ${namespace} }\ntype: Opaque\ndata:\n${lines.join("")}---\n`;
-}
-
-const configMap = (name: string, { bundlePem }: TestCa) =>
-  `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata: { ca.crt: ${JSON.stringify(bundlePem)} }\n---\n`;
-
-/** Outside the mesh: says whom it was proved to be called by, and of which client it was told. */
-async function startBackend(): Promise<Server> {
-  const { chainPem, keyPem } = server("backend.internal");
-  const options = {
-    cert: chainPem,
-    key: keyPem,
-    ca: clients.bundlePem,
-    requestCert: true,
-    rejectUnauthorized: false,
-  };
-  const backend = createServer(options, ({ socket, headers }, response) => {
-    const { authorized } = socket as TLSSocket;
-    const shown = authorized && (socket as TLSSocket).getPeerX509Certificate()?.subjectAltName;
-    response.setHeader("connection", "close");
-    response.end(
-      JSON.stringify({ caller: shown || "nobody", told: headers["x-forwarded-client-cert"] ?? "" }),
-    );
-  });
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
-  return backend;
-}
 
 interface Echoed {
   readonly service: string;
@@ -144,7 +95,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
         secret("open", server("open.example.com"), trust) +
         tlsGateway,
     );
-    backend = await startBackend();
+    backend = await startBackend(server("backend.internal"), clients);
     const names = kinds.map((kind) => `ingress-${kind}`);
     const edge = edgeOfGatewayApi(names, (backend.address() as AddressInfo).port);
     const secrets = [
@@ -281,7 +232,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
         ] as const) {
           const { status, body } = await get(kind, "https://one.example.com:9444/backend", ...flags);
           assert.equal(status, 200);
-          assert.match((JSON.parse(body) as { told: string }).told, told, "the backend may judge it");
+          assert.match((JSON.parse(body) as BackendAnswer).told, told, "the backend may judge it");
         }
       });
 
@@ -298,7 +249,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
       test("shows its certificate to a backend that a BackendTLSPolicy is for", async () => {
         const { status, body } = await get(kind, "https://one.example.com:9444/backend");
         assert.equal(status, 200);
-        assert.equal((JSON.parse(body) as { caller: string }).caller, "DNS:edge.example.com");
+        assert.equal((JSON.parse(body) as BackendAnswer).caller, "DNS:edge.example.com");
         const shown = await mesh.weft("get", "backendtlspolicy", "backend", "-o", "json");
         assert.deepEqual(
           JSON.parse(shown.stdout).status.ancestors.map(
