@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CommandResult, runCommand, tryCommand } from "../packages/cli/src/demo/command.ts";
@@ -12,18 +13,22 @@ import { weftProgram } from "../packages/testkit/src/weft-program.ts";
 export const noCapture: string | false =
   process.getuid?.() !== 0 && !process.env.CI && "needs root for namespaces and nft rules";
 
+const hasIpv6 = existsSync("/proc/net/if_inet6");
+/** Why nothing is called over IPv6 here; false where it can. */
+export const noIpv6: string | false = !hasIpv6 && "this machine has no IPv6";
+
 /** Where the control plane is, and the way to everywhere else. */
-const hub = "10.96.0.1";
+const hub = { v4: "10.96.0.1", v6: "fd96::1" } as const;
 
 export interface CapturedMeshOptions {
   /** Of the namespaces, and of the state's folder. */
   readonly name: string;
-  /** Addresses that are there for others than workloads, all in the hub. */
-  readonly outside: readonly string[];
-  /** The name server of every workload, one of those. */
-  readonly nameServer: string;
+  /** IPv4 addresses that are there for others than workloads, all in the hub. */
+  readonly outside?: readonly string[];
+  /** The name server of every workload, one of those; else it is on loopback, where nobody but the agent answers. */
+  readonly nameServer?: string;
   /** Of `weft control-plane`, given the folder of the state. */
-  readonly planeFlags: (state: string) => readonly string[];
+  readonly planeFlags?: (state: string) => readonly string[];
 }
 
 /**
@@ -34,6 +39,8 @@ export interface CapturedMeshOptions {
 export class CapturedMesh {
   readonly #options: CapturedMeshOptions;
   readonly #children: ChildProcess[] = [];
+  /** The control plane, as `hub`, and the workloads. */
+  readonly #started = new Map<string, ChildProcess>();
   readonly #namespaces: string[] = [];
   #said = "";
   readonly state: string;
@@ -52,8 +59,9 @@ export class CapturedMesh {
     const mesh = new CapturedMesh(options);
     try {
       await mesh.#makeHub();
-      const flags = options.planeFlags(mesh.state);
-      mesh.spawn("hub", [weftProgram, "control-plane", "--address", hub, ...flags]);
+      const flags = options.planeFlags?.(mesh.state) ?? [];
+      const address = hasIpv6 ? "::" : hub.v4;
+      mesh.#start("hub", [weftProgram, "control-plane", "--address", address, ...flags]);
       await mesh.until("the control plane is ready", () => mesh.#said.includes("control plane ready"));
       return mesh;
     } catch (error) {
@@ -62,15 +70,40 @@ export class CapturedMesh {
     }
   }
 
-  /** Starts `weft run` in a namespace of its own; returns without waiting for it to be healthy. */
-  async run(name: string, address: string, flags: readonly string[], script: string): Promise<void> {
-    await this.#addHost(name, address);
+  /**
+   * Starts `weft run` in a namespace of its own, which has these addresses of
+   * 10.96.0.0/16 and fd96::/64; returns without waiting for it to be healthy.
+   */
+  async run(
+    name: string,
+    address: string | readonly string[],
+    flags: readonly string[],
+    script: string,
+  ): Promise<void> {
+    const addresses = [address].flat();
+    await this.#addHost(name, addresses);
     const token = await this.weft("token", "create", "--service-account", name);
-    const joining = ["--token", token.stdout.trim(), "--control-plane", `${hub}:15012`, "--address", address];
+    this.runAgain(name, addresses, ["--token", token.stdout.trim(), ...flags], script);
+  }
+
+  /** The same where it was before, without a token: with the identity that it has kept. */
+  runAgain(name: string, addresses: readonly string[], flags: readonly string[], script: string): void {
+    const plane = addresses.every((one) => isIPv6(one)) ? `[${hub.v6}]:15012` : `${hub.v4}:15012`;
+    const joining = ["--control-plane", plane, ...addresses.flatMap((one) => ["--address", one])];
     const how = ["--capture", "nft", "--run-dir", join(this.state, name), ...flags];
     const command = ["--", process.execPath, "-e", script];
-    const run = [weftProgram, "run", "--service-account", name, ...joining, ...how, ...command];
-    this.spawn(name, run);
+    this.#start(name, [weftProgram, "run", "--service-account", name, ...joining, ...how, ...command]);
+  }
+
+  /** Ends a workload, or the control plane (`hub`), and waits for its end. */
+  async end(name: string, signal: NodeJS.Signals): Promise<void> {
+    await ended(this.#started.get(name)!, signal);
+  }
+
+  /** What curl beside a workload is answered, or why it is not. */
+  async curl(name: string, ...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.beside(name, ["curl", "-gsS", "-m", "5", ...args]);
+    return code === 0 ? stdout : `curl ended with ${code}: ${stderr}`;
   }
 
   /** Runs a program beside a workload, or in the hub, to its end. */
@@ -79,7 +112,7 @@ export class CapturedMesh {
   }
 
   /** Starts a program beside a workload, or in the hub; it is ended with the mesh. */
-  spawn(name: string, command: readonly string[]): void {
+  spawn(name: string, command: readonly string[]): ChildProcess {
     const [program, ...rest] = inNamespace(this.#namespaceOf(name), command);
     const child = spawn(program!, rest, {
       env: { ...process.env, WEFT_STATE: this.#plane },
@@ -91,6 +124,11 @@ export class CapturedMesh {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     this.#children.push(child);
+    return child;
+  }
+
+  #start(name: string, command: readonly string[]): void {
+    this.#started.set(name, this.spawn(name, command));
   }
 
   weft(...args: readonly string[]): Promise<CommandResult> {
@@ -111,14 +149,11 @@ export class CapturedMesh {
     return until(what, check, { seconds: 120, everyMs: 100, said: () => `${seen()}\n${this.#said}` });
   }
 
-  /** Ends all of it, the newest first, and removes the namespaces. */
+  /** Ends all of it, the control plane last, and removes the namespaces. */
   async close(): Promise<void> {
-    for (const child of this.#children.toReversed()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const over = once(child, "exit");
-      child.kill("SIGTERM");
-      await over;
-    }
+    const plane = this.#started.get("hub");
+    await Promise.all(this.#children.map((child) => child !== plane && ended(child, "SIGTERM")));
+    if (plane) await ended(plane, "SIGTERM");
     for (const namespace of this.#namespaces.toReversed()) {
       for (const pid of await processesIn(namespace)) process.kill(pid, "SIGKILL");
       await tryCommand("ip", ["netns", "delete", namespace]);
@@ -132,19 +167,23 @@ export class CapturedMesh {
   }
 
   async #makeHub(): Promise<void> {
-    const namespace = await this.#addNamespace("hub");
-    const addresses = [`${hub}/16`, ...this.#options.outside.map((address) => `${address}/32`)];
+    const namespace = await this.#addNamespace("hub", this.#options.nameServer ?? hub.v4);
+    const { outside = [] } = this.#options;
+    const addresses = [`${hub.v4}/16`, ...outside.map((address) => `${address}/32`)];
     const lines = [
       "link add br0 type bridge",
       ...addresses.map((address) => `address add ${address} dev br0`),
+      ...(hasIpv6 ? [`address add ${hub.v6}/64 dev br0 nodad`] : []),
       "link set lo up",
       "link set br0 up",
     ];
     await runCommand("ip", ["-n", namespace, "-batch", "-"], { input: lines.join("\n") });
   }
 
-  async #addHost(name: string, address: string): Promise<void> {
-    const namespace = await this.#addNamespace(name);
+  async #addHost(name: string, addresses: readonly string[]): Promise<void> {
+    const hasIpv4 = addresses.some((one) => !isIPv6(one));
+    const { nameServer = hasIpv4 ? "127.0.0.1" : "::1" } = this.#options;
+    const namespace = await this.#addNamespace(name, nameServer);
     const port = `port${this.#namespaces.length}`;
     const joined = [
       `link add ${port} type veth peer name eth0 netns ${namespace}`,
@@ -152,17 +191,27 @@ export class CapturedMesh {
       `link set ${port} up`,
     ];
     await runCommand("ip", ["-n", this.#namespaceOf("hub"), "-batch", "-"], { input: joined.join("\n") });
-    const own = ["link set lo up", `address add ${address}/16 dev eth0`, "link set eth0 up"];
-    const input = [...own, `route add default via ${hub}`].join("\n");
+    const own = addresses.map(
+      (one) => `address add ${one}${isIPv6(one) ? "/64 dev eth0 nodad" : "/16 dev eth0"}`,
+    );
+    const routes = addresses.map((one) => `route replace default via ${isIPv6(one) ? hub.v6 : hub.v4}`);
+    const input = ["link set lo up", ...own, "link set eth0 up", ...routes].join("\n");
     await runCommand("ip", ["-n", namespace, "-batch", "-"], { input });
   }
 
-  async #addNamespace(name: string): Promise<string> {
+  async #addNamespace(name: string, nameServer: string): Promise<string> {
     const namespace = this.#namespaceOf(name);
     await runCommand("ip", ["netns", "add", namespace]);
     this.#namespaces.push(namespace);
     mkdirSync(`/etc/netns/${namespace}`, { recursive: true });
-    writeFileSync(`/etc/netns/${namespace}/resolv.conf`, `nameserver ${this.#options.nameServer}\n`);
+    writeFileSync(`/etc/netns/${namespace}/resolv.conf`, `nameserver ${nameServer}\n`);
     return namespace;
   }
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const over = once(child, "exit");
+  child.kill(signal);
+  await over;
 }
