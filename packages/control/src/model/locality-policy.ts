@@ -1,5 +1,4 @@
 import type { LocalitySettingSpec } from "../config/destination-rule-specs.ts";
-import type { PortPolicy } from "./traffic-policy.ts";
 
 /** What the places of a caller and of endpoints have to do with who is called. */
 export type LocalityPolicy =
@@ -81,17 +80,4 @@ function priorityLabel(text: string): PriorityLabel {
 export function nearnessOf(distribution: string | undefined): LocalityFailover | undefined {
   const isZonal = distribution === "PreferClose" || distribution === "PreferSameZone";
   return isZonal ? { ...nearestFirst, isForced: true } : undefined;
-}
-
-/** Whose places matter, to calls of a service by this policy; undefined: nobody's. */
-export function localityInForce(
-  service: { readonly nearness?: LocalityFailover },
-  policy: Pick<PortPolicy, "locality" | "outlier">,
-  usual: LocalityPolicy,
-): Exclude<LocalityPolicy, { kind: "even" }> | undefined {
-  const said = policy.locality ?? service.nearness ?? usual;
-  if (said.kind === "even") return undefined;
-  // Nothing would ever be found unwell, and so the nearest be called whatever happens.
-  if (said.kind === "failover" && !said.isForced && !policy.outlier) return undefined;
-  return said;
 }

@@ -11,7 +11,8 @@ import {
 } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import { addressesOf, type Endpoint } from "../model/endpoint.ts";
 import { hasLabels } from "../model/host.ts";
-import { type LocalityPolicy, localityInForce } from "../model/locality-policy.ts";
+import { localityInForce } from "../model/locality-in-force.ts";
+import type { LocalityPolicy } from "../model/locality-policy.ts";
 import { resolutionOf } from "../model/resolution.ts";
 import type { Service, Subset } from "../model/service.ts";
 import { policyFor } from "../model/traffic-policy.ts";

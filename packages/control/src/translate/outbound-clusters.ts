@@ -8,7 +8,7 @@ import {
 } from "@weft/xds/gen/envoy/config/cluster/v3/cluster_pb";
 import type { ClusterLoadAssignment } from "@weft/xds/gen/envoy/config/endpoint/v3/endpoint_pb";
 import type { Endpoint } from "../model/endpoint.ts";
-import { localityInForce } from "../model/locality-policy.ts";
+import { localityInForce } from "../model/locality-in-force.ts";
 import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import { resolutionOf } from "../model/resolution.ts";

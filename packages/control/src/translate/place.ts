@@ -1,5 +1,6 @@
 import { type Locality, withTopology } from "../model/locality.ts";
-import { type LocalityPolicy, localityInForce } from "../model/locality-policy.ts";
+import { localityInForce } from "../model/locality-in-force.ts";
+import type { LocalityPolicy } from "../model/locality-policy.ts";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import type { Service } from "../model/service.ts";
 import { policyFor } from "../model/traffic-policy.ts";
