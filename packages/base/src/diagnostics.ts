@@ -52,6 +52,17 @@ export class Diagnostics {
   }
 }
 
+/** Something with all that there is to say about how it was made. */
+export interface Told<T> {
+  readonly made: T;
+  readonly said: readonly Diagnostic[];
+}
+
+export function told<T>(make: (diagnostics: Diagnostics) => T): Told<T> {
+  const diagnostics = new Diagnostics();
+  return { made: make(diagnostics), said: diagnostics.all };
+}
+
 /** One line for a terminal: `file:line:column: error W2103: message (hint; the other is at file:line:column)`. */
 export function formatDiagnostic(d: Diagnostic): string {
   const place = d.origin ? `${formatOrigin(d.origin)}: ` : "";

@@ -52,6 +52,10 @@ test("a sorted map holds what a map holds after any changes, in order, and its p
         .sort();
       assert.deepEqual(SortedMap.differing(first, map), differing);
       assert.deepEqual(SortedMap.differing(map, first), differing);
+      const like = SortedMap.like(first, model);
+      assert.deepEqual([...like], [...model].sort(byCodeUnit));
+      assert.deepEqual(SortedMap.differing(first, like), differing);
+      assert.equal(SortedMap.like(like, new Map([...model].reverse())), like);
     }),
     { numRuns: 200 },
   );

@@ -41,6 +41,15 @@ export class SortedMap<V> implements ReadonlyMap<string, V> {
     return (SortedMap.#empty as SortedMap<V>).with(entries);
   }
 
+  /** Of these entries; shares with another map what they have in common. */
+  static like<V>(before: SortedMap<V> | undefined, entries: ReadonlyMap<string, V>): SortedMap<V> {
+    if (!before) return SortedMap.from(entries);
+    return before.with(
+      entries,
+      before.keys().filter((key) => !entries.has(key)),
+    );
+  }
+
   /** This map with these entries set, and then without those of `removed`; this very map where that changes nothing. */
   with(entries: Iterable<readonly [string, V]>, removed: Iterable<string> = []): SortedMap<V> {
     const changes = new Map<string, { readonly value: V } | undefined>();

@@ -1,4 +1,6 @@
 import type { Diagnostic } from "@weft/base/diagnostics";
+import { keepLatest } from "@weft/base/keep-latest";
+import { isSameList } from "@weft/base/same-list";
 import type { SortedMap } from "@weft/base/sorted-map";
 import { meshKinds } from "../config/kinds.ts";
 import type { ConfigResource } from "../config/resource.ts";
@@ -42,7 +44,7 @@ export interface BuiltMesh {
 }
 
 /** The mesh with all that it was made from. */
-interface Made extends BuiltMesh, WorkloadBasis, Sources {
+interface Made extends BuiltMesh, WorkloadBasis, Sources, Pick<MeshGround, "roles"> {
   readonly registered: SortedMap<Workload>;
   readonly apiGateways: readonly ServedGateway[];
   readonly policyTargets: TargetStatuses;
@@ -103,21 +105,21 @@ export class MeshPipeline {
     const { resources: configured, diagnostics } = this.#config;
     const last = this.#current;
     const { ground, built } = this.#made(configured, (names) => this.#addresses.assign(names));
-    const { drafts, vips, resources, mtls, policies, sidecars, groups, ruleIndex } = ground;
-    const isKept = last !== undefined && last.resources === resources;
+    const { drafts, vips, roles, resources, mtls, policies, sidecars, groups, ruleIndex } = ground;
     this.#current = {
       mesh: shareUnchanged(last?.mesh, built.mesh),
       diagnostics: [...diagnostics, ...built.diagnostics],
       drafts,
       vips,
+      roles,
       resources,
       mtls,
       policies,
       sidecars,
       groups,
       ruleIndex,
-      selectors: isKept ? last.selectors : new ServiceSelectors(resources, built.mesh.options),
-      served: isKept ? last.served : servedBy(drafts),
+      selectors: selectorsOf(resources.Service, resources.ServiceEntry, built.mesh.options),
+      served: last?.drafts === drafts ? last.served : servedBy(drafts, last?.served),
       configured,
       registered: this.#registry.workloads,
       keySets: this.#keys.current,
@@ -201,21 +203,15 @@ export class MeshPipeline {
     resources: readonly ConfigResource[],
     addressesOf: (hostnames: readonly string[]) => ReadonlyMap<string, string>,
   ): MeshGround {
-    const workloads = [...this.#registry.workloads.values()];
+    const workloads = listed(this.#registry.workloads);
     const vips = addressesOf(hostnamesNeedingAddress(resources, workloads, this.#settings));
     const keySets = this.#keys.current;
-    const ground = buildGround({ resources, workloads, vips, keySets, options: this.#settings });
-    const before = this.#current?.mesh;
-    return before ? { ...ground, mesh: shareGround(before, ground.mesh) } : ground;
+    return buildGround({ resources, workloads, vips, keySets, options: this.#settings }, this.#current);
   }
 }
 
-/** What is equal is the very same before routes are made, so that what they hang on is seen not to have changed. */
-function shareGround(before: Mesh, ground: MeshGround["mesh"]): MeshGround["mesh"] {
-  const { routing, attached, gatewayRouting } = before;
-  return shareUnchanged(before, { ...ground, routing, attached, gatewayRouting });
-}
+const selectorsOf = keepLatest(
+  (...given: ConstructorParameters<typeof ServiceSelectors>) => new ServiceSelectors(...given),
+);
 
-function isSameList(a: readonly object[], b: readonly object[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
-}
+const listed = keepLatest((registered: SortedMap<Workload>) => [...registered.values()]);

@@ -1,4 +1,5 @@
 import { MeshError } from "@weft/base/errors";
+import { keepLatest } from "@weft/base/keep-latest";
 import type { VirtualAddressStore } from "../store/address-store.ts";
 
 const prefix = [240, 240] as const;
@@ -13,6 +14,11 @@ export class VirtualAddresses {
   readonly #store: VirtualAddressStore;
   readonly #byHostname: Map<string, string>;
   readonly #taken: Set<string>;
+  /** Of names all of which have an address, which they keep: the very same map for the very same list. */
+  readonly #assigned = keepLatest(
+    (hostnames: readonly string[]): ReadonlyMap<string, string> =>
+      new Map(hostnames.map((hostname) => [hostname, this.#byHostname.get(hostname)!])),
+  );
 
   constructor(store: VirtualAddressStore) {
     this.#store = store;
@@ -28,7 +34,7 @@ export class VirtualAddresses {
       this.#store.add(added);
       for (const [hostname, address] of added) this.#byHostname.set(hostname, address);
     }
-    return new Map(hostnames.map((hostname) => [hostname, this.#byHostname.get(hostname)!]));
+    return this.#assigned(hostnames);
   }
 
   /** Whether all of these hostnames have their addresses. */
@@ -38,6 +44,7 @@ export class VirtualAddresses {
 
   /** As `assign`, for a look at what would be: nothing is stored, and new names share one address. */
   preview(hostnames: readonly string[]): ReadonlyMap<string, string> {
+    if (this.have(hostnames)) return this.#assigned(hostnames);
     return new Map(
       hostnames.map((hostname) => [hostname, this.#byHostname.get(hostname) ?? addressAt(capacity)]),
     );

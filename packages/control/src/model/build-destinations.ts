@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { KeptFor } from "@weft/base/kept-for";
 import { isDnsLabel } from "../config/values.ts";
 import { canonicalName } from "./canonical-name.ts";
 import { dependOnCaller, type HostRule, type RuleIndex, ruledPart } from "./destination-rules.ts";
@@ -20,29 +21,54 @@ interface Input {
   readonly options: MeshOptions;
 }
 
-/** Services completed by their DestinationRule, the endpoints behind them, and the rules that are for some callers. */
-export function buildDestinations(input: Input): {
+/** Where a service is served, and what of it that decides. */
+interface Placed {
+  readonly endpoints: readonly Endpoint[];
+  readonly served: Pick<Service, "isMutualTls" | "identities" | "followsClients">;
+}
+
+const placed = new KeptFor<ServiceDraft, Placed>();
+const completed = new KeptFor<ServiceDraft, Service>();
+
+/**
+ * Services completed by their DestinationRule, the endpoints behind them, and the
+ * rules that are for some callers. In the order of the drafts; the very same
+ * where they are made from the same.
+ */
+export function buildDestinations({ drafts, workloads, hostRules, ruleIndex, options }: Input): {
   services: Map<string, Service>;
   endpoints: Map<string, readonly Endpoint[]>;
   rules: ReadonlyMap<string, HostRule>;
 } {
   const services = new Map<string, Service>();
   const endpoints = new Map<string, readonly Endpoint[]>();
-  const { hostRules, ruleIndex, workloads } = input;
-  for (const [key, draft] of input.drafts) {
-    const own = endpointsOf(draft, workloads);
-    const followed = followedPorts(draft, workloads);
-    services.set(key, {
-      ...draft.service,
-      isMutualTls: draft.service.isHeadless && own.every((e) => e.ports.every((p) => p.isMutualTls)),
-      identities: identitiesOf(draft, workloads),
-      ...(followed.length > 0 ? { followsClients: followed } : {}),
-      ...ruledPart(ruleIndex.find(draft.service, undefined), draft.service),
-    });
+  for (const [key, draft] of drafts) {
+    const { endpoints: own, served } = placeOf(draft, workloads);
+    const rule = ruleIndex.find(draft.service, undefined);
+    const complete = () => ({ ...draft.service, ...served, ...ruledPart(rule, draft.service) });
+    services.set(key, completed.get(draft, [served, rule], complete));
     endpoints.set(key, own);
   }
-  const isByCaller = dependOnCaller(hostRules, services, input.options.rootNamespace);
-  return { services, endpoints, rules: isByCaller ? hostRules : new Map() };
+  const isByCaller = dependOnCaller(hostRules, services, options.rootNamespace);
+  return { services, endpoints, rules: isByCaller ? hostRules : noRules };
+}
+
+const noRules: ReadonlyMap<string, HostRule> = new Map();
+
+function placeOf(draft: ServiceDraft, workloads: Workloads): Placed {
+  const from = draft.backends.map(({ workload }) => workloads.get(workload.id));
+  return placed.get(draft, from, () => {
+    const endpoints = endpointsOf(draft, workloads);
+    const isMutualTls =
+      draft.service.isHeadless && endpoints.every((e) => e.ports.every((p) => p.isMutualTls));
+    const followed = followedPorts(draft, workloads);
+    const served = {
+      isMutualTls,
+      identities: identitiesOf(draft, workloads),
+      ...(followed.length > 0 ? { followsClients: followed } : {}),
+    };
+    return { endpoints, served };
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { type Diagnostic, type Diagnostics, type Told, told } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import { formatOrigin } from "@weft/base/origin";
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
@@ -7,6 +8,7 @@ import { isProxyOf } from "./gateway-api/api-gateways.ts";
 import type { ServedGateway } from "./gateway-api/served-gateways.ts";
 import { writtenServers } from "./gateway-server.ts";
 import { hasLabels } from "./host.ts";
+import { SelectorIndex } from "./label-index.ts";
 import { mergeGateways, type WrittenServer } from "./merge-gateways.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import { lacksCredential, missingOf, type TlsSecrets } from "./tls-secret.ts";
@@ -30,29 +32,29 @@ interface Input {
 export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<string, GatewayRole> {
   const { gateways, apiGateways, workloads, rules, secrets, options } = input;
   const found: Diagnostic[] = [];
-  const selected = (labels: Readonly<Record<string, string>>) =>
-    gateways.filter(({ spec }) => hasLabels(labels, spec.selector)).flatMap(writtenServers);
-  const merge = (servers: readonly WrittenServer[], listenPort: (port: number) => number) => {
-    const own = new Diagnostics();
-    const role = mergeGateways(servers, listenPort, own);
-    found.push(...own.all);
-    return role;
-  };
-  for (const selector of distinctSelectors(gateways)) merge(selected(selector), (port) => port);
+  const index = indexes.get(gateways, [], () => indexOf(gateways));
+  for (const { selector, first } of distinctSelectors(gateways)) {
+    const own = selectedBy(selector, index);
+    found.push(...merged.get(first, own, () => mergedRole(own.flatMap(serversOf), (port) => port)).said);
+  }
   const roles = new Map<string, GatewayRole>();
   const running = workloads.filter(({ isGateway }) => isGateway);
   const accepted = apiGateways.filter(({ refusal }) => !refusal);
   for (const workload of running) {
-    const listens = new Map(workload.ports.map(({ port, listenPort }) => [port, listenPort]));
+    const own = selectedBy(workload.labels, index);
     const api = accepted.filter(({ gateway }) => isProxyOf(gateway, workload, options));
-    const listeners = api.flatMap((served) => served.listeners.filter(({ conflict }) => !conflict));
-    const own = selected(workload.labels);
-    const servers = [...own, ...listeners.map(({ written }) => written)];
-    const role = merge(servers, (port) => listens.get(port) ?? port);
+    const istios = own.flatMap(serversOf);
+    const { made: role, said } = served.get(workload, [...own, ...api], () => {
+      const listeners = api.flatMap((one) => one.listeners.filter(({ conflict }) => !conflict));
+      const listens = new Map(workload.ports.map(({ port, listenPort }) => [port, listenPort]));
+      const all = [...istios, ...listeners.map(({ written }) => written)];
+      return mergedRole(all, (port) => listens.get(port) ?? port);
+    });
+    found.push(...said);
     const backendCertificate = shownToBackends(api, found);
     roles.set(workload.id, backendCertificate ? { ...role, backendCertificate } : role);
-    const istios = new Set(own.map(({ server }) => server));
-    found.push(...missingSecrets(role, istios, workload, secrets));
+    const theirs = new Set(istios.map(({ server }) => server));
+    found.push(...missingSecrets(role, theirs, workload, secrets));
   }
   for (const namespace of new Set(running.map((workload) => workload.namespace))) {
     for (const rule of rules) found.push(...missingCredentials(rule, namespace, secrets));
@@ -62,10 +64,48 @@ export function buildGatewayRoles(input: Input, diagnostics: Diagnostics): Map<s
   return roles;
 }
 
-function distinctSelectors(gateways: readonly Gateway[]): Readonly<Record<string, string>>[] {
-  const selectors = gateways.map(({ spec }) => spec.selector ?? {});
-  const byText = new Map(selectors.map((s) => [JSON.stringify(Object.entries(s).sort()), s]));
-  return [...byText.values()];
+type Labels = Readonly<Record<string, string>>;
+type Index = SelectorIndex<Gateway>;
+
+const indexes = new KeptFor<readonly Gateway[], Index>();
+const servers = new KeptFor<Gateway, readonly WrittenServer[]>();
+/** By the first Gateway of a selector. */
+const merged = new KeptFor<Gateway, Told<GatewayRole>>();
+const served = new KeptFor<Workload, Told<GatewayRole>>();
+
+/** Of several namespaces one index: a gateway is chosen wherever it runs. */
+const anywhere = "";
+
+function indexOf(gateways: readonly Gateway[]): Index {
+  return new SelectorIndex(gateways, ({ spec }) => [{ namespace: anywhere, labels: spec.selector }]);
+}
+
+function selectedBy(labels: Labels, index: Index): readonly Gateway[] {
+  return index.choosing(labels, anywhere);
+}
+
+function serversOf(gateway: Gateway): readonly WrittenServer[] {
+  return servers.get(gateway, [], () => writtenServers(gateway));
+}
+
+function mergedRole(
+  servers: readonly WrittenServer[],
+  listenPort: (port: number) => number,
+): Told<GatewayRole> {
+  return told((diagnostics) => mergeGateways(servers, listenPort, diagnostics));
+}
+
+/** Each with the first Gateway that has it. */
+function distinctSelectors(
+  gateways: readonly Gateway[],
+): Iterable<{ readonly selector: Labels; readonly first: Gateway }> {
+  const byText = new Map<string, { readonly selector: Labels; readonly first: Gateway }>();
+  for (const first of gateways) {
+    const { selector = {} } = first.spec;
+    const text = JSON.stringify(Object.entries(selector).sort());
+    if (!byText.has(text)) byText.set(text, { selector, first });
+  }
+  return byText.values();
 }
 
 /** Replicas find the same. */
@@ -120,25 +160,31 @@ function missing({ gateway, source }: GatewayServer, what: string, namespace: st
   };
 }
 
-/** Of a rule for servers outside the mesh: what a gateway would show or verify them by, and has not. */
-function missingCredentials(
-  { spec, namespace: own, name, origins }: ResourceOf<"DestinationRule">,
-  namespace: string,
-  secrets: TlsSecrets,
-): Diagnostic[] {
-  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map(({ trafficPolicy }) => trafficPolicy)];
+type Rule = ResourceOf<"DestinationRule">;
+type RuleTls = NonNullable<NonNullable<Rule["spec"]["trafficPolicy"]>["tls"]>;
+
+const credentials = new KeptFor<Rule, readonly RuleTls[]>();
+
+/** TLS settings of a rule that name a Secret. */
+function credentialsOf({ spec: { trafficPolicy, subsets = [] } }: Rule): readonly RuleTls[] {
+  const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
   const all = policies.flatMap((policy) => [
     policy?.tls,
     ...(policy?.portLevelSettings ?? []).map(({ tls }) => tls),
   ]);
-  return all.flatMap((tls) => {
-    if (!tls?.credentialName || !lacksCredential(tls, namespace, secrets)) return [];
+  return all.filter((tls) => tls?.credentialName) as RuleTls[];
+}
+
+/** Of a rule for servers outside the mesh: what a gateway would show or verify them by, and has not. */
+function missingCredentials(rule: Rule, namespace: string, secrets: TlsSecrets): Diagnostic[] {
+  const lacking = credentials
+    .get(rule, [], () => credentialsOf(rule))
+    .filter((tls) => lacksCredential(tls, namespace, secrets));
+  return lacking.map((tls) => {
     const what = tls.mode === "MUTUAL" ? "a certificate, its key and ca.crt" : "ca.crt";
-    const message = `DestinationRule ${own}/${name}: gateways of ${namespace} have no Secret ${tls.credentialName} with ${what}: their calls are answered with 503`;
+    const message = `DestinationRule ${rule.namespace}/${rule.name}: gateways of ${namespace} have no Secret ${tls.credentialName} with ${what}: their calls are answered with 503`;
     const hint = "gateways read Secrets of their own namespace";
-    return [
-      { code: "IST0101", severity: "warning", message, hint, origin: origins.at("spec.host") } as const,
-    ];
+    return { code: "IST0101", severity: "warning", message, hint, origin: rule.origins.at("spec.host") };
   });
 }
 

@@ -1,4 +1,5 @@
-import { type Diagnostic, Diagnostics } from "@weft/base/diagnostics";
+import { type Diagnostic, Diagnostics, type Told, told } from "@weft/base/diagnostics";
+import { keepLatest } from "@weft/base/keep-latest";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { MeshKind } from "../config/kinds.ts";
 import type { ConfigResource } from "../config/resource.ts";
@@ -11,8 +12,9 @@ import { buildScopes, SidecarChoice } from "./build-scopes.ts";
 import { buildServices } from "./build-services.ts";
 import { buildWorkloads } from "./build-workloads.ts";
 import { checkReferences } from "./check-references.ts";
-import { buildRules, RuleIndex } from "./destination-rules.ts";
+import { buildRules, type HostRule, RuleIndex } from "./destination-rules.ts";
 import { buildFederation } from "./federation.ts";
+import type { GatewayRole } from "./gateway.ts";
 import { attachRoutes, type RouteStatuses } from "./gateway-api/attach-routes.ts";
 import { GatewayAttachments } from "./gateway-api/attach-to-gateways.ts";
 import { type GatewayStatuses, gatewayStatuses } from "./gateway-api/gateway-status.ts";
@@ -22,13 +24,16 @@ import { reportGateways } from "./gateway-api/report-gateways.ts";
 import { routeKinds } from "./gateway-api/route-kinds.ts";
 import { type ServedGateway, servedGateways } from "./gateway-api/served-gateways.ts";
 import type { KeySets } from "./key-source.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Mesh, MeshWorkload } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import { MtlsResolution } from "./mtls-resolution.ts";
 import { type MeshSettings, meshOptions } from "./options.ts";
 import { ProxyConfigs } from "./proxy-configs.ts";
 import type { ServiceDraft } from "./service-draft.ts";
+import { ServingWorkloads } from "./serving-workloads.ts";
+import { share, shareInOrder } from "./share-unchanged.ts";
 import { type ResourcesByKind, resourcesOf, sortedMap, sortedUnique } from "./sorting.ts";
-import { buildSecrets } from "./tls-secret.ts";
+import { buildSecrets, type TlsSecrets } from "./tls-secret.ts";
 import { WorkloadGroups } from "./workload-groups.ts";
 import { WorkloadPolicies } from "./workload-policies.ts";
 
@@ -48,6 +53,8 @@ export interface MeshGround {
   /** What services and endpoints were made from. */
   readonly drafts: SortedMap<ServiceDraft>;
   readonly vips: MeshInput["vips"];
+  /** What gateways serve, by the ids of their workloads. */
+  readonly roles: SortedMap<GatewayRole>;
   readonly resources: ResourcesByKind;
   readonly mtls: MtlsResolution;
   readonly policies: WorkloadPolicies;
@@ -68,57 +75,91 @@ export function buildMesh(input: MeshInput): RoutedMesh {
   return routeMesh(buildGround(input), input.resources);
 }
 
-export function buildGround(input: MeshInput): MeshGround {
+/**
+ * Every stage keeps what it made of the very same things, for each service and
+ * each workload by itself: a changed document costs what hangs on it.
+ *
+ * @param before of which whatever is equal is the very same again
+ */
+export function buildGround(input: MeshInput, before?: MeshGround): MeshGround {
   const diagnostics = new Diagnostics();
   const resources = resourcesOf(input.resources);
   const federation = buildFederation(resources.ClusterFederatedTrustDomain, input.options, diagnostics);
   const federated = sortedUnique(federation.map(({ trustDomain }) => trustDomain));
   const options = meshOptions(input.options, federated);
-  const groups = new WorkloadGroups(
-    resources.WorkloadGroup,
-    new ProxyConfigs(resources.ProxyConfig, options),
-  );
-  const workloads = input.workloads
-    .map((workload) => groups.member(workload))
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const mtls = new MtlsResolution(resources.PeerAuthentication, options, diagnostics);
-  const drafts = buildServices({ resources, workloads, vips: input.vips, mtls, options }, diagnostics);
-  const secrets = sortedMap(buildSecrets(resources.Secret));
-  const apiGateways = servedGateways(resources, secrets);
-  reportGateways(apiGateways, resources.ListenerSet, diagnostics);
-  const { Gateway, DestinationRule: rulesWritten } = resources;
-  const gateways = buildGatewayRoles(
-    { gateways: Gateway, apiGateways, workloads, rules: rulesWritten, secrets, options },
+  const groups = groupsOf(resources.WorkloadGroup, resources.ProxyConfig, options);
+  const workloads = members(input.workloads, groups);
+  const mtls = add(diagnostics, mtlsOf(resources.PeerAuthentication, options));
+  const serving = servingOf(workloads, options);
+  const { Service, EndpointSlice, Endpoints, ServiceEntry, WorkloadEntry, BackendTLSPolicy, ConfigMap } =
+    resources;
+  const found = add(
     diagnostics,
+    servicesOf(
+      Service,
+      EndpointSlice,
+      Endpoints,
+      ServiceEntry,
+      WorkloadEntry,
+      BackendTLSPolicy,
+      ConfigMap,
+      serving,
+      input.vips,
+      mtls,
+      options,
+    ),
   );
-  const policies = new WorkloadPolicies(resources, input.keySets ?? new Map(), options, diagnostics);
-  const sidecars = new SidecarChoice(resources.Sidecar, options, diagnostics);
-  const scopes = sortedMap(buildScopes(resources.Sidecar, options));
-  const hostRules = buildRules(resources.DestinationRule, options, diagnostics);
-  const ruleIndex = new RuleIndex(hostRules.values(), options.rootNamespace);
+  const drafts = SortedMap.like(before?.drafts, found);
+  const secrets = share(before?.mesh.secrets, secretsOf(resources.Secret));
+  const { Gateway, KubernetesGateway, GatewayClass, ListenerSet, ReferenceGrant, Namespace } = resources;
+  const apiGateways = gatewaysOf(
+    KubernetesGateway,
+    GatewayClass,
+    ListenerSet,
+    ReferenceGrant,
+    ConfigMap,
+    Namespace,
+    secrets,
+  );
+  reportGateways(apiGateways, ListenerSet, diagnostics);
+  const { DestinationRule } = resources;
+  const served = add(
+    diagnostics,
+    rolesOf(Gateway, apiGateways, DestinationRule, workloads, secrets, options),
+  );
+  const roles = shareInOrder(before?.roles, served);
+  const { AuthorizationPolicy, RequestAuthentication, Telemetry, Sidecar } = resources;
+  const keySets = input.keySets ?? noKeys;
+  const policies = add(
+    diagnostics,
+    policiesOf(AuthorizationPolicy, RequestAuthentication, Telemetry, keySets, options),
+  );
+  const sidecars = add(diagnostics, sidecarsOf(Sidecar, options));
+  const hostRules = add(diagnostics, rulesOf(DestinationRule, options));
+  const ruleIndex = ruleIndexOf(hostRules, options.rootNamespace);
   const held = { mtls, policies, sidecars, groups, ruleIndex };
-  const meshWorkloads = buildWorkloads({ workloads, drafts, ...held, gateways, options }, diagnostics);
-  const { services, endpoints, rules } = buildDestinations({
-    drafts,
-    workloads: meshWorkloads,
-    hostRules,
-    ruleIndex,
-    options,
-  });
+  const built = add(
+    diagnostics,
+    workloadsOf(workloads, drafts, mtls, policies, sidecars, groups, ruleIndex, roles, options),
+  );
+  const meshWorkloads = shareInOrder(before?.mesh.workloads, built);
+  const placed = destinationsOf(drafts, meshWorkloads, hostRules, ruleIndex, options);
+  const services = share(before?.mesh.services, placed.services);
   const policyTargets = backendTlsTargets(resources, { services, options }, diagnostics);
   const mesh = {
     options,
-    services: sortedMap(services),
-    endpoints: SortedMap.from(endpoints),
-    rules: sortedMap(rules),
-    scopes,
+    services,
+    endpoints: shareInOrder(before?.mesh.endpoints, placed.endpoints),
+    rules: share(before?.mesh.rules, inOrder(placed.rules)),
+    scopes: share(before?.mesh.scopes, scopesOf(Sidecar, options)),
     workloads: meshWorkloads,
     secrets,
   };
   return {
     mesh,
-    drafts: SortedMap.from(drafts),
+    drafts,
     vips: input.vips,
+    roles,
     resources,
     ...held,
     apiGateways,
@@ -126,6 +167,149 @@ export function buildGround(input: MeshInput): MeshGround {
     diagnostics: diagnostics.all,
   };
 }
+
+type Kinds = ResourcesByKind;
+
+const noKeys: KeySets = new Map();
+
+function add<T>(diagnostics: Diagnostics, { made, said }: Told<T>): T {
+  diagnostics.add(said);
+  return made;
+}
+
+const groupsOf = keepLatest(
+  (groups: Kinds["WorkloadGroup"], proxies: Kinds["ProxyConfig"], options: MeshOptions) =>
+    new WorkloadGroups(groups, new ProxyConfigs(proxies, options)),
+);
+
+const members = keepLatest((workloads: readonly Workload[], groups: WorkloadGroups) =>
+  workloads.map((workload) => groups.member(workload)).sort((a, b) => (a.id < b.id ? -1 : 1)),
+);
+
+const servingOf = keepLatest(
+  (workloads: readonly Workload[], options: MeshOptions) => new ServingWorkloads(workloads, options),
+);
+
+const mtlsOf = keepLatest((written: Kinds["PeerAuthentication"], options: MeshOptions) =>
+  told((diagnostics) => new MtlsResolution(written, options, diagnostics)),
+);
+
+const servicesOf = keepLatest(
+  (
+    Service: Kinds["Service"],
+    EndpointSlice: Kinds["EndpointSlice"],
+    Endpoints: Kinds["Endpoints"],
+    ServiceEntry: Kinds["ServiceEntry"],
+    WorkloadEntry: Kinds["WorkloadEntry"],
+    BackendTLSPolicy: Kinds["BackendTLSPolicy"],
+    ConfigMap: Kinds["ConfigMap"],
+    workloads: ServingWorkloads,
+    vips: ReadonlyMap<string, string>,
+    mtls: MtlsResolution,
+    options: MeshOptions,
+  ) => {
+    const resources = {
+      Service,
+      EndpointSlice,
+      Endpoints,
+      ServiceEntry,
+      WorkloadEntry,
+      BackendTLSPolicy,
+      ConfigMap,
+    };
+    return told((diagnostics) => buildServices({ resources, workloads, vips, mtls, options }, diagnostics));
+  },
+);
+
+const gatewaysOf = keepLatest(
+  (
+    KubernetesGateway: Kinds["KubernetesGateway"],
+    GatewayClass: Kinds["GatewayClass"],
+    ListenerSet: Kinds["ListenerSet"],
+    ReferenceGrant: Kinds["ReferenceGrant"],
+    ConfigMap: Kinds["ConfigMap"],
+    Namespace: Kinds["Namespace"],
+    secrets: TlsSecrets,
+  ) => {
+    const resources = { KubernetesGateway, GatewayClass, ListenerSet, ReferenceGrant, ConfigMap, Namespace };
+    return servedGateways(resources, secrets);
+  },
+);
+
+const rolesOf = keepLatest(
+  (
+    gateways: Kinds["Gateway"],
+    apiGateways: readonly ServedGateway[],
+    rules: Kinds["DestinationRule"],
+    workloads: readonly Workload[],
+    secrets: TlsSecrets,
+    options: MeshOptions,
+  ) => {
+    const input = { gateways, apiGateways, rules, workloads, secrets, options };
+    return told((diagnostics) => buildGatewayRoles(input, diagnostics));
+  },
+);
+
+const workloadsOf = keepLatest(
+  (
+    workloads: readonly Workload[],
+    drafts: SortedMap<ServiceDraft>,
+    mtls: MtlsResolution,
+    policies: WorkloadPolicies,
+    sidecars: SidecarChoice,
+    groups: WorkloadGroups,
+    ruleIndex: RuleIndex,
+    gateways: ReadonlyMap<string, GatewayRole>,
+    options: MeshOptions,
+  ) => {
+    const input = { workloads, drafts, mtls, policies, sidecars, groups, ruleIndex, gateways, options };
+    return told((diagnostics) => buildWorkloads(input, diagnostics));
+  },
+);
+
+const rulesOf = keepLatest((written: Kinds["DestinationRule"], options: MeshOptions) =>
+  told((diagnostics) => buildRules(written, options, diagnostics)),
+);
+
+const ruleIndexOf = keepLatest(
+  (rules: ReadonlyMap<string, HostRule>, rootNamespace: string) =>
+    new RuleIndex(rules.values(), rootNamespace),
+);
+
+const destinationsOf = keepLatest(
+  (
+    drafts: SortedMap<ServiceDraft>,
+    workloads: SortedMap<MeshWorkload>,
+    hostRules: ReadonlyMap<string, HostRule>,
+    ruleIndex: RuleIndex,
+    options: MeshOptions,
+  ) => buildDestinations({ drafts, workloads, hostRules, ruleIndex, options }),
+);
+
+const policiesOf = keepLatest(
+  (
+    AuthorizationPolicy: Kinds["AuthorizationPolicy"],
+    RequestAuthentication: Kinds["RequestAuthentication"],
+    Telemetry: Kinds["Telemetry"],
+    keySets: KeySets,
+    options: MeshOptions,
+  ) => {
+    const resources = { AuthorizationPolicy, RequestAuthentication, Telemetry };
+    return told((diagnostics) => new WorkloadPolicies(resources, keySets, options, diagnostics));
+  },
+);
+
+const sidecarsOf = keepLatest((written: Kinds["Sidecar"], options: MeshOptions) =>
+  told((diagnostics) => new SidecarChoice(written, options, diagnostics)),
+);
+
+const scopesOf = keepLatest((written: Kinds["Sidecar"], options: MeshOptions) =>
+  sortedMap(buildScopes(written, options)),
+);
+
+const secretsOf = keepLatest((written: Kinds["Secret"]) => sortedMap(buildSecrets(written)));
+
+const inOrder = keepLatest(sortedMap<HostRule>);
 
 export interface RoutedMesh {
   readonly mesh: Mesh;

@@ -1,8 +1,10 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import type { EgressListenerSpec } from "../config/service-specs.ts";
 import type { Workload } from "../registry/workload.ts";
-import { hasLabels, resolveHost } from "./host.ts";
+import { resolveHost } from "./host.ts";
+import { SelectorIndex } from "./label-index.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import { namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
@@ -10,14 +12,20 @@ import type { EgressListener, Scope } from "./scope.ts";
 
 type Sidecar = ResourceOf<"Sidecar">;
 
+const scopes = new KeptFor<Sidecar, Scope>();
+
 /** The scopes of those Sidecars that say what may be called, by `namespace/name`. */
 export function buildScopes(sidecars: readonly Sidecar[], options: MeshOptions): Map<string, Scope> {
-  const scopes = new Map<string, Scope>();
+  const built = new Map<string, Scope>();
   for (const resource of sidecars) {
     const key = scopeKey(resource);
-    if (key !== undefined) scopes.set(key, scopeOf(resource, options));
+    if (key === undefined) continue;
+    built.set(
+      key,
+      scopes.get(resource, [options], () => scopeOf(resource, options)),
+    );
   }
-  return scopes;
+  return built;
 }
 
 /** Undefined for a Sidecar that leaves what may be called as it is. */
@@ -63,13 +71,15 @@ function egressListener({ port, bind, captureMode, hosts = [] }: EgressListenerS
  * one for all of its namespace, else the root namespace's for all.
  */
 export class SidecarChoice {
-  readonly #byNamespace: ReadonlyMap<string, readonly Sidecar[]>;
+  readonly #selective: SelectorIndex<Sidecar>;
   readonly #wide = new Map<string, Sidecar>();
   readonly #root: string;
 
   constructor(sidecars: readonly Sidecar[], { rootNamespace }: MeshOptions, diagnostics: Diagnostics) {
     this.#root = rootNamespace;
-    this.#byNamespace = Map.groupBy(sidecars.filter(isSelective), ({ namespace }) => namespace);
+    this.#selective = new SelectorIndex(sidecars.filter(isSelective), ({ namespace, spec }) => [
+      { namespace, labels: spec.workloadSelector?.labels },
+    ]);
     for (const resource of sidecars) {
       if (isSelective(resource)) continue;
       const { namespace, origins } = resource;
@@ -88,17 +98,16 @@ export class SidecarChoice {
     }
   }
 
-  of(workload: Pick<Workload, "id" | "namespace" | "labels">, diagnostics: Diagnostics): Sidecar | undefined {
-    const own = (this.#byNamespace.get(workload.namespace) ?? []).filter(({ spec }) =>
-      hasLabels(workload.labels, spec.workloadSelector?.labels),
-    );
-    for (const other of own.slice(1)) {
-      const message = `two Sidecars select ${workload.id}: "${own[0]!.name}" applies to it, this one does not`;
-      const at = other.origins.at("spec.workloadSelector");
-      diagnostics.warning("IST0110", at, message, "let their selectors differ");
-    }
-    return own[0] ?? this.#wide.get(workload.namespace) ?? this.#wide.get(this.#root);
+  of({ namespace, labels }: Pick<Workload, "namespace" | "labels">): ChosenSidecar {
+    const [first, ...rivals] = this.#selective.choosing(labels, namespace);
+    return { sidecar: first ?? this.#wide.get(namespace) ?? this.#wide.get(this.#root), rivals };
   }
+}
+
+/** The Sidecar that is for a workload, and others that select it in vain. */
+export interface ChosenSidecar {
+  readonly sidecar: Sidecar | undefined;
+  readonly rivals: readonly Sidecar[];
 }
 
 function isSelective({ spec }: Sidecar): boolean {

@@ -1,7 +1,9 @@
-import type { Diagnostics } from "@weft/base/diagnostics";
-import { SortedMap } from "@weft/base/sorted-map";
+import { type Diagnostics, type Told, told } from "@weft/base/diagnostics";
+import { keepLatest } from "@weft/base/keep-latest";
+import { KeptFor } from "@weft/base/kept-for";
+import type { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
-import { type SidecarChoice, scopeKey } from "./build-scopes.ts";
+import { type ChosenSidecar, type SidecarChoice, scopeKey } from "./build-scopes.ts";
 import type { RuleIndex } from "./destination-rules.ts";
 import type { GatewayRole } from "./gateway.ts";
 import { resolveHost } from "./host.ts";
@@ -27,19 +29,23 @@ interface Input {
   readonly options: MeshOptions;
 }
 
-/** Every workload with the policies that hold for it. */
+/** Every workload with the policies that hold for it; the very same where that is made from the same. */
 export function buildWorkloads(
-  input: Input & { readonly workloads: readonly Workload[] },
+  input: Input & { readonly workloads: readonly Workload[]; readonly drafts: SortedMap<ServiceDraft> },
   diagnostics: Diagnostics,
-): SortedMap<MeshWorkload> {
+): Map<string, MeshWorkload> {
   const served = servicesByWorkload(input.drafts);
-  return SortedMap.from(
+  return new Map(
     input.workloads.map((workload) => [
       workload.id,
-      buildWorkload(workload, served.get(workload.id) ?? [], input, diagnostics),
+      buildWorkload(workload, served.get(workload.id) ?? none, input, diagnostics),
     ]),
   );
 }
+
+const none: readonly never[] = [];
+const looked = new KeptFor<Workload, Told<MeshWorkload>>();
+const built = new KeptFor<Workload, Told<MeshWorkload>>();
 
 /** One workload; the services it serves are in order of their hostnames. */
 export function buildWorkload(
@@ -48,14 +54,79 @@ export function buildWorkload(
   input: Input,
   diagnostics: Diagnostics,
 ): MeshWorkload {
-  const { mtls, policies, sidecars, groups, ruleIndex, options } = input;
-  const modes = workload.isGateway ? asItsServersSay : mtls.of(workload);
-  const sidecar = workload.isGateway ? undefined : sidecars.of(workload, diagnostics);
+  const { options, mtls, policies, sidecars, groups, ruleIndex, gateways, drafts } = input;
+  const gateway = gateways?.get(workload.id);
+  const from: unknown[] = [options, mtls, policies, sidecars, groups, ruleIndex, gateway];
+  if (workload.upstreams.length > 0) from.push(drafts);
+  for (const { draft, ports } of served) from.push(draft, ports);
+  // Of most changes nothing of this is another; of the others most choose the same for it as before.
+  const { made, said } = looked.get(workload, from, () => builtFor(workload, served, input));
+  diagnostics.add(said);
+  return made;
+}
+
+function builtFor(workload: Workload, served: readonly Served[], input: Input): Told<MeshWorkload> {
+  const chosen = chosenFor(workload, input);
+  const { modes, sidecar, gateway, template, problem, demands, upstreams } = chosen;
+  const from: unknown[] = [
+    input.options,
+    modes,
+    sidecar.sidecar,
+    gateway,
+    template,
+    problem,
+    demands.signals,
+    ...upstreams,
+    ...sidecar.rivals,
+    ...demands.jwtRules,
+    ...demands.policies,
+  ];
+  for (const { draft, ports } of served) {
+    from.push(draft, ports, input.ruleIndex.find(draft.service, { namespace: workload.namespace }));
+  }
+  return built.get(workload, from, () =>
+    told((diagnostics) => withChosen(workload, served, chosen, input, diagnostics)),
+  );
+}
+
+/** All that is written elsewhere and holds for a workload. */
+type Chosen = ReturnType<typeof chosenFor>;
+
+function chosenFor(workload: Workload, input: Input) {
+  const { mtls, policies, sidecars, groups, gateways, options, drafts } = input;
+  return {
+    modes: workload.isGateway ? asItsServersSay : mtls.of(workload),
+    sidecar: workload.isGateway ? noSidecar : sidecars.of(workload),
+    gateway: gateways?.get(workload.id),
+    template: groups.templateOf(workload),
+    problem: groups.problem(workload),
+    demands: policies.of(workload),
+    upstreams: workload.upstreams.map(({ host }) =>
+      drafts.get(resolveHost(host, workload.namespace, options)),
+    ),
+  };
+}
+
+const noSidecar: ChosenSidecar = { sidecar: undefined, rivals: [] };
+
+function withChosen(
+  workload: Workload,
+  served: readonly Served[],
+  { modes, sidecar: { sidecar, rivals }, gateway, template, problem, demands, upstreams }: Chosen,
+  { ruleIndex, options }: Pick<Input, "ruleIndex" | "options">,
+  diagnostics: Diagnostics,
+): MeshWorkload {
+  for (const { origins } of rivals) {
+    const message = `two Sidecars select ${workload.id}: "${sidecar!.name}" applies to it, this one does not`;
+    diagnostics.warning(
+      "IST0110",
+      origins.at("spec.workloadSelector"),
+      message,
+      "let their selectors differ",
+    );
+  }
   const scope = sidecar && scopeKey(sidecar);
-  const gateway = input.gateways?.get(workload.id);
-  const template = groups.templateOf(workload);
   const locality = localityOf(workload.locality, workload.labels);
-  const problem = groups.problem(workload);
   if (problem) {
     const hint = "until then it is only what it says of itself, and not ready";
     diagnostics.warning("W2116", undefined, `${workload.id}: ${problem}`, hint);
@@ -74,8 +145,8 @@ export function buildWorkload(
     inbound: inboundPorts(workload, served, modes, sidecar, ruleIndex),
     ...(template ? { template } : {}),
     mtlsMode: modes.mode,
-    ...policies.of(workload),
-    upstreams: upstreams(workload, input, diagnostics),
+    ...demands,
+    upstreams: upstreamsOf(workload, upstreams, options, diagnostics),
     ...(gateway ? { gateway } : {}),
   };
 }
@@ -83,24 +154,29 @@ export function buildWorkload(
 /** Whether a gateway speaks TLS is a matter of each server of its Gateways, and of whoever calls it. */
 const asItsServersSay: WorkloadModes = { mode: "DISABLE", ports: new Map() };
 
-function servicesByWorkload(drafts: ReadonlyMap<string, ServiceDraft>): Map<string, Served[]> {
+/** Which services each workload serves, in order of their hostnames. */
+const servicesByWorkload = keepLatest((drafts: SortedMap<ServiceDraft>) => {
   const served = new Map<string, Served[]>();
-  for (const hostname of [...drafts.keys()].sort()) {
-    const draft = drafts.get(hostname)!;
+  for (const draft of drafts.values()) {
     if (draft.service.isAlias) continue;
     for (const { workload, ports } of draft.backends) {
-      const list = served.get(workload.id) ?? [];
-      list.push({ draft, ports });
-      served.set(workload.id, list);
+      const list = served.get(workload.id);
+      if (list) list.push({ draft, ports });
+      else served.set(workload.id, [{ draft, ports }]);
     }
   }
-  return served;
-}
+  return served as ReadonlyMap<string, readonly Served[]>;
+});
 
-function upstreams(workload: Workload, input: Input, diagnostics: Diagnostics): Upstream[] {
-  return workload.upstreams.map(({ host, port, bindAddress, bindPort }) => {
-    const hostname = resolveHost(host, workload.namespace, input.options);
-    const draft = input.drafts.get(hostname);
+function upstreamsOf(
+  workload: Workload,
+  drafts: readonly (ServiceDraft | undefined)[],
+  options: MeshOptions,
+  diagnostics: Diagnostics,
+): Upstream[] {
+  return workload.upstreams.map(({ host, port, bindAddress, bindPort }, i) => {
+    const hostname = resolveHost(host, workload.namespace, options);
+    const draft = drafts[i];
     if (!draft?.service.ports.some((p) => p.number === port)) {
       const known = draft?.service.ports.map((p) => p.number).join(", ");
       const message = draft ? `${hostname} has no port ${port}` : `no service ${hostname} is known yet`;

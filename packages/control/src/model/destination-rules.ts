@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import { coversHost, hasLabels, resolveHost } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
@@ -22,6 +23,8 @@ export interface HostRule extends Visible {
   readonly source: Provenance;
 }
 
+const made = new KeptFor<ResourceOf<"DestinationRule">, HostRule>();
+
 /** The rules by `namespace/name`, without those that another of their namespace stands in the way of. */
 export function buildRules(
   resources: readonly ResourceOf<"DestinationRule">[],
@@ -31,16 +34,17 @@ export function buildRules(
   const rules = new Map<string, HostRule>();
   const byHost = new Map<string, HostRule[]>();
   for (const resource of resources) {
-    const rule = hostRule(resource, options);
+    const rule = made.get(resource, [options], () => hostRule(resource, options));
     const key = `${rule.namespace}/${rule.host}`;
-    const rivals = byHost.get(key) ?? [];
-    const first = rivals.find((rival) => isSameSelection(rival, rule) && contend(rival, rule));
+    const rivals = byHost.get(key);
+    const first = rivals?.find((rival) => isSameSelection(rival, rule) && contend(rival, rule));
     if (first) {
       const message = `two DestinationRules are for ${rule.host}: "${first.name}" applies, this one does not`;
       diagnostics.error("W2107", resource.origins.at("spec.host"), message, "merge their subsets into one");
       continue;
     }
-    byHost.set(key, [...rivals, rule]);
+    if (rivals) rivals.push(rule);
+    else byHost.set(key, [rule]);
     rules.set(`${rule.namespace}/${rule.name}`, rule);
   }
   return rules;
@@ -116,7 +120,11 @@ export class RuleIndex {
       const own: NamespaceRules = this.#byNamespace.get(rule.namespace) ?? { exact: new Map(), wild: [] };
       this.#byNamespace.set(rule.namespace, own);
       if (rule.host.startsWith("*")) own.wild.push(rule);
-      else own.exact.set(rule.host, [...(own.exact.get(rule.host) ?? []), rule]);
+      else {
+        const exact = own.exact.get(rule.host);
+        if (exact) exact.push(rule);
+        else own.exact.set(rule.host, [rule]);
+      }
     }
     for (const { wild } of this.#byNamespace.values()) wild.sort((a, b) => b.host.length - a.host.length);
   }

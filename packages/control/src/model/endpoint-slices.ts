@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { EndpointAddressSpec, SliceEndpointSpec, SlicePortSpec } from "../config/endpoint-specs.ts";
 import type { ResourceOf } from "../config/resource.ts";
 import { selectsWorkloads } from "./host.ts";
@@ -11,6 +12,8 @@ const serviceLabel = "kubernetes.io/service-name";
 const skipLabel = "endpointslice.kubernetes.io/skip-mirror";
 
 type Written = ResourceOf<"EndpointSlice"> | ResourceOf<"Endpoints">;
+
+const written = new KeptFor<Written, readonly Part[]>();
 
 /** Some endpoints of a service, with the ports that all of them have. */
 interface Part {
@@ -26,19 +29,36 @@ interface Part {
  */
 export class EndpointSlices {
   readonly #byService: ReadonlyMap<string, readonly Part[]>;
-  readonly #diagnostics: Diagnostics;
-  readonly #services: ReadonlySet<string>;
+  readonly #all: readonly Written[];
+  readonly #services: readonly ResourceOf<"Service">[];
 
-  constructor({ EndpointSlice, Endpoints, Service }: ResourcesByKind, diagnostics: Diagnostics) {
-    const parts = [...EndpointSlice.map(partOf), ...Endpoints.flatMap(partsOf)];
+  constructor({
+    EndpointSlice,
+    Endpoints,
+    Service,
+  }: Pick<ResourcesByKind, "EndpointSlice" | "Endpoints" | "Service">) {
+    this.#all = [...EndpointSlice, ...Endpoints];
+    const parts = this.#all.flatMap((resource) => written.get(resource, [], () => partsOf(resource)));
     this.#byService = Map.groupBy(parts, ({ resource }) => serviceKey(resource));
-    this.#diagnostics = diagnostics;
-    this.#services = new Set(Service.map(({ namespace, name }) => `${namespace}/${name}`));
-    for (const resource of new Set(parts.map((part) => part.resource))) this.#reportUnknown(resource);
+    this.#services = Service;
+  }
+
+  /** Names those that are for no Service there is. */
+  reportUnknown(diagnostics: Diagnostics): void {
+    if (this.#all.length === 0) return;
+    const known = new Set(this.#services.map(({ namespace, name }) => `${namespace}/${name}`));
+    for (const resource of new Set(this.#byService.values().flatMap(resourcesOf))) {
+      reportUnknown(resource, known, diagnostics);
+    }
+  }
+
+  /** All that the endpoints of a Service are made from beside it. */
+  from({ namespace, name }: ResourceOf<"Service">): readonly Written[] {
+    return resourcesOf(this.#byService.get(`${namespace}/${name}`) ?? []);
   }
 
   /** Those of a Service, each once: of several that have the same address the first counts. */
-  of({ namespace, name, spec }: ResourceOf<"Service">): WrittenEndpoint[] {
+  of({ namespace, name, spec }: ResourceOf<"Service">, diagnostics: Diagnostics): WrittenEndpoint[] {
     const parts = this.#byService.get(`${namespace}/${name}`) ?? [];
     if (parts.length === 0) return [];
     if (spec.type === "ExternalName" || selectsWorkloads(spec.selector)) {
@@ -46,8 +66,8 @@ export class EndpointSlices {
         spec.type === "ExternalName"
           ? "is an external name"
           : "has a selector: who it selects registers itself";
-      for (const resource of new Set(parts.map((part) => part.resource))) {
-        this.#unused(resource, `Service ${namespace}/${name} ${why}`);
+      for (const resource of resourcesOf(parts)) {
+        unused(resource, `Service ${namespace}/${name} ${why}`, diagnostics);
       }
       return [];
     }
@@ -58,7 +78,7 @@ export class EndpointSlices {
         .map((port) => [port.name ?? "", port.port]),
     );
     for (const part of parts) {
-      const ports = this.#portsOf(part, numbers);
+      const ports = portsOf(part, numbers, diagnostics);
       for (const { addresses, hostname, isReady, conditions = {} } of part.endpoints) {
         const { serving, terminating } = conditions;
         const isEnding = !isReady && (serving ?? isReady) && terminating === true;
@@ -87,41 +107,53 @@ export class EndpointSlices {
     }
     return [...found.values()];
   }
+}
 
-  /** By name, as Kubernetes has it: the number is the endpoints', whatever the Service's `targetPort` says. */
-  #portsOf({ resource, ports, portsPath }: Part, numbers: ReadonlyMap<string, number>) {
-    const found = new Map<number, WrittenEndpoint["endpoint"]["ports"][number]>();
-    ports.forEach(({ name = "", port, protocol = "TCP" }, i) => {
-      if (protocol !== "TCP" || port === undefined || port === null) return;
-      const servicePort = numbers.get(name);
-      if (servicePort !== undefined) found.set(servicePort, { servicePort, port, isMutualTls: false });
-      else {
-        const called = name === "" ? "without a name" : `named "${name}"`;
-        const message = `Service ${serviceKey(resource)} has no port ${called}: what is behind it is not called`;
-        const names = [...numbers.keys()].map((one) => (one === "" ? "one without a name" : one)).join(", ");
-        const at = resource.origins.at(`${portsPath}[${i}]`);
-        this.#diagnostics.warning("W2136", at, message, names === "" ? undefined : `its ports: ${names}`);
-      }
-    });
-    return found;
-  }
+/** By name, as Kubernetes has it: the number is the endpoints', whatever the Service's `targetPort` says. */
+function portsOf(
+  { resource, ports, portsPath }: Part,
+  numbers: ReadonlyMap<string, number>,
+  diagnostics: Diagnostics,
+) {
+  const found = new Map<number, WrittenEndpoint["endpoint"]["ports"][number]>();
+  ports.forEach(({ name = "", port, protocol = "TCP" }, i) => {
+    if (protocol !== "TCP" || port === undefined || port === null) return;
+    const servicePort = numbers.get(name);
+    if (servicePort !== undefined) found.set(servicePort, { servicePort, port, isMutualTls: false });
+    else {
+      const called = name === "" ? "without a name" : `named "${name}"`;
+      const message = `Service ${serviceKey(resource)} has no port ${called}: what is behind it is not called`;
+      const names = [...numbers.keys()].map((one) => (one === "" ? "one without a name" : one)).join(", ");
+      const at = resource.origins.at(`${portsPath}[${i}]`);
+      diagnostics.warning("W2136", at, message, names === "" ? undefined : `its ports: ${names}`);
+    }
+  });
+  return found;
+}
 
-  #reportUnknown(resource: Written): void {
-    const key = serviceKey(resource);
-    if (this.#services.has(key)) return;
-    if (resource.kind === "EndpointSlice" && resource.labels[serviceLabel] === undefined) {
-      this.#unused(resource, `it names no Service by the label ${serviceLabel}`);
-    } else this.#unused(resource, `there is no Service ${key}`);
-  }
+function reportUnknown(resource: Written, services: ReadonlySet<string>, diagnostics: Diagnostics): void {
+  const key = serviceKey(resource);
+  if (services.has(key)) return;
+  if (resource.kind === "EndpointSlice" && resource.labels[serviceLabel] === undefined) {
+    unused(resource, `it names no Service by the label ${serviceLabel}`, diagnostics);
+  } else unused(resource, `there is no Service ${key}`, diagnostics);
+}
 
-  #unused({ kind, origins }: Written, why: string): void {
-    this.#diagnostics.info("W2135", origins.at("metadata.name"), `this ${kind} is not used: ${why}`);
-  }
+function unused({ kind, origins }: Written, why: string, diagnostics: Diagnostics): void {
+  diagnostics.info("W2135", origins.at("metadata.name"), `this ${kind} is not used: ${why}`);
+}
+
+function resourcesOf(parts: readonly Part[]): Written[] {
+  return [...new Set(parts.map(({ resource }) => resource))];
 }
 
 /** `namespace/name` of the Service; with an empty name where none is said. */
 function serviceKey({ kind, name, namespace, labels }: Written): string {
   return `${namespace}/${kind === "Endpoints" ? name : (labels[serviceLabel] ?? "")}`;
+}
+
+function partsOf(resource: Written): Part[] {
+  return resource.kind === "EndpointSlice" ? [partOf(resource)] : partsIn(resource);
 }
 
 function partOf(resource: ResourceOf<"EndpointSlice">): Part {
@@ -137,7 +169,7 @@ function partOf(resource: ResourceOf<"EndpointSlice">): Part {
   };
 }
 
-function partsOf(resource: ResourceOf<"Endpoints">): Part[] {
+function partsIn(resource: ResourceOf<"Endpoints">): Part[] {
   if (resource.labels[skipLabel] === "true") return [];
   return (resource.spec.subsets ?? []).map(({ addresses, notReadyAddresses, ports }, i) => ({
     resource,

@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import type { ServiceSpec } from "../config/service-specs.ts";
 import { hostnameOf } from "./host.ts";
@@ -55,6 +56,9 @@ function byName(name: string, { service }: ServiceDraft): WrittenEndpoint {
   return nameAsEndpoint(name, new Map(service.ports.map(({ number }) => [number, number])));
 }
 
+const aliases = new KeptFor<ServiceDraft, ServiceDraft>();
+const outer = new KeptFor<ServiceDraft, ServiceDraft>();
+
 /**
  * The ExternalName Services with where they lead. One whose name is that of a
  * service of the mesh is a further name of it, with its ports, endpoints and
@@ -87,9 +91,17 @@ export function externalNames(
     const target = drafts.get(last);
     const isOfMesh =
       target && nearnessTo(namespace, target.service) !== undefined && !isWhereverCalled(target);
-    if (isOfMesh) found.set(hostname, asAlias(own, target));
-    else if (own.service.ports.length > 0) found.set(hostname, { ...own, written: [byName(last, own)] });
-    else {
+    if (isOfMesh) {
+      found.set(
+        hostname,
+        aliases.get(own, [target], () => asAlias(own, target)),
+      );
+    } else if (own.service.ports.length > 0) {
+      found.set(
+        hostname,
+        outer.get(own, [last], () => ({ ...own, written: [byName(last, own)] })),
+      );
+    } else {
       const message = `${hostname} has no ports: nothing can be called by that name`;
       diagnostics.warning("W2132", at, message, "list in spec.ports those that are called, as http or tcp");
     }

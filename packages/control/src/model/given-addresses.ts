@@ -6,15 +6,11 @@ import { givenAddresses } from "./service-addresses.ts";
 /** Which Service has each address that is written: the first by namespace and name, as of everything that two claim. */
 export class GivenAddresses {
   readonly #owners = new Map<string, string>();
-  readonly #diagnostics: Diagnostics;
-
-  constructor(diagnostics: Diagnostics) {
-    this.#diagnostics = diagnostics;
-  }
 
   /** The Service as far as its addresses are its own: with one that is another's it has none that are written. */
-  claim(hostname: string, { spec, origins }: ResourceOf<"Service">): ServiceSpec {
+  claim(hostname: string, { spec, origins }: ResourceOf<"Service">, diagnostics: Diagnostics): ServiceSpec {
     const given = givenAddresses(spec);
+    if (given.length === 0) return spec;
     const taken = given.find((address) => this.#owners.has(address));
     if (taken === undefined) {
       for (const address of given) this.#owners.set(address, hostname);
@@ -22,7 +18,7 @@ export class GivenAddresses {
     }
     const message = `${taken} is already the address of ${this.#owners.get(taken)}: ${hostname} gets addresses of the mesh`;
     const hint = "give each Service its own clusterIP, or leave it out";
-    this.#diagnostics.error("W2140", origins.at("spec.clusterIP"), message, hint);
+    diagnostics.error("W2140", origins.at("spec.clusterIP"), message, hint);
     return { ...spec, clusterIP: "", clusterIPs: [] };
   }
 }

@@ -61,5 +61,6 @@ export function hasLabels(
   labels: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>> | undefined,
 ): boolean {
-  return Object.entries(wanted ?? {}).every(([name, value]) => labels[name] === value);
+  for (const name in wanted) if (labels[name] !== wanted[name]) return false;
+  return true;
 }

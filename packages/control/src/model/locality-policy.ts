@@ -76,6 +76,9 @@ function priorityLabel(text: string): PriorityLabel {
     : { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }
 
+/** Istio's, which says what a Service says by a field. */
+export const distributionAnnotation = "networking.istio.io/traffic-distribution";
+
 /** Of a Service: `spec.trafficDistribution`, which asks for nearness whether anybody watches or not. */
 export function nearnessOf(distribution: string | undefined): LocalityFailover | undefined {
   const isZonal = distribution === "PreferClose" || distribution === "PreferSameZone";

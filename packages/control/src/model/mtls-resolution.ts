@@ -1,8 +1,11 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
-import { hasLabels } from "./host.ts";
 import type { MeshOptions } from "./mesh-options.ts";
+import { PolicyIndex } from "./policy-target.ts";
 import type { MtlsMode } from "./security.ts";
+
+type PeerAuthentication = ResourceOf<"PeerAuthentication">;
 
 /** What a workload's ports take: each its own mode where one is written for it. */
 export interface WorkloadModes {
@@ -14,17 +17,13 @@ export interface WorkloadModes {
 export class MtlsResolution {
   readonly #mesh: MtlsMode;
   readonly #namespaces = new Map<string, MtlsMode>();
-  readonly #selective: readonly ResourceOf<"PeerAuthentication">[];
+  readonly #selective: PolicyIndex<PeerAuthentication>;
   readonly #root: string;
 
-  constructor(
-    resources: readonly ResourceOf<"PeerAuthentication">[],
-    options: MeshOptions,
-    diagnostics: Diagnostics,
-  ) {
+  constructor(resources: readonly PeerAuthentication[], options: MeshOptions, diagnostics: Diagnostics) {
     this.#root = options.rootNamespace;
-    this.#selective = resources.filter((r) => hasSelector(r));
-    const wide = new Map<string, ResourceOf<"PeerAuthentication">>();
+    this.#selective = new PolicyIndex(resources.filter(hasSelector), options);
+    const wide = new Map<string, PeerAuthentication>();
     for (const resource of resources) {
       if (hasSelector(resource)) continue;
       const first = wide.get(resource.namespace);
@@ -45,31 +44,40 @@ export class MtlsResolution {
     for (const [namespace, resource] of wide) this.#namespaces.set(namespace, modeOf(resource) ?? this.#mesh);
   }
 
+  /** The very same object for workloads that the same is written for. */
   of(workload: {
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
   }): WorkloadModes {
     const wider = this.#namespaces.get(workload.namespace) ?? this.#mesh;
-    const own = this.#selective.find(
-      (r) =>
-        (r.namespace === workload.namespace || r.namespace === this.#root) &&
-        hasLabels(workload.labels, r.spec.selector?.matchLabels),
-    );
-    const mode = modeOf(own) ?? wider;
-    const ports = new Map<number, MtlsMode>();
-    for (const [port, setting] of Object.entries(own?.spec.portLevelMtls ?? {})) {
-      const portMode = setting.mode ?? "UNSET";
-      ports.set(Number(port), portMode === "UNSET" ? mode : portMode);
-    }
-    return { mode, ports };
+    const [own] = this.#selective.of(workload);
+    return own ? selected.get(own, [wider], () => modesOf(own, wider)) : plain[wider];
   }
 }
 
-function hasSelector(resource: ResourceOf<"PeerAuthentication">): boolean {
+const plain: Readonly<Record<MtlsMode, WorkloadModes>> = {
+  STRICT: { mode: "STRICT", ports: new Map() },
+  PERMISSIVE: { mode: "PERMISSIVE", ports: new Map() },
+  DISABLE: { mode: "DISABLE", ports: new Map() },
+};
+
+const selected = new KeptFor<PeerAuthentication, WorkloadModes>();
+
+function modesOf(own: PeerAuthentication, wider: MtlsMode): WorkloadModes {
+  const mode = modeOf(own) ?? wider;
+  const ports = new Map<number, MtlsMode>();
+  for (const [port, setting] of Object.entries(own.spec.portLevelMtls ?? {})) {
+    const portMode = setting.mode ?? "UNSET";
+    ports.set(Number(port), portMode === "UNSET" ? mode : portMode);
+  }
+  return { mode, ports };
+}
+
+function hasSelector(resource: PeerAuthentication): boolean {
   return Object.keys(resource.spec.selector?.matchLabels ?? {}).length > 0;
 }
 
-function modeOf(resource: ResourceOf<"PeerAuthentication"> | undefined): MtlsMode | undefined {
+function modeOf(resource: PeerAuthentication | undefined): MtlsMode | undefined {
   const mode = resource?.spec.mtls?.mode;
   return mode === undefined || mode === "UNSET" ? undefined : mode;
 }

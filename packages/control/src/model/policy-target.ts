@@ -1,5 +1,6 @@
 import type { PolicyTargetSpec } from "../config/security-specs.ts";
 import { hasLabels } from "./host.ts";
+import { SelectorIndex } from "./label-index.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 
 /** By which the proxies of a Gateway are known, as in the Gateway API and Istio. */
@@ -32,11 +33,51 @@ export function isForWorkload(
   workload: Selectable,
   { rootNamespace }: Pick<MeshOptions, "rootNamespace">,
 ): boolean {
-  const references = spec.targetRefs ?? (spec.targetRef ? [spec.targetRef] : undefined);
+  const references = referencesOf({ namespace, spec });
   if (references) {
     const gateway = workload.labels[gatewayLabel];
     return namespace === workload.namespace && references.some(({ name }) => name === gateway);
   }
   const isInScope = namespace === workload.namespace || namespace === rootNamespace;
   return isInScope && hasLabels(workload.labels, spec.selector?.matchLabels);
+}
+
+/** Policies by whom they are for, in their order. */
+export class PolicyIndex<T extends Policy> {
+  /** By labels, of a namespace or of the root namespace. */
+  readonly #selecting: SelectorIndex<Placed<T>>;
+  /** By the Gateways of their namespace. */
+  readonly #referring: SelectorIndex<Placed<T>>;
+  readonly #root: string;
+
+  constructor(policies: readonly T[], { rootNamespace }: Pick<MeshOptions, "rootNamespace">) {
+    const placed = policies.map((policy, place) => ({ policy, place, references: referencesOf(policy) }));
+    this.#selecting = new SelectorIndex(placed, ({ policy: { namespace, spec }, references }) =>
+      references ? [] : [{ namespace, labels: spec.selector?.matchLabels }],
+    );
+    this.#referring = new SelectorIndex(placed, ({ policy: { namespace }, references = [] }) =>
+      references.map(({ name }) => ({ namespace, labels: { [gatewayLabel]: name } })),
+    );
+    this.#root = rootNamespace;
+  }
+
+  of({ namespace, labels }: Selectable): readonly T[] {
+    const selecting = this.#selecting.choosing(labels, namespace, this.#root);
+    const referring = this.#referring.choosing(labels, namespace);
+    const found = referring.length === 0 ? selecting : [...selecting, ...referring].sort(byPlace);
+    return found.map(({ policy }) => policy);
+  }
+}
+
+interface Placed<T> {
+  readonly policy: T;
+  readonly place: number;
+}
+
+function byPlace(a: Placed<unknown>, b: Placed<unknown>): number {
+  return a.place - b.place;
+}
+
+function referencesOf({ spec: { targetRef, targetRefs } }: Policy) {
+  return targetRefs ?? (targetRef ? [targetRef] : undefined);
 }

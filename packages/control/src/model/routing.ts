@@ -1,3 +1,4 @@
+import { KeptFor } from "@weft/base/kept-for";
 import type { AddressMatch } from "./address-match.ts";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { Provenance } from "./provenance.ts";
@@ -264,13 +265,19 @@ export function routingOf(
   hostname: string,
 ): HostRouting | undefined {
   const own = routing.get(hostname);
-  if (own) return own;
+  if (own || !hasWildcards(routing)) return own;
   const labels = (hostname.startsWith("*.") ? hostname.slice(2) : hostname).split(".");
   for (let i = 1; i < labels.length; i++) {
     const wildcard = routing.get(`*.${labels.slice(i).join(".")}`);
     if (wildcard) return wildcard;
   }
   return undefined;
+}
+
+const wild = new KeptFor<ReadonlyMap<string, HostRouting>, boolean>();
+
+function hasWildcards(routing: ReadonlyMap<string, HostRouting>): boolean {
+  return wild.get(routing, [], () => routing.keys().some((key) => key.startsWith("*")));
 }
 
 /** Whether a match is for a caller of this namespace with these labels. */

@@ -1,6 +1,6 @@
 import type { ResourceOf } from "../config/resource.ts";
 import type { Workload } from "../registry/workload.ts";
-import type { Service } from "./service.ts";
+import type { Service, ServicePort } from "./service.ts";
 import type { WrittenEndpoint } from "./written-endpoint.ts";
 
 /** A workload that serves a service: service port to the workload's own port. */
@@ -16,4 +16,8 @@ export interface ServiceDraft {
   /** Places that serve it because someone wrote them down. */
   readonly written: readonly WrittenEndpoint[];
   readonly entry: ResourceOf<"ServiceEntry"> | undefined;
+}
+
+export function portsInOrder(ports: Iterable<ServicePort>): ServicePort[] {
+  return [...ports].sort((a, b) => a.number - b.number);
 }

@@ -12,13 +12,39 @@ export function shareUnchanged(previous: Mesh | undefined, next: Mesh): Mesh {
   return share(previous, next) as Mesh;
 }
 
+/** As `share`, of maps in order: costs what differs in them. */
+export function shareInOrder<V>(
+  before: SortedMap<V> | undefined,
+  after: ReadonlyMap<string, V>,
+): SortedMap<V> {
+  if (!before) return SortedMap.from(after);
+  const entries = after.entries().map(([key, value]) => [key, shareEntry(before.get(key), value)] as const);
+  return before.with(
+    entries,
+    before.keys().filter((key) => !after.has(key)),
+  );
+}
+
+/** What entries of maps became when they were shared. */
+const became = new WeakMap<object, unknown>();
+
+/** Entries are kept where they were made, and come again and again: they are compared once. */
+function shareEntry<V>(before: V | undefined, after: V): V {
+  if (Object.is(before, after) || before === undefined) return after;
+  if (typeof after !== "object" || after === null) return after;
+  if (became.get(after) === before) return before;
+  const shared = share(before, after);
+  if (shared !== after) became.set(after, shared);
+  return shared;
+}
+
 /** Whether two values of plain data are equal. */
 export function isEqual(a: unknown, b: unknown): boolean {
   return share(a, b) === a;
 }
 
 /** `after`, or whatever of `before` is equal to it or to a part of it. */
-export function share<T>(before: T, after: T): T;
+export function share<T>(before: T | undefined, after: T): T;
 export function share(before: unknown, after: unknown): unknown {
   if (Object.is(before, after)) return before;
   if (typeof before !== "object" || typeof after !== "object" || !before || !after) return after;
@@ -38,7 +64,7 @@ function shareMap(before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unkn
   let isAsBefore = before.size === after.size;
   for (const [key, value] of after) {
     const old = before.get(key);
-    const kept = share(old, value);
+    const kept = shareEntry(old, value);
     isAsBefore &&= kept === old && (kept !== undefined || before.has(key));
     if (kept !== value) replaced.set(key, kept);
   }
@@ -56,7 +82,7 @@ function shareSorted(before: SortedMap<unknown>, after: SortedMap<unknown>): unk
     if (!after.has(key)) removed.push(key);
     else {
       const value = after.get(key);
-      const kept = share(before.get(key), value);
+      const kept = shareEntry(before.get(key), value);
       isAsAfter &&= kept === value;
       set.push([key, kept]);
     }

@@ -1,3 +1,4 @@
+import { KeptFor } from "@weft/base/kept-for";
 import type { ClientTlsSpec } from "../config/destination-rule-specs.ts";
 import type { TlsSecretSpec } from "../config/read-secret.ts";
 import type { ResourceOf } from "../config/resource.ts";
@@ -13,11 +14,13 @@ export interface TlsSecret extends TlsSecretSpec {
 /** By `namespace/name`. */
 export type TlsSecrets = ReadonlyMap<string, TlsSecret>;
 
+const made = new KeptFor<ResourceOf<"Secret">, TlsSecret>();
+
 export function buildSecrets(resources: readonly ResourceOf<"Secret">[]): Map<string, TlsSecret> {
   return new Map(
     resources.map((resource) => [
       `${resource.namespace}/${resource.name}`,
-      { ...resource.spec, source: provenanceOf(resource) },
+      made.get(resource, [], () => ({ ...resource.spec, source: provenanceOf(resource) })),
     ]),
   );
 }

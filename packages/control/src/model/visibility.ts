@@ -11,6 +11,15 @@ export function visibilityOf(exportTo: readonly string[] | undefined, namespace:
   return [...new Set(exportTo.map((name) => (name === "." ? namespace : name)))].sort();
 }
 
+/** The same as the part of something visible that it is: nothing where every namespace sees it. */
+export function visibilityIn(
+  exportTo: readonly string[] | undefined,
+  namespace: string,
+): Pick<Visible, "visibleIn"> {
+  const visibleIn = visibilityOf(exportTo, namespace);
+  return visibleIn ? { visibleIn } : {};
+}
+
 /** A resource with who sees it. */
 export interface Visible {
   readonly namespace: string;

@@ -8,6 +8,7 @@ import type { Served } from "./inbound-ports.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import { isForWorkload, isSelective } from "./policy-target.ts";
 import type { ServiceDraft } from "./service-draft.ts";
+import { ServingWorkloads } from "./serving-workloads.ts";
 import { isEqual, share } from "./share-unchanged.ts";
 import type { Followed, WorkloadBasis, WorkloadChange } from "./workload-basis.ts";
 
@@ -119,7 +120,9 @@ function rebuiltDrafts(
   const build = (workloads: readonly Workload[]) => {
     const diagnostics = new Diagnostics();
     const { mtls, mesh, vips } = basis;
-    const drafts = buildServices({ resources, workloads, vips, mtls, options: mesh.options }, diagnostics);
+    const { options } = mesh;
+    const serving = new ServingWorkloads(workloads, options);
+    const drafts = buildServices({ resources, workloads: serving, vips, mtls, options }, diagnostics);
     return { drafts, said: diagnostics.all };
   };
   const built = build(after);

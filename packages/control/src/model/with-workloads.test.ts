@@ -123,7 +123,7 @@ function basisOf(input: MeshInput, workloads: readonly Workload[]): Basis {
     groups,
     ruleIndex,
     served: servedBy(drafts),
-    selectors: new ServiceSelectors(resources, mesh.options),
+    selectors: new ServiceSelectors(resources.Service, resources.ServiceEntry, mesh.options),
     registered: registeredOf(workloads),
   };
 }

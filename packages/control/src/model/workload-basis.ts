@@ -1,3 +1,4 @@
+import { isSameList } from "@weft/base/same-list";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { Workload } from "../registry/workload.ts";
 import type { MeshGround } from "./build-mesh.ts";
@@ -34,8 +35,11 @@ export interface Followed {
   readonly touched: readonly string[];
 }
 
-/** Which services each workload serves. */
-export function servedBy(drafts: ReadonlyMap<string, ServiceDraft>): SortedMap<readonly string[]> {
+/** Which services each workload serves; shares with `before` what is the same there. */
+export function servedBy(
+  drafts: ReadonlyMap<string, ServiceDraft>,
+  before?: SortedMap<readonly string[]>,
+): SortedMap<readonly string[]> {
   const served = new Map<string, string[]>();
   for (const [hostname, { backends }] of drafts) {
     for (const { workload } of backends) {
@@ -44,5 +48,11 @@ export function servedBy(drafts: ReadonlyMap<string, ServiceDraft>): SortedMap<r
       else served.set(workload.id, [hostname]);
     }
   }
-  return SortedMap.from(served);
+  if (!before) return SortedMap.from(served);
+  const kept = new Map<string, readonly string[]>();
+  for (const [id, list] of served) {
+    const old = before.get(id);
+    kept.set(id, old && isSameList(old, list) ? old : list);
+  }
+  return SortedMap.like(before, kept);
 }

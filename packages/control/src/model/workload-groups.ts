@@ -1,3 +1,4 @@
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import type { ProbeSpec } from "../config/service-specs.ts";
 import type { Workload, WorkloadPort } from "../registry/workload.ts";
@@ -9,6 +10,13 @@ import type { ProxyConfigs } from "./proxy-configs.ts";
 import type { ProxySettings } from "./proxy-settings.ts";
 
 type Group = ResourceOf<"WorkloadGroup">;
+
+const given = new KeptFor<Group, Given>();
+const members = new KeptFor<Workload, Workload>();
+/** The same object for the same labels, so that a change of health alone is seen to be one. */
+const labelled = new KeptFor<Workload["labels"], Workload["labels"]>();
+const withProxy = new KeptFor<ProxySettings, WeakMap<object, WorkloadTemplate>>();
+const noTemplate = {};
 
 /** What the agent of a workload must know: what its group says, and how its proxy is started. */
 export interface WorkloadTemplate {
@@ -26,12 +34,7 @@ export interface WorkloadTemplate {
  */
 export class WorkloadGroups {
   readonly #byKey: ReadonlyMap<string, Group>;
-  readonly #given = new Map<Group, Given>();
-  readonly #members = new WeakMap<Workload, Workload>();
-  readonly #labels = new WeakMap<Workload["labels"], Workload["labels"]>();
-
   readonly #proxies: Pick<ProxyConfigs, "of"> | undefined;
-  readonly #withProxy = new WeakMap<ProxySettings, Map<WorkloadTemplate | undefined, WorkloadTemplate>>();
 
   constructor(groups: readonly Group[], proxies?: Pick<ProxyConfigs, "of">) {
     this.#proxies = proxies;
@@ -42,34 +45,23 @@ export class WorkloadGroups {
   member(workload: Workload): Workload {
     const group = this.#groupOf(workload);
     if (!group) return workload;
-    let member = this.#members.get(workload);
-    if (!member) {
-      const { weight, locality, namedPorts, ports } = this.#givenBy(group);
-      member = {
-        ...workload,
-        labels: this.#labelsOf(workload, group),
-        // Without interception a port is also where peers connect, which only the workload can say.
-        ports: workload.ports.length > 0 || workload.interception === "NONE" ? workload.ports : ports,
-        namedPorts,
-        ...(weight ? { weight } : {}),
-        ...(locality && !workload.locality ? { locality } : {}),
-      };
-      this.#members.set(workload, member);
-    }
-    return member;
+    return members.get(workload, [group], () => memberOf(workload, group));
   }
 
   /** What the agent of a workload must know; undefined for one that has no group and an ordinary proxy. */
   templateOf(workload: Grouped & Pick<Workload, "labels">): WorkloadTemplate | undefined {
     const group = this.#groupOf(workload);
-    const own = group && this.#givenBy(group).template;
+    const own = group && givenBy(group).template;
     const proxy = this.#proxies?.of(workload);
     // One whose group is not there is not ready, and is told nothing.
     if (!proxy || (workload.group !== undefined && !own)) return own;
-    const made = this.#withProxy.get(proxy) ?? new Map<WorkloadTemplate | undefined, WorkloadTemplate>();
-    this.#withProxy.set(proxy, made);
-    const template = made.get(own) ?? { ports: [], probe: undefined, source: undefined, ...own, proxy };
-    made.set(own, template);
+    const made = withProxy.get(proxy, [], () => new WeakMap<object, WorkloadTemplate>());
+    const template = made.get(own ?? noTemplate) ?? {
+      ...{ ports: [], probe: undefined, source: undefined },
+      ...own,
+      proxy,
+    };
+    made.set(own ?? noTemplate, template);
     return template;
   }
 
@@ -92,34 +84,36 @@ export class WorkloadGroups {
     if (workload.group === undefined || this.refusal(workload) !== undefined) return undefined;
     return this.#byKey.get(`${workload.namespace}/${workload.group}`);
   }
+}
 
-  #givenBy(group: Group): Given {
-    let given = this.#given.get(group);
-    if (!given) {
-      const { template, probe } = group.spec;
-      const namedPorts = template.ports ?? {};
-      const ports = portsOf(namedPorts);
-      given = {
-        namedPorts,
-        ports,
-        weight: template.weight,
-        locality: template.locality ? parseLocality(template.locality) : undefined,
-        template: { ports: ports.map(({ port }) => port), probe, source: provenanceOf(group) },
-      };
-      this.#given.set(group, given);
-    }
-    return given;
-  }
+function memberOf(workload: Workload, group: Group): Workload {
+  const { weight, locality, namedPorts, ports } = givenBy(group);
+  const { template, metadata } = group.spec;
+  const { labels: own } = workload;
+  return {
+    ...workload,
+    labels: labelled.get(own, [group], () => ({ ...template.labels, ...metadata?.labels, ...own })),
+    // Without interception a port is also where peers connect, which only the workload can say.
+    ports: workload.ports.length > 0 || workload.interception === "NONE" ? workload.ports : ports,
+    namedPorts,
+    ...(weight ? { weight } : {}),
+    ...(locality && !workload.locality ? { locality } : {}),
+  };
+}
 
-  /** The same object for the same labels, so that a change of health alone is seen to be one. */
-  #labelsOf({ labels: own }: Workload, { spec }: Group): Workload["labels"] {
-    let labels = this.#labels.get(own);
-    if (!labels) {
-      labels = { ...spec.template.labels, ...spec.metadata?.labels, ...own };
-      this.#labels.set(own, labels);
-    }
-    return labels;
-  }
+function givenBy(group: Group): Given {
+  return given.get(group, [], () => {
+    const { template, probe } = group.spec;
+    const namedPorts = template.ports ?? {};
+    const ports = portsOf(namedPorts);
+    return {
+      namedPorts,
+      ports,
+      weight: template.weight,
+      locality: template.locality ? parseLocality(template.locality) : undefined,
+      template: { ports: ports.map(({ port }) => port), probe, source: provenanceOf(group) },
+    };
+  });
 }
 
 type Grouped = Pick<Workload, "group" | "namespace" | "serviceAccount">;

@@ -1,4 +1,5 @@
-import type { Diagnostics } from "@weft/base/diagnostics";
+import { type Diagnostics, type Told, told } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import { formatOrigin } from "@weft/base/origin";
 import { isDryRun } from "../config/check-authorization-policy.ts";
 import type { ResourceOf } from "../config/resource.ts";
@@ -7,7 +8,7 @@ import { buildJwtRules } from "./build-jwt-rules.ts";
 import type { KeySets } from "./key-source.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
-import { isForWorkload } from "./policy-target.ts";
+import { PolicyIndex } from "./policy-target.ts";
 import { provenanceOf } from "./provenance.ts";
 import type { AuthorizationPolicy, JwtRule } from "./security.ts";
 import type { ResourcesByKind } from "./sorting.ts";
@@ -16,12 +17,19 @@ import { WorkloadSignals } from "./workload-signals.ts";
 /** What a workload demands of its callers, and tells of calls. */
 type Demands = Pick<MeshWorkload, "jwtRules" | "policies" | "signals">;
 
-/** Which policies hold for which workload; each is built once, whoever it is for. */
+type Authorization = ResourceOf<"AuthorizationPolicy">;
+type Authentication = ResourceOf<"RequestAuthentication">;
+
+const authorizations = new KeptFor<Authorization, Told<AuthorizationPolicy>>();
+const authentications = new KeptFor<Authentication, Told<readonly JwtRule[]>>();
+
+/** Which policies hold for which workload; each is built once, whoever it is for, and as long as it is the same. */
 export class WorkloadPolicies {
-  readonly #options: MeshOptions;
-  readonly #policies: readonly (readonly [ResourceOf<"AuthorizationPolicy">, AuthorizationPolicy])[];
+  readonly #policies: PolicyIndex<Authorization>;
   readonly #signals: WorkloadSignals;
-  readonly #rules: readonly (readonly [ResourceOf<"RequestAuthentication">, readonly JwtRule[]])[];
+  readonly #rules: PolicyIndex<Authentication>;
+  readonly #built = new Map<Authorization, AuthorizationPolicy>();
+  readonly #builtRules = new Map<Authentication, readonly JwtRule[]>();
 
   constructor(
     resources: Pick<ResourcesByKind, "AuthorizationPolicy" | "RequestAuthentication" | "Telemetry">,
@@ -29,33 +37,44 @@ export class WorkloadPolicies {
     options: MeshOptions,
     diagnostics: Diagnostics,
   ) {
-    this.#options = options;
-    this.#policies = resources.AuthorizationPolicy.map((resource) => {
-      checkProvider(resource, options, diagnostics);
-      return [resource, toPolicy(resource)];
-    });
+    for (const resource of resources.AuthorizationPolicy) {
+      const { made, said } = authorizations.get(resource, [options], () =>
+        told((own) => {
+          checkProvider(resource, options, own);
+          return toPolicy(resource);
+        }),
+      );
+      diagnostics.add(said);
+      this.#built.set(resource, made);
+    }
     this.#signals = new WorkloadSignals(resources.Telemetry, options, diagnostics);
-    this.#rules = resources.RequestAuthentication.map((resource) => [
-      resource,
-      buildJwtRules(resource, keySets, diagnostics),
-    ]);
+    for (const resource of resources.RequestAuthentication) {
+      const { made, said } = authentications.get(resource, [keySets], () =>
+        told((own) => buildJwtRules(resource, keySets, own)),
+      );
+      diagnostics.add(said);
+      this.#builtRules.set(resource, made);
+    }
+    this.#policies = new PolicyIndex(resources.AuthorizationPolicy, options);
+    this.#rules = new PolicyIndex(resources.RequestAuthentication, options);
   }
 
   of(workload: Pick<MeshWorkload, "namespace" | "labels">): Demands {
-    const isMeant = (resource: Parameters<typeof isForWorkload>[0]) =>
-      isForWorkload(resource, workload, this.#options);
     const signals = this.#signals.of(workload);
     return {
       ...(signals ? { signals } : {}),
-      jwtRules: this.#rules.flatMap(([resource, rules]) => (isMeant(resource) ? rules : [])).sort(byIssuer),
-      policies: this.#policies.flatMap(([resource, policy]) => (isMeant(resource) ? policy : [])),
+      jwtRules: this.#rules
+        .of(workload)
+        .flatMap((resource) => this.#builtRules.get(resource)!)
+        .sort(byIssuer),
+      policies: this.#policies.of(workload).map((resource) => this.#built.get(resource)!),
     };
   }
 }
 
 /** Without it there is nobody to ask, and what is to be asked about is denied. */
 function checkProvider(
-  { namespace, name, spec, origins }: ResourceOf<"AuthorizationPolicy">,
+  { namespace, name, spec, origins }: Authorization,
   { defaults }: MeshOptions,
   diagnostics: Diagnostics,
 ): void {
@@ -71,7 +90,7 @@ function checkProvider(
   diagnostics.error("W2113", origins.at("spec.provider.name"), message, hint);
 }
 
-function toPolicy(resource: ResourceOf<"AuthorizationPolicy">): AuthorizationPolicy {
+function toPolicy(resource: Authorization): AuthorizationPolicy {
   return {
     action: resource.spec.action ?? "ALLOW",
     provider: resource.spec.provider?.name ?? "",

@@ -1,32 +1,38 @@
-import type { Diagnostics } from "@weft/base/diagnostics";
+import { type Diagnostics, type Told, told } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { mergeSignals, providerNamed } from "./merge-signals.ts";
 import type { MeshWorkload } from "./mesh.ts";
 import type { MeshOptions } from "./mesh-options.ts";
-import { isForWorkload, isSelective } from "./policy-target.ts";
+import { isSelective, PolicyIndex } from "./policy-target.ts";
 import { isAccessLog, isTracer, type Signals, type TelemetryProvider } from "./signals.ts";
 
 type Telemetry = ResourceOf<"Telemetry">;
 
+const checked = new KeptFor<Telemetry, Told<void>>();
+/** By the last of those that are merged, of which there is one list in a mesh. */
+const merged = new KeptFor<Telemetry, Signals>();
+
 /**
  * Which Telemetries hold for which workload: the one of the root namespace, of
- * its own, and the first of its own that selects it. Equal ones are merged once.
+ * its own, and the first of its own that selects it. The same ones are merged once.
  */
 export class WorkloadSignals {
   readonly #options: MeshOptions;
   readonly #wide = new Map<string, Telemetry>();
-  readonly #selective: readonly Telemetry[];
-  readonly #merged = new Map<string, Signals>();
+  readonly #selective: PolicyIndex<Telemetry>;
 
   constructor(resources: readonly Telemetry[], options: MeshOptions, diagnostics: Diagnostics) {
     this.#options = options;
     const byAge = [...resources].sort(
       (a, b) => (a.createdAtMs ?? Number.MAX_VALUE) - (b.createdAtMs ?? Number.MAX_VALUE),
     );
-    this.#selective = byAge.filter(({ spec }) => isSelective(spec));
+    const selective = byAge.filter(({ spec }) => isSelective(spec));
+    this.#selective = new PolicyIndex(selective, options);
     for (const resource of byAge) {
-      checkProviders(resource, options, diagnostics);
+      const check = () => told((own) => checkProviders(resource, options, own));
+      diagnostics.add(checked.get(resource, [options], check).said);
       if (isSelective(resource.spec)) continue;
       const { namespace, name, origins } = resource;
       const first = this.#wide.get(namespace);
@@ -42,25 +48,20 @@ export class WorkloadSignals {
   of(workload: Pick<MeshWorkload, "namespace" | "labels">): Signals | undefined {
     const { rootNamespace, defaults } = this.#options;
     const { namespace } = workload;
-    const own = this.#selective.find(
-      (resource) => resource.namespace === namespace && isForWorkload(resource, workload, this.#options),
-    );
+    const own = this.#selective.of(workload).find((resource) => resource.namespace === namespace);
     const levels = [
       this.#wide.get(rootNamespace),
       namespace === rootNamespace ? undefined : this.#wide.get(namespace),
       own,
     ].filter((level) => level !== undefined);
-    if (levels.length === 0) return undefined;
-    const key = levels.map(({ namespace: where, name }) => `${where}/${name}`).join(" ");
-    let signals = this.#merged.get(key);
-    if (!signals) {
-      signals = mergeSignals(
+    const last = levels.at(-1);
+    if (!last) return undefined;
+    const merge = () =>
+      mergeSignals(
         levels.map(({ spec }) => spec),
         defaults,
       );
-      this.#merged.set(key, signals);
-    }
-    return signals;
+    return merged.get(last, [defaults, ...levels], merge);
   }
 }
 

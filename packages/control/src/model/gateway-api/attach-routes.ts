@@ -1,4 +1,5 @@
 import type { Diagnostics } from "@weft/base/diagnostics";
+import { KeptFor } from "@weft/base/kept-for";
 import type { ParentRefSpec } from "../../config/gateway-api-specs.ts";
 import { resourceKey } from "../../config/resource.ts";
 import type { Mesh } from "../mesh.ts";
@@ -225,17 +226,26 @@ function placesOf(attachments: readonly Attachment[]): string {
   return attachments.map(({ host, port }) => `${host}:${port}`).join(", ");
 }
 
+/** By the first of the routes. */
+const kept = new KeptFor<CompiledRoute, AttachedRoutes>();
+
 function grouped(attachments: readonly Attachment[]): Map<string, AttachedRoutes> {
   const hosts = Map.groupBy(attachments, ({ host }) => host);
   return new Map(
     [...hosts].map(([host, all]) => {
-      const audiences = Map.groupBy(all, ({ audience }) => audience);
-      const producer = merged(audiences.get(undefined) ?? []);
-      audiences.delete(undefined);
-      const consumers = new Map([...audiences].map(([namespace, own]) => [namespace!, merged(own)]));
-      return [host, { host, namespace: all[0]!.namespace, producer, consumers }];
+      const [{ compiled, namespace }] = all as [Attachment];
+      const from = [host, namespace, ...all.flatMap((one) => [one.port, one.audience, one.compiled])];
+      return [host, kept.get(compiled, from, () => attachedTo(host, all))];
     }),
   );
+}
+
+function attachedTo(host: string, all: readonly Attachment[]): AttachedRoutes {
+  const audiences = Map.groupBy(all, ({ audience }) => audience);
+  const producer = merged(audiences.get(undefined) ?? []);
+  audiences.delete(undefined);
+  const consumers = new Map([...audiences].map(([namespace, own]) => [namespace!, merged(own)]));
+  return { host, namespace: all[0]!.namespace, producer, consumers };
 }
 
 function merged(attachments: readonly Attachment[]): Map<number, RouteSet> {

@@ -6,7 +6,8 @@ import type { Destination } from "../routing.ts";
 import { isReferenceGranted } from "./reference-grants.ts";
 
 /** Where references are looked up. */
-export interface BackendLookup extends Pick<Mesh, "services" | "options"> {
+export interface BackendLookup extends Pick<Mesh, "options"> {
+  readonly services: Pick<Mesh["services"], "get">;
   /**
    * Where given, a reference into another namespace needs one of these: for
    * parents that expose what was not to be reached. A route of a service leads

@@ -1,3 +1,4 @@
+import { KeptFor } from "@weft/base/kept-for";
 import type { ParentRefSpec, PolicyTargetRefSpec } from "../../config/gateway-api-specs.ts";
 import type { ResourceOf } from "../../config/resource.ts";
 import { hostnameOf } from "../host.ts";
@@ -66,6 +67,15 @@ export function findTarget(
   return namedServices({ group, kind, name }, namespace, lookup);
 }
 
+type Entries = ParentLookup["entries"];
+
+const byName = new KeptFor<Entries, ReadonlyMap<string, Entries[number]>>();
+const byHostname = new KeptFor<Mesh["services"], ReadonlyMap<string, readonly Service[]>>();
+
+function nameOf({ namespace, name }: Entries[number]): string {
+  return `${namespace}/${name}`;
+}
+
 function namedServices(
   ref: ParentRefSpec,
   namespace: string,
@@ -79,9 +89,14 @@ function namedServices(
     return service ? [service] : { reason: "NoMatchingParent", message: `service ${hostname} is not known` };
   }
   if (group === "networking.istio.io" && kind === "ServiceEntry") {
-    const entry = entries.find((e) => e.name === name && e.namespace === of);
+    const entry = byName
+      .get(entries, [], () => new Map(entries.map((e) => [nameOf(e), e])))
+      .get(`${of}/${name}`);
+    const byHost = byHostname.get(services, [], () => Map.groupBy(services.values(), (s) => s.hostname));
     const hosts = new Set(entry?.spec.hosts.map((host) => host.toLowerCase()));
-    const found = [...services.values()].filter((s) => s.namespace === of && hosts.has(s.hostname));
+    const found = [...hosts]
+      .sort()
+      .flatMap((host) => (byHost.get(host) ?? []).filter(({ namespace }) => namespace === of));
     if (found.length > 0) return found;
     return { reason: "NoMatchingParent", message: `ServiceEntry ${of}/${name} is not known` };
   }

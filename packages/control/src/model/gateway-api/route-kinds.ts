@@ -2,6 +2,7 @@ import type { ResourceOf } from "../../config/resource.ts";
 import type { Protocol } from "../protocol.ts";
 import { isHttp } from "../protocol.ts";
 import type { TcpRoute, TlsRoute } from "../routing.ts";
+import type { Service } from "../service.ts";
 import type { BackendLookup, RefProblem } from "./backend-refs.ts";
 import { grpcRules } from "./grpc-rules.ts";
 import { httpRules } from "./http-rules.ts";
@@ -21,18 +22,36 @@ export interface CompiledRoute {
   readonly problems: readonly RefProblem[];
 }
 
-/** Of the routes that have not changed, nor the services around them, the very same as before. */
+interface Compiled {
+  readonly options: BackendLookup["options"];
+  readonly grants: BackendLookup["grants"];
+  /** What was found of its backends, by hostname. */
+  readonly met: ReadonlyMap<string, Service | undefined>;
+  readonly route: CompiledRoute;
+}
+
+const compiled = new WeakMap<RouteResource, Compiled>();
+
+/** The very same as before for a route that has not changed, nor the services it leads to. */
 export function compileRoute(resource: RouteResource, backends: BackendLookup): CompiledRoute {
-  const last = compiled.get(resource);
   const { services, options, grants } = backends;
-  const isSame = last?.of.services === services && last.of.options === options && last.of.grants === grants;
-  if (last && isSame) return last.route;
-  const route = compiledAnew(resource, backends);
-  compiled.set(resource, { of: { services, options, grants }, route });
+  const last = compiled.get(resource);
+  if (last?.options === options && last.grants === grants && isAsMet(last, services)) return last.route;
+  const met = new Map<string, Service | undefined>();
+  const get = (host: string) => {
+    const service = services.get(host);
+    met.set(host, service);
+    return service;
+  };
+  const route = compiledAnew(resource, { ...backends, services: { get } });
+  compiled.set(resource, { options, grants, met, route });
   return route;
 }
 
-const compiled = new WeakMap<RouteResource, { readonly of: BackendLookup; readonly route: CompiledRoute }>();
+function isAsMet({ met }: Compiled, services: BackendLookup["services"]): boolean {
+  for (const [host, service] of met) if (services.get(host) !== service) return false;
+  return true;
+}
 
 function compiledAnew(resource: RouteResource, backends: BackendLookup): CompiledRoute {
   const none = { http: [], tls: [], tcp: [] };
