@@ -14,8 +14,15 @@ export interface ResourceSet {
   readonly maps: ReadonlyMap<PartType, TypeMap>;
 }
 
+/** Encoded parts by type, as they are being put together. */
+export type Lists = ReadonlyMap<PartType, Encoded[]>;
+
+export function emptyLists(): Lists {
+  return new Map(partTypes.map((type) => [type, []]));
+}
+
 export const emptySet: ResourceSet = {
-  lists: new Map(partTypes.map((type) => [type, []])),
+  lists: emptyLists(),
   maps: new Map(partTypes.map((type) => [type, SortedMap.from<XdsResource>([])])),
 };
 

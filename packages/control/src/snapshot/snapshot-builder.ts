@@ -1,8 +1,8 @@
 import { MeshError } from "@weft/base/errors";
+import { isSameList } from "@weft/base/same-list";
 import { SortedMap } from "@weft/base/sorted-map";
 import type { VirtualHost } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
-import { LayeredMap } from "@weft/xds/layered-map";
-import type { Snapshot, XdsResource } from "@weft/xds/snapshot";
+import type { Snapshot } from "@weft/xds/snapshot";
 import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { shareUnchanged } from "../model/share-unchanged.ts";
 import type { SeenMesh } from "../model/view.ts";
@@ -23,10 +23,14 @@ import {
   loneHost,
   typeUrls,
 } from "./encode.ts";
+import { layered, relayered } from "./layers.ts";
+import { type MadeServices, madeServices } from "./made-services.ts";
 import { MeshViews } from "./mesh-views.ts";
 import { PartCache } from "./part-cache.ts";
 import {
+  emptyLists,
   emptySet,
+  type Lists,
   partTypes,
   type ResourceSet,
   resourceSet,
@@ -46,8 +50,7 @@ interface Common {
   /** Counted in meshes: when somebody last asked for it. */
   readonly age: number;
   readonly set: ResourceSet;
-  /** Where each service's endpoints are among the lists of their type. */
-  readonly endpointsAt: ReadonlyMap<string, number>;
+  readonly services: MadeServices;
   /** Route configurations by the part they were made of. */
   readonly routes: ReadonlyMap<string, MadeRoutes>;
 }
@@ -138,8 +141,8 @@ export class SnapshotBuilder {
 
   #made(last: Kept | undefined, mesh: SeenMesh, workload: MeshWorkload, features: ClientFeatures): Kept {
     const parts = proxyParts(mesh, workload, features);
-    const common = this.#commonSet(mesh, parts);
-    const own = resourceSet(this.#encodeAll(parts.own), last?.own ?? emptySet);
+    const common = this.#commonSet(mesh, parts, last?.audience);
+    const own = resourceSet(this.#encodeAll(parts.own, emptyLists()), last?.own ?? emptySet);
     const { audience, areMadeFromEndpoints } = parts;
     if (last?.common === common && last.own === own) return { ...last, mesh, audience, areMadeFromEndpoints };
     const snapshot = { ...layered(common, own, last?.snapshot), isLearnt: parts.isLearnt };
@@ -167,27 +170,35 @@ export class SnapshotBuilder {
     return shared;
   }
 
-  #commonSet(mesh: SeenMesh, parts: ProxyParts): ResourceSet {
+  /** @param before the audience that a client was of, where it is of another now: most of what they have is the same */
+  #commonSet(mesh: SeenMesh, parts: ProxyParts, before: string | undefined): ResourceSet {
     const last = this.#common.get(parts.audience);
     if (last?.mesh === mesh) return last.set;
     const isQuick = last && onlyEndpointsDiffer(last.mesh, mesh) && !parts.areMadeFromEndpoints;
-    const common = isQuick ? this.#withEndpoints(last, mesh) : this.#build(last, mesh, parts);
+    const common = isQuick
+      ? this.#withEndpoints(last, mesh)
+      : this.#build(last ?? this.#common.get(before ?? ""), last?.services, mesh, parts);
     this.#common.set(parts.audience, common);
     return common.set;
   }
 
-  #build(last: Common | undefined, mesh: SeenMesh, { place, hasIpv6, common }: ProxyParts): Common {
-    const parts = common();
+  #build(
+    last: Common | undefined,
+    lastServices: MadeServices | undefined,
+    mesh: SeenMesh,
+    { place, hasIpv6, common }: ProxyParts,
+  ): Common {
     const routes = new Map<string, MadeRoutes>();
-    const lists = this.#encodeAll(parts, (part) => {
+    const lists = emptyLists();
+    const services = madeServices(common.byService, lastServices, lists, (part) => this.#encodedPart(part));
+    this.#encodeAll(common.rest(), lists, (part) => {
       const made = this.#routesOf(part, last?.routes.get(part.id));
       if (made) routes.set(part.id, made);
       return made?.encoded;
     });
     const set = resourceSet(lists, last?.set ?? emptySet);
     checkReferences("the mesh", set, { byType: byType(set.maps) }, last?.set);
-    const endpointsAt = last?.mesh.services === mesh.services ? last.endpointsAt : placesOfEndpoints(parts);
-    return { mesh, place, hasIpv6, age: this.#age, set, endpointsAt, routes };
+    return { mesh, place, hasIpv6, age: this.#age, set, services, routes };
   }
 
   /** Only the assignments of services whose endpoints have changed are made again. */
@@ -196,7 +207,7 @@ export class SnapshotBuilder {
     const { place, hasIpv6 } = last;
     const from = { place, hasIpv6, usual: mesh.options.defaults.locality };
     for (const hostname of SortedMap.differing(last.mesh.endpoints, mesh.endpoints)) {
-      const at = last.endpointsAt.get(hostname);
+      const at = last.services.endpointsAt.get(hostname);
       if (at === undefined) continue;
       const part = endpointsPart(mesh.services.get(hostname)!, mesh.endpoints.get(hostname)!, from);
       replaced.set(
@@ -209,9 +220,9 @@ export class SnapshotBuilder {
 
   #encodeAll(
     parts: readonly SidecarPart[],
+    lists: Lists,
     routesOf: (part: SidecarPart) => Encoded | undefined = () => undefined,
-  ): ReadonlyMap<PartType, readonly Encoded[]> {
-    const lists = new Map<PartType, Encoded[]>(partTypes.map((type) => [type, []]));
+  ): Lists {
     for (const part of parts) lists.get(part.type)!.push(routesOf(part) ?? this.#encodedPart(part));
     return lists;
   }
@@ -279,8 +290,6 @@ export class SnapshotBuilder {
   }
 }
 
-type ResourceMap = ReadonlyMap<string, XdsResource>;
-
 function onlyEndpointsDiffer(before: SeenMesh, after: SeenMesh): boolean {
   return (
     before.services === after.services &&
@@ -293,68 +302,8 @@ function onlyEndpointsDiffer(before: SeenMesh, after: SeenMesh): boolean {
   );
 }
 
-/** Own resources over common ones; maps of types in which nothing changed are those of the last snapshot. */
-function layered(common: ResourceSet, own: ResourceSet, last: Snapshot | undefined): Snapshot {
-  const maps = new Map<string, ResourceMap>();
-  for (const type of partTypes) {
-    const url = typeUrls[type];
-    maps.set(url, layeredMap(type, common.maps.get(type)!, own.maps.get(type)!, last?.byType.get(url)));
-  }
-  return { byType: maps };
-}
-
-/** The same client's snapshot over what has become of what is common: of few types anything has. */
-function relayered(common: ResourceSet, before: ResourceSet, own: ResourceSet, last: Snapshot): Snapshot {
-  const maps = new Map(last.byType);
-  for (const type of differingTypes(before, common)) {
-    const url = typeUrls[type];
-    maps.set(url, layeredMap(type, common.maps.get(type)!, own.maps.get(type)!, maps.get(url)));
-  }
-  return { ...last, byType: maps };
-}
-
-let compared:
-  | { readonly a: ResourceSet; readonly b: ResourceSet; readonly types: readonly PartType[] }
-  | undefined;
-
-/** Types whose maps are not the same; the clients of an audience ask one after the other. */
-function differingTypes(a: ResourceSet, b: ResourceSet): readonly PartType[] {
-  if (compared?.a !== a || compared.b !== b) {
-    compared = { a, b, types: partTypes.filter((type) => a.maps.get(type) !== b.maps.get(type)) };
-  }
-  return compared.types;
-}
-
-/** @throws MeshError when the two have a resource of one name */
-function layeredMap(
-  type: PartType,
-  common: TypeMap,
-  own: TypeMap,
-  before: ResourceMap | undefined,
-): ResourceMap {
-  if (own.size === 0) return common;
-  if (before instanceof LayeredMap && before.common === common && before.own === own) return before;
-  for (const name of own.keys()) {
-    if (!common.has(name)) continue;
-    throw new MeshError(`two resources of type ${type} are named ${name}`, { source: "internal" });
-  }
-  return new LayeredMap(common, own);
-}
-
-function byType(maps: ReadonlyMap<PartType, ResourceMap>): Snapshot["byType"] {
+function byType(maps: ReadonlyMap<PartType, TypeMap>): Snapshot["byType"] {
   return new Map([...maps].map(([type, map]) => [typeUrls[type], map]));
-}
-
-function placesOfEndpoints(parts: readonly SidecarPart[]): Map<string, number> {
-  const places = new Map<string, number>();
-  for (const { type, service } of parts) {
-    if (type === "endpoint") places.set(service!, places.size);
-  }
-  return places;
-}
-
-function isSameList(a: readonly object[], b: readonly object[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
 /**

@@ -68,7 +68,8 @@ export function namesOf(service: Service, caller: Pick<Caller, "namespace">, opt
   return [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, hostname];
 }
 
-function isCalledAlike(a: Service, b: Service): boolean {
+/** Whether both are called by the same names and addresses. */
+export function isCalledAlike(a: Service, b: Service): boolean {
   if (a === b) return true;
   return (
     a.hostname === b.hostname &&

@@ -1,4 +1,6 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
+import { KeptFor } from "@weft/base/kept-for";
 import { type Filter, FilterSchema } from "@weft/xds/gen/envoy/config/listener/v3/listener_components_pb";
 import type { RouteConfiguration } from "@weft/xds/gen/envoy/config/route/v3/route_pb";
 import { CorsSchema } from "@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb";
@@ -35,7 +37,14 @@ import { tracingFields } from "./tracing.ts";
 
 type ManagerFields = Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>;
 
-/** Requests of the application on their way out: faults, CORS, authorization and sessions as its routes ask, statistics, router. */
+/** What the filters of all outbound listeners of a client have in common. */
+const outbound = new KeptFor<ReportingFeatures, Any>();
+
+/**
+ * Requests of the application on their way out: faults, CORS, authorization and
+ * sessions as its routes ask, statistics, router. Thousands of listeners differ in two fields:
+ * these are encoded behind the others, which are encoded once.
+ */
 export function outboundHttp(
   statPrefix: string,
   routeConfigName: string,
@@ -43,12 +52,27 @@ export function outboundHttp(
   options: MeshOptions,
   features: ReportingFeatures,
 ): Filter {
+  const common = outbound.get(features, [options, ...authorizers], () =>
+    packedOutbound(authorizers, options, features),
+  );
+  const own = create(HttpConnectionManagerSchema, {
+    statPrefix,
+    routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+  });
+  const value = Buffer.concat([common.value, toBinary(HttpConnectionManagerSchema, own)]);
+  return managerFilter(create(AnySchema, { typeUrl: common.typeUrl, value }));
+}
+
+function packedOutbound(
+  authorizers: readonly AuthorizationProvider[],
+  options: MeshOptions,
+  features: ReportingFeatures,
+): Any {
   const side = { reporter: { direction: "outbound" }, features } as const;
   const own = routeFilters(authorizers);
   const filters = features.learnsScope ? [onDemand(), ...own] : own;
-  return manager(statPrefix, filters, side, options, {
+  return packedManager(filters, side, options, {
     ...explainedReplies("application", options, features),
-    routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     forwardClientCertDetails: ForwardClientCert.SANITIZE,
   });
 }
@@ -66,7 +90,8 @@ export function inboundHttp(
   options: MeshOptions,
   audience: Audience,
 ): Filter {
-  return manager(statPrefix, policy, side, options, {
+  const packed = packedManager(policy, side, options, {
+    statPrefix,
     ...explainedReplies(audience, options, side.features),
     routeSpecifier: { case: "routeConfig", value: routes },
     // Upgrades of an HTTP/1.1 application may come over HTTP/2 (RFC 8441).
@@ -74,6 +99,7 @@ export function inboundHttp(
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
   });
+  return managerFilter(packed);
 }
 
 /**
@@ -92,7 +118,8 @@ export function gatewayHttp(
 ): Filter {
   const { numTrustedProxies, forwardClientCert } = options.defaults.gatewayTopology;
   const side = { reporter: { direction: "outbound" }, features, isGateway: true } as const;
-  return manager(statPrefix, [...policy, ...routeFilters(authorizers)], side, options, {
+  const packed = packedManager([...policy, ...routeFilters(authorizers)], side, options, {
+    statPrefix,
     ...explainedReplies("anybody", options, features),
     routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
     useRemoteAddress: true,
@@ -101,6 +128,7 @@ export function gatewayHttp(
     setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
     requestHeadersTimeout: duration(edgeHeadersTimeoutMs),
   });
+  return managerFilter(packed);
 }
 
 /** Beyond it a request goes on without its cluster. */
@@ -151,17 +179,15 @@ export interface Side {
   readonly isGateway?: boolean;
 }
 
-function manager(
-  statPrefix: string,
+function packedManager(
   filters: readonly HttpFilter[],
   { reporter, features, isGateway = false }: Side,
   options: MeshOptions,
   fields: ManagerFields,
-): Filter {
+): Any {
   const { accessLogs: rules, metrics, tracing } = signalsOf(features, options, reporter.direction);
   const { hasAccessLogMetrics } = features;
-  const config = pack(HttpConnectionManagerSchema, {
-    statPrefix,
+  return pack(HttpConnectionManagerSchema, {
     httpFilters: [
       // First, so that who was denied is known too.
       ...(hasAccessLogMetrics ? peerMetadataFilters(reporter) : []),
@@ -182,6 +208,9 @@ function manager(
     upgradeConfigs: [{ upgradeType: "websocket" }],
     ...fields,
   });
+}
+
+function managerFilter(config: Any): Filter {
   return create(FilterSchema, {
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: config },

@@ -3,6 +3,7 @@ import { type NameTable, NameTableSchema } from "@weft/xds/gen/istio/networking/
 import { addressesOf } from "../model/endpoint.ts";
 import type { Mesh } from "../model/mesh.ts";
 import { sortedUnique } from "../model/sorting.ts";
+import { isCalledAlike } from "./host-claims.ts";
 
 /**
  * What the mesh's names resolve to, by full name; the agent adds the shorter
@@ -34,6 +35,33 @@ export function nameTable(mesh: Pick<Mesh, "services" | "endpoints" | "options">
     }
   }
   return create(NameTableSchema, { table });
+}
+
+/** Audiences with services of their own. */
+const maxKept = 8;
+
+let latest: readonly Mesh["services"][] = [];
+const named = new WeakMap<Mesh["services"], object>();
+
+/** The very same object for services with the same names and addresses, whatever else of them has changed. */
+export function namesOfAll(services: Mesh["services"]): object {
+  const known = named.get(services);
+  if (known) return known;
+  const alike = latest.find((other) => areNamedAlike(services, other));
+  const names = alike ? named.get(alike)! : {};
+  named.set(services, names);
+  latest = [services, ...latest.filter((other) => other !== alike)].slice(0, maxKept);
+  return names;
+}
+
+function areNamedAlike(a: Mesh["services"], b: Mesh["services"]): boolean {
+  if (a.size !== b.size) return false;
+  for (const [host, service] of a) {
+    const other = b.get(host);
+    if (other === service) continue;
+    if (!other || !isCalledAlike(service, other)) return false;
+  }
+  return true;
 }
 
 type MessageTable = Record<string, { ips: string[]; registry: string; shortname: string; namespace: string }>;

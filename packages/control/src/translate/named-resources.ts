@@ -2,10 +2,8 @@ import type { Message } from "@bufbuild/protobuf";
 import type { MeshWorkload } from "../model/mesh.ts";
 import type { SeenMesh } from "../model/view.ts";
 import type { ClientFeatures } from "./client-features.ts";
-import { abilitiesOf } from "./credentials.ts";
-import type { PartType, SidecarPart } from "./part.ts";
+import { type CommonParts, type PartType, partsOf, type SidecarPart } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
-import { serviceParts } from "./sidecar-parts.ts";
 import { resourceName } from "./translate-sidecar.ts";
 
 /** Of so many audiences what they have in common is kept. */
@@ -31,22 +29,21 @@ export class NamedResources {
    */
   find(mesh: SeenMesh, workload: MeshWorkload, type: PartType, name: string): Message | undefined {
     const features = this.#features;
-    const { own, audience, common, place } = proxyParts(mesh, workload, features);
+    const { own, audience, common } = proxyParts(mesh, workload, features);
     const hostname = /^outbound\|\d+\|[^|]*\|(.+)$/.exec(name)?.[1];
     if ((type === "cluster" || type === "endpoint") && hostname !== undefined && !features.isProxyless) {
       // Of thousands of services, the one that the name is of.
       const service = mesh.services.get(hostname);
-      const parts = service ? serviceParts(service, mesh, abilitiesOf(workload, mesh, features), place) : [];
-      return new BuiltParts(parts).find(type, name);
+      return new BuiltParts(service ? common.byService.of(service) : []).find(type, name);
     }
     return new BuiltParts(own).find(type, name) ?? this.#commonOf(audience, common).find(type, name);
   }
 
-  #commonOf(audience: string, make: () => readonly SidecarPart[]): BuiltParts {
+  #commonOf(audience: string, common: CommonParts): BuiltParts {
     let parts = this.#common.get(audience);
     if (!parts) {
       if (this.#common.size >= maxAudiences) this.#common.clear();
-      parts = new BuiltParts(make());
+      parts = new BuiltParts(partsOf(common));
       this.#common.set(audience, parts);
     }
     return parts;

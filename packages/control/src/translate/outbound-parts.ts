@@ -110,7 +110,7 @@ function portRoutes(
     return made;
   };
   return [
-    routesPart(id, from, `${variant} by name`, (last) => routesWithoutHosts(all(last), port, services)),
+    routesPart(id, from, `${variant} by name`, (last) => routesWithoutHosts(all(last), port, last)),
     hostsPart(`hosts-${port}`, from, variant, (last) => hostsByName(all(last))),
   ];
 }

@@ -26,13 +26,32 @@ export interface SidecarPart {
   readonly type: PartType;
   readonly from: readonly object[];
   readonly variant: string;
-  /** Hostname, of the assignments of a service. */
-  readonly service?: string;
   /** Clients that learn their scope ask for it by name. */
   readonly isOnDemand?: boolean;
   /** Of one route configuration, or of virtual hosts that are given by themselves: what `build` would make, in pieces; as far as it is as before with the keys of that. */
   assemble?(last?: RouteMemory): RouteAssembly;
   build(): readonly Message[];
+}
+
+/** What all clients of one audience are given. */
+export interface CommonParts {
+  readonly byService: ServiceParts;
+  /** What is made of several services, or of none. */
+  rest(): readonly SidecarPart[];
+}
+
+/** Parts of one service each: of thousands they are asked for of those that are another than before. */
+export interface ServiceParts {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  /** What they are made from beside a service and its endpoints. */
+  readonly from: readonly unknown[];
+  of(service: Service): readonly SidecarPart[];
+}
+
+export function partsOf({ byService, rest }: CommonParts): readonly SidecarPart[] {
+  const { services, of } = byService;
+  return [...services.values().flatMap(of), ...rest()];
 }
 
 export function part(
@@ -79,10 +98,7 @@ export function endpointsPart(
   const build = () => endpointAssignments(service, endpoints, from);
   const place = placeKeyFor(service, from.usual, from.place);
   const variant = isReachable(endpoints, from) ? place : `${place} IPv4`;
-  return {
-    ...part("endpoints", "endpoint", [service, endpoints, from.usual], variant, build),
-    service: service.hostname,
-  };
+  return part("endpoints", "endpoint", [service, endpoints, from.usual], variant, build);
 }
 
 /** One object for all, so that what is made from no endpoints is shared too. */

@@ -4,7 +4,7 @@ import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { abilitiesOf, credentialsKey } from "./credentials.ts";
 import { gatewayParts } from "./gateway/gateway-parts.ts";
-import type { SidecarPart } from "./part.ts";
+import type { CommonParts, SidecarPart } from "./part.ts";
 import { type Place, placeKey, placeOf } from "./place.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
 import { commonSidecarParts, ownSidecarParts, templateParts } from "./sidecar-parts.ts";
@@ -23,7 +23,7 @@ export interface ProxyParts {
   /** Whether it asks for what it uses: see `Snapshot.isLearnt`. */
   readonly isLearnt: boolean;
   /** What all of its audience is given. */
-  common(): SidecarPart[];
+  readonly common: CommonParts;
   /** What is this workload's alone. */
   readonly own: readonly SidecarPart[];
 }
@@ -48,7 +48,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
       hasIpv6: true,
       areMadeFromEndpoints: true,
       isLearnt: false,
-      common: () => commonProxylessParts(mesh, caller, place),
+      common: commonProxylessParts(mesh, caller, place),
       own: ownProxylessParts(workload, mesh.options),
     };
   }
@@ -58,7 +58,7 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
     hasIpv6: features.hasIpv6,
     areMadeFromEndpoints: dependsOnEndpoints(mesh),
     isLearnt: features.learnsScope,
-    common: () => commonSidecarParts(mesh, caller, interception, abilities, place),
+    common: commonSidecarParts(mesh, caller, interception, abilities, place),
     own: workload.gateway
       ? [...gatewayParts(mesh, workload, features), ...templateParts(workload)]
       : ownSidecarParts(mesh, workload, caller, features),

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
 import type { VirtualHost } from "@weft/xds/gen/envoy/config/route/v3/route_components_pb";
 import {
   type RouteConfiguration,
@@ -21,7 +22,7 @@ export interface RouteMemory {
   /** Of the assembly that this is a part of, where it has not all of its hosts. */
   readonly whole?: RouteMemory;
   /** What its head has that is not the same for all of its name. */
-  readonly names?: object | undefined;
+  readonly names?: Any | undefined;
 }
 
 /**

@@ -6,12 +6,12 @@ import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { asksFor, credentialsKey, type ProxyAbilities } from "./credentials.ts";
 import { inboundClusters, outboundFixedClusters } from "./fixed-clusters.ts";
 import { inboundListeners } from "./inbound-listeners.ts";
-import { nameTable } from "./name-table.ts";
+import { namesOfAll, nameTable } from "./name-table.ts";
 import { outboundClusters } from "./outbound-clusters.ts";
 import { boundParts, capturedParts, explicitParts, hasHeadless } from "./outbound-parts.ts";
-import { endpointsPart, none, part, type SidecarPart } from "./part.ts";
+import { type CommonParts, endpointsPart, none, part, type SidecarPart } from "./part.ts";
 import { type Place, placeKeyFor } from "./place.ts";
-import { isUsedUnasked } from "./used-unasked.ts";
+import { asideOf, isUsedUnasked } from "./used-unasked.ts";
 import { workloadTemplate } from "./workload-template.ts";
 
 /** What sidecars that call alike and can do alike are given, in the smallest parts that change together. Pure, and cheap until built. */
@@ -21,14 +21,23 @@ export function commonSidecarParts(
   interception: MeshWorkload["interception"],
   features: ProxyAbilities,
   place: Place,
-): SidecarPart[] {
-  const { options } = mesh;
-  return [
-    ...[...mesh.services.values()].flatMap((service) => serviceParts(service, mesh, features, place)),
-    part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
-    namesPart(mesh),
-    ...(interception === "NONE" ? boundParts(mesh, caller, features) : capturedParts(mesh, caller, features)),
-  ];
+): CommonParts {
+  const { options, services, endpoints, secrets } = mesh;
+  return {
+    byService: {
+      services,
+      endpoints,
+      from: [options, asideOf(mesh), ...(features.credentials ? [secrets] : [])],
+      of: (service) => serviceParts(service, mesh, features, place),
+    },
+    rest: () => [
+      part("fixed-clusters", "cluster", [options], "", () => outboundFixedClusters(options)),
+      namesPart(mesh),
+      ...(interception === "NONE"
+        ? boundParts(mesh, caller, features)
+        : capturedParts(mesh, caller, features)),
+    ],
+  };
 }
 
 /** What is given to the sidecars of one workload alone. */
@@ -109,6 +118,7 @@ export function templateParts({ template }: MeshWorkload): SidecarPart[] {
 /** Names of what can be called. */
 function namesPart({ services: all, endpoints, options, egress }: SeenMesh): SidecarPart {
   const services = egress?.services ?? all;
-  const from = hasHeadless({ services }) ? [services, endpoints, options] : [services, options];
+  const names = namesOfAll(services);
+  const from = hasHeadless({ services }) ? [names, endpoints, options] : [names, options];
   return part("names", "nameTable", from, "", () => [nameTable({ services, endpoints, options })]);
 }

@@ -4,7 +4,7 @@ import type { Mesh, MeshWorkload } from "../model/mesh.ts";
 import { viewOf } from "../model/view.ts";
 import { type ClientFeatures, noFeatures } from "./client-features.ts";
 import { hostNameParts } from "./names.ts";
-import type { PartType } from "./part.ts";
+import { type PartType, partsOf } from "./part.ts";
 import { proxyParts } from "./proxy-parts.ts";
 
 export interface NamedResource {
@@ -32,7 +32,7 @@ export function translateSidecar(
     workloadTemplate: [],
   };
   const { common, own } = proxyParts(viewOf(mesh, workload), workload, features);
-  for (const { type, build } of [...common(), ...own]) {
+  for (const { type, build } of [...partsOf(common), ...own]) {
     for (const message of build()) resources[type].push({ name: resourceName(type, message), message });
   }
   for (const list of Object.values(resources)) list.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -31,7 +31,10 @@ function providersOf(defaults: MeshDefaults): ReadonlySet<string | undefined> {
   return hosts;
 }
 
-function asideOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
+let latest: ReadonlySet<string> = new Set();
+
+/** Hosts that routes lead to beside their destinations; the very same set as long as they are the same. */
+export function asideOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
   let byAttached = aside.get(routing);
   if (!byAttached) {
     byAttached = new WeakMap();
@@ -42,7 +45,9 @@ function asideOf({ routing, attached }: SeenMesh): ReadonlySet<string> {
     const sets = [...attached.values()].flatMap(({ producer, consumers }) =>
       [producer, ...consumers.values()].flatMap((ports) => [...ports.values()]),
     );
-    hosts = new Set([...routing.values(), ...sets].flatMap(asideOfSet));
+    const found = new Set([...routing.values(), ...sets].flatMap(asideOfSet));
+    hosts = latest.size === found.size && latest.isSubsetOf(found) ? latest : found;
+    latest = hosts;
     byAttached.set(attached, hosts);
   }
   return hosts;

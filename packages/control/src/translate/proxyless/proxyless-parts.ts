@@ -4,7 +4,7 @@ import { isHttp } from "../../model/protocol.ts";
 import type { Service } from "../../model/service.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { type Caller, callerKey } from "../caller.ts";
-import { endpointsPart, none, part, type SidecarPart } from "../part.ts";
+import { type CommonParts, endpointsPart, none, part, type SidecarPart } from "../part.ts";
 import type { Place } from "../place.ts";
 import { routesFrom } from "../route-sources.ts";
 import type { RoutedMesh } from "../routed-mesh.ts";
@@ -17,14 +17,19 @@ import { proxylessRoutes } from "./proxyless-routes.ts";
  * port of each service a listener by every name it may be called by, its
  * routes, its clusters and endpoints. Only fields that gRPC's implementations take.
  */
-export function commonProxylessParts(mesh: SeenMesh, caller: Caller, place: Place): SidecarPart[] {
+export function commonProxylessParts(mesh: SeenMesh, caller: Caller, place: Place): CommonParts {
   const { attached, egress, options, routing, services } = mesh;
   const known = egress?.listeners[0]?.known ?? services;
   const routed = { options, routing, attached, services: egress?.services ?? services, known };
-  return [
-    ...[...routed.services.values()].flatMap((service) => callParts(service, routed, caller)),
-    ...[...services.values()].flatMap((service) => clusterParts(service, mesh, place)),
-  ];
+  return {
+    byService: {
+      services,
+      endpoints: mesh.endpoints,
+      from: [options],
+      of: (service) => clusterParts(service, mesh, place),
+    },
+    rest: () => [...routed.services.values()].flatMap((service) => callParts(service, routed, caller)),
+  };
 }
 
 /** Listeners for the ports an application serves itself. */
