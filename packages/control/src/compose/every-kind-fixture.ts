@@ -219,6 +219,12 @@ export const documents: Readonly<Record<string, readonly string[]>> = {
   "flagger.app/v1beta1 Canary default/api": [
     "spec: { targetRef: { apiVersion: apps/v1, kind: Deployment, name: api }, service: { port: 9080 }, analysis: { interval: 1m, threshold: 1, maxWeight: 50, stepWeight: 10 } }",
   ],
+  "flagger.app/v1beta1 MetricTemplate default/errors": [
+    "spec: { provider: { type: prometheus, address: 'https://metrics.example' }, query: 'sum(errors)' }",
+  ],
+  "flagger.app/v1beta1 AlertProvider default/chat": [
+    "spec: { type: slack, address: 'https://hooks.example/T/B', channel: alerts, username: weft }",
+  ],
   "spire.spiffe.io/v1alpha1 ClusterFederatedTrustDomain west": [
     "spec: { trustDomain: west.example, bundleEndpointURL: 'https://west.example/', bundleEndpointProfile: { type: https_web } }",
     "spec: { trustDomain: cluster.local, bundleEndpointURL: 'https://west.example/', bundleEndpointProfile: { type: https_web } }",
