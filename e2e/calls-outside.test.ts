@@ -17,6 +17,8 @@ type Kind = (typeof kinds)[number];
 
 const nameServer = "10.96.9.53";
 const partner = "10.96.9.1";
+/** In a range of addresses that is a ServiceEntry's. */
+const ranged = "10.96.9.17";
 /** Of no service. */
 const stranger = "10.96.9.2";
 const callerAddress = { weft: "10.96.1.1", envoy: "10.96.1.2" } as const;
@@ -64,6 +66,17 @@ subsets:
     ports: [{ name: http, port: 8080 }, { name: tcp, port: 7000 }]
 `;
 
+const range = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: range }
+spec:
+  hosts: [range.example]
+  addresses: [10.96.9.16/28]
+  ports: [{ number: 7000, name: tcp, protocol: TCP }, { number: 8080, name: tcp-8080, protocol: TCP }]
+  resolution: NONE
+`;
+
 /** Two places of a Service without a selector, one of which is never ready. */
 const archive = (isReady: boolean) => `
 apiVersion: v1
@@ -101,7 +114,7 @@ describe("calls out of the mesh, and to one instance", { skip: noCapture }, () =
     };
     mesh = await CapturedMesh.start({
       name: "outside",
-      outside: [nameServer, partner, stranger],
+      outside: [nameServer, partner, ranged, stranger],
       nameServer,
       planeFlags,
     });
@@ -111,9 +124,11 @@ describe("calls out of the mesh, and to one instance", { skip: noCapture }, () =
       nameServer,
       `api.partner.example=${partner}`,
       `stranger.example=${stranger}`,
+      `ranged.example=${ranged}`,
     ]);
     await mesh.apply("mesh", yaml);
     await mesh.apply("archive", archive(true));
+    await mesh.apply("range", range);
     for (const kind of kinds) {
       const ports = ["--name", "peers", "--version", kind, "--port", "8080:http", "--port", "7000:tcp"];
       await mesh.run(
@@ -259,6 +274,14 @@ describe("calls out of the mesh, and to one instance", { skip: noCapture }, () =
         destination_service: "archive.default.svc.cluster.local",
         response_code: "200",
       });
+    });
+
+    test(`${kind}: a ServiceEntry has what is in its range of addresses, also on a port of HTTP`, async () => {
+      await mesh.until("connections arrive", async () => (await bytes(kind, ranged, 7000)) !== "");
+      assert.equal(await bytes(kind, ranged, 7000), `bytes at ${ranged}`);
+      assert.equal(await curl(kind, `http://${ranged}:8080/`), `${ranged}:8080 at ${ranged} 200`);
+      const service = { destination_service: "range.example", destination_service_name: "range.example" };
+      await untilCounted(kind, "istio_tcp_connections_opened_total", service);
     });
 
     test(`${kind}: where the mesh is REGISTRY_ONLY, nothing unknown is reached, and it is counted for BlackHoleCluster`, async () => {

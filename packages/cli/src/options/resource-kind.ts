@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "commander";
 /** Short names, as kubectl and istioctl users type them. */
 const shortNames: Readonly<Record<string, string>> = {
   svc: "Service",
+  ep: "Endpoints",
   vs: "VirtualService",
   dr: "DestinationRule",
   se: "ServiceEntry",

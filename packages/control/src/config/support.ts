@@ -21,6 +21,7 @@ const secret = rows("Secret");
 const configMap = rows("ConfigMap");
 const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 
+const socketsAreKept = "sockets beside a proxy are its agent's, and hold its key: name an IP address";
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
 const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
 const modernTls = oneOf("TLS_AUTO", "TLSV1_2", "TLSV1_3");
@@ -204,6 +205,7 @@ export const fieldSupport: readonly FieldSupport[] = [
 
   ...serviceEntry.yes(
     "spec.hosts",
+    "spec.addresses",
     "spec.exportTo",
     "spec.ports",
     "spec.location",
@@ -216,14 +218,17 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.subjectAltNames",
   ),
   ...serviceEntry.refused(
-    ["spec.addresses[]", "name single addresses", (v) => typeof v === "string" && !v.includes("/")],
-    ["spec.resolution", "write DNS or STATIC", oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN")],
-    ["spec.endpoints[].address", "name an IP address", notUnix],
+    [
+      "spec.resolution",
+      "names are resolved as they are written, not as they are called: write DNS or STATIC",
+      oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"),
+    ],
+    ["spec.endpoints[].address", socketsAreKept, notUnix],
   ),
   ...serviceEntry.skipped(["spec.endpoints[].network", "all endpoints must be reachable directly"]),
 
   ...workloadEntry.yes("spec.ports", "spec.labels", "spec.weight", "spec.serviceAccount", "spec.locality"),
-  ...workloadEntry.refused(["spec.address", "name an IP address", notUnix]),
+  ...workloadEntry.refused(["spec.address", socketsAreKept, notUnix]),
   ...workloadEntry.skipped(["spec.network", "all endpoints must be reachable directly"]),
 
   ...workloadGroup.yes(

@@ -21,17 +21,22 @@ export function addressMatch(spec: {
   const to = spec.destinationSubnets ?? [];
   if (to.length === 0 && !spec.sourceSubnet) return undefined;
   return {
-    ...(to.length > 0 ? { to: to.map(subnet) } : {}),
-    ...(spec.sourceSubnet ? { from: [subnet(spec.sourceSubnet)] } : {}),
+    ...(to.length > 0 ? { to: to.map(parseSubnet) } : {}),
+    ...(spec.sourceSubnet ? { from: [parseSubnet(spec.sourceSubnet)] } : {}),
   };
 }
 
-function subnet(text: string): Subnet {
+/** @param text a CIDR that was checked */
+export function parseSubnet(text: string): Subnet {
   const { address, prefixLength } = parseCidr(text)!;
   const width = isIPv4(address) ? 32 : 128;
   const rest = BigInt(width - prefixLength);
   const masked = (numberOf(address) >> rest) << rest;
   return { address: width === 32 ? textOfIpv4(masked) : textOfIpv6(masked), prefixLength };
+}
+
+export function isSingleAddress({ address, prefixLength }: Subnet): boolean {
+  return prefixLength === (isIPv4(address) ? 32 : 128);
 }
 
 function numberOf(address: string): bigint {

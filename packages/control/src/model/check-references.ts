@@ -94,10 +94,10 @@ const sharedPorts = keepLatest(
     if (entries.length === 0) return diagnostics.all;
     const byPort = new Map<number, string[]>();
     const taken = new Set<number>();
-    for (const { hostname, ports, addresses, isHeadless } of services.values()) {
+    for (const { hostname, ports, addresses, ranges, isHeadless } of services.values()) {
       for (const { number, protocol } of ports) {
         if (isHttp(protocol)) taken.add(number);
-        if (protocol !== "tcp" || addresses.length > 0 || isHeadless) continue;
+        if (protocol !== "tcp" || addresses.length > 0 || ranges || isHeadless) continue;
         const hosts = byPort.get(number);
         if (hosts) hosts.push(hostname);
         else byPort.set(number, [hostname]);

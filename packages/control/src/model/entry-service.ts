@@ -3,12 +3,14 @@ import { KeptFor } from "@weft/base/kept-for";
 import type { ResourceOf } from "../config/resource.ts";
 import { canonicalIp } from "../config/values.ts";
 import type { Workload } from "../registry/workload.ts";
+import { isSingleAddress, parseSubnet } from "./address-match.ts";
 import { selectsWorkloads } from "./host.ts";
 import { distributionAnnotation, nearnessOf } from "./locality-policy.ts";
 import type { MeshOptions } from "./mesh-options.ts";
 import type { MtlsResolution } from "./mtls-resolution.ts";
 import { namedProtocol } from "./protocol.ts";
 import { provenanceOf } from "./provenance.ts";
+import type { Service } from "./service.ts";
 import { ownAddresses } from "./service-addresses.ts";
 import { portsInOrder, type ServiceDraft } from "./service-draft.ts";
 import type { ServingWorkloads } from "./serving-workloads.ts";
@@ -107,7 +109,7 @@ function fromEntry(
       isExternal: spec.location !== "MESH_INTERNAL",
       resolution: resolutions[spec.resolution ?? "NONE"],
       isHeadless: false,
-      addresses: spec.addresses?.length ? sortedUnique(spec.addresses.map(canonicalIp)) : ownAddresses(vip),
+      ...(spec.addresses?.length ? calledAt(spec.addresses) : { addresses: ownAddresses(vip) }),
       ...(nearness ? { nearness } : {}),
       ports: portsInOrder(ports),
       source: provenanceOf(entry),
@@ -115,5 +117,16 @@ function fromEntry(
     backends: selected.map((workload) => ({ workload, ports: targetsOf(entry, workload.namedPorts ?? {}) })),
     written,
     entry,
+  };
+}
+
+/** Single addresses, and ranges of them. */
+function calledAt(written: readonly string[]): Pick<Service, "addresses" | "ranges"> {
+  const subnets = written.map((text) => ({ text, subnet: parseSubnet(text) }));
+  const single = subnets.filter(({ subnet }) => isSingleAddress(subnet));
+  const ranges = subnets.filter(({ subnet }) => !isSingleAddress(subnet)).map(({ subnet }) => subnet);
+  return {
+    addresses: sortedUnique(single.map(({ text }) => canonicalIp(text.split("/")[0]!))),
+    ...(ranges.length > 0 ? { ranges } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import type { Subnet } from "./address-match.ts";
 import type { LocalityFailover } from "./locality-policy.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Provenance } from "./provenance.ts";
@@ -19,6 +20,8 @@ export interface Service {
   readonly isMutualTls: boolean;
   /** Virtual or written addresses by which callers reach it; empty when callers use its name only. */
   readonly addresses: readonly string[];
+  /** Written where it is so: it is also whatever is in these, for connections that are no HTTP. */
+  readonly ranges?: readonly Subnet[];
   readonly ports: readonly ServicePort[];
   /** Names an endpoint of it may prove by its certificate: SPIFFE IDs, sorted. */
   readonly identities: readonly string[];

@@ -29,6 +29,15 @@ export function addressPairs({ to = [], from = [] }: AddressMatch = {}): Address
   );
 }
 
+/** What a pair is of some subnets alone: of those that it names itself, where it names some. */
+export function within({ key, fields }: AddressPair, subnets: readonly Subnet[]): AddressPair[] {
+  if (fields.prefixRanges) return [{ key, fields }];
+  return subnets.map((target) => ({
+    key: `${textOf(target)}${key}`,
+    fields: { ...fields, prefixRanges: [cidr(target.address, target.prefixLength)] },
+  }));
+}
+
 function textOf(subnet: Subnet | undefined): string {
   return subnet ? `${subnet.address}/${subnet.prefixLength}` : "";
 }

@@ -7,6 +7,7 @@ import type { MeshOptions } from "../model/mesh-options.ts";
 import { isHttp } from "../model/protocol.ts";
 import type { EgressListener } from "../model/scope.ts";
 import type { Service, ServicePort } from "../model/service.ts";
+import { addressPairs, within } from "./address-chains.ts";
 import type { Caller } from "./caller.ts";
 import type { ClientFeatures } from "./client-features.ts";
 import { outboundHttp } from "./http-chain.ts";
@@ -17,7 +18,17 @@ import { httpPorts, unknownCluster } from "./outbound-routes.ts";
 import { authorizersAt, authorizersTo } from "./route-authorizers.ts";
 import type { RoutedMesh } from "./routed-mesh.ts";
 import { tcpProxy } from "./tcp-chain.ts";
-import { chainFields, chainOf, serverNameChain, tcpChains, tlsChains, withoutRepeats } from "./tcp-routes.ts";
+import {
+  type AddressedChain,
+  chainFields,
+  chainOf,
+  type NamedChain,
+  serverNameChain,
+  tcpChains,
+  tlsChains,
+  withoutRepeatedPairs,
+  withoutRepeats,
+} from "./tcp-routes.ts";
 
 const outbound = { direction: "outbound" } as const;
 
@@ -52,7 +63,11 @@ export function virtualOutbound(options: MeshOptions, features: ClientFeatures):
   });
 }
 
-/** The listeners that captured connections are handed to: one per HTTP port, one per address of a TCP service. */
+/**
+ * The listeners that captured connections are handed to: one per HTTP port, one
+ * per address of a TCP service. What is called by ranges of addresses has chains
+ * of its own in the listener of its port.
+ */
 export function outboundListeners(
   mesh: RoutedMesh,
   endpoints: Mesh["endpoints"],
@@ -61,6 +76,7 @@ export function outboundListeners(
 ): Listener[] {
   const http = new Set(httpPorts(mesh));
   const addressless = new Map<number, Addressless>();
+  const ranged = new Map<number, Addressless>();
   const listeners = new Map<string, Listener>();
   // A listener at an address of another is refused.
   const taken = new Set<string>();
@@ -81,13 +97,15 @@ export function outboundListeners(
         listeners.set(listener.name, listener);
         for (const address of free) taken.add(listenerName(address, port.number));
       }
-      if (service.addresses.length === 0 && !service.isHeadless) {
+      if (service.ranges) {
+        ranged.set(port.number, [...(ranged.get(port.number) ?? []), { service, port }]);
+      } else if (service.addresses.length === 0 && !service.isHeadless) {
         const list = addressless.get(port.number) ?? [];
         addressless.set(port.number, [...list, { service, port }]);
       }
     }
   }
-  for (const port of new Set([...http, ...addressless.keys()])) {
+  for (const port of new Set([...http, ...addressless.keys(), ...ranged.keys()])) {
     const services = addressless.get(port) ?? [];
     const tcp = services.filter((s) => s.port.protocol !== "tls");
     // TCP says no host: one of several cannot be told.
@@ -97,6 +115,7 @@ export function outboundListeners(
       hasHttp: http.has(port),
       byName: services.filter((s) => s.port.protocol === "tls"),
       lone,
+      ranged: ranged.get(port) ?? [],
     };
     const listener = create(ListenerSchema, {
       name: listenerName("0.0.0.0", port),
@@ -150,18 +169,22 @@ interface Served {
   readonly byName: Addressless;
   /** Takes what is neither. */
   readonly lone: Service | undefined;
+  /** Have what goes to their ranges of addresses. */
+  readonly ranged: Addressless;
 }
 
 /** HTTP finds its host by the request; TLS by the server name; one TCP service takes the rest of the port. */
 function portChains(
-  { port, hasHttp, byName, lone }: Served,
+  { port, hasHttp, byName, lone, ranged }: Served,
   mesh: RoutedMesh,
   caller: Caller,
   features: ClientFeatures,
 ): ListenerChains {
   const { options } = mesh;
-  const chains = withoutRepeats(
-    byName.flatMap(({ service }) => {
+  const inRanges = ranged.map(({ service, port: own }) => rangeChains(service, own, mesh, caller, features));
+  const chains = withoutRepeats([
+    ...inRanges.flatMap(({ named }) => named),
+    ...byName.flatMap(({ service }) => {
       const routed = tlsChains(service, port, mesh, caller, features);
       if (routed.length > 0) return routed;
       const { addressed, rest } = tcpChains(service, port, mesh, caller, features);
@@ -171,7 +194,7 @@ function portChains(
         serverNameChain(name, rest),
       ];
     }),
-  );
+  ]);
   const bytes = lone && !hasHttp ? tcpChains(lone, port, mesh, caller, features) : undefined;
   const rest = hasHttp
     ? [
@@ -184,7 +207,10 @@ function portChains(
         ),
       ]
     : (bytes?.rest ?? tcpProxy([{ name: unknownCluster(mesh), weight: 1 }], outbound, options, features));
-  const addressed = bytes?.addressed ?? [];
+  const addressed = withoutRepeatedPairs([
+    ...inRanges.flatMap(({ addressed: own }) => own),
+    ...(bytes?.addressed ?? []),
+  ]);
   return chains.length > 0
     ? {
         ...serverNames,
@@ -192,6 +218,35 @@ function portChains(
         filterChains: [...chains, ...addressed.map(chainOf)],
       }
     : chainFields({ addressed, rest });
+}
+
+/** What a service has of the connections to its ranges, which its routes may narrow further. */
+function rangeChains(
+  service: Service,
+  { number, protocol }: ServicePort,
+  mesh: RoutedMesh,
+  caller: Caller,
+  features: ClientFeatures,
+): { readonly named: readonly NamedChain[]; readonly addressed: readonly AddressedChain[] } {
+  const { ranges = [] } = service;
+  const routed = protocol === "tls" ? tlsChains(service, number, mesh, caller, features) : [];
+  if (routed.length > 0) {
+    const named = routed.flatMap(({ filterChainMatch, ...chain }) => {
+      const pairs = within({ key: "", fields: filterChainMatch }, ranges);
+      return pairs.map(({ fields }) => ({ ...chain, filterChainMatch: { ...filterChainMatch, ...fields } }));
+    });
+    return { named, addressed: [] };
+  }
+  const { addressed, rest } = tcpChains(service, number, mesh, caller, features);
+  return {
+    named: [],
+    addressed: [
+      ...addressed.flatMap(({ pair, filters }) =>
+        within(pair, ranges).map((own) => ({ pair: own, filters })),
+      ),
+      ...addressPairs({ to: ranges }).map((pair) => ({ pair, filters: rest })),
+    ],
+  };
 }
 
 /**
@@ -212,6 +267,7 @@ export function egressListener(
     hasHttp: isHttp(protocol),
     byName: isTls ? services.map((service) => ({ service, port: service.ports[0]! })) : [],
     lone: isTls ? undefined : services[0],
+    ranged: [],
   };
   return create(ListenerSchema, {
     name: listenerName(bind, number),
