@@ -116,18 +116,22 @@ function portsOf(
   diagnostics: Diagnostics,
 ) {
   const found = new Map<number, WrittenEndpoint["endpoint"]["ports"][number]>();
+  const unknown: number[] = [];
   ports.forEach(({ name = "", port, protocol = "TCP" }, i) => {
     if (protocol !== "TCP" || port === undefined || port === null) return;
     const servicePort = numbers.get(name);
-    if (servicePort !== undefined) found.set(servicePort, { servicePort, port, isMutualTls: false });
-    else {
-      const called = name === "" ? "without a name" : `named "${name}"`;
-      const message = `Service ${serviceKey(resource)} has no port ${called}: what is behind it is not called`;
-      const names = [...numbers.keys()].map((one) => (one === "" ? "one without a name" : one)).join(", ");
-      const at = resource.origins.at(`${portsPath}[${i}]`);
-      diagnostics.warning("W2136", at, message, names === "" ? undefined : `its ports: ${names}`);
-    }
+    if (servicePort === undefined) unknown.push(i);
+    else found.set(servicePort, { servicePort, port, isMutualTls: false });
   });
+  const [first] = unknown;
+  if (first !== undefined) {
+    const called = ports[first]!.name ? `named "${ports[first]!.name}"` : "without a name";
+    const more = unknown.length > 1 ? `, nor ${unknown.length - 1} others of these` : "";
+    const message = `Service ${serviceKey(resource)} has no port ${called}${more}: what is behind is not called`;
+    const names = [...numbers.keys()].map((one) => (one === "" ? "one without a name" : one)).join(", ");
+    const at = resource.origins.at(`${portsPath}[${first}]`);
+    diagnostics.warning("W2136", at, message, names === "" ? undefined : `its ports: ${names}`);
+  }
   return found;
 }
 
