@@ -78,6 +78,7 @@ export function updateMembership(
   return { endpoints, groups, added, removed };
 }
 
-function isMadeFor(endpoint: UpstreamEndpoint, transport: TransportPlan | undefined): boolean {
+/** Whether an endpoint's connections are those of this transport, so that it can go on. */
+export function isMadeFor(endpoint: UpstreamEndpoint, transport: TransportPlan | undefined): boolean {
   return endpoint.tls === transport?.tls && endpoint.proxyProtocol === transport?.proxyProtocol;
 }

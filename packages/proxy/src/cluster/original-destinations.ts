@@ -40,6 +40,14 @@ export class OriginalDestinations {
     return endpoint;
   }
 
+  /** Forgets those of which this is false, also while they are in use: they are made anew when they are asked for. */
+  retain(isStill: (endpoint: UpstreamEndpoint) => boolean): void {
+    for (const [host, ports] of this.#byHost) {
+      for (const [port, endpoint] of ports) if (!isStill(endpoint)) this.#remove(ports, port, endpoint);
+      if (ports.size === 0) this.#byHost.delete(host);
+    }
+  }
+
   clear(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -77,13 +85,17 @@ export class OriginalDestinations {
           endpoint.isFresh = false;
           continue;
         }
-        ports.delete(port);
-        this.#size -= 1;
-        this.#options.onRemoved(endpoint);
+        this.#remove(ports, port, endpoint);
       }
       if (ports.size === 0) this.#byHost.delete(host);
     }
     if (this.#size > 0) this.#timer = this.#options.clock.setTimer(() => this.#sweep(), cleanupMs);
+  }
+
+  #remove(ports: Map<number, UpstreamEndpoint>, port: number, endpoint: UpstreamEndpoint): void {
+    ports.delete(port);
+    this.#size -= 1;
+    this.#options.onRemoved(endpoint);
   }
 
   *#all(): Generator<UpstreamEndpoint> {

@@ -101,6 +101,30 @@ describe("original destinations", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
+  it("are connected to as a changed plan says, also while they are in use, and stay where it says the same", () => {
+    const plan = (uri: string, connectTimeoutMs = 1_000) => {
+      const tls = transports.get(uri) ?? ({ sni: uri } as UpstreamTlsPlan);
+      transports.set(uri, tls);
+      return clusterPlan({
+        discovery: { kind: "original-dst" },
+        transports: [{ match: [], tls }],
+        connectTimeoutMs,
+      });
+    };
+    const transports = new Map<string, UpstreamTlsPlan>();
+    const { cluster } = clusterWith([], plan("one"));
+    const gone: unknown[] = [];
+    cluster.onEndpointRemoved = (host) => gone.push(host);
+    const used = cluster.pick(context(80))!;
+    used.activeRequests = 1;
+    cluster.replacePlan(plan("one", 5));
+    assert.equal(cluster.pick(context(80)), used);
+    cluster.replacePlan(plan("two"));
+    assert.deepEqual(gone, [used]);
+    assert.equal(cluster.pick(context(80))!.tls, transports.get("two"));
+    cluster.close();
+  });
+
   it("are bounded", () => {
     const { cluster } = clusterWith([], { discovery: { kind: "original-dst" } });
     for (let port = 1; port <= 16_384; port++) assert.ok(cluster.pick(context(port)));

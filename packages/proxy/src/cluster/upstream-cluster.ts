@@ -17,7 +17,7 @@ import type {
 import { type AllClusterStats, createClusterStats } from "./cluster-stats.ts";
 import { createEndpointChooser, type EndpointChooser } from "./endpoint-chooser.ts";
 import type { Locality, LocalityGroup } from "./locality-group.ts";
-import { type Membership, updateMembership } from "./membership.ts";
+import { isMadeFor, type Membership, updateMembership } from "./membership.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
 import { OutlierDetector } from "./outlier-detector.ts";
 import { outlierStats } from "./outlier-stats.ts";
@@ -133,6 +133,7 @@ export class UpstreamCluster implements Cluster {
     const isOriginal = plan.discovery.kind === "original-dst";
     if (this.#originals && !isOriginal) this.#originals.clear();
     this.#plan = plan;
+    if (isOriginal) this.#originals?.retain((one) => isMadeFor(one, this.#transportOf(one.plan)));
     this.#breakers.default.limits = plan.breakers.default;
     this.#breakers.high.limits = plan.breakers.high;
     const localities = this.#localities;
