@@ -17,6 +17,7 @@ import { TestCa } from "../packages/testkit/src/test-ca.ts";
 import { configMap, secret } from "./gateways/certificates.ts";
 import {
   bookinfoOfGatewayApi,
+  eastWest,
   edgeOfGatewayApi,
   httpbinGateway,
   tlsGateway,
@@ -30,7 +31,16 @@ const kinds = envoy ? (["weft", "envoy"] as const) : (["weft"] as const);
 type Kind = (typeof kinds)[number];
 
 const samples = join(import.meta.dirname, "..", "packages", "control", "testdata", "istio-bookinfo");
-const hosts = { productpage: 1, httpbin: 2, secure: 3, gateway: { weft: 10, envoy: 11 } } as const;
+const hosts = {
+  productpage: 1,
+  httpbin: 2,
+  secure: 3,
+  member: { weft: 4, envoy: 5 },
+  gateway: { weft: 10, envoy: 11 },
+} as const;
+
+/** Where a member's application calls what is behind either gateway. */
+const throughPort = { weft: 7001, envoy: 7002 } as const;
 
 const ca = new TestCa();
 const clients = new TestCa();
@@ -84,6 +94,18 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
       ];
       await mesh.runGateway(`ingress-${kind}`, hosts.gateway[kind], [...flags, ...label]);
     }
+    for (const kind of kinds) {
+      // Nobody calls it: it is here to call.
+      const idle = [process.execPath, "-e", "setInterval(() => {}, 1000)"];
+      const flags = kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : [];
+      const own = mesh.addressOf(hosts.member[kind]);
+      const upstreams = kinds.flatMap((through) => [
+        "--upstream",
+        `via-${through}.example:80=${own}:${throughPort[through]}`,
+      ]);
+      await mesh.run(`member-${kind}`, hosts.member[kind], [...flags, ...upstreams], idle);
+    }
+    await apply("east-west.yaml", eastWest(kinds.map((kind) => [kind, mesh.addressOf(hosts.gateway[kind])])));
     await apply("bookinfo.yaml", readFileSync(join(samples, "bookinfo-gateway.yaml"), "utf8"));
     await apply("httpbin.yaml", httpbinGateway);
     await apply("gateway-api.yaml", bookinfoOfGatewayApi);
@@ -141,6 +163,42 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
   for (const kind of kinds) {
     describe(`whose proxy is ${kind}`, () => {
       const hello = ["-H", "x-forwarded-for: 192.0.2.9"];
+
+      test("passes members of another network on to the services they name, and sees nothing of it", async () => {
+        for (const member of kinds) {
+          const url = `http://${mesh.addressOf(hosts.member[member])}:${throughPort[kind]}/from-afar`;
+          const ask = async () => (await tryCommand(curl!, ["-sS", "--max-time", "10", url])).stdout;
+          await mesh.until(`member-${member} is answered`, async () => (await ask()).startsWith("{"));
+          const { service, path, headers } = JSON.parse(await ask()) as Echoed;
+          assert.deepEqual([service, path], ["httpbin", "/from-afar"]);
+          assert.match(
+            headers["x-forwarded-client-cert"]!,
+            new RegExp(`URI=spiffe://cluster.local/ns/default/sa/member-${member}$`),
+          );
+        }
+        const server = "outbound_.8000_._.httpbin.default.svc.cluster.local";
+        const to = { host: mesh.addressOf(hosts.gateway[kind]), port: 15443, rejectUnauthorized: false };
+        const refused = async (options: object): Promise<string> => {
+          const socket = connect({ ...to, ...options });
+          try {
+            await once(socket, "secureConnect");
+            return "connected";
+          } catch {
+            return "refused";
+          } finally {
+            socket.destroy();
+          }
+        };
+        assert.deepEqual(
+          [
+            await refused({ servername: server }),
+            await refused({ servername: server.replace("8000", "9000"), ALPNProtocols: ["istio"] }),
+            await refused({ servername: server.replace("httpbin", "productpage"), ALPNProtocols: ["istio"] }),
+          ],
+          ["refused", "refused", "refused"],
+          "without the members' ALPN, another port, a service that the server does not name",
+        );
+      });
 
       test("serves bookinfo as Istio's sample has it, and nothing that it does not name", async () => {
         for (const path of ["/productpage", "/static/x.css", "/api/v1/products/0"]) {

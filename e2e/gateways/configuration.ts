@@ -194,3 +194,41 @@ spec:
   to: [{ group: "", kind: Service, name: productpage }]
 ---
 `;
+
+/** A gateway between networks, and what is behind it as members elsewhere know it: one name for each gateway. */
+export const eastWest = (gateways: readonly (readonly [name: string, address: string])[]) => `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: east-west }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - port: { number: 15443, name: members, protocol: TLS }
+      hosts: [httpbin.default.svc.cluster.local]
+      tls: { mode: AUTO_PASSTHROUGH }
+${gateways
+  .map(
+    ([name, address]) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: via-${name} }
+spec:
+  hosts: [via-${name}.example]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: ${address}, ports: { http: 15443 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: via-${name} }
+spec:
+  host: via-${name}.example
+  trafficPolicy:
+    tls:
+      mode: ISTIO_MUTUAL
+      sni: outbound_.8000_._.httpbin.default.svc.cluster.local
+      subjectAltNames: [spiffe://cluster.local/ns/default/sa/httpbin]
+`,
+  )
+  .join("")}`;

@@ -89,9 +89,9 @@ describe("a Gateway is refused", () => {
       /W1105: .*not a SHA-256 digest/,
     ],
     [
-      "with server names of another mesh",
-      https("mode: AUTO_PASSTHROUGH"),
-      /W1302: .*AUTO_PASSTHROUGH is not supported/,
+      "with a certificate that nobody is shown",
+      https("mode: AUTO_PASSTHROUGH, credentialName: a"),
+      /W1106: .*mode AUTO_PASSTHROUGH leaves TLS to the service/,
     ],
     [
       "with members of the mesh that nobody verifies",

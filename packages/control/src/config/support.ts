@@ -23,7 +23,6 @@ const federatedTrustDomain = rows("ClusterFederatedTrustDomain");
 
 const socketsAreKept = "sockets beside a proxy are its agent's, and hold its key: name an IP address";
 const notUnix = (value: unknown) => typeof value === "string" && !value.startsWith("unix:");
-const notAuto = (value: unknown) => value !== "AUTO_PASSTHROUGH";
 const modernTls = oneOf("TLS_AUTO", "TLSV1_2", "TLSV1_3");
 const allZones =
   "the caller's region comes first, and calls go to all of its zones alike, as in Istio where proxies do not know their own service; localityLbSetting keeps them in the nearest";
@@ -304,6 +303,7 @@ export const fieldSupport: readonly FieldSupport[] = [
     "spec.servers[].port.name",
     "spec.servers[].port.protocol",
     "spec.servers[].hosts",
+    "spec.servers[].tls.mode",
     "spec.servers[].tls.httpsRedirect",
     "spec.servers[].tls.serverCertificate",
     "spec.servers[].tls.privateKey",
@@ -322,7 +322,6 @@ export const fieldSupport: readonly FieldSupport[] = [
   ),
   ...gateway.refused(
     ["spec.servers[].bind", "write an IP address", notUnix],
-    ["spec.servers[].tls.mode", "clusters of another mesh are not reached by server name", notAuto],
     ["spec.servers[].tls.minProtocolVersion", "TLS before 1.2 is not offered", modernTls],
     ["spec.servers[].tls.maxProtocolVersion", "TLS before 1.2 is not offered", modernTls],
     [

@@ -40,6 +40,7 @@ function gatewayServer(gateway: Gateway, index: number): GatewayServer {
     hosts: hosts.map((host) => serverHost(host, gateway.namespace)),
     redirectsToHttps: tls?.httpsRedirect ?? false,
     tls: tls && serverTls(tls),
+    ...(tls?.mode === "AUTO_PASSTHROUGH" ? { passesMembers: true as const } : {}),
     source: provenanceOf(gateway, `spec.servers[${index}]`),
   };
 }

@@ -35,6 +35,8 @@ export interface GatewayServer {
   readonly redirectsToHttps: boolean;
   /** Undefined: not TLS, or passed on as it is. */
   readonly tls: ServerTls | undefined;
+  /** Members of the mesh say by their server name to which service they are passed on: no route does. */
+  readonly passesMembers?: true;
   readonly source: Provenance;
 }
 

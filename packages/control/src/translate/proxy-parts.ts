@@ -4,6 +4,7 @@ import { callerKey, callerOf } from "./caller.ts";
 import { type ClientFeatures, featuresKey } from "./client-features.ts";
 import { abilitiesOf, credentialsKey } from "./credentials.ts";
 import { gatewayParts } from "./gateway/gateway-parts.ts";
+import { passesMembers } from "./gateway/passthrough-services.ts";
 import type { CommonParts, SidecarPart } from "./part.ts";
 import { type Place, placeKey, placeOf } from "./place.ts";
 import { commonProxylessParts, ownProxylessParts } from "./proxyless/proxyless-parts.ts";
@@ -56,7 +57,8 @@ export function proxyParts(mesh: SeenMesh, workload: MeshWorkload, declared: Cli
     audience,
     place,
     hasIpv6: features.hasIpv6,
-    areMadeFromEndpoints: dependsOnEndpoints(mesh),
+    areMadeFromEndpoints:
+      dependsOnEndpoints(mesh) || (workload.gateway ? passesMembers(workload.gateway) : false),
     isLearnt: features.learnsScope,
     common: commonSidecarParts(mesh, caller, interception, abilities, place),
     own: workload.gateway

@@ -10,6 +10,7 @@ import { commonHost } from "../../model/host.ts";
 import type { Mesh, MeshWorkload } from "../../model/mesh.ts";
 import { type Destination, isCaller } from "../../model/routing.ts";
 import { canServe } from "../../model/tls-secret.ts";
+import { policyFor } from "../../model/traffic-policy.ts";
 import { type AddressPair, addressPairs } from "../address-chains.ts";
 import type { Caller } from "../caller.ts";
 import type { ClientFeatures } from "../client-features.ts";
@@ -32,6 +33,7 @@ import {
 import { plainRouteName, securedRouteName } from "./gateway-names.ts";
 import { type GatewayMesh, routingsOn } from "./gateway-routes.ts";
 import { gatewayTls } from "./gateway-tls.ts";
+import { passedOnBy } from "./passthrough-services.ts";
 
 type Chain = Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>;
 
@@ -102,6 +104,7 @@ function chainsOf(listener: GatewayListener, view: GatewayView): Chain[] {
 /** Of a server that ends TLS one chain, of one that passes it on one for each route. */
 function tlsChains(server: GatewayServer, listener: GatewayListener, view: GatewayView): Chain[] {
   const { tls } = server;
+  if (server.passesMembers) return memberChains(server, view);
   if (!tls) return passthroughChains(server, listener, view);
   const { mesh, workload, features } = view;
   const chain = (filters: Filter[], more: Chain = {}, pair?: AddressPair): Chain => ({
@@ -125,6 +128,32 @@ function tlsChains(server: GatewayServer, listener: GatewayListener, view: Gatew
 /** None where the server takes every name: such a chain matches what no other does. */
 function serverNames({ hosts }: GatewayServer): string[] {
   return hosts.some(({ host }) => host === "*") ? [] : hosts.map(({ host }) => host);
+}
+
+/** As members connect: nobody else says so. */
+const memberAlpn = "istio";
+
+/** One for each service: what a member and it say to each other is neither seen nor changed. */
+function memberChains(server: GatewayServer, { mesh, workload, features }: GatewayView): Chain[] {
+  const policy = tcpPolicyFilters(workload, mesh.options);
+  return passedOnBy(server, mesh).map(({ name, service, port, subset }) => ({
+    name,
+    filterChainMatch: {
+      serverNames: [name],
+      transportProtocol: "tls",
+      applicationProtocols: [memberAlpn],
+    },
+    filters: [
+      ...policy,
+      ...tcpProxy(
+        [{ name, weight: 1 }],
+        outbound,
+        mesh.options,
+        features,
+        policyFor(port.number, service.policy, subset?.policy),
+      ),
+    ],
+  }));
 }
 
 function passthroughChains(server: GatewayServer, listener: GatewayListener, view: GatewayView): Chain[] {

@@ -1,12 +1,14 @@
-import type { GatewayListener, GatewayServer } from "../../model/gateway.ts";
+import type { GatewayListener, GatewayRole, GatewayServer } from "../../model/gateway.ts";
 import type { MeshWorkload } from "../../model/mesh.ts";
 import type { SeenMesh } from "../../model/view.ts";
 import { type ClientFeatures, featuresKey } from "../client-features.ts";
 import { part, type SidecarPart } from "../part.ts";
+import { placeOf } from "../place.ts";
 import { gatewayListeners } from "./gateway-listeners.ts";
 import { plainRouteName, securedRouteName } from "./gateway-names.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import { gatewaySecrets } from "./gateway-secrets.ts";
+import { passesMembers, passthroughAssignments, passthroughClusters } from "./passthrough-services.ts";
 
 /** What is given to the proxies of one gateway alone: where it listens, its routes, and its certificates. */
 export function gatewayParts(
@@ -25,10 +27,33 @@ export function gatewayParts(
     part("gateway-listeners", "listener", [...routesFrom, secrets], featuresKey(features), () =>
       gatewayListeners({ mesh, workload, caller, features }),
     ),
+    ...(passesMembers(gateway) ? passthroughParts(mesh, workload, gateway, features) : []),
     ...gateway.listeners.flatMap((listener) =>
       routeTables(listener).map(([name, servers]) =>
         part(name, "route", routesFrom, "", () => [gatewayRoutes(name, listener, servers, mesh, caller)]),
       ),
+    ),
+  ];
+}
+
+function passthroughParts(
+  mesh: SeenMesh,
+  workload: MeshWorkload,
+  gateway: GatewayRole,
+  features: ClientFeatures,
+): SidecarPart[] {
+  const { services, endpoints, options } = mesh;
+  const place = placeOf(workload, mesh);
+  return [
+    part("passthrough-clusters", "cluster", [workload, services, options], "", () =>
+      passthroughClusters(gateway, mesh),
+    ),
+    part(
+      "passthrough-endpoints",
+      "endpoint",
+      [workload, services, endpoints, options],
+      `${features.hasIpv6}`,
+      () => passthroughAssignments(gateway, mesh, place, features),
     ),
   ];
 }
