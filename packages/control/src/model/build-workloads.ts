@@ -56,9 +56,11 @@ export function buildWorkload(
 ): MeshWorkload {
   const { options, mtls, policies, sidecars, groups, ruleIndex, gateways, drafts } = input;
   const gateway = gateways?.get(workload.id);
-  const from: unknown[] = [options, mtls, policies, sidecars, groups, ruleIndex, gateway];
+  const from: unknown[] = [options, mtls, policies, sidecars, groups, gateway];
   if (workload.upstreams.length > 0) from.push(drafts);
-  for (const { draft, ports } of served) from.push(draft, ports);
+  for (const { draft, ports } of served) {
+    from.push(draft, ports, ruleIndex.find(draft.service, { namespace: workload.namespace }));
+  }
   // Of most changes nothing of this is another; of the others most choose the same for it as before.
   const { made, said } = looked.get(workload, from, () => builtFor(workload, served, input));
   diagnostics.add(said);
