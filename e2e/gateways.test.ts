@@ -5,160 +5,31 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { Server } from "node:https";
-import { type AddressInfo, connect as connectPlain } from "node:net";
-import { join } from "node:path";
+import { connect as connectPlain } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { tryCommand } from "../packages/cli/src/demo/command.ts";
-import { findPeer } from "../packages/testkit/src/peer.ts";
-import { TestCa } from "../packages/testkit/src/test-ca.ts";
 import { configMap, secret } from "./gateways/certificates.ts";
 import {
-  bookinfoOfGatewayApi,
-  eastWest,
-  edgeOfGatewayApi,
-  httpbinGateway,
-  tlsGateway,
-} from "./gateways/configuration.ts";
-import { type BackendAnswer, echo, secure, startBackend } from "./gateways/servers.ts";
-import { LocalMesh } from "./local-mesh.ts";
-
-const envoy = findPeer("envoy");
-const curl = findPeer("curl");
-const kinds = envoy ? (["weft", "envoy"] as const) : (["weft"] as const);
-type Kind = (typeof kinds)[number];
-
-const samples = join(import.meta.dirname, "..", "packages", "control", "testdata", "istio-bookinfo");
-const hosts = {
-  productpage: 1,
-  httpbin: 2,
-  secure: 3,
-  member: { weft: 4, envoy: 5 },
-  gateway: { weft: 10, envoy: 11 },
-} as const;
-
-/** Where a member's application calls what is behind either gateway. */
-const throughPort = { weft: 7001, envoy: 7002 } as const;
-
-const ca = new TestCa();
-const clients = new TestCa();
-const server = (name: string) => ca.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
-const client = (name: string) => clients.leaf(undefined, undefined, { uris: [], dnsNames: [name] });
-
-interface Echoed {
-  readonly service: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+  ca,
+  clients,
+  curl,
+  type Echoed,
+  GatewayMesh,
+  hosts,
+  type Kind,
+  kinds,
+  server,
+  throughPort,
+} from "./gateways/gateway-mesh.ts";
+import type { BackendAnswer } from "./gateways/servers.ts";
 
 describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
-  let mesh: LocalMesh;
-  let backend: Server | undefined;
-  let folder = "";
-  const one = server("one.example.com");
-
+  let scene: GatewayMesh;
   before(async () => {
-    mesh = await LocalMesh.start();
-    folder = join(mesh.state, "certificates");
-    mkdirSync(folder);
-    writeFileSync(join(folder, "ca.pem"), ca.bundlePem);
-    for (const [name, { chainPem, keyPem }] of Object.entries({
-      friend: client("friend.example.com"),
-      stranger: client("stranger.example.com"),
-      forged: ca.leaf(undefined, undefined, { uris: [], dnsNames: ["friend.example.com"] }),
-    })) {
-      writeFileSync(join(folder, `${name}.pem`), chainPem);
-      writeFileSync(join(folder, `${name}.key`), keyPem);
-    }
-    const app = (name: string, port: number, kind: string, script: string) =>
-      mesh.run(
-        name,
-        hosts[name as "httpbin"],
-        ["--port", `${port}:${kind}`, "--inbound-port", `${port}=1${port}`],
-        ["env", `NAME=${name}`, process.execPath, "-e", script],
-      );
-    await app("productpage", 9080, "http", echo(mesh.addressOf(hosts.productpage), 9080));
-    await app("httpbin", 8000, "http", echo(mesh.addressOf(hosts.httpbin), 8000));
-    await app("secure", 9443, "tls", secure(mesh.addressOf(hosts.secure), server("secure.example.com")));
-    for (const kind of kinds) {
-      const flags = kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : [];
-      const names = ["istio=ingressgateway", "gateway.networking.k8s.io/gateway-name=bookinfo-gateway"];
-      const label = [
-        ...names.flatMap((name) => ["--label", name]),
-        "--port",
-        "80:http",
-        "--inbound-port",
-        "80=8000",
-      ];
-      await mesh.runGateway(`ingress-${kind}`, hosts.gateway[kind], [...flags, ...label]);
-    }
-    for (const kind of kinds) {
-      // Nobody calls it: it is here to call.
-      const idle = [process.execPath, "-e", "setInterval(() => {}, 1000)"];
-      const flags = kind === "envoy" ? ["--proxy", "envoy", "--envoy-path", envoy!] : [];
-      const own = mesh.addressOf(hosts.member[kind]);
-      const upstreams = kinds.flatMap((through) => [
-        "--upstream",
-        `via-${through}.example:80=${own}:${throughPort[through]}`,
-      ]);
-      await mesh.run(`member-${kind}`, hosts.member[kind], [...flags, ...upstreams], idle);
-    }
-    await apply("east-west.yaml", eastWest(kinds.map((kind) => [kind, mesh.addressOf(hosts.gateway[kind])])));
-    await apply("bookinfo.yaml", readFileSync(join(samples, "bookinfo-gateway.yaml"), "utf8"));
-    await apply("httpbin.yaml", httpbinGateway);
-    await apply("gateway-api.yaml", bookinfoOfGatewayApi);
-    const trust = { "ca.crt": clients.bundlePem };
-    await apply(
-      "tls.yaml",
-      secret("one", one) +
-        secret("two", server("two.example.com"), trust) +
-        secret("open", server("open.example.com"), trust) +
-        tlsGateway,
-    );
-    backend = await startBackend(server("backend.internal"), clients);
-    const names = kinds.map((kind) => `ingress-${kind}`);
-    const edge = edgeOfGatewayApi(names, (backend.address() as AddressInfo).port);
-    const secrets = [
-      secret("edge", one),
-      secret("edge-client", client("edge.example.com")),
-      secret("team", server("team.example.com"), {}, "team"),
-    ];
-    const trusted = configMap("edge-clients", clients) + configMap("backend-roots", ca);
-    await apply("edge.yaml", edge + secrets.join("") + trusted);
-    for (const kind of kinds) {
-      for (const url of ["https://one.example.com:9444/productpage", "https://team.example.com:9444/"]) {
-        await mesh.until(`${kind} serves ${url}`, async () => (await get(kind, url)).status === 200);
-      }
-      for (const url of ["http://one.example.com:8080/productpage", "https://secure.example.com:8443/"]) {
-        await mesh.until(`${kind} serves ${url}`, async () => (await get(kind, url)).status === 200);
-      }
-    }
+    scene = await GatewayMesh.start();
   });
-  after(() => {
-    backend?.close();
-    return mesh?.close();
-  });
-
-  async function apply(name: string, text: string): Promise<void> {
-    const file = join(mesh.state, name);
-    writeFileSync(file, text, { mode: 0o600 });
-    const { code, stderr } = await mesh.weft("apply", "-f", file, "--wait");
-    assert.equal(code, 0, stderr);
-  }
-
-  /** As curl gets it: status 0 where there was no answer. */
-  async function get(kind: Kind, url: string, ...flags: readonly string[]) {
-    const { hostname, port } = new URL(url);
-    const to = ["--connect-to", `${hostname}:${port}:${mesh.addressOf(hosts.gateway[kind])}:${port}`];
-    const how = ["-sS", "-i", "--max-time", "10", "--cacert", join(folder, "ca.pem")];
-    const { stdout, stderr } = await tryCommand(curl!, [...how, ...to, ...flags, url]);
-    const [head = "", ...rest] = stdout.split("\r\n\r\n");
-    const status = Number(/^HTTP\S+ (\d+)/.exec(head)?.[1] ?? 0);
-    const body = rest.join("\r\n\r\n");
-    return { status, head, body, stderr, echoed: () => JSON.parse(body) as Echoed };
-  }
+  after(() => scene?.close());
 
   for (const kind of kinds) {
     describe(`whose proxy is ${kind}`, () => {
@@ -166,9 +37,9 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("passes members of another network on to the services they name, and sees nothing of it", async () => {
         for (const member of kinds) {
-          const url = `http://${mesh.addressOf(hosts.member[member])}:${throughPort[kind]}/from-afar`;
+          const url = `http://${scene.mesh.addressOf(hosts.member[member])}:${throughPort[kind]}/from-afar`;
           const ask = async () => (await tryCommand(curl!, ["-sS", "--max-time", "10", url])).stdout;
-          await mesh.until(`member-${member} is answered`, async () => (await ask()).startsWith("{"));
+          await scene.mesh.until(`member-${member} is answered`, async () => (await ask()).startsWith("{"));
           const { service, path, headers } = JSON.parse(await ask()) as Echoed;
           assert.deepEqual([service, path], ["httpbin", "/from-afar"]);
           assert.match(
@@ -177,7 +48,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
           );
         }
         const server = "outbound_.8000_._.httpbin.default.svc.cluster.local";
-        const to = { host: mesh.addressOf(hosts.gateway[kind]), port: 15443, rejectUnauthorized: false };
+        const to = { host: scene.addressOf(kind), port: 15443, rejectUnauthorized: false };
         const refused = async (options: object): Promise<string> => {
           const socket = connect({ ...to, ...options });
           try {
@@ -202,24 +73,24 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("serves bookinfo as Istio's sample has it, and nothing that it does not name", async () => {
         for (const path of ["/productpage", "/static/x.css", "/api/v1/products/0"]) {
-          const answer = await get(kind, `http://bookinfo.example:8080${path}`);
+          const answer = await scene.get(kind, `http://bookinfo.example:8080${path}`);
           assert.equal(answer.status, 200, path);
           assert.equal(answer.echoed().service, "productpage");
         }
-        assert.equal((await get(kind, "http://bookinfo.example:8080/admin")).status, 404);
+        assert.equal((await scene.get(kind, "http://bookinfo.example:8080/admin")).status, 404);
       });
 
       test("serves httpbin on port 80, listening where its service's port is mapped to", async () => {
-        const { status, echoed } = await get(kind, "http://httpbin.example:8000/headers");
+        const { status, echoed } = await scene.get(kind, "http://httpbin.example:8000/headers");
         assert.equal(status, 200);
         assert.equal(echoed().service, "httpbin");
       });
 
       test("serves a Gateway and an HTTPRoute of the Gateway API beside Istio's, on the same port", async () => {
-        const { status, echoed } = await get(kind, "http://bookinfo.example:8000/productpage");
+        const { status, echoed } = await scene.get(kind, "http://bookinfo.example:8000/productpage");
         assert.equal(status, 200);
         assert.equal(echoed().service, "productpage");
-        const shown = await mesh.weft("get", "gtw", "bookinfo-gateway", "-o", "json");
+        const shown = await scene.mesh.weft("get", "gtw", "bookinfo-gateway", "-o", "json");
         const [listener] = JSON.parse(shown.stdout).status.listeners;
         assert.equal(listener.attachedRoutes, 1);
         assert.deepEqual(
@@ -237,7 +108,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
           ["x-envoy-original-path", "/admin"],
           ["x-forwarded-proto", "https"],
         ].flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
-        const { echoed } = await get(kind, "http://a.example:8080/productpage", ...hello, ...forged);
+        const { echoed } = await scene.get(kind, "http://a.example:8080/productpage", ...hello, ...forged);
         const { headers } = echoed();
         assert.match(
           headers["x-forwarded-client-cert"]!,
@@ -254,9 +125,9 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
       test("shows each host its own certificate, over HTTP/2 where the client can", async () => {
         for (const [host, flags] of [
           ["one.example.com", []],
-          ["two.example.com", mutual("friend")],
+          ["two.example.com", scene.as("friend")],
         ] as const) {
-          const { status, head, stderr } = await get(kind, `https://${host}:8443/`, ...flags);
+          const { status, head, stderr } = await scene.get(kind, `https://${host}:8443/`, ...flags);
           assert.equal(status, 200, stderr);
           assert.match(head, /^HTTP\/2/);
         }
@@ -264,31 +135,31 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("lets in only clients whose certificate is of the right authority and name", async () => {
         const url = "https://two.example.com:8443/";
-        assert.equal((await get(kind, url)).status, 0, "no certificate");
-        assert.equal((await get(kind, url, ...mutual("stranger"))).status, 0, "another name");
-        assert.equal((await get(kind, url, ...mutual("forged"))).status, 0, "another authority");
-        assert.equal((await get(kind, url, ...mutual("friend"))).status, 200);
+        assert.equal((await scene.get(kind, url)).status, 0, "no certificate");
+        assert.equal((await scene.get(kind, url, ...scene.as("stranger"))).status, 0, "another name");
+        assert.equal((await scene.get(kind, url, ...scene.as("forged"))).status, 0, "another authority");
+        assert.equal((await scene.get(kind, url, ...scene.as("friend"))).status, 200);
       });
 
       test("lets in whoever comes where Istio's Gateway says that none need verify", async () => {
         const url = "https://open.example.com:8443/";
-        for (const flags of [[], mutual("friend"), mutual("forged")]) {
-          const { status, stderr } = await get(kind, url, ...flags);
+        for (const flags of [[], scene.as("friend"), scene.as("forged")]) {
+          const { status, stderr } = await scene.get(kind, url, ...flags);
           assert.equal(status, 200, stderr);
         }
       });
 
       test("verifies clients as a Gateway's spec.tls says, on each port otherwise", async () => {
         const strict = "https://one.example.com:9443/productpage";
-        assert.equal((await get(kind, strict)).status, 0, "no certificate");
-        assert.equal((await get(kind, strict, ...mutual("forged"))).status, 0, "another authority");
-        assert.equal((await get(kind, strict, ...mutual("friend"))).status, 200);
+        assert.equal((await scene.get(kind, strict)).status, 0, "no certificate");
+        assert.equal((await scene.get(kind, strict, ...scene.as("forged"))).status, 0, "another authority");
+        assert.equal((await scene.get(kind, strict, ...scene.as("friend"))).status, 200);
         for (const [flags, told] of [
           [[], /^$/],
-          [mutual("friend"), /Hash=.*DNS=friend/],
-          [mutual("forged"), /Hash=.*DNS=friend/],
+          [scene.as("friend"), /Hash=.*DNS=friend/],
+          [scene.as("forged"), /Hash=.*DNS=friend/],
         ] as const) {
-          const { status, body } = await get(kind, "https://one.example.com:9444/backend", ...flags);
+          const { status, body } = await scene.get(kind, "https://one.example.com:9444/backend", ...flags);
           assert.equal(status, 200);
           assert.match((JSON.parse(body) as BackendAnswer).told, told, "the backend may judge it");
         }
@@ -296,19 +167,20 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("verifies new clients by another authority once its ConfigMap is another", async () => {
         const strict = "https://one.example.com:9443/productpage";
-        const letsIn = async (name: string) => (await get(kind, strict, ...mutual(name))).status === 200;
-        await apply("edge-clients.yaml", configMap("edge-clients", ca));
-        await mesh.until("the other authority's are let in", () => letsIn("forged"));
-        await mesh.until("those of the first are not", async () => !(await letsIn("friend")));
-        await apply("edge-clients.yaml", configMap("edge-clients", clients));
-        await mesh.until("those of the first are again", () => letsIn("friend"));
+        const letsIn = async (name: string) =>
+          (await scene.get(kind, strict, ...scene.as(name))).status === 200;
+        await scene.apply("edge-clients.yaml", configMap("edge-clients", ca));
+        await scene.mesh.until("the other authority's are let in", () => letsIn("forged"));
+        await scene.mesh.until("those of the first are not", async () => !(await letsIn("friend")));
+        await scene.apply("edge-clients.yaml", configMap("edge-clients", clients));
+        await scene.mesh.until("those of the first are again", () => letsIn("friend"));
       });
 
       test("shows its certificate to a backend that a BackendTLSPolicy is for", async () => {
-        const { status, body } = await get(kind, "https://one.example.com:9444/backend");
+        const { status, body } = await scene.get(kind, "https://one.example.com:9444/backend");
         assert.equal(status, 200);
         assert.equal((JSON.parse(body) as BackendAnswer).caller, "DNS:edge.example.com");
-        const shown = await mesh.weft("get", "backendtlspolicy", "backend", "-o", "json");
+        const shown = await scene.mesh.weft("get", "backendtlspolicy", "backend", "-o", "json");
         assert.deepEqual(
           JSON.parse(shown.stdout).status.ancestors.map(
             ({ ancestorRef }: { ancestorRef: { kind: string } }) => ancestorRef.kind,
@@ -318,15 +190,15 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
       });
 
       test("serves the listener of a team's ListenerSet, with the team's certificate and route", async () => {
-        const { status, echoed } = await get(kind, "https://team.example.com:9444/any");
+        const { status, echoed } = await scene.get(kind, "https://team.example.com:9444/any");
         assert.equal(status, 200);
         assert.equal(echoed().service, "productpage");
         assert.equal(
-          (await get(kind, "https://team.example.com:9443/any")).status,
+          (await scene.get(kind, "https://team.example.com:9443/any")).status,
           0,
           "on its own port alone",
         );
-        const shown = await mesh.weft("get", "lset", "team", "--namespace", "team", "-o", "json");
+        const shown = await scene.mesh.weft("get", "lset", "team", "--namespace", "team", "-o", "json");
         const { conditions, listeners } = JSON.parse(shown.stdout).status;
         assert.deepEqual(
           [...conditions, ...listeners[0].conditions].map(
@@ -340,7 +212,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
       });
 
       test("passes TLS on to the service that ends it", async () => {
-        const { status, echoed } = await get(kind, "https://secure.example.com:8443/x");
+        const { status, echoed } = await scene.get(kind, "https://secure.example.com:8443/x");
         assert.equal(status, 200);
         assert.equal(echoed().service, "secure");
         assert.equal(echoed().headers["x-request-id"], undefined, "nobody on the way sees the request");
@@ -348,25 +220,25 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("closes connections for hosts it has no certificate for, rather than showing another's", async () => {
         for (const host of ["absent.example.com", "unknown.example.com"]) {
-          assert.equal((await get(kind, `https://${host}:8443/`)).status, 0, host);
+          assert.equal((await scene.get(kind, `https://${host}:8443/`)).status, 0, host);
         }
       });
 
       test("sends plain requests to HTTPS", async () => {
-        const { status, head } = await get(kind, "http://one.example.com:8081/a?b");
+        const { status, head } = await scene.get(kind, "http://one.example.com:8081/a?b");
         assert.equal(status, 301);
         assert.match(head, /location: https:\/\/one\.example\.com(:8081)?\/a\?b/i);
       });
 
       test("serves a renewed certificate without closing a connection", async () => {
-        const before = new X509Certificate(one.chainPem).fingerprint256;
+        const before = new X509Certificate(scene.one.chainPem).fingerprint256;
         const held = await connection(kind, "one.example.com");
         assert.equal(await ask(held), 200);
         const old = held.getPeerCertificate().fingerprint256;
         const renewed = server("one.example.com");
-        await apply("renewed.yaml", secret("one", renewed));
+        await scene.apply("renewed.yaml", secret("one", renewed));
         const now = new X509Certificate(renewed.chainPem).fingerprint256;
-        await mesh.until("the renewed certificate is shown", async () => {
+        await scene.mesh.until("the renewed certificate is shown", async () => {
           const fresh = await connection(kind, "one.example.com");
           const shown = fresh.getPeerCertificate().fingerprint256;
           fresh.destroy();
@@ -380,7 +252,7 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
 
       test("reports as the side that calls, with the names of both", async () => {
         const counts = async () => {
-          const address = mesh.addressOf(hosts.gateway[kind]);
+          const address = scene.addressOf(kind);
           const text = await (await fetch(`http://${address}:15090/stats/prometheus`)).text();
           return text.split("\n").filter((line) => line.startsWith("istio_requests_total{"));
         };
@@ -392,18 +264,18 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
           `source_principal="spiffe://cluster.local/ns/default/sa/ingress-${kind}"`,
           'response_code="200"',
         ];
-        await get(kind, "http://bookinfo.example:8080/productpage");
-        await mesh.until("the call is counted", async () =>
+        await scene.get(kind, "http://bookinfo.example:8080/productpage");
+        await scene.mesh.until("the call is counted", async () =>
           (await counts()).some((line) => wanted.every((label) => line.includes(label))),
         );
       });
 
       test("shows no key in its own configuration, nor does the control plane anywhere", async () => {
-        const address = mesh.addressOf(hosts.gateway[kind]);
+        const address = scene.addressOf(kind);
         const dump = await (await fetch(`http://${address}:15000/config_dump?include_eds`)).text();
         const said = [
           dump,
-          mesh.saidBy(`ingress-${kind}`),
+          scene.mesh.saidBy(`ingress-${kind}`),
           ...(await Promise.all(
             [
               ["get", "all", "-o", "json"],
@@ -412,27 +284,27 @@ describe("a gateway", { skip: curl ? false : "no curl on the PATH" }, () => {
               ["proxy-config", "secrets", `ingress-${kind}`, "-o", "json"],
               ["status", "-o", "json"],
             ].map(async (args) => {
-              const { code, stdout, stderr } = await mesh.weft(...args);
+              const { code, stdout, stderr } = await scene.mesh.weft(...args);
               assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
               return stdout + stderr;
             }),
           )),
         ].join("\n");
         assert.ok(said.includes("one.example.com"), "certificates are shown");
-        const body = one.keyPem.split("\n")[1]!;
-        for (const form of [body, Buffer.from(one.keyPem).toString("base64").slice(40, 80), "PRIVATE KEY"]) {
+        const body = scene.one.keyPem.split("\n")[1]!;
+        for (const form of [
+          body,
+          Buffer.from(scene.one.keyPem).toString("base64").slice(40, 80),
+          "PRIVATE KEY",
+        ]) {
           assert.ok(!said.includes(form), form);
         }
       });
     });
   }
 
-  function mutual(name: string): string[] {
-    return ["--cert", join(folder, `${name}.pem`), "--key", join(folder, `${name}.key`)];
-  }
-
   async function connection(kind: Kind, servername: string): Promise<TLSSocket> {
-    const socket = connectPlain(8443, mesh.addressOf(hosts.gateway[kind]));
+    const socket = connectPlain(8443, scene.addressOf(kind));
     const secured = connect({ socket, servername, ca: ca.bundlePem, ALPNProtocols: ["http/1.1"] });
     await once(secured, "secureConnect");
     return secured;

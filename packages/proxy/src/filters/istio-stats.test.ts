@@ -2,54 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Histogram, MetricRegistry } from "@weft/base/metric-registry";
 import { FakeClock } from "@weft/testkit/fake-clock";
-import { clusterWith, endpoint, locality } from "../cluster/cluster-fixture.ts";
 import type { Exchange } from "../layer/exchange.ts";
 import { HeaderList } from "../layer/header-list.ts";
 import { ResponseFlag } from "../layer/response-flag.ts";
 import type { RouteMatch } from "../route/route-plan.ts";
 import { connection, exchange, peerIdentity, request, response } from "../telemetry/exchange-fixture.ts";
-import { decodePeerMetadata, encodePeerMetadata } from "../telemetry/peer-metadata.ts";
+import { encodePeerMetadata } from "../telemetry/peer-metadata.ts";
 import type { ExchangeTrace } from "../tracing/exchange-trace.ts";
 import { createIstioStatsFilter, createIstioTcpStatsFilter } from "./istio-stats.ts";
-import type { IstioStatsPlan } from "./istio-stats-plan.ts";
-
-const workload = (name: string) => ({
-  workload: `${name}-v1`,
-  namespace: "default",
-  app: name,
-  version: "v1",
-  canonicalName: name,
-  canonicalRevision: "v1",
-  cluster: "Kubernetes",
-});
-const spiffe = (name: string) => `spiffe://cluster.local/ns/default/sa/${name}`;
-
-const plan = (reporter: "source" | "destination", options: Partial<IstioStatsPlan> = {}): IstioStatsPlan => ({
-  reporter,
-  local: workload(reporter === "source" ? "productpage" : "reviews"),
-  localService: undefined,
-  nodeId: "sidecar~10.0.0.1~x.default~default.svc.cluster.local",
-  localPrincipal: () => spiffe("productpage"),
-  isHostHeaderFallbackDisabled: false,
-  overrides: [],
-  dimensions: [],
-  tcpReportingMs: 5_000,
-  ...options,
-});
-
-/** A call from productpage to reviews over mutual TLS, as the caller's sidecar sees it. */
-function outbound(options: Partial<Exchange> = {}) {
-  const metadata = { istio: { workload: "reviews-v1;default;reviews;v1;Kubernetes" } };
-  const { cluster } = clusterWith([locality([endpoint("10.0.0.2", { metadata })])], {
-    name: "outbound|9080|v1|reviews.default.svc.cluster.local",
-  });
-  return exchange({
-    cluster,
-    endpoint: [...cluster.endpoints][0],
-    upstreamPeer: peerIdentity({ uris: [spiffe("reviews")] }),
-    ...options,
-  });
-}
+import { outbound, plan, spiffe, workload } from "./istio-stats-fixture.ts";
 
 /** A match of a route of which nothing but the name is looked at. */
 function routeNamed(name: string): RouteMatch {
@@ -320,44 +281,6 @@ describe("Istio's request metrics", () => {
     );
     assert.equal(filter.onComplete, undefined);
     assert.ok(filter.onRequest, "peers still tell each other who they are");
-  });
-});
-
-describe("peer metadata on the wire", () => {
-  const forged = encodePeerMetadata(workload("productpage"));
-  const received = (peerUris: readonly string[] | undefined, encoded = forged) => {
-    const call = exchange({
-      connection: connection(peerUris ? { isTls: true, peer: peerIdentity({ uris: peerUris }) } : {}),
-      request: request({ "x-envoy-peer-metadata": encoded, "x-envoy-peer-metadata-id": "someone" }),
-    });
-    createIstioStatsFilter(plan("destination"), new MetricRegistry(), new FakeClock()).onRequest!(call);
-    return call;
-  };
-
-  it("is offered once per upstream connection by the caller", () => {
-    const call = outbound();
-    createIstioStatsFilter(plan("source"), new MetricRegistry(), new FakeClock()).onRequest!(call);
-    const [name, value, idName, id] = call.upstreamConnectionHeaders!;
-    assert.deepEqual([name, idName], ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"]);
-    assert.deepEqual(decodePeerMetadata(value!), workload("productpage"));
-    assert.match(id!, /^sidecar~/);
-  });
-
-  it("never reaches the application, nor passes through from it", () => {
-    const call = received([spiffe("productpage")]);
-    assert.deepEqual(call.request!.headers.flat, []);
-    assert.equal(call.upstreamConnectionHeaders, undefined);
-    const out = outbound({ request: request({ "x-envoy-peer-metadata": forged }) });
-    createIstioStatsFilter(plan("source"), new MetricRegistry(), new FakeClock()).onRequest!(out);
-    assert.deepEqual(out.request!.headers.flat, []);
-    assert.equal(out.connection.peerMetadata, undefined);
-  });
-
-  it("is believed from a verified peer, for the namespace of its certificate only", () => {
-    assert.equal(received([spiffe("productpage")]).connection.peerMetadata?.workload, "productpage-v1");
-    assert.equal(received(undefined).connection.peerMetadata, undefined);
-    assert.equal(received(["spiffe://cluster.local/ns/other/sa/x"]).connection.peerMetadata, undefined);
-    assert.equal(received([spiffe("productpage")], "nonsense!").connection.peerMetadata, undefined);
   });
 });
 
