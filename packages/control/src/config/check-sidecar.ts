@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { normalize } from "node:path/posix";
 import { checkConnectionPool } from "./check-connection-pool.ts";
 import { checkServerTls } from "./check-gateway.ts";
 import { portProtocols } from "./check-service-entry.ts";
@@ -24,15 +25,23 @@ function checkIngress(ingress: readonly IngressListenerSpec[], find: Finding): v
     const path = `spec.ingress[${i}]`;
     checkPort(listener.port, `${path}.port`, ports, find);
     checkBind(listener.bind, `${path}.bind`, find);
-    const { defaultEndpoint } = listener;
-    if (defaultEndpoint && !parseDefaultEndpoint(defaultEndpoint)) {
-      const message = `${path}.defaultEndpoint: "${defaultEndpoint}" is not a place of the workload`;
-      const hint = "write 127.0.0.1:PORT, 0.0.0.0:PORT (its own address), [::1]:PORT, or unix:///PATH";
-      find.error("W1204", `${path}.defaultEndpoint`, message, hint);
-    }
+    checkDefaultEndpoint(listener.defaultEndpoint, `${path}.defaultEndpoint`, find);
     checkConnectionPool(listener.connectionPool, `${path}.connectionPool`, find);
     checkIngressTls(listener, `${path}.tls`, find);
   });
+}
+
+function checkDefaultEndpoint(text: string | undefined, path: string, find: Finding): void {
+  if (!text) return;
+  const endpoint = parseDefaultEndpoint(text);
+  if (!endpoint) {
+    const message = `${path}: "${text}" is not a place of the workload`;
+    const hint = "write 127.0.0.1:PORT, 0.0.0.0:PORT (its own address), [::1]:PORT, or unix:///PATH";
+    find.error("W1204", path, message, hint);
+  } else if (endpoint.kind === "pipe" && /^(\/var)?\/run\/weft\//.test(normalize(endpoint.path))) {
+    const message = `${path}: "${text}" is of the agent, which hands out the workload's key there`;
+    find.error("W1204", path, message, "write where the application listens");
+  }
 }
 
 function checkIngressTls({ tls, port }: IngressListenerSpec, path: string, find: Finding): void {

@@ -179,6 +179,11 @@ describe("input that is wrong is refused with its place and a next step", () => 
       'mesh.yaml:5:70: error W1204: spec.ingress[0].defaultEndpoint: "10.0.0.1:80" is not a place of the workload (write 127.0.0.1:PORT, 0.0.0.0:PORT (its own address), [::1]:PORT, or unix:///PATH)',
     ],
     [
+      "an application at the agent's socket",
+      `${sidecar}  ingress: [{ port: { number: 80, protocol: GRPC }, defaultEndpoint: "unix:///run/x/../weft/default/api/sds.sock" }]\n`,
+      `mesh.yaml:5:70: error W1204: spec.ingress[0].defaultEndpoint: "unix:///run/x/../weft/default/api/sds.sock" is of the agent, which hands out the workload's key there (write where the application listens)`,
+    ],
+    [
       "an egress proxy where nothing unknown leaves",
       `${sidecar}  outboundTrafficPolicy: { egressProxy: { host: a.b, port: { number: 80 } } }\n`,
       "mesh.yaml:5:28: error W1106: spec.outboundTrafficPolicy.egressProxy needs mode ALLOW_ANY: nothing unknown leaves otherwise (remove it, or write mode: ALLOW_ANY)",
