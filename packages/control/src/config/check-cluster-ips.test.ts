@@ -1,15 +1,8 @@
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { formatDiagnostic } from "@weft/base/diagnostics";
-import { parseConfig } from "./parse-config.ts";
-
-function findings(spec: string): string[] {
-  const text = `apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: ${spec}\n`;
-  return parseConfig([{ name: "a.yaml", text }]).diagnostics.map(formatDiagnostic);
-}
+import { describe } from "node:test";
+import { testSpecs } from "./test-spec-cases.ts";
 
 describe("the addresses and families of a Service", () => {
-  const cases: [name: string, spec: string, ...expected: RegExp[]][] = [
+  testSpecs("v1", "Service", [
     ["may be left out", "{}"],
     ["may be one address", "{ clusterIP: 10.96.0.7 }"],
     ["may be none", "{ clusterIP: None, clusterIPs: [None] }"],
@@ -66,14 +59,5 @@ describe("the addresses and families of a Service", () => {
       /error W1106: an external name has no ipFamilies/,
       /error W1106: an external name has no ipFamilyPolicy/,
     ],
-  ];
-  for (const [name, spec, ...expected] of cases) {
-    it(name, () => {
-      const said = findings(spec);
-      assert.equal(said.length, expected.length, said.join("\n"));
-      expected.forEach((pattern, i) => {
-        assert.match(said[i]!, pattern);
-      });
-    });
-  }
+  ]);
 });

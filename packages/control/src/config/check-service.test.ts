@@ -1,15 +1,8 @@
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { formatDiagnostic } from "@weft/base/diagnostics";
-import { parseConfig } from "./parse-config.ts";
-
-function findings(spec: string): string[] {
-  const text = `apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: ${spec}\n`;
-  return parseConfig([{ name: "a.yaml", text }]).diagnostics.map(formatDiagnostic);
-}
+import { describe } from "node:test";
+import { testSpecs } from "./test-spec-cases.ts";
 
 describe("a Service for an external name", () => {
-  const cases: [name: string, spec: string, ...expected: RegExp[]][] = [
+  testSpecs("v1", "Service", [
     ["is a name", "{ type: ExternalName, externalName: db.example. }"],
     ["may name ports", "{ type: ExternalName, externalName: db.example, ports: [{ port: 80 }] }"],
     ["needs the name", "{ type: ExternalName }", /^a.yaml:4:\d+: error W1104: spec.externalName is missing/],
@@ -30,14 +23,5 @@ describe("a Service for an external name", () => {
       /warning W1106: an external name selects nothing/,
     ],
     ["has its type", "{ externalName: a.example }", /warning W1106: .*means nothing for type ClusterIP/],
-  ];
-  for (const [name, spec, ...expected] of cases) {
-    it(name, () => {
-      const said = findings(spec);
-      assert.equal(said.length, expected.length, said.join("\n"));
-      expected.forEach((pattern, i) => {
-        assert.match(said[i]!, pattern);
-      });
-    });
-  }
+  ]);
 });
