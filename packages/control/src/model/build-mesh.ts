@@ -91,49 +91,19 @@ export function buildGround(input: MeshInput, before?: MeshGround): MeshGround {
   const workloads = members(input.workloads, groups);
   const mtls = add(diagnostics, mtlsOf(resources.PeerAuthentication, options));
   const serving = servingOf(workloads, options);
-  const { Service, EndpointSlice, Endpoints, ServiceEntry, WorkloadEntry, BackendTLSPolicy, ConfigMap } =
-    resources;
-  const found = add(
-    diagnostics,
-    servicesOf(
-      Service,
-      EndpointSlice,
-      Endpoints,
-      ServiceEntry,
-      WorkloadEntry,
-      BackendTLSPolicy,
-      ConfigMap,
-      serving,
-      input.vips,
-      mtls,
-      options,
-    ),
-  );
+  const found = add(diagnostics, servicesOf(servedBy(resources), serving, input.vips, mtls, options));
   const drafts = SortedMap.like(before?.drafts, found);
   const secrets = share(before?.mesh.secrets, secretsOf(resources.Secret));
-  const { Gateway, KubernetesGateway, GatewayClass, ListenerSet, ReferenceGrant, Namespace } = resources;
-  const apiGateways = gatewaysOf(
-    KubernetesGateway,
-    GatewayClass,
-    ListenerSet,
-    ReferenceGrant,
-    ConfigMap,
-    Namespace,
-    secrets,
-  );
+  const apiGateways = gatewaysOf(offeredBy(resources), secrets);
+  const { DestinationRule, Gateway, ListenerSet, Sidecar } = resources;
   reportGateways(apiGateways, ListenerSet, diagnostics);
-  const { DestinationRule } = resources;
   const served = add(
     diagnostics,
     rolesOf(Gateway, apiGateways, DestinationRule, workloads, secrets, options),
   );
   const roles = shareInOrder(before?.roles, served);
-  const { AuthorizationPolicy, RequestAuthentication, Telemetry, Sidecar } = resources;
   const keySets = input.keySets ?? noKeys;
-  const policies = add(
-    diagnostics,
-    policiesOf(AuthorizationPolicy, RequestAuthentication, Telemetry, keySets, options),
-  );
+  const policies = add(diagnostics, policiesOf(demandedBy(resources), keySets, options));
   const sidecars = add(diagnostics, sidecarsOf(Sidecar, options));
   const hostRules = add(diagnostics, rulesOf(DestinationRule, options));
   const ruleIndex = ruleIndexOf(hostRules, options.rootNamespace);
@@ -177,6 +147,17 @@ function add<T>(diagnostics: Diagnostics, { made, said }: Told<T>): T {
   return made;
 }
 
+/** Picks the resources of some kinds: the very same object as long as none of these is another. */
+function latestOf<K extends MeshKind>(
+  ...kinds: readonly K[]
+): (all: ResourcesByKind) => Pick<ResourcesByKind, K> {
+  const pick = keepLatest(
+    (...lists: readonly unknown[]) =>
+      Object.fromEntries(kinds.map((kind, i) => [kind, lists[i]])) as unknown as Pick<ResourcesByKind, K>,
+  );
+  return (all) => pick(...kinds.map((kind) => all[kind]));
+}
+
 const groupsOf = keepLatest(
   (groups: Kinds["WorkloadGroup"], proxies: Kinds["ProxyConfig"], options: MeshOptions) =>
     new WorkloadGroups(groups, new ProxyConfigs(proxies, options)),
@@ -194,46 +175,37 @@ const mtlsOf = keepLatest((written: Kinds["PeerAuthentication"], options: MeshOp
   told((diagnostics) => new MtlsResolution(written, options, diagnostics)),
 );
 
+const servedBy = latestOf(
+  "Service",
+  "EndpointSlice",
+  "Endpoints",
+  "ServiceEntry",
+  "WorkloadEntry",
+  "BackendTLSPolicy",
+  "ConfigMap",
+);
+
 const servicesOf = keepLatest(
   (
-    Service: Kinds["Service"],
-    EndpointSlice: Kinds["EndpointSlice"],
-    Endpoints: Kinds["Endpoints"],
-    ServiceEntry: Kinds["ServiceEntry"],
-    WorkloadEntry: Kinds["WorkloadEntry"],
-    BackendTLSPolicy: Kinds["BackendTLSPolicy"],
-    ConfigMap: Kinds["ConfigMap"],
+    resources: ReturnType<typeof servedBy>,
     workloads: ServingWorkloads,
     vips: ReadonlyMap<string, string>,
     mtls: MtlsResolution,
     options: MeshOptions,
-  ) => {
-    const resources = {
-      Service,
-      EndpointSlice,
-      Endpoints,
-      ServiceEntry,
-      WorkloadEntry,
-      BackendTLSPolicy,
-      ConfigMap,
-    };
-    return told((diagnostics) => buildServices({ resources, workloads, vips, mtls, options }, diagnostics));
-  },
+  ) => told((diagnostics) => buildServices({ resources, workloads, vips, mtls, options }, diagnostics)),
 );
 
-const gatewaysOf = keepLatest(
-  (
-    KubernetesGateway: Kinds["KubernetesGateway"],
-    GatewayClass: Kinds["GatewayClass"],
-    ListenerSet: Kinds["ListenerSet"],
-    ReferenceGrant: Kinds["ReferenceGrant"],
-    ConfigMap: Kinds["ConfigMap"],
-    Namespace: Kinds["Namespace"],
-    secrets: TlsSecrets,
-  ) => {
-    const resources = { KubernetesGateway, GatewayClass, ListenerSet, ReferenceGrant, ConfigMap, Namespace };
-    return servedGateways(resources, secrets);
-  },
+const offeredBy = latestOf(
+  "KubernetesGateway",
+  "GatewayClass",
+  "ListenerSet",
+  "ReferenceGrant",
+  "ConfigMap",
+  "Namespace",
+);
+
+const gatewaysOf = keepLatest((resources: ReturnType<typeof offeredBy>, secrets: TlsSecrets) =>
+  servedGateways(resources, secrets),
 );
 
 const rolesOf = keepLatest(
@@ -286,17 +258,11 @@ const destinationsOf = keepLatest(
   ) => buildDestinations({ drafts, workloads, hostRules, ruleIndex, options }),
 );
 
+const demandedBy = latestOf("AuthorizationPolicy", "RequestAuthentication", "Telemetry");
+
 const policiesOf = keepLatest(
-  (
-    AuthorizationPolicy: Kinds["AuthorizationPolicy"],
-    RequestAuthentication: Kinds["RequestAuthentication"],
-    Telemetry: Kinds["Telemetry"],
-    keySets: KeySets,
-    options: MeshOptions,
-  ) => {
-    const resources = { AuthorizationPolicy, RequestAuthentication, Telemetry };
-    return told((diagnostics) => new WorkloadPolicies(resources, keySets, options, diagnostics));
-  },
+  (resources: ReturnType<typeof demandedBy>, keySets: KeySets, options: MeshOptions) =>
+    told((diagnostics) => new WorkloadPolicies(resources, keySets, options, diagnostics)),
 );
 
 const sidecarsOf = keepLatest((written: Kinds["Sidecar"], options: MeshOptions) =>
